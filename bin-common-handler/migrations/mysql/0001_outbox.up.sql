@@ -1,0 +1,10 @@
+CREATE TABLE IF NOT EXISTS {name}_outbox (
+    id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    event_id BINARY(16) NOT NULL,
+    type VARCHAR(64) NOT NULL,
+    resource_id BINARY(16) NOT NULL,
+    customer_id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    data MEDIUMTEXT NOT NULL,
+    tm_create BIGINT NOT NULL
+) CHARACTER SET utf8mb4

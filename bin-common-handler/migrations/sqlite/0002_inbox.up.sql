@@ -1,0 +1,9 @@
+CREATE TABLE IF NOT EXISTS {name}_inbox (
+    op_key BLOB NOT NULL PRIMARY KEY,
+    fingerprint BLOB NOT NULL,
+    owner BLOB NOT NULL,
+    status_code INT NOT NULL,
+    data_type TEXT NOT NULL,
+    reply TEXT NULL,
+    tm_expire INTEGER NOT NULL
+)

@@ -1,0 +1,184 @@
+//! What a handler knows about the request it serves.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::models::{
+    error::{Error, Result},
+    identity::Scope,
+    sock::Request,
+};
+
+/// Longest idempotency key, in bytes.
+const KEY_MAX: usize = 255;
+
+/// Who asks, within which tenant, and under which key an effect is done once.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// The tenant that everything is confined to.
+    pub scope: Scope,
+    /// Correlation for logs only.
+    pub request_id: String,
+    /// Tells one client from another where the transport does: its direct reply-to channel.
+    pub caller: Option<String>,
+    /// Present on effects; absent on reads and on jobs of our own.
+    pub operation: Option<Operation>,
+}
+
+impl Call {
+    /// A job of our own: trusted, without an operation key.
+    pub fn internal() -> Self {
+        Self::default()
+    }
+}
+
+/// The identity of one effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// SHA-256 over owner and key: the inbox's primary key.
+    pub key: [u8; 32],
+    /// SHA-256 over method, uri and body: the same key with another request is refused.
+    pub fingerprint: [u8; 32],
+    /// SHA-256 over the tenant, or the publisher where there is none; bounds what one caller may store.
+    pub owner: [u8; 32],
+    /// The caller gave the key; else it was derived from how the request travelled.
+    pub given: bool,
+    /// Whether an earlier delivery may have been served: then the inbox is asked first.
+    pub consult: bool,
+}
+
+/// What the transport knows about a request.
+#[derive(Debug, Clone, Default)]
+pub struct Travel {
+    /// Where the reply goes; empty when none is wanted.
+    pub reply_to: String,
+    /// The caller's mark for the reply.
+    pub correlation_id: String,
+    /// The message's own id, which makes an effect repeatable.
+    pub message_id: String,
+    /// The broker delivered it before.
+    pub redelivered: bool,
+}
+
+impl Operation {
+    /// The key of an effect: the envelope's, else the message id, else one derived from how it travelled.
+    ///
+    /// # Errors
+    /// 400 when a given key is empty or longer than 255 bytes.
+    pub fn of(request: &Request, travel: &Travel) -> Result<Self> {
+        let owner = match request.customer_id {
+            Some(customer_id) => hash(&[b"customer", customer_id.as_bytes()]),
+            None => hash(&[b"publisher", request.publisher.as_bytes()]),
+        };
+        let body = request.data.as_ref().map_or("", |data| data.get());
+        let fingerprint = hash(&[
+            request.method.as_str().as_bytes(),
+            request.uri.as_bytes(),
+            body.as_bytes(),
+        ]);
+        let given = match &request.idempotency_key {
+            Some(key) if key.is_empty() || key.len() > KEY_MAX => {
+                return Err(Error::invalid_argument(
+                    "INVALID_IDEMPOTENCY_KEY",
+                    "idempotency_key must have 1 to 255 bytes.",
+                ));
+            }
+            Some(key) => Some((b"key".as_slice(), key.as_str())),
+            None if travel.message_id.is_empty() => None,
+            None => Some((b"message".as_slice(), travel.message_id.as_str())),
+        };
+        let key = match given {
+            Some((kind, key)) => hash(&[kind, &owner, key.as_bytes()]),
+            None => hash(&[
+                b"derived",
+                &owner,
+                travel.reply_to.as_bytes(),
+                travel.correlation_id.as_bytes(),
+                &fingerprint,
+            ]),
+        };
+        let given = given.is_some();
+        Ok(Self {
+            key,
+            fingerprint,
+            owner,
+            given,
+            consult: given || travel.redelivered,
+        })
+    }
+
+    /// An operation under a key of our own making, for bulk work that is repeated by line.
+    pub fn under_key(customer_id: Uuid, key: &str) -> Self {
+        let owner = hash(&[b"customer", customer_id.as_bytes()]);
+        Self {
+            key: hash(&[b"own", &owner, key.as_bytes()]),
+            fingerprint: hash(&[key.as_bytes()]),
+            owner,
+            given: true,
+            consult: true,
+        }
+    }
+}
+
+/// Each part is preceded by its length, so that no two lists of parts hash alike.
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::sock::Method;
+
+    fn request(key: Option<&str>) -> Request {
+        let mut request = Request::new(Method::Post, "/v1/outdials", "campaign-manager");
+        request.idempotency_key = key.map(str::to_owned);
+        request
+    }
+
+    #[test]
+    fn a_given_key_is_scoped_by_tenant_and_publisher() {
+        let key = |request: &Request| Operation::of(request, &Travel::default()).unwrap().key;
+        let trusted = request(Some("k"));
+        let mut scoped = request(Some("k"));
+        scoped.customer_id = Some(Uuid::from_u128(1));
+        let mut other = request(Some("k"));
+        other.publisher = "api-manager".to_owned();
+        assert_ne!(key(&trusted), key(&scoped));
+        assert_ne!(key(&trusted), key(&other));
+        assert_eq!(key(&trusted), key(&request(Some("k"))));
+    }
+
+    #[test]
+    fn a_derived_key_is_asked_for_only_when_redelivered() {
+        let travel = |redelivered| Travel {
+            reply_to: "amq.gen-1".into(),
+            redelivered,
+            ..Travel::default()
+        };
+        let first = Operation::of(&request(None), &travel(false)).unwrap();
+        let again = Operation::of(&request(None), &travel(true)).unwrap();
+        assert_eq!(first.key, again.key);
+        assert!(!first.consult && again.consult && !first.given);
+    }
+
+    #[test]
+    fn the_body_decides_the_fingerprint_not_the_key() {
+        let of = |request: &Request| Operation::of(request, &Travel::default()).unwrap();
+        let (one, two) = (request(Some("k")), request(Some("k")).json(&1).unwrap());
+        assert_eq!(of(&one).key, of(&two).key);
+        assert_ne!(of(&one).fingerprint, of(&two).fingerprint);
+    }
+
+    #[test]
+    fn an_endless_key_is_refused() {
+        let error =
+            Operation::of(&request(Some(&"x".repeat(256))), &Travel::default()).unwrap_err();
+        assert_eq!(error.reason(), "INVALID_IDEMPOTENCY_KEY");
+    }
+}

@@ -1,0 +1,245 @@
+//! What a setting's value must be.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::{databasehandler::Dsn, redact, sockhandler::rabbitmq::check_address};
+
+/// Shortest access key, in characters.
+const ACCESS_KEY_MIN: usize = 16;
+
+/// The kind of a setting.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Anything.
+    Text,
+    /// Anything, never shown.
+    Secret,
+    /// A key that callers show: long enough not to be guessed.
+    AccessKey,
+    /// A database address.
+    Dsn,
+    /// A RabbitMQ address.
+    Amqp,
+    /// `host:port`, `redis://…` or `rediss://…`.
+    Redis,
+    /// `host:port`, or `:port` for every interface.
+    ListenAddress,
+    /// A path that starts with `/`.
+    UriPath,
+    /// true or false.
+    Bool,
+    /// A time span such as `3s`, `250ms`, `6h`; a bare number is seconds. Bounds in milliseconds.
+    Duration {
+        /// At least.
+        min_ms: u64,
+        /// At most.
+        max_ms: u64,
+    },
+    /// A whole number.
+    Number {
+        /// At least.
+        min: u64,
+        /// At most.
+        max: u64,
+    },
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+impl Kind {
+    pub(super) fn check(self, text: &str) -> Result<(), String> {
+        match self {
+            Self::Text | Self::Secret => Ok(()),
+            Self::AccessKey if text.len() < ACCESS_KEY_MIN => {
+                Err(format!("a key has at least {ACCESS_KEY_MIN} characters"))
+            }
+            Self::AccessKey => Ok(()),
+            Self::Dsn => text
+                .parse::<Dsn>()
+                .map(drop)
+                .map_err(|fault| fault.to_string()),
+            Self::Amqp => check_address(text).map_err(|fault| fault.to_string()),
+            Self::Redis => redis_url(text, "", "0")
+                .map(drop)
+                .ok_or_else(|| "it is no address of Redis".to_owned()),
+            Self::ListenAddress => parse_listen_address(text).map(drop),
+            Self::UriPath if text.starts_with('/') => Ok(()),
+            Self::UriPath => Err("a path starts with /".to_owned()),
+            Self::Bool => parse_bool(text)
+                .map(drop)
+                .ok_or_else(|| "it must be true or false".to_owned()),
+            Self::Duration { min_ms, max_ms } => {
+                let span =
+                    parse_duration(text).ok_or("it must be a time such as 3s, 250ms or 6h")?;
+                in_range(
+                    u64::try_from(span.as_millis()).unwrap_or(u64::MAX),
+                    min_ms,
+                    max_ms,
+                    " ms",
+                )
+            }
+            Self::Number { min, max } => {
+                let number = text
+                    .parse()
+                    .map_err(|_| "it must be a whole number".to_owned())?;
+                in_range(number, min, max, "")
+            }
+            Self::OneOf(words) if words.contains(&text) => Ok(()),
+            Self::OneOf(words) => Err(format!("it must be one of {}", words.join(", "))),
+        }
+    }
+
+    /// The value as it may be printed.
+    pub(super) fn shown(self, text: &str) -> String {
+        match self {
+            Self::Secret | Self::AccessKey if text.is_empty() => "(none)".to_owned(),
+            Self::Secret | Self::AccessKey => "***".to_owned(),
+            Self::Dsn | Self::Amqp | Self::Redis => redact::dsn(text),
+            _ => text.to_owned(),
+        }
+    }
+
+    pub(super) fn shown_in_error(self, text: &str) -> String {
+        match self {
+            Self::Secret | Self::AccessKey | Self::Dsn | Self::Amqp | Self::Redis => String::new(),
+            _ => format!(" = {text:?}"),
+        }
+    }
+
+    pub(super) const fn value_name(self) -> &'static str {
+        match self {
+            Self::Dsn | Self::Amqp | Self::Redis | Self::ListenAddress => "ADDRESS",
+            Self::Secret | Self::AccessKey => "SECRET",
+            Self::Bool => "BOOL",
+            Self::Duration { .. } => "TIME",
+            Self::Number { .. } => "NUMBER",
+            Self::UriPath => "PATH",
+            Self::Text | Self::OneOf(_) => "TEXT",
+        }
+    }
+}
+
+fn in_range(number: u64, min: u64, max: u64, unit: &str) -> Result<(), String> {
+    if (min..=max).contains(&number) {
+        Ok(())
+    } else {
+        Err(format!("it must be from {min}{unit} to {max}{unit}"))
+    }
+}
+
+pub(super) fn parse_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let number: u64 = number.parse().ok()?;
+    let ms = match unit.trim() {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(ms).map(Duration::from_millis)
+}
+
+pub(super) fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
+    let whole = if text.starts_with(':') {
+        format!("0.0.0.0{text}")
+    } else {
+        text.replace("localhost", "127.0.0.1")
+    };
+    whole
+        .parse()
+        .map_err(|_| "it must be an IP address and a port".to_owned())
+}
+
+/// Password and database number are added where the address itself has none.
+pub(super) fn redis_url(address: &str, password: &str, database: &str) -> Option<String> {
+    if address.is_empty() {
+        return None;
+    }
+    let (scheme, rest) = address.split_once("://").unwrap_or(("redis", address));
+    if !matches!(scheme, "redis" | "rediss") {
+        return None;
+    }
+    let rest = rest.trim_end_matches('/');
+    let encoded =
+        percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
+    let account = if rest.contains('@') || password.is_empty() {
+        String::new()
+    } else {
+        format!(":{encoded}@")
+    };
+    let number = if rest.contains('/') {
+        String::new()
+    } else {
+        format!("/{database}")
+    };
+    let host = rest
+        .rsplit('@')
+        .next()
+        .unwrap_or_default()
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    let port_ok = host
+        .rsplit_once(':')
+        .is_none_or(|(_, port)| port.parse::<u16>().is_ok());
+    (!host.is_empty() && port_ok).then(|| format!("{scheme}://{account}{rest}{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("3s", Some(3_000))]
+    #[case("250ms", Some(250))]
+    #[case("6h", Some(21_600_000))]
+    #[case("0", Some(0))]
+    #[case("2m", Some(120_000))]
+    #[case("", None)]
+    #[case("soon", None)]
+    #[case("99999999999999999999h", None)]
+    #[case("18446744073709551615h", None)]
+    fn a_time_span(#[case] text: &str, #[case] ms: Option<u64>) {
+        assert_eq!(parse_duration(text), ms.map(Duration::from_millis));
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:6379", "", "1", Some("redis://127.0.0.1:6379/1"))]
+    #[case("cache:6379", "p@ss", "0", Some("redis://:p%40ss@cache:6379/0"))]
+    #[case("rediss://cache:6380", "x", "2", Some("rediss://:x@cache:6380/2"))]
+    #[case("redis://:y@cache:6380/3", "x", "2", Some("redis://:y@cache:6380/3"))]
+    #[case("http://cache", "", "0", None)]
+    #[case("cache:port", "", "0", None)]
+    #[case("", "", "0", None)]
+    fn a_redis_address(
+        #[case] address: &str,
+        #[case] password: &str,
+        #[case] n: &str,
+        #[case] url: Option<&str>,
+    ) {
+        assert_eq!(redis_url(address, password, n).as_deref(), url);
+    }
+
+    #[rstest]
+    #[case(":2112", "0.0.0.0:2112")]
+    #[case("localhost:8080", "127.0.0.1:8080")]
+    #[case("[::1]:8080", "[::1]:8080")]
+    fn a_listen_address(#[case] text: &str, #[case] address: &str) {
+        assert_eq!(parse_listen_address(text).unwrap().to_string(), address);
+    }
+}

@@ -1,0 +1,83 @@
+//! Metrics and health over HTTP, on a port of their own.
+
+use axum::{
+    Router,
+    extract::State as Extracted,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::Parts;
+
+/// Prints what this process uses and where its figures are.
+pub(super) fn announce(parts: &Parts, listener: &TcpListener) {
+    for (part, place) in parts.describe() {
+        eprintln!("  {part:<10} {place}");
+    }
+    if let Ok(address) = listener.local_addr() {
+        let endpoint = parts.config.text("PROMETHEUS_ENDPOINT");
+        eprintln!(
+            "  {:<10} http://{address}{endpoint}, /healthz, /readyz",
+            "metrics"
+        );
+    }
+}
+
+pub(super) async fn serve(parts: Parts, listener: TcpListener, stop: CancellationToken) {
+    let endpoint = parts.config.text("PROMETHEUS_ENDPOINT").to_owned();
+    let app = Router::new()
+        .route(&endpoint, get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(parts);
+    if let Err(fault) = axum::serve(listener, app)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+    {
+        error!(%fault, "metrics are no longer served");
+    }
+}
+
+async fn metrics(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+    match parts.metrics.encode() {
+        Ok(text) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+            text,
+        ),
+        Err(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            [(header::CONTENT_TYPE, "text/plain")],
+            Vec::new(),
+        ),
+    }
+}
+
+/// Every part and its state; 200 as long as the process answers.
+async fn healthz(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+    let body = json!({ "ready": parts.health.is_ready(), "parts": parts.health.report() });
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
+}
+
+/// 200 when requests are served, 503 with the reasons when they are not.
+async fn readyz(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+    let status = if parts.health.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body = json!({ "ready": parts.health.is_ready(), "parts": parts.health.report() });
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
+}

@@ -1,0 +1,291 @@
+//! The one way a daemon starts, says how it is, and stops.
+
+mod admin;
+mod logging;
+mod parts;
+mod supervise;
+
+use std::{future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::Command;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, info};
+
+pub use parts::{Parts, StartError};
+
+use crate::{
+    clock::Clock,
+    config::{COMMON, Config, Setting},
+    databasehandler::{Store, migrate::Migrations},
+    listenhandler::{RouteInfo, Router},
+    metrics::{ManagerMetrics, Metrics},
+    requesthandler::Requester,
+};
+
+/// Longest time for everything to finish after SIGTERM; then the process ends with an error.
+const STOP_MAX: Duration = Duration::from_secs(30);
+/// The client library parses nested tables by recursion; this survives the deepest that a frame can hold.
+const STACK_BYTES: &str = "67108864";
+
+/// A daemon as data: what it is called, what it serves, how it is wired.
+#[derive(Clone, Copy)]
+pub struct Manager {
+    /// E.g. `outdial-manager`.
+    pub name: &'static str,
+    /// What its tables start with, e.g. `outdial`.
+    pub prefix: &'static str,
+    /// Its schema.
+    pub migrations: Migrations,
+    /// Settings beyond the common ones.
+    pub settings: &'static [Setting],
+    /// Its route table.
+    pub routes: fn() -> Vec<RouteInfo>,
+    /// Builds its router and starts its jobs, once its database answers.
+    pub start: fn(Base) -> Result<Router, StartError>,
+}
+
+/// What a manager is given at start.
+#[derive(Clone)]
+pub struct Base {
+    /// All settings.
+    pub config: Config,
+    /// Its tables.
+    pub store: Store,
+    /// Other services.
+    pub requester: Requester,
+    /// Figures of the process.
+    pub metrics: Metrics,
+    /// Figures under voipbin's names.
+    pub manager_metrics: ManagerMetrics,
+    /// Jobs beside the requests.
+    pub tasks: Tasks,
+}
+
+/// Jobs that a drain waits for. Each gets the token that tells it to stop.
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    died: CancellationToken,
+}
+
+impl Tasks {
+    fn new(stop: CancellationToken) -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            stop,
+            died: CancellationToken::new(),
+        }
+    }
+
+    /// Starts a job that runs until `stop` is cancelled. One that ends before, or panics, ends the process:
+    /// a daemon without one of its jobs would look healthy and not be.
+    pub fn spawn<F, Fut>(&self, name: &'static str, job: F)
+    where
+        F: FnOnce(CancellationToken) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, died) = (self.stop.clone(), self.died.clone());
+        let job = job(stop.clone());
+        self.tracker.spawn(async move {
+            let ended =
+                futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(job)).await;
+            if ended.is_err() || !stop.is_cancelled() {
+                error!(
+                    job = name,
+                    panicked = ended.is_err(),
+                    "a job ended that must not"
+                );
+                died.cancel();
+            }
+        });
+    }
+
+    /// Repeats a short job until the daemon stops. A failure is the job's own to report.
+    pub fn every<F, Fut>(&self, name: &'static str, period: Duration, mut job: F)
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn(name, |stop| async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(period) => job().await,
+                }
+            }
+        });
+    }
+}
+
+/// A job that runs beside the managers in the same process, such as the bridge.
+pub type Companion =
+    Box<dyn FnOnce(Parts) -> Pin<Box<dyn Future<Output = Result<(), StartError>> + Send>> + Send>;
+
+/// The `main` of a daemon with one manager: flags, `migrate`, serve.
+pub fn main(manager: Manager) -> ExitCode {
+    let settings: Vec<Setting> = COMMON.iter().chain(manager.settings).copied().collect();
+    let command = Command::new(manager.name)
+        .about(format!(
+            "{} of Tandem. Serves {}.",
+            manager.name,
+            crate::sockhandler::request_queue(manager.name)
+        ))
+        .version(env!("CARGO_PKG_VERSION"))
+        .args_conflicts_with_subcommands(false)
+        .subcommand(crate::databasehandler::migrate::command());
+    let matches = Config::flags(command, &settings).get_matches();
+    let config = match Config::load(&settings, &matches) {
+        Ok(config) => config,
+        Err(fault) => return fail(&fault),
+    };
+    if let Some(migrate) = matches.subcommand_matches("migrate") {
+        return block_on(async {
+            match crate::databasehandler::migrate::run_command(&config, &[manager], migrate).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(fault) => fail(&fault),
+            }
+        });
+    }
+    serve(config, vec![manager], None)
+}
+
+/// Runs managers, and perhaps a companion, until SIGTERM or SIGINT.
+pub fn serve(config: Config, managers: Vec<Manager>, companion: Option<Companion>) -> ExitCode {
+    with_deep_stacks();
+    block_on(async {
+        match run(config, managers, companion, shutdown_signal()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(fault) => fail(&fault),
+        }
+    })
+}
+
+/// As [`serve`], until `shutdown` ends; for tests and for programs that embed daemons.
+///
+/// # Errors
+/// When the daemon cannot start, when a part of it died, or when the drain took too long.
+pub async fn run(
+    config: Config,
+    managers: Vec<Manager>,
+    companion: Option<Companion>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    logging::init(&config);
+    // Fails only when one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let parts = Parts::open(config, Clock::default())?;
+    let (consume, relay) = (CancellationToken::new(), CancellationToken::new());
+    let serving = Tasks::new(consume.clone());
+    let relaying = Tasks::new(relay.clone());
+    let admin = listen(&parts, "PROMETHEUS_LISTEN_ADDRESS").await?;
+    admin::announce(&parts, &admin);
+    relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
+    for manager in managers {
+        supervise::start(&parts, manager, &serving, &relaying);
+    }
+    if let Some(companion) = companion {
+        let mut parts = parts.clone();
+        parts.tasks = Some(serving.clone());
+        companion(parts).await?;
+    }
+    let died = tokio::select! {
+        () = shutdown => false,
+        () = serving.died.cancelled() => true,
+        () = relaying.died.cancelled() => true,
+    };
+    info!("stopping: finishing what was accepted");
+    parts
+        .health
+        .set("process", crate::health::State::Down("stopping".to_owned()));
+    let stopped = async {
+        // First what makes changes, then what carries their events.
+        consume.cancel();
+        serving.tracker.close();
+        serving.tracker.wait().await;
+        relay.cancel();
+        relaying.tracker.close();
+        relaying.tracker.wait().await;
+    };
+    let in_time = tokio::time::timeout(STOP_MAX, stopped).await.is_ok();
+    match (died, in_time) {
+        (true, _) => Err(StartError::Died),
+        (false, false) => Err(StartError::DrainTooLong),
+        (false, true) => Ok(()),
+    }
+}
+
+/// Listens where a setting says.
+///
+/// # Errors
+/// Names the setting and the address when the port is taken.
+pub async fn listen(parts: &Parts, setting: &'static str) -> Result<TcpListener, StartError> {
+    let address = parts
+        .config
+        .listen_address(setting)
+        .ok_or(StartError::NoAddress(setting))?;
+    TcpListener::bind(address)
+        .await
+        .map_err(|fault| StartError::Listen {
+            setting,
+            address,
+            fault,
+        })
+}
+
+async fn shutdown_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Threads take their stack size from the environment at the first start, so the process starts itself
+/// once more with it set.
+fn with_deep_stacks() {
+    use std::os::unix::process::CommandExt;
+    const NAME: &str = "RUST_MIN_STACK";
+    if std::env::var_os(NAME).is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
+    // Returns only when it failed; then we go on with small stacks.
+    let _ = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .env(NAME, STACK_BYTES)
+        .exec();
+}
+
+/// Runs async work on a runtime of its own, on threads with ordinary stacks.
+pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(4 * 1024 * 1024)
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            code
+        }
+        Err(fault) => fail(&fault),
+    }
+}
+
+/// Says what went wrong and how to go on.
+pub fn fail(fault: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("error: {fault}");
+    ExitCode::FAILURE
+}
+
+pub(crate) type SharedTransport = Arc<dyn crate::sockhandler::Transport>;

@@ -1,0 +1,196 @@
+//! One manager's life: wait for its database, bring the schema up to date, publish, serve.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{Base, Manager, Parts, StartError, Tasks};
+use crate::{
+    backoff::Backoff,
+    cachehandler::Cache,
+    databasehandler::{Db, Dialect, Store},
+    health::State,
+    ids,
+    models::error::Result,
+    notifyhandler::{Bell, Relay, RelayMetrics},
+    requesthandler::Requester,
+};
+
+/// How often the database is asked whether it is there.
+const HEALTH_PERIOD: Duration = Duration::from_secs(2);
+const SWEEP_PERIOD: Duration = Duration::from_secs(60);
+
+pub(super) fn start(parts: &Parts, manager: Manager, serving: &Tasks, relaying: &Tasks) {
+    parts
+        .health
+        .set(manager.name, State::Down("starting".to_owned()));
+    let (parts, jobs, relaying) = (parts.clone(), serving.clone(), relaying.clone());
+    serving.spawn(manager.name, |stop| async move {
+        let Some(database_id) = wait_for_database(&parts, manager, &stop).await else {
+            return;
+        };
+        if let Err(fault) = live(&parts, manager, database_id, jobs, relaying, stop).await {
+            warn!(manager = manager.name, %fault, "cannot start");
+        }
+    });
+}
+
+async fn live(
+    parts: &Parts,
+    manager: Manager,
+    database_id: String,
+    jobs: Tasks,
+    relaying: Tasks,
+    stop: CancellationToken,
+) -> std::result::Result<(), StartError> {
+    let bell = Arc::new(Bell::default());
+    let store = Store::new(
+        parts.db.clone(),
+        parts.clock.clone(),
+        parts.cache.clone(),
+        Arc::clone(&bell),
+        manager.prefix,
+    );
+    let manager_metrics = parts
+        .metrics
+        .for_manager(manager.name)
+        .map_err(|fault| StartError::Other(fault.to_string()))?;
+    let requester = Requester::new(
+        Arc::clone(&parts.transport),
+        manager.name,
+        manager_metrics.clone(),
+    );
+    let relay = Relay::new(
+        &store,
+        bell,
+        Arc::clone(&parts.transport),
+        RelayMetrics {
+            common: parts.metrics.clone(),
+            manager: manager_metrics.clone(),
+        },
+        manager.name,
+        parts.config.is_on("WEBHOOK_FORWARDING"),
+    );
+    relaying.spawn("relay", |stop| relay.run(database_id, stop));
+    watch_dependencies(parts, &jobs);
+    let inbox = store.inbox.clone();
+    jobs.every("inbox sweep", SWEEP_PERIOD, move || {
+        let inbox = inbox.clone();
+        async move {
+            if let Err(fault) = inbox.sweep().await {
+                warn!(%fault, "inbox not swept");
+            }
+        }
+    });
+    let base = Base {
+        config: parts.config.clone(),
+        store,
+        requester,
+        metrics: parts.metrics.clone(),
+        manager_metrics,
+        tasks: jobs,
+    };
+    let router = (manager.start)(base)?;
+    parts.health.set(manager.name, State::Up);
+    parts
+        .transport
+        .serve(manager.name, Arc::new(router), stop)
+        .await;
+    Ok(())
+}
+
+/// Asks until the database answers and its schema is right; its identity, or nothing when stopped.
+async fn wait_for_database(
+    parts: &Parts,
+    manager: Manager,
+    stop: &CancellationToken,
+) -> Option<String> {
+    let mut backoff = Backoff::default();
+    loop {
+        match prepare_database(parts, manager).await {
+            Ok(id) => {
+                parts.health.set("database", durability(&parts.db).await);
+                return Some(id.simple().to_string());
+            }
+            Err(fault) => {
+                parts.health.set("database", State::Down(fault.to_string()));
+                warn!(manager = manager.name, %fault, "waiting for the database");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(backoff.next_pause()) => {}
+        }
+    }
+}
+
+async fn prepare_database(parts: &Parts, manager: Manager) -> Result<Uuid> {
+    if parts.config.is_on("MIGRATE_AT_START") {
+        let applied = manager.migrations.up(&parts.db).await?;
+        if applied > 0 {
+            info!(manager = manager.name, applied, "schema brought up to date");
+        }
+    }
+    identity(&parts.db, manager.prefix).await
+}
+
+#[derive(sqlx::FromRow)]
+struct Identity {
+    id: Uuid,
+}
+
+/// The database's own id: relays of different databases on one broker must not exclude each other.
+async fn identity(db: &Db, prefix: &str) -> Result<Uuid> {
+    let select = format!("SELECT id FROM {prefix}_identity WHERE one = 1");
+    if let Some(Identity { id }) = db.fetch_optional(&select, vec![]).await? {
+        return Ok(id);
+    }
+    let insert = format!("INSERT INTO {prefix}_identity (one, id) VALUES (1, ?)");
+    // Another replica may have been faster.
+    let _ = db.execute(&insert, vec![ids::next().into()]).await;
+    let found: Option<Identity> = db.fetch_optional(&select, vec![]).await?;
+    found
+        .map(|identity| identity.id)
+        .ok_or_else(|| crate::models::error::Error::unavailable("database", "it keeps no identity"))
+}
+
+#[derive(sqlx::FromRow)]
+struct Flag {
+    value: String,
+}
+
+/// A server that does not write each commit to disk may lose the last ones: said, not hidden.
+async fn durability(db: &Db) -> State {
+    if db.dialect() == Dialect::Sqlite {
+        return State::Up;
+    }
+    let sql = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS CHAR) AS value";
+    match db.fetch_optional::<Flag>(sql, vec![]).await {
+        Ok(Some(Flag { value })) if value == "1" => State::Up,
+        Ok(_) => State::Reduced(
+            "innodb_flush_log_at_trx_commit is not 1: the last commits may be lost when the server fails".to_owned(),
+        ),
+        Err(fault) => State::Down(fault.to_string()),
+    }
+}
+
+/// Keeps `/readyz` true while nobody asks anything.
+fn watch_dependencies(parts: &Parts, jobs: &Tasks) {
+    let parts = parts.clone();
+    jobs.every("dependency check", HEALTH_PERIOD, move || {
+        let parts = parts.clone();
+        async move {
+            parts.health.set("database", durability(&parts.db).await);
+            if let Cache::Redis(redis) = &parts.cache {
+                let state = if redis.is_up().await {
+                    State::Up
+                } else {
+                    State::Reduced("no answer; everything is read from the database".to_owned())
+                };
+                parts.health.set("cache", state);
+            }
+        }
+    });
+}

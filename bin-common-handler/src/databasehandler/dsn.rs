@@ -1,0 +1,305 @@
+//! Database addresses: `mysql://…`, the Go form `user:pw@tcp(host:port)/db?…`, `sqlite://path`.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
+
+use percent_encoding::percent_decode_str;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+
+use crate::redact;
+
+/// Where the data lives.
+#[derive(Clone)]
+pub enum Dsn {
+    /// MySQL or MariaDB.
+    MySql(Box<MySqlConnectOptions>),
+    /// One file.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Debug for Dsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Dsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MySql(options) => write!(
+                f,
+                "mysql://{}:{}/{}",
+                options.get_host(),
+                options.get_port(),
+                options.get_database().unwrap_or_default()
+            ),
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+        }
+    }
+}
+
+/// What is wrong with an address; never repeats its password.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadDsn {
+    /// The beginning is none we know.
+    #[error(
+        "{0:?} starts like no database; write mysql://user:password@host:3306/name or sqlite://path/file.db"
+    )]
+    Scheme(String),
+    /// A part is missing.
+    #[error("{0} is missing; write mysql://user:password@host:3306/name")]
+    Missing(&'static str),
+    /// A port that is no number.
+    #[error("the port is no number from 1 to 65535")]
+    Port,
+    /// A parameter that would be dropped silently.
+    #[error(
+        "the parameter {0:?} is not known; known are ssl-mode, ssl-ca, tls, parseTime, loc, charset, timeout"
+    )]
+    Parameter(String),
+    /// A TLS mode that does not exist.
+    #[error(
+        "{0:?} is no ssl-mode; use disabled, preferred, required, verify_ca or verify_identity"
+    )]
+    SslMode(String),
+}
+
+impl FromStr for Dsn {
+    type Err = BadDsn;
+
+    fn from_str(text: &str) -> Result<Self, BadDsn> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let path = path.split('?').next().unwrap_or_default();
+            return if path.is_empty() {
+                Err(BadDsn::Missing("the path"))
+            } else {
+                Ok(Self::Sqlite(path.into()))
+            };
+        }
+        let url = text
+            .strip_prefix("mysql://")
+            .or_else(|| text.strip_prefix("mariadb://"));
+        match url {
+            Some(rest) => Parts::from_url(rest)?.connect_options(),
+            None if text.contains("://") || !text.contains("/") => {
+                Err(BadDsn::Scheme(redact::dsn(text)))
+            }
+            None => Parts::from_go(text)?.connect_options(),
+        }
+    }
+}
+
+struct Parts {
+    user: String,
+    password: Option<String>,
+    host: String,
+    port: u16,
+    socket: Option<String>,
+    database: String,
+    parameters: BTreeMap<String, String>,
+}
+
+impl Parts {
+    fn from_url(rest: &str) -> Result<Self, BadDsn> {
+        let (rest, parameters) = split_parameters(rest);
+        let (place, database) = rest
+            .rsplit_once('/')
+            .ok_or(BadDsn::Missing("the database name"))?;
+        let (account, host_port) = place.rsplit_once('@').unwrap_or(("", place));
+        let (user, password) = split_account(account);
+        let (host, port) = split_host_port(host_port)?;
+        Ok(Self {
+            user: decode(user),
+            password: password.map(decode),
+            host: decode(&host),
+            port,
+            socket: None,
+            database: decode(database),
+            parameters,
+        })
+    }
+
+    /// `user:password@protocol(address)/database?…`: nothing is percent-encoded before the `?`.
+    fn from_go(text: &str) -> Result<Self, BadDsn> {
+        let (place, database) = text
+            .rsplit_once('/')
+            .ok_or(BadDsn::Missing("the database name"))?;
+        let (database, parameters) = split_parameters(database);
+        let (account, address) = place.rsplit_once('@').ok_or(BadDsn::Missing("the user"))?;
+        let (user, password) = split_account(account);
+        let (protocol, address) = match address.split_once('(') {
+            Some((protocol, inner)) => (
+                protocol,
+                inner
+                    .strip_suffix(')')
+                    .ok_or(BadDsn::Missing("a closing )"))?,
+            ),
+            None => ("tcp", address),
+        };
+        let socket = (protocol == "unix").then(|| address.to_owned());
+        let (host, port) = if socket.is_some() {
+            ("localhost".to_owned(), 3306)
+        } else {
+            split_host_port(address)?
+        };
+        Ok(Self {
+            user: user.to_owned(),
+            password: password.map(str::to_owned),
+            host,
+            port,
+            socket,
+            database: database.to_owned(),
+            parameters,
+        })
+    }
+
+    fn connect_options(self) -> Result<Dsn, BadDsn> {
+        if self.database.is_empty() {
+            return Err(BadDsn::Missing("the database name"));
+        }
+        let mut options = MySqlConnectOptions::new()
+            .host(&self.host)
+            .port(self.port)
+            .username(&self.user)
+            .database(&self.database);
+        if let Some(password) = &self.password {
+            options = options.password(password);
+        }
+        if let Some(socket) = &self.socket {
+            options = options.socket(socket);
+        }
+        let mut ssl_mode = MySqlSslMode::Preferred;
+        for (key, value) in &self.parameters {
+            match key.as_str() {
+                "ssl-mode" | "sslmode" | "ssl_mode" => ssl_mode = parse_ssl_mode(value)?,
+                "tls" => ssl_mode = parse_go_tls(value)?,
+                "ssl-ca" => options = options.ssl_ca(value),
+                "charset" => options = options.charset(value),
+                // Go's driver needs these to read times; we always read them as UTC.
+                "parseTime" | "loc" | "timeout" | "readTimeout" | "writeTimeout" | "collation" => {}
+                _ => return Err(BadDsn::Parameter(key.clone())),
+            }
+        }
+        Ok(Dsn::MySql(Box::new(options.ssl_mode(ssl_mode))))
+    }
+}
+
+fn parse_ssl_mode(text: &str) -> Result<MySqlSslMode, BadDsn> {
+    match text.to_ascii_lowercase().replace('-', "_").as_str() {
+        "disabled" => Ok(MySqlSslMode::Disabled),
+        "preferred" => Ok(MySqlSslMode::Preferred),
+        "required" => Ok(MySqlSslMode::Required),
+        "verify_ca" => Ok(MySqlSslMode::VerifyCa),
+        "verify_identity" => Ok(MySqlSslMode::VerifyIdentity),
+        _ => Err(BadDsn::SslMode(text.to_owned())),
+    }
+}
+
+fn parse_go_tls(text: &str) -> Result<MySqlSslMode, BadDsn> {
+    match text {
+        "false" => Ok(MySqlSslMode::Disabled),
+        "preferred" => Ok(MySqlSslMode::Preferred),
+        "skip-verify" => Ok(MySqlSslMode::Required),
+        "true" => Ok(MySqlSslMode::VerifyIdentity),
+        _ => Err(BadDsn::SslMode(text.to_owned())),
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn split_parameters(text: &str) -> (&str, BTreeMap<String, String>) {
+    let (before, query) = text.split_once('?').unwrap_or((text, ""));
+    let parameters = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.to_owned(), decode(value)))
+        .collect();
+    (before, parameters)
+}
+
+fn split_account(account: &str) -> (&str, Option<&str>) {
+    account
+        .split_once(':')
+        .map_or((account, None), |(user, password)| (user, Some(password)))
+}
+
+fn split_host_port(text: &str) -> Result<(String, u16), BadDsn> {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, rest)) => (v6, rest.strip_prefix(':')),
+        None => text
+            .split_once(':')
+            .map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err(BadDsn::Missing("the host"));
+    }
+    let port = port.map_or(Ok(3306), |port| port.parse().map_err(|_| BadDsn::Port))?;
+    if port == 0 {
+        Err(BadDsn::Port)
+    } else {
+        Ok((host.to_owned(), port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        "mysql://u:p%40ss@db.example:3307/tandem?ssl-mode=required",
+        "mysql://db.example:3307/tandem"
+    )]
+    #[case(
+        "u:p@ss/w:rd@tcp(10.0.0.1:3306)/tandem?parseTime=true&loc=UTC",
+        "mysql://10.0.0.1:3306/tandem"
+    )]
+    #[case("u:p@tcp([::1]:3306)/tandem", "mysql://::1:3306/tandem")]
+    #[case("u@unix(/run/mysqld.sock)/tandem", "mysql://localhost:3306/tandem")]
+    #[case("sqlite://data/tandem.db", "sqlite://data/tandem.db")]
+    #[case("sqlite:/var/lib/tandem.db?mode=rwc", "sqlite:///var/lib/tandem.db")]
+    fn reads_every_form(#[case] text: &str, #[case] shown: &str) {
+        assert_eq!(text.parse::<Dsn>().unwrap().to_string(), shown);
+    }
+
+    #[rstest]
+    #[case("postgres://h/d", BadDsn::Scheme("postgres://h/d".into()))]
+    #[case("mysql://u:p@h:x/d", BadDsn::Port)]
+    #[case("mysql://u:p@h:0/d", BadDsn::Port)]
+    #[case("mysql://u:p@h/", BadDsn::Missing("the database name"))]
+    #[case("mysql://u:p@/d", BadDsn::Missing("the host"))]
+    #[case("mysql://u:p@h/d?sslcert=x", BadDsn::Parameter("sslcert".into()))]
+    #[case("mysql://u:p@h/d?ssl-mode=maybe", BadDsn::SslMode("maybe".into()))]
+    #[case("sqlite://", BadDsn::Missing("the path"))]
+    fn says_what_is_wrong(#[case] text: &str, #[case] error: BadDsn) {
+        assert_eq!(text.parse::<Dsn>().unwrap_err(), error);
+    }
+
+    #[test]
+    fn tls_is_never_dropped() {
+        for (parameter, mode) in [
+            ("ssl-mode=verify_identity", "VerifyIdentity"),
+            ("tls=true", "VerifyIdentity"),
+        ] {
+            let Ok(Dsn::MySql(options)) = format!("mysql://u:p@h/d?{parameter}").parse() else {
+                panic!("{parameter} was refused");
+            };
+            assert_eq!(format!("{:?}", options.get_ssl_mode()), mode);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_never_tells_the_password(text in "\\PC{0,40}") {
+            let dsn = format!("mysql://user:hunter2@{text}");
+            let shown = match dsn.parse::<Dsn>() { Ok(dsn) => dsn.to_string(), Err(error) => error.to_string() };
+            prop_assert!(!shown.contains("hunter2"));
+            let _ = text.parse::<Dsn>();
+        }
+    }
+}

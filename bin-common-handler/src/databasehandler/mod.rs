@@ -1,0 +1,22 @@
+//! MySQL/MariaDB and SQLite behind one small type: the same SQL text runs on both.
+//!
+//! SQL is written with `?` and bound [`Value`]s; nothing that a caller sends ever becomes SQL text.
+//! [`Db`] reads and opens transactions, [`Store`] is a manager's way to change things.
+
+mod dsn;
+mod entity;
+mod error;
+mod list;
+pub mod migrate;
+mod pool;
+mod query;
+mod store;
+mod value;
+
+pub use dsn::{BadDsn, Dsn};
+pub use entity::{Entity, JsonColumn};
+pub use list::ListQuery;
+pub use pool::{Db, Dialect};
+pub use query::{Row, Tx};
+pub use store::{ChangeTx, Store};
+pub use value::Value;

@@ -1,0 +1,248 @@
+//! Connections: one pool for MySQL; readers and a single writer for SQLite.
+//!
+//! The pool hands a connection out without a ping (a round trip each way would cost a third of a short
+//! request); one that was idle for long is pinged, and one that failed is thrown away.
+
+use std::{fmt, future::Future, path::Path, sync::Arc, time::Duration};
+
+use deadpool::managed::{self, Metrics, Object, Pool, RecycleError, RecycleResult};
+use sqlx::{
+    ConnectOptions, Connection, Executor, MySqlConnection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::Dsn;
+
+/// How long a request waits for a free connection.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long a connection may take to come up.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// A connection idle for longer is pinged before use.
+const PING_AFTER: Duration = Duration::from_secs(10);
+/// How long SQLite waits for another process's lock.
+const SQLITE_BUSY_MAX: Duration = Duration::from_secs(1);
+const SQLITE_READERS: usize = 4;
+
+/// Which SQL is spoken, where the two differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// MySQL or MariaDB.
+    MySql,
+    /// SQLite.
+    Sqlite,
+}
+
+impl Dialect {
+    /// The database's own clock in microseconds since the Unix epoch, as an SQL expression.
+    pub const fn now_micros(self) -> &'static str {
+        match self {
+            Self::MySql => "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
+            Self::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        }
+    }
+
+    /// Locks the rows of a SELECT until the transaction ends; SQLite's writer holds everything already.
+    pub const fn for_update(self) -> &'static str {
+        match self {
+            Self::MySql => " FOR UPDATE",
+            Self::Sqlite => "",
+        }
+    }
+
+    /// As [`Self::for_update`], passing over rows that another transaction holds.
+    pub const fn for_update_skip_locked(self) -> &'static str {
+        match self {
+            Self::MySql => " FOR UPDATE SKIP LOCKED",
+            Self::Sqlite => "",
+        }
+    }
+}
+
+/// Opens connections of one kind and sets each up.
+pub(super) struct Connector<C: Connection> {
+    options: C::Options,
+    /// Each is run on a new connection; a server that does not know a setting keeps its own.
+    session: &'static [&'static str],
+}
+
+// Two implementations from one text: a generic one would need `for<'c> &'c mut C: Executor<'c>`, with
+// which the compiler cannot prove that a request's future is Send.
+macro_rules! manager {
+    ($connection:ty) => {
+        impl managed::Manager for Connector<$connection> {
+            type Type = $connection;
+            type Error = sqlx::Error;
+
+            async fn create(&self) -> Result<$connection, sqlx::Error> {
+                let mut connection = <$connection>::connect_with(&self.options).await?;
+                for statement in self.session {
+                    if let Err(error) = connection.execute(sqlx::raw_sql(*statement)).await
+                        && error.as_database_error().is_none()
+                    {
+                        return Err(error);
+                    }
+                }
+                Ok(connection)
+            }
+
+            async fn recycle(
+                &self,
+                connection: &mut $connection,
+                metrics: &Metrics,
+            ) -> RecycleResult<sqlx::Error> {
+                if metrics.last_used() > PING_AFTER {
+                    tokio::time::timeout(WAIT_MAX, connection.ping())
+                        .await
+                        .map_err(|_| RecycleError::message("ping timed out"))??;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+manager!(MySqlConnection);
+manager!(SqliteConnection);
+
+const MYSQL_SESSION: &[&str] = &[
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION innodb_lock_wait_timeout = 1",
+    // MariaDB only: a replica that stalls inside a transaction frees its rows within seconds.
+    "SET SESSION idle_transaction_timeout = 5",
+];
+
+/// A handle on the database; clones share its connections.
+#[derive(Clone)]
+pub struct Db(Arc<Engine>);
+
+pub(super) enum Engine {
+    MySql(Pool<Connector<MySqlConnection>>),
+    Sqlite {
+        readers: Pool<Connector<SqliteConnection>>,
+        writer: Pool<Connector<SqliteConnection>>,
+    },
+}
+
+/// A connection on loan.
+pub(super) enum Conn {
+    MySql(Object<Connector<MySqlConnection>>),
+    Sqlite(Object<Connector<SqliteConnection>>),
+}
+
+impl Conn {
+    /// Closes the connection instead of giving it back: its state is not known.
+    pub(super) fn discard(self) {
+        match self {
+            Self::MySql(object) => drop(Object::take(object)),
+            Self::Sqlite(object) => drop(Object::take(object)),
+        }
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Db").field(&self.dialect()).finish()
+    }
+}
+
+impl Db {
+    /// Opens nothing yet: connections come with the first use, so that a daemon starts before its database.
+    ///
+    /// # Errors
+    /// When the pool cannot be built.
+    pub fn new(dsn: &Dsn, connections_max: usize) -> Result<Self, managed::BuildError> {
+        let engine = match dsn {
+            Dsn::MySql(options) => {
+                let options = options.as_ref().clone().disable_statement_logging();
+                Engine::MySql(build_pool(
+                    Connector {
+                        options,
+                        session: MYSQL_SESSION,
+                    },
+                    connections_max,
+                )?)
+            }
+            Dsn::Sqlite(path) => Engine::Sqlite {
+                readers: build_pool(sqlite_connector(path), SQLITE_READERS)?,
+                writer: build_pool(sqlite_connector(path), 1)?,
+            },
+        };
+        Ok(Self(Arc::new(engine)))
+    }
+
+    /// Which SQL is spoken.
+    pub fn dialect(&self) -> Dialect {
+        match *self.0 {
+            Engine::MySql(_) => Dialect::MySql,
+            Engine::Sqlite { .. } => Dialect::Sqlite,
+        }
+    }
+
+    pub(super) async fn reader(&self) -> Result<Conn, sqlx::Error> {
+        match &*self.0 {
+            Engine::MySql(pool) => checkout(pool.get()).await.map(Conn::MySql),
+            Engine::Sqlite { readers, .. } => checkout(readers.get()).await.map(Conn::Sqlite),
+        }
+    }
+
+    pub(super) async fn writer(&self) -> Result<Conn, sqlx::Error> {
+        match &*self.0 {
+            Engine::MySql(pool) => checkout(pool.get()).await.map(Conn::MySql),
+            Engine::Sqlite { writer, .. } => checkout(writer.get()).await.map(Conn::Sqlite),
+        }
+    }
+
+    /// After one lost connection the idle ones are probably lost too.
+    pub(super) fn forget_idle(&self) {
+        match &*self.0 {
+            Engine::MySql(pool) => drop(pool.retain(|_, _| false)),
+            Engine::Sqlite { readers, writer } => {
+                drop(readers.retain(|_, _| false));
+                drop(writer.retain(|_, _| false));
+            }
+        }
+    }
+}
+
+fn build_pool<C>(
+    connector: Connector<C>,
+    size: usize,
+) -> Result<Pool<Connector<C>>, managed::BuildError>
+where
+    C: Connection,
+    Connector<C>: managed::Manager,
+{
+    Pool::builder(connector)
+        .max_size(size)
+        .wait_timeout(Some(WAIT_MAX))
+        .create_timeout(Some(CONNECT_MAX))
+        .recycle_timeout(Some(WAIT_MAX))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+}
+
+fn sqlite_connector(path: &Path) -> Connector<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // An acknowledged change survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(false)
+        .busy_timeout(SQLITE_BUSY_MAX)
+        .disable_statement_logging();
+    Connector {
+        options,
+        session: &[],
+    }
+}
+
+async fn checkout<T>(
+    get: impl Future<Output = Result<T, managed::PoolError<sqlx::Error>>>,
+) -> Result<T, sqlx::Error> {
+    get.await.map_err(|error| match error {
+        managed::PoolError::Backend(error) => error,
+        managed::PoolError::Closed => sqlx::Error::PoolClosed,
+        _ => sqlx::Error::PoolTimedOut,
+    })
+}

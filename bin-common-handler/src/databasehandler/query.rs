@@ -1,0 +1,228 @@
+//! Running statements, on their own or in a transaction.
+
+use futures_util::{FutureExt, future::BoxFuture};
+use sqlx::{
+    AssertSqlSafe, Error as SqlError, FromRow, MySql, Sqlite, mysql::MySqlRow, sqlite::SqliteRow,
+};
+
+use super::{Db, Dialect, Value, error::is_away, pool::Conn, value::bind};
+
+/// What can be read from a row of either database; `#[derive(sqlx::FromRow)]` gives it.
+pub trait Row:
+    for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin
+{
+}
+
+impl<T> Row for T where
+    T: for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin
+{
+}
+
+impl Conn {
+    // The only place where text becomes SQL. Callers build it from constants, entity columns and
+    // whitelisted filter names; values are always bound.
+    //
+    // Boxed: the compiler cannot prove the driver's futures Send for every lifetime otherwise.
+    fn fetch_all<'a, T: Row + 'a>(
+        &'a mut self,
+        sql: &'a str,
+        values: Vec<Value>,
+    ) -> BoxFuture<'a, Result<Vec<T>, SqlError>> {
+        let sql = AssertSqlSafe(sql);
+        async move {
+            match self {
+                Self::MySql(c) => {
+                    sqlx::query_as_with::<MySql, T, _>(sql, bind::<MySql>(values)?)
+                        .fetch_all(&mut **c)
+                        .await
+                }
+                Self::Sqlite(c) => {
+                    sqlx::query_as_with::<Sqlite, T, _>(sql, bind::<Sqlite>(values)?)
+                        .fetch_all(&mut **c)
+                        .await
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn execute<'a>(
+        &'a mut self,
+        sql: &'a str,
+        values: Vec<Value>,
+    ) -> BoxFuture<'a, Result<u64, SqlError>> {
+        let sql = AssertSqlSafe(sql);
+        async move {
+            match self {
+                Self::MySql(c) => sqlx::query_with::<MySql, _>(sql, bind::<MySql>(values)?)
+                    .execute(&mut **c)
+                    .await
+                    .map(|done| done.rows_affected()),
+                Self::Sqlite(c) => sqlx::query_with::<Sqlite, _>(sql, bind::<Sqlite>(values)?)
+                    .execute(&mut **c)
+                    .await
+                    .map(|done| done.rows_affected()),
+            }
+        }
+        .boxed()
+    }
+
+    /// A statement without values, in the text protocol: transaction control.
+    fn control(&mut self, sql: &'static str) -> BoxFuture<'_, Result<(), SqlError>> {
+        async move {
+            match self {
+                Self::MySql(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(drop),
+                Self::Sqlite(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(drop),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Db {
+    /// Reads outside a transaction; tries once more when the connection turned out to be dead.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn fetch_all<T: Row>(
+        &self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, SqlError> {
+        let mut conn = self.reader().await?;
+        match conn.fetch_all(sql, values.clone()).await {
+            Err(error) if is_away(&error) => {
+                conn.discard();
+                self.forget_idle();
+                self.reader().await?.fetch_all(sql, values).await
+            }
+            done => done,
+        }
+    }
+
+    /// As [`Self::fetch_all`] for at most one row.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn fetch_optional<T: Row>(
+        &self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Option<T>, SqlError> {
+        Ok(self.fetch_all(sql, values).await?.into_iter().next())
+    }
+
+    /// One statement that is its own transaction. Only for what may be done twice.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, SqlError> {
+        let mut conn = self.writer().await?;
+        match conn.execute(sql, values.clone()).await {
+            Err(error) if is_away(&error) => {
+                conn.discard();
+                self.forget_idle();
+                self.writer().await?.execute(sql, values).await
+            }
+            done => done,
+        }
+    }
+
+    /// Opens a transaction.
+    ///
+    /// # Errors
+    /// When no connection is to be had.
+    pub async fn begin(&self) -> Result<Tx, SqlError> {
+        let dialect = self.dialect();
+        let begin = match dialect {
+            Dialect::MySql => "START TRANSACTION",
+            // A plain BEGIN that reads first cannot become a writer later.
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+        };
+        let mut tx = Tx {
+            conn: Some(self.writer().await?),
+            db: self.clone(),
+        };
+        tx.control(begin).await?;
+        Ok(tx)
+    }
+}
+
+/// An open transaction. Dropped unfinished, its connection is closed, and the server rolls back:
+/// a cancelled future can never leave a connection inside a transaction in the pool.
+pub struct Tx {
+    conn: Option<Conn>,
+    db: Db,
+}
+
+impl Tx {
+    /// Which SQL is spoken.
+    pub fn dialect(&self) -> Dialect {
+        self.db.dialect()
+    }
+
+    /// Reads rows.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn fetch_all<T: Row>(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, SqlError> {
+        self.conn()?.fetch_all(sql, values).await
+    }
+
+    /// Reads at most one row.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn fetch_optional<T: Row>(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Option<T>, SqlError> {
+        Ok(self.fetch_all(sql, values).await?.into_iter().next())
+    }
+
+    /// Runs a statement; the number of rows it touched.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, SqlError> {
+        self.conn()?.execute(sql, values).await
+    }
+
+    /// Makes everything durable. On an error the outcome is not known.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn commit(mut self) -> Result<(), SqlError> {
+        self.control("COMMIT").await?;
+        self.conn = None;
+        Ok(())
+    }
+
+    /// Undoes everything. Where even that fails the connection is closed, which does the same.
+    pub async fn rollback(mut self) {
+        if self.control("ROLLBACK").await.is_ok() {
+            self.conn = None;
+        }
+    }
+
+    async fn control(&mut self, sql: &'static str) -> Result<(), SqlError> {
+        self.conn()?.control(sql).await
+    }
+
+    fn conn(&mut self) -> Result<&mut Conn, SqlError> {
+        self.conn.as_mut().ok_or(SqlError::PoolClosed)
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            conn.discard();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Effects done once: a row per operation, written in the transaction of its change, with its reply.
+
+use std::time::Duration;
+
+use sqlx::Error as SqlError;
+
+use crate::{
+    call::Operation,
+    databasehandler::{Db, Tx, Value},
+    models::{
+        error::{Error, Result},
+        sock::Response,
+    },
+};
+
+/// How long a key that the caller gave is remembered.
+const GIVEN_TTL: Duration = Duration::from_secs(24 * 3600);
+/// How long a derived key is remembered: longer than any broker redelivers.
+const DERIVED_TTL: Duration = Duration::from_secs(600);
+/// Rows that one owner may have; the oldest beyond it go with the next sweep.
+const OWNER_ROWS_MAX: i64 = 1_000_000;
+const SWEEP_BATCH: i64 = 1_000;
+
+/// The inbox table of one manager.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    db: Db,
+    table: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Recorded {
+    fingerprint: Vec<u8>,
+    status_code: i32,
+    data_type: String,
+    reply: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Key {
+    op_key: Vec<u8>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Owner {
+    owner: Vec<u8>,
+    surplus: i64,
+}
+
+impl Inbox {
+    /// The inbox of the manager whose tables start with `prefix`.
+    pub fn new(db: Db, prefix: &str) -> Self {
+        Self {
+            db,
+            table: format!("{prefix}_inbox"),
+        }
+    }
+
+    /// The reply that this operation had, if it was done before.
+    ///
+    /// # Errors
+    /// 409 `IDEMPOTENCY_KEY_REUSED` when the key was used for another request.
+    pub async fn find(&self, operation: &Operation) -> Result<Option<Response>> {
+        let sql = format!(
+            "SELECT fingerprint, status_code, data_type, reply FROM {} WHERE op_key = ?",
+            self.table
+        );
+        let row: Option<Recorded> = self
+            .db
+            .fetch_optional(&sql, vec![operation.key.to_vec().into()])
+            .await?;
+        row.map(|row| {
+            if row.fingerprint != operation.fingerprint {
+                return Err(Error::already_exists(
+                    "IDEMPOTENCY_KEY_REUSED",
+                    "This key was used for another request; use a new one.",
+                ));
+            }
+            let data = row
+                .reply
+                .and_then(|text| serde_json::value::RawValue::from_string(text).ok());
+            Ok(Response {
+                status_code: u16::try_from(row.status_code).unwrap_or(500),
+                data_type: row.data_type,
+                data,
+            })
+        })
+        .transpose()
+    }
+
+    /// Writes the operation and its reply into the change's own transaction. A unique violation means
+    /// that it was done before: the caller rolls back and asks [`Self::find`].
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn record(
+        &self,
+        tx: &mut Tx,
+        operation: &Operation,
+        reply: &Response,
+    ) -> Result<(), SqlError> {
+        // A derived key on a first delivery cannot mean "done before": it takes the place of an older equal one.
+        let verb = if operation.consult {
+            "INSERT"
+        } else {
+            "REPLACE"
+        };
+        let ttl = if operation.given {
+            GIVEN_TTL
+        } else {
+            DERIVED_TTL
+        };
+        let sql = format!(
+            "{verb} INTO {} (op_key, fingerprint, owner, status_code, data_type, reply, tm_expire) \
+             VALUES (?, ?, ?, ?, ?, ?, {} + ?)",
+            self.table,
+            tx.dialect().now_micros()
+        );
+        let values = vec![
+            operation.key.to_vec().into(),
+            operation.fingerprint.to_vec().into(),
+            operation.owner.to_vec().into(),
+            Value::Int(reply.status_code.into()),
+            reply.data_type.as_str().into(),
+            reply.data.as_ref().map(|data| data.get().to_owned()).into(),
+            Value::Int(i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)),
+        ];
+        tx.execute(&sql, values).await.map(drop)
+    }
+
+    /// Stores a considered "no", so that a repeated request hears the same. When another delivery of the
+    /// same operation was faster, its reply is the one that counts and is returned.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn record_refusal(&self, operation: &Operation, reply: Response) -> Result<Response> {
+        let mut tx = self.db.begin().await?;
+        match self.record(&mut tx, operation, &reply).await {
+            Ok(()) => {
+                tx.commit().await?;
+                Ok(reply)
+            }
+            Err(error) if is_duplicate(&error) => {
+                tx.rollback().await;
+                Ok(self.find(operation).await?.unwrap_or(reply))
+            }
+            Err(error) => {
+                tx.rollback().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whether an operation whose COMMIT went unanswered has happened: a tombstone under its key either
+    /// meets the committed row, or proves that it will never be. The tombstone itself is rolled back.
+    ///
+    /// # Errors
+    /// Whatever the database says; then it is still not known.
+    pub async fn has_happened(&self, operation: &Operation) -> Result<bool, SqlError> {
+        let mut tx = self.db.begin().await?;
+        let tombstone = Operation {
+            consult: true,
+            ..operation.clone()
+        };
+        let written = self.record(&mut tx, &tombstone, &Response::ok(&())).await;
+        tx.rollback().await;
+        match written {
+            Ok(()) => Ok(false),
+            Err(error) if is_duplicate(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes what has expired and what one owner has beyond its share; the number of rows removed.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn sweep(&self) -> Result<u64, SqlError> {
+        let now = self.db.dialect().now_micros();
+        let expired = format!(
+            "SELECT op_key FROM {} WHERE tm_expire < {now} ORDER BY tm_expire LIMIT ?",
+            self.table
+        );
+        let mut removed = self.remove_all(&expired, vec![]).await?;
+        let greedy = format!(
+            "SELECT owner, COUNT(*) - {OWNER_ROWS_MAX} AS surplus FROM {} GROUP BY owner HAVING COUNT(*) > {OWNER_ROWS_MAX}",
+            self.table
+        );
+        for owner in self.db.fetch_all::<Owner>(&greedy, vec![]).await? {
+            let oldest = format!(
+                "SELECT op_key FROM {} WHERE owner = ? ORDER BY tm_expire LIMIT ?",
+                self.table
+            );
+            let surplus = owner.surplus.min(SWEEP_BATCH);
+            removed += self
+                .remove(&oldest, vec![owner.owner.into(), Value::Int(surplus)])
+                .await?;
+        }
+        Ok(removed)
+    }
+
+    async fn remove_all(&self, select: &str, values: Vec<Value>) -> Result<u64, SqlError> {
+        let mut removed = 0;
+        loop {
+            let mut values = values.clone();
+            values.push(Value::Int(SWEEP_BATCH));
+            match self.remove(select, values).await? {
+                0 => return Ok(removed),
+                rows => removed += rows,
+            }
+        }
+    }
+
+    async fn remove(&self, select: &str, values: Vec<Value>) -> Result<u64, SqlError> {
+        let keys: Vec<Key> = self.db.fetch_all(select, values).await?;
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let marks = vec!["?"; keys.len()].join(", ");
+        let sql = format!("DELETE FROM {} WHERE op_key IN ({marks})", self.table);
+        self.db
+            .execute(
+                &sql,
+                keys.into_iter().map(|key| key.op_key.into()).collect(),
+            )
+            .await
+    }
+}
+
+/// The row is there already.
+pub(crate) fn is_duplicate(error: &SqlError) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

@@ -1,0 +1,23 @@
+//! What every daemon shares, so that a manager is a route table, models, rules and SQL.
+//!
+//! Data comes in at [`sockhandler`], is routed by [`listenhandler`], decided upon in a manager's handlers,
+//! written through [`databasehandler`], and leaves through [`notifyhandler`].
+
+pub mod backoff;
+pub mod cachehandler;
+pub mod call;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod databasehandler;
+pub mod failpoint;
+pub mod health;
+pub mod ids;
+pub mod inbox;
+pub mod listenhandler;
+pub mod metrics;
+pub mod models;
+pub mod notifyhandler;
+pub mod redact;
+pub mod requesthandler;
+pub mod sockhandler;

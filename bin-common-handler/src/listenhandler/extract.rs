@@ -1,0 +1,263 @@
+//! Handlers take what they need as typed arguments; what does not parse never reaches them.
+
+use std::{collections::HashMap, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
+
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{Reply, RouteInfo};
+use crate::{
+    call::Call,
+    models::{
+        error::{Error, Result},
+        page::{FilterKind, Filters, Page, parse_filters},
+        sock::Response,
+    },
+};
+
+/// A request on its way to its handler.
+pub struct Input<S> {
+    pub(super) state: S,
+    pub(super) call: Call,
+    pub(super) route: Arc<RouteInfo>,
+    pub(super) path_ids: std::vec::IntoIter<Uuid>,
+    pub(super) query: HashMap<String, String>,
+    pub(super) data: Option<Box<RawValue>>,
+}
+
+impl Input<()> {
+    pub(super) fn with_state<S>(self, state: S) -> Input<S> {
+        let Self {
+            state: (),
+            call,
+            route,
+            path_ids,
+            query,
+            data,
+        } = self;
+        Input {
+            state,
+            call,
+            route,
+            path_ids,
+            query,
+            data,
+        }
+    }
+}
+
+/// Something that a handler can take as an argument.
+pub trait Extract<S>: Sized {
+    /// Takes it out of the request.
+    ///
+    /// # Errors
+    /// 400 when it is missing or does not parse.
+    fn extract(input: &mut Input<S>) -> Result<Self>;
+}
+
+/// What the daemon's handlers share.
+pub struct State<S>(pub S);
+
+impl<S: Clone> Extract<S> for State<S> {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        Ok(Self(input.state.clone()))
+    }
+}
+
+impl<S> Extract<S> for Call {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        Ok(input.call.clone())
+    }
+}
+
+/// The next id of the path.
+pub struct Path(pub Uuid);
+
+impl<S> Extract<S> for Path {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        input
+            .path_ids
+            .next()
+            .map(Self)
+            .ok_or_else(|| Error::internal("the template has fewer placeholders"))
+    }
+}
+
+/// The body (as an argument) or the reply (as a result).
+pub struct Json<T>(pub T);
+
+impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        let body = input.data.as_ref().map_or("null", |data| data.get());
+        serde_json::from_str(body).map(Self).map_err(|error| {
+            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {error}."))
+        })
+    }
+}
+
+/// The query parameters.
+pub struct Query(pub HashMap<String, String>);
+
+impl Query {
+    /// A whole number, when the parameter is there.
+    ///
+    /// # Errors
+    /// 400 when it is not one.
+    pub fn number(&self, name: &str) -> Result<Option<u32>> {
+        self.0
+            .get(name)
+            .filter(|text| !text.is_empty())
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    Error::invalid_argument(
+                        "INVALID_PARAMETER",
+                        format!("{name} must be a whole number."),
+                    )
+                })
+            })
+            .transpose()
+    }
+}
+
+impl<S> Extract<S> for Query {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        Ok(Self(std::mem::take(&mut input.query)))
+    }
+}
+
+/// Page and filters of a list: the page from the query, filters from the body, and from the query
+/// whatever the route's whitelist knows.
+pub struct List {
+    /// Which part of the list.
+    pub page: Page,
+    /// Checked against the route's whitelist.
+    pub filters: Filters,
+}
+
+impl<S> Extract<S> for List {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        let query = &input.query;
+        let page = Page::parse(
+            query.get("page_size").map(String::as_str),
+            query.get("page_token").map(String::as_str),
+        )?;
+        let mut given = filters_in_body(input.data.as_deref())?;
+        for (name, kind) in input.route.filters {
+            if let Some(value) = query.get(*name) {
+                let value = match kind {
+                    FilterKind::Deleted => value
+                        .parse()
+                        .map_or(serde_json::Value::Null, serde_json::Value::Bool),
+                    FilterKind::Uuid | FilterKind::Text => value.clone().into(),
+                };
+                given.insert((*name).to_owned(), value);
+            }
+        }
+        Ok(Self {
+            page,
+            filters: parse_filters(&given, input.route.filters)?,
+        })
+    }
+}
+
+fn filters_in_body(data: Option<&RawValue>) -> Result<serde_json::Map<String, serde_json::Value>> {
+    let Some(data) = data.filter(|data| data.get() != "null") else {
+        return Ok(serde_json::Map::new());
+    };
+    serde_json::from_str(data.get())
+        .map_err(|_| Error::invalid_argument("INVALID_FILTER", "Filters are a JSON object."))
+}
+
+/// Reads `a=1&b=2`; the last of several equal names wins.
+pub(super) fn parse_query(text: &str) -> HashMap<String, String> {
+    let decode = |part: &str| {
+        percent_decode_str(&part.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+/// An async function over up to five extractable arguments.
+pub trait Endpoint<S, A>: Send + Sync + 'static {
+    /// Extracts the arguments and calls the function.
+    fn call(&self, input: Input<S>) -> Answer;
+}
+
+pub(super) trait ErasedEndpoint<S>: Send + Sync {
+    fn call(&self, input: Input<S>) -> Answer;
+}
+
+struct Erased<E, A>(E, PhantomData<fn() -> A>);
+
+impl<S, A: 'static, E: Endpoint<S, A>> ErasedEndpoint<S> for Erased<E, A> {
+    fn call(&self, input: Input<S>) -> Answer {
+        self.0.call(input)
+    }
+}
+
+pub(super) fn erase<S, A: 'static>(endpoint: impl Endpoint<S, A>) -> Arc<dyn ErasedEndpoint<S>> {
+    Arc::new(Erased(endpoint, PhantomData))
+}
+
+macro_rules! endpoint {
+    ($($argument:ident),+) => {
+        impl<S, F, Fut, R, $($argument),+> Endpoint<S, ($($argument,)+)> for F
+        where
+            S: Send + 'static,
+            F: Fn($($argument),+) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = Result<R>> + Send + 'static,
+            R: Reply,
+            $($argument: Extract<S> + Send + 'static),+
+        {
+            fn call(&self, mut input: Input<S>) -> Answer {
+                $(
+                    #[expect(non_snake_case, reason = "the type parameter names its argument")]
+                    let $argument = match $argument::extract(&mut input) {
+                        Ok(argument) => argument,
+                        Err(error) => return Box::pin(std::future::ready(Err(error))),
+                    };
+                )+
+                let answer = self($($argument),+);
+                Box::pin(async move { answer.await.map(Reply::into_response) })
+            }
+        }
+    };
+}
+
+endpoint!(A1);
+endpoint!(A1, A2);
+endpoint!(A1, A2, A3);
+endpoint!(A1, A2, A3, A4);
+endpoint!(A1, A2, A3, A4, A5);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded_and_the_last_value_wins() {
+        let query = parse_query("a=1&b=%2B1+2&a=3&&flag");
+        assert_eq!(query.get("a").map(String::as_str), Some("3"));
+        assert_eq!(query.get("b").map(String::as_str), Some("+1 2"));
+        assert_eq!(query.get("flag").map(String::as_str), Some(""));
+        assert_eq!(query.len(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_without_harm(text in "\\PC{0,80}") {
+            prop_assert!(parse_query(&text).len() <= text.len());
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Routes: a table of methods and URI templates, each with a handler whose signature is its contract.
+
+mod extract;
+mod reply;
+mod router;
+mod routes;
+
+pub use extract::{Endpoint, Extract, Input, Json, List, Path, Query, State};
+pub use reply::Reply;
+pub use router::Router;
+pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};

@@ -1,0 +1,296 @@
+//! From an envelope to its handler and back: late requests dropped, repeated ones answered from the
+//! inbox, panics and errors turned into typed replies, all of it counted.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use prometheus::Histogram;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use super::{
+    Input, RouteInfo, Routes,
+    extract::{Answer, ErasedEndpoint, parse_query},
+    routes::{BadRoutes, RouteMatcher, is_placeholder},
+};
+use crate::{
+    call::{Call, Operation, Travel},
+    clock::Clock,
+    inbox::Inbox,
+    metrics::{ManagerMetrics, Metrics, as_ms},
+    models::{
+        error::{Error, Result},
+        identity::Scope,
+        sock::{BODY_LIMIT, Request, Response},
+    },
+    sockhandler::{Delivered, Probe, Serve},
+};
+
+/// After this the caller is told that the outcome is not known; the work itself is never cut short.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// The requests of one daemon.
+pub struct Router {
+    domain: &'static str,
+    matcher: RouteMatcher,
+    routes: Vec<Served>,
+    inbox: Inbox,
+    clock: Clock,
+    metrics: Metrics,
+    manager_metrics: ManagerMetrics,
+}
+
+struct Served {
+    info: Arc<RouteInfo>,
+    run: Box<dyn Fn(Input<()>) -> Answer + Send + Sync>,
+    /// Where in the path, split at `/`, the ids stand.
+    id_positions: Vec<usize>,
+    receive_ms: Histogram,
+}
+
+impl Router {
+    /// Serves `routes` with `state` in the name of `domain`, e.g. `outdial-manager`.
+    ///
+    /// # Errors
+    /// When two routes would take the same requests.
+    pub fn new<S: Clone + Send + Sync + 'static>(
+        domain: &'static str,
+        routes: Routes<S>,
+        state: S,
+        inbox: Inbox,
+        clock: Clock,
+        metrics: Metrics,
+        manager_metrics: ManagerMetrics,
+    ) -> std::result::Result<Self, BadRoutes> {
+        let matcher = RouteMatcher::new(&routes.infos())?;
+        let routes = routes
+            .routes
+            .into_iter()
+            .map(|route| {
+                let labels = [route.info.metric_type(), route.info.method.as_str()];
+                Served {
+                    id_positions: id_positions(route.info.template),
+                    receive_ms: manager_metrics.receive_ms.with_label_values(&labels),
+                    info: Arc::new(route.info),
+                    run: bind(route.endpoint, state.clone()),
+                }
+            })
+            .collect();
+        Ok(Self {
+            domain,
+            matcher,
+            routes,
+            inbox,
+            clock,
+            metrics,
+            manager_metrics,
+        })
+    }
+
+    fn drop_request(&self, reason: &str) -> Option<Response> {
+        self.metrics
+            .dropped
+            .with_label_values(&[self.domain, reason])
+            .inc();
+        debug!(reason, "request dropped");
+        None
+    }
+
+    /// A request that no route takes, or whose envelope cannot be read.
+    fn refuse(&self, error: &Error, method: &str, started: Instant) -> Option<Response> {
+        let response = error.to_response(self.domain);
+        self.manager_metrics
+            .receive_ms
+            .with_label_values(&["notfound", method])
+            .observe(as_ms(started.elapsed()));
+        self.observe("notfound", method, response.status_code, started);
+        Some(response)
+    }
+
+    fn observe(&self, route: &str, method: &str, status: u16, started: Instant) {
+        let mut digits = [0; 3];
+        self.metrics
+            .request_seconds
+            .with_label_values(&[self.domain, route, method, status_text(status, &mut digits)])
+            .observe(started.elapsed().as_secs_f64());
+    }
+
+    async fn answer(&self, served: &Served, request: Request, travel: &Travel) -> Response {
+        let operation = match served
+            .info
+            .is_effect
+            .then(|| Operation::of(&request, travel))
+            .transpose()
+        {
+            Ok(operation) => operation,
+            Err(error) => return error.to_response(self.domain),
+        };
+        let call = Call {
+            scope: Scope::from_envelope(request.customer_id),
+            request_id: request.request_id.clone(),
+            caller: caller(travel),
+            operation: operation.clone(),
+        };
+        match self.answer_once(served, request, call).await {
+            Ok(response) => response,
+            Err(error) => self.answer_error(error, operation).await,
+        }
+    }
+
+    async fn answer_once(&self, served: &Served, request: Request, call: Call) -> Result<Response> {
+        if let Some(operation) = call
+            .operation
+            .as_ref()
+            .filter(|operation| operation.consult)
+            && let Some(reply) = self.inbox.find(operation).await?
+        {
+            return Ok(reply);
+        }
+        let (path, query) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
+        let input = Input {
+            state: (),
+            call,
+            route: Arc::clone(&served.info),
+            path_ids: path_ids(path, &served.id_positions).into_iter(),
+            query: parse_query(query),
+            data: request.data,
+        };
+        let work = (served.run)(input);
+        // A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
+        #[expect(clippy::disallowed_methods, reason = "awaited right here")]
+        let task = tokio::spawn(work);
+        match tokio::time::timeout(ANSWER_MAX, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Error::internal(panic)),
+            Err(_) => Err(Error::unavailable(
+                "database",
+                "no answer in time; the outcome is not known",
+            )),
+        }
+    }
+
+    async fn answer_error(&self, error: Error, operation: Option<Operation>) -> Response {
+        if error.is_fault() {
+            warn!(%error, status = error.status().code(), "request failed");
+        }
+        let response = error.to_response(self.domain);
+        match operation {
+            Some(operation) if error.is_decided() && error.reason() != "IDEMPOTENCY_KEY_REUSED" => {
+                match self
+                    .inbox
+                    .record_refusal(&operation, response.clone())
+                    .await
+                {
+                    Ok(recorded) => recorded,
+                    Err(fault) => {
+                        warn!(%fault, "refusal not recorded");
+                        response
+                    }
+                }
+            }
+            _ => response,
+        }
+    }
+}
+
+#[async_trait]
+impl Serve for Router {
+    async fn serve(&self, delivered: Delivered, probe: &dyn Probe) -> Option<Response> {
+        let started = Instant::now();
+        if delivered
+            .deadline
+            .is_some_and(|deadline| deadline <= self.clock.now())
+        {
+            return self.drop_request("late");
+        }
+        let request = match parse(&delivered.body) {
+            Ok(request) => request,
+            Err(error) => return self.refuse(&error, "none", started),
+        };
+        let method = request.method.as_str();
+        let path = request.uri.split('?').next().unwrap_or_default();
+        let found = self
+            .matcher
+            .find(request.method, path)
+            .and_then(|position| self.routes.get(position));
+        let Some(served) = found else {
+            let error = Error::not_found("ROUTE_NOT_FOUND", "There is no such route.");
+            return self.refuse(&error, method, started);
+        };
+        let reply_to = &delivered.travel.reply_to;
+        if served.info.is_effect
+            && delivered.maybe_late
+            && !reply_to.is_empty()
+            && probe.is_gone(reply_to).await
+        {
+            return self.drop_request("caller_gone");
+        }
+        let request_id = request.request_id.clone();
+        let response = self.answer(served, request, &delivered.travel).await;
+        served.receive_ms.observe(as_ms(started.elapsed()));
+        self.observe(served.info.template, method, response.status_code, started);
+        debug!(
+            request_id,
+            method,
+            route = served.info.template,
+            status = response.status_code,
+            duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "served"
+        );
+        Some(response)
+    }
+}
+
+/// A handler with its state: from here on all handlers are alike.
+fn bind<S: Clone + Send + Sync + 'static>(
+    endpoint: Arc<dyn ErasedEndpoint<S>>,
+    state: S,
+) -> Box<dyn Fn(Input<()>) -> Answer + Send + Sync> {
+    Box::new(move |input| endpoint.call(input.with_state(state.clone())))
+}
+
+/// Direct reply-to names its channel after the second dot; every request of that client has it.
+fn caller(travel: &Travel) -> Option<String> {
+    travel
+        .reply_to
+        .strip_prefix("amq.rabbitmq.reply-to.")
+        .map(str::to_owned)
+}
+
+fn parse(body: &[u8]) -> Result<Request> {
+    if body.len() > BODY_LIMIT {
+        return Err(Error::invalid_argument(
+            "REQUEST_TOO_LARGE",
+            format!("A request has at most {BODY_LIMIT} bytes; send less at a time."),
+        ));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Error::invalid_argument("INVALID_ENVELOPE", format!("Not a request: {error}."))
+    })
+}
+
+fn id_positions(template: &str) -> Vec<usize> {
+    template
+        .split('/')
+        .enumerate()
+        .filter(|(_, part)| is_placeholder(part))
+        .map(|(position, _)| position)
+        .collect()
+}
+
+fn path_ids(path: &str, positions: &[usize]) -> Vec<Uuid> {
+    path.split('/')
+        .enumerate()
+        .filter(|(position, _)| positions.contains(position))
+        .filter_map(|(_, part)| Uuid::try_parse(part).ok())
+        .collect()
+}
+
+/// A status code as text without an allocation.
+fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
+    for (digit, unit) in digits.iter_mut().zip([100, 10, 1]) {
+        *digit = b'0' + u8::try_from(status / unit % 10).unwrap_or(0);
+    }
+    std::str::from_utf8(digits).unwrap_or("???")
+}

@@ -1,0 +1,199 @@
+//! Figures for Prometheus: voipbin's names in milliseconds, ours beside them in base units.
+
+use std::{fmt, time::Duration};
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
+};
+
+/// voipbin's buckets, in milliseconds.
+const BUCKETS_MS: [f64; 5] = [50.0, 100.0, 500.0, 1000.0, 3000.0];
+/// Ours, in seconds.
+const BUCKETS_S: [f64; 13] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
+
+/// The figures of one process. Clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// `tandem_request_duration_seconds{manager,route,method,status}`.
+    pub request_seconds: HistogramVec,
+    /// `tandem_requests_dropped_total{manager,reason}`: late, looping, poison …
+    pub dropped: IntCounterVec,
+    /// `tandem_replies_failed_total{manager}`.
+    pub replies_failed: IntCounterVec,
+    /// `tandem_outbox_depth{manager}`.
+    pub outbox_depth: IntGaugeVec,
+    /// `tandem_outbox_oldest_milliseconds{manager}`.
+    pub outbox_oldest_ms: IntGaugeVec,
+    /// `tandem_events_total{manager,result}`: published, repeated, parked.
+    pub events: IntCounterVec,
+    /// `tandem_received_events_total{subscriber,result}`: done, retried, parked.
+    pub received_events: IntCounterVec,
+    /// `tandem_feature_available{feature}`: 1 or 0, e.g. the broker's delay plugin.
+    pub feature: IntGaugeVec,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// A fresh set, with the process's own figures (memory, CPU, file descriptors).
+    ///
+    /// # Errors
+    /// When two figures have the same name, which is a fault of ours.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            register(
+                &registry,
+                IntCounterVec::new(Opts::new(name, help), labels)?,
+            )
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            register(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+        };
+        Ok(Self {
+            request_seconds: register(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "tandem_request_duration_seconds",
+                        "Time to serve a request.",
+                    )
+                    .buckets(BUCKETS_S.to_vec()),
+                    &["manager", "route", "method", "status"],
+                )?,
+            )?,
+            dropped: counter(
+                "tandem_requests_dropped_total",
+                "Requests that were acknowledged without work.",
+                &["manager", "reason"],
+            )?,
+            replies_failed: counter(
+                "tandem_replies_failed_total",
+                "Replies that could not be sent.",
+                &["manager"],
+            )?,
+            outbox_depth: gauge(
+                "tandem_outbox_depth",
+                "Events that wait to be published.",
+                &["manager"],
+            )?,
+            outbox_oldest_ms: gauge(
+                "tandem_outbox_oldest_milliseconds",
+                "Age of the oldest event that waits.",
+                &["manager"],
+            )?,
+            events: counter(
+                "tandem_events_total",
+                "Events by what became of them.",
+                &["manager", "result"],
+            )?,
+            received_events: counter(
+                "tandem_received_events_total",
+                "Events of others by what became of them.",
+                &["subscriber", "result"],
+            )?,
+            feature: gauge(
+                "tandem_feature_available",
+                "1 when the feature can be used.",
+                &["feature"],
+            )?,
+            registry,
+        })
+    }
+
+    /// The figures under voipbin's names for one manager (`outdial` …).
+    ///
+    /// # Errors
+    /// When the manager was registered before.
+    pub fn for_manager(&self, name: &str) -> prometheus::Result<ManagerMetrics> {
+        let name = name.trim_end_matches("-manager").replace('-', "_");
+        let histogram = |what: &str, help: &str, labels: &[&str]| {
+            let options = HistogramOpts::new(format!("{name}_manager_{what}"), help)
+                .buckets(BUCKETS_MS.to_vec());
+            register(&self.registry, HistogramVec::new(options, labels)?)
+        };
+        Ok(ManagerMetrics {
+            receive_ms: histogram(
+                "receive_request_process_time",
+                "Time to serve a request, in milliseconds.",
+                &["type", "method"],
+            )?,
+            notify_ms: histogram(
+                "notify_process_time",
+                "Time from commit to confirmed event, in milliseconds.",
+                &["type"],
+            )?,
+            request_ms: histogram(
+                "request_process_time",
+                "Time of a request to another service, in milliseconds.",
+                &["target", "resource", "method"],
+            )?,
+            notify_total: register(
+                &self.registry,
+                IntCounterVec::new(
+                    Opts::new(format!("{name}_manager_notify_total"), "Events published."),
+                    &["type"],
+                )?,
+            )?,
+            breaker_state: register(
+                &self.registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        format!("{name}_manager_circuitbreaker_state"),
+                        "0 closed, 1 half open, 2 open.",
+                    ),
+                    &["target"],
+                )?,
+            )?,
+        })
+    }
+
+    /// The text that Prometheus reads.
+    ///
+    /// # Errors
+    /// When a figure cannot be encoded.
+    pub fn encode(&self) -> prometheus::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// The figures of one manager under voipbin's names.
+#[derive(Clone)]
+pub struct ManagerMetrics {
+    /// Requests served, ms.
+    pub receive_ms: HistogramVec,
+    /// Events, commit to confirm, ms.
+    pub notify_ms: HistogramVec,
+    /// Requests made, ms.
+    pub request_ms: HistogramVec,
+    /// Events published.
+    pub notify_total: IntCounterVec,
+    /// Circuit breakers.
+    pub breaker_state: IntGaugeVec,
+}
+
+/// Milliseconds, as voipbin's histograms want them.
+pub fn as_ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}

@@ -1,0 +1,8 @@
+//! The words that every daemon speaks on the wire. No I/O lives here.
+
+pub mod address;
+pub mod error;
+pub mod identity;
+pub mod page;
+pub mod sock;
+pub mod time;

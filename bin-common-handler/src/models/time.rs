@@ -1,0 +1,215 @@
+//! The one form of time: UTC, whole microseconds.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sqlx::{MySql, Sqlite};
+
+/// A point in time, in microseconds since 1970-01-01T00:00:00Z.
+///
+/// On the wire RFC 3339, UTC, `Z`, trailing zeros of the fraction trimmed; in MySQL `DATETIME(6)`;
+/// in SQLite an integer of microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From microseconds since the Unix epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the Unix epoch; also an entity's version.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since the Unix epoch, as in the header `x-deadline`.
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// This time moved forward.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// This time moved back.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// The version that follows `previous`: now, or one microsecond later when the clock stepped back.
+    #[must_use]
+    pub fn after(self, previous: Self) -> Self {
+        Self(self.0.max(previous.0.saturating_add(1)))
+    }
+
+    fn to_chrono(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp_micros())
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let full = self
+            .to_chrono()
+            .to_rfc3339_opts(SecondsFormat::Micros, true);
+        let trimmed = full
+            .trim_end_matches('Z')
+            .trim_end_matches('0')
+            .trim_end_matches('.');
+        write!(f, "{trimmed}Z")
+    }
+}
+
+/// A text that is no time in any accepted form.
+#[derive(Debug, thiserror::Error)]
+#[error("not a time; write it as 2026-11-20T10:22:39.248690Z")]
+pub struct BadTimestamp;
+
+impl FromStr for Timestamp {
+    type Err = BadTimestamp;
+
+    /// Accepts RFC 3339 with any offset, and `YYYY-MM-DD hh:mm:ss.ffffff` taken as UTC.
+    fn from_str(text: &str) -> Result<Self, BadTimestamp> {
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(time.with_timezone(&Utc).into());
+        }
+        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+            .map(|time| time.and_utc().into())
+            .ok_or(BadTimestamp)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl sqlx::Type<MySql> for Timestamp {
+    fn type_info() -> <MySql as sqlx::Database>::TypeInfo {
+        <DateTime<Utc> as sqlx::Type<MySql>>::type_info()
+    }
+
+    fn compatible(ty: &<MySql as sqlx::Database>::TypeInfo) -> bool {
+        <DateTime<Utc> as sqlx::Type<MySql>>::compatible(ty)
+            || <NaiveDateTime as sqlx::Type<MySql>>::compatible(ty)
+    }
+}
+
+impl<'r> sqlx::Decode<'r, MySql> for Timestamp {
+    fn decode(
+        value: <MySql as sqlx::Database>::ValueRef<'r>,
+    ) -> Result<Self, sqlx::error::BoxDynError> {
+        <NaiveDateTime as sqlx::Decode<'r, MySql>>::decode(value).map(|time| time.and_utc().into())
+    }
+}
+
+impl<'q> sqlx::Encode<'q, MySql> for Timestamp {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <MySql as sqlx::Database>::ArgumentBuffer,
+    ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        <DateTime<Utc> as sqlx::Encode<'q, MySql>>::encode_by_ref(&self.to_chrono(), buf)
+    }
+}
+
+impl sqlx::Type<Sqlite> for Timestamp {
+    fn type_info() -> <Sqlite as sqlx::Database>::TypeInfo {
+        <i64 as sqlx::Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(ty: &<Sqlite as sqlx::Database>::TypeInfo) -> bool {
+        <i64 as sqlx::Type<Sqlite>>::compatible(ty)
+    }
+}
+
+impl<'r> sqlx::Decode<'r, Sqlite> for Timestamp {
+    fn decode(
+        value: <Sqlite as sqlx::Database>::ValueRef<'r>,
+    ) -> Result<Self, sqlx::error::BoxDynError> {
+        <i64 as sqlx::Decode<'r, Sqlite>>::decode(value).map(Self)
+    }
+}
+
+impl<'q> sqlx::Encode<'q, Sqlite> for Timestamp {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <Sqlite as sqlx::Database>::ArgumentBuffer,
+    ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        <i64 as sqlx::Encode<'q, Sqlite>>::encode_by_ref(&self.0, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("2026-11-20T10:22:39.24869Z", "2026-11-20T10:22:39.24869Z")]
+    #[case("2026-11-20T10:22:39.000000Z", "2026-11-20T10:22:39Z")]
+    #[case("2026-11-20T12:22:30.5+02:00", "2026-11-20T10:22:30.5Z")]
+    #[case("2026-11-20 10:22:39.248690", "2026-11-20T10:22:39.24869Z")]
+    #[case("2026-11-20 10:22:30", "2026-11-20T10:22:30Z")]
+    fn reads_every_accepted_form_and_writes_one(#[case] text: &str, #[case] wire: &str) {
+        assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), wire);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("yesterday")]
+    #[case("2026-13-01T00:00:00Z")]
+    #[case("1763634159")]
+    fn refuses_what_is_no_time(#[case] text: &str) {
+        assert!(text.parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn a_version_never_steps_back() {
+        let old = Timestamp::from_micros(100);
+        assert_eq!(
+            Timestamp::from_micros(40).after(old),
+            Timestamp::from_micros(101)
+        );
+        assert_eq!(
+            Timestamp::from_micros(400).after(old),
+            Timestamp::from_micros(400)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn survives_the_wire(micros in 0_i64..4_000_000_000_000_000) {
+            let time = Timestamp::from_micros(micros);
+            prop_assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
+        }
+    }
+}

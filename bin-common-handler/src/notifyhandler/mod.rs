@@ -1,0 +1,8 @@
+//! Events: written with the change into the outbox, carried to the bus by one relay, never lost.
+
+mod bell;
+pub(crate) mod outbox;
+mod relay;
+
+pub use bell::Bell;
+pub use relay::{Relay, RelayMetrics};

@@ -1,0 +1,287 @@
+//! The relay: of all replicas on one outbox, one publishes, in order, and deletes only what was confirmed
+//! before the first gap.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::{
+    Bell,
+    outbox::{Outbox, Waiting},
+};
+use crate::{
+    backoff::Backoff,
+    clock::Clock,
+    databasehandler::Store,
+    failpoint,
+    metrics::{ManagerMetrics, Metrics},
+    models::{error::Result, time::Timestamp},
+    sockhandler::{Lane, Outgoing, Transport, request_queue},
+};
+
+/// Events published before their confirms are awaited.
+const WINDOW: usize = 256;
+/// The net under the bell.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often a replica without the lane tries to get it.
+const CLAIM_PAUSE: Duration = Duration::from_secs(1);
+/// Rings of a replica without the lane are at least this far apart.
+const RING_PAUSE: Duration = Duration::from_millis(2);
+/// A larger event is parked: brokers refuse 128 MiB, and listeners far less.
+const EVENT_MAX: usize = 16 * 1024 * 1024;
+/// How long a stopping relay goes on publishing what waits.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// The figures that the relay keeps.
+#[derive(Clone)]
+pub struct RelayMetrics {
+    /// Shared by all managers.
+    pub common: Metrics,
+    /// Under voipbin's names.
+    pub manager: ManagerMetrics,
+}
+
+/// Carries one manager's events to the bus.
+pub struct Relay {
+    outbox: Outbox,
+    bell: Arc<Bell>,
+    clock: Clock,
+    transport: Arc<dyn Transport>,
+    metrics: RelayMetrics,
+    publisher: &'static str,
+    forwards_webhooks: bool,
+    /// Confirmed rows from before whose deletion failed would be published again: same ids, counted.
+    repeats: u64,
+}
+
+impl Relay {
+    /// The relay of `publisher`, whose outbox `store` fills and whose `bell` its commits ring.
+    pub fn new(
+        store: &Store,
+        bell: Arc<Bell>,
+        transport: Arc<dyn Transport>,
+        metrics: RelayMetrics,
+        publisher: &'static str,
+        forwards_webhooks: bool,
+    ) -> Self {
+        Self {
+            outbox: Outbox::new(store.db.clone(), store.prefix()),
+            bell,
+            clock: store.clock.clone(),
+            transport,
+            metrics,
+            publisher,
+            forwards_webhooks,
+            repeats: 0,
+        }
+    }
+
+    /// Publishes until `stop`, then what still waits if this replica holds the lane.
+    pub async fn run(mut self, database_id: String, stop: CancellationToken) {
+        let mut backoff = Backoff::default();
+        while !stop.is_cancelled() {
+            match self.transport.lane(self.publisher, &database_id).await {
+                Ok(mut lane) => {
+                    info!(publisher = self.publisher, "publishing events");
+                    backoff.reset();
+                    self.publish_until_lost(&mut *lane, &stop).await;
+                }
+                Err(fault) => {
+                    let held_elsewhere = fault.reason() == "RELAY_HELD";
+                    debug!(publisher = self.publisher, %fault, "no lane");
+                    let pause = if held_elsewhere {
+                        CLAIM_PAUSE
+                    } else {
+                        backoff.next_pause()
+                    };
+                    self.ring_for(pause, &database_id, &stop).await;
+                }
+            }
+        }
+    }
+
+    /// Without the lane, passes each ring on to the replica that holds it.
+    async fn ring_for(&self, pause: Duration, database_id: &str, stop: &CancellationToken) {
+        let end = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep_until(end) => return,
+                () = self.bell.rung() => {
+                    self.transport.ring(self.publisher, database_id).await;
+                    tokio::time::sleep(RING_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn publish_until_lost(&mut self, lane: &mut dyn Lane, stop: &CancellationToken) {
+        let mut backoff = Backoff::default();
+        while lane.is_held() {
+            match self.drain(lane).await {
+                Ok(true) => backoff.reset(),
+                Ok(false) => return,
+                Err(fault) => {
+                    warn!(publisher = self.publisher, %fault, "outbox cannot be read");
+                    tokio::time::sleep(backoff.next_pause()).await;
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {
+                    let _ = tokio::time::timeout(DRAIN_MAX, self.drain(lane)).await;
+                    return;
+                }
+                () = self.bell.rung() => {}
+                () = lane.rung() => {}
+                () = tokio::time::sleep(SWEEP) => self.measure().await,
+            }
+        }
+        warn!(
+            publisher = self.publisher,
+            "lost the right to publish events"
+        );
+    }
+
+    /// Publishes everything that waits; false when something was not confirmed.
+    async fn drain(&mut self, lane: &mut dyn Lane) -> Result<bool> {
+        loop {
+            let waiting = self.outbox.oldest(WINDOW).await?;
+            if waiting.is_empty() {
+                return Ok(true);
+            }
+            let full = waiting.len() == WINDOW;
+            let confirmed = self.publish_window(lane, &waiting).await?;
+            failpoint::reach("before_outbox_delete");
+            let (done, rest) = waiting.split_at(confirmed.min(waiting.len()));
+            self.outbox.remove(done).await?;
+            self.count(done);
+            if !rest.is_empty() {
+                self.repeats += rest.len() as u64;
+                self.metrics
+                    .common
+                    .events
+                    .with_label_values(&[self.publisher, "repeated"])
+                    .inc_by(rest.len() as u64);
+                return Ok(false);
+            }
+            if !full {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// How many events from the front are confirmed: confirms come out of order, and deleting whatever is
+    /// confirmed would let an older state of an entity come last.
+    async fn publish_window(&mut self, lane: &mut dyn Lane, waiting: &[Waiting]) -> Result<usize> {
+        let mut outgoing = Vec::with_capacity(waiting.len());
+        for event in waiting {
+            match self.prepare(event) {
+                Ok(message) => outgoing.push(message),
+                // Those before it go first; then it stands at the front and is parked.
+                Err(_) if !outgoing.is_empty() => break,
+                Err(reason) => {
+                    error!(publisher = self.publisher, event = %event.event_id, reason, "event parked");
+                    self.outbox.park(event, &reason).await?;
+                    self.metrics
+                        .common
+                        .events
+                        .with_label_values(&[self.publisher, "parked"])
+                        .inc();
+                    return Ok(1);
+                }
+            }
+        }
+        let results = lane.publish(&outgoing).await;
+        let mut confirmed = results.iter().take_while(|ok| **ok).count();
+        if self.forwards_webhooks {
+            confirmed = self
+                .forward(lane, waiting.get(..confirmed).unwrap_or_default())
+                .await;
+        }
+        Ok(confirmed)
+    }
+
+    fn prepare(&self, event: &Waiting) -> Result<Outgoing, String> {
+        if event.data.len() > EVENT_MAX {
+            return Err(format!(
+                "{} bytes are more than {EVENT_MAX}",
+                event.data.len()
+            ));
+        }
+        event
+            .to_outgoing(self.publisher)
+            .map_err(|error| error.to_string())
+    }
+
+    /// How many events from the front the webhook service's queue has taken too.
+    async fn forward(&self, lane: &mut dyn Lane, events: &[Waiting]) -> usize {
+        let queue = request_queue("webhook-manager");
+        for (position, event) in events.iter().enumerate() {
+            let Some(request) = event.to_webhook(self.publisher) else {
+                continue;
+            };
+            let Ok(body) = serde_json::to_vec(&request) else {
+                continue;
+            };
+            if !lane
+                .forward(&queue, &event.event_id.to_string(), body)
+                .await
+            {
+                return position;
+            }
+        }
+        events.len()
+    }
+
+    fn count(&self, done: &[Waiting]) {
+        let now = self.clock.now();
+        for event in done {
+            let kind = [event.kind.as_str()];
+            self.metrics
+                .common
+                .events
+                .with_label_values(&[self.publisher, "published"])
+                .inc();
+            self.metrics
+                .manager
+                .notify_total
+                .with_label_values(&kind)
+                .inc();
+            self.metrics
+                .manager
+                .notify_ms
+                .with_label_values(&kind)
+                .observe(age_ms(now, event.tm_create));
+        }
+    }
+
+    async fn measure(&self) {
+        let Ok((depth, oldest)) = self.outbox.depth().await else {
+            return;
+        };
+        let age = oldest.map_or(0.0, |oldest| age_ms(self.clock.now(), oldest));
+        self.metrics
+            .common
+            .outbox_depth
+            .with_label_values(&[self.publisher])
+            .set(depth);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an age in milliseconds is far below i64's end"
+        )]
+        self.metrics
+            .common
+            .outbox_oldest_ms
+            .with_label_values(&[self.publisher])
+            .set(age as i64);
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds of an age fit 52 bits"
+)]
+fn age_ms(now: Timestamp, then_micros: i64) -> f64 {
+    (now.micros().saturating_sub(then_micros)).max(0) as f64 / 1000.0
+}

@@ -1,0 +1,336 @@
+//! The transport inside one process: the same promises, bounded queues, no broker.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::warn;
+
+use super::{
+    CONCURRENCY, DRAIN_MAX, Delivered, Lane, Outgoing, Probe, RETRIES, Receive, ReceivedEvent,
+    Serve, Subscription, Transport,
+};
+use crate::{
+    call::Travel,
+    ids,
+    models::{
+        error::{Error, Result},
+        sock::{Request, Response},
+    },
+};
+
+/// Requests that may wait in one queue.
+const QUEUE_MAX: usize = 1_024;
+/// Events that a slow listener may lag behind before it is told that it missed some.
+const EVENTS_MAX: usize = 16_384;
+
+/// The bus of one process. Clones share it.
+#[derive(Clone)]
+pub struct InProcess(Arc<Inner>);
+
+struct Inner {
+    queues: Mutex<HashMap<String, mpsc::Sender<Letter>>>,
+    events: broadcast::Sender<Arc<Outgoing>>,
+    lanes: Mutex<HashMap<String, Arc<Semaphore>>>,
+    tracker: TaskTracker,
+}
+
+struct Letter {
+    delivered: Delivered,
+    reply: oneshot::Sender<Response>,
+}
+
+/// In one process a caller that went away is noticed when its reply cannot be handed over.
+struct NeverGone;
+
+#[async_trait]
+impl Probe for NeverGone {
+    async fn is_gone(&self, _reply_to: &str) -> bool {
+        false
+    }
+}
+
+impl Default for InProcess {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            queues: Mutex::default(),
+            events: broadcast::channel(EVENTS_MAX).0,
+            lanes: Mutex::default(),
+            tracker: TaskTracker::new(),
+        }))
+    }
+}
+
+impl InProcess {
+    fn queue(&self, queue: &str) -> Option<mpsc::Sender<Letter>> {
+        self.0
+            .queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(queue)
+            .cloned()
+    }
+
+    fn post(
+        &self,
+        queue: &str,
+        request: &Request,
+        deadline_known: bool,
+    ) -> Result<oneshot::Receiver<Response>> {
+        let body = serde_json::to_vec(request).map_err(Error::internal)?;
+        let (reply, replied) = oneshot::channel();
+        let travel = Travel {
+            reply_to: if deadline_known {
+                "inprocess".to_owned()
+            } else {
+                String::new()
+            },
+            correlation_id: ids::next().to_string(),
+            ..Travel::default()
+        };
+        let letter = Letter {
+            delivered: Delivered {
+                body,
+                travel,
+                ..Delivered::default()
+            },
+            reply,
+        };
+        let sender = self
+            .queue(queue)
+            .ok_or_else(|| Error::unavailable("service", format!("nobody serves {queue}")))?;
+        sender
+            .try_send(letter)
+            .map_err(|_| Error::unavailable("service", format!("{queue} is full or closed")))?;
+        Ok(replied)
+    }
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn serve(&self, name: &str, handler: Arc<dyn Serve>, stop: CancellationToken) {
+        let queue = super::request_queue(name);
+        let (sender, mut letters) = mpsc::channel::<Letter>(QUEUE_MAX);
+        self.0
+            .queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(queue.clone(), sender);
+        let permits = Arc::new(Semaphore::new(CONCURRENCY));
+        let tracker = TaskTracker::new();
+        loop {
+            let letter = tokio::select! {
+                biased;
+                letter = letters.recv() => letter,
+                () = stop.cancelled() => {
+                    // New requests are refused; those that were accepted are answered.
+                    letters.close();
+                    letters.recv().await
+                }
+            };
+            let Some(Letter { delivered, reply }) = letter else {
+                break;
+            };
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                break;
+            };
+            let handler = Arc::clone(&handler);
+            tracker.spawn(async move {
+                if let Some(response) = handler.serve(delivered, &NeverGone).await {
+                    let _ = reply.send(response);
+                }
+                drop(permit);
+            });
+        }
+        tracker.close();
+        let _ = tokio::time::timeout(DRAIN_MAX, tracker.wait()).await;
+        self.0
+            .queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&queue);
+    }
+
+    async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response> {
+        let replied = self.post(queue, request, true)?;
+        tokio::time::timeout(timeout, replied)
+            .await
+            .map_err(|_| Error::unavailable("service", format!("{queue} did not answer in time")))?
+            .map_err(|_| Error::unavailable("service", format!("{queue} dropped the request")))
+    }
+
+    async fn request_later(&self, queue: &str, request: &Request, delay: Duration) -> Result<()> {
+        let (bus, queue, request) = (self.clone(), queue.to_owned(), request.clone());
+        self.0.tracker.spawn(async move {
+            tokio::time::sleep(delay).await;
+            if let Err(error) = bus.post(&queue, &request, false) {
+                warn!(%error, queue, "delayed request was not taken");
+            }
+        });
+        Ok(())
+    }
+
+    async fn subscribe(
+        &self,
+        subscription: Subscription,
+        handler: Arc<dyn Receive>,
+        stop: CancellationToken,
+    ) {
+        let mut events = self.0.events.subscribe();
+        loop {
+            let event = tokio::select! {
+                () = stop.cancelled() => return,
+                event = events.recv() => event,
+            };
+            match event {
+                Ok(outgoing) => {
+                    if subscription
+                        .patterns
+                        .iter()
+                        .any(|pattern| matches(pattern, &outgoing.routing_key))
+                    {
+                        deliver(&outgoing, &handler, &self.0.tracker).await;
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    warn!(
+                        missed,
+                        subscriber = subscription.name,
+                        "events were missed by a slow listener"
+                    );
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>> {
+        let key = format!("{publisher}.{database_id}");
+        let one = Arc::clone(
+            self.0
+                .lanes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(key)
+                .or_insert_with(|| Arc::new(Semaphore::new(1))),
+        );
+        let permit = one.acquire_owned().await.map_err(Error::internal)?;
+        Ok(Box::new(InProcessLane {
+            bus: self.clone(),
+            _permit: permit,
+        }))
+    }
+
+    async fn ring(&self, _publisher: &str, _database_id: &str) {}
+}
+
+async fn deliver(outgoing: &Outgoing, handler: &Arc<dyn Receive>, tracker: &TaskTracker) {
+    let Ok(event) = serde_json::from_slice(&outgoing.body) else {
+        return;
+    };
+    let received = ReceivedEvent {
+        event,
+        routing_key: outgoing.routing_key.clone(),
+        message_id: outgoing.message_id.clone(),
+        version: Some(outgoing.version),
+    };
+    if handler.receive(received.clone()).await.is_ok() {
+        return;
+    }
+    let handler = Arc::clone(handler);
+    tracker.spawn(async move {
+        for pause in RETRIES {
+            tokio::time::sleep(pause).await;
+            if handler.receive(received.clone()).await.is_ok() {
+                return;
+            }
+        }
+        warn!(
+            topic = received.routing_key,
+            "event parked after its last retry"
+        );
+    });
+}
+
+struct InProcessLane {
+    bus: InProcess,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+#[async_trait]
+impl Lane for InProcessLane {
+    async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
+        for event in events {
+            // Nobody listening is no failure.
+            let _ = self.bus.0.events.send(Arc::new(event.clone()));
+        }
+        vec![true; events.len()]
+    }
+
+    fn is_held(&self) -> bool {
+        true
+    }
+
+    async fn rung(&mut self) {
+        std::future::pending().await
+    }
+
+    async fn forward(&mut self, queue: &str, _message_id: &str, body: Vec<u8>) -> bool {
+        serde_json::from_slice(&body)
+            .is_ok_and(|request| self.bus.post(queue, &request, false).is_ok())
+    }
+}
+
+/// Whether a topic fits a pattern: words between dots, `*` one word, `#` any number of them.
+pub(crate) fn matches(pattern: &str, topic: &str) -> bool {
+    fn fits(pattern: &[&str], topic: &[&str]) -> bool {
+        match (pattern.split_first(), topic.split_first()) {
+            (None, None) => true,
+            (Some((&"#", rest)), None) => fits(rest, topic),
+            (Some((&"#", rest)), Some((_, tail))) => fits(rest, topic) || fits(pattern, tail),
+            (Some((word, rest)), Some((head, tail))) => {
+                (*word == "*" || word == head) && fits(rest, tail)
+            }
+            _ => false,
+        }
+    }
+    fits(
+        &pattern.split('.').collect::<Vec<_>>(),
+        &topic.split('.').collect::<Vec<_>>(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::matches;
+
+    #[rstest]
+    #[case("outdial-manager.#", "outdial-manager.outdial.1.created", true)]
+    #[case(
+        "outdial-manager.outdial.*.created",
+        "outdial-manager.outdial.1.created",
+        true
+    )]
+    #[case(
+        "outdial-manager.outdial.*",
+        "outdial-manager.outdial.1.created",
+        false
+    )]
+    #[case("#.created", "outdial-manager.outdial.1.created", true)]
+    #[case("did-manager.#", "outdial-manager.outdial.1.created", false)]
+    #[case("#", "", true)]
+    fn a_pattern_fits_as_on_the_broker(
+        #[case] pattern: &str,
+        #[case] topic: &str,
+        #[case] fits: bool,
+    ) {
+        assert_eq!(matches(pattern, topic), fits);
+    }
+}

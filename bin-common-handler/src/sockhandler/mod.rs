@@ -1,0 +1,180 @@
+//! The transport: requests in, replies out, events both ways. RabbitMQ, or inside this process.
+
+pub mod inprocess;
+pub mod rabbitmq;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    call::Travel,
+    models::{
+        error::Result,
+        sock::{Event, Request, Response},
+        time::Timestamp,
+    },
+};
+
+/// The durable topic exchange of all events.
+pub const EVENT_EXCHANGE: &str = "bin-manager.event";
+/// Where delayed requests go, when the broker has the plugin.
+pub const DELAY_EXCHANGE: &str = "bin-manager.delay";
+
+/// Requests that one consumer works on at a time, per queue.
+pub const CONCURRENCY: usize = 64;
+/// Seconds a drain may take before what is left is handed back to the broker.
+pub const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// When a failed event is tried again, in order; after the last it is parked.
+pub const RETRIES: [Duration; 3] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+];
+
+/// `bin-manager.<name>.request`, e.g. for `outdial-manager`.
+pub fn request_queue(name: &str) -> String {
+    format!("bin-manager.{name}.request")
+}
+
+/// `bin-manager.<name>.event`, the fanout for older listeners.
+pub fn event_fanout(name: &str) -> String {
+    format!("bin-manager.{name}.event")
+}
+
+/// `bin-manager.<name>.subscribe`.
+pub fn subscribe_queue(name: &str) -> String {
+    format!("bin-manager.{name}.subscribe")
+}
+
+/// A request as it came off the queue.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// The envelope, unparsed.
+    pub body: Vec<u8>,
+    /// How it came.
+    pub travel: Travel,
+    /// After this nobody waits for the reply.
+    pub deadline: Option<Timestamp>,
+    /// It may be older than its caller's patience: waiting before we came, delivered again, or queued here.
+    pub maybe_late: bool,
+}
+
+/// Serves requests. The router is the one implementation; tests have others.
+#[async_trait]
+pub trait Serve: Send + Sync + 'static {
+    /// Answers a request; nothing when it was dropped and nobody waits.
+    async fn serve(&self, delivered: Delivered, probe: &dyn Probe) -> Option<Response>;
+}
+
+/// Asks whether a caller still waits.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// True when the reply queue is known to be gone.
+    async fn is_gone(&self, reply_to: &str) -> bool;
+}
+
+/// One event on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// `<publisher>.<resource>.<id>.<action>`.
+    pub routing_key: String,
+    /// The stable event id.
+    pub message_id: String,
+    /// The entity's version, in the header `x-version`.
+    pub version: i64,
+    /// The envelope.
+    pub body: Vec<u8>,
+}
+
+/// The right to publish a manager's events, held by one replica at a time.
+#[cfg_attr(any(test, feature = "test-support"), mockall::automock)]
+#[async_trait]
+pub trait Lane: Send {
+    /// Publishes in order and waits for the confirms: for each event whether it was confirmed.
+    /// Stops sending at the first failure.
+    async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool>;
+
+    /// False when the right is lost: then another replica may hold it.
+    fn is_held(&self) -> bool;
+
+    /// Ends when another replica rang.
+    async fn rung(&mut self);
+
+    /// Hands a request to another service's queue, e.g. a webhook; true when the bus has taken it.
+    async fn forward(&mut self, queue: &str, message_id: &str, body: Vec<u8>) -> bool;
+}
+
+/// A received event and where it came from.
+#[derive(Debug, Clone)]
+pub struct ReceivedEvent {
+    /// The envelope.
+    pub event: Event,
+    /// The topic, e.g. `outdial-manager.outdial.<id>.created`.
+    pub routing_key: String,
+    /// The stable event id; empty from older services.
+    pub message_id: String,
+    /// The entity's version in µs, when told.
+    pub version: Option<i64>,
+}
+
+/// Takes events.
+#[async_trait]
+pub trait Receive: Send + Sync + 'static {
+    /// Works on one event; an error brings it back later (see [`RETRIES`]).
+    ///
+    /// # Errors
+    /// Whatever should be tried again.
+    async fn receive(&self, event: ReceivedEvent) -> Result<()>;
+}
+
+/// Which events are wanted.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// Who listens: names the queue.
+    pub name: String,
+    /// Topics on [`EVENT_EXCHANGE`], `*` one word, `#` any number.
+    pub patterns: Vec<String>,
+    /// Older services whose fanout is bound too, e.g. `call-manager`.
+    pub fanouts: Vec<String>,
+    /// True: a queue shared by all replicas that outlives them. False: this process's own, gone with it.
+    pub durable: bool,
+}
+
+/// A way to reach other services and be reached.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Consumes the request queue of `name` until `stop`, through every failure of the broker, then finishes
+    /// what was delivered.
+    async fn serve(&self, name: &str, handler: Arc<dyn Serve>, stop: CancellationToken);
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// # Errors
+    /// 503 when the bus is away, or nobody answered within `timeout`.
+    async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response>;
+
+    /// Sends a request that is delivered after `delay`; nobody waits for a reply.
+    ///
+    /// # Errors
+    /// 503 when the bus did not take it.
+    async fn request_later(&self, queue: &str, request: &Request, delay: Duration) -> Result<()>;
+
+    /// Takes events until `stop`.
+    async fn subscribe(
+        &self,
+        subscription: Subscription,
+        handler: Arc<dyn Receive>,
+        stop: CancellationToken,
+    );
+
+    /// Waits for the right to publish the events of `publisher`, unique per database.
+    ///
+    /// # Errors
+    /// 503 when the bus is away, 409 when another replica holds it.
+    async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>>;
+
+    /// Tells the replica that holds the lane that there is something to publish.
+    async fn ring(&self, publisher: &str, database_id: &str);
+}

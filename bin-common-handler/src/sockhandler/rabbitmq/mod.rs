@@ -1,0 +1,119 @@
+//! RabbitMQ, through three kinds of connection: consuming, replying and asking, publishing events.
+//!
+//! A memory alarm stops what publishes and not what consumes; a channel error takes one role, not all.
+//! Nothing recovers by itself: a supervisor builds each role anew, with backoff, for ever.
+
+mod connection;
+mod consume;
+mod delay;
+mod lane;
+mod rpc;
+mod subscribe;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use lapin::{BasicProperties, options::BasicPublishOptions, types::FieldTable};
+use tokio_util::sync::CancellationToken;
+
+pub use connection::{BadAddress, check_address};
+
+use self::{
+    connection::{Link, limit},
+    rpc::RpcChannel,
+};
+use super::{Lane, Receive, Serve, Subscription, Transport};
+use crate::{
+    clock::Clock,
+    health::Health,
+    metrics::Metrics,
+    models::{
+        error::{Error, Result},
+        sock::{Request, Response},
+    },
+    redact::Secret,
+};
+
+/// A RabbitMQ broker. Clones share the connections.
+#[derive(Clone)]
+pub struct RabbitMq(Arc<Inner>);
+
+struct Inner {
+    address: Secret,
+    clock: Clock,
+    metrics: Metrics,
+    health: Health,
+    /// Replies, requests of our own, doorbells.
+    talk: Link,
+    rpc: RpcChannel,
+}
+
+impl RabbitMq {
+    /// Connects with the first use.
+    pub fn new(address: Secret, clock: Clock, metrics: Metrics, health: Health) -> Self {
+        let talk = Link::new(address.clone(), "talk");
+        Self(Arc::new(Inner {
+            address,
+            clock,
+            metrics,
+            health,
+            talk,
+            rpc: RpcChannel::default(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Transport for RabbitMq {
+    async fn serve(&self, name: &str, handler: Arc<dyn Serve>, stop: CancellationToken) {
+        consume::serve(&self.0, name, handler, stop).await;
+    }
+
+    async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response> {
+        let body = serde_json::to_vec(request).map_err(Error::internal)?;
+        rpc::request(&self.0, queue, &body, timeout).await
+    }
+
+    async fn request_later(&self, queue: &str, request: &Request, delay: Duration) -> Result<()> {
+        let body = serde_json::to_vec(request).map_err(Error::internal)?;
+        delay::request_later(&self.0, queue, &body, delay).await
+    }
+
+    async fn subscribe(
+        &self,
+        subscription: Subscription,
+        handler: Arc<dyn Receive>,
+        stop: CancellationToken,
+    ) {
+        subscribe::subscribe(&self.0, subscription, handler, stop).await;
+    }
+
+    async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>> {
+        Ok(Box::new(
+            lane::RabbitLane::acquire(&self.0, publisher, database_id).await?,
+        ))
+    }
+
+    async fn ring(&self, publisher: &str, database_id: &str) {
+        let Ok(channel) = self.0.talk.channel().await else {
+            return;
+        };
+        let queue = lane::queue_name(publisher, database_id);
+        let rung = channel.basic_publish(
+            "".into(),
+            queue.as_str().into(),
+            BasicPublishOptions::default(),
+            b"",
+            BasicProperties::default(),
+        );
+        let _ = limit(rung).await;
+    }
+}
+
+fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::unavailable("broker", error)
+}
+
+fn no_arguments() -> FieldTable {
+    FieldTable::default()
+}
