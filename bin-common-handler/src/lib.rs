@@ -21,3 +21,6 @@ pub mod notifyhandler;
 pub mod redact;
 pub mod requesthandler;
 pub mod sockhandler;
+#[cfg(feature = "test-support")]
+#[expect(clippy::expect_used, reason = "a test ends at its first surprise")]
+pub mod testing;

@@ -6,4 +6,6 @@ CREATE TABLE IF NOT EXISTS {name}_inbox (
     data_type TEXT NOT NULL,
     reply TEXT NULL,
     tm_expire INTEGER NOT NULL
-)
+);
+CREATE INDEX IF NOT EXISTS {name}_inbox_expire ON {name}_inbox (tm_expire);
+CREATE INDEX IF NOT EXISTS {name}_inbox_owner ON {name}_inbox (owner, tm_expire);

@@ -162,7 +162,7 @@ pub fn serve(config: Config, managers: Vec<Manager>, companion: Option<Companion
     })
 }
 
-/// As [`serve`], until `shutdown` ends; for tests and for programs that embed daemons.
+/// As [`serve`], until `shutdown` ends.
 ///
 /// # Errors
 /// When the daemon cannot start, when a part of it died, or when the drain took too long.
@@ -172,10 +172,28 @@ pub async fn run(
     companion: Option<Companion>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    logging::init(&config);
+    run_with(
+        Parts::open(config, Clock::default())?,
+        managers,
+        companion,
+        shutdown,
+    )
+    .await
+}
+
+/// As [`run`], on parts that the caller opened: for programs that embed daemons, and for tests.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    parts: Parts,
+    managers: Vec<Manager>,
+    companion: Option<Companion>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    logging::init(&parts.config);
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let parts = Parts::open(config, Clock::default())?;
     let (consume, relay) = (CancellationToken::new(), CancellationToken::new());
     let serving = Tasks::new(consume.clone());
     let relaying = Tasks::new(relay.clone());

@@ -52,6 +52,7 @@ async fn live(
         parts.cache.clone(),
         Arc::clone(&bell),
         manager.prefix,
+        manager.name,
     );
     let manager_metrics = parts
         .metrics
@@ -93,10 +94,9 @@ async fn live(
         tasks: jobs,
     };
     let router = (manager.start)(base)?;
-    parts.health.set(manager.name, State::Up);
     parts
         .transport
-        .serve(manager.name, Arc::new(router), stop)
+        .serve(manager.name, Arc::new(router), parts.health.clone(), stop)
         .await;
     Ok(())
 }

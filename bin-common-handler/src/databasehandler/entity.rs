@@ -1,7 +1,7 @@
 //! Entities: a struct, its table and its columns, declared once.
 
 use serde::{Deserialize, Serialize, Serializer};
-use sqlx::{MySql, Sqlite};
+use sqlx::{MySql, Sqlite, ValueRef};
 use uuid::Uuid;
 
 use super::{Row, Value};
@@ -82,6 +82,9 @@ impl<'r, T: serde::de::DeserializeOwned + 'r> sqlx::Decode<'r, MySql> for JsonCo
     fn decode(
         value: <MySql as sqlx::Database>::ValueRef<'r>,
     ) -> Result<Self, sqlx::error::BoxDynError> {
+        if value.is_null() {
+            return Ok(Self(None));
+        }
         <sqlx::types::Json<Option<T>> as sqlx::Decode<'r, MySql>>::decode(value)
             .map(|json| Self(json.0))
     }
@@ -101,6 +104,9 @@ impl<'r, T: serde::de::DeserializeOwned> sqlx::Decode<'r, Sqlite> for JsonColumn
     fn decode(
         value: <Sqlite as sqlx::Database>::ValueRef<'r>,
     ) -> Result<Self, sqlx::error::BoxDynError> {
+        if value.is_null() {
+            return Ok(Self(None));
+        }
         let text = <&str as sqlx::Decode<'r, Sqlite>>::decode(value)?;
         Ok(Self(serde_json::from_str(text)?))
     }

@@ -29,6 +29,16 @@ impl From<SqlError> for Error {
     }
 }
 
+impl Error {
+    /// True when everything was rolled back, and the same work may succeed when it is run again: a deadlock,
+    /// a lock wait, a lost connection. Not when the pool stayed full: the backlog belongs in the broker.
+    pub fn is_retriable(&self) -> bool {
+        self.sql_cause().is_some_and(|cause| {
+            !matches!(cause, SqlError::PoolTimedOut) && (is_conflict(cause) || is_away(cause))
+        })
+    }
+}
+
 /// Deadlock, lock wait or a busy file: rolled back and run again, it may succeed.
 pub(super) fn is_conflict(error: &SqlError) -> bool {
     match database_code(error) {

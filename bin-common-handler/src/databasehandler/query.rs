@@ -1,11 +1,16 @@
 //! Running statements, on their own or in a transaction.
 
+use std::time::Duration;
+
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{
     AssertSqlSafe, Error as SqlError, FromRow, MySql, Sqlite, mysql::MySqlRow, sqlite::SqliteRow,
 };
 
 use super::{Db, Dialect, Value, error::is_away, pool::Conn, value::bind};
+
+/// How long an abandoned transaction may take to be rolled back.
+const ROLLBACK_MAX: Duration = Duration::from_secs(1);
 
 /// What can be read from a row of either database; `#[derive(sqlx::FromRow)]` gives it.
 pub trait Row:
@@ -148,8 +153,8 @@ impl Db {
     }
 }
 
-/// An open transaction. Dropped unfinished, its connection is closed, and the server rolls back:
-/// a cancelled future can never leave a connection inside a transaction in the pool.
+/// An open transaction. Dropped unfinished, it is rolled back, or its connection is closed where that
+/// fails: a cancelled future can never leave a connection inside a transaction in the pool.
 pub struct Tx {
     conn: Option<Conn>,
     db: Db,
@@ -170,7 +175,8 @@ impl Tx {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Vec<T>, SqlError> {
-        self.conn()?.fetch_all(sql, values).await
+        let done = self.conn()?.fetch_all(sql, values).await;
+        self.noted(done)
     }
 
     /// Reads at most one row.
@@ -190,7 +196,8 @@ impl Tx {
     /// # Errors
     /// Whatever the database says.
     pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, SqlError> {
-        self.conn()?.execute(sql, values).await
+        let done = self.conn()?.execute(sql, values).await;
+        self.noted(done)
     }
 
     /// Makes everything durable. On an error the outcome is not known.
@@ -211,7 +218,19 @@ impl Tx {
     }
 
     async fn control(&mut self, sql: &'static str) -> Result<(), SqlError> {
-        self.conn()?.control(sql).await
+        let done = self.conn()?.control(sql).await;
+        self.noted(done)
+    }
+
+    /// A lost connection is not given back, and those that idle beside it are probably lost too.
+    fn noted<T>(&mut self, done: Result<T, SqlError>) -> Result<T, SqlError> {
+        if done.as_ref().is_err_and(is_away) {
+            if let Some(conn) = self.conn.take() {
+                conn.discard();
+            }
+            self.db.forget_idle();
+        }
+        done
     }
 
     fn conn(&mut self) -> Result<&mut Conn, SqlError> {
@@ -221,8 +240,21 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
-            conn.discard();
-        }
+        let Some(conn) = self.conn.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return conn.discard();
+        };
+        let mut tx = Self {
+            conn: Some(conn),
+            db: self.db.clone(),
+        };
+        runtime.spawn(async move {
+            let undone = tokio::time::timeout(ROLLBACK_MAX, tx.control("ROLLBACK")).await;
+            if let Some(conn) = tx.conn.take()
+                && !matches!(undone, Ok(Ok(())))
+            {
+                conn.discard();
+            }
+        });
     }
 }

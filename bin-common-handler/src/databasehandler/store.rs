@@ -2,16 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rand::RngExt;
 use serde::Serialize;
 use sqlx::Error as SqlError;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{
-    Db, Entity, Tx, Value, entity,
-    error::{is_away, is_conflict},
-};
+use super::{Db, Entity, Tx, Value, entity, error::is_away};
 use crate::{
     cachehandler::Cache,
     call::Call,
@@ -26,10 +22,6 @@ use crate::{
     notifyhandler::{Bell, outbox},
 };
 
-/// How often a change is tried before its conflict is reported.
-const ATTEMPTS_MAX: u32 = 5;
-/// The longest pause before trying again; the pause is drawn between zero and a growing part of this.
-const BACKOFF_MAX: Duration = Duration::from_millis(160);
 /// Rows written by one INSERT.
 const ROWS_PER_INSERT: usize = 100;
 /// How long an unanswered COMMIT is inquired about.
@@ -49,20 +41,32 @@ pub struct Store {
     pub inbox: Inbox,
     bell: Arc<Bell>,
     prefix: &'static str,
+    publisher: &'static str,
 }
 
-/// A change in the making.
-pub struct ChangeTx {
+/// A change in the making. Dropped unfinished, it is rolled back.
+///
+/// A conflict or a lost connection fails the step that met it with an error that
+/// [`Error::is_retriable`]: whoever runs the work (the router, for requests) runs all of it again, so it
+/// must change nothing but this.
+pub struct ChangeTx<'c> {
     tx: Tx,
-    clock: Clock,
-    prefix: &'static str,
+    store: Store,
+    call: &'c Call,
     marks: Vec<(String, Timestamp)>,
     announced: bool,
 }
 
 impl Store {
-    /// The store of the manager whose tables start with `prefix`; `bell` wakes its relay.
-    pub fn new(db: Db, clock: Clock, cache: Cache, bell: Arc<Bell>, prefix: &'static str) -> Self {
+    /// The store of `publisher`, whose tables start with `prefix`; `bell` wakes its relay.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        cache: Cache,
+        bell: Arc<Bell>,
+        prefix: &'static str,
+        publisher: &'static str,
+    ) -> Self {
         let inbox = Inbox::new(db.clone(), prefix);
         Self {
             db,
@@ -71,6 +75,7 @@ impl Store {
             inbox,
             bell,
             prefix,
+            publisher,
         }
     }
 
@@ -79,98 +84,103 @@ impl Store {
         self.prefix
     }
 
-    /// Runs `work` in a transaction and commits it together with the call's operation row.
-    ///
-    /// `work` may run several times (deadlocks, lost connections), so it must change nothing but `tx`.
-    /// What it returns is the reply that a repeated request will get.
+    /// Begins a change for `call`.
     ///
     /// # Errors
-    /// What `work` says, after a rollback; [`Error::replay`] when the operation was done before;
     /// 503 when the database is away.
-    pub async fn change<T, F>(&self, call: &Call, work: F) -> Result<T>
-    where
-        T: Serialize,
-        F: AsyncFn(&mut ChangeTx) -> Result<T>,
-    {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.attempt(call, &work).await {
-                Ok(value) => return Ok(value),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Again(error)) if attempt >= ATTEMPTS_MAX => return Err(error),
-                Err(Failure::Again(_)) => tokio::time::sleep(backoff(attempt)).await,
-            }
-        }
-    }
-
-    async fn attempt<T, F>(&self, call: &Call, work: &F) -> Result<T, Failure>
-    where
-        T: Serialize,
-        F: AsyncFn(&mut ChangeTx) -> Result<T>,
-    {
-        let tx = self.db.begin().await.map_err(|error| self.failure(error))?;
-        let mut change = ChangeTx {
+    pub async fn begin<'c>(&self, call: &'c Call) -> Result<ChangeTx<'c>> {
+        let tx = self.db.begin().await?;
+        Ok(ChangeTx {
             tx,
-            clock: self.clock.clone(),
-            prefix: self.prefix,
+            store: self.clone(),
+            call,
             marks: Vec::new(),
             announced: false,
-        };
-        let value = match work(&mut change).await {
-            Ok(value) => value,
-            Err(error) => {
-                change.tx.rollback().await;
-                return Err(self.classify(error));
-            }
-        };
-        if let Some(operation) = &call.operation {
-            let recorded = self
-                .inbox
-                .record(&mut change.tx, operation, &Response::ok(&value))
-                .await;
-            match recorded {
-                Ok(()) => {}
-                Err(error) if is_duplicate(&error) => {
-                    change.tx.rollback().await;
-                    return Err(Failure::Final(self.replay(call).await));
-                }
-                Err(error) => {
-                    change.tx.rollback().await;
-                    return Err(self.failure(error));
-                }
-            }
-        }
-        self.cache.mark(&change.marks).await;
-        failpoint::reach("before_commit");
-        if let Err(error) = change.tx.commit().await {
-            return self.settle(call, error).await.map(|()| value);
-        }
-        failpoint::reach("after_commit");
-        if change.announced {
-            self.bell.ring();
-        }
+        })
+    }
+}
+
+impl ChangeTx<'_> {
+    /// Makes the change durable, together with its events and its operation row; `value` is the reply that a
+    /// repeated request will get.
+    ///
+    /// # Errors
+    /// [`Error::replay`] when the operation was done before; 503 when the database is away.
+    pub async fn commit<T: Serialize>(self, value: T) -> Result<T> {
+        let reply = Response::ok(&value);
+        self.finish(&reply).await?;
         Ok(value)
     }
 
+    /// Makes durable what was noted about a request that is refused; `refusal` is its reply, now and when it
+    /// is repeated.
+    ///
+    /// # Errors
+    /// Always: `refusal`, or why it could not be kept.
+    pub async fn commit_refusal<T>(self, refusal: Error) -> Result<T> {
+        let reply = refusal.to_response(self.store.publisher);
+        self.finish(&reply).await?;
+        Err(refusal)
+    }
+
+    async fn finish(mut self, reply: &Response) -> Result<()> {
+        if let Some(operation) = &self.call.operation {
+            match self
+                .store
+                .inbox
+                .record(&mut self.tx, operation, reply)
+                .await
+            {
+                Ok(()) => {}
+                Err(error) if is_duplicate(&error) => {
+                    let Self {
+                        tx, store, call, ..
+                    } = self;
+                    tx.rollback().await;
+                    return Err(store.replay(call).await);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.store.cache.mark(&self.marks).await;
+        failpoint::reach("before_commit");
+        let Self {
+            tx,
+            store,
+            call,
+            announced,
+            ..
+        } = self;
+        if let Err(error) = tx.commit().await {
+            store.settle(call, error).await?;
+        }
+        failpoint::reach("after_commit");
+        if announced {
+            store.bell.ring();
+        }
+        Ok(())
+    }
+}
+
+impl Store {
     /// COMMIT went unanswered: finds out whether it happened.
-    async fn settle(&self, call: &Call, error: SqlError) -> Result<(), Failure> {
+    async fn settle(&self, call: &Call, error: SqlError) -> Result<()> {
         let Some(operation) = call.operation.as_ref().filter(|_| is_away(&error)) else {
-            return Err(self.failure(error));
+            return Err(error.into());
         };
-        self.db.forget_idle();
         warn!(%error, "commit went unanswered, inquiring");
         for _ in 0..SETTLE_ATTEMPTS {
             match self.inbox.has_happened(operation).await {
-                Ok(true) => {
-                    self.bell.ring();
-                    return Ok(());
-                }
-                Ok(false) => return Err(Failure::Again(error.into())),
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(error.into()),
                 Err(_) => tokio::time::sleep(SETTLE_PAUSE).await,
             }
         }
-        Err(Failure::Final(error.into()))
+        // Not the database's own error: running it again might do it twice.
+        Err(Error::unavailable(
+            "database",
+            format!("the outcome is not known: {error}"),
+        ))
     }
 
     async fn replay(&self, call: &Call) -> Error {
@@ -183,38 +193,9 @@ impl Store {
             Err(error) => error,
         }
     }
-
-    fn classify(&self, error: Error) -> Failure {
-        match error.sql_cause() {
-            Some(cause) if is_conflict(cause) => Failure::Again(error),
-            Some(cause) if is_away(cause) => {
-                self.db.forget_idle();
-                Failure::Again(error)
-            }
-            _ => Failure::Final(error),
-        }
-    }
-
-    fn failure(&self, error: SqlError) -> Failure {
-        // A pool that stayed full for its whole wait is not asked again: the backlog belongs in the broker.
-        if matches!(error, SqlError::PoolTimedOut) {
-            return Failure::Final(error.into());
-        }
-        self.classify(error.into())
-    }
 }
 
-enum Failure {
-    Final(Error),
-    Again(Error),
-}
-
-fn backoff(attempt: u32) -> Duration {
-    let ceiling = BACKOFF_MAX.mul_f64(f64::from(attempt) / f64::from(ATTEMPTS_MAX));
-    ceiling.mul_f64(rand::rng().random::<f64>())
-}
-
-impl ChangeTx {
+impl ChangeTx<'_> {
     /// The raw transaction, for SQL that the words here do not say.
     pub fn sql(&mut self) -> &mut Tx {
         &mut self.tx
@@ -222,7 +203,7 @@ impl ChangeTx {
 
     /// The version of a row that is changed now: never before the one it had.
     pub fn next_version(&self, previous: Timestamp) -> Timestamp {
-        self.clock.now().after(previous)
+        self.store.clock.now().after(previous)
     }
 
     /// Reads a row and holds it until the end of the transaction.
@@ -321,11 +302,11 @@ impl ChangeTx {
                     customer_id.into(),
                     Value::Int(row.version().micros()),
                     data.into(),
-                    Value::Int(self.clock.now().micros()),
+                    Value::Int(self.store.clock.now().micros()),
                 ]);
             }
             self.tx
-                .execute(&outbox::insert(self.prefix, rows.len()), values)
+                .execute(&outbox::insert(self.store.prefix, rows.len()), values)
                 .await?;
         }
         self.announced = true;

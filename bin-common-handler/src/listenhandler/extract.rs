@@ -17,14 +17,15 @@ use crate::{
     },
 };
 
-/// A request on its way to its handler.
+/// A request on its way to its handler. Cheap to clone: work that met a conflict is run again.
+#[derive(Clone)]
 pub struct Input<S> {
     pub(super) state: S,
     pub(super) call: Call,
     pub(super) route: Arc<RouteInfo>,
     pub(super) path_ids: std::vec::IntoIter<Uuid>,
     pub(super) query: HashMap<String, String>,
-    pub(super) data: Option<Box<RawValue>>,
+    pub(super) data: Option<Arc<RawValue>>,
 }
 
 impl Input<()> {
@@ -94,6 +95,18 @@ impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
         serde_json::from_str(body).map(Self).map_err(|error| {
             Error::invalid_argument("INVALID_BODY", format!("The body is not right: {error}."))
         })
+    }
+}
+
+/// A body that may be missing: then every field has its default.
+pub struct OptionalJson<T>(pub T);
+
+impl<S, T: DeserializeOwned + Default> Extract<S> for OptionalJson<T> {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        if input.data.as_ref().is_none_or(|data| data.get() == "null") {
+            return Ok(Self(T::default()));
+        }
+        Json::extract(input).map(|Json(body)| Self(body))
     }
 }
 

@@ -5,7 +5,7 @@ mod reply;
 mod router;
 mod routes;
 
-pub use extract::{Endpoint, Extract, Input, Json, List, Path, Query, State};
+pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, Path, Query, State};
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use prometheus::Histogram;
+use rand::RngExt;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -29,6 +30,11 @@ use crate::{
 
 /// After this the caller is told that the outcome is not known; the work itself is never cut short.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// How often work that meets a conflict is tried before the conflict is reported.
+const ATTEMPTS_MAX: u32 = 5;
+/// The longest pause before it is tried again.
+const PAUSE_MAX: Duration = Duration::from_millis(160);
 
 /// The requests of one daemon.
 pub struct Router {
@@ -154,19 +160,21 @@ impl Router {
             route: Arc::clone(&served.info),
             path_ids: path_ids(path, &served.id_positions).into_iter(),
             query: parse_query(query),
-            data: request.data,
+            data: request.data.map(Arc::from),
         };
-        let work = (served.run)(input);
-        // A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
-        #[expect(clippy::disallowed_methods, reason = "awaited right here")]
-        let task = tokio::spawn(work);
-        match tokio::time::timeout(ANSWER_MAX, task).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(Error::internal(panic)),
-            Err(_) => Err(Error::unavailable(
-                "database",
-                "no answer in time; the outcome is not known",
-            )),
+        let mut attempt = 1;
+        loop {
+            match run_apart((served.run)(input.clone())).await {
+                // Everything was rolled back: an effect is run again, a moment later.
+                Err(error)
+                    if error.is_retriable() && served.info.is_effect && attempt < ATTEMPTS_MAX =>
+                {
+                    debug!(%error, attempt, "running the work again");
+                    tokio::time::sleep(pause(attempt)).await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
         }
     }
 
@@ -240,6 +248,26 @@ impl Serve for Router {
         );
         Some(response)
     }
+}
+
+/// A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
+async fn run_apart(work: Answer) -> Result<Response> {
+    #[expect(clippy::disallowed_methods, reason = "awaited right here")]
+    let task = tokio::spawn(work);
+    match tokio::time::timeout(ANSWER_MAX, task).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(Error::internal(panic)),
+        Err(_) => Err(Error::unavailable(
+            "database",
+            "no answer in time; the outcome is not known",
+        )),
+    }
+}
+
+/// Drawn between zero and a growing part of the longest pause.
+fn pause(attempt: u32) -> Duration {
+    let ceiling = PAUSE_MAX.mul_f64(f64::from(attempt) / f64::from(ATTEMPTS_MAX));
+    ceiling.mul_f64(rand::rng().random::<f64>())
 }
 
 /// A handler with its state: from here on all handlers are alike.

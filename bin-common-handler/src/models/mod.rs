@@ -5,4 +5,5 @@ pub mod error;
 pub mod identity;
 pub mod page;
 pub mod sock;
+pub mod text;
 pub mod time;

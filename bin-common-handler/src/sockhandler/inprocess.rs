@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     call::Travel,
+    health::{Health, State},
     ids,
     models::{
         error::{Error, Result},
@@ -113,7 +114,13 @@ impl InProcess {
 
 #[async_trait]
 impl Transport for InProcess {
-    async fn serve(&self, name: &str, handler: Arc<dyn Serve>, stop: CancellationToken) {
+    async fn serve(
+        &self,
+        name: &str,
+        handler: Arc<dyn Serve>,
+        health: Health,
+        stop: CancellationToken,
+    ) {
         let queue = super::request_queue(name);
         let (sender, mut letters) = mpsc::channel::<Letter>(QUEUE_MAX);
         self.0
@@ -121,6 +128,7 @@ impl Transport for InProcess {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(queue.clone(), sender);
+        health.set(name, State::Up);
         let permits = Arc::new(Semaphore::new(CONCURRENCY));
         let tracker = TaskTracker::new();
         loop {
@@ -128,6 +136,7 @@ impl Transport for InProcess {
                 biased;
                 letter = letters.recv() => letter,
                 () = stop.cancelled() => {
+                    health.set(name, State::Down("stopping".to_owned()));
                     // New requests are refused; those that were accepted are answered.
                     letters.close();
                     letters.recv().await

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     call::Travel,
+    health::Health,
     models::{
         error::Result,
         sock::{Event, Request, Response},
@@ -146,8 +147,14 @@ pub struct Subscription {
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// Consumes the request queue of `name` until `stop`, through every failure of the broker, then finishes
-    /// what was delivered.
-    async fn serve(&self, name: &str, handler: Arc<dyn Serve>, stop: CancellationToken);
+    /// what was delivered. Whether it consumes is told to `health` under `name`.
+    async fn serve(
+        &self,
+        name: &str,
+        handler: Arc<dyn Serve>,
+        health: Health,
+        stop: CancellationToken,
+    );
 
     /// Sends a request and waits for its reply.
     ///

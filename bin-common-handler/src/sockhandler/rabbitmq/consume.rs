@@ -31,7 +31,7 @@ use crate::{
     backoff::Backoff,
     call::Travel,
     failpoint,
-    health::State,
+    health::{Health, State},
     models::{sock::Response, time::Timestamp},
     sockhandler::{
         CONCURRENCY, DELAY_EXCHANGE, DRAIN_MAX, Delivered, EVENT_EXCHANGE, Probe, Serve,
@@ -56,6 +56,7 @@ pub(super) async fn serve(
     inner: &Arc<Inner>,
     name: &str,
     handler: Arc<dyn Serve>,
+    health: &Health,
     stop: CancellationToken,
 ) {
     let work = Arc::new(Work {
@@ -64,12 +65,11 @@ pub(super) async fn serve(
         queue: request_queue(name),
         handler,
     });
-    let part = format!("broker {name}");
     let mut backoff = Backoff::default();
     let mut unreadable = 0;
     while !stop.is_cancelled() {
         let served = AtomicU64::new(0);
-        let Err(fault) = consume(&work, &part, &stop, &served).await else {
+        let Err(fault) = consume(&work, health, &stop, &served).await else {
             return;
         };
         if served.load(Ordering::Relaxed) > 0 {
@@ -80,7 +80,7 @@ pub(super) async fn serve(
         } else {
             0
         };
-        if inner.health.set(&part, State::Down(fault.to_string())) {
+        if health.set(name, State::Down(format!("broker: {fault}"))) {
             warn!(queue = work.queue, %fault, "request queue lost, will be consumed again");
         }
         if unreadable >= UNREADABLE_MAX {
@@ -97,7 +97,7 @@ pub(super) async fn serve(
 /// One life of the consumer; ends well only when asked to stop.
 async fn consume(
     work: &Arc<Work>,
-    part: &str,
+    health: &Health,
     stop: &CancellationToken,
     served: &AtomicU64,
 ) -> Result<(), Fault> {
@@ -112,7 +112,7 @@ async fn consume(
         no_arguments(),
     ))
     .await?;
-    inner.health.set(part, State::Up);
+    health.set(&work.name, State::Up);
     info!(queue = work.queue, waiting, "consuming requests");
     let tracker = TaskTracker::new();
     let ended = loop {
@@ -131,7 +131,7 @@ async fn consume(
         }
     };
     if ended.is_ok() {
-        inner.health.set(part, State::Down("stopping".to_owned()));
+        health.set(&work.name, State::Down("stopping".to_owned()));
         finish_delivered(work, &channel, &mut consumer, &tracker).await;
     }
     tracker.close();

@@ -65,8 +65,14 @@ impl RabbitMq {
 
 #[async_trait]
 impl Transport for RabbitMq {
-    async fn serve(&self, name: &str, handler: Arc<dyn Serve>, stop: CancellationToken) {
-        consume::serve(&self.0, name, handler, stop).await;
+    async fn serve(
+        &self,
+        name: &str,
+        handler: Arc<dyn Serve>,
+        health: Health,
+        stop: CancellationToken,
+    ) {
+        consume::serve(&self.0, name, handler, &health, stop).await;
     }
 
     async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response> {

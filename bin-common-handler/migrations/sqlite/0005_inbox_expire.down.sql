@@ -1,1 +1,0 @@
-DROP INDEX IF EXISTS {name}_inbox_expire

@@ -1,0 +1,11 @@
+ALTER TABLE outdial_outdialtargets
+    DROP KEY outdial_target_idle_0,
+    DROP KEY outdial_target_idle_1,
+    DROP KEY outdial_target_idle_2,
+    DROP KEY outdial_target_idle_3,
+    DROP KEY outdial_target_idle_4,
+    DROP KEY outdial_target_lease,
+    DROP KEY outdial_target_created,
+    DROP KEY outdial_target_status,
+    DROP KEY outdial_target_progress,
+    DROP KEY outdial_target_import_key

@@ -1,0 +1,22 @@
+CREATE TABLE IF NOT EXISTS outdial_outdialtargets (
+    id BLOB NOT NULL,
+    outdial_id BLOB,
+    name TEXT,
+    detail TEXT,
+    data TEXT,
+    status TEXT,
+    destination_0 TEXT,
+    destination_1 TEXT,
+    destination_2 TEXT,
+    destination_3 TEXT,
+    destination_4 TEXT,
+    try_count_0 INTEGER,
+    try_count_1 INTEGER,
+    try_count_2 INTEGER,
+    try_count_3 INTEGER,
+    try_count_4 INTEGER,
+    tm_create INTEGER,
+    tm_update INTEGER,
+    tm_delete INTEGER,
+    PRIMARY KEY (id)
+)

@@ -1,0 +1,10 @@
+DROP INDEX outdial_target_import_key;
+DROP INDEX outdial_target_progress;
+DROP INDEX outdial_target_status;
+DROP INDEX outdial_target_created;
+DROP INDEX outdial_target_lease;
+DROP INDEX outdial_target_idle_4;
+DROP INDEX outdial_target_idle_3;
+DROP INDEX outdial_target_idle_2;
+DROP INDEX outdial_target_idle_1;
+DROP INDEX outdial_target_idle_0;

@@ -1,0 +1,3 @@
+DROP INDEX outdial_call_status;
+DROP INDEX outdial_call_target;
+DROP INDEX outdial_call_outdial;

@@ -1,0 +1,3 @@
+DROP INDEX outdial_created;
+DROP INDEX outdial_campaign_created;
+DROP INDEX outdial_customer_created;

@@ -1,0 +1,6 @@
+//! The queries that the generic store does not give.
+
+pub(crate) mod available;
+pub(crate) mod call;
+pub(crate) mod stats;
+pub(crate) mod target;

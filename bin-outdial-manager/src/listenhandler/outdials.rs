@@ -1,0 +1,106 @@
+//! `/v1/outdials`: extract, call, wrap.
+
+use bin_common_handler::{
+    call::Call,
+    listenhandler::{Json, List, Path, State},
+    models::error::Result,
+};
+
+use crate::{
+    App,
+    models::{
+        outdial::{CampaignChange, DataChange, Outdial, OutdialChange, OutdialCreate},
+        outdialtargetcall::OutdialTargetCall,
+    },
+    outdialhandler::Stats,
+};
+
+pub(super) async fn create(
+    State(app): State<App>,
+    call: Call,
+    Json(body): Json<OutdialCreate>,
+) -> Result<Json<Outdial>> {
+    app.outdials.create(&call, body).await.map(Json)
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    call: Call,
+    list: List,
+) -> Result<Json<Vec<Outdial>>> {
+    app.outdials
+        .list(&call, list.page, &list.filters)
+        .await
+        .map(Json)
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Json<Outdial>> {
+    app.outdials.get(&call, id).await.map(Json)
+}
+
+pub(super) async fn update(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    Json(change): Json<OutdialChange>,
+) -> Result<Json<Outdial>> {
+    app.outdials.update(&call, id, change).await.map(Json)
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Json<Outdial>> {
+    app.outdials.delete(&call, id).await.map(Json)
+}
+
+pub(super) async fn set_campaign(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    Json(body): Json<CampaignChange>,
+) -> Result<Json<Outdial>> {
+    let change = OutdialChange {
+        campaign_id: Some(body.campaign_id),
+        ..OutdialChange::default()
+    };
+    app.outdials.update(&call, id, change).await.map(Json)
+}
+
+pub(super) async fn set_data(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    Json(body): Json<DataChange>,
+) -> Result<Json<Outdial>> {
+    let change = OutdialChange {
+        data: Some(body.data),
+        ..OutdialChange::default()
+    };
+    app.outdials.update(&call, id, change).await.map(Json)
+}
+
+pub(super) async fn stats(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Json<Stats>> {
+    app.outdials.stats(&call, id).await.map(Json)
+}
+
+pub(super) async fn list_calls(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    list: List,
+) -> Result<Json<Vec<OutdialTargetCall>>> {
+    app.outdials
+        .list_calls(&call, id, list.page, &list.filters)
+        .await
+        .map(Json)
+}

@@ -1,0 +1,125 @@
+//! Targets: extract, call, wrap.
+
+use bin_common_handler::{
+    call::Call,
+    listenhandler::{Json, List, OptionalJson, Path, Query, State},
+    models::error::Result,
+};
+
+use crate::{
+    App,
+    models::{
+        outdialtarget::{
+            AvailableBody, BulkReport, OutdialTarget, ProgressingBody, StatusBody, TargetCreate,
+        },
+        outdialtargetcall::OutdialTargetCall,
+    },
+};
+
+pub(super) async fn create(
+    State(app): State<App>,
+    call: Call,
+    Path(outdial_id): Path,
+    Json(body): Json<TargetCreate>,
+) -> Result<Json<OutdialTarget>> {
+    app.targets.create(&call, outdial_id, body).await.map(Json)
+}
+
+pub(super) async fn create_bulk(
+    State(app): State<App>,
+    call: Call,
+    Path(outdial_id): Path,
+    Json(rows): Json<Vec<serde_json::Value>>,
+) -> Result<Json<BulkReport>> {
+    app.targets
+        .create_bulk(&call, outdial_id, rows)
+        .await
+        .map(Json)
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    call: Call,
+    Path(outdial_id): Path,
+    list: List,
+) -> Result<Json<Vec<OutdialTarget>>> {
+    app.targets
+        .list(&call, outdial_id, list.page, &list.filters)
+        .await
+        .map(Json)
+}
+
+/// The limits stand in the query or in the body; the body wins.
+pub(super) async fn available(
+    State(app): State<App>,
+    call: Call,
+    Path(outdial_id): Path,
+    query: Query,
+    OptionalJson(body): OptionalJson<AvailableBody>,
+) -> Result<Json<Vec<OutdialTarget>>> {
+    let wanted = AvailableBody {
+        try_count_0: body.try_count_0.or(query.number("try_count_0")?),
+        try_count_1: body.try_count_1.or(query.number("try_count_1")?),
+        try_count_2: body.try_count_2.or(query.number("try_count_2")?),
+        try_count_3: body.try_count_3.or(query.number("try_count_3")?),
+        try_count_4: body.try_count_4.or(query.number("try_count_4")?),
+        limit: body.limit.or(query.number("limit")?),
+        lease: body.lease.or(query.number("lease")?),
+    };
+    app.targets
+        .available(&call, outdial_id, wanted)
+        .await
+        .map(Json)
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Json<OutdialTarget>> {
+    app.targets.get(&call, id).await.map(Json)
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Json<OutdialTarget>> {
+    app.targets.delete(&call, id).await.map(Json)
+}
+
+pub(super) async fn progress(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    Json(body): Json<ProgressingBody>,
+) -> Result<Json<OutdialTarget>> {
+    app.targets
+        .progress(&call, id, body.destination_index)
+        .await
+        .map(Json)
+}
+
+pub(super) async fn set_status(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    Json(body): Json<StatusBody>,
+) -> Result<Json<OutdialTarget>> {
+    app.targets
+        .set_status(&call, id, body.status)
+        .await
+        .map(Json)
+}
+
+pub(super) async fn list_calls(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    list: List,
+) -> Result<Json<Vec<OutdialTargetCall>>> {
+    app.targets
+        .list_calls(&call, id, list.page, &list.filters)
+        .await
+        .map(Json)
+}

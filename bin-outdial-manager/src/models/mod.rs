@@ -1,0 +1,5 @@
+//! The entities: their fields, states and events.
+
+pub mod outdial;
+pub mod outdialtarget;
+pub mod outdialtargetcall;

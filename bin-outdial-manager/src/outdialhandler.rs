@@ -1,0 +1,147 @@
+//! The rules of outdials.
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::{ListQuery, Store},
+    ids,
+    models::{
+        error::{Error, Result},
+        page::{Filters, Page},
+    },
+};
+use uuid::Uuid;
+
+use crate::{
+    dbhandler,
+    models::{
+        outdial::{self, Outdial, OutdialChange, OutdialCreate},
+        outdialtargetcall::OutdialTargetCall,
+    },
+};
+
+pub(crate) use dbhandler::stats::Stats;
+
+/// Creates, reads, changes and deletes outdials.
+#[derive(Debug, Clone)]
+pub(crate) struct OutdialHandler {
+    store: Store,
+}
+
+impl OutdialHandler {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    pub(crate) async fn create(&self, call: &Call, body: OutdialCreate) -> Result<Outdial> {
+        body.check()?;
+        let now = self.store.clock.now();
+        let outdial = Outdial {
+            id: ids::next(),
+            customer_id: call.scope.owner(body.customer_id)?,
+            campaign_id: body.campaign_id,
+            name: body.name,
+            detail: body.detail,
+            data: body.data,
+            tm_create: now,
+            tm_update: now,
+            tm_delete: None,
+        };
+        let mut tx = self.store.begin(call).await?;
+        tx.insert(&outdial).await?;
+        tx.announce(outdial::CREATED, &outdial, outdial.customer_id)
+            .await?;
+        tx.commit(outdial).await
+    }
+
+    /// An outdial, live or deleted, that the caller may see.
+    pub(crate) async fn get(&self, call: &Call, id: Uuid) -> Result<Outdial> {
+        let found = self.store.get_cached::<Outdial>(id).await?;
+        found
+            .filter(|outdial| call.scope.allows(outdial.customer_id))
+            .ok_or_else(not_found)
+    }
+
+    pub(crate) async fn list(
+        &self,
+        call: &Call,
+        page: Page,
+        filters: &Filters,
+    ) -> Result<Vec<Outdial>> {
+        let mut query = ListQuery::new(filters, page);
+        if let Some(customer_id) = call.scope.customer_id() {
+            query = query.matching("customer_id", customer_id);
+        }
+        self.store
+            .db
+            .list(&query, |outdial: &Outdial| outdial.tm_create)
+            .await
+    }
+
+    pub(crate) async fn update(
+        &self,
+        call: &Call,
+        id: Uuid,
+        change: OutdialChange,
+    ) -> Result<Outdial> {
+        change.check()?;
+        let mut tx = self.store.begin(call).await?;
+
+        let found = tx.lock::<Outdial>(id).await?;
+        let mut outdial = found
+            .filter(|outdial| call.scope.allows(outdial.customer_id) && outdial.tm_delete.is_none())
+            .ok_or_else(not_found)?;
+        outdial.name = change.name.clone().unwrap_or(outdial.name);
+        outdial.detail = change.detail.clone().unwrap_or(outdial.detail);
+        outdial.data = change.data.clone().unwrap_or(outdial.data);
+        outdial.campaign_id = change.campaign_id.unwrap_or(outdial.campaign_id);
+        outdial.tm_update = tx.next_version(outdial.tm_update);
+        tx.update(&outdial).await?;
+        tx.announce(outdial::UPDATED, &outdial, outdial.customer_id)
+            .await?;
+        tx.commit(outdial).await
+    }
+
+    /// Deleting what is deleted changes nothing.
+    pub(crate) async fn delete(&self, call: &Call, id: Uuid) -> Result<Outdial> {
+        let mut tx = self.store.begin(call).await?;
+
+        let found = tx.lock::<Outdial>(id).await?;
+        let mut outdial = found
+            .filter(|outdial| call.scope.allows(outdial.customer_id))
+            .ok_or_else(not_found)?;
+        if outdial.tm_delete.is_some() {
+            return tx.commit(outdial).await;
+        }
+        outdial.tm_update = tx.next_version(outdial.tm_update);
+        outdial.tm_delete = Some(outdial.tm_update);
+        tx.update(&outdial).await?;
+        tx.announce(outdial::DELETED, &outdial, outdial.customer_id)
+            .await?;
+        tx.commit(outdial).await
+    }
+
+    /// Counts of targets by status, and of attempts.
+    pub(crate) async fn stats(&self, call: &Call, id: Uuid) -> Result<Stats> {
+        let outdial = self.get(call, id).await?;
+        dbhandler::stats::of(&self.store.db, outdial.id).await
+    }
+
+    pub(crate) async fn list_calls(
+        &self,
+        call: &Call,
+        id: Uuid,
+        page: Page,
+        filters: &Filters,
+    ) -> Result<Vec<OutdialTargetCall>> {
+        let outdial = self.get(call, id).await?;
+        let query = ListQuery::new(filters, page).matching("outdial_id", outdial.id);
+        self.store
+            .db
+            .list(&query, |call: &OutdialTargetCall| call.tm_create)
+            .await
+    }
+}
+
+pub(crate) fn not_found() -> Error {
+    Error::not_found("OUTDIAL_NOT_FOUND", "The outdial was not found.")
+}

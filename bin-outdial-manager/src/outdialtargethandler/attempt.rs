@@ -1,0 +1,167 @@
+//! Calling a target: an attempt begins with `progressing` and ends with any other status.
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::ChangeTx,
+    ids,
+    models::error::{Error, Result},
+};
+use uuid::Uuid;
+
+use super::{OutdialTargetHandler, lock};
+use crate::{
+    dbhandler::{
+        call,
+        target::{LockedTarget, note_refusal, set_winner, swallow},
+    },
+    models::{
+        outdial::Outdial,
+        outdialtarget::{self, Destination, OutdialTarget, TargetStatus},
+        outdialtargetcall::{CallStatus, OutdialTargetCall, ReferenceType},
+    },
+};
+
+impl OutdialTargetHandler {
+    /// Begins an attempt at the destination `index`. A target that somebody else is calling is refused,
+    /// and the refusal is remembered (see [`super::guard`]).
+    pub(crate) async fn progress(
+        &self,
+        call: &Call,
+        id: Uuid,
+        index: usize,
+    ) -> Result<OutdialTarget> {
+        let mut tx = self.store.begin(call).await?;
+
+        let (LockedTarget { mut target, .. }, outdial) = lock(&mut tx, call, id).await?;
+        check_destination(&mut target, index)?;
+        match (target.tm_delete, target.status) {
+            (Some(_), _) => return Err(not_callable("deleted")),
+            (None, TargetStatus::Done) => return Err(not_callable("done")),
+            (None, TargetStatus::Progressing) if !self.guard.is_zero() => {
+                note_refusal(&mut tx, id, self.guard, call.caller.as_deref()).await?;
+                return tx.commit_refusal(not_callable("progressing")).await;
+            }
+            (None, TargetStatus::Progressing | TargetStatus::Idle) => {}
+        }
+        self.begin(&mut tx, call, &mut target, &outdial, index)
+            .await?;
+        tx.commit(target).await
+    }
+
+    async fn begin(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        call: &Call,
+        target: &mut OutdialTarget,
+        outdial: &Outdial,
+        index: usize,
+    ) -> Result<()> {
+        let now = tx.next_version(target.tm_update);
+        target.status = TargetStatus::Progressing;
+        target.tm_update = now;
+        let Some((destination, tries)) = target.destination(index) else {
+            return Err(no_such_index());
+        };
+        *tries = tries.saturating_add(1);
+        let attempt = OutdialTargetCall {
+            destination: destination.clone(),
+            try_count: *tries,
+            id: ids::next(),
+            customer_id: outdial.customer_id,
+            campaign_id: outdial.campaign_id,
+            outdial_id: outdial.id,
+            outdial_target_id: target.id,
+            activeflow_id: Uuid::nil(),
+            reference_type: ReferenceType::None,
+            reference_id: Uuid::nil(),
+            status: CallStatus::Progressing,
+            destination_index: i32::try_from(index).unwrap_or_default(),
+            tm_create: now,
+            tm_update: now,
+            tm_delete: None,
+        };
+        // An earlier attempt may be open when the guard is off.
+        call::close(tx, target.id, now).await?;
+        tx.insert(&attempt).await?;
+        self.write(tx, outdialtarget::UPDATED, target, outdial)
+            .await?;
+        set_winner(tx, target.id, call.caller.as_deref()).await
+    }
+
+    /// Sets the status. An `idle` of a caller who was refused is answered as if it had worked.
+    pub(crate) async fn set_status(
+        &self,
+        call: &Call,
+        id: Uuid,
+        status: TargetStatus,
+    ) -> Result<OutdialTarget> {
+        let mut tx = self.store.begin(call).await?;
+
+        let (
+            LockedTarget {
+                mut target,
+                refusals,
+                now,
+            },
+            outdial,
+        ) = lock(&mut tx, call, id).await?;
+        if target.tm_delete.is_some() {
+            return Err(super::not_found());
+        }
+        let ends_attempt =
+            target.status == TargetStatus::Progressing && status != TargetStatus::Progressing;
+        if ends_attempt
+            && status == TargetStatus::Idle
+            && refusals.swallows(call.caller.as_deref(), now)
+        {
+            swallow(&mut tx, id).await?;
+            return tx.commit(target).await;
+        }
+        target.status = status;
+        self.finish(&mut tx, &mut target, &outdial, ends_attempt)
+            .await?;
+        tx.commit(target).await
+    }
+
+    /// Writes a new status and, when it ends an attempt, closes the attempt.
+    pub(super) async fn finish(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        target: &mut OutdialTarget,
+        outdial: &Outdial,
+        ends_attempt: bool,
+    ) -> Result<()> {
+        target.tm_update = tx.next_version(target.tm_update);
+        if ends_attempt {
+            call::close(tx, target.id, target.tm_update).await?;
+        }
+        self.write(tx, outdialtarget::UPDATED, target, outdial)
+            .await
+    }
+}
+
+fn check_destination(target: &mut OutdialTarget, index: usize) -> Result<()> {
+    let (destination, _): (&mut Destination, _) =
+        target.destination(index).ok_or_else(no_such_index)?;
+    if destination.0.is_some() {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(
+        "NO_DESTINATION",
+        format!("The target has no destination_{index}."),
+    ))
+}
+
+fn no_such_index() -> Error {
+    Error::invalid_argument(
+        "INVALID_DESTINATION_INDEX",
+        "destination_index must be from 0 to 4.",
+    )
+}
+
+fn not_callable(state: &str) -> Error {
+    Error::failed_precondition(
+        "OUTDIALTARGET_NOT_CALLABLE",
+        format!("The target is {state}."),
+    )
+}

@@ -1,0 +1,39 @@
+//! Handing targets out: each to one caller at a time.
+
+use bin_common_handler::{call::Call, models::error::Result};
+use uuid::Uuid;
+
+use super::OutdialTargetHandler;
+use crate::{
+    dbhandler::available::{self, Limits},
+    models::outdialtarget::{AvailableBody, OutdialTarget},
+};
+
+impl OutdialTargetHandler {
+    /// Live idle targets of a live outdial with at least one destination whose own count is under its own
+    /// limit, least recently updated first. Each is leased: nobody else gets it until the lease ends or its
+    /// status changes.
+    pub(crate) async fn available(
+        &self,
+        call: &Call,
+        outdial_id: Uuid,
+        wanted: AvailableBody,
+    ) -> Result<Vec<OutdialTarget>> {
+        let outdial = self.outdials.get(call, outdial_id).await?;
+        let limits = Limits::from(wanted);
+        if outdial.tm_delete.is_some() || limits.admit_nothing() {
+            return Ok(Vec::new());
+        }
+        if self.lease.is_zero() || wanted.lease == Some(0) {
+            return available::look(&self.store.db, outdial.id, &limits).await;
+        }
+        available::forget_old_leases(&self.store.db, outdial.id).await?;
+        let mut tx = self.store.begin(call).await?;
+        let taken = available::claim(tx.sql(), outdial.id, &limits, self.lease).await?;
+        if taken.is_empty() {
+            // Nothing was done, so there is nothing to remember.
+            return Ok(taken);
+        }
+        tx.commit(taken).await
+    }
+}

@@ -1,0 +1,167 @@
+//! The rules of targets: made, handed out, called, finished.
+
+mod attempt;
+mod claim;
+mod create;
+pub(crate) mod guard;
+mod reaper;
+
+use std::time::Duration;
+
+use bin_common_handler::{
+    call::Call,
+    config::Config,
+    databasehandler::{ChangeTx, ListQuery, Store},
+    models::{
+        error::{Error, Result},
+        page::{Filters, Page},
+    },
+};
+use uuid::Uuid;
+
+use crate::{
+    dbhandler::target::LockedTarget,
+    models::{
+        outdial::Outdial,
+        outdialtarget::{self, OutdialTarget},
+        outdialtargetcall::OutdialTargetCall,
+    },
+    outdialhandler::OutdialHandler,
+};
+
+/// Creates, hands out, changes and deletes targets.
+#[derive(Debug, Clone)]
+pub(crate) struct OutdialTargetHandler {
+    store: Store,
+    outdials: OutdialHandler,
+    lease: Duration,
+    guard: Duration,
+    validates: bool,
+    announces: bool,
+}
+
+impl OutdialTargetHandler {
+    pub(crate) fn new(store: Store, outdials: OutdialHandler, config: &Config) -> Self {
+        Self {
+            store,
+            outdials,
+            lease: config.duration("OUTDIAL_LEASE"),
+            guard: config.duration("OUTDIAL_GUARD"),
+            validates: config.is_on("VALIDATE_ADDRESSES"),
+            announces: config.is_on("OUTDIALTARGET_EVENTS"),
+        }
+    }
+
+    /// A target, live or deleted, of an outdial that the caller may see.
+    pub(crate) async fn get(&self, call: &Call, id: Uuid) -> Result<OutdialTarget> {
+        let target = self
+            .store
+            .get::<OutdialTarget>(id)
+            .await?
+            .ok_or_else(not_found)?;
+        if call.scope.customer_id().is_some() {
+            self.outdials
+                .get(call, target.outdial_id)
+                .await
+                .map_err(hide)?;
+        }
+        Ok(target)
+    }
+
+    pub(crate) async fn list(
+        &self,
+        call: &Call,
+        outdial_id: Uuid,
+        page: Page,
+        filters: &Filters,
+    ) -> Result<Vec<OutdialTarget>> {
+        let outdial = self.outdials.get(call, outdial_id).await?;
+        let query = ListQuery::new(filters, page).matching("outdial_id", outdial.id);
+        self.store
+            .db
+            .list(&query, |target: &OutdialTarget| target.tm_create)
+            .await
+    }
+
+    pub(crate) async fn list_calls(
+        &self,
+        call: &Call,
+        id: Uuid,
+        page: Page,
+        filters: &Filters,
+    ) -> Result<Vec<OutdialTargetCall>> {
+        let target = self.get(call, id).await?;
+        let query = ListQuery::new(filters, page).matching("outdial_target_id", target.id);
+        self.store
+            .db
+            .list(&query, |call: &OutdialTargetCall| call.tm_create)
+            .await
+    }
+
+    /// Deleting what is deleted changes nothing.
+    pub(crate) async fn delete(&self, call: &Call, id: Uuid) -> Result<OutdialTarget> {
+        let mut tx = self.store.begin(call).await?;
+
+        let (LockedTarget { mut target, .. }, outdial) = lock(&mut tx, call, id).await?;
+        if target.tm_delete.is_some() {
+            return tx.commit(target).await;
+        }
+        target.tm_update = tx.next_version(target.tm_update);
+        target.tm_delete = Some(target.tm_update);
+        self.write(&mut tx, outdialtarget::DELETED, &target, &outdial)
+            .await?;
+        tx.commit(target).await
+    }
+
+    /// Writes a locked target, gives its lease back, and says what happened.
+    async fn write(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        event: &str,
+        target: &OutdialTarget,
+        outdial: &Outdial,
+    ) -> Result<()> {
+        crate::dbhandler::target::update(tx, target).await?;
+        self.announce(tx, event, std::slice::from_ref(target), outdial)
+            .await
+    }
+
+    async fn announce(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        event: &str,
+        targets: &[OutdialTarget],
+        outdial: &Outdial,
+    ) -> Result<()> {
+        if self.announces {
+            tx.announce_all(event, targets, outdial.customer_id).await
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Holds a target until the end of the transaction; its outdial says whom it belongs to.
+async fn lock(tx: &mut ChangeTx<'_>, call: &Call, id: Uuid) -> Result<(LockedTarget, Outdial)> {
+    let locked = crate::dbhandler::target::lock(tx, id)
+        .await?
+        .ok_or_else(not_found)?;
+    let outdial = tx.get::<Outdial>(locked.target.outdial_id).await?;
+    let outdial = outdial
+        .filter(|outdial| call.scope.allows(outdial.customer_id))
+        .ok_or_else(not_found)?;
+    Ok((locked, outdial))
+}
+
+/// A target of a foreign outdial is answered as an unknown target.
+fn hide(error: Error) -> Error {
+    if error.status().code() == 404 {
+        not_found()
+    } else {
+        error
+    }
+}
+
+fn not_found() -> Error {
+    Error::not_found("OUTDIALTARGET_NOT_FOUND", "The target was not found.")
+}
