@@ -1,7 +1,6 @@
 //! What a handler knows about the request it serves.
 
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use crate::models::{
     error::{Error, Result},
@@ -17,8 +16,6 @@ const KEY_MAX: usize = 255;
 pub struct Call {
     /// The tenant that everything is confined to.
     pub scope: Scope,
-    /// Correlation for logs only.
-    pub request_id: String,
     /// Tells one client from another where the transport does: its direct reply-to channel.
     pub caller: Option<String>,
     /// Present on effects; absent on reads and on jobs of our own.
@@ -106,18 +103,6 @@ impl Operation {
             consult: given || travel.redelivered,
         })
     }
-
-    /// An operation under a key of our own making, for bulk work that is repeated by line.
-    pub fn under_key(customer_id: Uuid, key: &str) -> Self {
-        let owner = hash(&[b"customer", customer_id.as_bytes()]);
-        Self {
-            key: hash(&[b"own", &owner, key.as_bytes()]),
-            fingerprint: hash(&[key.as_bytes()]),
-            owner,
-            given: true,
-            consult: true,
-        }
-    }
 }
 
 /// Each part is preceded by its length, so that no two lists of parts hash alike.
@@ -132,6 +117,8 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::models::sock::Method;
 

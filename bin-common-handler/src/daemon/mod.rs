@@ -195,21 +195,24 @@ pub async fn run_with(
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (consume, relay) = (CancellationToken::new(), CancellationToken::new());
+    let edge = Tasks::new(CancellationToken::new());
     let serving = Tasks::new(consume.clone());
     let relaying = Tasks::new(relay.clone());
     let admin = listen(&parts, "PROMETHEUS_LISTEN_ADDRESS").await?;
     admin::announce(&parts, &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
+    supervise::watch_dependencies(&parts, &serving);
     for manager in managers {
         supervise::start(&parts, manager, &serving, &relaying);
     }
     if let Some(companion) = companion {
         let mut parts = parts.clone();
-        parts.tasks = Some(serving.clone());
+        parts.tasks = Some(edge.clone());
         companion(parts).await?;
     }
     let died = tokio::select! {
         () = shutdown => false,
+        () = edge.died.cancelled() => true,
         () = serving.died.cancelled() => true,
         () = relaying.died.cancelled() => true,
     };
@@ -218,7 +221,10 @@ pub async fn run_with(
         .health
         .set("process", crate::health::State::Down("stopping".to_owned()));
     let stopped = async {
-        // First what makes changes, then what carries their events.
+        // First what lets requests in, then what serves them, then what carries their events.
+        edge.stop.cancel();
+        edge.tracker.close();
+        edge.tracker.wait().await;
         consume.cancel();
         serving.tracker.close();
         serving.tracker.wait().await;

@@ -75,7 +75,6 @@ async fn live(
         parts.config.is_on("WEBHOOK_FORWARDING"),
     );
     relaying.spawn("relay", |stop| relay.run(database_id, stop));
-    watch_dependencies(parts, &jobs);
     let inbox = store.inbox.clone();
     jobs.every("inbox sweep", SWEEP_PERIOD, move || {
         let inbox = inbox.clone();
@@ -177,7 +176,7 @@ async fn durability(db: &Db) -> State {
 }
 
 /// Keeps `/readyz` true while nobody asks anything.
-fn watch_dependencies(parts: &Parts, jobs: &Tasks) {
+pub(super) fn watch_dependencies(parts: &Parts, jobs: &Tasks) {
     let parts = parts.clone();
     jobs.every("dependency check", HEALTH_PERIOD, move || {
         let parts = parts.clone();

@@ -123,6 +123,7 @@ impl Router {
     }
 
     async fn answer(&self, served: &Served, request: Request, travel: &Travel) -> Response {
+        let request_id = request.request_id.clone();
         let operation = match served
             .info
             .is_effect
@@ -134,13 +135,12 @@ impl Router {
         };
         let call = Call {
             scope: Scope::from_envelope(request.customer_id),
-            request_id: request.request_id.clone(),
             caller: caller(travel),
             operation: operation.clone(),
         };
         match self.answer_once(served, request, call).await {
             Ok(response) => response,
-            Err(error) => self.answer_error(error, operation).await,
+            Err(error) => self.answer_error(error, operation, &request_id).await,
         }
     }
 
@@ -178,9 +178,14 @@ impl Router {
         }
     }
 
-    async fn answer_error(&self, error: Error, operation: Option<Operation>) -> Response {
+    async fn answer_error(
+        &self,
+        error: Error,
+        operation: Option<Operation>,
+        request_id: &str,
+    ) -> Response {
         if error.is_fault() {
-            warn!(%error, status = error.status().code(), "request failed");
+            warn!(%error, request_id, status = error.status().code(), "request failed");
         }
         let response = error.to_response(self.domain);
         match operation {

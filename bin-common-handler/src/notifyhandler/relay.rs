@@ -51,8 +51,6 @@ pub struct Relay {
     metrics: RelayMetrics,
     publisher: &'static str,
     forwards_webhooks: bool,
-    /// Confirmed rows from before whose deletion failed would be published again: same ids, counted.
-    repeats: u64,
 }
 
 impl Relay {
@@ -73,15 +71,18 @@ impl Relay {
             metrics,
             publisher,
             forwards_webhooks,
-            repeats: 0,
         }
     }
 
     /// Publishes until `stop`, then what still waits if this replica holds the lane.
-    pub async fn run(mut self, database_id: String, stop: CancellationToken) {
+    pub async fn run(self, database_id: String, stop: CancellationToken) {
         let mut backoff = Backoff::default();
         while !stop.is_cancelled() {
-            match self.transport.lane(self.publisher, &database_id).await {
+            let claimed = tokio::select! {
+                () = stop.cancelled() => return,
+                claimed = self.transport.lane(self.publisher, &database_id) => claimed,
+            };
+            match claimed {
                 Ok(mut lane) => {
                     info!(publisher = self.publisher, "publishing events");
                     backoff.reset();
@@ -116,8 +117,10 @@ impl Relay {
         }
     }
 
-    async fn publish_until_lost(&mut self, lane: &mut dyn Lane, stop: &CancellationToken) {
+    async fn publish_until_lost(&self, lane: &mut dyn Lane, stop: &CancellationToken) {
         let mut backoff = Backoff::default();
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while lane.is_held() {
             match self.drain(lane).await {
                 Ok(true) => backoff.reset(),
@@ -134,7 +137,7 @@ impl Relay {
                 }
                 () = self.bell.rung() => {}
                 () = lane.rung() => {}
-                () = tokio::time::sleep(SWEEP) => self.measure().await,
+                _ = sweep.tick() => self.measure().await,
             }
         }
         warn!(
@@ -144,62 +147,65 @@ impl Relay {
     }
 
     /// Publishes everything that waits; false when something was not confirmed.
-    async fn drain(&mut self, lane: &mut dyn Lane) -> Result<bool> {
+    async fn drain(&self, lane: &mut dyn Lane) -> Result<bool> {
         loop {
             let waiting = self.outbox.oldest(WINDOW).await?;
-            if waiting.is_empty() {
+            let Some(first) = waiting.first() else {
                 return Ok(true);
+            };
+            if let Err(reason) = self.prepare(first) {
+                self.park(first, &reason).await?;
+                continue;
             }
-            let full = waiting.len() == WINDOW;
-            let confirmed = self.publish_window(lane, &waiting).await?;
+            let sent = self.publish_window(lane, &waiting).await;
             failpoint::reach("before_outbox_delete");
-            let (done, rest) = waiting.split_at(confirmed.min(waiting.len()));
-            self.outbox.remove(done).await?;
-            self.count(done);
-            if !rest.is_empty() {
-                self.repeats += rest.len() as u64;
-                self.metrics
+            self.outbox.remove(&sent.confirmed).await?;
+            self.count(&sent.confirmed);
+            if sent.unconfirmed > 0 {
+                let repeated = self
+                    .metrics
                     .common
                     .events
-                    .with_label_values(&[self.publisher, "repeated"])
-                    .inc_by(rest.len() as u64);
+                    .with_label_values(&[self.publisher, "repeated"]);
+                repeated.inc_by(sent.unconfirmed);
                 return Ok(false);
             }
-            if !full {
+            if waiting.len() < WINDOW {
                 return Ok(true);
             }
         }
     }
 
-    /// How many events from the front are confirmed: confirms come out of order, and deleting whatever is
-    /// confirmed would let an older state of an entity come last.
-    async fn publish_window(&mut self, lane: &mut dyn Lane, waiting: &[Waiting]) -> Result<usize> {
-        let mut outgoing = Vec::with_capacity(waiting.len());
-        for event in waiting {
-            match self.prepare(event) {
-                Ok(message) => outgoing.push(message),
-                // Those before it go first; then it stands at the front and is parked.
-                Err(_) if !outgoing.is_empty() => break,
-                Err(reason) => {
-                    error!(publisher = self.publisher, event = %event.event_id, reason, "event parked");
-                    self.outbox.park(event, &reason).await?;
-                    self.metrics
-                        .common
-                        .events
-                        .with_label_values(&[self.publisher, "parked"])
-                        .inc();
-                    return Ok(1);
-                }
-            }
-        }
+    /// Only what is confirmed before the first gap counts: confirms come out of order, and deleting whatever
+    /// is confirmed would let an older state of an entity come last.
+    async fn publish_window(&self, lane: &mut dyn Lane, waiting: &[Waiting]) -> Sent {
+        // An event that cannot be published ends the window; it then stands first, and is parked.
+        let outgoing: Vec<_> = waiting
+            .iter()
+            .map_while(|event| self.prepare(event).ok())
+            .collect();
         let results = lane.publish(&outgoing).await;
-        let mut confirmed = results.iter().take_while(|ok| **ok).count();
+        let mut count = results.iter().take_while(|ok| **ok).count();
         if self.forwards_webhooks {
-            confirmed = self
-                .forward(lane, waiting.get(..confirmed).unwrap_or_default())
+            count = self
+                .forward(lane, waiting.get(..count).unwrap_or_default())
                 .await;
         }
-        Ok(confirmed)
+        let confirmed = waiting.get(..count).unwrap_or_default().to_vec();
+        Sent {
+            confirmed,
+            unconfirmed: outgoing.len().saturating_sub(count) as u64,
+        }
+    }
+
+    async fn park(&self, event: &Waiting, reason: &str) -> Result<()> {
+        error!(publisher = self.publisher, event = %event.event_id, reason, "event parked");
+        self.metrics
+            .common
+            .events
+            .with_label_values(&[self.publisher, "parked"])
+            .inc();
+        self.outbox.park(event, reason).await
     }
 
     fn prepare(&self, event: &Waiting) -> Result<Outgoing, String> {
@@ -276,6 +282,12 @@ impl Relay {
             .with_label_values(&[self.publisher])
             .set(age as i64);
     }
+}
+
+/// What became of a window.
+struct Sent {
+    confirmed: Vec<Waiting>,
+    unconfirmed: u64,
 }
 
 #[expect(

@@ -130,21 +130,21 @@ async fn consume(
             },
         }
     };
+    // After a fault what still runs finishes by itself: it is delivered again, and the inbox knows it.
     if ended.is_ok() {
         health.set(&work.name, State::Down("stopping".to_owned()));
         finish_delivered(work, &channel, &mut consumer, &tracker).await;
-    }
-    tracker.close();
-    // What still runs here keeps its channel alive; it may finish, or be redelivered after the drain's end.
-    if tokio::time::timeout(DRAIN_MAX, tracker.wait())
-        .await
-        .is_err()
-    {
-        warn!(
-            queue = work.queue,
-            unfinished = tracker.len(),
-            "handing requests back to the broker"
-        );
+        tracker.close();
+        if tokio::time::timeout(DRAIN_MAX, tracker.wait())
+            .await
+            .is_err()
+        {
+            warn!(
+                queue = work.queue,
+                unfinished = tracker.len(),
+                "handing requests back to the broker"
+            );
+        }
     }
     close(&connection).await;
     ended

@@ -154,11 +154,14 @@ impl Lane for RabbitLane {
         failpoint::reach("after_publish");
         let mut confirmed = Vec::with_capacity(events.len());
         for confirm in confirms {
-            confirmed.push(
-                limit_to(WRITE_MAX, confirm)
-                    .await
-                    .is_ok_and(|confirmation| confirmation.is_ack()),
-            );
+            let ok = limit_to(WRITE_MAX, confirm)
+                .await
+                .is_ok_and(|confirmation| confirmation.is_ack());
+            confirmed.push(ok);
+            // What follows a gap counts for nothing, and is not waited for.
+            if !ok {
+                break;
+            }
         }
         confirmed.resize(events.len(), false);
         confirmed

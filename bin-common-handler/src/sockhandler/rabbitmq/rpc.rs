@@ -13,7 +13,6 @@ use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Channel, Consumer,
     options::{BasicConsumeOptions, BasicPublishOptions},
-    types::{AMQPValue, FieldTable},
 };
 use tokio::sync::oneshot;
 
@@ -27,6 +26,8 @@ use crate::models::{
     sock::Response,
 };
 
+/// The protocol's limit on names, in bytes.
+const QUEUE_NAME_MAX: usize = 255;
 const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
 /// The channel on which we ask and are answered.
@@ -64,6 +65,12 @@ pub(super) async fn request(
     body: &[u8],
     timeout: Duration,
 ) -> Result<Response> {
+    if queue.len() > QUEUE_NAME_MAX {
+        return Err(Error::invalid_argument(
+            "INVALID_QUEUE",
+            "A queue's name has at most 255 bytes.",
+        ));
+    }
     let asked = tokio::time::timeout(timeout, ask(inner, queue, body, timeout)).await;
     let reply = asked
         .map_err(|_| Error::unavailable("service", format!("{queue} did not answer in time")))?
@@ -89,17 +96,12 @@ async fn ask(
         waiting: &inner.rpc.waiting,
         id,
     };
-    let mut headers = FieldTable::default();
-    headers.insert(
-        "x-deadline".into(),
-        AMQPValue::LongLongInt(inner.clock.now().plus(timeout).millis()),
-    );
     let properties = BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_reply_to(DIRECT_REPLY_TO.into())
         .with_correlation_id(ticket.id.as_str().into())
-        .with_expiration(timeout.as_millis().to_string().into())
-        .with_headers(headers);
+        // The broker's own clock drops it when it is late: no two machines' clocks are compared.
+        .with_expiration(timeout.as_millis().to_string().into());
     limit_to(
         timeout,
         channel.basic_publish(
