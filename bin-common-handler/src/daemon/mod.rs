@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     config::{COMMON, Config, Setting},
     databasehandler::{Store, migrate::Migrations},
+    health::State,
     listenhandler::{RouteInfo, Router},
     metrics::{ManagerMetrics, Metrics},
     requesthandler::Requester,
@@ -210,6 +211,7 @@ pub async fn run_with(
         parts.tasks = Some(edge.clone());
         companion(parts).await?;
     }
+    parts.health.set("process", State::Up);
     let died = tokio::select! {
         () = shutdown => false,
         () = edge.died.cancelled() => true,
@@ -219,7 +221,7 @@ pub async fn run_with(
     info!("stopping: finishing what was accepted");
     parts
         .health
-        .set("process", crate::health::State::Down("stopping".to_owned()));
+        .set("process", State::Down("stopping".to_owned()));
     let stopped = async {
         // First what lets requests in, then what serves them, then what carries their events.
         edge.stop.cancel();

@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     config::Config,
     databasehandler::{Db, Dialect},
-    health::Health,
+    health::{Health, State},
     metrics::Metrics,
     redact,
     sockhandler::{inprocess::InProcess, rabbitmq::RabbitMq},
@@ -87,6 +87,7 @@ impl Parts {
     /// When a setting cannot be used.
     pub fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         let health = Health::default();
+        health.set("process", State::Down("starting".to_owned()));
         let metrics = Metrics::new().map_err(|fault| StartError::Other(fault.to_string()))?;
         let dsn = config
             .database()
