@@ -1,5 +1,7 @@
 //! What a handler knows about the request it serves.
 
+use std::time::Instant;
+
 use sha2::{Digest, Sha256};
 
 use crate::models::{
@@ -42,6 +44,8 @@ pub struct Operation {
     pub given: bool,
     /// Whether an earlier delivery may have been served: then the inbox is asked first.
     pub consult: bool,
+    /// When this delivery came, on the monotonic clock.
+    pub received: Instant,
 }
 
 /// What the transport knows about a request.
@@ -101,6 +105,7 @@ impl Operation {
             owner,
             given,
             consult: given || travel.redelivered,
+            received: Instant::now(),
         })
     }
 }

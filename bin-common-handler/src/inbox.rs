@@ -88,8 +88,8 @@ impl Inbox {
         .transpose()
     }
 
-    /// Writes the operation and its reply into the change's own transaction. A unique violation means
-    /// that it was done before: the caller rolls back and asks [`Self::find`].
+    /// Writes the operation and its reply into the change's own transaction; false when it was done before:
+    /// the caller rolls back and asks [`Self::find`].
     ///
     /// # Errors
     /// Whatever the database says.
@@ -98,34 +98,49 @@ impl Inbox {
         tx: &mut Tx,
         operation: &Operation,
         reply: &Response,
-    ) -> Result<(), SqlError> {
-        // A derived key on a first delivery cannot mean "done before": it takes the place of an older equal one.
-        let verb = if operation.consult {
-            "INSERT"
-        } else {
-            "REPLACE"
-        };
-        let ttl = if operation.given {
+    ) -> Result<bool, SqlError> {
+        let ttl = micros(if operation.given {
             GIVEN_TTL
         } else {
             DERIVED_TTL
-        };
+        });
         let sql = format!(
-            "{verb} INTO {} (op_key, fingerprint, owner, status_code, data_type, reply, tm_expire) \
-             VALUES (?, ?, ?, ?, ?, ?, {} + ?)",
+            "INSERT INTO {} (fingerprint, owner, status_code, data_type, reply, tm_expire, op_key) \
+             VALUES (?, ?, ?, ?, ?, {} + ?, ?)",
             self.table,
             tx.dialect().now_micros()
         );
-        let values = vec![
-            operation.key.to_vec().into(),
-            operation.fingerprint.to_vec().into(),
-            operation.owner.to_vec().into(),
-            Value::Int(reply.status_code.into()),
-            reply.data_type.as_str().into(),
-            reply.data.as_ref().map(|data| data.get().to_owned()).into(),
-            Value::Int(i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)),
-        ];
-        tx.execute(&sql, values).await.map(drop)
+        match tx.execute(&sql, row(operation, reply, ttl)).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_duplicate(&error) && !operation.consult => {
+                self.supersede(tx, operation, reply, ttl).await
+            }
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// On a first delivery a derived key says "done before" only when the row is younger than the delivery:
+    /// then the broker delivered the same message again meanwhile, and that one was faster. An older row is
+    /// of another message that looked the same.
+    async fn supersede(
+        &self,
+        tx: &mut Tx,
+        operation: &Operation,
+        reply: &Response,
+        ttl: i64,
+    ) -> Result<bool, SqlError> {
+        let now = tx.dialect().now_micros();
+        let sql = format!(
+            "UPDATE {} SET fingerprint = ?, owner = ?, status_code = ?, data_type = ?, reply = ?, \
+             tm_expire = {now} + ? WHERE op_key = ? AND tm_expire < {now} + ?",
+            self.table
+        );
+        let mut values = row(operation, reply, ttl);
+        values.push(Value::Int(
+            ttl.saturating_sub(micros(operation.received.elapsed())),
+        ));
+        Ok(tx.execute(&sql, values).await? > 0)
     }
 
     /// Stores a considered "no", so that a repeated request hears the same. When another delivery of the
@@ -135,20 +150,12 @@ impl Inbox {
     /// Whatever the database says.
     pub async fn record_refusal(&self, operation: &Operation, reply: Response) -> Result<Response> {
         let mut tx = self.db.begin().await?;
-        match self.record(&mut tx, operation, &reply).await {
-            Ok(()) => {
-                tx.commit().await?;
-                Ok(reply)
-            }
-            Err(error) if is_duplicate(&error) => {
-                tx.rollback().await;
-                Ok(self.find(operation).await?.unwrap_or(reply))
-            }
-            Err(error) => {
-                tx.rollback().await;
-                Err(error.into())
-            }
+        if self.record(&mut tx, operation, &reply).await? {
+            tx.commit().await?;
+            return Ok(reply);
         }
+        tx.rollback().await;
+        Ok(self.find(operation).await?.unwrap_or(reply))
     }
 
     /// Whether an operation whose COMMIT went unanswered has happened: a tombstone under its key either
@@ -164,11 +171,7 @@ impl Inbox {
         };
         let written = self.record(&mut tx, &tombstone, &Response::ok(&())).await;
         tx.rollback().await;
-        match written {
-            Ok(()) => Ok(false),
-            Err(error) if is_duplicate(&error) => Ok(true),
-            Err(error) => Err(error),
-        }
+        written.map(|written| !written)
     }
 
     /// Removes what has expired and what one owner has beyond its share; the number of rows removed.
@@ -227,8 +230,24 @@ impl Inbox {
     }
 }
 
+fn row(operation: &Operation, reply: &Response, ttl: i64) -> Vec<Value> {
+    vec![
+        operation.fingerprint.to_vec().into(),
+        operation.owner.to_vec().into(),
+        Value::Int(reply.status_code.into()),
+        reply.data_type.as_str().into(),
+        reply.data.as_ref().map(|data| data.get().to_owned()).into(),
+        Value::Int(ttl),
+        operation.key.to_vec().into(),
+    ]
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// The row is there already.
-pub(crate) fn is_duplicate(error: &SqlError) -> bool {
+fn is_duplicate(error: &SqlError) -> bool {
     error
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)

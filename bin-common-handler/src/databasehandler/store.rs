@@ -13,7 +13,7 @@ use crate::{
     call::Call,
     clock::Clock,
     failpoint,
-    inbox::{Inbox, is_duplicate},
+    inbox::Inbox,
     models::{
         error::{Error, Result},
         sock::Response,
@@ -124,23 +124,18 @@ impl ChangeTx<'_> {
     }
 
     async fn finish(mut self, reply: &Response) -> Result<()> {
-        if let Some(operation) = &self.call.operation {
-            match self
+        if let Some(operation) = &self.call.operation
+            && !self
                 .store
                 .inbox
                 .record(&mut self.tx, operation, reply)
-                .await
-            {
-                Ok(()) => {}
-                Err(error) if is_duplicate(&error) => {
-                    let Self {
-                        tx, store, call, ..
-                    } = self;
-                    tx.rollback().await;
-                    return Err(store.replay(call).await);
-                }
-                Err(error) => return Err(error.into()),
-            }
+                .await?
+        {
+            let Self {
+                tx, store, call, ..
+            } = self;
+            tx.rollback().await;
+            return Err(store.replay(call).await);
         }
         self.store.cache.mark(&self.marks).await;
         failpoint::reach("before_commit");
