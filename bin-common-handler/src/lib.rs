@@ -4,6 +4,7 @@
 //! written through [`databasehandler`], and leaves through [`notifyhandler`].
 
 pub mod backoff;
+pub mod bridge;
 pub mod cachehandler;
 pub mod call;
 pub mod clock;

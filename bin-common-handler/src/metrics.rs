@@ -3,8 +3,8 @@
 use std::{fmt, time::Duration};
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector,
 };
 
 /// voipbin's buckets, in milliseconds.
@@ -34,6 +34,10 @@ pub struct Metrics {
     pub received_events: IntCounterVec,
     /// `tandem_feature_available{feature}`: 1 or 0, e.g. the broker's delay plugin.
     pub feature: IntGaugeVec,
+    /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
+    pub bridge_requests: IntCounterVec,
+    /// `tandem_bridge_request_duration_seconds`: from the headers to the whole answer.
+    pub bridge_seconds: Histogram,
 }
 
 impl fmt::Debug for Metrics {
@@ -107,6 +111,21 @@ impl Metrics {
                 "tandem_feature_available",
                 "1 when the feature can be used.",
                 &["feature"],
+            )?,
+            bridge_requests: counter(
+                "tandem_bridge_requests_total",
+                "HTTP requests by status code.",
+                &["status"],
+            )?,
+            bridge_seconds: register(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "tandem_bridge_request_duration_seconds",
+                        "Time to answer an HTTP request.",
+                    )
+                    .buckets(BUCKETS_S.to_vec()),
+                )?,
             )?,
             registry,
         })

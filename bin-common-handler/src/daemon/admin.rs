@@ -13,18 +13,32 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::Parts;
+use crate::{config::Config, redact};
 
 /// Prints what this process uses and where its figures are.
-pub(super) fn announce(parts: &Parts, listener: &TcpListener) {
-    for (part, place) in parts.describe() {
-        eprintln!("  {part:<10} {place}");
+pub(super) fn announce(parts: &Parts, has_data: bool, listener: &TcpListener) {
+    let config = &parts.config;
+    if has_data {
+        let database = config
+            .database()
+            .map_or_else(|fault| fault.to_string(), |dsn| dsn.to_string());
+        eprintln!("  {:<10} {database}", "database");
+        eprintln!("  {:<10} {}", "cache", place(config, "REDIS_ADDRESS"));
     }
+    eprintln!("  {:<10} {}", "broker", place(config, "RABBITMQ_ADDRESS"));
     if let Ok(address) = listener.local_addr() {
-        let endpoint = parts.config.text("PROMETHEUS_ENDPOINT");
+        let endpoint = config.text("PROMETHEUS_ENDPOINT");
         eprintln!(
             "  {:<10} http://{address}{endpoint}, /healthz, /readyz",
             "metrics"
         );
+    }
+}
+
+fn place(config: &Config, setting: &str) -> String {
+    match config.text(setting) {
+        "" => "inside this process".to_owned(),
+        address => redact::dsn(address),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one way a daemon starts, says how it is, and stops.
 
 mod admin;
+mod data;
 mod logging;
 mod parts;
 mod supervise;
@@ -12,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
+pub use data::Data;
 pub use parts::{Parts, StartError};
 
 use crate::{
@@ -72,12 +74,19 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    fn new(stop: CancellationToken) -> Self {
+    fn new() -> Self {
         Self {
             tracker: TaskTracker::new(),
-            stop,
+            stop: CancellationToken::new(),
             died: CancellationToken::new(),
         }
+    }
+
+    /// Tells every job to stop and waits until all have.
+    async fn finish(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
     }
 
     /// Starts a job that runs until `stop` is cancelled. One that ends before, or panics, ends the process:
@@ -195,26 +204,28 @@ pub async fn run_with(
     logging::init(&parts.config);
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (consume, relay) = (CancellationToken::new(), CancellationToken::new());
-    let edge = Tasks::new(CancellationToken::new());
-    let serving = Tasks::new(consume.clone());
-    let relaying = Tasks::new(relay.clone());
+    let (serving, relaying) = (Tasks::new(), Tasks::new());
+    let data = if managers.is_empty() {
+        None
+    } else {
+        Some(Data::open(&parts.config)?)
+    };
     let admin = listen(&parts, "PROMETHEUS_LISTEN_ADDRESS").await?;
-    admin::announce(&parts, &admin);
+    admin::announce(&parts, data.is_some(), &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
-    supervise::watch_dependencies(&parts, &serving);
-    for manager in managers {
-        supervise::start(&parts, manager, &serving, &relaying);
+    if let Some(data) = &data {
+        supervise::watch_dependencies(&parts, data, &serving);
+        for manager in managers {
+            supervise::start(&parts, data, manager, &serving, &relaying);
+        }
     }
     if let Some(companion) = companion {
-        let mut parts = parts.clone();
-        parts.tasks = Some(edge.clone());
-        companion(parts).await?;
+        companion(parts.clone()).await?;
     }
     parts.health.set("process", State::Up);
     let died = tokio::select! {
         () = shutdown => false,
-        () = edge.died.cancelled() => true,
+        () = parts.tasks.died.cancelled() => true,
         () = serving.died.cancelled() => true,
         () = relaying.died.cancelled() => true,
     };
@@ -223,16 +234,10 @@ pub async fn run_with(
         .health
         .set("process", State::Down("stopping".to_owned()));
     let stopped = async {
-        // First what lets requests in, then what serves them, then what carries their events.
-        edge.stop.cancel();
-        edge.tracker.close();
-        edge.tracker.wait().await;
-        consume.cancel();
-        serving.tracker.close();
-        serving.tracker.wait().await;
-        relay.cancel();
-        relaying.tracker.close();
-        relaying.tracker.wait().await;
+        // First who lets requests in, then what makes changes, then what carries their events.
+        for tasks in [&parts.tasks, &serving, &relaying] {
+            tasks.finish().await;
+        }
     };
     let in_time = tokio::time::timeout(STOP_MAX, stopped).await.is_ok();
     match (died, in_time) {

@@ -1,13 +1,11 @@
-//! What the managers of a process share: broker, database, cache, clock, figures.
+//! What everything in a process shares: settings, bus, clock, figures; why it does not start.
 
-use std::{fs::File, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use super::{SharedTransport, Tasks};
 use crate::{
-    cachehandler::{Cache, RedisCache},
     clock::Clock,
     config::Config,
-    databasehandler::{Db, Dialect},
     health::{Health, State},
     metrics::Metrics,
     redact,
@@ -57,7 +55,7 @@ pub enum StartError {
     Other(String),
 }
 
-/// What the managers of a process share. Clones share it.
+/// What managers and companions of a process share; what only managers need is [`super::Data`]. Clones share it.
 #[derive(Clone)]
 pub struct Parts {
     /// All settings.
@@ -70,37 +68,19 @@ pub struct Parts {
     pub metrics: Metrics,
     /// The bus.
     pub transport: SharedTransport,
-    /// The database.
-    pub db: Db,
-    /// The cache.
-    pub cache: Cache,
-    /// Where a companion starts its jobs.
-    pub tasks: Option<Tasks>,
-    /// Held while this process is the one on its embedded database.
-    _lock: Option<Arc<File>>,
+    /// Where a companion starts its jobs; they are stopped first.
+    pub tasks: Tasks,
 }
 
 impl Parts {
-    /// Opens everything that needs no other service to answer yet.
+    /// Prepares everything that needs no other service to answer yet.
     ///
     /// # Errors
-    /// When a setting cannot be used.
+    /// When a figure cannot be registered.
     pub fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         let health = Health::default();
         health.set("process", State::Down("starting".to_owned()));
         let metrics = Metrics::new().map_err(|fault| StartError::Other(fault.to_string()))?;
-        let dsn = config
-            .database()
-            .map_err(|fault| StartError::Other(fault.to_string()))?;
-        let is_embedded = matches!(dsn, crate::databasehandler::Dsn::Sqlite(_));
-        let lock = if is_embedded {
-            Some(lock_data_dir(&config)?)
-        } else {
-            None
-        };
-        let connections = usize::try_from(config.number("DATABASE_CONNECTIONS")).unwrap_or(2);
-        let db =
-            Db::new(&dsn, connections).map_err(|fault| StartError::Other(fault.to_string()))?;
         let transport: SharedTransport = match config.text("RABBITMQ_ADDRESS") {
             "" => Arc::new(InProcess::default()),
             address => Arc::new(RabbitMq::new(
@@ -110,71 +90,13 @@ impl Parts {
                 health.clone(),
             )),
         };
-        let cache = match config.redis_url() {
-            Some(url) => Cache::Redis(
-                RedisCache::new(url.expose())
-                    .map_err(|_| StartError::Other("REDIS_ADDRESS".to_owned()))?,
-            ),
-            None if db.dialect() == Dialect::MySql => return Err(StartError::NoRedis),
-            None => Cache::local(),
-        };
         Ok(Self {
             config,
             clock,
             health,
             metrics,
             transport,
-            db,
-            cache,
-            tasks: None,
-            _lock: lock.map(Arc::new),
+            tasks: Tasks::new(),
         })
     }
-
-    /// What the parts are, one line each, for the start-up message.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
-        let or = |text: &str, otherwise: &str| {
-            if text.is_empty() {
-                otherwise.to_owned()
-            } else {
-                redact::dsn(text)
-            }
-        };
-        let database = self
-            .config
-            .database()
-            .map_or_else(|fault| fault.to_string(), |dsn| dsn.to_string());
-        vec![
-            ("database", database),
-            (
-                "broker",
-                or(self.config.text("RABBITMQ_ADDRESS"), "inside this process"),
-            ),
-            (
-                "cache",
-                or(self.config.text("REDIS_ADDRESS"), "inside this process"),
-            ),
-        ]
-    }
-}
-
-/// Makes DATA_DIR and takes its lock: the cache and the bus inside a process are right only while no other
-/// process works on the same file.
-fn lock_data_dir(config: &Config) -> Result<File, StartError> {
-    let dir = config.data_dir();
-    let failed = |fault| StartError::DataDir {
-        path: dir.display().to_string(),
-        fault,
-    };
-    std::fs::create_dir_all(&dir).map_err(failed)?;
-    let path = dir.join("tandem.lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
-    file.try_lock()
-        .map_err(|_| StartError::DataDirInUse(dir.display().to_string()))?;
-    Ok(file)
 }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Base, Manager, Parts, StartError, Tasks};
+use super::{Base, Data, Manager, Parts, StartError, Tasks};
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
@@ -22,16 +22,23 @@ use crate::{
 const HEALTH_PERIOD: Duration = Duration::from_secs(2);
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
-pub(super) fn start(parts: &Parts, manager: Manager, serving: &Tasks, relaying: &Tasks) {
+pub(super) fn start(
+    parts: &Parts,
+    data: &Data,
+    manager: Manager,
+    serving: &Tasks,
+    relaying: &Tasks,
+) {
     parts
         .health
         .set(manager.name, State::Down("starting".to_owned()));
-    let (parts, jobs, relaying) = (parts.clone(), serving.clone(), relaying.clone());
+    let (parts, data) = (parts.clone(), data.clone());
+    let (jobs, relaying) = (serving.clone(), relaying.clone());
     serving.spawn(manager.name, |stop| async move {
-        let Some(database_id) = wait_for_database(&parts, manager, &stop).await else {
+        let Some(database_id) = wait_for_database(&parts, &data, manager, &stop).await else {
             return;
         };
-        if let Err(fault) = live(&parts, manager, database_id, jobs, relaying, stop).await {
+        if let Err(fault) = live(&parts, &data, manager, database_id, jobs, relaying, stop).await {
             warn!(manager = manager.name, %fault, "cannot start");
         }
     });
@@ -39,6 +46,7 @@ pub(super) fn start(parts: &Parts, manager: Manager, serving: &Tasks, relaying: 
 
 async fn live(
     parts: &Parts,
+    data: &Data,
     manager: Manager,
     database_id: String,
     jobs: Tasks,
@@ -47,9 +55,9 @@ async fn live(
 ) -> std::result::Result<(), StartError> {
     let bell = Arc::new(Bell::default());
     let store = Store::new(
-        parts.db.clone(),
+        data.db.clone(),
         parts.clock.clone(),
-        parts.cache.clone(),
+        data.cache.clone(),
         Arc::clone(&bell),
         manager.prefix,
         manager.name,
@@ -103,14 +111,15 @@ async fn live(
 /// Asks until the database answers and its schema is right; its identity, or nothing when stopped.
 async fn wait_for_database(
     parts: &Parts,
+    data: &Data,
     manager: Manager,
     stop: &CancellationToken,
 ) -> Option<String> {
     let mut backoff = Backoff::default();
     loop {
-        match prepare_database(parts, manager).await {
+        match prepare_database(parts, data, manager).await {
             Ok(id) => {
-                parts.health.set("database", durability(&parts.db).await);
+                parts.health.set("database", durability(&data.db).await);
                 return Some(id.simple().to_string());
             }
             Err(fault) => {
@@ -125,14 +134,14 @@ async fn wait_for_database(
     }
 }
 
-async fn prepare_database(parts: &Parts, manager: Manager) -> Result<Uuid> {
+async fn prepare_database(parts: &Parts, data: &Data, manager: Manager) -> Result<Uuid> {
     if parts.config.is_on("MIGRATE_AT_START") {
-        let applied = manager.migrations.up(&parts.db).await?;
+        let applied = manager.migrations.up(&data.db).await?;
         if applied > 0 {
             info!(manager = manager.name, applied, "schema brought up to date");
         }
     }
-    identity(&parts.db, manager.prefix).await
+    identity(&data.db, manager.prefix).await
 }
 
 #[derive(sqlx::FromRow)]
@@ -176,13 +185,13 @@ async fn durability(db: &Db) -> State {
 }
 
 /// Keeps `/readyz` true while nobody asks anything.
-pub(super) fn watch_dependencies(parts: &Parts, jobs: &Tasks) {
-    let parts = parts.clone();
+pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
+    let (parts, data) = (parts.clone(), data.clone());
     jobs.every("dependency check", HEALTH_PERIOD, move || {
-        let parts = parts.clone();
+        let (parts, data) = (parts.clone(), data.clone());
         async move {
-            parts.health.set("database", durability(&parts.db).await);
-            if let Cache::Redis(redis) = &parts.cache {
+            parts.health.set("database", durability(&data.db).await);
+            if let Cache::Redis(redis) = &data.cache {
                 let state = if redis.is_up().await {
                     State::Up
                 } else {

@@ -1,0 +1,137 @@
+//! The bridge beside its managers in one process, or alone in its own.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::Command;
+
+use super::{AccessKey, Bridge, NAME, Table, access, cors, key, key_or_new, serve};
+use crate::{
+    config::{COMMON, Config, Setting},
+    daemon::{self, Companion, Manager, Parts, StartError},
+    health::State,
+    listenhandler::RouteInfo,
+    requesthandler::Requester,
+};
+
+/// The bridge as a job beside the managers whose route tables these are: (manager's name, its routes).
+pub fn companion(route_tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Companion {
+    Box::new(move |parts| Box::pin(start(parts, route_tables)))
+}
+
+/// The `main` of the bridge alone: it needs RabbitMQ, and neither a database nor Redis.
+pub fn main(managers: &[Manager]) -> ExitCode {
+    // Those of the managers too: one file may serve every process.
+    let settings: Vec<Setting> = COMMON
+        .iter()
+        .chain(managers.iter().flat_map(|manager| manager.settings))
+        .copied()
+        .collect();
+    let command = Command::new(NAME)
+        .about("HTTP in front of the managers of Tandem, which it reaches over RabbitMQ.")
+        .version(env!("CARGO_PKG_VERSION"));
+    let matches = Config::flags(command, &settings).get_matches();
+    let config = match Config::load(&settings, &matches) {
+        Ok(config) => config,
+        Err(fault) => return daemon::fail(&fault),
+    };
+    if config.text("RABBITMQ_ADDRESS").is_empty() {
+        return daemon::fail(
+            &"RABBITMQ_ADDRESS is not set, and the bridge alone reaches its managers over RabbitMQ only; \
+              for example RABBITMQ_ADDRESS=amqp://user:password@127.0.0.1:5672",
+        );
+    }
+    let tables = managers
+        .iter()
+        .map(|manager| (manager.name, (manager.routes)()))
+        .collect();
+    daemon::serve(config, Vec::new(), Some(companion(tables)))
+}
+
+async fn start(
+    parts: Parts,
+    route_tables: Vec<(&'static str, Vec<RouteInfo>)>,
+) -> Result<(), StartError> {
+    let other = |fault: &dyn std::fmt::Display| StartError::Other(fault.to_string());
+    let table = Table::new(route_tables).map_err(|fault| other(&fault))?;
+    let metrics = parts
+        .metrics
+        .for_manager(NAME)
+        .map_err(|fault| other(&fault))?;
+    let cors = cors::layer(parts.config.text("BRIDGE_CORS_ORIGINS"))?;
+    let listener = daemon::listen(&parts, "HTTP_LISTEN_ADDRESS").await?;
+    let access = AccessKey::new(&key_or_new(&parts.config)?);
+    if let Ok(address) = listener.local_addr() {
+        announce(&parts.config, address, table.example());
+    }
+    let requester = Requester::new(Arc::clone(&parts.transport), NAME, metrics);
+    let app = Bridge::new(table, access, requester, parts.metrics.clone()).into_app(cors);
+    parts.tasks.spawn(NAME, |stop| serve(listener, app, stop));
+    parts.health.set(NAME, State::Up);
+    Ok(())
+}
+
+fn announce(config: &Config, address: SocketAddr, example: &str) {
+    eprintln!("  {:<10} http://{address}/v1/…", "bridge");
+    eprintln!("  {:<10} {}", "try", to_try(config, address, example));
+}
+
+/// A command that works when it is pasted into a shell on this machine.
+fn to_try(config: &Config, address: SocketAddr, example: &str) -> String {
+    let key = if config.secret("BRIDGE_ACCESS_KEY").is_empty() {
+        format!(
+            "$(cat {})",
+            quoted(&key::path(config).display().to_string())
+        )
+    } else {
+        "$BRIDGE_ACCESS_KEY".to_owned()
+    };
+    let address = SocketAddr::new(reachable(address.ip()), address.port());
+    format!(
+        "curl -H \"{}: {key}\" http://{address}{example}",
+        access::HEADER
+    )
+}
+
+/// Every interface is no address to call.
+fn reachable(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&[], "127.0.0.1:8080", r#"curl -H "x-api-key: $(cat ./data/bridge.key)" http://127.0.0.1:8080/v1/outdials"#)]
+    #[case(&[("DATA_DIR", "/my data")], "0.0.0.0:80", r#"curl -H "x-api-key: $(cat '/my data/bridge.key')" http://127.0.0.1:80/v1/outdials"#)]
+    #[case(&[("BRIDGE_ACCESS_KEY", "0123456789abcdef")], "[::]:80", r#"curl -H "x-api-key: $BRIDGE_ACCESS_KEY" http://[::1]:80/v1/outdials"#)]
+    fn the_line_to_try_works_when_pasted(
+        #[case] values: &[(&'static str, &str)],
+        #[case] address: &str,
+        #[case] expected: &str,
+    ) {
+        let config = Config::with_values(COMMON, values).unwrap();
+        let line = to_try(&config, address.parse().unwrap(), "/v1/outdials");
+        assert_eq!(line, expected);
+    }
+}

@@ -1,0 +1,124 @@
+//! One request to one manager.
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    http::HeaderMap,
+    response::Response,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::value::RawValue;
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::answer;
+use crate::{
+    models::{
+        error::{Error, Result},
+        sock::{self, BODY_LIMIT},
+    },
+    requesthandler::Requester,
+};
+
+/// How long a manager may take.
+const RPC_MAX: Duration = Duration::from_secs(10);
+/// Longest idempotency key, in bytes.
+const KEY_MAX: usize = 255;
+/// As [`KEY_MAX`], on bulk routes: the number of the batch is put behind it.
+const BULK_KEY_MAX: usize = 240;
+/// What an envelope has around its uri, key and data, in bytes at most.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// A request that waits for its body.
+pub(super) struct Outbound<'a> {
+    pub requester: &'a Requester,
+    /// The manager's name.
+    pub service: &'static str,
+    /// Everything but the body.
+    pub envelope: sock::Request,
+    /// When the caller is answered, whatever has happened until then.
+    pub deadline: Instant,
+}
+
+impl Outbound<'_> {
+    pub(super) async fn send(&self, request: &sock::Request) -> Result<sock::Response> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(answer::too_slow());
+        }
+        self.requester
+            .send(self.service, request, left.min(RPC_MAX))
+            .await
+    }
+
+    /// The envelope with its body.
+    pub(super) fn with(&self, data: Box<RawValue>) -> sock::Request {
+        let mut request = self.envelope.clone();
+        request.data = Some(data);
+        "application/json".clone_into(&mut request.data_type);
+        request
+    }
+}
+
+/// Forwards a request whose body is read whole.
+pub(super) async fn forward(outbound: Outbound<'_>, body: Body) -> Result<Response> {
+    let body = read_whole(body, outbound.deadline).await?;
+    let request = if body.is_empty() {
+        outbound.envelope.clone()
+    } else {
+        // A quote or backslash in them has an escape before it on the wire.
+        let uri_and_key = outbound.envelope.uri.len()
+            + outbound
+                .envelope
+                .idempotency_key
+                .as_ref()
+                .map_or(0, String::len);
+        if body.len() + 2 * uri_and_key + ENVELOPE_BYTES > BODY_LIMIT {
+            return Err(answer::too_large(BODY_LIMIT));
+        }
+        outbound.with(parse(&body)?)
+    };
+    outbound.send(&request).await.map(answer::reply)
+}
+
+/// Checks that it is JSON, and nothing more.
+pub(super) fn parse(body: &[u8]) -> Result<Box<RawValue>> {
+    serde_json::from_slice(body)
+        .map_err(|fault| answer::bad_body("The body is not JSON.").caused_by(fault))
+}
+
+/// The header `Idempotency-Key`.
+///
+/// # Errors
+/// 400 when it is empty, too long, or not ASCII.
+pub(super) fn idempotency_key(headers: &HeaderMap, is_bulk: bool) -> Result<Option<String>> {
+    let max = if is_bulk { BULK_KEY_MAX } else { KEY_MAX };
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(key) if (1..=max).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => Err(Error::invalid_argument(
+            "INVALID_IDEMPOTENCY_KEY",
+            format!("Idempotency-Key must have 1 to {max} ASCII characters here."),
+        )),
+    }
+}
+
+async fn read_whole(body: Body, deadline: Instant) -> Result<Bytes> {
+    refuse_large(&body, BODY_LIMIT)?;
+    let read = timeout_at(deadline, Limited::new(body, BODY_LIMIT).collect());
+    match read.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(fault)) if fault.is::<LengthLimitError>() => Err(answer::too_large(BODY_LIMIT)),
+        Ok(Err(fault)) => Err(answer::bad_body("The body did not arrive whole.").caused_by(fault)),
+        Err(_) => Err(answer::too_slow()),
+    }
+}
+
+/// Refuses by the announced length, before anything is read.
+pub(super) fn refuse_large(body: &Body, limit_bytes: usize) -> Result<()> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit_bytes {
+        return Err(answer::too_large(limit_bytes));
+    }
+    Ok(())
+}

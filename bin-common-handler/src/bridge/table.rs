@@ -1,0 +1,127 @@
+//! Which manager serves a request: the route tables of all managers as one.
+
+use crate::listenhandler::{BadRoutes, RouteInfo, RouteMatcher};
+use crate::models::sock::Method;
+
+/// The routes of all managers.
+#[derive(Debug)]
+pub struct Table {
+    matcher: RouteMatcher,
+    routes: Vec<(&'static str, RouteInfo)>,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target<'a> {
+    /// The manager's name, e.g. `outdial-manager`.
+    pub service: &'static str,
+    /// Its route.
+    pub route: &'a RouteInfo,
+    /// The path as the manager knows it: `/v1/…`.
+    pub path: &'a str,
+}
+
+impl Table {
+    /// Joins tables of (manager's name, its routes).
+    ///
+    /// # Errors
+    /// When two routes would take the same requests.
+    pub fn new(tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Result<Self, BadRoutes> {
+        let routes: Vec<_> = tables
+            .into_iter()
+            .flat_map(|(service, routes)| routes.into_iter().map(move |route| (service, route)))
+            .collect();
+        let infos: Vec<_> = routes.iter().map(|(_, route)| route.clone()).collect();
+        Ok(Self {
+            matcher: RouteMatcher::new(&infos)?,
+            routes,
+        })
+    }
+
+    /// The most specific route for a request; `/api` before `/v1` may be there or not.
+    pub(super) fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<Target<'a>> {
+        let path = path
+            .strip_prefix("/api")
+            .filter(|rest| rest.starts_with("/v1/"))
+            .unwrap_or(path);
+        let position = self.matcher.find(Method::parse(method)?, path)?;
+        let (service, route) = self.routes.get(position)?;
+        Some(Target {
+            service,
+            route,
+            path,
+        })
+    }
+
+    /// A path that answers as it stands, for the line to try at start.
+    pub(super) fn example(&self) -> &'static str {
+        self.routes
+            .iter()
+            .map(|(_, route)| route)
+            .find(|route| route.method == Method::Get && !route.template.contains('<'))
+            .map_or("/health", |route| route.template)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn route(method: Method, template: &'static str) -> RouteInfo {
+        RouteInfo {
+            method,
+            template,
+            is_effect: false,
+            filters: &[],
+            is_bulk: false,
+        }
+    }
+
+    fn table() -> Table {
+        Table::new(vec![
+            (
+                "outdial-manager",
+                vec![
+                    route(Method::Get, "/v1/outdials/<outdial-id>"),
+                    route(Method::Get, "/v1/outdials"),
+                ],
+            ),
+            ("did-manager", vec![route(Method::Get, "/v1/dids/next")]),
+        ])
+        .unwrap()
+    }
+
+    #[rstest]
+    #[case("GET", "/v1/outdials", Some(("outdial-manager", "/v1/outdials")))]
+    #[case("GET", "/api/v1/outdials", Some(("outdial-manager", "/v1/outdials")))]
+    #[case("GET", "/api/v1/dids/next", Some(("did-manager", "/v1/dids/next")))]
+    #[case("GET", "/api/api/v1/outdials", None)]
+    #[case("GET", "/apiv1/outdials", None)]
+    #[case("GET", "/api/outdials", None)]
+    #[case("POST", "/v1/outdials", None)]
+    #[case("get", "/v1/outdials", None)]
+    #[case("PATCH", "/v1/outdials", None)]
+    fn finds_manager_and_path(
+        #[case] method: &str,
+        #[case] path: &str,
+        #[case] expected: Option<(&str, &str)>,
+    ) {
+        let table = table();
+        let found = table.find(method, path);
+        assert_eq!(found.map(|target| (target.service, target.path)), expected);
+    }
+
+    #[test]
+    fn two_managers_cannot_have_the_same_route() {
+        let routes = || vec![route(Method::Get, "/v1/outdials")];
+        assert!(Table::new(vec![("a", routes()), ("b", routes())]).is_err());
+    }
+
+    #[test]
+    fn the_example_is_a_list() {
+        assert_eq!(table().example(), "/v1/outdials");
+        assert_eq!(Table::new(vec![]).unwrap().example(), "/health");
+    }
+}
