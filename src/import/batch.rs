@@ -22,7 +22,8 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// How far into the file it reaches.
     pub bytes: u64,
-    size: usize,
+    /// Bytes of its rows.
+    pub size: usize,
 }
 
 /// Reads a whole file into batches, no faster than they are taken. Ends early when nobody takes them.
