@@ -73,8 +73,8 @@ impl Bridge {
     pub async fn ask(&self, request: &Request) -> Result<Response> {
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(fault)) => Err(self.away(&chain(fault.as_ref()))),
-            Err(_) => Err(self.away("no reply in time")),
+            Ok(Err(fault)) => Err(Error::unavailable("bridge", chain(fault.as_ref()))),
+            Err(_) => Err(Error::unavailable("bridge", "no reply in time")),
         }
     }
 
@@ -109,10 +109,6 @@ impl Bridge {
             data_type: data_type(status_code).to_owned(),
             data: raw(&body),
         })
-    }
-
-    fn away(&self, why: &str) -> Error {
-        Error::unavailable("bridge", format!("{}: {why}", self.base))
     }
 }
 
@@ -158,4 +154,60 @@ fn chain(fault: &(dyn StdError + 'static)) -> String {
     });
     let words: Vec<String> = causes.map(ToString::to_string).collect();
     words.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
+    use bin_common_handler::models::sock::Method;
+
+    use super::*;
+
+    /// Asks a bridge that says `reply`; what it said to us, and what it heard.
+    async fn exchange(reply: &'static str) -> (Response, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}/base/", listener.local_addr().unwrap());
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut heard = vec![0; 4_096];
+            let read = stream.read(&mut heard).unwrap();
+            stream.write_all(reply.as_bytes()).unwrap();
+            String::from_utf8_lossy(&heard[..read]).to_ascii_lowercase()
+        });
+        let key = Secret::new("0123456789abcdef");
+        let bridge = Bridge::new(base.parse().unwrap(), &key, Duration::from_secs(3)).unwrap();
+        let mut request = Request::new(Method::Post, "/v1/outdials", "tandem");
+        request.idempotency_key = Some("once".to_owned());
+        let response = bridge.ask(&request.json(&7).unwrap()).await.unwrap();
+        (response, heard.join().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_request_shows_its_keys_and_a_reply_keeps_its_text() {
+        let (response, heard) =
+            exchange("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"a\":1} ").await;
+        assert_eq!(response.status_code, 200);
+        assert_eq!(response.body().trim(), r#"{"a":1}"#);
+        assert!(
+            heard.starts_with("post /base/v1/outdials http/1.1"),
+            "{heard}"
+        );
+        assert!(
+            heard.contains("authorization: bearer 0123456789abcdef"),
+            "{heard}"
+        );
+        assert!(heard.contains("idempotency-key: once"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn a_proxys_page_becomes_a_text() {
+        let (response, _) =
+            exchange("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 6\r\n\r\n<html>").await;
+        assert_eq!(response.status_code, 502);
+        assert_eq!(response.body(), r#""<html>""#);
+    }
 }

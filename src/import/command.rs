@@ -104,7 +104,8 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     output::line(&summary)?;
     match given_up {
         Some(fault) => Ok(fail(&format!(
-            "given up: {fault}\nto go on, repeat the command with --run {run}"
+            "given up: {}: {fault}\nto go on, repeat the command with --run {run}",
+            flags.options.address
         ))),
         None if is_clean => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::FAILURE),

@@ -2,7 +2,10 @@
 
 use bin_common_handler::{
     backoff::Backoff,
-    models::sock::{Method, Request, Response},
+    models::{
+        error::Status,
+        sock::{Method, Request, Response},
+    },
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -91,18 +94,20 @@ impl<A: Ask> Import<'_, A> {
             .map_err(|fault| fault.to_string())?;
         request.idempotency_key = Some(key);
         let mut backoff = Backoff::default();
-        let mut retries = 0;
-        loop {
-            let reply = self.ask.ask(&request).await;
-            let status = reply
-                .as_ref()
-                .map_or_else(|fault| fault.status().code(), |it| it.status_code);
-            if !matches!(status, 429 | 503) || retries == RETRIES_MAX {
-                return reply.map_err(|fault| fault.to_string());
+        let mut first_fault = None;
+        for _ in 0..RETRIES_MAX {
+            match self.ask.ask(&request).await {
+                Ok(reply) if !matches!(reply.status_code, 429 | 503) => return Ok(reply),
+                Err(fault) if fault.status() != Status::Unavailable => {
+                    return Err(fault.to_string());
+                }
+                reply => first_fault = first_fault.or(reply.err()),
             }
-            retries += 1;
             tokio::time::sleep(backoff.next_pause()).await;
         }
+        // The first failure says why; later ones perhaps only that another attempt is too early.
+        let last = self.ask.ask(&request).await;
+        last.map_err(|fault| first_fault.unwrap_or(fault).to_string())
     }
 
     /// Tells the rows that the manager refuses, and gives back the others.
