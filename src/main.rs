@@ -1,2 +1,74 @@
-//! x
-fn main() {}
+//! `tandem`: every daemon and the HTTP bridge in one process, and the tool that talks to them.
+//!
+//! A command is a file here: its flags at the top, what it does below. What the daemons themselves do is in
+//! the crates `bin-*-manager`; [`tandem::managers::ALL`] is the list of them.
+
+mod client;
+mod completions;
+mod import;
+mod listen;
+mod migrate;
+mod output;
+mod request;
+mod serve;
+mod settings;
+
+use std::process::ExitCode;
+
+use bin_common_handler::daemon;
+use clap::Command;
+
+const EXAMPLES: &str = "Examples:
+  tandem                                      everything in this process, on SQLite in ./data
+  tandem serve --rabbitmq-address amqp://guest:guest@127.0.0.1:5672
+  tandem request outdial GET '/v1/outdials?page_size=10'
+  tandem listen outdial
+  tandem migrate status
+  tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv
+
+Without a command, tandem serves; \"tandem serve --help\" lists the settings.";
+
+/// How a command ended, or why it could not begin.
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let (name, given) = matches.subcommand().unwrap_or(("serve", &matches));
+    let outcome = match name {
+        "request" => request::command::run(given),
+        "listen" => listen::run(given),
+        "migrate" => migrate::run(given),
+        "import" => import::command::run(given),
+        "completions" => completions::run(given, command()),
+        _ => serve::run(given),
+    };
+    match outcome {
+        Ok(code) => code,
+        // Whoever read our output has seen enough, as `head` does.
+        Err(fault) if output::is_closed(fault.as_ref()) => ExitCode::SUCCESS,
+        Err(fault) => daemon::fail(&fault),
+    }
+}
+
+fn command() -> Command {
+    serve::flags(Command::new("tandem"))
+        .about("Telephony daemons on RabbitMQ: everything in one process, and the tool that talks to them")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXAMPLES)
+        .args_conflicts_with_subcommands(true)
+        .mut_args(|flag| flag.hide(true))
+        .subcommand(serve::command())
+        .subcommand(request::command::command())
+        .subcommand(listen::command())
+        .subcommand(migrate::command())
+        .subcommand(import::command::command())
+        .subcommand(completions::command())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_flag_of_every_command_is_well_formed() {
+        super::command().debug_assert();
+    }
+}

@@ -135,7 +135,8 @@ pub(super) fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+/// A time span such as `3s`, `250ms`, `6h`; a bare number is seconds.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 use clap::{Arg, ArgMatches, Command};
 use config::{Config as Layers, Environment, File, FileFormat};
 
-pub use kinds::Kind;
+pub use kinds::{Kind, parse_duration};
 pub use settings::COMMON;
 
 use crate::{databasehandler::Dsn, redact::Secret};

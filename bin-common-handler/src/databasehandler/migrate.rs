@@ -227,7 +227,7 @@ pub async fn run_command(
     matches: &clap::ArgMatches,
 ) -> Result<(), Error> {
     if let Some(("create", create)) = matches.subcommand() {
-        return create_files(create);
+        return create_files(create, matches.get_flag("json"));
     }
     let dsn = config.database().map_err(Error::internal)?;
     if let super::Dsn::Sqlite(path) = &dsn
@@ -290,7 +290,7 @@ fn print_said(said: &serde_json::Value, as_json: bool) {
 }
 
 /// Numbered one after the highest there is, the same number for both databases.
-fn create_files(matches: &clap::ArgMatches) -> Result<(), Error> {
+fn create_files(matches: &clap::ArgMatches, as_json: bool) -> Result<(), Error> {
     let text = |key: &str| {
         matches
             .get_one::<String>(key)
@@ -316,14 +316,20 @@ fn create_files(matches: &clap::ArgMatches) -> Result<(), Error> {
             next = next.max(number.map_or(0, |n| n.saturating_add(1)));
         }
     }
+    let mut created = Vec::new();
     for dialect in ["mysql", "sqlite"] {
         for direction in ["up", "down"] {
             let path = root
                 .join(dialect)
                 .join(format!("{next}_{name}.{direction}.sql"));
             std::fs::write(&path, "-- One statement.\n").map_err(Error::internal)?;
-            println!("{}", path.display());
+            created.push(path.display().to_string());
         }
+    }
+    if as_json {
+        println!("{}", serde_json::json!({ "created": created }));
+    } else {
+        println!("{}", created.join("\n"));
     }
     Ok(())
 }

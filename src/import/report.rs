@@ -1,0 +1,236 @@
+//! What became of the rows: counts, the first bad ones, and how far the import is.
+
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::send::Sent;
+use crate::output::grouped;
+
+/// Bad rows that are told one by one; the rest is counted.
+const TOLD_MAX: u64 = 1_000;
+/// Where no bar can be drawn, a line this often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+const BAR: &str = "{wide_bar} {percent:>3}%  {msg}  {eta} left";
+
+/// Shared by the reader and the senders.
+pub struct Report {
+    began: Instant,
+    how: How,
+    total_bytes: u64,
+    counts: Mutex<Counts>,
+}
+
+enum How {
+    Bar(ProgressBar),
+    Lines {
+        as_json: bool,
+    },
+    #[cfg(test)]
+    Silent(Mutex<Vec<(u64, String)>>),
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    sent: Sent,
+    bad: u64,
+    bytes: u64,
+    last_line: Duration,
+}
+
+impl Report {
+    /// For a file of `total_bytes`.
+    ///
+    /// # Errors
+    /// Never in practice: when the bar's template is wrong.
+    pub fn new(total_bytes: u64, as_json: bool) -> Result<Self, indicatif::style::TemplateError> {
+        if as_json || !std::io::stderr().is_terminal() {
+            return Ok(Self::with(How::Lines { as_json }, total_bytes));
+        }
+        let bar = ProgressBar::new(total_bytes).with_style(ProgressStyle::with_template(BAR)?);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Ok(Self::with(How::Bar(bar), total_bytes))
+    }
+
+    fn with(how: How, total_bytes: u64) -> Self {
+        Self {
+            began: Instant::now(),
+            how,
+            total_bytes,
+            counts: Mutex::default(),
+        }
+    }
+
+    /// A row that is not imported, and why.
+    pub fn bad(&self, line: u64, message: &str) {
+        let bad = {
+            let mut counts = self.counts();
+            counts.bad += 1;
+            counts.bad
+        };
+        #[cfg(test)]
+        if let How::Silent(told) = &self.how {
+            told.lock().unwrap().push((line, message.to_owned()));
+        }
+        if bad > TOLD_MAX {
+            return;
+        }
+        match self.how {
+            How::Lines { as_json: true } => {
+                eprintln!("{}", json!({ "line": line, "message": message }));
+            }
+            _ => self.note(&format!("line {line}: {message}")),
+        }
+        if bad == TOLD_MAX {
+            self.note("further bad rows are only counted");
+        }
+    }
+
+    /// A batch has been dealt with, up to `bytes` into the file.
+    pub fn done(&self, sent: Sent, bytes: u64) {
+        let counts = {
+            let mut counts = self.counts();
+            counts.sent.created += sent.created;
+            counts.sent.skipped += sent.skipped;
+            counts.bytes = counts.bytes.max(bytes);
+            *counts
+        };
+        let message = format!(
+            "{} rows, {:.0}/s",
+            grouped(counts.rows()),
+            self.rate(&counts)
+        );
+        match &self.how {
+            How::Bar(bar) => {
+                bar.set_position(counts.bytes);
+                bar.set_message(message);
+            }
+            How::Lines { as_json: false } if self.is_line_due() => {
+                let percent = counts.bytes.saturating_mul(100) / self.total_bytes.max(1);
+                eprintln!("{percent}%  {message}  {}", self.left(&counts));
+            }
+            _ => {}
+        }
+    }
+
+    /// Something for people, above the bar.
+    pub fn note(&self, text: &str) {
+        match &self.how {
+            How::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+            How::Lines { as_json: false } => eprintln!("{text}"),
+            _ => {}
+        }
+    }
+
+    /// Takes the bar away; the summary, and whether every row was good.
+    pub fn finish(&self, as_json: bool) -> (String, bool) {
+        if let How::Bar(bar) = &self.how {
+            bar.finish_and_clear();
+        }
+        let counts = *self.counts();
+        let (seconds, rate) = (self.began.elapsed().as_secs_f64(), self.rate(&counts));
+        let Sent { created, skipped } = counts.sent;
+        let summary = if as_json {
+            json!({
+                "created": created,
+                "skipped": skipped,
+                "bad": counts.bad,
+                "seconds": seconds,
+                "rows_per_second": rate,
+            })
+            .to_string()
+        } else {
+            format!(
+                "{} created, {} skipped (key seen before), {} bad; {seconds:.1} s, {rate:.0} rows/s",
+                grouped(created),
+                grouped(skipped),
+                grouped(counts.bad)
+            )
+        };
+        (summary, counts.bad == 0)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rate(&self, counts: &Counts) -> f64 {
+        as_f64(counts.rows()) / self.began.elapsed().as_secs_f64().max(0.001)
+    }
+
+    fn left(&self, counts: &Counts) -> String {
+        let done = as_f64(counts.bytes) / as_f64(self.total_bytes.max(1));
+        let seconds = self.began.elapsed().as_secs_f64() * (1.0 / done.max(0.000_1) - 1.0);
+        format!("{:.0} s left", seconds.max(0.0))
+    }
+
+    fn is_line_due(&self) -> bool {
+        let now = self.began.elapsed();
+        let mut counts = self.counts();
+        let is_due = now.saturating_sub(counts.last_line) >= LINE_EVERY;
+        if is_due {
+            counts.last_line = now;
+        }
+        is_due
+    }
+}
+
+impl Counts {
+    const fn rows(&self) -> u64 {
+        self.sent.created + self.sent.skipped + self.bad
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "only shown, rounded")]
+const fn as_f64(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+impl Report {
+    /// Prints nothing and remembers the bad rows.
+    pub fn silent() -> Self {
+        Self::with(How::Silent(Mutex::default()), 0)
+    }
+
+    /// The bad rows.
+    pub fn told(&self) -> Vec<(u64, String)> {
+        match &self.how {
+            How::Silent(told) => told.lock().unwrap().clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_adds_up() {
+        let report = Report::silent();
+        report.done(
+            Sent {
+                created: 1_498,
+                skipped: 2,
+            },
+            10,
+        );
+        report.bad(3, "x");
+        let (text, is_clean) = report.finish(false);
+        assert!(
+            text.starts_with("1,498 created, 2 skipped (key seen before), 1 bad;"),
+            "{text}"
+        );
+        assert!(!is_clean);
+        let (json, _) = report.finish(true);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["created"], 1_498);
+        assert_eq!(json["bad"], 1);
+    }
+}

@@ -1,0 +1,287 @@
+//! Sends a batch: again when nobody answered, without the rows that the manager refuses.
+
+use bin_common_handler::{
+    backoff::Backoff,
+    models::{
+        error::Status,
+        sock::{Method, Request, Response},
+    },
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{batch::Batch, report::Report, row::Row};
+use crate::{client::Ask, request::command::status_line};
+
+/// How often one request is repeated before the import gives up.
+const RETRIES_MAX: u32 = 5;
+
+/// What a manager did with a batch.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+pub struct Sent {
+    /// New targets.
+    pub created: u64,
+    /// Rows whose key it has seen before.
+    #[serde(default)]
+    pub skipped: u64,
+}
+
+/// Where all batches of an import go.
+pub struct Import<'a, A> {
+    /// The way to the manager.
+    pub ask: &'a A,
+    /// The outdial that gets the targets.
+    pub outdial: Uuid,
+    /// Names this import; see [`Import::key`].
+    pub run: String,
+    /// Where the outcome is told.
+    pub report: &'a Report,
+}
+
+/// The reply that names the bad rows of a batch, of which none was imported.
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    details: Vec<Detail>,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    index: usize,
+    #[serde(default)]
+    field: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl<A: Ask> Import<'_, A> {
+    /// Imports what is good of a batch.
+    ///
+    /// # Errors
+    /// When the import cannot go on.
+    pub async fn send(&self, batch: Batch) -> Result<(), String> {
+        let mut rows = batch.rows;
+        let mut sent = Sent::default();
+        let mut part = 0_u32;
+        while !rows.is_empty() {
+            let response = self.request(&rows, self.key(batch.number, part)).await?;
+            match response.status_code {
+                200 => {
+                    sent = serde_json::from_str(response.body())
+                        .map_err(|fault| format!("the reply is not understood: {fault}"))?;
+                    break;
+                }
+                400 => rows = self.without_bad(rows, &response)?,
+                _ => return Err(status_line(&response)),
+            }
+            part += 1;
+        }
+        self.report.done(sent, batch.bytes);
+        Ok(())
+    }
+
+    /// A repeated request has the same key, so that a lost reply doubles nothing. The file's content is no
+    /// part of it: the same file may be imported again on purpose, and that is another run.
+    fn key(&self, batch: u64, part: u32) -> String {
+        format!("import-{}-{batch}-{part}", self.run)
+    }
+
+    async fn request(&self, rows: &[Row], key: String) -> Result<Response, String> {
+        let uri = format!("/v1/outdials/{}/targets/bulk", self.outdial);
+        let targets: Vec<_> = rows.iter().map(|row| &row.body).collect();
+        let mut request = Request::new(Method::Post, uri, "tandem")
+            .json(&targets)
+            .map_err(|fault| fault.to_string())?;
+        request.idempotency_key = Some(key);
+        let mut backoff = Backoff::default();
+        let mut first_fault = None;
+        for _ in 0..RETRIES_MAX {
+            match self.ask.ask(&request).await {
+                Ok(reply) if !matches!(reply.status_code, 429 | 503) => return Ok(reply),
+                Err(fault) if fault.status() != Status::Unavailable => {
+                    return Err(fault.to_string());
+                }
+                reply => first_fault = first_fault.or(reply.err()),
+            }
+            tokio::time::sleep(backoff.next_pause()).await;
+        }
+        // The first failure says why; later ones perhaps only that another attempt is too early.
+        let last = self.ask.ask(&request).await;
+        last.map_err(|fault| first_fault.unwrap_or(fault).to_string())
+    }
+
+    /// Tells the rows that the manager refuses, and gives back the others.
+    fn without_bad(&self, rows: Vec<Row>, response: &Response) -> Result<Vec<Row>, String> {
+        let refusal: Refusal = serde_json::from_str(response.body()).unwrap_or(Refusal {
+            details: Vec::new(),
+        });
+        let count = rows.len();
+        let mut good = Vec::with_capacity(count);
+        for (index, row) in rows.into_iter().enumerate() {
+            match refusal.details.iter().find(|detail| detail.index == index) {
+                None => good.push(row),
+                Some(detail) => self.report.bad(row.line, &row.masked(&detail.text())),
+            }
+        }
+        // Nothing less to send: the manager refuses the request, not its rows.
+        if good.len() == count {
+            return Err(status_line(response));
+        }
+        Ok(good)
+    }
+}
+
+impl Detail {
+    fn text(&self) -> String {
+        if self.field.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}: {}", self.field, self.message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use bin_common_handler::models::error::{Error, Result as Reply};
+    use serde_json::json;
+
+    use super::*;
+    use crate::import::row::Columns;
+
+    /// Answers from a list and remembers what it was asked.
+    struct Fake {
+        replies: Mutex<Vec<Reply<Response>>>,
+        asked: Mutex<Vec<(usize, String)>>,
+    }
+
+    #[async_trait]
+    impl Ask for Fake {
+        async fn ask(&self, request: &Request) -> Reply<Response> {
+            let rows: Vec<serde_json::Value> =
+                serde_json::from_str(request.data.as_ref().unwrap().get()).unwrap();
+            let key = request.idempotency_key.clone().unwrap();
+            self.asked.lock().unwrap().push((rows.len(), key));
+            self.replies.lock().unwrap().remove(0)
+        }
+    }
+
+    async fn send(
+        replies: Vec<Reply<Response>>,
+    ) -> (Result<(), String>, Vec<(usize, String)>, Report) {
+        let fake = Fake {
+            replies: Mutex::new(replies),
+            asked: Mutex::default(),
+        };
+        let report = Report::silent();
+        let columns = Columns::of(&["destination_0".to_owned()]).unwrap().0;
+        let rows = (0..4)
+            .map(|n| columns.row(n + 2, &[format!("+1415555010{n}")]).unwrap())
+            .collect();
+        let import = Import {
+            ask: &fake,
+            outdial: Uuid::nil(),
+            run: "r".to_owned(),
+            report: &report,
+        };
+        let outcome = import
+            .send(Batch {
+                rows,
+                ..Batch::default()
+            })
+            .await;
+        (outcome, fake.asked.into_inner().unwrap(), report)
+    }
+
+    fn created(n: u64) -> Reply<Response> {
+        Ok(Response::ok(&json!({"created": n, "skipped": 0})))
+    }
+
+    fn refused(details: &[serde_json::Value]) -> Reply<Response> {
+        let error = Error::invalid_argument("BAD_TARGETS", "Some targets are bad.");
+        let error = details.iter().cloned().fold(error, Error::with_detail);
+        Ok(error.to_response("outdial-manager"))
+    }
+
+    fn away() -> Reply<Response> {
+        Err(Error::unavailable("broker", "x"))
+    }
+
+    #[tokio::test]
+    async fn refused_rows_are_told_and_the_rest_is_sent_again_under_another_key() {
+        let details = [
+            json!({"index": 1, "field": "destination_0", "message": "+14155550101 is no number"}),
+            json!({"index": 3, "message": "blocked"}),
+        ];
+        let (outcome, asked, report) = send(vec![refused(&details), created(2)]).await;
+        outcome.unwrap();
+        assert_eq!(
+            asked,
+            [
+                (4, "import-r-0-0".to_owned()),
+                (2, "import-r-0-1".to_owned())
+            ]
+        );
+        assert_eq!(
+            report.told(),
+            [
+                (3, "destination_0: +1415***0101 is no number".to_owned()),
+                (5, "blocked".to_owned())
+            ]
+        );
+        assert!(
+            report
+                .finish(false)
+                .0
+                .starts_with("2 created, 0 skipped (key seen before), 2 bad")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_batch_of_bad_rows_only_is_not_sent_again() {
+        let details: Vec<_> = (0..4)
+            .map(|n| json!({"index": n, "message": "no"}))
+            .collect();
+        let (outcome, asked, report) = send(vec![refused(&details)]).await;
+        outcome.unwrap();
+        assert_eq!((asked.len(), report.told().len()), (1, 4));
+    }
+
+    #[tokio::test]
+    async fn a_lost_reply_is_asked_for_again_under_the_same_key() {
+        let unavailable = Error::unavailable("database", "x").to_response("outdial-manager");
+        let (outcome, asked, _) = send(vec![away(), Ok(unavailable), created(4)]).await;
+        outcome.unwrap();
+        assert_eq!(asked, vec![(4, "import-r-0-0".to_owned()); 3]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_names_no_row_ends_the_import() {
+        for details in [vec![], vec![json!({"index": 9, "message": "no"})]] {
+            let (outcome, asked, _) = send(vec![refused(&details)]).await;
+            assert_eq!(
+                outcome.unwrap_err(),
+                "400 BAD_TARGETS: Some targets are bad."
+            );
+            assert_eq!(asked.len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn any_other_refusal_ends_the_import_at_once() {
+        let error = Error::not_found("OUTDIAL_NOT_FOUND", "No.");
+        let (outcome, asked, _) = send(vec![Ok(error.to_response("outdial-manager"))]).await;
+        assert_eq!(outcome.unwrap_err(), "404 OUTDIAL_NOT_FOUND: No.");
+        assert_eq!(asked.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn after_five_retries_the_import_gives_up() {
+        let (outcome, asked, _) = send((0..6).map(|_| away()).collect()).await;
+        assert!(outcome.unwrap_err().contains("BROKER_UNAVAILABLE"));
+        assert_eq!(asked.len(), 6);
+    }
+}

@@ -1,0 +1,198 @@
+//! `tandem listen`: a manager's events as they come.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bin_common_handler::{
+    clock::Clock,
+    daemon::block_on,
+    health::{Health, State},
+    models::{error::Result, time::Timestamp},
+    redact::Secret,
+    sockhandler::{Receive, ReceivedEvent, Subscription, Transport},
+};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Outcome,
+    client::{Address, broker, manager_name},
+    output, settings,
+};
+
+const NAME: &str = "tandem-listen";
+const DEFAULT_ADDRESS: &str = "amqp://guest:guest@127.0.0.1:5672";
+/// How often the state of the connection is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+const EXAMPLES: &str = "Examples:
+  tandem listen outdial
+  tandem listen outdial --pattern 'outdial.*.created' --pattern 'outdialtarget.#'
+  tandem listen outdial --json --address amqp://guest:guest@127.0.0.1:5672 | jq .data
+
+A line is: time, topic, version, the entity. Ctrl-C ends it.";
+
+#[derive(Args)]
+struct Flags {
+    /// Whose events, e.g. outdial
+    #[arg(value_parser = manager_name)]
+    manager: String,
+    /// The broker [default: RABBITMQ_ADDRESS, else that of this machine]
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<Address>,
+    /// Only these topics: * is one word, # any number; may be given again
+    #[arg(long, value_name = "TOPIC", default_value = "#")]
+    pattern: Vec<String>,
+    /// Print each event as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn command() -> Command {
+    Flags::augment_args(Command::new("listen"))
+        .about("Print a manager's events as they come")
+        .after_help(EXAMPLES)
+}
+
+pub fn run(matches: &ArgMatches) -> Outcome {
+    let flags = Flags::from_arg_matches(matches)?;
+    let address = address(flags.address)?;
+    let topic = |pattern: &String| match pattern.strip_prefix(&format!("{}.", flags.manager)) {
+        Some(_) => pattern.clone(),
+        None => format!("{}.{pattern}", flags.manager),
+    };
+    let subscription = Subscription {
+        name: NAME.to_owned(),
+        patterns: flags.pattern.iter().map(topic).collect(),
+        fanouts: Vec::new(),
+        durable: false,
+    };
+    let health = Health::default();
+    let broker = broker(address, health.clone())?;
+    let stop = CancellationToken::new();
+    let print = Arc::new(Print {
+        as_json: flags.json,
+        clock: Clock::default(),
+        stop: stop.clone(),
+    });
+    Ok(block_on(async {
+        tokio::select! {
+            () = broker.subscribe(subscription, print, stop.clone()) => ExitCode::SUCCESS,
+            () = watch(&health) => ExitCode::FAILURE,
+            _ = tokio::signal::ctrl_c() => ExitCode::SUCCESS,
+        }
+    }))
+}
+
+fn address(given: Option<Address>) -> Result<Secret, Box<dyn std::error::Error>> {
+    let address = match given {
+        Some(address) => address,
+        None => match settings::without_flags()?.text("RABBITMQ_ADDRESS") {
+            "" => DEFAULT_ADDRESS.parse()?,
+            address => address.parse()?,
+        },
+    };
+    match address {
+        Address::Amqp(address) => Ok(address),
+        Address::Http(_) => Err(
+            "--address: events come from a broker only, not from a bridge; give amqp://…".into(),
+        ),
+    }
+}
+
+/// Tells on standard error how the connection is. Ends when the first attempt failed: then the address is
+/// more likely wrong than the broker away.
+async fn watch(health: &Health) {
+    let mut last = None;
+    loop {
+        let now = health.report().into_values().next();
+        match &now {
+            _ if now == last => {}
+            Some(State::Up) => eprintln!("listening"),
+            Some(State::Down(why)) if last.is_none() => {
+                eprintln!("error: the broker cannot be reached: {why}");
+                return;
+            }
+            Some(State::Down(why)) => eprintln!("events stopped ({why}); trying again"),
+            _ => {}
+        }
+        last = now;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+struct Print {
+    as_json: bool,
+    clock: Clock,
+    stop: CancellationToken,
+}
+
+#[async_trait]
+impl Receive for Print {
+    async fn receive(&self, event: ReceivedEvent) -> Result<()> {
+        let line = if self.as_json {
+            as_json(&event, self.clock.now())
+        } else {
+            as_text(&event, self.clock.now())
+        };
+        // Nobody reads any more.
+        if output::line(&line).is_err() {
+            self.stop.cancel();
+        }
+        Ok(())
+    }
+}
+
+fn as_text(event: &ReceivedEvent, now: Timestamp) -> String {
+    let version = event
+        .version
+        .map_or_else(|| "-".to_owned(), |v| v.to_string());
+    let entity = event.event.data.as_ref().map_or("null", |data| data.get());
+    format!("{now}  {}  {version}  {entity}", event.routing_key)
+}
+
+fn as_json(event: &ReceivedEvent, now: Timestamp) -> String {
+    json!({
+        "time": now.to_string(),
+        "topic": event.routing_key,
+        "type": event.event.kind,
+        "publisher": event.event.publisher,
+        "message_id": event.message_id,
+        "version": event.version,
+        "data": event.event.data,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use bin_common_handler::models::sock::Event;
+
+    use super::*;
+
+    fn event() -> ReceivedEvent {
+        let data = serde_json::value::RawValue::from_string(r#"{"id":"a"}"#.to_owned()).unwrap();
+        ReceivedEvent {
+            event: Event::new("outdial_created", "outdial-manager", data),
+            routing_key: "outdial-manager.outdial.a.created".to_owned(),
+            message_id: "m".to_owned(),
+            version: None,
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line() {
+        assert_eq!(
+            as_text(&event(), Timestamp::from_micros(0)),
+            r#"1970-01-01T00:00:00Z  outdial-manager.outdial.a.created  -  {"id":"a"}"#
+        );
+        assert!(as_json(&event(), Timestamp::from_micros(0)).contains(r#""data":{"id":"a"}"#));
+    }
+
+    #[test]
+    fn a_bridge_sends_no_events() {
+        let fault = address(Some("http://127.0.0.1:8080".parse().unwrap())).unwrap_err();
+        assert!(fault.to_string().contains("broker only"), "{fault}");
+    }
+}

@@ -1,0 +1,185 @@
+//! The flags of `tandem request`, and a single request.
+
+use std::{
+    io::{Read, stdin},
+    process::ExitCode,
+};
+
+use bin_common_handler::{
+    daemon::{block_on, fail},
+    models::{
+        identity::parse_uuid,
+        sock::{Method, Request, Response},
+    },
+};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use super::repeat;
+use crate::{
+    Outcome,
+    client::{Address, Ask, Client, Options, manager_name, path},
+    output,
+};
+
+const EXAMPLES: &str = "Examples:
+  tandem request outdial GET '/v1/outdials?page_size=10'
+  tandem request outdial POST /v1/outdials '{\"name\":\"spring\"}' --idempotency-key spring-1
+  tandem request outdial POST /v1/outdials @outdial.json --address amqp://guest:guest@127.0.0.1:5672
+  echo '{\"deleted\":false}' | tandem request outdial GET /v1/outdials -
+  tandem request outdial GET /v1/outdials --repeat 10000 --concurrency 32
+
+Exits with 1 when the status is 400 or more, or when no reply came.";
+
+#[derive(Args)]
+pub struct Flags {
+    /// Whom to ask, e.g. outdial
+    #[arg(value_parser = manager_name)]
+    manager: String,
+    /// GET, POST, PUT or DELETE
+    #[arg(value_parser = method)]
+    method: Method,
+    /// Path and query, e.g. /v1/outdials?page_size=10
+    #[arg(value_parser = path)]
+    uri: String,
+    /// The body: JSON, @FILE, or - for standard input
+    #[arg(value_name = "JSON|@FILE|-")]
+    body: Option<String>,
+    #[command(flatten)]
+    options: Options,
+    /// Confine the request to this customer (only over a broker)
+    #[arg(long, value_name = "UUID", value_parser = customer)]
+    customer: Option<Uuid>,
+    /// Do an effect once under this key, however often it is asked for
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Ask so often, and print the figures instead of the replies
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    repeat: Option<u32>,
+    /// With --repeat: requests at a time
+    #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    concurrency: u16,
+    /// Print the whole reply, or the figures, as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn command() -> Command {
+    Flags::augment_args(Command::new("request"))
+        .about("Ask a manager, over the broker or through a bridge")
+        .after_help(EXAMPLES)
+}
+
+pub fn run(matches: &ArgMatches) -> Outcome {
+    let flags = Flags::from_arg_matches(matches)?;
+    let request = request(&flags)?;
+    let client = Client::open(&flags.options, &flags.manager)?;
+    let address = &flags.options.address;
+    let mut outcome: Outcome = Ok(ExitCode::FAILURE);
+    block_on(async {
+        outcome = match flags.repeat {
+            Some(times) => {
+                repeat::run(&client, &request, times, flags.concurrency, flags.json).await
+            }
+            None => match client.ask(&request).await {
+                Ok(response) => show(&response, flags.json),
+                Err(fault) => Ok(fail(&format!("{address}: {fault}"))),
+            },
+        };
+        ExitCode::SUCCESS
+    });
+    outcome
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    Method::parse(&text.to_ascii_uppercase())
+        .ok_or_else(|| "it must be GET, POST, PUT or DELETE".to_owned())
+}
+
+fn customer(text: &str) -> Result<Uuid, String> {
+    parse_uuid(text).ok_or_else(|| "not a UUID".to_owned())
+}
+
+fn request(flags: &Flags) -> Result<Request, Box<dyn std::error::Error>> {
+    let mut request = Request::new(flags.method, &flags.uri, "tandem");
+    if let Some(body) = &flags.body {
+        request = request.json(&body_of(body)?)?;
+    }
+    if flags.customer.is_some() && matches!(flags.options.address, Address::Http(_)) {
+        return Err(
+            "--customer works over a broker only; a bridge knows its caller by the key".into(),
+        );
+    }
+    request.customer_id = flags.customer;
+    request.idempotency_key.clone_from(&flags.idempotency_key);
+    Ok(request)
+}
+
+fn body_of(given: &str) -> Result<Box<RawValue>, String> {
+    let text = match given.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).map_err(|fault| format!("{file}: {fault}"))?,
+        None if given == "-" => {
+            let mut text = String::new();
+            let read = stdin().lock().read_to_string(&mut text);
+            read.map_err(|fault| format!("standard input: {fault}"))?;
+            text
+        }
+        None => given.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|fault| format!("the body is not JSON: {fault}"))
+}
+
+fn show(response: &Response, as_json: bool) -> Outcome {
+    if as_json {
+        output::line(&serde_json::to_string(response)?)?;
+    } else if response.data.is_some() {
+        output::line(&output::pretty(response.body()))?;
+    }
+    if response.status_code < 400 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("{}", status_line(response));
+    Ok(ExitCode::FAILURE)
+}
+
+/// E.g. `404 OUTDIAL_NOT_FOUND: The outdial was not found.`
+pub fn status_line(response: &Response) -> String {
+    let body: Value = serde_json::from_str(response.body()).unwrap_or_default();
+    let text = |key| body.get(key).and_then(Value::as_str);
+    let mut line = response.status_code.to_string();
+    if let (Some(reason), Some(message)) = (text("reason"), text("message")) {
+        line = format!("{line} {reason}: {message}");
+    }
+    if response.status_code == 401 {
+        line.push_str(" (the key comes from --key, BRIDGE_ACCESS_KEY or DATA_DIR/bridge.key)");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use bin_common_handler::models::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_in_one_line() {
+        let error = Error::not_found("OUTDIAL_NOT_FOUND", "The outdial was not found.");
+        assert_eq!(
+            status_line(&error.to_response("outdial-manager")),
+            "404 OUTDIAL_NOT_FOUND: The outdial was not found."
+        );
+    }
+
+    #[test]
+    fn a_body_keeps_its_text_and_must_be_json() {
+        assert_eq!(body_of(r#"{"b":1.10}"#).unwrap().get(), r#"{"b":1.10}"#);
+        assert!(body_of("{").unwrap_err().contains("not JSON"));
+        assert!(
+            body_of("@no-such-file")
+                .unwrap_err()
+                .contains("no-such-file")
+        );
+    }
+}

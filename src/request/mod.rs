@@ -1,0 +1,5 @@
+//! `tandem request`: one request, or many of the same with their figures.
+
+pub mod command;
+mod figures;
+mod repeat;

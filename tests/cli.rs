@@ -1,0 +1,162 @@
+//! The command as a person meets it, where no manager is needed.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too, which the lint does not see"
+)]
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use rstest::rstest;
+
+fn tandem(args: &[&str], dir: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("BRIDGE_ACCESS_KEY")
+        .env_remove("RABBITMQ_ADDRESS")
+        .output()
+        .unwrap()
+}
+
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let output = tandem(args, dir.path());
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[rstest]
+#[case(&["--help"], &["serve", "request", "listen", "migrate", "import", "completions", "Examples:"])]
+#[case(&["serve", "--help"], &["--database-dsn", "--rabbitmq-address", "[env: DATABASE_DSN]", "Examples:"])]
+#[case(&["request", "--help"], &["--address", "--timeout", "--repeat", "--idempotency-key", "Examples:"])]
+#[case(&["listen", "--help"], &["--pattern", "--json", "Ctrl-C", "Examples:"])]
+#[case(&["migrate", "--help"], &["up", "down", "status", "create", "--manager", "--database-dsn", "Examples:"])]
+#[case(&["import", "targets", "--help"], &["--outdial", "--batch", "--concurrency", "destination_0", "[default: 30s]", "Examples:"])]
+fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
+    let (code, out, _) = run(args);
+    assert_eq!(code, Some(0));
+    for word in wanted {
+        assert!(out.contains(word), "{word} is missing in:\n{out}");
+    }
+}
+
+#[rstest]
+#[case(&["--log-level", "loud"], "LOG_LEVEL")]
+#[case(&["serve", "--database_dsn", "postgres://u:hunter2@h/d"], "DATABASE_DSN")]
+#[case(&["migrate", "status", "--rabbitmq-address", "http://u:hunter2@h"], "RABBITMQ_ADDRESS")]
+#[case(&["migrate", "status", "--manager", "nobody"], "--manager")]
+#[case(&["request", "Out.dial", "GET", "/"], "outdial-manager")]
+#[case(&["request", "outdial", "FETCH", "/"], "GET, POST, PUT or DELETE")]
+#[case(&["request", "outdial", "POST", "/v1/outdials", "{"], "not JSON")]
+#[case(&["request", "outdial", "GET", "/", "--timeout", "soon"], "--timeout")]
+#[case(&["request", "outdial", "GET", "/", "--customer", "5b1a0000-0000-4000-8000-000000000001"], "--customer")]
+#[case(&["listen", "outdial", "--address", "http://127.0.0.1:8080"], "broker only")]
+#[case(&["import", "targets", "--outdial", "1", "x.csv"], "--outdial")]
+#[case(&["import", "targets", "--outdial", "5b1a0000-0000-4000-8000-000000000001", "x.csv"], "x.csv")]
+fn what_is_wrong_is_named_and_no_secret_told(#[case] args: &[&str], #[case] name: &str) {
+    let (code, _, err) = run(args);
+    assert!(matches!(code, Some(1 | 2)), "{code:?}");
+    assert!(err.contains(name), "{err}");
+    assert!(!err.contains("hunter2"), "{err}");
+}
+
+#[rstest]
+#[case(&["--address", "http://127.0.0.1:9"], "http://127.0.0.1:9")]
+#[case(&["--address", "http://127.0.0.1:9", "--repeat", "2", "--json"], "")]
+#[case(&["--address", "amqp://guest:hunter2@127.0.0.1:9"], "amqp://guest:***@127.0.0.1:9")]
+fn a_dead_address_is_told_within_seconds(#[case] given: &[&str], #[case] shown: &str) {
+    let began = Instant::now();
+    let (code, _, err) = run(&[&["request", "outdial", "GET", "/v1/outdials"], given].concat());
+    assert_eq!(code, Some(1));
+    assert!(err.contains(shown), "{err}");
+    assert!(!err.contains("hunter2"), "{err}");
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn listening_at_a_dead_address_ends_with_its_reason() {
+    let (code, _, err) = run(&["listen", "outdial", "--address", "amqp://127.0.0.1:9"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("cannot be reached"), "{err}");
+}
+
+#[rstest]
+#[case("bash")]
+#[case("zsh")]
+#[case("fish")]
+fn completions_know_the_commands(#[case] shell: &str) {
+    let (code, out, _) = run(&["completions", shell]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("import") && out.contains("idempotency-key"));
+}
+
+#[test]
+fn a_new_migration_has_the_next_number_for_both_databases() {
+    let dir = tempfile::tempdir().unwrap();
+    let create = |args: &[&str]| {
+        let output = tandem(&[&["migrate", "create"], args].concat(), dir.path());
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    create(&["add_priority"]);
+    assert!(
+        dir.path()
+            .join("migrations/mysql/1001_add_priority.up.sql")
+            .exists()
+    );
+    assert!(
+        dir.path()
+            .join("migrations/sqlite/1001_add_priority.down.sql")
+            .exists()
+    );
+    let said: serde_json::Value = serde_json::from_str(&create(&["more", "--json"])).unwrap();
+    assert_eq!(said["created"].as_array().unwrap().len(), 4);
+    assert!(
+        dir.path()
+            .join("migrations/mysql/1002_more.up.sql")
+            .exists()
+    );
+}
+
+#[test]
+fn an_import_that_reaches_nobody_says_how_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("a.csv"),
+        "destination_0\n+14155550123\nnope\n",
+    )
+    .unwrap();
+    let outdial = "5b1a0000-0000-4000-8000-000000000001";
+    let address = "http://127.0.0.1:9";
+    let args = [
+        "import",
+        "targets",
+        "--outdial",
+        outdial,
+        "a.csv",
+        "--address",
+        address,
+    ];
+    let output = tandem(&args, dir.path());
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        out.starts_with("0 created, 0 skipped (key seen before), 1 bad"),
+        "{out}"
+    );
+    assert!(
+        err.contains("line 3: destination_0.target") && err.contains("--run "),
+        "{err}"
+    );
+}
