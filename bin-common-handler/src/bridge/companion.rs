@@ -4,18 +4,24 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Command;
+use tokio::time::{sleep, timeout};
 
 use super::{AccessKey, Bridge, NAME, Table, access, cors, key, key_or_new, serve};
 use crate::{
     config::{COMMON, Config, Setting},
     daemon::{self, Companion, Manager, Parts, StartError},
-    health::State,
+    health::Health,
     listenhandler::RouteInfo,
     requesthandler::Requester,
 };
+
+/// How long connections wait in the system's backlog for the managers of the same process.
+const START_MAX: Duration = Duration::from_secs(5);
+const START_POLL: Duration = Duration::from_millis(10);
 
 /// The bridge as a job beside the managers whose route tables these are: (manager's name, its routes).
 pub fn companion(route_tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Companion {
@@ -69,9 +75,22 @@ async fn start(
     }
     let requester = Requester::new(Arc::clone(&parts.transport), NAME, metrics);
     let app = Bridge::new(table, access, requester, parts.metrics.clone()).into_app(cors);
-    parts.tasks.spawn(NAME, |stop| serve(listener, app, stop));
-    parts.health.set(NAME, State::Up);
+    let health = parts.health.clone();
+    parts.tasks.spawn(NAME, |stop| async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = timeout(START_MAX, ready(&health)) => {}
+        }
+        serve(listener, app, stop).await;
+    });
     Ok(())
+}
+
+/// Until the managers of this process serve: so the first caller is answered instead of refused.
+async fn ready(health: &Health) {
+    while !health.is_ready() {
+        sleep(START_POLL).await;
+    }
 }
 
 fn announce(config: &Config, address: SocketAddr, example: &str) {

@@ -21,7 +21,8 @@ const CONNECTIONS_MAX: usize = 1_024;
 /// Time for the headers of a request, also of the next one on the same connection.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
-const HEADERS_BYTES_MAX: usize = 32 * 1024;
+/// Headers of this size, in bytes, are always read; what is more than twice as large never is.
+const HEADERS_BYTES: usize = 16 * 1024;
 /// A connection is closed after its request then; so no caller holds one for ever by reading slowly.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(600);
 /// Time for requests under way when the connection is to end.
@@ -77,7 +78,7 @@ async fn converse(stream: TcpStream, app: Router, stop: CancellationToken) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_TIME_MAX)
         .max_headers(HEADERS_MAX)
-        .max_buf_size(HEADERS_BYTES_MAX);
+        .max_buf_size(HEADERS_BYTES);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

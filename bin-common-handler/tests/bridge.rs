@@ -1,0 +1,12 @@
+//! The bridge over real TCP, in front of a real router on SQLite, on the bus inside the process.
+#![expect(clippy::disallowed_methods, reason = "what a test starts ends with it")]
+
+#[cfg(test)]
+mod bridge {
+    mod bulk;
+    mod client;
+    mod forwarding;
+    mod limits;
+    mod whole;
+    mod world;
+}

@@ -1,0 +1,207 @@
+//! A small manager and a bridge in front of it.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bin_common_handler::{
+    bridge::{AccessKey, Bridge, Table, serve},
+    cachehandler::Cache,
+    call::Call,
+    clock::Clock,
+    databasehandler::{Db, Dsn, Store, migrate::Migrations},
+    health::Health,
+    listenhandler::{Json, List, Path as PathId, Query, RouteInfo, Router, Routes, State},
+    metrics::Metrics,
+    models::{
+        error::{Error, Result},
+        page::{Filter, FilterKind},
+    },
+    notifyhandler::Bell,
+    redact::Secret,
+    requesthandler::Requester,
+    sockhandler::{Transport, inprocess::InProcess},
+};
+use serde_json::{Value, json};
+use sqlx::migrate::Migrator;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::client::KEY;
+
+/// The small manager's name.
+pub const NAME: &str = "note-manager";
+
+static NOTHING: Migrator = Migrator::DEFAULT;
+/// Its schema: what every manager has.
+pub const MIGRATIONS: Migrations = Migrations {
+    prefix: "note",
+    mysql: &NOTHING,
+    sqlite: &NOTHING,
+};
+
+const FILTERS: &[Filter] = &[("name", FilterKind::Text), ("deleted", FilterKind::Deleted)];
+
+/// What the small manager remembers.
+#[derive(Clone)]
+pub struct Notes {
+    pub store: Store,
+    pub created: Arc<AtomicUsize>,
+    /// Size of each bulk batch and the last row of it.
+    pub batches: Arc<Mutex<Vec<(usize, Value)>>>,
+}
+
+/// Its table.
+pub fn routes() -> Routes<Notes> {
+    Routes::default()
+        .get("/v1/notes", list)
+        .filtered_by(FILTERS)
+        .post("/v1/notes", create)
+        .get("/v1/notes/<note-id>", get)
+        .put("/v1/notes/<note-id>", put)
+        .get("/v1/notes/slow", slow)
+        .get("/v1/notes/busy", busy)
+        .post("/v1/notes/bulk", bulk)
+        .bulk()
+}
+
+async fn list(list: List) -> Result<Json<Value>> {
+    let filters: Vec<_> = list.filters.iter().map(|f| format!("{f:?}")).collect();
+    Ok(Json(json!({ "size": list.page.size, "filters": filters })))
+}
+
+async fn create(
+    State(notes): State<Notes>,
+    call: Call,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>> {
+    let tx = notes.store.begin(&call).await?;
+    let number = notes.created.fetch_add(1, Ordering::SeqCst) + 1;
+    let reply = json!({ "number": number, "body": body, "request_id": call.request_id });
+    tx.commit(reply).await.map(Json)
+}
+
+async fn get(PathId(id): PathId, Query(query): Query) -> Result<Json<Value>> {
+    if id.is_nil() {
+        return Err(Error::not_found(
+            "NOTE_NOT_FOUND",
+            "The note was not found.",
+        ));
+    }
+    Ok(Json(json!({ "id": id, "query": query })))
+}
+
+async fn put(_: PathId, Json(body): Json<Value>) -> Result<Json<Value>> {
+    Ok(Json(body))
+}
+
+async fn slow(_: Query) -> Result<Json<Value>> {
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    Ok(Json(json!("at last")))
+}
+
+async fn busy(_: Query) -> Result<Json<Value>> {
+    Err(Error::resource_exhausted("LIMIT_REACHED", "Later."))
+}
+
+/// A row "bad" is refused with its batch, a row "away" stands for a database that is gone.
+async fn bulk(
+    State(notes): State<Notes>,
+    call: Call,
+    Json(rows): Json<Vec<Value>>,
+) -> Result<Json<Value>> {
+    if let Some(index) = rows.iter().position(|row| row == "bad") {
+        let error = Error::invalid_argument("INVALID_ROWS", "A row is wrong.");
+        return Err(error.with_detail(json!({ "index": index })));
+    }
+    if rows.iter().any(|row| row == "away") {
+        return Err(Error::unavailable("database", "gone"));
+    }
+    let tx = notes.store.begin(&call).await?;
+    let last = rows.last().cloned().unwrap_or_default();
+    notes.batches.lock().unwrap().push((rows.len(), last));
+    let reply = json!({ "created": rows.len(), "skipped": 0 });
+    tx.commit(reply).await.map(Json)
+}
+
+/// The store on a file in `dir`.
+pub async fn store(dir: &Path) -> Store {
+    let db = Db::new(&Dsn::Sqlite(dir.join("notes.db")), 2).unwrap();
+    MIGRATIONS.up(&db).await.unwrap();
+    let bell = Arc::new(Bell::default());
+    Store::new(db, Clock::default(), Cache::local(), bell, "note", NAME)
+}
+
+/// A manager, a bridge, and where it listens.
+pub struct World {
+    pub at: SocketAddr,
+    pub notes: Notes,
+    pub metrics: Metrics,
+    pub stop: CancellationToken,
+    pub bridge: JoinHandle<()>,
+    _dir: TempDir,
+}
+
+/// Starts both; a second table entry has no manager behind it.
+pub async fn start() -> World {
+    let dir = TempDir::new().unwrap();
+    let notes = Notes {
+        store: store(dir.path()).await,
+        created: Arc::default(),
+        batches: Arc::default(),
+    };
+    let (metrics, bus) = (Metrics::new().unwrap(), InProcess::default());
+    let router = Router::new(
+        NAME,
+        routes(),
+        notes.clone(),
+        notes.store.inbox.clone(),
+        Clock::default(),
+        metrics.clone(),
+        metrics.for_manager(NAME).unwrap(),
+    )
+    .unwrap();
+    let stop = CancellationToken::new();
+    let (served, serving) = (bus.clone(), CancellationToken::new());
+    tokio::spawn(async move {
+        let health = Health::default();
+        served.serve(NAME, Arc::new(router), health, serving).await;
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let tables = vec![(NAME, routes().infos()), ("ghost-manager", ghosts())];
+    let bridge = Bridge::new(
+        Table::new(tables).unwrap(),
+        AccessKey::new(&Secret::new(KEY)),
+        Requester::new(
+            Arc::new(bus),
+            "http-bridge",
+            metrics.for_manager("http-bridge").unwrap(),
+        ),
+        metrics.clone(),
+    );
+    let bridge = tokio::spawn(serve(listener, bridge.into_app(None), stop.clone()));
+    tokio::task::yield_now().await;
+    World {
+        at,
+        notes,
+        metrics,
+        stop,
+        bridge,
+        _dir: dir,
+    }
+}
+
+fn ghosts() -> Vec<RouteInfo> {
+    async fn none(_: Query) -> Result<Json<Value>> {
+        Ok(Json(Value::Null))
+    }
+    Routes::<()>::default().get("/v1/ghosts", none).infos()
+}
