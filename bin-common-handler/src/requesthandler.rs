@@ -12,7 +12,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use crate::{
     metrics::{ManagerMetrics, as_ms},
     models::{
-        error::{Error, Result},
+        error::{Error, NOT_SERVED, Result},
         sock::{Method, Request, Response},
     },
     sockhandler::{Transport, request_queue},
@@ -144,14 +144,22 @@ impl Requester {
         })?;
         let started = Instant::now();
         let reply = self.transport.request(&queue, request, timeout).await;
-        self.with_breaker(&queue, |breaker| {
-            breaker.note(reply.is_ok(), Instant::now())
-        });
+        self.note(&queue, &reply);
         self.metrics
             .request_ms
             .with_label_values(&[service, resource(&request.uri), request.method.as_str()])
             .observe(as_ms(started.elapsed()));
         reply
+    }
+
+    /// What was never sent counts neither for nor against the service.
+    fn note(&self, queue: &str, reply: &Result<Response>) {
+        if !reply
+            .as_ref()
+            .is_err_and(|error| error.reason() == NOT_SERVED)
+        {
+            self.with_breaker(queue, |breaker| breaker.note(reply.is_ok(), Instant::now()));
+        }
     }
 
     fn with_breaker<T>(&self, queue: &str, work: impl FnOnce(&mut Breaker) -> T) -> T {

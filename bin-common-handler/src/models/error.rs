@@ -10,6 +10,9 @@ use super::sock::Response;
 /// The answer of every fallible function in the workspace.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Reason of a 503 that was known before anything was sent.
+pub const NOT_SERVED: &str = "SERVICE_NOT_SERVED";
+
 /// What kind of failure it is; decides the status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

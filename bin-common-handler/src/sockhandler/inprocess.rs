@@ -20,7 +20,7 @@ use crate::{
     health::{Health, State},
     ids,
     models::{
-        error::{Error, Result},
+        error::{Error, NOT_SERVED, Result, Status},
         sock::{Request, Response},
     },
 };
@@ -102,9 +102,7 @@ impl InProcess {
             },
             reply,
         };
-        let sender = self
-            .queue(queue)
-            .ok_or_else(|| Error::unavailable("service", format!("nobody serves {queue}")))?;
+        let sender = self.queue(queue).ok_or_else(|| not_served(queue))?;
         sender
             .try_send(letter)
             .map_err(|_| Error::unavailable("service", format!("{queue} is full or closed")))?;
@@ -236,6 +234,16 @@ impl Transport for InProcess {
     }
 
     async fn ring(&self, _publisher: &str, _database_id: &str) {}
+}
+
+/// Nobody was asked: unlike silence, this says nothing about the service's health.
+fn not_served(queue: &str) -> Error {
+    Error::new(
+        Status::Unavailable,
+        NOT_SERVED,
+        "The service is not serving now; try again.",
+    )
+    .caused_by(format!("nobody serves {queue}"))
 }
 
 async fn deliver(outgoing: &Outgoing, handler: &Arc<dyn Receive>, tracker: &TaskTracker) {
