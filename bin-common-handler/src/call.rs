@@ -18,6 +18,8 @@ const KEY_MAX: usize = 255;
 pub struct Call {
     /// The tenant that everything is confined to.
     pub scope: Scope,
+    /// Correlation for logs only, and for requests made on this one's behalf.
+    pub request_id: String,
     /// Tells one client from another where the transport does: its direct reply-to channel.
     pub caller: Option<String>,
     /// Present on effects; absent on reads and on jobs of our own.

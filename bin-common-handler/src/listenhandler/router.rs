@@ -135,6 +135,7 @@ impl Router {
         };
         let call = Call {
             scope: Scope::from_envelope(request.customer_id),
+            request_id: request_id.clone(),
             caller: caller(travel),
             operation: operation.clone(),
         };
