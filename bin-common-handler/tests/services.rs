@@ -1,5 +1,11 @@
 //! The transport and the cache over the real services.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test ends at its first surprise, and what it spawns ends with it"
+)]
+
 use std::{
     sync::{
         Arc,
