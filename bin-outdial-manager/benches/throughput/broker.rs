@@ -1,7 +1,7 @@
 //! The broker: whether the daemon's queue is ours for the time of the measurement.
 
 use lapin::{
-    Connection, ConnectionProperties,
+    Channel, Connection, ConnectionProperties,
     options::{QueueDeclareOptions, QueuePurgeOptions},
     types::FieldTable,
 };
@@ -18,19 +18,11 @@ pub(crate) async fn connect(address: &str) -> Result<Connection> {
 pub(crate) async fn take_over(address: &str, queue: &str) -> Result<()> {
     let connection = connect(address).await?;
     let channel = connection.create_channel().await?;
-    let passive = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let found = channel
-        .queue_declare(queue.into(), passive, FieldTable::default())
-        .await;
     // A queue that is not there makes an error, which closes the channel: as good as empty.
-    if let Ok(found) = found {
-        if found.consumer_count() > 0 {
+    if let Ok(consumers) = consumers(&channel, queue).await {
+        if consumers > 0 {
             return Err(format!(
-                "{queue} has {} consumer(s): stop the daemon that runs on this broker",
-                found.consumer_count()
+                "{queue} has {consumers} consumer(s): stop the daemon that runs on this broker"
             )
             .into());
         }
@@ -38,6 +30,28 @@ pub(crate) async fn take_over(address: &str, queue: &str) -> Result<()> {
             .queue_purge(queue.into(), QueuePurgeOptions::default())
             .await?;
     }
+    Ok(connection.close(200, "bye".into()).await?)
+}
+
+/// Fails when somebody else consumes `queue` beside the daemon: the figures would be of both.
+pub(crate) async fn check_alone(address: &str, queue: &str) -> Result<()> {
+    let connection = connect(address).await?;
+    let channel = connection.create_channel().await?;
+    let consumers = consumers(&channel, queue).await?;
     connection.close(200, "bye".into()).await?;
+    if consumers > 1 {
+        return Err(format!("{queue} has {consumers} consumers: another daemon started").into());
+    }
     Ok(())
+}
+
+async fn consumers(channel: &Channel, queue: &str) -> Result<u32> {
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let found = channel
+        .queue_declare(queue.into(), passive, FieldTable::default())
+        .await?;
+    Ok(found.consumer_count())
 }

@@ -42,10 +42,12 @@ pub(crate) async fn all(setup: &mut Setup) -> Result<Report> {
     let outdial = setup.outdial().await?;
     bulk(setup, outdial, 2).await?;
     reads(setup, outdial).await?;
+    setup.check_alone().await?;
     available::all(setup).await?;
     clear_targets(&setup.db).await?;
-    creates(setup).await?;
-    progressing(setup).await?;
+    let transactions = creates(setup).await?;
+    progressing(setup, &transactions).await?;
+    setup.check_alone().await?;
     clear_targets(&setup.db).await?;
     import(setup, "import", false).await?;
     let rows = count(&setup.db, "outdial_outdialtargets").await?;
@@ -53,6 +55,7 @@ pub(crate) async fn all(setup: &mut Setup) -> Result<Report> {
     setup.report.notes.push(format!(
         "The imports were checked: {rows} targets after the first."
     ));
+    setup.check_alone().await?;
     let peak = mb(setup.daemon.rss_max()?);
     let goal = Goal {
         text: format!("≤ {LOAD_GOAL_MB:.0} MB"),
@@ -172,8 +175,10 @@ async fn reads(setup: &mut Setup, outdial: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// The transaction of a create behind a bare consumer, beside the create itself with its event confirmed.
-async fn creates(setup: &mut Setup) -> Result<()> {
+/// The transaction of a create behind a bare consumer, beside the create itself with its event confirmed;
+/// the samples of the former.
+async fn creates(setup: &mut Setup) -> Result<Vec<Sample>> {
+    let mut references = Vec::new();
     let outdial = setup.outdial().await?;
     let uri = format!("/v1/outdials/{outdial}/targets");
     let request = move |number| {
@@ -209,11 +214,12 @@ async fn creates(setup: &mut Setup) -> Result<()> {
         let row = Row::new("target create, its event confirmed", level, subject)
             .against(&reference, "transaction echo")
             .at_least(CREATE_RATIO);
+        references.push(reference.clone());
         let name = "transaction echo (reference)";
         setup.report.add(Row::new(name, level, reference));
         setup.report.add(row);
     }
-    Ok(())
+    Ok(references)
 }
 
 /// Runs a job until the broker has confirmed the last of its events; that time counts.
@@ -230,7 +236,7 @@ async fn confirmed(setup: &mut Setup, job: &Job, level: usize, until: Until) -> 
 }
 
 /// Each target is idle and is called once.
-async fn progressing(setup: &mut Setup) -> Result<()> {
+async fn progressing(setup: &mut Setup, references: &[Sample]) -> Result<()> {
     let outdial = setup.outdial().await?;
     let counts: [u64; 3] = setup.pick([1_500, 6_000, 8_400], [400, 1_600, 2_700]);
     let needed: u64 = counts.iter().map(|count| count + WARM_UP_COUNT).sum();
@@ -246,12 +252,12 @@ async fn progressing(setup: &mut Setup) -> Result<()> {
             "bench",
         )
     });
-    for (level, count) in LEVELS.into_iter().zip(counts) {
+    for ((level, count), reference) in LEVELS.into_iter().zip(counts).zip(references) {
         confirmed(setup, &job, level, Until::Count(WARM_UP_COUNT)).await?;
         let sample = confirmed(setup, &job, level, Until::Count(count)).await?;
         let sample = sample.checked("progressing")?;
         let row = Row::new("progressing, its event confirmed", level, sample);
-        setup.report.add(row);
+        setup.report.add(row.against(reference, "transaction echo"));
     }
     Ok(())
 }

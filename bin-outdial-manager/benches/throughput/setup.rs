@@ -90,6 +90,11 @@ impl Setup {
         self.client.ask(&self.queue, &request).await
     }
 
+    /// Fails when another daemon takes a share of the requests.
+    pub(crate) async fn check_alone(&self) -> Result<()> {
+        broker::check_alone(&rabbitmq_address(), &self.queue).await
+    }
+
     /// A new outdial.
     pub(crate) async fn outdial(&self) -> Result<Uuid> {
         let body = json!({ "name": "bench", "customer_id": ids::next() });
