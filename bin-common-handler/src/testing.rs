@@ -8,6 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use serde_json::Value as Json;
 use sqlx::{Connection, Executor};
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
@@ -28,7 +29,8 @@ use crate::{
     },
     redact::Secret,
     sockhandler::{
-        Receive, ReceivedEvent, Subscription, Transport, rabbitmq::RabbitMq, request_queue,
+        Receive, ReceivedEvent, Subscription, Transport, event_fanout, rabbitmq::RabbitMq,
+        request_queue,
     },
 };
 
@@ -157,6 +159,8 @@ impl Installation {
 
     /// As [`Self::start`], with a clock that the test can shift.
     pub async fn start_with_clock(&mut self, clock: Clock) -> Replica {
+        // What an earlier replica left holds its folder.
+        self.embedded = None;
         let parts = Parts::open(self.config(), clock).expect("parts open");
         if self.kind == Kind::Embedded {
             self.embedded = Some(parts.clone());
@@ -194,8 +198,11 @@ impl Installation {
         }
     }
 
-    /// Drops the database. Tests that fail leave theirs for a look.
+    /// Drops the database, and what a daemon leaves on the broker. Tests that fail leave theirs for a look.
     pub async fn remove(self) {
+        if self.kind == Kind::Full {
+            remove_from_broker(self.manager.name).await;
+        }
         if let Some((_, dsn)) = self
             .settings
             .iter()
@@ -208,6 +215,24 @@ impl Installation {
                 .await;
         }
     }
+}
+
+async fn remove_from_broker(name: &str) {
+    let properties = lapin::ConnectionProperties::default();
+    let Ok(connection) = lapin::Connection::connect(&rabbitmq_address(), properties).await else {
+        return;
+    };
+    let Ok(channel) = connection.create_channel().await else {
+        return;
+    };
+    let (queue, fanout) = (request_queue(name), event_fanout(name));
+    let _ = channel
+        .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
+        .await;
+    let _ = channel
+        .exchange_delete(fanout.as_str().into(), ExchangeDeleteOptions::default())
+        .await;
+    let _ = connection.close(200, "bye".into()).await;
 }
 
 /// One running daemon.

@@ -244,17 +244,50 @@ impl Drop for Tx {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return conn.discard();
         };
-        let mut tx = Self {
-            conn: Some(conn),
-            db: self.db.clone(),
-        };
+        let mut abandoned = Abandoned(Some(conn));
         runtime.spawn(async move {
-            let undone = tokio::time::timeout(ROLLBACK_MAX, tx.control("ROLLBACK")).await;
-            if let Some(conn) = tx.conn.take()
-                && !matches!(undone, Ok(Ok(())))
-            {
-                conn.discard();
+            let Some(conn) = &mut abandoned.0 else { return };
+            let undone = tokio::time::timeout(ROLLBACK_MAX, conn.control("ROLLBACK")).await;
+            if matches!(undone, Ok(Ok(()))) {
+                // Back to the pool.
+                drop(abandoned.0.take());
             }
         });
+    }
+}
+
+/// A connection inside a transaction that nobody finishes: it is closed unless it is taken out. So it is when
+/// the runtime ends before the rollback ran; another rollback would never run either.
+struct Abandoned(Option<Conn>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(conn) = self.0.take() {
+            conn.discard();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::databasehandler::Dsn;
+
+    #[test]
+    fn a_runtime_may_end_while_a_transaction_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::new(&Dsn::Sqlite(dir.path().join("test.db")), 1).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (open, opened) = std::sync::mpsc::channel();
+        runtime.spawn(async move {
+            let _tx = db.begin().await.unwrap();
+            open.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        opened.recv().unwrap();
+        drop(runtime);
     }
 }

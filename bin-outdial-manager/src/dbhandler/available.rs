@@ -6,11 +6,17 @@
 //! found without reading one that is done, exhausted, leased, deleted or another outdial's. A target whose
 //! lease has ended is found by a second index, (outdial, lease_until), until the lease is forgotten.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bin_common_handler::{
     databasehandler::{Db, Dialect, Entity, Tx, Value},
-    models::{error::Result, time::Timestamp},
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
 };
 use uuid::Uuid;
 
@@ -23,6 +29,8 @@ const LIMIT_DEFAULT: u32 = 100;
 const LIMIT_MAX: u32 = 1_000;
 /// More counts than this are not tried one by one: those that occur are asked for first.
 const SLOTS_MAX: usize = 16;
+/// How often targets are looked for anew when others took all that were seen, each time twice as far.
+const ROUNDS_MAX: u32 = 8;
 /// Ended leases that may stand before they are cleared.
 const OLD_LEASES_MAX: usize = 100;
 /// Ended leases cleared at once.
@@ -59,6 +67,17 @@ impl From<AvailableBody> for Limits {
 impl Limits {
     pub(crate) fn admit_nothing(&self) -> bool {
         self.tries.iter().all(|tries| *tries == 0)
+    }
+
+    /// Whether the counts are too many to be tried one by one.
+    fn are_many(&self) -> bool {
+        self.slots().nth(SLOTS_MAX).is_some()
+    }
+
+    /// The same limits, looking further than the first targets.
+    fn reaching(self, round: u32) -> Self {
+        let count = self.count.saturating_mul(1 << round).min(LIMIT_MAX);
+        Self { count, ..self }
     }
 
     fn slots(&self) -> impl Iterator<Item = Slot> {
@@ -132,35 +151,60 @@ pub(crate) async fn look(db: &Db, outdial_id: Uuid, limits: &Limits) -> Result<V
     Ok(targets)
 }
 
-/// Takes targets and leases them, in the transaction that selects them.
+/// Takes targets and leases them, in the transaction that selects them. Nothing is said only where nothing
+/// was free: an empty list ends a campaign.
 pub(crate) async fn claim(
     tx: &mut Tx,
     outdial_id: Uuid,
     limits: &Limits,
     lease: Duration,
 ) -> Result<Vec<OutdialTarget>> {
-    let mut source = Source::Tx(tx);
-    let slots = slots(&mut source, outdial_id, limits).await?;
-    let candidates = candidates(&mut source, outdial_id, limits, &slots).await?;
-    let wanted = limits.count as usize;
-    let skip_locked = tx.dialect().for_update_skip_locked();
-    let mut taken = take(tx, outdial_id, &slots, &candidates, limits, skip_locked).await?;
-    if taken.len() < wanted && !candidates.is_empty() {
-        // A row that somebody holds for a moment is no reason for a short answer, which ends a campaign.
-        let wait = tx.dialect().for_update();
-        taken = take(tx, outdial_id, &slots, &candidates, limits, wait).await?;
+    for round in 0..ROUNDS_MAX {
+        let reach = limits.reaching(round);
+        let mut source = Source::Tx(tx);
+        let slots = slots(&mut source, outdial_id, &reach).await?;
+        let candidates = candidates(&mut source, outdial_id, &reach, &slots).await?;
+        if candidates.is_empty() && (round > 0 || !limits.are_many()) {
+            return Ok(Vec::new());
+        }
+        let mut taken = take_free(tx, outdial_id, &slots, &candidates, &reach).await?;
+        taken.sort_by_key(|target| (target.tm_update, target.id));
+        taken.truncate(limits.count as usize);
+        if !taken.is_empty() {
+            lease_all(tx, &taken, lease).await?;
+            return Ok(taken);
+        }
+        // Between the look and the lock somebody took them all, or forgot their leases.
     }
-    taken.sort_by_key(|target| (target.tm_update, target.id));
-    taken.truncate(wanted);
-    lease_all(tx, &taken, lease).await?;
-    Ok(taken)
+    Err(Error::unavailable(
+        "database",
+        "others took every target that was seen",
+    ))
+}
+
+/// Passes over what others hold; when too little is left, waits for them: a row that somebody holds for a
+/// moment is no reason for a short answer.
+async fn take_free(
+    tx: &mut Tx,
+    outdial_id: Uuid,
+    slots: &[Slot],
+    candidates: &[Candidate],
+    limits: &Limits,
+) -> Result<Vec<OutdialTarget>> {
+    let skip_locked = tx.dialect().for_update_skip_locked();
+    let taken = take(tx, outdial_id, slots, candidates, limits, skip_locked).await?;
+    let seen: BTreeSet<_> = candidates.iter().map(|candidate| candidate.id).collect();
+    if taken.len() >= seen.len() {
+        return Ok(taken);
+    }
+    let wait = tx.dialect().for_update();
+    take(tx, outdial_id, slots, candidates, limits, wait).await
 }
 
 /// The slots that are worth a look: all of them when they are few, else those that occur.
 async fn slots(source: &mut Source<'_>, outdial_id: Uuid, limits: &Limits) -> Result<Vec<Slot>> {
-    let few: Vec<_> = limits.slots().take(SLOTS_MAX + 1).collect();
-    if few.len() <= SLOTS_MAX {
-        return Ok(few);
+    if !limits.are_many() {
+        return Ok(limits.slots().collect());
     }
     let mut parts = Vec::new();
     let mut values = Vec::new();
@@ -188,7 +232,8 @@ async fn slots(source: &mut Source<'_>, outdial_id: Uuid, limits: &Limits) -> Re
     Ok(levels.into_iter().map(slot).collect())
 }
 
-/// The best targets over all slots, without locking any: tells how many to take from which slot.
+/// The best targets over all slots, without locking any, each in every slot where it stands: tells how many
+/// to take from which slot.
 async fn candidates(
     source: &mut Source<'_>,
     outdial_id: Uuid,
@@ -214,8 +259,11 @@ async fn candidates(
         .collect();
     let mut found: Vec<Candidate> = source.fetch_all(&parts.join(" UNION ALL "), values).await?;
     found.sort_by_key(|candidate| (candidate.tm_update, candidate.id, candidate.slot));
-    found.dedup_by_key(|candidate| candidate.id);
-    found.truncate(limits.count as usize);
+    let (mut targets, mut last) = (0, None);
+    found.retain(|candidate| {
+        targets += u32::from(last.replace(candidate.id) != Some(candidate.id));
+        targets <= limits.count
+    });
     Ok(found)
 }
 

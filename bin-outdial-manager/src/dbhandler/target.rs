@@ -54,13 +54,12 @@ pub(crate) async fn lock(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<Locke
     }))
 }
 
-/// Writes what can change of a locked target. Its lease and what was refused before end with the change.
+/// Writes what can change of a locked target. Its lease ends with the change; refusals do not, for their
+/// `idle` is still to come.
 pub(crate) async fn update(tx: &mut ChangeTx<'_>, target: &OutdialTarget) -> Result<()> {
     let sql = "UPDATE outdial_outdialtargets SET status = ?, \
                try_count_0 = ?, try_count_1 = ?, try_count_2 = ?, try_count_3 = ?, try_count_4 = ?, \
-               tm_update = ?, tm_delete = ?, lease_until = NULL, refusals = 0, refused_until = NULL, \
-               winner = NULL, refused = NULL \
-               WHERE id = ?";
+               tm_update = ?, tm_delete = ?, lease_until = NULL, winner = NULL WHERE id = ?";
     let values = vec![
         target.status.into(),
         target.try_count_0.into(),
@@ -99,14 +98,17 @@ pub(crate) async fn note_refusal(
     caller: Option<&str>,
 ) -> Result<()> {
     let now = tx.sql().dialect().now_micros();
-    // Refusals whose time is over count no more; the assignments see the old values in this order.
+    // Refusals whose time is over count no more; the assignments see the old values in this order. That the
+    // winner's own channel was refused is not forgotten for another one.
     let sql = format!(
         "UPDATE outdial_outdialtargets SET \
+         refused = CASE WHEN refusals > 0 AND refused_until > {now} AND refused = winner \
+         THEN refused ELSE ? END, \
          refusals = CASE WHEN refused_until > {now} THEN refusals + 1 ELSE 1 END, \
-         refused_until = {now} + ?, refused = ? WHERE id = ?"
+         refused_until = {now} + ? WHERE id = ?"
     );
     tx.sql()
-        .execute(&sql, vec![micros(guard), caller.into(), id.into()])
+        .execute(&sql, vec![caller.into(), micros(guard), id.into()])
         .await?;
     Ok(())
 }

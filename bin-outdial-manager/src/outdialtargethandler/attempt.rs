@@ -108,15 +108,12 @@ impl OutdialTargetHandler {
         if target.tm_delete.is_some() {
             return Err(super::not_found());
         }
-        let ends_attempt =
-            target.status == TargetStatus::Progressing && status != TargetStatus::Progressing;
-        if ends_attempt
-            && status == TargetStatus::Idle
-            && refusals.swallows(call.caller.as_deref(), now)
-        {
+        if status == TargetStatus::Idle && refusals.swallows(call.caller.as_deref(), now) {
             swallow(&mut tx, id).await?;
             return tx.commit(target).await;
         }
+        let ends_attempt =
+            target.status == TargetStatus::Progressing && status != TargetStatus::Progressing;
         target.status = status;
         self.finish(&mut tx, &mut target, &outdial, ends_attempt)
             .await?;

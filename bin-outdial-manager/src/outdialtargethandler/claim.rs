@@ -30,10 +30,7 @@ impl OutdialTargetHandler {
         available::forget_old_leases(&self.store.db, outdial.id).await?;
         let mut tx = self.store.begin(call).await?;
         let taken = available::claim(tx.sql(), outdial.id, &limits, self.lease).await?;
-        if taken.is_empty() {
-            // Nothing was done, so there is nothing to remember.
-            return Ok(taken);
-        }
+        // An empty answer too: another delivery of the same request may have been given targets.
         tx.commit(taken).await
     }
 }

@@ -1,0 +1,26 @@
+//! The wire contract, rule by rule, through the queue: on the embedded default and over the real services.
+
+#[cfg(test)]
+mod available;
+#[cfg(test)]
+mod guard;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod once;
+#[cfg(test)]
+mod outdials;
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod targetcalls;
+#[cfg(test)]
+mod targets;
+#[cfg(test)]
+mod tenancy;
+#[cfg(test)]
+mod voipbin;
+#[cfg(test)]
+mod world;
