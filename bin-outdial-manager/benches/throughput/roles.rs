@@ -201,5 +201,6 @@ fn operation() -> Operation {
         owner: [7; 32],
         given: false,
         consult: false,
+        received: std::time::Instant::now(),
     }
 }
