@@ -85,8 +85,13 @@ impl Relay {
             match claimed {
                 Ok(mut lane) => {
                     info!(publisher = self.publisher, "publishing events");
-                    backoff.reset();
-                    self.publish_until_lost(&mut *lane, &stop).await;
+                    if self.publish_until_lost(&mut *lane, &stop).await {
+                        backoff.reset();
+                    }
+                    drop(lane);
+                    // A bus that refuses at once is not asked again at once.
+                    self.ring_for(backoff.next_pause(), &database_id, &stop)
+                        .await;
                 }
                 Err(fault) => {
                     let held_elsewhere = fault.reason() == "RELAY_HELD";
@@ -117,14 +122,19 @@ impl Relay {
         }
     }
 
-    async fn publish_until_lost(&self, lane: &mut dyn Lane, stop: &CancellationToken) {
+    /// True when it published anything, or had nothing to, before it lost the lane.
+    async fn publish_until_lost(&self, lane: &mut dyn Lane, stop: &CancellationToken) -> bool {
         let mut backoff = Backoff::default();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut worked = false;
         while lane.is_held() {
             match self.drain(lane).await {
-                Ok(true) => backoff.reset(),
-                Ok(false) => return,
+                Ok(true) => {
+                    worked = true;
+                    backoff.reset();
+                }
+                Ok(false) => break,
                 Err(fault) => {
                     warn!(publisher = self.publisher, %fault, "outbox cannot be read");
                     tokio::time::sleep(backoff.next_pause()).await;
@@ -133,7 +143,7 @@ impl Relay {
             tokio::select! {
                 () = stop.cancelled() => {
                     let _ = tokio::time::timeout(DRAIN_MAX, self.drain(lane)).await;
-                    return;
+                    return worked;
                 }
                 () = self.bell.rung() => {}
                 () = lane.rung() => {}
@@ -142,8 +152,9 @@ impl Relay {
         }
         warn!(
             publisher = self.publisher,
-            "lost the right to publish events"
+            "lost the right to publish events, or its confirms"
         );
+        worked
     }
 
     /// Publishes everything that waits; false when something was not confirmed.

@@ -1,7 +1,7 @@
 //! The right to publish a manager's events: an exclusive queue on the very connection that publishes.
 //! Who loses the connection cannot publish, so a relay that slept and wakes can do no harm.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -36,6 +36,8 @@ pub(super) struct RabbitLane {
     connection: Connection,
     channel: Channel,
     doorbell: Consumer,
+    /// Queues of other services that are known to be there.
+    declared: HashSet<String>,
 }
 
 impl RabbitLane {
@@ -76,6 +78,7 @@ impl RabbitLane {
                 connection,
                 channel,
                 doorbell,
+                declared: HashSet::new(),
             })
         };
         let lane = opened.await.map_err(|fault: Fault| {
@@ -87,6 +90,23 @@ impl RabbitLane {
         })?;
         lane.watch_alarms(inner, publisher);
         Ok(lane)
+    }
+
+    /// Declared as its owner declares it: a request that waits for a service that comes later is not lost.
+    async fn declare_once(&mut self, queue: &str) -> Result<(), Fault> {
+        if !self.declared.contains(queue) {
+            let durable = QueueDeclareOptions {
+                durable: true,
+                ..QueueDeclareOptions::default()
+            };
+            limit(
+                self.channel
+                    .queue_declare(queue.into(), durable, no_arguments()),
+            )
+            .await?;
+            self.declared.insert(queue.to_owned());
+        }
+        Ok(())
     }
 
     fn watch_alarms(&self, inner: &Arc<Inner>, publisher: &str) {
@@ -183,6 +203,9 @@ impl Lane for RabbitLane {
             .with_content_type("text/plain".into())
             .with_delivery_mode(2)
             .with_message_id(message_id.into());
+        if self.declare_once(queue).await.is_err() {
+            return false;
+        }
         publish_confirmed(&self.channel, "", queue, &body, properties)
             .await
             .is_ok()
