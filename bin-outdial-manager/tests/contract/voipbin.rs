@@ -275,3 +275,46 @@ async fn a_message_id_makes_an_effect_happen_once(
     peer.close().await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhook_manager_is_sent_each_event_of_a_customer_when_asked_to() {
+    let world = World::with(Kind::Full, &[("WEBHOOK_FORWARDING", "true")]).await;
+    let peer = Peer::connect().await;
+    let queue = "bin-manager.webhook-manager.request";
+    let durable = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let arguments = FieldTable::default();
+    peer.channel
+        .queue_declare(queue.into(), durable, arguments)
+        .await
+        .unwrap();
+    let customer_id = bin_common_handler::ids::next();
+    world
+        .client
+        .ok(Post, "/v1/outdials", Some(json!({"name": "nobody's"})))
+        .await;
+    let made = json!({"name": "somebody's", "customer_id": customer_id});
+    let made = world.client.ok(Post, "/v1/outdials", Some(made)).await;
+
+    // The queue is the whole broker's: another run may have left something.
+    let request = until("the webhook request", async || {
+        let request = body(&peer.poll(queue).await?);
+        (request["data"]["customer_id"] == json!(customer_id)).then_some(request)
+    })
+    .await;
+    assert_eq!(request["uri"], "/v1/webhooks");
+    assert_eq!(request["method"], "POST");
+    assert_eq!(
+        request["data"],
+        json!({
+            "customer_id": customer_id,
+            "data_type": "application/json",
+            "data": {"type": "outdial_created", "data": made},
+        }),
+        "and nothing of an outdial that belongs to nobody"
+    );
+    peer.close().await;
+    world.end().await;
+}
