@@ -92,6 +92,13 @@ pub struct Json<T>(pub T);
 impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
     fn extract(input: &mut Input<S>) -> Result<Self> {
         let body = input.data.as_ref().map_or("null", |data| data.get());
+        // Fields have names; serde would take an array for them in their order.
+        if body.starts_with('[') && !input.route.is_bulk {
+            return Err(Error::invalid_argument(
+                "INVALID_BODY",
+                "The body is an array where an object belongs.",
+            ));
+        }
         serde_json::from_str(body).map(Self).map_err(|error| {
             Error::invalid_argument("INVALID_BODY", format!("The body is not right: {error}."))
         })

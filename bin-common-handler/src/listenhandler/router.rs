@@ -299,9 +299,14 @@ fn parse(body: &[u8]) -> Result<Request> {
             format!("A request has at most {BODY_LIMIT} bytes; send less at a time."),
         ));
     }
-    serde_json::from_slice(body).map_err(|error| {
-        Error::invalid_argument("INVALID_ENVELOPE", format!("Not a request: {error}."))
-    })
+    let refuse = |why: &dyn std::fmt::Display| {
+        Error::invalid_argument("INVALID_ENVELOPE", format!("Not a request: {why}."))
+    };
+    // As for bodies: an array is none.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(refuse(&"it is an array"));
+    }
+    serde_json::from_slice(body).map_err(|error| refuse(&error))
 }
 
 fn id_positions(template: &str) -> Vec<usize> {

@@ -82,6 +82,7 @@ async fn what_is_no_envelope_is_answered_400() {
         "",
         "hello",
         "[]",
+        r#" ["/v1/outdials","GET"]"#,
         "null",
         "{}",
         r#"{"uri":"/v1/outdials"}"#,
