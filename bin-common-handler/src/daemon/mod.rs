@@ -28,8 +28,9 @@ use crate::{
 
 /// Longest time for everything to finish after SIGTERM; then the process ends with an error.
 const STOP_MAX: Duration = Duration::from_secs(30);
-/// The client library parses nested tables by recursion; this survives the deepest that a frame can hold.
-const STACK_BYTES: &str = "67108864";
+/// The client library parses nested tables by recursion; this survives the deepest that a frame can hold,
+/// even in a build without optimisation. Only what is touched takes memory.
+const STACK_BYTES: &str = "268435456";
 
 /// A daemon as data: what it is called, what it serves, how it is wired.
 #[derive(Clone, Copy)]

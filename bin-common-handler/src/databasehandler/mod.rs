@@ -10,6 +10,8 @@ mod list;
 pub mod migrate;
 mod pool;
 mod query;
+#[cfg(test)]
+pub(crate) mod scratch;
 mod store;
 mod value;
 

@@ -333,3 +333,68 @@ fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
     }
     std::str::from_utf8(digits).unwrap_or("???")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        databasehandler::{Db, scratch},
+        listenhandler::Json,
+        models::sock::Method,
+    };
+
+    struct Nobody;
+
+    #[async_trait]
+    impl Probe for Nobody {
+        async fn is_gone(&self, _: &str) -> bool {
+            false
+        }
+    }
+
+    async fn make(Json(how): Json<String>) -> Result<Json<String>> {
+        assert_ne!(how, "panic", "a handler of this test panics");
+        Ok(Json(how))
+    }
+
+    fn router(db: &Db) -> Router {
+        let metrics = Metrics::new().unwrap();
+        let manager_metrics = metrics.for_manager("test-manager").unwrap();
+        Router::new(
+            "test-manager",
+            Routes::default().post("/v1/things", make),
+            (),
+            Inbox::new(db.clone(), "t"),
+            Clock::default(),
+            metrics,
+            manager_metrics,
+        )
+        .unwrap()
+    }
+
+    async fn ask(router: &Router, how: &str) -> Response {
+        let mut request = Request::new(Method::Post, "/v1/things", "test")
+            .json(&how)
+            .unwrap();
+        request.idempotency_key = Some(how.to_owned());
+        let delivered = Delivered {
+            body: serde_json::to_vec(&request).unwrap(),
+            ..Delivered::default()
+        };
+        router.serve(delivered, &Nobody).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_typed_reply_and_not_remembered() {
+        let (db, _dir) = scratch::database().await;
+        let router = router(&db);
+        for _ in 0..2 {
+            let reply = ask(&router, "panic").await;
+            assert_eq!(reply.status_code, 500);
+            assert_eq!(reply.data_type, Response::ERROR_TYPE);
+            assert!(reply.body().contains("INTERNAL"), "{}", reply.body());
+            assert!(!reply.body().contains("a handler"), "{}", reply.body());
+        }
+        assert_eq!(ask(&router, "well").await.status_code, 200);
+    }
+}

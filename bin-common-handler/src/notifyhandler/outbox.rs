@@ -163,3 +163,17 @@ impl Outbox {
         Ok(depth.map_or((0, None), |depth| (depth.rows_waiting, depth.oldest)))
     }
 }
+
+#[cfg(test)]
+impl Outbox {
+    /// The ids of the events that were set aside.
+    pub(super) async fn parked(&self) -> Vec<String> {
+        #[derive(sqlx::FromRow)]
+        struct Parked {
+            event_id: Uuid,
+        }
+        let sql = format!("SELECT event_id FROM {}_parked", self.prefix);
+        let parked: Vec<Parked> = self.db.fetch_all(&sql, vec![]).await.unwrap();
+        parked.iter().map(|row| row.event_id.to_string()).collect()
+    }
+}

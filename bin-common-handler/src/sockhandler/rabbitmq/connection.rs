@@ -117,6 +117,16 @@ pub(super) async fn blocked(
     }
 }
 
+/// Ends with what broke the connection; the library may leave a call that waits on it without an answer.
+pub(super) async fn broken(mut events: impl Stream<Item = lapin::Event> + Unpin) -> Fault {
+    while let Some(event) = events.next().await {
+        if let lapin::Event::Error(error) = event {
+            return Fault::Amqp(error);
+        }
+    }
+    Fault::Timeout
+}
+
 /// One connection with one channel, opened when needed and again after each fault.
 pub(super) struct Link {
     address: Secret,

@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     Inner,
-    connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
+    connection::{Fault, WRITE_MAX, broken, close, connect, limit, limit_to},
     delay, no_arguments,
 };
 use crate::{
@@ -419,9 +419,14 @@ async fn remove_poison(work: &Arc<Work>) {
 async fn serve_heads(work: &Arc<Work>, no_ack: bool) -> Result<(), Fault> {
     let connection = connect(&work.inner.address, "poison").await?;
     let channel = limit(connection.create_channel()).await?;
-    while let Some(message) =
-        limit(channel.basic_get(work.queue.as_str().into(), BasicGetOptions { no_ack })).await?
-    {
+    let mut broken = std::pin::pin!(broken(connection.events_listener()));
+    loop {
+        let queue = work.queue.as_str().into();
+        let message = tokio::select! {
+            message = limit(channel.basic_get(queue, BasicGetOptions { no_ack })) => message?,
+            fault = &mut broken => return Err(fault),
+        };
+        let Some(message) = message else { break };
         work_on(Arc::clone(work), message.delivery, true).await;
         if no_ack {
             break;

@@ -1,0 +1,23 @@
+//! An empty SQLite database with the tables that every manager has, for unit tests.
+
+use super::{Db, Dsn};
+
+const TABLES: [&str; 3] = [
+    include_str!("../../migrations/sqlite/0001_outbox.up.sql"),
+    include_str!("../../migrations/sqlite/0002_inbox.up.sql"),
+    include_str!("../../migrations/sqlite/0003_parked.up.sql"),
+];
+
+/// The database with its tables named `t_…`; it lives as long as the folder.
+pub(crate) async fn database() -> (Db, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::new(&Dsn::Sqlite(dir.path().join("t.db")), 1).unwrap();
+    for statement in TABLES.iter().flat_map(|file| file.split(';')) {
+        if !statement.trim().is_empty() {
+            db.execute(&statement.replace("{name}", "t"), vec![])
+                .await
+                .unwrap();
+        }
+    }
+    (db, dir)
+}

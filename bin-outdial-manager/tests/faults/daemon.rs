@@ -1,0 +1,134 @@
+//! The real daemon, as a process of its own.
+
+use std::{fs, path::PathBuf, process::Command, time::Duration};
+
+use bin_common_handler::ids;
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use crate::{
+    http,
+    lab::{Lab, free_port},
+    process::{Process, folder},
+    scene::until,
+};
+
+/// One running `outdial-manager`; killed with this value.
+pub struct Daemon {
+    process: Process,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts it on the private nodes; does not wait for anything.
+    pub fn spawn(lab: &Lab, database: &str, settings: &[(&str, &str)]) -> Self {
+        let dir = folder(&format!("daemon-{}", ids::next().simple()));
+        let (port, log) = (free_port(), dir.join("log"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_outdial-manager"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("DATABASE_DSN", dsn(lab, database))
+            .env("RABBITMQ_ADDRESS", amqp(lab))
+            .env("REDIS_ADDRESS", format!("127.0.0.1:{}", lab.redis.port))
+            .env("PROMETHEUS_LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
+            .env("DATA_DIR", &dir)
+            .env("LOG_LEVEL", "debug")
+            .envs(settings.iter().copied())
+            .current_dir(&dir);
+        let process = Process::spawn(&mut command, &log);
+        Self { process, port, log }
+    }
+
+    /// Waits until it serves.
+    pub async fn ready(&self) {
+        until("the daemon serves", async || self.is_ready().await).await;
+    }
+
+    /// Waits until it says that it does not serve.
+    pub async fn not_ready(&self) {
+        until("the daemon says that it does not serve", async || {
+            (http::get(self.port, "/readyz").await?.0 == 503).then_some(())
+        })
+        .await;
+    }
+
+    async fn is_ready(&self) -> Option<()> {
+        (http::get(self.port, "/readyz").await?.0 == 200).then_some(())
+    }
+
+    /// Status and report of `/readyz` or `/healthz`.
+    pub async fn report(&self, path: &str) -> Option<(u16, Json)> {
+        let (status, body) = http::get(self.port, path).await?;
+        Some((status, serde_json::from_str(&body).ok()?))
+    }
+
+    /// The sum of the figures whose line starts with `name` and contains `label`.
+    pub async fn figure(&self, name: &str, label: &str) -> f64 {
+        let Some((_, text)) = http::get(self.port, "/metrics").await else {
+            return 0.0;
+        };
+        text.lines()
+            .filter(|line| line.starts_with(name) && line.contains(label))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.process.ended().is_none()
+    }
+
+    /// Waits for its end; exit code, or nothing after a signal.
+    pub async fn ended(&mut self) -> Option<i32> {
+        until("the daemon ends", async || self.process.ended())
+            .await
+            .code()
+    }
+
+    /// SIGTERM, then the end: exit code and how long it took.
+    pub async fn terminate(&mut self) -> (Option<i32>, Duration) {
+        let started = Instant::now();
+        self.signal("TERM");
+        (self.ended().await, started.elapsed())
+    }
+
+    /// What it said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log
+                .lines()
+                .filter(|line| !line.contains(" served "))
+                .collect();
+            let tail = lines.iter().rev().take(25).rev();
+            eprintln!("-- a daemon's last words --");
+            tail.for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
+/// The private database's address.
+pub fn dsn(lab: &Lab, database: &str) -> String {
+    format!(
+        "mysql://tandem:tandem@127.0.0.1:{}/{database}",
+        lab.database.port
+    )
+}
+
+/// The private broker's address.
+pub fn amqp(lab: &Lab) -> String {
+    format!("amqp://guest:guest@127.0.0.1:{}", lab.broker.port)
+}

@@ -1,0 +1,105 @@
+//! Processes that never outlive the tests, whatever becomes of these.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::OnceLock,
+};
+
+use bin_common_handler::ids;
+
+/// One folder for everything, and a watchdog that kills what is left and removes it when this process ends:
+/// it reads from a pipe whose other end only this process holds.
+struct Yard {
+    dir: PathBuf,
+    _watchdog: Child,
+}
+
+const WATCHDOG: &str = r#"
+read -r _
+for mark in "$1"/groups/*; do kill -s KILL -- "-$(basename "$mark")"; done 2>/dev/null
+rm -rf "$1"
+"#;
+
+fn yard() -> &'static Yard {
+    static YARD: OnceLock<Yard> = OnceLock::new();
+    YARD.get_or_init(|| {
+        let dir = std::env::temp_dir().join(format!("tandem-faults-{}", ids::next().simple()));
+        fs::create_dir_all(dir.join("groups")).expect("a folder");
+        let watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(&dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("a shell");
+        Yard {
+            dir,
+            _watchdog: watchdog,
+        }
+    })
+}
+
+/// A folder for `name`, gone with this process.
+pub fn folder(name: &str) -> PathBuf {
+    let dir = yard().dir.join(name);
+    fs::create_dir_all(&dir).expect("a folder");
+    dir
+}
+
+/// A process with its group; killed with this value.
+pub struct Process {
+    child: Child,
+    mark: PathBuf,
+}
+
+impl Process {
+    /// Starts it in a group of its own; what it says goes to `log`.
+    pub fn spawn(command: &mut Command, log: &Path) -> Self {
+        let mut out = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log");
+        writeln!(out, "-- started").expect("a log");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().expect("a log"))
+            .stderr(out)
+            .process_group(0)
+            .spawn()
+            .expect("the program starts");
+        let mark = yard().dir.join("groups").join(child.id().to_string());
+        fs::write(&mark, "").expect("a mark");
+        Self { child, mark }
+    }
+
+    /// Sends a signal, e.g. `TERM`, to the whole group.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", signal, "--", &format!("-{}", self.child.id())])
+            .stderr(Stdio::null())
+            .status();
+        assert!(sent.is_ok(), "kill exists");
+    }
+
+    /// How it ended, when it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.signal("KILL");
+            let _ = self.child.wait();
+        }
+        let _ = fs::remove_file(&self.mark);
+    }
+}
