@@ -1,7 +1,5 @@
 //! Messages that hurt before any of our code sees them.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::{
@@ -53,9 +51,9 @@ async fn a_header_nested_as_deep_as_a_frame_can_hold_does_no_harm() {
         (scene.waiting_in(QUEUE).await == 0).then_some(())
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(daemon.runs(), "{}", daemon.log());
     let book = load.finish().await;
     assert!(book.faults.is_empty(), "{:?}", book.faults);
     assert_eq!(scene.count("outdial_outdials WHERE name = 'deep'").await, 2);
+    daemon.ready().await;
+    assert!(daemon.runs(), "{}", daemon.log());
 }

@@ -1,7 +1,5 @@
 //! Requests that are wrong in ways that could hurt.
 
-use std::time::Duration;
-
 use lapin::{
     BasicProperties, options::BasicGetOptions, options::QueueDeclareOptions, types::FieldTable,
 };
@@ -65,6 +63,6 @@ async fn wrong_requests_are_answered_and_the_process_stays() {
         assert_eq!(reply["data"]["reason"], reason, "{shown}: {reply}");
     }
     assert_eq!(scene.count("outdial_outdials").await, 0);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    daemon.ready().await;
     assert!(daemon.runs());
 }
