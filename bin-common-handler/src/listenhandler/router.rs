@@ -33,6 +33,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// How often work that meets a conflict is tried before the conflict is reported.
 const ATTEMPTS_MAX: u32 = 5;
+/// Work is not tried again when it has taken longer: callers wait about 3 s.
+const RETRY_FOR: Duration = Duration::from_secs(2);
 /// The longest pause before it is tried again.
 const PAUSE_MAX: Duration = Duration::from_millis(160);
 
@@ -163,12 +165,15 @@ impl Router {
             query: parse_query(query),
             data: request.data.map(Arc::from),
         };
-        let mut attempt = 1;
+        let (started, mut attempt) = (Instant::now(), 1);
         loop {
             match run_apart((served.run)(input.clone())).await {
                 // Everything was rolled back: an effect is run again, a moment later.
                 Err(error)
-                    if error.is_retriable() && served.info.is_effect && attempt < ATTEMPTS_MAX =>
+                    if error.is_retriable()
+                        && served.info.is_effect
+                        && attempt < ATTEMPTS_MAX
+                        && started.elapsed() < RETRY_FOR =>
                 {
                     debug!(%error, attempt, "running the work again");
                     tokio::time::sleep(pause(attempt)).await;

@@ -139,7 +139,7 @@ impl OutdialChange {
 #[derive(Debug, Deserialize)]
 pub struct CampaignChange {
     /// The campaign that dials it from now on; null for none.
-    #[serde(deserialize_with = "uuid_or_nil")]
+    #[serde(default, deserialize_with = "uuid_or_nil")]
     pub campaign_id: Uuid,
 }
 
@@ -147,7 +147,7 @@ pub struct CampaignChange {
 #[derive(Debug, Deserialize)]
 pub struct DataChange {
     /// The caller's own data.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub data: String,
 }
 
