@@ -28,9 +28,13 @@ use crate::{
 
 /// Longest time for everything to finish after SIGTERM; then the process ends with an error.
 const STOP_MAX: Duration = Duration::from_secs(30);
-/// The client library parses nested tables by recursion; this survives the deepest that a frame can hold,
-/// even in a build without optimisation. Only what is touched takes memory.
-const STACK_BYTES: &str = "268435456";
+/// What the process wants of its environment, unless somebody set it otherwise.
+const ENVIRONMENT: [(&str, &str); 2] = [
+    // The AMQP client parses nested tables by recursion; this survives the deepest that a frame can hold.
+    ("RUST_MIN_STACK", "268435456"),
+    // A heap for each thread costs memory that a few busy threads do not need.
+    ("MALLOC_ARENA_MAX", "2"),
+];
 
 /// A daemon as data: what it is called, what it serves, how it is wired.
 #[derive(Clone, Copy)]
@@ -164,7 +168,7 @@ pub fn main(manager: Manager) -> ExitCode {
 
 /// Runs managers, and perhaps a companion, until SIGTERM or SIGINT.
 pub fn serve(config: Config, managers: Vec<Manager>, companion: Option<Companion>) -> ExitCode {
-    with_deep_stacks();
+    with_environment();
     block_on(async {
         match run(config, managers, companion, shutdown_signal()).await {
             Ok(()) => ExitCode::SUCCESS,
@@ -280,21 +284,25 @@ async fn shutdown_signal() {
     }
 }
 
-/// Threads take their stack size from the environment at the first start, so the process starts itself
-/// once more with it set.
-fn with_deep_stacks() {
+/// Some things a process takes from its environment before its first line runs, so it starts itself once
+/// more with them set.
+fn with_environment() {
     use std::os::unix::process::CommandExt;
-    const NAME: &str = "RUST_MIN_STACK";
-    if std::env::var_os(NAME).is_some() {
+    let missing: Vec<_> = ENVIRONMENT
+        .iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none())
+        .copied()
+        .collect();
+    if missing.is_empty() {
         return;
     }
     let Ok(program) = std::env::current_exe() else {
         return;
     };
-    // Returns only when it failed; then we go on with small stacks.
+    // Returns only when it failed; then we go on without.
     let _ = std::process::Command::new(program)
         .args(std::env::args_os().skip(1))
-        .env(NAME, STACK_BYTES)
+        .envs(missing)
         .exec();
 }
 
