@@ -192,6 +192,8 @@ async fn creates(setup: &mut Setup) -> Result<Vec<Sample>> {
     let bare = Job::new(&setup.transaction.queue, request.clone());
     let job = Job::new(&setup.queue, request);
     for level in LEVELS {
+        // Before the warm-up, not between turns: what follows it would be the reference's alone to pay.
+        truncate(&setup.transaction_db, "outdial_outbox").await?;
         let (mut reference, mut subject) = (Sample::default(), Sample::default());
         let until = Until::Elapsed(setup.pick(Duration::from_secs(1), Duration::from_millis(334)));
         for turn in 0..=TURNS {
@@ -202,7 +204,6 @@ async fn creates(setup: &mut Setup) -> Result<Vec<Sample>> {
             };
             let child = &mut setup.transaction.child;
             let alone = setup.client.run(&bare, child, level, until).await?;
-            truncate(&setup.transaction_db, "outdial_outbox").await?;
             let whole = confirmed(setup, &job, level, until).await?;
             if turn > 0 {
                 reference.add(alone);

@@ -19,7 +19,7 @@ use bin_outdial_manager::{
     NAME,
     models::outdialtarget::{CREATED, OutdialTarget, TargetCreate},
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use lapin::{
     BasicProperties, Channel, Consumer,
     message::Delivery,
@@ -34,7 +34,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{Result, Role, broker};
+use crate::{Fault, Result, Role, broker};
 
 /// What a reference is told over its standard input, on one line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -89,17 +89,22 @@ async fn serve(role: Role, task: Task) -> Result<()> {
     }
 }
 
-/// Receive, reply, acknowledge; nothing else. The reply is as large as that of a GET of an outdial.
-async fn echo(mut consumer: Consumer, channel: &Channel) -> Result<()> {
+/// Receive, reply, acknowledge; nothing else. The reply is as large as that of a GET of an outdial. As many at
+/// a time as the daemon has: one after the other would write each frame by itself, at half the rate.
+async fn echo(consumer: Consumer, channel: &Channel) -> Result<()> {
     let body = serde_json::to_vec(&Response::ok(&json!({
         "id": Uuid::nil(), "customer_id": Uuid::nil(), "campaign_id": Uuid::nil(),
         "name": "bench", "detail": "", "data": "",
         "tm_create": "2026-01-01 00:00:00.000000", "tm_update": "2026-01-01 00:00:00.000000",
         "tm_delete": null,
     })))?;
-    while let Some(delivery) = consumer.next().await {
-        answer(&delivery?, channel, &body).await?;
-    }
+    let body = body.as_slice();
+    consumer
+        .map_err(Fault::from)
+        .try_for_each_concurrent(CONCURRENCY, |delivery| async move {
+            answer(&delivery, channel, body).await
+        })
+        .await?;
     Err("the broker ended the echo's consumer".into())
 }
 
