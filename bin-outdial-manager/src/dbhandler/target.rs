@@ -54,12 +54,16 @@ pub(crate) async fn lock(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<Locke
     }))
 }
 
-/// Writes what can change of a locked target. Its lease ends with the change; refusals do not, for their
-/// `idle` is still to come.
-pub(crate) async fn update(tx: &mut ChangeTx<'_>, target: &OutdialTarget) -> Result<()> {
+/// Writes what can change of a locked target; `winner` is who calls it now, where the transport tells. Its
+/// lease ends with the change; refusals do not, for their `idle` is still to come.
+pub(crate) async fn update(
+    tx: &mut ChangeTx<'_>,
+    target: &OutdialTarget,
+    winner: Option<&str>,
+) -> Result<()> {
     let sql = "UPDATE outdial_outdialtargets SET status = ?, \
                try_count_0 = ?, try_count_1 = ?, try_count_2 = ?, try_count_3 = ?, try_count_4 = ?, \
-               tm_update = ?, tm_delete = ?, lease_until = NULL, winner = NULL WHERE id = ?";
+               tm_update = ?, tm_delete = ?, lease_until = NULL, winner = ? WHERE id = ?";
     let values = vec![
         target.status.into(),
         target.try_count_0.into(),
@@ -69,24 +73,10 @@ pub(crate) async fn update(tx: &mut ChangeTx<'_>, target: &OutdialTarget) -> Res
         target.try_count_4.into(),
         target.tm_update.into(),
         target.tm_delete.into(),
+        winner.into(),
         target.id.into(),
     ];
     tx.sql().execute(sql, values).await?;
-    Ok(())
-}
-
-/// Remembers who calls a locked target, where the transport tells.
-pub(crate) async fn set_winner(
-    tx: &mut ChangeTx<'_>,
-    id: Uuid,
-    caller: Option<&str>,
-) -> Result<()> {
-    if let Some(caller) = caller {
-        let sql = "UPDATE outdial_outdialtargets SET winner = ? WHERE id = ?";
-        tx.sql()
-            .execute(sql, vec![caller.into(), id.into()])
-            .await?;
-    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::{OutdialTargetHandler, lock};
 use crate::{
     dbhandler::{
         call,
-        target::{LockedTarget, note_refusal, set_winner, swallow},
+        target::{LockedTarget, note_refusal, swallow, update},
     },
     models::{
         outdial::Outdial,
@@ -83,9 +83,14 @@ impl OutdialTargetHandler {
         // An earlier attempt may be open when the guard is off.
         call::close(tx, target.id, now).await?;
         tx.insert(&attempt).await?;
-        self.write(tx, outdialtarget::UPDATED, target, outdial)
-            .await?;
-        set_winner(tx, target.id, call.caller.as_deref()).await
+        update(tx, target, call.caller.as_deref()).await?;
+        self.announce(
+            tx,
+            outdialtarget::UPDATED,
+            std::slice::from_ref(target),
+            outdial,
+        )
+        .await
     }
 
     /// Sets the status. An `idle` of a caller who was refused is answered as if it had worked.

@@ -121,7 +121,7 @@ impl OutdialTargetHandler {
         target: &OutdialTarget,
         outdial: &Outdial,
     ) -> Result<()> {
-        crate::dbhandler::target::update(tx, target).await?;
+        crate::dbhandler::target::update(tx, target, None).await?;
         self.announce(tx, event, std::slice::from_ref(target), outdial)
             .await
     }
