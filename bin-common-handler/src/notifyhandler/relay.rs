@@ -31,7 +31,7 @@ const RING_PAUSE: Duration = Duration::from_millis(2);
 /// A larger event is parked: brokers refuse 128 MiB, and listeners far less.
 const EVENT_MAX: usize = 16 * 1024 * 1024;
 /// How long a stopping relay goes on publishing what waits.
-const DRAIN_MAX: Duration = Duration::from_secs(10);
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// The figures that the relay keeps.
 #[derive(Clone)]
@@ -129,7 +129,7 @@ impl Relay {
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut worked = false;
         while lane.is_held() {
-            match self.drain(lane).await {
+            match self.drain(lane, stop).await {
                 Ok(true) => {
                     worked = true;
                     backoff.reset();
@@ -142,7 +142,7 @@ impl Relay {
             }
             tokio::select! {
                 () = stop.cancelled() => {
-                    let _ = tokio::time::timeout(DRAIN_MAX, self.drain(lane)).await;
+                    let _ = tokio::time::timeout(DRAIN_MAX, self.drain(lane, &CancellationToken::new())).await;
                     return worked;
                 }
                 () = self.bell.rung() => {}
@@ -157,8 +157,9 @@ impl Relay {
         worked
     }
 
-    /// Publishes everything that waits; false when something was not confirmed.
-    async fn drain(&self, lane: &mut dyn Lane) -> Result<bool> {
+    /// Publishes everything that waits; false when something was not confirmed. Other replicas may add more
+    /// for as long as it runs, so `stop` ends it after a window.
+    async fn drain(&self, lane: &mut dyn Lane, stop: &CancellationToken) -> Result<bool> {
         loop {
             let waiting = self.outbox.oldest(WINDOW).await?;
             let Some(first) = waiting.first() else {
@@ -182,7 +183,7 @@ impl Relay {
                 return Ok(false);
             }
             let is_all = sent.confirmed.len() == waiting.len();
-            if is_all && waiting.len() < WINDOW {
+            if stop.is_cancelled() || (is_all && waiting.len() < WINDOW) {
                 return Ok(true);
             }
         }
@@ -399,13 +400,23 @@ mod tests {
         let ids = commit_small(&db, 5).await;
         let (mut lane, windows) = lane(vec![vec![true, true, false, true, true]]);
         let relay = relay(&db);
-        assert!(!relay.drain(&mut lane).await.unwrap());
+        assert!(
+            !relay
+                .drain(&mut lane, &CancellationToken::new())
+                .await
+                .unwrap()
+        );
         assert_eq!(
             left(&db).await,
             ids[2..],
             "confirmed after the gap is not done"
         );
-        assert!(relay.drain(&mut lane).await.unwrap());
+        assert!(
+            relay
+                .drain(&mut lane, &CancellationToken::new())
+                .await
+                .unwrap()
+        );
         assert_eq!(left(&db).await, [""; 0]);
         let windows = windows.lock().unwrap();
         assert_eq!(
@@ -422,7 +433,12 @@ mod tests {
         let (mut lane, _) = lane(vec![vec![false, true, true], vec![false; 3]]);
         let relay = relay(&db);
         for _ in 0..2 {
-            assert!(!relay.drain(&mut lane).await.unwrap());
+            assert!(
+                !relay
+                    .drain(&mut lane, &CancellationToken::new())
+                    .await
+                    .unwrap()
+            );
             assert_eq!(left(&db).await, ids);
         }
     }
@@ -432,7 +448,12 @@ mod tests {
         let (db, _dir) = scratch::database().await;
         let ids = commit_small(&db, WINDOW + 3).await;
         let (mut lane, windows) = lane(vec![]);
-        assert!(relay(&db).drain(&mut lane).await.unwrap());
+        assert!(
+            relay(&db)
+                .drain(&mut lane, &CancellationToken::new())
+                .await
+                .unwrap()
+        );
         assert_eq!(windows.lock().unwrap().concat(), ids);
         assert_eq!(left(&db).await, [""; 0]);
     }
@@ -444,7 +465,12 @@ mod tests {
         let bodies = ["{}".to_owned(), large, "{}".to_owned()];
         let ids = commit(&db, &bodies).await;
         let (mut lane, windows) = lane(vec![]);
-        assert!(relay(&db).drain(&mut lane).await.unwrap());
+        assert!(
+            relay(&db)
+                .drain(&mut lane, &CancellationToken::new())
+                .await
+                .unwrap()
+        );
         let windows = windows.lock().unwrap().concat();
         assert_eq!(windows, [ids[0].clone(), ids[2].clone()]);
         assert_eq!(left(&db).await, [""; 0]);

@@ -117,7 +117,7 @@ async fn a_manager_that_is_away_is_503_and_worth_another_try() {
     let answer = call(world.at, "GET /v1/ghosts", &[], "").await;
     assert_eq!(
         (answer.status, answer.reason()),
-        (503, "SERVICE_UNAVAILABLE".to_owned())
+        (503, "SERVICE_NOT_SERVED".to_owned())
     );
     assert_eq!(answer.header("retry-after"), Some("1"));
 }

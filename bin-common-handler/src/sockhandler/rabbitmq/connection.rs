@@ -13,8 +13,6 @@ use crate::{backoff::Backoff, redact::Secret};
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// A dead peer is noticed within two of these.
 const HEARTBEAT_S: u16 = 10;
-/// The client library keeps buffers of 64 frames for each connection; larger bodies travel in several.
-const FRAME_BYTES: u32 = 32 * 1024;
 /// A publish or an acknowledgement gives up sooner: an alarm would hold it for ever.
 pub(super) const WRITE_MAX: Duration = Duration::from_secs(5);
 
@@ -93,7 +91,6 @@ pub(super) async fn limit_to<T>(
 pub(super) async fn connect(address: &Secret, role: &str) -> Result<Connection, Fault> {
     let mut uri: AMQPUri = address.expose().parse().map_err(|_| Fault::Timeout)?;
     uri.query.heartbeat = Some(HEARTBEAT_S);
-    uri.query.frame_max = uri.query.frame_max.or(Some(FRAME_BYTES));
     let properties =
         ConnectionProperties::default().with_connection_name(format!("tandem {role}").into());
     let connection = limit(Connection::connect_uri(uri, properties)).await?;
