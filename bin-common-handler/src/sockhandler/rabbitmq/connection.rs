@@ -13,6 +13,8 @@ use crate::{backoff::Backoff, redact::Secret};
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// A dead peer is noticed within two of these.
 const HEARTBEAT_S: u16 = 10;
+/// The client library keeps buffers of 64 frames for each connection; a larger body travels in several.
+const SPOKEN_FRAME_BYTES: u32 = 32 * 1024;
 /// A publish or an acknowledgement gives up sooner: an alarm would hold it for ever.
 pub(super) const WRITE_MAX: Duration = Duration::from_secs(5);
 
@@ -87,10 +89,21 @@ pub(super) async fn limit_to<T>(
     }
 }
 
-/// Opens a connection.
+/// Opens a connection that hears messages of strangers, whatever their headers.
 pub(super) async fn connect(address: &Secret, role: &str) -> Result<Connection, Fault> {
+    open(address, role, None).await
+}
+
+/// Opens a connection that speaks, and hears only what is meant for it: with a quarter of the buffers.
+/// A header frame is never split, so a stranger's large one could not be heard.
+pub(super) async fn connect_to_speak(address: &Secret, role: &str) -> Result<Connection, Fault> {
+    open(address, role, Some(SPOKEN_FRAME_BYTES)).await
+}
+
+async fn open(address: &Secret, role: &str, frame_bytes: Option<u32>) -> Result<Connection, Fault> {
     let mut uri: AMQPUri = address.expose().parse().map_err(|_| Fault::Timeout)?;
     uri.query.heartbeat = Some(HEARTBEAT_S);
+    uri.query.frame_max = uri.query.frame_max.or(frame_bytes);
     let properties =
         ConnectionProperties::default().with_connection_name(format!("tandem {role}").into());
     let connection = limit(Connection::connect_uri(uri, properties)).await?;
@@ -204,7 +217,7 @@ impl Link {
     }
 
     async fn open(&self) -> Result<(Connection, Channel), Fault> {
-        let connection = connect(&self.address, self.role).await?;
+        let connection = connect_to_speak(&self.address, self.role).await?;
         let channel = limit(connection.create_channel()).await?;
         Ok((connection, channel))
     }

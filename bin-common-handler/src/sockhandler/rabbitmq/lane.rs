@@ -16,7 +16,7 @@ use lapin::{
 
 use super::{
     Inner, away,
-    connection::{Fault, WRITE_MAX, blocked, connect, limit, limit_to},
+    connection::{Fault, WRITE_MAX, blocked, connect_to_speak, limit, limit_to},
     delay::publish_confirmed,
     no_arguments,
 };
@@ -48,7 +48,7 @@ impl RabbitLane {
     ) -> Result<Self> {
         let queue = queue_name(publisher, database_id);
         let opened = async {
-            let connection = connect(&inner.address, "relay").await?;
+            let connection = connect_to_speak(&inner.address, "relay").await?;
             let channel = limit(connection.create_channel()).await?;
             claim(&channel, &queue).await?;
             let durable = ExchangeDeclareOptions {
