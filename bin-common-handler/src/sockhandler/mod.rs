@@ -58,7 +58,7 @@ pub struct Delivered {
     pub travel: Travel,
     /// After this nobody waits for the reply.
     pub deadline: Option<Timestamp>,
-    /// It may be older than its caller's patience: waiting before we came, delivered again, or queued here.
+    /// It may be older than its caller's patience: waiting before we came, or delivered again.
     pub maybe_late: bool,
 }
 
