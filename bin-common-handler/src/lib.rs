@@ -21,6 +21,7 @@ pub mod models;
 pub mod notifyhandler;
 pub mod redact;
 pub mod requesthandler;
+pub mod resource;
 pub mod sockhandler;
 #[cfg(feature = "test-support")]
 #[expect(clippy::expect_used, reason = "a test ends at its first surprise")]

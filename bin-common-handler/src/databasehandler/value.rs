@@ -15,6 +15,8 @@ pub enum Value {
     Uuid(Uuid),
     /// A whole number.
     Int(i64),
+    /// A number with a fraction.
+    Float(f64),
     /// Text.
     Text(String),
     /// DATETIME(6) / microseconds.
@@ -66,6 +68,18 @@ impl From<i64> for Value {
     }
 }
 
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Int(flag.into())
+    }
+}
+
 impl From<u32> for Value {
     fn from(number: u32) -> Self {
         Self::Int(number.into())
@@ -96,6 +110,7 @@ where
     DB: Database,
     for<'q> Uuid: Encode<'q, DB> + Type<DB>,
     for<'q> i64: Encode<'q, DB> + Type<DB>,
+    for<'q> f64: Encode<'q, DB> + Type<DB>,
     for<'q> String: Encode<'q, DB> + Type<DB>,
     for<'q> Timestamp: Encode<'q, DB> + Type<DB>,
     for<'q> Vec<u8>: Encode<'q, DB> + Type<DB>,
@@ -107,6 +122,7 @@ where
             Value::Null => arguments.add(None::<i64>),
             Value::Uuid(id) => arguments.add(id),
             Value::Int(number) => arguments.add(number),
+            Value::Float(number) => arguments.add(number),
             Value::Text(text) => arguments.add(text),
             Value::Time(time) => arguments.add(time),
             Value::Bytes(bytes) => arguments.add(bytes),

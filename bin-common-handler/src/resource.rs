@@ -1,0 +1,465 @@
+//! Resources: entities with routes of the usual shape, so that a manager declares fields and rules only.
+//!
+//! `POST` makes one, `GET` lists or reads, `PUT` changes the fields that are present (null clears one back to
+//! its default), `DELETE` marks it deleted. Each change, its event and what the manager keeps beside it are
+//! one transaction. A foreign tenant's row is answered as an unknown one.
+
+use std::future::Future;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use crate::{
+    call::Call,
+    databasehandler::{ChangeTx, Entity, ListQuery, Store},
+    ids,
+    listenhandler::{Json as Body, List, Path, Query, Routes, State},
+    models::{
+        error::{Error, Result},
+        identity::parse_uuid,
+        page::Filter,
+        time::Timestamp,
+    },
+};
+
+/// What every resource has, whatever else it holds.
+pub struct Head<'r> {
+    /// Its identifier.
+    pub id: &'r mut Uuid,
+    /// The tenant it belongs to.
+    pub customer_id: &'r mut Uuid,
+    /// When it was made.
+    pub tm_create: &'r mut Timestamp,
+    /// Its version.
+    pub tm_update: &'r mut Timestamp,
+    /// When it was deleted.
+    pub tm_delete: &'r mut Option<Timestamp>,
+}
+
+/// An entity with routes of its own. Declare it with [`resource!`](crate::resource).
+pub trait Resource: Entity + DeserializeOwned + Default {
+    /// Its name, e.g. `didpool`: in events (`didpool_created`) and reasons (`DIDPOOL_NOT_FOUND`).
+    const NAME: &'static str;
+    /// The fields that a caller may set.
+    const FIELDS: &'static [&'static str];
+    /// What its list may be filtered by.
+    const FILTERS: &'static [Filter];
+
+    /// The fields that every resource has.
+    fn head(&mut self) -> Head<'_>;
+    /// The tenant it belongs to.
+    fn customer_id(&self) -> Uuid;
+    /// When it was made.
+    fn tm_create(&self) -> Timestamp;
+    /// When it was deleted.
+    fn tm_delete(&self) -> Option<Timestamp>;
+
+    /// Puts values into their one form and checks them; `before` is what they were, if anything.
+    ///
+    /// # Errors
+    /// 400 naming the field, 409 when the change is not allowed.
+    fn check(&mut self, before: Option<&Self>, now: Timestamp) -> Result<()>;
+}
+
+/// Declares an entity's table and columns, and itself as a resource:
+/// `resource!(Didpool, "didpool", "did_didpools", [id, …], fields: ["name"], filters: FILTERS, check: check)`.
+#[macro_export]
+macro_rules! resource {
+    ($type:ty, $name:literal, $table:literal, [$($column:ident),+ $(,)?],
+     fields: [$($field:literal),* $(,)?], filters: $filters:expr, check: $check:path $(,)?) => {
+        $crate::entity!($type, $table, [$($column),+]);
+
+        impl $crate::resource::Resource for $type {
+            const NAME: &'static str = $name;
+            const FIELDS: &'static [&'static str] = &[$($field),*];
+            const FILTERS: &'static [$crate::models::page::Filter] = $filters;
+
+            fn head(&mut self) -> $crate::resource::Head<'_> {
+                $crate::resource::Head {
+                    id: &mut self.id,
+                    customer_id: &mut self.customer_id,
+                    tm_create: &mut self.tm_create,
+                    tm_update: &mut self.tm_update,
+                    tm_delete: &mut self.tm_delete,
+                }
+            }
+
+            fn customer_id(&self) -> uuid::Uuid {
+                self.customer_id
+            }
+
+            fn tm_create(&self) -> $crate::models::time::Timestamp {
+                self.tm_create
+            }
+
+            fn tm_delete(&self) -> Option<$crate::models::time::Timestamp> {
+                self.tm_delete
+            }
+
+            fn check(
+                &mut self,
+                before: Option<&Self>,
+                now: $crate::models::time::Timestamp,
+            ) -> $crate::models::error::Result<()> {
+                $check(self, before, now)
+            }
+        }
+    };
+}
+
+/// A manager that serves the resource `R`: its store, and what it keeps beside each change.
+pub trait Keeps<R: Resource>: Clone + Send + Sync + 'static {
+    /// Its tables.
+    fn store(&self) -> &Store;
+
+    /// The tenant of a new row; `named` stands in the query or the body.
+    fn owner(&self, call: &Call, named: Option<Uuid>) -> impl Future<Output = Result<Uuid>> + Send;
+
+    /// Called in the transaction of each change, before the row is written, with the row locked: checks what
+    /// needs the database, and writes what goes with the change. `before` is missing at creation.
+    fn keep(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        call: &Call,
+        before: Option<&R>,
+        after: &mut R,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Makes a row of `R` from a caller's fields.
+///
+/// # Errors
+/// 400 naming what is wrong, 409 when there is one like it, 503 when the database is away.
+pub async fn create<R: Resource, S: Keeps<R>>(
+    state: &S,
+    call: &Call,
+    named: Option<Uuid>,
+    fields: &Map<String, Json>,
+) -> Result<R> {
+    let row = make::<R, S>(state, call, named, fields).await?;
+    let mut tx = state.store().begin(call).await?;
+    let row = add(state, &mut tx, call, row).await?;
+    tx.commit(row).await
+}
+
+/// The row that [`create`] would write, checked, in nobody's database yet.
+///
+/// # Errors
+/// 400 naming what is wrong.
+pub async fn make<R: Resource, S: Keeps<R>>(
+    state: &S,
+    call: &Call,
+    named: Option<Uuid>,
+    fields: &Map<String, Json>,
+) -> Result<R> {
+    let in_body = named_customer(fields.get("customer_id"))?;
+    let owner = state.owner(call, in_body.or(named)).await?;
+    let now = state.store().clock.now();
+    let mut row = overlay(&R::default(), fields)?;
+    let head = row.head();
+    *head.id = ids::next();
+    *head.customer_id = owner;
+    *head.tm_create = now;
+    *head.tm_update = now;
+    *head.tm_delete = None;
+    row.check(None, now)?;
+    Ok(row)
+}
+
+/// Writes a row that [`make`] made, with its event.
+///
+/// # Errors
+/// 409 when there is one like it, 503 when the database is away.
+pub async fn add<R: Resource, S: Keeps<R>>(
+    state: &S,
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    mut row: R,
+) -> Result<R> {
+    state.keep(tx, call, None, &mut row).await?;
+    tx.insert(&row).await.map_err(|error| like_it::<R>(error))?;
+    tx.announce(&event::<R>("created"), &row, row.customer_id())
+        .await?;
+    Ok(row)
+}
+
+/// A row, live or deleted, that the caller may see.
+///
+/// # Errors
+/// 404, 503 when the database is away.
+pub async fn get<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> Result<R> {
+    let found = state.store().get::<R>(id).await?;
+    found
+        .filter(|row| call.scope.allows(row.customer_id()))
+        .ok_or_else(not_found::<R>)
+}
+
+/// One page of the rows that the caller may see.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn list<R: Resource, S: Keeps<R>>(
+    state: &S,
+    call: &Call,
+    wanted: List,
+) -> Result<Vec<R>> {
+    let mut query = ListQuery::new(&wanted.filters, wanted.page);
+    if let Some(customer_id) = call.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    state.store().db.list(&query, R::tm_create).await
+}
+
+/// Changes the fields that are present.
+///
+/// # Errors
+/// 404 when it is not there, deleted or foreign; 400 naming the field; 409; 503.
+pub async fn update<R: Resource, S: Keeps<R>>(
+    state: &S,
+    call: &Call,
+    id: Uuid,
+    fields: &Map<String, Json>,
+) -> Result<R> {
+    let mut tx = state.store().begin(call).await?;
+    let before = lock_live::<R>(&mut tx, call, id).await?;
+    let row = change(state, &mut tx, call, &before, overlay(&before, fields)?).await?;
+    tx.commit(row).await
+}
+
+/// Holds a live row that the caller may see until the end of the transaction.
+///
+/// # Errors
+/// 404 when it is not there, deleted or foreign.
+pub async fn lock_live<R: Resource>(tx: &mut ChangeTx<'_>, call: &Call, id: Uuid) -> Result<R> {
+    let found = tx.lock::<R>(id).await?;
+    found
+        .filter(|row| call.scope.allows(row.customer_id()) && row.tm_delete().is_none())
+        .ok_or_else(not_found::<R>)
+}
+
+/// Writes a locked row in its new form, with its event.
+///
+/// # Errors
+/// 400, 409, 503.
+pub async fn change<R: Resource, S: Keeps<R>>(
+    state: &S,
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    before: &R,
+    mut after: R,
+) -> Result<R> {
+    *after.head().tm_update = tx.next_version(before.version());
+    after.check(Some(before), after.version())?;
+    state.keep(tx, call, Some(before), &mut after).await?;
+    tx.update(&after)
+        .await
+        .map_err(|error| like_it::<R>(error))?;
+    tx.announce(&event::<R>("updated"), &after, after.customer_id())
+        .await?;
+    Ok(after)
+}
+
+/// Marks a row deleted; deleting what is deleted changes nothing.
+///
+/// # Errors
+/// 404 when it is not there or foreign; 503.
+pub async fn delete<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> Result<R> {
+    let mut tx = state.store().begin(call).await?;
+    let found = tx.lock::<R>(id).await?;
+    let before = found
+        .filter(|row| call.scope.allows(row.customer_id()))
+        .ok_or_else(not_found::<R>)?;
+    if before.tm_delete().is_some() {
+        return tx.commit(before).await;
+    }
+    let row = remove(state, &mut tx, call, &before).await?;
+    tx.commit(row).await
+}
+
+/// Marks a locked live row deleted, with its event.
+///
+/// # Errors
+/// Whatever the manager or the database says.
+pub async fn remove<R: Resource, S: Keeps<R>>(
+    state: &S,
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    before: &R,
+) -> Result<R> {
+    let mut after = before.clone();
+    let now = tx.next_version(before.version());
+    *after.head().tm_update = now;
+    *after.head().tm_delete = Some(now);
+    state.keep(tx, call, Some(before), &mut after).await?;
+    tx.update(&after).await?;
+    tx.announce(&event::<R>("deleted"), &after, after.customer_id())
+        .await?;
+    Ok(after)
+}
+
+/// The answer for what is not there, or not the caller's.
+pub fn not_found<R: Resource>() -> Error {
+    Error::not_found(
+        format!("{}_NOT_FOUND", R::NAME.to_ascii_uppercase()),
+        format!("The {} was not found.", R::NAME),
+    )
+}
+
+fn like_it<R: Resource>(error: Error) -> Error {
+    if error.reason() != "ALREADY_EXISTS" {
+        return error;
+    }
+    Error::already_exists(
+        format!("{}_EXISTS", R::NAME.to_ascii_uppercase()),
+        format!("There is already a {} like it.", R::NAME),
+    )
+}
+
+fn event<R: Resource>(action: &str) -> String {
+    format!("{}_{action}", R::NAME)
+}
+
+/// Reads the tenant that a query or a body names.
+///
+/// # Errors
+/// 400 when it is no UUID.
+pub fn named_customer(value: Option<&Json>) -> Result<Option<Uuid>> {
+    let text = match value {
+        None | Some(Json::Null) => return Ok(None),
+        Some(Json::String(text)) => text,
+        Some(_) => return Err(bad_customer()),
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let id = parse_uuid(text).ok_or_else(bad_customer)?;
+    Ok(Some(id).filter(|id| !id.is_nil()))
+}
+
+fn bad_customer() -> Error {
+    Error::invalid_argument("INVALID_CUSTOMER_ID", "customer_id must be a UUID.")
+}
+
+/// `row` with those of the given fields that a caller may set; null is the field's default.
+///
+/// # Errors
+/// 400 naming the first field whose value has the wrong shape.
+pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
+    let Json::Object(base) = serde_json::to_value(row).map_err(Error::internal)? else {
+        return Err(Error::internal("a resource is no JSON object"));
+    };
+    let given: Vec<_> = R::FIELDS
+        .iter()
+        .filter_map(|name| fields.get(*name).map(|value| (*name, value)))
+        .collect();
+    if given.is_empty() {
+        return Ok(row.clone());
+    }
+    let defaults = serde_json::to_value(R::default()).map_err(Error::internal)?;
+    let with = |given: &[(&str, &Json)]| {
+        let mut whole = base.clone();
+        for (name, value) in given {
+            let value = match value {
+                Json::Null => defaults.get(*name).cloned().unwrap_or(Json::Null),
+                value => (*value).clone(),
+            };
+            whole.insert((*name).to_owned(), value);
+        }
+        serde_json::from_value::<R>(Json::Object(whole))
+    };
+    with(&given).map_err(|fault| {
+        let wrong = given
+            .iter()
+            .find_map(|field| with(&[*field]).err().map(|fault| (field.0, fault)));
+        let (name, fault) = wrong.unwrap_or(("body", fault));
+        Error::invalid_argument("INVALID_FIELD", format!("{name} is not right: {fault}."))
+    })
+}
+
+type Fields = Map<String, Json>;
+
+async fn serve_create<R: Resource, S: Keeps<R>>(
+    State(state): State<S>,
+    call: Call,
+    query: Query,
+    Body(fields): Body<Fields>,
+) -> Result<Body<R>> {
+    let named = query_customer(&query)?;
+    create(&state, &call, named, &fields).await.map(Body)
+}
+
+async fn serve_list<R: Resource, S: Keeps<R>>(
+    State(state): State<S>,
+    call: Call,
+    wanted: List,
+) -> Result<Body<Vec<R>>> {
+    list(&state, &call, wanted).await.map(Body)
+}
+
+async fn serve_get<R: Resource, S: Keeps<R>>(
+    State(state): State<S>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Body<R>> {
+    get(&state, &call, id).await.map(Body)
+}
+
+async fn serve_update<R: Resource, S: Keeps<R>>(
+    State(state): State<S>,
+    call: Call,
+    Path(id): Path,
+    Body(fields): Body<Fields>,
+) -> Result<Body<R>> {
+    update(&state, &call, id, &fields).await.map(Body)
+}
+
+async fn serve_delete<R: Resource, S: Keeps<R>>(
+    State(state): State<S>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Body<R>> {
+    delete(&state, &call, id).await.map(Body)
+}
+
+/// The tenant that the query names.
+///
+/// # Errors
+/// 400 when it is no UUID.
+pub fn query_customer(query: &Query) -> Result<Option<Uuid>> {
+    let text = query.0.get("customer_id").cloned().map(Json::String);
+    named_customer(text.as_ref())
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// The five routes of a resource; `many` is its list, `one` a row of it.
+    #[must_use]
+    pub fn resource<R: Resource>(self, many: &'static str, one: &'static str) -> Self
+    where
+        S: Keeps<R>,
+    {
+        self.listed::<R>(many)
+            .post(many, serve_create::<R, S>)
+            .get(one, serve_get::<R, S>)
+            .put(one, serve_update::<R, S>)
+            .delete(one, serve_delete::<R, S>)
+    }
+
+    /// Only the list of a resource.
+    #[must_use]
+    pub fn listed<R: Resource>(self, many: &'static str) -> Self
+    where
+        S: Keeps<R>,
+    {
+        self.get(many, serve_list::<R, S>).filtered_by(R::FILTERS)
+    }
+
+    /// Only reading one row of a resource.
+    #[must_use]
+    pub fn readable<R: Resource>(self, one: &'static str) -> Self
+    where
+        S: Keeps<R>,
+    {
+        self.get(one, serve_get::<R, S>)
+    }
+}

@@ -1,0 +1,12 @@
+CREATE TABLE did_users (
+    id BINARY(16) NOT NULL,
+    customer_id BINARY(16) NOT NULL,
+    email VARCHAR(255) NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    role VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    tm_create DATETIME(6) NOT NULL,
+    tm_update DATETIME(6) NOT NULL,
+    tm_delete DATETIME(6) NULL,
+    live_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin GENERATED ALWAYS AS (CASE WHEN tm_delete IS NULL THEN email END) STORED,
+    PRIMARY KEY (id)
+) CHARACTER SET utf8mb4

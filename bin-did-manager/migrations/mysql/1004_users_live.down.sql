@@ -1,0 +1,1 @@
+DROP INDEX did_users_live ON did_users

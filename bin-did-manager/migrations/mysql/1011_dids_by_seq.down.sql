@@ -1,0 +1,1 @@
+DROP INDEX did_dids_by_seq ON did_dids

@@ -1,0 +1,1 @@
+DROP INDEX did_didpools_by_customer ON did_didpools

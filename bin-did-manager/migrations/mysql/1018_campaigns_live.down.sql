@@ -1,0 +1,1 @@
+DROP INDEX did_campaigns_live ON did_campaigns

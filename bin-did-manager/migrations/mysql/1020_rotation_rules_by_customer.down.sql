@@ -1,0 +1,1 @@
+DROP INDEX did_rotation_rules_by_customer ON did_rotation_rules

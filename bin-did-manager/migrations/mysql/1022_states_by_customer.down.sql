@@ -1,0 +1,1 @@
+DROP INDEX did_states_by_customer ON did_states

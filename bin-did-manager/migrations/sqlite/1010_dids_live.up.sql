@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX did_dids_live ON did_dids (customer_id, number) WHERE tm_delete IS NULL

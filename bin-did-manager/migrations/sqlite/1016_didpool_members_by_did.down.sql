@@ -1,0 +1,1 @@
+DROP INDEX did_didpool_members_by_did

@@ -1,0 +1,17 @@
+//! What the routes share.
+
+use bin_common_handler::{daemon::Base, databasehandler::Store};
+
+/// The daemon's parts. Clones share them.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub store: Store,
+}
+
+impl App {
+    pub(crate) fn new(base: &Base) -> Self {
+        Self {
+            store: base.store.clone(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Which numbers are in which pool.
+
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db, Value},
+    models::error::Result,
+};
+use sqlx::Error as SqlError;
+use uuid::Uuid;
+
+use crate::tenancy::{marks, values};
+
+const ROWS_MAX: usize = 500;
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    id: Uuid,
+}
+
+#[derive(sqlx::FromRow)]
+struct Count {
+    count: i64,
+}
+
+/// Those of `dids` that are live numbers of the tenant.
+pub(crate) async fn owned(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    dids: &[Uuid],
+) -> Result<Vec<Uuid>> {
+    let mut found = Vec::with_capacity(dids.len());
+    for ids in dids.chunks(ROWS_MAX) {
+        let sql = format!(
+            "SELECT id FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND id IN ({})",
+            marks(ids.len())
+        );
+        let mut bound = vec![customer_id.into()];
+        bound.extend(values(ids));
+        let rows: Vec<Id> = tx.sql().fetch_all(&sql, bound).await?;
+        found.extend(rows.into_iter().map(|row| row.id));
+    }
+    Ok(found)
+}
+
+/// Puts numbers into a pool; those that are in it stay.
+pub(crate) async fn add(tx: &mut ChangeTx<'_>, pool: Uuid, dids: &[Uuid]) -> Result<()> {
+    for ids in dids.chunks(ROWS_MAX) {
+        let groups = vec!["(?, ?)"; ids.len()].join(", ");
+        let sql = format!("REPLACE INTO did_didpool_members (didpool_id, did_id) VALUES {groups}");
+        let bound = ids
+            .iter()
+            .flat_map(|id| [Value::from(pool), Value::from(*id)])
+            .collect();
+        tx.sql().execute(&sql, bound).await?;
+    }
+    Ok(())
+}
+
+/// Takes numbers out of a pool.
+pub(crate) async fn remove(tx: &mut ChangeTx<'_>, pool: Uuid, dids: &[Uuid]) -> Result<()> {
+    for ids in dids.chunks(ROWS_MAX) {
+        let sql = format!(
+            "DELETE FROM did_didpool_members WHERE didpool_id = ? AND did_id IN ({})",
+            marks(ids.len())
+        );
+        let mut bound = vec![pool.into()];
+        bound.extend(values(ids));
+        tx.sql().execute(&sql, bound).await?;
+    }
+    Ok(())
+}
+
+/// Takes every number out of a pool.
+pub(crate) async fn clear(tx: &mut ChangeTx<'_>, pool: Uuid) -> Result<()> {
+    let sql = "DELETE FROM did_didpool_members WHERE didpool_id = ?";
+    tx.sql().execute(sql, vec![pool.into()]).await?;
+    Ok(())
+}
+
+/// The first `limit` live numbers of a pool after `after`, in the order of their ids.
+pub(crate) async fn page(
+    db: &Db,
+    pool: Uuid,
+    after: Uuid,
+    limit: u32,
+) -> Result<Vec<Uuid>, SqlError> {
+    let sql = "SELECT m.did_id AS id FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
+               WHERE m.didpool_id = ? AND m.did_id > ? AND d.tm_delete IS NULL ORDER BY m.did_id LIMIT ?";
+    let rows: Vec<Id> = db
+        .fetch_all(sql, vec![pool.into(), after.into(), limit.into()])
+        .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// How many live numbers a pool has.
+pub(crate) async fn count(db: &Db, pool: Uuid) -> Result<i64, SqlError> {
+    let sql = "SELECT COUNT(*) AS count FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
+               WHERE m.didpool_id = ? AND d.tm_delete IS NULL";
+    let row: Option<Count> = db.fetch_optional(sql, vec![pool.into()]).await?;
+    Ok(row.map_or(0, |row| row.count))
+}

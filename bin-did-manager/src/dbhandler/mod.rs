@@ -1,0 +1,4 @@
+//! SQL for this daemon's tables, beyond what an entity's store gives.
+
+pub(crate) mod members;
+pub(crate) mod states;

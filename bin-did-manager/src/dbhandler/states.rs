@@ -1,0 +1,82 @@
+//! Counters of numbers: one narrow row each, the only thing that giving a number changes about it.
+
+use std::collections::HashMap;
+
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db, Value},
+    models::error::Result,
+};
+use sqlx::Error as SqlError;
+use uuid::Uuid;
+
+use crate::tenancy::{marks, values};
+
+/// Rows of one statement at most.
+const ROWS_MAX: usize = 500;
+const COLUMNS: &str =
+    "did_id, customer_id, day_start, day_count, hour_start, hour_count, last_used, total";
+
+/// How often a number was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
+pub(crate) struct State {
+    pub did_id: Uuid,
+    pub customer_id: Uuid,
+    /// When the day began that `day_count` is of, in µs since the Unix epoch.
+    pub day_start: i64,
+    pub day_count: i32,
+    /// When the clock hour began that `hour_count` is of.
+    pub hour_start: i64,
+    pub hour_count: i32,
+    /// When the number was given last; 0 = never.
+    pub last_used: i64,
+    /// How often it was ever given.
+    pub total: i64,
+}
+
+impl State {
+    fn values(&self) -> [Value; 8] {
+        [
+            self.did_id.into(),
+            self.customer_id.into(),
+            self.day_start.into(),
+            self.day_count.into(),
+            self.hour_start.into(),
+            self.hour_count.into(),
+            self.last_used.into(),
+            self.total.into(),
+        ]
+    }
+}
+
+/// Writes the rows of new numbers.
+pub(crate) async fn insert(tx: &mut ChangeTx<'_>, customer_id: Uuid, dids: &[Uuid]) -> Result<()> {
+    let states: Vec<_> = dids
+        .iter()
+        .map(|did_id| State {
+            did_id: *did_id,
+            customer_id,
+            ..State::default()
+        })
+        .collect();
+    for rows in states.chunks(ROWS_MAX) {
+        let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
+        let sql = format!("INSERT INTO did_states ({COLUMNS}) VALUES {groups}");
+        let values = rows.iter().flat_map(State::values).collect();
+        tx.sql().execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
+/// The counters of some numbers.
+pub(crate) async fn of(db: &Db, dids: &[Uuid]) -> Result<HashMap<Uuid, State>, SqlError> {
+    let mut found = HashMap::with_capacity(dids.len());
+    for ids in dids.chunks(ROWS_MAX) {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM did_states WHERE did_id IN ({})",
+            marks(ids.len())
+        );
+        let rows: Vec<State> = db.fetch_all(&sql, values(ids)).await?;
+        found.extend(rows.into_iter().map(|row| (row.did_id, row)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,80 @@
+//! All numbers of a tenant as CSV, page by page, in columns that an import takes.
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::ListQuery,
+    models::{
+        error::Result,
+        page::{Filters, Page},
+    },
+    resource::{Keeps, Resource},
+};
+use serde::Serialize;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::csv::write_cell;
+use crate::{app::App, models::did::Did};
+
+/// Numbers of one page: their text stays well under the largest reply.
+const PAGE_SIZE: u32 = 500;
+
+/// One page of the file.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExportPage {
+    /// Whole lines; the first page begins with the names of the columns.
+    pub text: String,
+    /// Where the next page begins; empty after the last.
+    pub next_page_token: String,
+}
+
+/// The page after `page.token`.
+pub(crate) async fn export(
+    app: &App,
+    call: &Call,
+    named: Option<Uuid>,
+    page: Page,
+) -> Result<ExportPage> {
+    let customer_id = <App as Keeps<Did>>::owner(app, call, named).await?;
+    let is_first = page.token.is_none();
+    let page = Page {
+        size: PAGE_SIZE,
+        ..page
+    };
+    let mut filters = Filters::new();
+    filters.insert(
+        "deleted",
+        bin_common_handler::models::page::FilterValue::Deleted(false),
+    );
+    let query = ListQuery::new(&filters, page).matching("customer_id", customer_id);
+    let dids = app.store.db.list(&query, Did::tm_create).await?;
+    let mut text = String::new();
+    if is_first {
+        text.push_str(&Did::FIELDS.join(","));
+        text.push_str("\r\n");
+    }
+    dids.iter().for_each(|did| write_line(did, &mut text));
+    let next = dids.last().filter(|_| dids.len() >= PAGE_SIZE as usize);
+    Ok(ExportPage {
+        text,
+        next_page_token: next
+            .map(|did| did.tm_create.to_string())
+            .unwrap_or_default(),
+    })
+}
+
+fn write_line(did: &Did, text: &mut String) {
+    let whole = serde_json::to_value(did).unwrap_or_default();
+    for (position, name) in Did::FIELDS.iter().enumerate() {
+        if position > 0 {
+            text.push(',');
+        }
+        match whole.get(*name) {
+            None | Some(Json::Null) => {}
+            Some(Json::String(cell)) => write_cell(cell, text),
+            Some(Json::Array(list)) if list.is_empty() => {}
+            Some(other) => write_cell(&other.to_string(), text),
+        }
+    }
+    text.push_str("\r\n");
+}

@@ -1,0 +1,277 @@
+//! Many numbers at once: each row is created, known already, or refused with its position.
+
+use std::collections::HashMap;
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::ChangeTx,
+    ids,
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
+    resource::{self, Keeps, Resource},
+};
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::row;
+use crate::{
+    app::App,
+    dbhandler::{members, states},
+    models::{did::Did, didpool::Didpool},
+    phone::E164,
+    tenancy::{self, Noted, marks},
+};
+
+/// Rows of one request at most; a longer file comes in batches.
+pub(crate) const ROWS_MAX: usize = 1_000;
+/// Numbers looked up by one statement.
+const NUMBERS_PER_QUERY: usize = 500;
+
+/// What became of the rows.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    /// Numbers that are new.
+    pub created: u32,
+    /// Numbers that were there and were changed; only when asked for.
+    pub updated: u32,
+    /// Rows without any text.
+    pub skipped: u32,
+    /// Numbers that were there, or stood in an earlier row.
+    pub duplicates: u32,
+    /// Rows that were refused.
+    pub errors: Vec<RowError>,
+}
+
+/// Why a row was refused.
+#[derive(Debug, Serialize)]
+pub(crate) struct RowError {
+    /// Its position in the request, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// How an import treats its rows.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// The tenant, where the caller has no scope.
+    pub customer_id: Option<Uuid>,
+    /// A pool that every number of the file is put into.
+    pub didpool_id: Option<Uuid>,
+    /// Numbers that are there take the row's fields.
+    pub update: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct Known {
+    id: Uuid,
+    number: String,
+}
+
+/// Rows that could be read, by number; the first of each.
+struct Rows {
+    order: Vec<E164>,
+    fields: HashMap<E164, (usize, Map<String, Json>)>,
+}
+
+/// Imports one batch.
+pub(crate) async fn import(
+    app: &App,
+    call: &Call,
+    wanted: Wanted,
+    rows: &[Map<String, Json>],
+) -> Result<Report> {
+    if rows.len() > ROWS_MAX {
+        return Err(Error::invalid_argument(
+            "TOO_MANY_ROWS",
+            format!(
+                "At most {ROWS_MAX} rows at once; send the file through the bridge, or in parts."
+            ),
+        ));
+    }
+    let customer_id = <App as Keeps<Did>>::owner(app, call, wanted.customer_id).await?;
+    let mut report = Report::default();
+    let rows = read_all(rows, &mut report);
+    let mut tx = app.store.begin(call).await?;
+    let version = tenancy::next_version(&mut tx, customer_id).await?;
+    let known = known(&mut tx, customer_id, &rows.order).await?;
+    let made = make_all(app, customer_id, version, &rows, &known, &mut report);
+    insert(&mut tx, customer_id, &made).await?;
+    if wanted.update {
+        update_known(app, &mut tx, call, &rows, &known, &mut report).await?;
+    }
+    let known_rows = u32::try_from(known.len()).unwrap_or(u32::MAX);
+    report.duplicates += known_rows.saturating_sub(report.updated);
+    if let Some(pool) = wanted.didpool_id {
+        let dids: Vec<_> = made
+            .iter()
+            .map(|did| did.id)
+            .chain(known.values().copied())
+            .collect();
+        tenancy::ensure_owned::<Didpool>(&mut tx, customer_id, pool).await?;
+        members::add(&mut tx, pool, &dids).await?;
+    }
+    note(&mut tx, call, customer_id, &report).await?;
+    tx.commit(report).await
+}
+
+fn read_all(rows: &[Map<String, Json>], report: &mut Report) -> Rows {
+    let mut read = Rows {
+        order: Vec::with_capacity(rows.len()),
+        fields: HashMap::with_capacity(rows.len()),
+    };
+    for (index, row) in rows.iter().enumerate() {
+        match row::read(row) {
+            Ok(None) => report.skipped += 1,
+            Ok(Some((number, fields))) => {
+                if read.fields.contains_key(&number) {
+                    report.duplicates += 1;
+                    continue;
+                }
+                read.order.push(number.clone());
+                read.fields.insert(number, (index, fields));
+            }
+            Err(error) => report.refuse(index, &error),
+        }
+    }
+    read
+}
+
+impl Report {
+    fn refuse(&mut self, index: usize, error: &Error) {
+        self.errors.push(RowError {
+            index,
+            message: error.message().to_owned(),
+        });
+    }
+}
+
+async fn known(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    numbers: &[E164],
+) -> Result<HashMap<String, Uuid>> {
+    let mut known = HashMap::new();
+    for some in numbers.chunks(NUMBERS_PER_QUERY) {
+        let sql = format!(
+            "SELECT id, number FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND number IN ({})",
+            marks(some.len())
+        );
+        let mut values = vec![customer_id.into()];
+        values.extend(some.iter().map(|number| number.as_str().into()));
+        let rows: Vec<Known> = tx.sql().fetch_all(&sql, values).await?;
+        known.extend(rows.into_iter().map(|row| (row.number, row.id)));
+    }
+    Ok(known)
+}
+
+/// The numbers that are new, each made in its own microsecond, as lists want it.
+fn make_all(
+    app: &App,
+    customer_id: Uuid,
+    version: i64,
+    rows: &Rows,
+    known: &HashMap<String, Uuid>,
+    report: &mut Report,
+) -> Vec<Did> {
+    let mut now = app.store.clock.now();
+    let mut made = Vec::with_capacity(rows.order.len());
+    for number in &rows.order {
+        let Some((index, fields)) = rows.fields.get(number) else {
+            continue;
+        };
+        if known.contains_key(number.as_str()) {
+            continue;
+        }
+        match make(customer_id, version, fields, now) {
+            Ok(did) => {
+                now = now.after(did.tm_create);
+                made.push(did);
+            }
+            Err(error) => report.refuse(*index, &error),
+        }
+    }
+    report.created = u32::try_from(made.len()).unwrap_or(u32::MAX);
+    made
+}
+
+fn make(
+    customer_id: Uuid,
+    version: i64,
+    fields: &Map<String, Json>,
+    now: Timestamp,
+) -> Result<Did> {
+    let mut did = resource::overlay(&Did::default(), fields)?;
+    did.id = ids::next();
+    did.customer_id = customer_id;
+    did.seq = version;
+    (did.tm_create, did.tm_update) = (now, now);
+    did.check(None, now)?;
+    Ok(did)
+}
+
+async fn insert(tx: &mut ChangeTx<'_>, customer_id: Uuid, made: &[Did]) -> Result<()> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    let dids: Vec<_> = made.iter().map(|did| did.id).collect();
+    tx.insert_all(made).await?;
+    states::insert(tx, customer_id, &dids).await?;
+    tx.announce_all("did_created", made, customer_id).await
+}
+
+async fn update_known(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    rows: &Rows,
+    known: &HashMap<String, Uuid>,
+    report: &mut Report,
+) -> Result<()> {
+    for number in &rows.order {
+        let (Some(id), Some((index, fields))) =
+            (known.get(number.as_str()), rows.fields.get(number))
+        else {
+            continue;
+        };
+        let before = resource::lock_live::<Did>(tx, call, *id).await?;
+        let mut checked = match resource::overlay(&before, fields) {
+            Ok(after) => after,
+            Err(error) => {
+                report.refuse(*index, &error);
+                continue;
+            }
+        };
+        if checked == before {
+            continue;
+        }
+        if let Err(error) = checked.check(Some(&before), app.store.clock.now()) {
+            report.refuse(*index, &error);
+            continue;
+        }
+        resource::change(app, tx, call, &before, checked).await?;
+        report.updated += 1;
+    }
+    Ok(())
+}
+
+/// One line for the whole batch.
+async fn note(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    customer_id: Uuid,
+    report: &Report,
+) -> Result<()> {
+    let noted = Noted {
+        customer_id,
+        action: "imported",
+        resource: Did::NAME,
+        resource_id: Uuid::nil(),
+        before: json!({}),
+        after: json!({"created": report.created, "updated": report.updated, "duplicates": report.duplicates}),
+    };
+    tenancy::note(tx, call, noted).await
+}

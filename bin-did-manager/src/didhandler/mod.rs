@@ -1,0 +1,169 @@
+//! The rules of numbers: made, changed, imported, told with their counters.
+
+mod csv;
+pub(crate) mod export;
+pub(crate) mod import;
+mod row;
+
+use std::collections::HashMap;
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::ChangeTx,
+    listenhandler::List,
+    models::{error::Result, time::Timestamp},
+    resource,
+};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    choice::window::{Calendar, Windows},
+    dbhandler::states::{self, State},
+    models::{
+        check::minutes,
+        customer::Customer,
+        did::{self, Did},
+    },
+    tenancy::{Tenanted, ensure_owned},
+};
+
+/// A number with its counters.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DidView {
+    #[serde(flatten)]
+    pub did: Did,
+    /// Calls on the customer's present day.
+    pub calls_today: i32,
+    /// Calls in the present clock hour.
+    pub calls_this_hour: i32,
+    /// Calls ever.
+    pub calls_total: i64,
+    /// When it was given last.
+    pub tm_used: Option<Timestamp>,
+}
+
+impl Tenanted for Did {
+    const STEERS: bool = true;
+
+    async fn verify(
+        &mut self,
+        tx: &mut ChangeTx<'_>,
+        before: Option<&Self>,
+        version: i64,
+    ) -> Result<()> {
+        self.seq = version;
+        match before {
+            None => states::insert(tx, self.customer_id, &[self.id]).await,
+            Some(before) if before.status != self.status => {
+                tx.announce(did::STATUS_CHANGED, self, self.customer_id)
+                    .await
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl Tenanted for Customer {
+    const STEERS: bool = true;
+
+    async fn verify(&mut self, tx: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
+        ensure_owned::<crate::models::didpool::Didpool>(tx, self.id, self.didpool_id).await
+    }
+}
+
+pub(crate) async fn create(
+    app: &App,
+    call: &Call,
+    named: Option<Uuid>,
+    fields: &Map<String, Json>,
+) -> Result<DidView> {
+    let did = resource::make::<Did, App>(app, call, named, fields).await?;
+    let mut tx = app.store.begin(call).await?;
+    let did = resource::add(app, &mut tx, call, did).await?;
+    tx.commit(DidView::new(did, State::default(), None)).await
+}
+
+pub(crate) async fn update(
+    app: &App,
+    call: &Call,
+    id: Uuid,
+    fields: &Map<String, Json>,
+) -> Result<DidView> {
+    let did = resource::update::<Did, App>(app, call, id, fields).await?;
+    view(app, did).await
+}
+
+pub(crate) async fn delete(app: &App, call: &Call, id: Uuid) -> Result<DidView> {
+    let did = resource::delete::<Did, App>(app, call, id).await?;
+    view(app, did).await
+}
+
+pub(crate) async fn get(app: &App, call: &Call, id: Uuid) -> Result<DidView> {
+    let did = resource::get::<Did, App>(app, call, id).await?;
+    view(app, did).await
+}
+
+pub(crate) async fn list(app: &App, call: &Call, wanted: List) -> Result<Vec<DidView>> {
+    let dids = resource::list::<Did, App>(app, call, wanted).await?;
+    views(app, dids).await
+}
+
+async fn view(app: &App, did: Did) -> Result<DidView> {
+    let states = states::of(&app.store.db, &[did.id]).await?;
+    let windows = windows(app, did.customer_id).await?;
+    let state = states.get(&did.id).copied().unwrap_or_default();
+    Ok(DidView::new(did, state, windows))
+}
+
+/// Numbers with their counters.
+pub(crate) async fn views(app: &App, dids: Vec<Did>) -> Result<Vec<DidView>> {
+    let ids: Vec<_> = dids.iter().map(|did| did.id).collect();
+    let states = states::of(&app.store.db, &ids).await?;
+    let mut calendars = HashMap::new();
+    for did in &dids {
+        if !calendars.contains_key(&did.customer_id) {
+            calendars.insert(did.customer_id, windows(app, did.customer_id).await?);
+        }
+    }
+    let seen = |did: Did| {
+        let state = states.get(&did.id).copied().unwrap_or_default();
+        let windows = calendars.get(&did.customer_id).copied().flatten();
+        DidView::new(did, state, windows)
+    };
+    Ok(dids.into_iter().map(seen).collect())
+}
+
+async fn windows(app: &App, customer_id: Uuid) -> Result<Option<Windows>> {
+    let customer = app.store.get::<Customer>(customer_id).await?;
+    let now = app.store.clock.now().micros();
+    Ok(customer.map(|customer| customer.calendar().windows(now)))
+}
+
+impl Customer {
+    /// Its days and hours.
+    pub(crate) fn calendar(&self) -> Calendar {
+        Calendar {
+            // Checked when it was set.
+            zone: self.timezone.parse().unwrap_or_default(),
+            day_start: minutes(&self.day_start).unwrap_or_default(),
+        }
+    }
+}
+
+impl DidView {
+    fn new(did: Did, state: State, windows: Option<Windows>) -> Self {
+        let (day, hour) =
+            windows.map_or((i64::MAX, i64::MAX), |windows| (windows.day, windows.hour));
+        let within = |start: i64, window: i64, count: i32| if start >= window { count } else { 0 };
+        Self {
+            calls_today: within(state.day_start, day, state.day_count),
+            calls_this_hour: within(state.hour_start, hour, state.hour_count),
+            calls_total: state.total,
+            tm_used: (state.last_used > 0).then(|| Timestamp::from_micros(state.last_used)),
+            did,
+        }
+    }
+}

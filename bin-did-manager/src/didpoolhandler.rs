@@ -1,0 +1,250 @@
+//! The rules of pools, campaigns and rotation rules.
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::ChangeTx,
+    listenhandler::List,
+    models::error::{Error, Result},
+    resource::{self, Keeps, Resource},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    dbhandler::members,
+    didhandler::{self, DidView},
+    models::{
+        campaign::Campaign, check::wrong, did::Did, didpool::Didpool, rotationrule::RotationRule,
+        user::User,
+    },
+    tenancy::{self, Noted, Tenanted, ensure_owned},
+};
+
+/// Numbers that one request may put into a pool or take out.
+const DIDS_MAX: usize = 10_000;
+/// Numbers that a pool's own answer names; the rest is listed by its own route.
+const DIDS_SHOWN: u32 = 1_000;
+
+/// A pool with its numbers.
+#[derive(Debug, Serialize)]
+pub(crate) struct PoolView {
+    #[serde(flatten)]
+    pub pool: Didpool,
+    /// How many live numbers it has.
+    pub did_count: i64,
+    /// The first 1,000 of them.
+    pub did_ids: Vec<Uuid>,
+}
+
+/// Body of the routes that change what is in a pool.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DidIds {
+    /// At most 10,000.
+    pub did_ids: Vec<Uuid>,
+}
+
+impl Tenanted for Didpool {
+    const STEERS: bool = true;
+
+    async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Tenanted for Campaign {
+    const STEERS: bool = true;
+
+    async fn verify(&mut self, tx: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
+        if self.tm_delete.is_some() {
+            return Ok(());
+        }
+        ensure_owned::<Didpool>(tx, self.customer_id, self.didpool_id).await?;
+        ensure_owned::<RotationRule>(tx, self.customer_id, self.rule_id).await
+    }
+}
+
+impl Tenanted for RotationRule {
+    const STEERS: bool = true;
+
+    async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Tenanted for User {
+    const STEERS: bool = false;
+
+    async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The field `did_ids` of a body, when it is there.
+fn did_ids(fields: &Map<String, Json>) -> Result<Option<Vec<Uuid>>> {
+    let Some(value) = fields.get("did_ids").filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let ids: Vec<Uuid> = serde_json::from_value(value.clone())
+        .map_err(|_| wrong("did_ids", "must be a list of ids"))?;
+    check_count(&ids)?;
+    Ok(Some(ids))
+}
+
+fn check_count(ids: &[Uuid]) -> Result<()> {
+    if ids.len() <= DIDS_MAX {
+        return Ok(());
+    }
+    Err(wrong("did_ids", "has at most 10,000 entries"))
+}
+
+pub(crate) async fn create(
+    app: &App,
+    call: &Call,
+    named: Option<Uuid>,
+    fields: &Map<String, Json>,
+) -> Result<PoolView> {
+    let dids = did_ids(fields)?.unwrap_or_default();
+    let pool = resource::make::<Didpool, App>(app, call, named, fields).await?;
+    let mut tx = app.store.begin(call).await?;
+    let pool = resource::add(app, &mut tx, call, pool).await?;
+    put(&mut tx, &pool, &dids).await?;
+    let view = PoolView::new(pool, dids);
+    tx.commit(view).await
+}
+
+pub(crate) async fn update(
+    app: &App,
+    call: &Call,
+    id: Uuid,
+    fields: &Map<String, Json>,
+) -> Result<PoolView> {
+    let dids = did_ids(fields)?;
+    let mut tx = app.store.begin(call).await?;
+    let before = resource::lock_live::<Didpool>(&mut tx, call, id).await?;
+    let after = resource::overlay(&before, fields)?;
+    let pool = resource::change(app, &mut tx, call, &before, after).await?;
+    if let Some(dids) = dids {
+        members::clear(&mut tx, id).await?;
+        put(&mut tx, &pool, &dids).await?;
+    }
+    let pool = tx.commit(pool).await?;
+    view(app, pool).await
+}
+
+pub(crate) async fn delete(app: &App, call: &Call, id: Uuid) -> Result<PoolView> {
+    let pool = resource::delete::<Didpool, App>(app, call, id).await?;
+    view(app, pool).await
+}
+
+pub(crate) async fn get(app: &App, call: &Call, id: Uuid) -> Result<PoolView> {
+    let pool = resource::get::<Didpool, App>(app, call, id).await?;
+    view(app, pool).await
+}
+
+pub(crate) async fn list(app: &App, call: &Call, wanted: List) -> Result<Vec<PoolView>> {
+    let pools = resource::list::<Didpool, App>(app, call, wanted).await?;
+    let mut views = Vec::with_capacity(pools.len());
+    for pool in pools {
+        let did_count = members::count(&app.store.db, pool.id).await?;
+        // A list of pools that named all their numbers would be too large for a reply.
+        views.push(PoolView {
+            pool,
+            did_count,
+            did_ids: Vec::new(),
+        });
+    }
+    Ok(views)
+}
+
+async fn view(app: &App, pool: Didpool) -> Result<PoolView> {
+    let did_ids = members::page(&app.store.db, pool.id, Uuid::nil(), DIDS_SHOWN).await?;
+    let did_count = members::count(&app.store.db, pool.id).await?;
+    Ok(PoolView {
+        pool,
+        did_count,
+        did_ids,
+    })
+}
+
+impl PoolView {
+    fn new(pool: Didpool, mut did_ids: Vec<Uuid>) -> Self {
+        did_ids.sort_unstable();
+        did_ids.dedup();
+        let did_count = i64::try_from(did_ids.len()).unwrap_or(i64::MAX);
+        did_ids.truncate(DIDS_SHOWN as usize);
+        Self {
+            pool,
+            did_count,
+            did_ids,
+        }
+    }
+}
+
+/// Puts numbers into a pool; one that is not the tenant's refuses them all.
+async fn put(tx: &mut ChangeTx<'_>, pool: &Didpool, dids: &[Uuid]) -> Result<()> {
+    let owned = members::owned(tx, pool.customer_id, dids).await?;
+    if let Some(foreign) = dids.iter().find(|id| !owned.contains(id)) {
+        return Err(Error::not_found(
+            "DID_NOT_FOUND",
+            format!("There is no number {foreign}."),
+        ));
+    }
+    members::add(tx, pool.id, &owned).await
+}
+
+/// Puts numbers into a pool, or takes them out.
+pub(crate) async fn change_members(
+    app: &App,
+    call: &Call,
+    id: Uuid,
+    dids: &[Uuid],
+    is_in: bool,
+) -> Result<PoolView> {
+    check_count(dids)?;
+    let mut tx = app.store.begin(call).await?;
+    let pool = resource::lock_live::<Didpool>(&mut tx, call, id).await?;
+    tenancy::next_version(&mut tx, pool.customer_id).await?;
+    if is_in {
+        put(&mut tx, &pool, dids).await?;
+    } else {
+        members::remove(&mut tx, id, dids).await?;
+    }
+    let mut pool = pool;
+    pool.tm_update = tx.next_version(pool.tm_update);
+    tx.update(&pool).await?;
+    tx.announce("didpool_updated", &pool, pool.customer_id)
+        .await?;
+    let action = if is_in { "dids_added" } else { "dids_removed" };
+    let noted = Noted {
+        customer_id: pool.customer_id,
+        action,
+        resource: Didpool::NAME,
+        resource_id: id,
+        before: json!({}),
+        after: json!({"did_ids": dids.iter().take(100).collect::<Vec<_>>(), "count": dids.len()}),
+    };
+    tenancy::note(&mut tx, call, noted).await?;
+    let pool = tx.commit(pool).await?;
+    view(app, pool).await
+}
+
+/// The numbers of a pool, in the order of their ids; the token of the next page is the last id.
+pub(crate) async fn list_members(
+    app: &App,
+    call: &Call,
+    id: Uuid,
+    after: Uuid,
+    size: u32,
+) -> Result<Vec<DidView>> {
+    let pool = resource::get::<Didpool, App>(app, call, id).await?;
+    let ids = members::page(&app.store.db, pool.id, after, size).await?;
+    let mut dids = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(did) = <App as Keeps<Did>>::store(app).get::<Did>(id).await? {
+            dids.push(did);
+        }
+    }
+    didhandler::views(app, dids).await
+}

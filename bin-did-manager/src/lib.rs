@@ -1,0 +1,59 @@
+//! did-manager: caller-ID numbers, and the right one for each call.
+//!
+//! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
+
+mod app;
+pub mod area;
+mod choice;
+mod dbhandler;
+mod didhandler;
+mod didpoolhandler;
+mod listenhandler;
+pub mod models;
+pub mod phone;
+mod tenancy;
+
+use bin_common_handler::{
+    config::Setting,
+    daemon::{Base, Manager, StartError},
+    databasehandler::migrate::Migrations,
+    listenhandler::Router,
+};
+
+use crate::app::App;
+
+/// The service's name on the wire.
+pub const NAME: &str = "did-manager";
+
+/// The daemon, for its own `main` and for `tandem`.
+pub const MANAGER: Manager = Manager {
+    name: NAME,
+    prefix: "did",
+    migrations: Migrations {
+        prefix: "did",
+        mysql: &MYSQL,
+        sqlite: &SQLITE,
+    },
+    settings: SETTINGS,
+    routes: || listenhandler::routes().infos(),
+    start,
+};
+
+static MYSQL: sqlx::migrate::Migrator = sqlx::migrate!("migrations/mysql");
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+const SETTINGS: &[Setting] = &[];
+
+fn start(base: Base) -> Result<Router, StartError> {
+    let app = App::new(&base);
+    Router::new(
+        NAME,
+        listenhandler::routes(),
+        app,
+        base.store.inbox.clone(),
+        base.store.clock.clone(),
+        base.metrics.clone(),
+        base.manager_metrics.clone(),
+    )
+    .map_err(|fault| StartError::Other(fault.to_string()))
+}

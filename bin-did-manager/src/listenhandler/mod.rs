@@ -1,0 +1,65 @@
+//! Every URI of the daemon.
+
+mod didpools;
+mod dids;
+mod tenants;
+
+use bin_common_handler::listenhandler::Routes;
+
+use crate::{
+    app::App,
+    models::{
+        auditlog, campaign::Campaign, customer::Customer, did, rotationrule::RotationRule,
+        user::User,
+    },
+};
+
+/// The route table.
+pub(crate) fn routes() -> Routes<App> {
+    let routes = tenant_routes(Routes::default());
+    number_routes(routes)
+}
+
+/// Who may do what, and who did.
+fn tenant_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/customers", tenants::create_customer)
+        .operator_only()
+        .listed::<Customer>("/v1/customers")
+        .readable::<Customer>("/v1/customers/<customer-id>")
+        .put("/v1/customers/<customer-id>", tenants::update_customer)
+        .operator_only()
+        .delete("/v1/customers/<customer-id>", tenants::delete_customer)
+        .operator_only()
+        .resource::<User>("/v1/users", "/v1/users/<user-id>")
+        .get("/v1/audit_logs", tenants::list_audit_logs)
+        .filtered_by(auditlog::FILTERS)
+        .scope("audit:read")
+}
+
+/// The numbers, and how they are chosen.
+fn number_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/dids", dids::create)
+        .get("/v1/dids", dids::list)
+        .filtered_by(did::FILTERS)
+        .get("/v1/dids/<did-id>", dids::get)
+        .put("/v1/dids/<did-id>", dids::update)
+        .delete("/v1/dids/<did-id>", dids::delete)
+        .post("/v1/dids/bulk", dids::import)
+        .bulk()
+        .upload()
+        .get("/v1/dids/export", dids::export)
+        .export("text/csv; charset=utf-8", "dids.csv")
+        .post("/v1/didpools", didpools::create)
+        .get("/v1/didpools", didpools::list)
+        .filtered_by(crate::models::didpool::FILTERS)
+        .get("/v1/didpools/<didpool-id>", didpools::get)
+        .put("/v1/didpools/<didpool-id>", didpools::update)
+        .delete("/v1/didpools/<didpool-id>", didpools::delete)
+        .post("/v1/didpools/<didpool-id>/dids", didpools::add)
+        .delete("/v1/didpools/<didpool-id>/dids", didpools::remove)
+        .get("/v1/didpools/<didpool-id>/dids", didpools::members)
+        .resource::<Campaign>("/v1/campaigns", "/v1/campaigns/<campaign-id>")
+        .resource::<RotationRule>("/v1/rotation_rules", "/v1/rotation_rules/<rule-id>")
+}

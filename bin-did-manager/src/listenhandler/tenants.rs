@@ -1,0 +1,70 @@
+//! `/v1/customers` and `/v1/audit_logs`: extract, call, wrap.
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::ListQuery,
+    listenhandler::{Json, List, Path, State},
+    models::error::{Error, Result},
+    resource,
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    app::App,
+    models::{auditlog::AuditLog, customer::Customer},
+    tenancy,
+};
+
+/// Tenants are made by whoever runs the installation.
+fn ensure_operator(call: &Call) -> Result<()> {
+    if call.scope.customer_id().is_none() {
+        return Ok(());
+    }
+    Err(Error::permission_denied(
+        "OPERATOR_ONLY",
+        "Only the operator of this installation may do that.",
+    ))
+}
+
+pub(super) async fn create_customer(
+    State(app): State<App>,
+    call: Call,
+    Json(fields): Json<Map<String, Value>>,
+) -> Result<Json<Customer>> {
+    ensure_operator(&call)?;
+    tenancy::create_customer(&app, &call, &fields)
+        .await
+        .map(Json)
+}
+
+pub(super) async fn update_customer(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    Json(fields): Json<Map<String, Value>>,
+) -> Result<Json<Customer>> {
+    ensure_operator(&call)?;
+    resource::update(&app, &call, id, &fields).await.map(Json)
+}
+
+pub(super) async fn delete_customer(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+) -> Result<Json<Customer>> {
+    ensure_operator(&call)?;
+    resource::delete(&app, &call, id).await.map(Json)
+}
+
+pub(super) async fn list_audit_logs(
+    State(app): State<App>,
+    call: Call,
+    wanted: List,
+) -> Result<Json<Vec<AuditLog>>> {
+    let mut query = ListQuery::new(&wanted.filters, wanted.page);
+    if let Some(customer_id) = call.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    let rows = app.store.db.list(&query, |row: &AuditLog| row.tm_create);
+    rows.await.map(Json)
+}

@@ -1,0 +1,253 @@
+//! A did: a caller-ID number of a customer.
+
+use bin_common_handler::{
+    models::{
+        error::{Error, Result},
+        page::{Filter, FilterKind},
+        text::{check_name, check_text},
+        time::Timestamp,
+    },
+    resource, text_enum,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{
+    check::{ensure, maybe_in_range, short, short_list, wrong},
+    customer::{CAP_MAX, COOLDOWN_MAX, WARMUP_DEFAULT},
+    didstatus::{DidStatus, Standing},
+};
+use crate::{area, phone::E164};
+
+/// Announced when a number's status changed, by a caller or by itself.
+pub const STATUS_CHANGED: &str = "did_status_changed";
+/// Announced when a number has reached a cap.
+pub const EXHAUSTED: &str = "did_exhausted";
+
+/// Weight of a number that nobody weighed.
+pub const WEIGHT_DEFAULT: i32 = 100;
+const WEIGHT_MAX: i32 = 10_000;
+const REPUTATION_MAX: i32 = 100;
+
+text_enum!(
+    /// How far a carrier vouches for the caller's right to the number (STIR/SHAKEN, ATIS-1000074).
+    pub enum Attestation {
+        /// Not known.
+        Unknown = "",
+        /// Full: the carrier knows the customer and its right to the number.
+        A = "A",
+        /// Partial: it knows the customer only.
+        B = "B",
+        /// Gateway: it knows neither.
+        C = "C",
+    }
+);
+
+/// A caller-ID number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Did {
+    /// Its identifier.
+    pub id: Uuid,
+    /// The tenant.
+    pub customer_id: Uuid,
+    /// E.164; unique among the customer's live numbers.
+    pub number: String,
+    /// Where it is in its life.
+    #[sqlx(try_from = "String")]
+    pub status: DidStatus,
+    /// When the status ends by itself; null = it does not.
+    pub until: Option<Timestamp>,
+    /// When it got this status.
+    pub tm_status: Timestamp,
+    /// Calls a day; 0 = no cap, null = the customer's.
+    pub daily_cap: Option<i32>,
+    /// Calls a clock hour; 0 = no cap, null = the customer's.
+    pub hourly_cap: Option<i32>,
+    /// Seconds between two calls; 0 = none, null = the customer's.
+    pub cooldown_seconds: Option<i32>,
+    /// Its share where numbers are weighed, 1 to 10,000.
+    pub weight: i32,
+    /// Who carries its calls.
+    pub carrier: String,
+    /// Who rents it out.
+    pub provider: String,
+    /// How far its carrier vouches for it.
+    #[sqlx(try_from = "String")]
+    pub attestation: Attestation,
+    /// More for people.
+    pub description: String,
+    /// Marks for people.
+    pub tags: Json<Vec<String>>,
+    /// State or province, two letters; derived from the number unless given.
+    pub state: String,
+    /// City; derived from the number unless given.
+    pub city: String,
+    /// Area code; derived from the number.
+    pub npa: Option<i32>,
+    /// Degrees north.
+    pub latitude: Option<f64>,
+    /// Degrees east.
+    pub longitude: Option<f64>,
+    /// 0 (bad) to 100 (good); null = not known.
+    pub reputation: Option<i32>,
+    /// Who says so: `calls`, or a name a caller gave.
+    pub reputation_source: String,
+    /// When they said so.
+    pub tm_reputation: Option<Timestamp>,
+    /// The customer's version that this row came with.
+    #[serde(skip)]
+    pub seq: i64,
+    /// When it was made.
+    pub tm_create: Timestamp,
+    /// Its version.
+    pub tm_update: Timestamp,
+    /// When it was deleted.
+    pub tm_delete: Option<Timestamp>,
+}
+
+resource!(
+    Did, "did", "did_dids",
+    [
+        id, customer_id, number, status, until, tm_status, daily_cap, hourly_cap, cooldown_seconds, weight,
+        carrier, provider, attestation, description, tags, state, city, npa, latitude, longitude, reputation,
+        reputation_source, tm_reputation, seq, tm_create, tm_update, tm_delete,
+    ],
+    fields: [
+        "number", "status", "until", "daily_cap", "hourly_cap", "cooldown_seconds", "weight", "carrier",
+        "provider", "attestation", "description", "tags", "state", "city", "npa", "latitude", "longitude",
+        "reputation", "reputation_source",
+    ],
+    filters: FILTERS,
+    check: check,
+);
+
+/// What a list may be filtered by.
+pub const FILTERS: &[Filter] = &[
+    ("id", FilterKind::Uuid),
+    ("customer_id", FilterKind::Uuid),
+    ("number", FilterKind::Text),
+    ("status", FilterKind::Text),
+    ("carrier", FilterKind::Text),
+    ("provider", FilterKind::Text),
+    ("state", FilterKind::Text),
+    ("deleted", FilterKind::Deleted),
+];
+
+impl Default for Did {
+    fn default() -> Self {
+        Self {
+            id: Uuid::nil(),
+            customer_id: Uuid::nil(),
+            number: String::new(),
+            status: DidStatus::Active,
+            until: None,
+            tm_status: Timestamp::default(),
+            daily_cap: None,
+            hourly_cap: None,
+            cooldown_seconds: None,
+            weight: WEIGHT_DEFAULT,
+            carrier: String::new(),
+            provider: String::new(),
+            attestation: Attestation::Unknown,
+            description: String::new(),
+            tags: Json(Vec::new()),
+            state: String::new(),
+            city: String::new(),
+            npa: None,
+            latitude: None,
+            longitude: None,
+            reputation: None,
+            reputation_source: String::new(),
+            tm_reputation: None,
+            seq: 0,
+            tm_create: Timestamp::default(),
+            tm_update: Timestamp::default(),
+            tm_delete: None,
+        }
+    }
+}
+
+impl Did {
+    /// Its status and how long that lasts.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            status: self.status,
+            until: self.until,
+        }
+    }
+
+    fn locate(&mut self, number: &E164, before: Option<&Self>) {
+        let moved = before.is_none_or(|before| before.number != self.number);
+        if moved && self.npa == before.and_then(|before| before.npa) {
+            self.npa = number.npa().map(i32::from);
+        }
+        let Some(area) = number.area() else { return };
+        if self.state.is_empty() {
+            area.state.clone_into(&mut self.state);
+        }
+        if self.city.is_empty() && self.state == area.state {
+            area.city.clone_into(&mut self.city);
+        }
+    }
+
+    fn change_status(&mut self, before: Option<&Self>, now: Timestamp) -> Result<()> {
+        let old = before.map(Self::standing);
+        if let Some(old) = old
+            && !old.at(now).status.may_become(self.status)
+        {
+            return Err(Error::failed_precondition(
+                "DID_STATUS_NOT_ALLOWED",
+                format!("A {} number cannot become {}.", old.status, self.status),
+            ));
+        }
+        if old.is_some_and(|old| old.status == self.status) {
+            return Ok(());
+        }
+        self.tm_status = now;
+        if old.is_none_or(|old| old.until == self.until)
+            && self.until.is_none_or(|until| until <= now)
+        {
+            self.until = self.status.ends(now, WARMUP_DEFAULT.len());
+        }
+        if self.status.ends(now, 0).is_none() {
+            self.until = None;
+        }
+        Ok(())
+    }
+}
+
+fn check(did: &mut Did, before: Option<&Did>, now: Timestamp) -> Result<()> {
+    let number = E164::parse(&did.number)
+        .ok_or_else(|| wrong("number", "must be a phone number such as +14155550123"))?;
+    number.as_str().clone_into(&mut did.number);
+    maybe_in_range("daily_cap", did.daily_cap, 0, CAP_MAX)?;
+    maybe_in_range("hourly_cap", did.hourly_cap, 0, CAP_MAX)?;
+    maybe_in_range("cooldown_seconds", did.cooldown_seconds, 0, COOLDOWN_MAX)?;
+    maybe_in_range("weight", Some(did.weight), 1, WEIGHT_MAX)?;
+    maybe_in_range("npa", did.npa, 200, 999)?;
+    maybe_in_range("latitude", did.latitude, -90.0, 90.0)?;
+    maybe_in_range("longitude", did.longitude, -180.0, 180.0)?;
+    maybe_in_range("reputation", did.reputation, 0, REPUTATION_MAX)?;
+    short("reputation_source", &did.reputation_source)?;
+    short("carrier", &did.carrier)?;
+    short("provider", &did.provider)?;
+    check_text("description", &did.description)?;
+    check_name("city", &did.city)?;
+    short_list("tags", &did.tags.0)?;
+    if !did.state.is_empty() {
+        let code = area::state_code(&did.state);
+        let code = code.ok_or_else(|| wrong("state", "must be a state or province such as CA"))?;
+        code.clone_into(&mut did.state);
+    }
+    did.locate(&number, before);
+    if did.reputation != before.and_then(|before| before.reputation) {
+        did.tm_reputation = did.reputation.map(|_| now);
+    }
+    ensure(
+        did.latitude.is_some() == did.longitude.is_some(),
+        "latitude",
+        "and longitude come together",
+    )?;
+    did.change_status(before, now)
+}

@@ -1,0 +1,14 @@
+//! The entities: fields, checks, legal transitions, events. No I/O lives here.
+
+pub mod accesskey;
+pub mod auditlog;
+pub mod campaign;
+pub mod check;
+pub mod customer;
+pub mod did;
+pub mod didpool;
+pub mod didstatus;
+pub mod hours;
+pub mod rotationrule;
+pub mod usage;
+pub mod user;

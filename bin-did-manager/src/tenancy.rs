@@ -1,0 +1,262 @@
+//! What goes with every change of a tenant's things: the tenant's version, and a line in the audit log.
+//!
+//! The version is one row per tenant. A change moves it on and holds it until its commit, so the versions of
+//! a tenant are in the order of their commits. Whoever gives numbers out compares the version it knows.
+
+use std::future::Future;
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::{ChangeTx, Store, Value},
+    ids,
+    models::{
+        error::{Error, Result},
+        identity::parse_uuid,
+    },
+    resource::{self, Keeps, Resource},
+};
+use serde_json::{Map, Value as Json};
+use sqlx::types::Json as Column;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    models::{auditlog::AuditLog, customer::Customer},
+};
+
+/// A resource of this manager.
+pub(crate) trait Tenanted: Resource {
+    /// Whether it has a say in which numbers are given.
+    const STEERS: bool;
+
+    /// Checks and writes what needs the database; `version` is the tenant's with this change.
+    fn verify(
+        &mut self,
+        tx: &mut ChangeTx<'_>,
+        before: Option<&Self>,
+        version: i64,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl<R: Tenanted> Keeps<R> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, call: &Call, named: Option<Uuid>) -> Result<Uuid> {
+        owner(&self.store, call, named).await
+    }
+
+    async fn keep(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        call: &Call,
+        before: Option<&R>,
+        after: &mut R,
+    ) -> Result<()> {
+        let customer_id = after.customer_id();
+        let is_new_tenant = R::NAME == Customer::NAME && before.is_none();
+        let version = match (is_new_tenant, R::STEERS) {
+            (true, _) => begin_versions(tx, customer_id).await?,
+            (false, true) => next_version(tx, customer_id).await?,
+            (false, false) => 0,
+        };
+        after.verify(tx, before, version).await?;
+        audit(tx, call, before, after).await
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    id: Uuid,
+}
+
+#[derive(sqlx::FromRow)]
+struct Version {
+    version: i64,
+}
+
+/// The tenant that a request without a scope is for: the one it names, else the only one there is.
+pub(crate) async fn owner(store: &Store, call: &Call, named: Option<Uuid>) -> Result<Uuid> {
+    let owner = call.scope.owner(named.unwrap_or_default())?;
+    if !owner.is_nil() {
+        return Ok(owner);
+    }
+    let sql = "SELECT id FROM did_customers WHERE tm_delete IS NULL ORDER BY id LIMIT 2";
+    let tenants: Vec<Id> = store.db.fetch_all(sql, vec![]).await?;
+    match tenants.as_slice() {
+        [only] => Ok(only.id),
+        [] => Err(Error::failed_precondition(
+            "NO_CUSTOMER",
+            "There is no customer yet; create one first (POST /v1/customers, or tandem customer create).",
+        )),
+        _ => Err(Error::invalid_argument(
+            "CUSTOMER_REQUIRED",
+            "There are several customers; name one with customer_id.",
+        )),
+    }
+}
+
+/// Makes a tenant. A trusted caller may name its id, so that it is the same in all services.
+pub(crate) async fn create_customer(
+    app: &App,
+    call: &Call,
+    fields: &Map<String, Json>,
+) -> Result<Customer> {
+    let id = match fields.get("id").and_then(Json::as_str) {
+        None | Some("") => ids::next(),
+        Some(text) => parse_uuid(text)
+            .filter(|id| !id.is_nil())
+            .ok_or_else(|| Error::invalid_argument("INVALID_FIELD", "id must be a UUID."))?,
+    };
+    let now = app.store.clock.now();
+    let mut customer = resource::overlay(&Customer::default(), fields)?;
+    (customer.id, customer.tm_create, customer.tm_update) = (id, now, now);
+    customer.check(None, now)?;
+    let mut tx = app.store.begin(call).await?;
+    let customer = resource::add(app, &mut tx, call, customer).await?;
+    tx.commit(customer).await
+}
+
+async fn begin_versions(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
+    let sql = "INSERT INTO did_versions (customer_id, version) VALUES (?, 1)";
+    tx.sql().execute(sql, vec![customer_id.into()]).await?;
+    Ok(1)
+}
+
+/// Moves a tenant's version on and holds it.
+pub(crate) async fn next_version(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
+    let sql = "UPDATE did_versions SET version = version + 1 WHERE customer_id = ?";
+    tx.sql().execute(sql, vec![customer_id.into()]).await?;
+    let sql = "SELECT version FROM did_versions WHERE customer_id = ?";
+    let row: Option<Version> = tx
+        .sql()
+        .fetch_optional(sql, vec![customer_id.into()])
+        .await?;
+    row.map(|row| row.version)
+        .ok_or_else(resource::not_found::<Customer>)
+}
+
+async fn audit<R: Resource>(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    before: Option<&R>,
+    after: &R,
+) -> Result<()> {
+    let (was, is) = match before {
+        None => (Map::new(), fields(after)?),
+        Some(before) => difference(fields(before)?, fields(after)?),
+    };
+    let action = match before {
+        None => "created",
+        Some(_) if after.tm_delete().is_some() => "deleted",
+        Some(_) => "updated",
+    };
+    note(
+        tx,
+        call,
+        Noted {
+            customer_id: after.customer_id(),
+            action,
+            resource: R::NAME,
+            resource_id: after.id(),
+            before: Json::Object(was),
+            after: Json::Object(is),
+        },
+    )
+    .await
+}
+
+/// One line for the audit log.
+pub(crate) struct Noted {
+    pub customer_id: Uuid,
+    pub action: &'static str,
+    pub resource: &'static str,
+    pub resource_id: Uuid,
+    pub before: Json,
+    pub after: Json,
+}
+
+/// Writes a line into the audit log.
+pub(crate) async fn note(tx: &mut ChangeTx<'_>, call: &Call, noted: Noted) -> Result<()> {
+    let now = tx.next_version(bin_common_handler::models::time::Timestamp::default());
+    let row = AuditLog {
+        id: ids::next(),
+        customer_id: noted.customer_id,
+        accesskey_id: call.access_key_id.unwrap_or_default(),
+        request_id: call.request_id.chars().take(255).collect(),
+        action: noted.action.to_owned(),
+        resource: noted.resource.to_owned(),
+        resource_id: noted.resource_id,
+        value_before: Column(noted.before),
+        value_after: Column(noted.after),
+        tm_create: now,
+        tm_update: now,
+    };
+    tx.insert(&row).await
+}
+
+fn fields(row: &impl Resource) -> Result<Map<String, Json>> {
+    match serde_json::to_value(row).map_err(Error::internal)? {
+        Json::Object(fields) => Ok(fields),
+        _ => Err(Error::internal("a resource is no JSON object")),
+    }
+}
+
+/// The fields that differ, as they were and as they are.
+fn difference(
+    was: Map<String, Json>,
+    is: Map<String, Json>,
+) -> (Map<String, Json>, Map<String, Json>) {
+    let changed = |name: &String| was.get(name) != is.get(name);
+    let before = was.iter().filter(|(name, _)| changed(name));
+    let after = is.iter().filter(|(name, _)| changed(name));
+    let own = |(name, value): (&String, &Json)| (name.clone(), value.clone());
+    (before.map(own).collect(), after.map(own).collect())
+}
+
+/// Refuses an id of a resource that the tenant does not have, unless it is nil.
+pub(crate) async fn ensure_owned<R: Resource>(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    id: Uuid,
+) -> Result<()> {
+    if id.is_nil() {
+        return Ok(());
+    }
+    let found = tx.get::<R>(id).await?;
+    found
+        .filter(|row| row.customer_id() == customer_id && row.tm_delete().is_none())
+        .map(drop)
+        .ok_or_else(resource::not_found::<R>)
+}
+
+/// `?, ?, …` for as many values.
+pub(crate) fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+/// Ids as values.
+pub(crate) fn values(ids: &[Uuid]) -> Vec<Value> {
+    ids.iter().copied().map(Value::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_noted() {
+        let map = |value: Json| value.as_object().cloned().unwrap();
+        let (was, is) = difference(
+            map(json!({"a": 1, "b": 2, "c": null})),
+            map(json!({"a": 1, "b": 3, "c": null})),
+        );
+        assert_eq!(
+            (Json::Object(was), Json::Object(is)),
+            (json!({"b": 2}), json!({"b": 3}))
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! The manager's routes, rule by rule, through the queue: on the embedded default and over the real services.
+
+#[cfg(test)]
+mod numbers;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,116 @@
+//! An installation with its replicas and a caller, and the sentences that most tests begin with.
+
+use bin_common_handler::{
+    databasehandler::Value,
+    models::sock::{
+        Method::{self, Post},
+        Request,
+    },
+    testing::{Client, Installation, Kind, Replica},
+};
+use bin_did_manager::MANAGER;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+/// A manager that runs, one customer, and someone who calls it in that customer's name.
+pub struct World {
+    pub installation: Installation,
+    pub replicas: Vec<Replica>,
+    /// A trusted peer.
+    pub operator: Client,
+    /// Confined to the customer.
+    pub client: Client,
+    pub customer_id: Uuid,
+}
+
+impl World {
+    pub async fn new(kind: Kind) -> Self {
+        Self::with(kind, json!({})).await
+    }
+
+    /// With a customer that has these fields.
+    pub async fn with(kind: Kind, customer: Json) -> Self {
+        let mut installation = Installation::new(kind, MANAGER, &[]).await;
+        let replicas = vec![installation.start().await];
+        let operator = installation.client();
+        let customer = operator.ok(Post, "/v1/customers", Some(customer)).await;
+        let customer_id = id_of(&customer);
+        let client = operator.within(customer_id);
+        Self {
+            installation,
+            replicas,
+            operator,
+            client,
+            customer_id,
+        }
+    }
+
+    /// A second daemon on the same services; only where there can be two.
+    pub async fn join(&mut self) {
+        let replica = self.installation.start().await;
+        self.replicas.push(replica);
+    }
+
+    pub async fn end(self) {
+        for replica in self.replicas {
+            replica.stop().await.unwrap();
+        }
+        self.installation.remove().await;
+    }
+
+    /// Writes what no request can write.
+    pub async fn sql(&self, sql: &str, values: Vec<Value>) -> u64 {
+        self.installation.db().execute(sql, values).await.unwrap()
+    }
+
+    /// A number of the customer.
+    pub async fn did(&self, fields: Json) -> Json {
+        self.client.ok(Post, "/v1/dids", Some(fields)).await
+    }
+
+    /// As many numbers of one area code, in one go.
+    pub async fn fill(&self, npa: u16, count: usize) {
+        for rows in (0..count).collect::<Vec<_>>().chunks(1_000) {
+            let rows: Vec<_> = rows.iter().map(|n| json!({"cid": number(npa, *n)})).collect();
+            self.client.ok(Post, "/v1/dids/bulk", Some(json!(rows))).await;
+        }
+    }
+}
+
+/// A call that must be refused: its status and reason.
+pub async fn refused(
+    client: &Client,
+    method: Method,
+    uri: &str,
+    body: Option<Json>,
+) -> (u16, String) {
+    let mut request = Request::new(method, uri, "test");
+    if let Some(body) = &body {
+        request = request.json(body).unwrap();
+    }
+    request.customer_id = client.customer_id;
+    let response = client.send(&request).await.unwrap();
+    let error: Json = serde_json::from_str(response.body()).unwrap();
+    let asked = format!("{method} {uri} {body:?}: {error}");
+    assert!(response.status_code >= 400, "{asked}");
+    assert_eq!(response.data_type, "voipbin_error", "{asked}");
+    assert_eq!(error["domain"], "did-manager", "{asked}");
+    (response.status_code, text(&error, "reason").to_owned())
+}
+
+/// The `n`th number of an area code, ten digits.
+pub fn number(npa: u16, n: usize) -> String {
+    format!("{npa}{:03}{:04}", 200 + n / 10_000, n % 10_000)
+}
+
+pub fn id_of(value: &Json) -> Uuid {
+    text(value, "id").parse().unwrap()
+}
+
+pub fn text<'j>(value: &'j Json, key: &str) -> &'j str {
+    value[key].as_str().unwrap_or_default()
+}
+
+pub fn list(value: Json) -> Vec<Json> {
+    serde_json::from_value(value).unwrap()
+}
