@@ -20,7 +20,7 @@ pub fn state_code(text: &str) -> Option<&'static str> {
     let is = |name: &&str| name.eq_ignore_ascii_case(text);
     STATES
         .iter()
-        .find(|state| is(&state.code) || state.names.iter().any(|name| is(name)))
+        .find(|state| is(&state.code) || state.names.iter().any(is))
         .map(|state| state.code)
 }
 
