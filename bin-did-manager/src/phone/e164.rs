@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bin_common_handler::text_enum;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::digits::{Digits, Sign};
@@ -18,21 +19,18 @@ const ABROAD: &str = "011";
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct E164(String);
 
-/// How a dialer wants North American numbers written. Others are written in the first form always, because the shorter
-/// ones cannot be told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum NumberFormat {
-    /// `+14155550123`
-    #[default]
-    #[serde(rename = "e164")]
-    E164,
-    /// `14155550123`
-    #[serde(rename = "11")]
-    Eleven,
-    /// `4155550123`
-    #[serde(rename = "10")]
-    Ten,
-}
+text_enum!(
+    /// How a dialer wants North American numbers written. Others are written in the first form always, because
+    /// the shorter ones cannot be told apart.
+    pub enum NumberFormat {
+        /// `+14155550123`
+        E164 = "e164",
+        /// `14155550123`
+        Eleven = "11",
+        /// `4155550123`
+        Ten = "10",
+    }
+);
 
 impl E164 {
     /// Reads a number in any form that people write it in: `+` and all digits; `011` and all digits; North American ones

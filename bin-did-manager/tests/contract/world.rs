@@ -71,8 +71,13 @@ impl World {
     /// As many numbers of one area code, in one go.
     pub async fn fill(&self, npa: u16, count: usize) {
         for rows in (0..count).collect::<Vec<_>>().chunks(1_000) {
-            let rows: Vec<_> = rows.iter().map(|n| json!({"cid": number(npa, *n)})).collect();
-            self.client.ok(Post, "/v1/dids/bulk", Some(json!(rows))).await;
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|n| json!({"cid": number(npa, *n)}))
+                .collect();
+            self.client
+                .ok(Post, "/v1/dids/bulk", Some(json!(rows)))
+                .await;
         }
     }
 }
