@@ -1,17 +1,29 @@
 //! What the routes share.
 
-use bin_common_handler::{daemon::Base, databasehandler::Store};
+use bin_common_handler::{daemon::Base, databasehandler::Store, models::error::Result};
+
+use crate::privacy::{PhoneHasher, Privacy};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
+    privacy: Privacy,
 }
 
 impl App {
     pub(crate) fn new(base: &Base) -> Self {
         Self {
             store: base.store.clone(),
+            privacy: Privacy::new(&base.config),
         }
+    }
+
+    /// Hashes people and calls.
+    ///
+    /// # Errors
+    /// 503 when the database, which may keep the key, is away.
+    pub(crate) async fn hasher(&self) -> Result<&PhoneHasher> {
+        self.privacy.hasher(&self.store.db).await
     }
 }
