@@ -4,6 +4,7 @@
 
 mod app;
 pub mod area;
+mod callresulthandler;
 mod choice;
 mod dbhandler;
 mod didhandler;
@@ -12,6 +13,7 @@ mod listenhandler;
 pub mod models;
 pub mod phone;
 mod privacy;
+mod rollup;
 mod tenancy;
 
 use bin_common_handler::{
@@ -53,6 +55,7 @@ const SETTINGS: &[Setting] = &[Setting {
 
 fn start(base: Base) -> Result<Router, StartError> {
     let app = App::new(&base);
+    callresulthandler::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),

@@ -2,22 +2,27 @@
 
 mod didpools;
 mod dids;
+mod results;
 mod tenants;
+mod usages;
+
+use std::time::Duration;
 
 use bin_common_handler::listenhandler::Routes;
 
 use crate::{
     app::App,
     models::{
-        auditlog, campaign::Campaign, customer::Customer, did, rotationrule::RotationRule,
-        user::User,
+        auditlog, callresult, campaign::Campaign, customer::Customer, did,
+        rotationrule::RotationRule, usage, user::User,
     },
 };
 
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
     let routes = tenant_routes(Routes::default());
-    number_routes(routes)
+    let routes = number_routes(routes);
+    result_routes(routes)
 }
 
 /// Who may do what, and who did.
@@ -62,4 +67,47 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/didpools/<didpool-id>/dids", didpools::members)
         .resource::<Campaign>("/v1/campaigns", "/v1/campaigns/<campaign-id>")
         .resource::<RotationRule>("/v1/rotation_rules", "/v1/rotation_rules/<rule-id>")
+}
+
+/// A dialer or an agent's screen waits for the answer to a report.
+const REPORT_WITHIN: Duration = Duration::from_secs(1);
+
+/// How calls went, in every shape that scripts send it in.
+fn result_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/calls/report", results::report)
+        .scope("did:report")
+        .deferred()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .post("/v1/call-results", results::call_results)
+        .scope("did:report")
+        .deferred()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        // Its callers want a figure back, so they wait for it.
+        .post("/v1/vicidial/call-result", results::older)
+        .scope("did:report")
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .get_with_effect("/v1/vicidial/dispo", results::dispo)
+        .scope("did:report")
+        .deferred()
+        .key_in_query()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .get_with_effect("/v1/vicidial/no-agent", results::no_agent)
+        .scope("did:report")
+        .deferred()
+        .key_in_query()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .get("/v1/usages", usages::list)
+        .filtered_by(usage::FILTERS)
+        .scope("did:read")
+        .get("/v1/usages/<usage-id>", usages::get)
+        .scope("did:read")
+        .get("/v1/callresults", results::list_unmatched)
+        .filtered_by(callresult::FILTERS)
+        .scope("did:read")
 }

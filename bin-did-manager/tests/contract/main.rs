@@ -1,6 +1,10 @@
 //! The manager's routes, rule by rule, through the queue: on the embedded default and over the real services.
 
 #[cfg(test)]
+mod given;
+#[cfg(test)]
 mod numbers;
+#[cfg(test)]
+mod results;
 #[cfg(test)]
 mod world;

@@ -1,0 +1,132 @@
+//! SQL of usages: finding the one that a result is about, and writing the result into it.
+
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db, Value},
+    models::{error::Result, time::Timestamp},
+};
+use sqlx::Error as SqlError;
+use uuid::Uuid;
+
+use crate::tenancy::marks;
+
+/// Usages of one person, or under one id of a call, that are looked at.
+const CANDIDATES_MAX: u32 = 20;
+const CANDIDATE: &str =
+    "SELECT id, call_ref, phone_hash, number, vicidial_campaign_id FROM did_usages";
+
+/// A usage that a result may be about.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Candidate {
+    pub id: Uuid,
+    pub call_ref: Option<i64>,
+    pub phone_hash: Option<Vec<u8>>,
+    pub number: String,
+    pub vicidial_campaign_id: String,
+}
+
+/// Usages with one of these references of a call, newest first.
+pub(crate) async fn of_calls(
+    db: &Db,
+    customer_id: Uuid,
+    refs: &[i64],
+) -> Result<Vec<Candidate>, SqlError> {
+    let sql = format!(
+        "{CANDIDATE} WHERE call_ref IN ({}) AND customer_id = ? ORDER BY tm_create DESC LIMIT ?",
+        marks(refs.len())
+    );
+    let mut values: Vec<Value> = refs.iter().copied().map(Value::from).collect();
+    values.extend([customer_id.into(), CANDIDATES_MAX.into()]);
+    db.fetch_all(&sql, values).await
+}
+
+/// Usages for one person within a span of time, newest first.
+pub(crate) async fn of_person(
+    db: &Db,
+    customer_id: Uuid,
+    phone_hash: [u8; 16],
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<Candidate>, SqlError> {
+    let sql = format!(
+        "{CANDIDATE} WHERE phone_hash = ? AND tm_create BETWEEN ? AND ? AND customer_id = ? \
+         ORDER BY tm_create DESC LIMIT ?"
+    );
+    let values = vec![
+        phone_hash.to_vec().into(),
+        from.into(),
+        to.into(),
+        customer_id.into(),
+        CANDIDATES_MAX.into(),
+    ];
+    db.fetch_all(&sql, values).await
+}
+
+/// What a usage knows of its call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, sqlx::FromRow)]
+pub(crate) struct Settled {
+    pub id: Uuid,
+    pub customer_id: Uuid,
+    pub did_id: Uuid,
+    pub didpool_id: Uuid,
+    pub campaign_id: Uuid,
+    pub phone_npa: Option<i32>,
+    pub uniqueid: String,
+    pub lead_id: String,
+    pub outcome: String,
+    /// How sure that is; see [`crate::models::verdict::Certainty`].
+    pub outcome_rank: i32,
+    /// The network refused the call because of its caller.
+    pub blocked: bool,
+    pub disposition: String,
+    pub duration_seconds: i32,
+    pub tm_result: Option<Timestamp>,
+    pub call_ref: Option<i64>,
+    pub tm_create: Timestamp,
+    pub tm_update: Timestamp,
+}
+
+/// Reads a usage and holds it.
+pub(crate) async fn lock(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<Settled>> {
+    let sql = format!(
+        "SELECT id, customer_id, did_id, didpool_id, campaign_id, phone_npa, uniqueid, lead_id, outcome, \
+         outcome_rank, blocked, disposition, duration_seconds, tm_result, call_ref, tm_create, tm_update \
+         FROM did_usages WHERE id = ?{}",
+        tx.sql().dialect().for_update()
+    );
+    Ok(tx.sql().fetch_optional(&sql, vec![id.into()]).await?)
+}
+
+/// Writes what a usage knows of its call.
+pub(crate) async fn settle(tx: &mut ChangeTx<'_>, usage: &Settled) -> Result<()> {
+    let sql = "UPDATE did_usages \
+               SET uniqueid = ?, lead_id = ?, outcome = ?, outcome_rank = ?, blocked = ?, disposition = ?, \
+                   duration_seconds = ?, tm_result = ?, call_ref = ?, tm_update = ? \
+               WHERE id = ?";
+    let values = vec![
+        usage.uniqueid.as_str().into(),
+        usage.lead_id.as_str().into(),
+        usage.outcome.as_str().into(),
+        usage.outcome_rank.into(),
+        usage.blocked.into(),
+        usage.disposition.as_str().into(),
+        usage.duration_seconds.into(),
+        usage.tm_result.into(),
+        usage.call_ref.into(),
+        usage.tm_update.into(),
+        usage.id.into(),
+    ];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Now {
+    now: i64,
+}
+
+/// The time on the database's own clock, which usages are stamped by.
+pub(crate) async fn database_now(db: &Db) -> Result<Timestamp, SqlError> {
+    let sql = format!("SELECT {} AS now", db.dialect().now_micros());
+    let row: Option<Now> = db.fetch_optional(&sql, vec![]).await?;
+    row.map(|row| Timestamp::from_micros(row.now))
+        .ok_or(SqlError::RowNotFound)
+}
