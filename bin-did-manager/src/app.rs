@@ -1,5 +1,7 @@
 //! What the routes share.
 
+use std::path::PathBuf;
+
 use bin_common_handler::{daemon::Base, databasehandler::Store, models::error::Result};
 
 use crate::privacy::{PhoneHasher, Privacy};
@@ -9,6 +11,8 @@ use crate::privacy::{PhoneHasher, Privacy};
 pub(crate) struct App {
     pub store: Store,
     privacy: Privacy,
+    /// Where files of our own are written.
+    pub data_dir: PathBuf,
 }
 
 impl App {
@@ -16,6 +20,7 @@ impl App {
         Self {
             store: base.store.clone(),
             privacy: Privacy::new(&base.config),
+            data_dir: base.config.data_dir(),
         }
     }
 

@@ -2,10 +2,12 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod analytics;
 mod app;
 pub mod area;
 mod callresulthandler;
 mod choice;
+mod csv;
 mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
@@ -56,6 +58,7 @@ const SETTINGS: &[Setting] = &[Setting {
 fn start(base: Base) -> Result<Router, StartError> {
     let app = App::new(&base);
     callresulthandler::start_jobs(&app, &base.tasks);
+    rollup::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),
