@@ -2,20 +2,26 @@
 
 use bin_common_handler::{daemon::Base, databasehandler::Store, models::error::Result};
 
-use crate::privacy::{PhoneHasher, Privacy};
+use crate::{
+    nexthandler::NextHandler,
+    privacy::{PhoneHasher, Privacy},
+};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
+    pub next: NextHandler,
     privacy: Privacy,
 }
 
 impl App {
     pub(crate) fn new(base: &Base) -> Self {
+        let privacy = Privacy::new(&base.config);
         Self {
+            next: NextHandler::new(&base.store, &privacy, &base.tasks),
             store: base.store.clone(),
-            privacy: Privacy::new(&base.config),
+            privacy,
         }
     }
 

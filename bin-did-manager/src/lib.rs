@@ -10,6 +10,7 @@ mod didhandler;
 mod didpoolhandler;
 mod listenhandler;
 pub mod models;
+mod nexthandler;
 pub mod phone;
 mod privacy;
 mod tenancy;

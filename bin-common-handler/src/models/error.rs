@@ -156,6 +156,13 @@ impl Error {
         self
     }
 
+    /// Takes over what another error tells the caller in detail.
+    #[must_use]
+    pub fn with_details_of(mut self, other: &Self) -> Self {
+        self.0.details.clone_from(&other.0.details);
+        self
+    }
+
     /// What kind of failure it is.
     pub fn status(&self) -> Status {
         self.0.status
@@ -171,9 +178,10 @@ impl Error {
         &self.0.message
     }
 
-    /// True where the fault is ours or a dependency's, so that it belongs in the log.
+    /// True where the fault is ours or a dependency's, so that it belongs in the log. A 5xx without a cause is
+    /// an answer like any other, such as "nothing left to give".
     pub fn is_fault(&self) -> bool {
-        self.0.replay.is_none() && self.status().code() >= 500
+        self.0.replay.is_none() && self.status().code() >= 500 && self.0.cause.is_some()
     }
 
     /// True for a considered "no" (404, 409 …) that a repeated request must hear again:

@@ -1,6 +1,8 @@
 //! The manager's routes, rule by rule, through the queue: on the embedded default and over the real services.
 
 #[cfg(test)]
+mod next;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod world;
