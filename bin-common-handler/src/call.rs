@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::models::{
     error::{Error, Result},
@@ -22,6 +23,10 @@ pub struct Call {
     pub request_id: String,
     /// Tells one client from another where the transport does: its direct reply-to channel.
     pub caller: Option<String>,
+    /// The access key that asks, where one does.
+    pub access_key_id: Option<Uuid>,
+    /// The request id that the client itself chose, e.g. an Asterisk uniqueid that is the same on a retry.
+    pub client_request_id: Option<String>,
     /// Present on effects; absent on reads and on jobs of our own.
     pub operation: Option<Operation>,
 }
@@ -124,8 +129,6 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::models::sock::Method;
 

@@ -68,6 +68,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::listenhandler::Edge;
 
     fn route(method: Method, template: &'static str) -> RouteInfo {
         RouteInfo {
@@ -76,6 +77,7 @@ mod tests {
             is_effect: false,
             filters: &[],
             is_bulk: false,
+            edge: Edge::default(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! Routes: a table of methods and URI templates, each with a handler whose signature is its contract.
 
+mod edge;
 mod extract;
 mod reply;
 mod router;
 mod routes;
 
+pub use edge::{Access, Edge, Export};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, Path, Query, State};
 pub use reply::Reply;
 pub use router::Router;

@@ -139,6 +139,8 @@ impl Router {
             scope: Scope::from_envelope(request.customer_id),
             request_id: request_id.clone(),
             caller: caller(travel),
+            access_key_id: request.access_key_id,
+            client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),
         };
         match self.answer_once(served, request, call).await {

@@ -4,7 +4,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use regex::RegexSet;
 
-use super::extract::{Endpoint, ErasedEndpoint, erase};
+use super::{
+    Edge,
+    extract::{Endpoint, ErasedEndpoint, erase},
+};
 use crate::models::{page::Filter, sock::Method};
 
 /// A UUID as paths have it: lower case, with dashes.
@@ -23,6 +26,8 @@ pub struct RouteInfo {
     pub filters: &'static [Filter],
     /// Its body is an array of rows that may come in batches.
     pub is_bulk: bool,
+    /// How it is served over HTTP.
+    pub edge: Edge,
 }
 
 impl RouteInfo {
@@ -119,6 +124,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             is_effect,
             filters: &[],
             is_bulk: false,
+            edge: Edge::default(),
         };
         self.routes.push(Route {
             info,
@@ -230,6 +236,7 @@ mod tests {
             is_effect: false,
             filters: &[],
             is_bulk: false,
+            edge: Edge::default(),
         }
     }
 

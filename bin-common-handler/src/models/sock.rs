@@ -81,6 +81,16 @@ pub struct Request {
     /// When present, an effect is done once under this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The access key that asks, where one does.
+    #[serde(
+        default,
+        deserialize_with = "optional_uuid",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub access_key_id: Option<Uuid>,
+    /// The request id that the client itself chose; one that the bridge made up is not told here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_request_id: Option<String>,
 }
 
 impl Request {
@@ -95,6 +105,8 @@ impl Request {
             request_id: String::new(),
             customer_id: None,
             idempotency_key: None,
+            access_key_id: None,
+            client_request_id: None,
         }
     }
 
@@ -216,6 +228,21 @@ mod tests {
             serde_json::to_string(&request).unwrap(),
             r#"{"uri":"/v1/outdials","method":"POST","publisher":"tandem","data_type":"application/json","data":{"name":"x"}}"#
         );
+    }
+
+    #[test]
+    fn who_asks_travels_only_when_it_is_known() {
+        let mut request = Request::new(Method::Get, "/v1/a", "");
+        request.access_key_id = Some(Uuid::from_u128(1));
+        request.client_request_id = Some("1700000000.1".to_owned());
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(
+            text,
+            r#"{"uri":"/v1/a","method":"GET","data_type":"","access_key_id":"00000000-0000-0000-0000-000000000001","client_request_id":"1700000000.1"}"#
+        );
+        let read: Request = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.access_key_id, request.access_key_id);
+        assert_eq!(read.client_request_id, request.client_request_id);
     }
 
     #[test]

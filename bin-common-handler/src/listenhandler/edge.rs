@@ -1,0 +1,183 @@
+//! How a route is served over HTTP: declared beside the route, carried out by the bridge, which thus needs
+//! to know no route by name.
+
+use std::time::Duration;
+
+use super::Routes;
+
+/// Total time of an HTTP request whose route says nothing else.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// How a route is served over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// Not served over HTTP at all.
+    pub is_internal: bool,
+    /// Who may call it.
+    pub access: Access,
+    /// From the request's headers to its answer; what takes longer is 503 `REQUEST_TIMEOUT`.
+    pub within: Duration,
+    /// Answered as soon as the request is safely taken, before it is worked on.
+    pub is_deferred: bool,
+    /// The access key may also come as the query parameter `key`.
+    pub takes_key_in_query: bool,
+    /// Errors are `{"success":false,"error","message"}` and the fields of their first detail.
+    pub has_flat_errors: bool,
+    /// The field of the reply that callers may have as bare text.
+    pub text_field: Option<&'static str>,
+    /// A bulk body may also be an uploaded CSV or JSON file.
+    pub is_upload: bool,
+    /// The reply is a page of a download.
+    pub export: Option<Export>,
+}
+
+/// Who may call a route over HTTP. The bootstrap key may call every one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// `<word>:read` for reads and `<word>:write` for effects; the word is the service's name up to its
+    /// first `-`. A key that may write may also read.
+    #[default]
+    ByEffect,
+    /// Keys with this scope.
+    Scope(&'static str),
+    /// The bootstrap key only.
+    Operator,
+}
+
+/// A download made of many pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Export {
+    /// Its media type, e.g. `text/csv`.
+    pub content_type: &'static str,
+    /// The name under which it is saved.
+    pub file_name: &'static str,
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self {
+            is_internal: false,
+            access: Access::ByEffect,
+            within: WITHIN,
+            is_deferred: false,
+            takes_key_in_query: false,
+            has_flat_errors: false,
+            text_field: None,
+            is_upload: false,
+            export: None,
+        }
+    }
+}
+
+/// Words about HTTP; each is about the route before it.
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// Not served over HTTP: for other services only.
+    #[must_use]
+    pub fn internal(self) -> Self {
+        self.edge(|edge| edge.is_internal = true)
+    }
+
+    /// An access key needs `scope`, e.g. `did:next`.
+    #[must_use]
+    pub fn scope(self, scope: &'static str) -> Self {
+        self.edge(|edge| edge.access = Access::Scope(scope))
+    }
+
+    /// Only the bootstrap key opens it.
+    #[must_use]
+    pub fn operator_only(self) -> Self {
+        self.edge(|edge| edge.access = Access::Operator)
+    }
+
+    /// The caller is answered within `total`, by 503 when nothing else is known then.
+    #[must_use]
+    pub fn within(self, total: Duration) -> Self {
+        self.edge(|edge| edge.within = total)
+    }
+
+    /// The caller is answered when the broker has the request (inside one process: when it was done); it is
+    /// tried again while it fails.
+    #[must_use]
+    pub fn deferred(self) -> Self {
+        self.edge(|edge| edge.is_deferred = true)
+    }
+
+    /// The access key may also come as the query parameter `key`, for callers that can send no header.
+    #[must_use]
+    pub fn key_in_query(self) -> Self {
+        self.edge(|edge| edge.takes_key_in_query = true)
+    }
+
+    /// Errors as `{"success":false,"error":"no_did_available","message":…}` and the fields of `details[0]`.
+    #[must_use]
+    pub fn flat_errors(self) -> Self {
+        self.edge(|edge| edge.has_flat_errors = true)
+    }
+
+    /// Callers that accept `text/plain`, or ask for `format=text`, get this field of the reply bare.
+    #[must_use]
+    pub fn text(self, field: &'static str) -> Self {
+        self.edge(|edge| edge.text_field = Some(field))
+    }
+
+    /// Rows may also come as an uploaded file, CSV or JSON; for bulk routes.
+    #[must_use]
+    pub fn upload(self) -> Self {
+        self.edge(|edge| edge.is_upload = true)
+    }
+
+    /// Replies `{"text","next_page_token"}` are asked for until the token is empty, and sent as one file.
+    #[must_use]
+    pub fn export(self, content_type: &'static str, file_name: &'static str) -> Self {
+        let export = Export {
+            content_type,
+            file_name,
+        };
+        self.edge(|edge| edge.export = Some(export))
+    }
+
+    fn edge(mut self, set: impl FnOnce(&mut Edge)) -> Self {
+        if let Some(route) = self.routes.last_mut() {
+            set(&mut route.info.edge);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        listenhandler::{Json, Query},
+        models::error::Result,
+    };
+
+    async fn nothing(_: Query) -> Result<Json<()>> {
+        Ok(Json(()))
+    }
+
+    #[test]
+    fn a_word_is_about_the_route_before_it_and_no_other() {
+        let infos = Routes::<()>::default()
+            .get("/v1/a", nothing)
+            .get("/v1/b", nothing)
+            .scope("b:next")
+            .within(Duration::from_millis(900))
+            .text("number")
+            .get("/v1/c", nothing)
+            .infos();
+        let edges: Vec<_> = infos.iter().map(|info| info.edge).collect();
+        let second = Edge {
+            access: Access::Scope("b:next"),
+            within: Duration::from_millis(900),
+            text_field: Some("number"),
+            ..Edge::default()
+        };
+        assert_eq!(edges, [Edge::default(), second, Edge::default()]);
+    }
+
+    #[test]
+    fn a_word_before_any_route_is_about_none() {
+        assert!(Routes::<()>::default().internal().infos().is_empty());
+    }
+}
