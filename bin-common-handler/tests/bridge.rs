@@ -5,7 +5,9 @@
 mod bridge {
     mod bulk;
     mod client;
+    mod dids;
     mod forwarding;
+    mod keys;
     mod limits;
     mod whole;
     mod world;

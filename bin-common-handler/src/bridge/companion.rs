@@ -74,7 +74,20 @@ async fn start(
         announce(&parts.config, address, table.example());
     }
     let requester = Requester::new(Arc::clone(&parts.transport), NAME, metrics);
-    let app = Bridge::new(table, access, requester, parts.metrics.clone()).into_app(cors);
+    let bridge = Bridge::new(
+        table,
+        access,
+        requester,
+        parts.clock.clone(),
+        parts.metrics.clone(),
+    );
+    if let Some((subscription, listener)) = bridge.listener() {
+        let transport = Arc::clone(&parts.transport);
+        parts.tasks.spawn("bridge events", |stop| async move {
+            transport.subscribe(subscription, listener, stop).await;
+        });
+    }
+    let app = bridge.into_app(cors);
     let health = parts.health.clone();
     parts.tasks.spawn(NAME, |stop| async move {
         tokio::select! {

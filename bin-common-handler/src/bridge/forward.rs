@@ -11,6 +11,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use super::answer;
 use crate::{
+    listenhandler::RouteInfo,
     models::{
         error::{Error, Result},
         sock::{self, BODY_LIMIT},
@@ -32,6 +33,8 @@ pub(super) struct Outbound<'a> {
     pub requester: &'a Requester,
     /// The manager's name.
     pub service: &'static str,
+    /// Where it goes there.
+    pub route: &'a RouteInfo,
     /// Everything but the body.
     pub envelope: sock::Request,
     /// When the caller is answered, whatever has happened until then.
@@ -44,9 +47,16 @@ impl Outbound<'_> {
         if left.is_zero() {
             return Err(answer::too_slow());
         }
-        self.requester
+        let reply = self
+            .requester
             .send(self.service, request, left.min(RPC_MAX))
-            .await
+            .await;
+        match reply {
+            Err(error) if Instant::now() >= self.deadline => {
+                Err(answer::too_slow().caused_by(error))
+            }
+            reply => reply,
+        }
     }
 
     /// The envelope with its body.

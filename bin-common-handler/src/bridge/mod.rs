@@ -13,12 +13,17 @@ mod bulk;
 mod companion;
 mod cors;
 mod forward;
+mod fresh;
+mod grant;
 mod key;
+mod query;
+mod request_id;
 mod rows;
 mod server;
 mod table;
+mod verdicts;
 
-pub use access::{AccessKey, Verdict};
+pub use access::AccessKey;
 pub use app::Bridge;
 pub use bulk::Report;
 pub use companion::{companion, main};

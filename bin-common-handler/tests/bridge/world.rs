@@ -34,7 +34,10 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::client::KEY;
+use super::{
+    client::KEY,
+    dids::{self, Dids},
+};
 
 /// The small manager's name.
 pub const NAME: &str = "note-manager";
@@ -139,17 +142,21 @@ pub async fn store(dir: &Path) -> Store {
     Store::new(db, Clock::default(), Cache::local(), bell, "note", NAME)
 }
 
-/// A manager, a bridge, and where it listens.
+/// Managers, a bridge, and where it listens.
 pub struct World {
     pub at: SocketAddr,
     pub notes: Notes,
+    pub dids: Dids,
+    pub bus: InProcess,
+    /// The bridge's.
+    pub clock: Clock,
     pub metrics: Metrics,
     pub stop: CancellationToken,
     pub bridge: JoinHandle<()>,
     _dir: TempDir,
 }
 
-/// Starts both; a second table entry has no manager behind it.
+/// Starts all; one entry of the table has no manager behind it.
 pub async fn start() -> World {
     let dir = TempDir::new().unwrap();
     let notes = Notes {
@@ -158,45 +165,77 @@ pub async fn start() -> World {
         batches: Arc::default(),
     };
     let (metrics, bus) = (Metrics::new().unwrap(), InProcess::default());
-    let router = Router::new(
-        NAME,
-        routes(),
-        notes.clone(),
-        notes.store.inbox.clone(),
-        Clock::default(),
-        metrics.clone(),
-        metrics.for_manager(NAME).unwrap(),
-    )
-    .unwrap();
-    let stop = CancellationToken::new();
-    let (served, serving) = (bus.clone(), CancellationToken::new());
-    tokio::spawn(async move {
-        let health = Health::default();
-        served.serve(NAME, Arc::new(router), health, serving).await;
-    });
+    let dids = Dids::default();
+    serve_manager(&bus, &notes.store, &metrics, NAME, routes(), notes.clone());
+    serve_manager(
+        &bus,
+        &notes.store,
+        &metrics,
+        dids::NAME,
+        dids::routes(),
+        dids.clone(),
+    );
+    let (stop, clock) = (CancellationToken::new(), Clock::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    let tables = vec![(NAME, routes().infos()), ("ghost-manager", ghosts())];
+    let tables = vec![
+        (NAME, routes().infos()),
+        (dids::NAME, dids::routes().infos()),
+        ("ghost-manager", ghosts()),
+    ];
     let bridge = Bridge::new(
         Table::new(tables).unwrap(),
         AccessKey::new(&Secret::new(KEY)),
         Requester::new(
-            Arc::new(bus),
+            Arc::new(bus.clone()),
             "http-bridge",
             metrics.for_manager("http-bridge").unwrap(),
         ),
+        clock.clone(),
         metrics.clone(),
     );
+    let (events, (subscription, ear)) = (bus.clone(), bridge.listener().unwrap());
+    tokio::spawn(async move {
+        let never = CancellationToken::new();
+        events.subscribe(subscription, ear, never).await;
+    });
     let bridge = tokio::spawn(serve(listener, bridge.into_app(None), stop.clone()));
     tokio::task::yield_now().await;
     World {
         at,
         notes,
+        dids,
+        bus,
+        clock,
         metrics,
         stop,
         bridge,
         _dir: dir,
     }
+}
+
+fn serve_manager<S: Clone + Send + Sync + 'static>(
+    bus: &InProcess,
+    store: &Store,
+    metrics: &Metrics,
+    name: &'static str,
+    routes: Routes<S>,
+    state: S,
+) {
+    let router = Router::new(
+        name,
+        routes,
+        state,
+        store.inbox.clone(),
+        Clock::default(),
+        metrics.clone(),
+        metrics.for_manager(name).unwrap(),
+    );
+    let (bus, router) = (bus.clone(), Arc::new(router.unwrap()));
+    tokio::spawn(async move {
+        let (health, never) = (Health::default(), CancellationToken::new());
+        bus.serve(name, router, health, never).await;
+    });
 }
 
 fn ghosts() -> Vec<RouteInfo> {
