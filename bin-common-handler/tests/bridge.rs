@@ -6,6 +6,7 @@ mod bridge {
     mod bulk;
     mod client;
     mod dids;
+    mod forms;
     mod forwarding;
     mod keys;
     mod limits;

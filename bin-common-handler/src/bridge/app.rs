@@ -14,8 +14,17 @@ use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
 
 use super::{
-    AccessKey, NAME, Table, access, access::Keys, answer, bulk, forward, forward::Outbound,
-    grant::Grant, query, request_id, request_id::RequestId, table::Target, verdicts::Verdicts,
+    AccessKey, NAME, Table, access,
+    access::Keys,
+    answer, bulk,
+    form::{FORMAT, Form, accepts_text},
+    forward,
+    forward::Outbound,
+    grant::Grant,
+    query, request_id,
+    request_id::RequestId,
+    table::Target,
+    verdicts::Verdicts,
 };
 use crate::{
     clock::Clock,
@@ -28,6 +37,8 @@ use crate::{
     sockhandler::{Receive, Subscription},
 };
 
+/// The query parameter that may hold the access key.
+const KEY: &str = "key";
 /// Bulk requests at once: each may hold three batches in memory.
 const BULKS_MAX: usize = 16;
 
@@ -44,6 +55,7 @@ pub struct Bridge {
 struct Incoming<'a> {
     target: Target<'a>,
     head: &'a Parts,
+    form: Form,
     /// For the manager: path and query.
     uri: String,
     key_in_query: Option<String>,
@@ -88,17 +100,17 @@ impl Bridge {
         }
     }
 
-    async fn answer(&self, request: Request, id: &RequestId, started: Instant) -> Result<Response> {
+    async fn answer(&self, request: Request, id: &RequestId, started: Instant) -> Response {
         let (head, body) = request.into_parts();
         match self.table.find(head.method.as_str(), head.uri.path()) {
             Some(target) => {
                 let incoming = Incoming::read(target, &head, id, started);
-                self.serve(incoming, body).await
+                let form = incoming.form;
+                let answered = self.serve(incoming, body).await;
+                answered.unwrap_or_else(|error| refusal(form, &error, id))
             }
-            None if is_health(&head) => {
-                Ok(answer::json(StatusCode::OK, &json!({ "status": "ok" })))
-            }
-            None => Err(self.refuse(&head, started).await),
+            None if is_health(&head) => answer::json(StatusCode::OK, &json!({ "status": "ok" })),
+            None => refusal(Form::default(), &self.refuse(&head, started).await, id),
         }
     }
 
@@ -147,6 +159,7 @@ impl Bridge {
             route,
             envelope,
             deadline: incoming.deadline,
+            form: incoming.form,
         })
     }
 
@@ -164,18 +177,21 @@ impl Bridge {
 impl<'a> Incoming<'a> {
     fn read(target: Target<'a>, head: &'a Parts, id: &'a RequestId, started: Instant) -> Self {
         let edge = target.route.edge;
-        let mut query = std::borrow::Cow::Borrowed(head.uri.query().unwrap_or_default());
-        let mut key_in_query = None;
-        if edge.takes_key_in_query {
-            let (rest, key) = query::take(&query, "key", |_| true);
-            (query, key_in_query) = (rest.into_owned().into(), key);
-        }
+        let mut query = head.uri.query().unwrap_or_default().to_owned();
+        let key_in_query = edge
+            .takes_key_in_query
+            .then(|| query::take(&mut query, KEY, |_| true))
+            .flatten();
+        let (format, text) = FORMAT;
+        let asked_for_text = edge.text_field.is_some()
+            && query::take(&mut query, format, |value| value == text).is_some();
         let uri = match &*query {
             "" => target.path.to_owned(),
             query => format!("{}?{query}", target.path),
         };
         Self {
             deadline: started + edge.within,
+            form: Form::of(&edge, asked_for_text || accepts_text(&head.headers)),
             target,
             head,
             uri,
@@ -189,13 +205,7 @@ async fn handle(State(bridge): State<Arc<Bridge>>, request: Request) -> Response
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     let method = request.method().clone();
-    let answered = bridge.answer(request, &id, started).await;
-    let mut response = answered.unwrap_or_else(|error| {
-        if error.is_fault() {
-            warn!(%error, request_id = id.text, "request not forwarded");
-        }
-        answer::error(&error)
-    });
+    let mut response = bridge.answer(request, &id, started).await;
     bridge.count(response.status(), started);
     // Neither the path nor the query: phone numbers and keys may stand there.
     debug!(
@@ -211,10 +221,16 @@ async fn handle(State(bridge): State<Arc<Bridge>>, request: Request) -> Response
     response
 }
 
+fn refusal(form: Form, error: &Error, id: &RequestId) -> Response {
+    if error.is_fault() {
+        warn!(%error, request_id = id.text, "request not forwarded");
+    }
+    form.error(error)
+}
+
+/// Whoever asks so asks whether the bridge is there, under whatever name its product had.
 fn is_health(head: &Parts) -> bool {
-    head.method == Method::GET
-        && matches!(
-            head.uri.path(),
-            "/health" | "/api/health" | "/api/v1/health"
-        )
+    let path = head.uri.path();
+    let is_ours = path == "/health" || path.starts_with("/api/") || path.starts_with("/v1/");
+    head.method == Method::GET && is_ours && path.ends_with("/health")
 }

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::value::RawValue;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::answer;
+use super::{answer, form::Form};
 use crate::{
     listenhandler::RouteInfo,
     models::{
@@ -39,6 +39,8 @@ pub(super) struct Outbound<'a> {
     pub envelope: sock::Request,
     /// When the caller is answered, whatever has happened until then.
     pub deadline: Instant,
+    /// How its answer is written.
+    pub form: Form,
 }
 
 impl Outbound<'_> {
@@ -86,7 +88,8 @@ pub(super) async fn forward(outbound: Outbound<'_>, body: Body) -> Result<Respon
         }
         outbound.with(parse(&body)?)
     };
-    outbound.send(&request).await.map(answer::reply)
+    let reply = outbound.send(&request).await?;
+    Ok(outbound.form.reply(reply))
 }
 
 /// Checks that it is JSON, and nothing more.

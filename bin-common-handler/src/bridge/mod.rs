@@ -12,6 +12,7 @@ mod batches;
 mod bulk;
 mod companion;
 mod cors;
+mod form;
 mod forward;
 mod fresh;
 mod grant;

@@ -1,16 +1,14 @@
 //! Parameters that are the bridge's own: read, and taken out of what goes on to the manager.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 
-/// Takes every parameter `name` whose decoded value `is_ours` out of a query: what is left, as it was
-/// written, and the first of the values.
-pub(super) fn take<'q>(
-    query: &'q str,
+/// Takes every parameter `name` whose decoded value `is_ours` out of a query, and gives the first value. What
+/// is left is as it was written.
+pub(super) fn take(
+    query: &mut String,
     name: &str,
     is_ours: impl Fn(&str) -> bool,
-) -> (Cow<'q, str>, Option<String>) {
+) -> Option<String> {
     let mut taken = None;
     let mut left = Vec::new();
     for pair in query.split('&') {
@@ -21,10 +19,10 @@ pub(super) fn take<'q>(
             _ => left.push(pair),
         }
     }
-    match taken {
-        None => (Cow::Borrowed(query), None),
-        taken => (Cow::Owned(left.join("&")), taken),
+    if taken.is_some() {
+        *query = left.join("&");
     }
+    taken
 }
 
 /// As the manager's router reads it.
@@ -55,15 +53,17 @@ mod tests {
         #[case] left: &str,
         #[case] taken: Option<&str>,
     ) {
-        let (rest, value) = take(query, "key", |_| true);
-        assert_eq!((rest.as_ref(), value.as_deref()), (left, taken));
+        let mut rest = query.to_owned();
+        let value = take(&mut rest, "key", |_| true);
+        assert_eq!((rest.as_str(), value.as_deref()), (left, taken));
     }
 
     #[test]
     fn a_value_that_is_not_ours_stays() {
-        let (rest, value) = take("format=csv&format=text", "format", |value| value == "text");
+        let mut rest = "format=csv&format=text".to_owned();
+        let value = take(&mut rest, "format", |value| value == "text");
         assert_eq!(
-            (rest.as_ref(), value.as_deref()),
+            (rest.as_str(), value.as_deref()),
             ("format=csv", Some("text"))
         );
     }
@@ -72,10 +72,10 @@ mod tests {
         #[test]
         fn nothing_of_the_parameter_is_left(query in "[a-y&=%+0-9]{0,40}", at in 0..40_usize) {
             let at = query.char_indices().map(|(at, _)| at).nth(at).unwrap_or(query.len());
-            let query = format!("{}&key=zzz&{}", &query[..at], &query[at..]);
-            let (rest, _) = take(&query, "key", |_| true);
+            let mut rest = format!("{}&key=zzz&{}", &query[..at], &query[at..]);
+            take(&mut rest, "key", |_| true);
             prop_assert!(!rest.contains("zzz"), "{}", rest);
-            prop_assert_eq!(take(&rest, "key", |_| true).1, None);
+            prop_assert_eq!(take(&mut rest, "key", |_| true), None);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use bin_common_handler::{
     call::Call,
     listenhandler::{Json, Query, Routes, State},
-    models::error::{Error, Result},
+    models::error::{Error, Result, Status},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -90,9 +90,12 @@ pub fn routes() -> Routes<Dids> {
         .post("/v1/dids", tell)
         .get("/v1/dids/secret", tell)
         .operator_only()
-        .get_with_effect("/v1/dids/next", tell)
+        .get_with_effect("/v1/dids/next", next)
         .scope("did:next")
         .key_in_query()
+        .flat_errors()
+        .text("selected_did")
+        .within(Duration::from_millis(900))
         .get("/v1/dids/late", late)
         .within(Duration::from_millis(300))
 }
@@ -106,6 +109,25 @@ async fn verify(State(dids): State<Dids>, Json(question): Json<Value>) -> Result
     known
         .map(Json)
         .ok_or_else(|| Error::unauthenticated("INVALID_API_KEY", "Invalid API key"))
+}
+
+/// As [`tell`] with a number; none for the campaign `empty`.
+async fn next(call: Call, query: Query) -> Result<Json<Value>> {
+    match query.0.get("campaign_id").map(String::as_str) {
+        Some("empty") => {
+            let error = Error::new(
+                Status::Unavailable,
+                "NO_DID_AVAILABLE",
+                "No number may be used now.",
+            );
+            return Err(error.with_detail(json!({ "reason": "daily_cap" })));
+        }
+        Some("slow") => tokio::time::sleep(Duration::from_secs(5)).await,
+        _ => {}
+    }
+    let Json(mut told) = tell(call, query).await?;
+    told["selected_did"] = json!("+14155550123");
+    Ok(Json(told))
 }
 
 /// Tells what came.
