@@ -32,6 +32,8 @@ pub struct Metrics {
     pub events: IntCounterVec,
     /// `tandem_received_events_total{subscriber,result}`: done, retried, parked.
     pub received_events: IntCounterVec,
+    /// `tandem_deferred_requests_total{manager,result}`: retried, parked.
+    pub deferred: IntCounterVec,
     /// `tandem_feature_available{feature}`: 1 or 0, e.g. the broker's delay plugin.
     pub feature: IntGaugeVec,
     /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
@@ -106,6 +108,11 @@ impl Metrics {
                 "tandem_received_events_total",
                 "Events of others by what became of them.",
                 &["subscriber", "result"],
+            )?,
+            deferred: counter(
+                "tandem_deferred_requests_total",
+                "Deferred requests that failed, by what became of them.",
+                &["manager", "result"],
             )?,
             feature: gauge(
                 "tandem_feature_available",

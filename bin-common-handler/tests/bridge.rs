@@ -3,8 +3,10 @@
 
 #[cfg(test)]
 mod bridge {
+    mod away;
     mod bulk;
     mod client;
+    mod deferred;
     mod dids;
     mod forms;
     mod forwarding;

@@ -142,6 +142,9 @@ impl Bridge {
             })?;
             return bulk::forward(outbound, body).await;
         }
+        if outbound.route.edge.is_deferred {
+            return forward::defer(outbound, body).await;
+        }
         forward::forward(outbound, body).await
     }
 

@@ -41,7 +41,7 @@ const BELIEVED: Duration = Duration::from_secs(5);
 /// Answers that are kept at most, refusals included.
 const KEPT_MAX: usize = 10_000;
 /// How long the manager may take.
-const ASK_MAX: Duration = Duration::from_secs(1);
+const ASK_MAX: Duration = Duration::from_millis(900);
 /// Keys that are asked about at once; guesses must not take every request that may be in flight.
 const ASKS_MAX: usize = 64;
 

@@ -31,6 +31,8 @@ pub struct Dids {
     pub asked: Arc<AtomicUsize>,
     /// A question is answered, by what was known when it came, as soon as there is a permit.
     pub gate: Arc<Semaphore>,
+    /// The operation of each report that was worked on.
+    pub reports: Arc<Mutex<Vec<[u8; 32]>>>,
 }
 
 impl Default for Dids {
@@ -39,6 +41,7 @@ impl Default for Dids {
             verdicts: Arc::default(),
             asked: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            reports: Arc::default(),
         }
     }
 }
@@ -96,6 +99,8 @@ pub fn routes() -> Routes<Dids> {
         .flat_errors()
         .text("selected_did")
         .within(Duration::from_millis(900))
+        .post("/v1/dids/report", report)
+        .deferred()
         .get("/v1/dids/late", late)
         .within(Duration::from_millis(300))
 }
@@ -128,6 +133,24 @@ async fn next(call: Call, query: Query) -> Result<Json<Value>> {
     let Json(mut told) = tell(call, query).await?;
     told["selected_did"] = json!("+14155550123");
     Ok(Json(told))
+}
+
+/// Done once for each key, when it is not told to fail.
+async fn report(
+    State(dids): State<Dids>,
+    call: Call,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>> {
+    if body == "away" {
+        return Err(Error::unavailable("database", "gone"));
+    }
+    if body == "wrong" {
+        return Err(Error::invalid_argument("INVALID_REPORT", "No such call."));
+    }
+    let operation = call.operation.unwrap();
+    assert!(operation.given, "a message id or a key");
+    dids.reports.lock().unwrap().push(operation.key);
+    Ok(Json(Value::Null))
 }
 
 /// Tells what came.

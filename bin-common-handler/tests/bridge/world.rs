@@ -26,7 +26,7 @@ use bin_common_handler::{
     notifyhandler::Bell,
     redact::Secret,
     requesthandler::Requester,
-    sockhandler::{Transport, inprocess::InProcess},
+    sockhandler::{Transport, inprocess::InProcess, rabbitmq::RabbitMq},
 };
 use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
@@ -176,31 +176,7 @@ pub async fn start() -> World {
         dids.clone(),
     );
     let (stop, clock) = (CancellationToken::new(), Clock::default());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    let tables = vec![
-        (NAME, routes().infos()),
-        (dids::NAME, dids::routes().infos()),
-        ("ghost-manager", ghosts()),
-    ];
-    let bridge = Bridge::new(
-        Table::new(tables).unwrap(),
-        AccessKey::new(&Secret::new(KEY)),
-        Requester::new(
-            Arc::new(bus.clone()),
-            "http-bridge",
-            metrics.for_manager("http-bridge").unwrap(),
-        ),
-        clock.clone(),
-        metrics.clone(),
-    );
-    let (events, (subscription, ear)) = (bus.clone(), bridge.listener().unwrap());
-    tokio::spawn(async move {
-        let never = CancellationToken::new();
-        events.subscribe(subscription, ear, never).await;
-    });
-    let bridge = tokio::spawn(serve(listener, bridge.into_app(None), stop.clone()));
-    tokio::task::yield_now().await;
+    let (at, bridge) = serve_bridge(Arc::new(bus.clone()), &clock, &metrics, stop.clone()).await;
     World {
         at,
         notes,
@@ -212,6 +188,65 @@ pub async fn start() -> World {
         bridge,
         _dir: dir,
     }
+}
+
+/// Serves the bridge over a transport.
+pub async fn serve_bridge(
+    transport: Arc<dyn Transport>,
+    clock: &Clock,
+    metrics: &Metrics,
+    stop: CancellationToken,
+) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let tables = vec![
+        (NAME, routes().infos()),
+        (dids::NAME, dids::routes().infos()),
+        ("ghost-manager", ghosts()),
+    ];
+    let requester = Requester::new(
+        Arc::clone(&transport),
+        "http-bridge",
+        metrics.for_manager("http-bridge").unwrap(),
+    );
+    let bridge = Bridge::new(
+        Table::new(tables).unwrap(),
+        AccessKey::new(&Secret::new(KEY)),
+        requester,
+        clock.clone(),
+        metrics.clone(),
+    );
+    let (subscription, ear) = bridge.listener().unwrap();
+    tokio::spawn(async move {
+        let never = CancellationToken::new();
+        transport.subscribe(subscription, ear, never).await;
+    });
+    let served = tokio::spawn(serve(listener, bridge.into_app(None), stop));
+    tokio::task::yield_now().await;
+    (at, served)
+}
+
+/// A broker that takes connections and never says a word.
+pub async fn silent_broker() -> (Arc<RabbitMq>, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("amqp://guest:guest@{}", listener.local_addr().unwrap());
+    let held = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    (rabbitmq(&address), held)
+}
+
+/// The transport to a broker at `address`.
+pub fn rabbitmq(address: &str) -> Arc<RabbitMq> {
+    Arc::new(RabbitMq::new(
+        Secret::new(address),
+        Clock::default(),
+        Metrics::new().unwrap(),
+        Health::default(),
+    ))
 }
 
 fn serve_manager<S: Clone + Send + Sync + 'static>(
