@@ -38,6 +38,8 @@ pub struct Metrics {
     pub feature: IntGaugeVec,
     /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
     pub bridge_requests: IntCounterVec,
+    /// `tandem_bridge_rate_limited_total{by}`: refusals by an empty bucket: key, customer.
+    pub rate_limited: IntCounterVec,
     /// `tandem_bridge_request_duration_seconds`: from the headers to the whole answer.
     pub bridge_seconds: Histogram,
 }
@@ -123,6 +125,11 @@ impl Metrics {
                 "tandem_bridge_requests_total",
                 "HTTP requests by status code.",
                 &["status"],
+            )?,
+            rate_limited: counter(
+                "tandem_bridge_rate_limited_total",
+                "HTTP requests refused by a rate limit.",
+                &["by"],
             )?,
             bridge_seconds: register(
                 &registry,

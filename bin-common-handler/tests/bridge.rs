@@ -12,6 +12,7 @@ mod bridge {
     mod forwarding;
     mod keys;
     mod limits;
+    mod rates;
     mod whole;
     mod world;
 }

@@ -14,7 +14,7 @@ use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
 
 use super::{
-    AccessKey, NAME, Table, access,
+    AccessKey, Limits, NAME, Table, access,
     access::Keys,
     answer, bulk,
     form::{FORMAT, Form, accepts_text},
@@ -48,6 +48,7 @@ pub struct Bridge {
     keys: Keys,
     requester: Requester,
     metrics: Metrics,
+    limits: Limits,
     bulks: Semaphore,
 }
 
@@ -70,6 +71,7 @@ impl Bridge {
         table: Table,
         operator: AccessKey,
         requester: Requester,
+        limits: Limits,
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
@@ -81,6 +83,7 @@ impl Bridge {
             keys: Keys::new(operator, verdicts, clock),
             requester,
             metrics,
+            limits,
             bulks: Semaphore::new(BULKS_MAX),
         }
     }
@@ -132,6 +135,9 @@ impl Bridge {
         let shown = access::shown(&incoming.head.headers).or(in_query);
         let grant = self.keys.check(shown, incoming.deadline).await?;
         grant.allow(&incoming.target)?;
+        if let Grant::Key(key) = &grant {
+            self.limits.take(key).await?;
+        }
         let outbound = self.outbound(incoming, &grant)?;
         if outbound.route.is_bulk {
             let _one = self.bulks.try_acquire().map_err(|_| {

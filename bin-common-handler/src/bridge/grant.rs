@@ -19,7 +19,7 @@ const READ: &str = ":read";
 const WRITE: &str = ":write";
 
 /// What the manager of access keys says of one.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Key {
     /// The key's id.
     pub id: Uuid,
@@ -31,6 +31,18 @@ pub(super) struct Key {
     /// From then on it opens nothing.
     #[serde(default)]
     pub tm_expire: Option<Timestamp>,
+    /// Requests of this key a second; 0 = no limit, none = the usual one. So for those below.
+    #[serde(default)]
+    pub rate_per_second: Option<u32>,
+    /// Requests of this key at once.
+    #[serde(default)]
+    pub rate_burst: Option<u32>,
+    /// Requests of all keys of the customer a second.
+    #[serde(default)]
+    pub customer_rate_per_second: Option<u32>,
+    /// Requests of all keys of the customer at once.
+    #[serde(default)]
+    pub customer_rate_burst: Option<u32>,
 }
 
 /// Who asks: the operator with the bootstrap key, or a tenant's key.
@@ -145,7 +157,7 @@ mod tests {
             id: Uuid::from_u128(1),
             customer_id: Uuid::from_u128(2),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
-            tm_expire: None,
+            ..Key::default()
         }))
     }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    bridge::{AccessKey, Bridge, Table, serve},
+    bridge::{AccessKey, Bridge, Limits, Rate, Table, serve},
     cachehandler::Cache,
     call::Call,
     clock::Clock,
@@ -48,6 +48,12 @@ pub const MIGRATIONS: Migrations = Migrations {
     prefix: "note",
     mysql: &NOTHING,
     sqlite: &NOTHING,
+};
+
+/// Of keys about whom nothing else is said.
+const USUAL_RATE: Rate = Rate {
+    per_second: 100,
+    burst: 500,
 };
 
 const FILTERS: &[Filter] = &[("name", FilterKind::Text), ("deleted", FilterKind::Deleted)];
@@ -213,6 +219,7 @@ pub async fn serve_bridge(
         Table::new(tables).unwrap(),
         AccessKey::new(&Secret::new(KEY)),
         requester,
+        Limits::new(USUAL_RATE, None, metrics.clone()),
         clock.clone(),
         metrics.clone(),
     );
