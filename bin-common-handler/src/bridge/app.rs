@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use super::{
     AccessKey, Limits, NAME, Table, access,
     access::Keys,
-    answer, bulk,
+    answer, bulk, export,
     form::{FORMAT, Form, accepts_text},
     forward,
     forward::Outbound,
@@ -138,6 +138,7 @@ impl Bridge {
         if let Grant::Key(key) = &grant {
             self.limits.take(key).await?;
         }
+        let headers = &incoming.head.headers;
         let outbound = self.outbound(incoming, &grant)?;
         if outbound.route.is_bulk {
             let _one = self.bulks.try_acquire().map_err(|_| {
@@ -146,7 +147,10 @@ impl Bridge {
                     "Too many bulk requests are running.",
                 )
             })?;
-            return bulk::forward(outbound, body).await;
+            return bulk::forward(outbound, headers, body).await;
+        }
+        if let Some(file) = outbound.route.edge.export {
+            return export::forward(outbound, file, body).await;
         }
         if outbound.route.edge.is_deferred {
             return forward::defer(outbound, body).await;
