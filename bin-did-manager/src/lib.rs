@@ -11,11 +11,13 @@ mod didhandler;
 mod didpoolhandler;
 mod listenhandler;
 pub mod models;
+mod nexthandler;
 pub mod phone;
+mod privacy;
 mod tenancy;
 
 use bin_common_handler::{
-    config::Setting,
+    config::{Kind, Setting},
     daemon::{Base, Manager, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Router,
@@ -43,7 +45,13 @@ pub const MANAGER: Manager = Manager {
 static MYSQL: sqlx::migrate::Migrator = sqlx::migrate!("migrations/mysql");
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
-const SETTINGS: &[Setting] = &[];
+const SETTINGS: &[Setting] = &[Setting {
+    name: privacy::SETTING,
+    default: "",
+    kind: Kind::HashKey,
+    help: "Key of the hashes that people called are kept as; without it one is made and kept in the database",
+    example: "at least 32 characters, such as $(openssl rand -hex 32)",
+}];
 
 fn start(base: Base) -> Result<Router, StartError> {
     let app = App::new(&base);

@@ -6,6 +6,8 @@ use crate::{databasehandler::Dsn, redact, sockhandler::rabbitmq::check_address};
 
 /// Shortest access key, in characters.
 const ACCESS_KEY_MIN: usize = 16;
+/// Shortest key of hashes, in characters.
+const HASH_KEY_MIN: usize = 32;
 
 /// The kind of a setting.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +18,8 @@ pub enum Kind {
     Secret,
     /// A key that callers show: long enough not to be guessed.
     AccessKey,
+    /// A key of hashes: long enough that nobody tries them all; never shown.
+    HashKey,
     /// A database address.
     Dsn,
     /// A RabbitMQ address.
@@ -53,7 +57,10 @@ impl Kind {
             Self::AccessKey if text.len() < ACCESS_KEY_MIN => {
                 Err(format!("a key has at least {ACCESS_KEY_MIN} characters"))
             }
-            Self::AccessKey => Ok(()),
+            Self::HashKey if text.len() < HASH_KEY_MIN => {
+                Err(format!("a key has at least {HASH_KEY_MIN} characters"))
+            }
+            Self::AccessKey | Self::HashKey => Ok(()),
             Self::Dsn => text
                 .parse::<Dsn>()
                 .map(drop)
@@ -92,8 +99,10 @@ impl Kind {
     /// The value as it may be printed.
     pub(super) fn shown(self, text: &str) -> String {
         match self {
-            Self::Secret | Self::AccessKey if text.is_empty() => "(none)".to_owned(),
-            Self::Secret | Self::AccessKey => "***".to_owned(),
+            Self::Secret | Self::AccessKey | Self::HashKey if text.is_empty() => {
+                "(none)".to_owned()
+            }
+            Self::Secret | Self::AccessKey | Self::HashKey => "***".to_owned(),
             Self::Dsn | Self::Amqp | Self::Redis => redact::dsn(text),
             _ => text.to_owned(),
         }
@@ -101,7 +110,12 @@ impl Kind {
 
     pub(super) fn shown_in_error(self, text: &str) -> String {
         match self {
-            Self::Secret | Self::AccessKey | Self::Dsn | Self::Amqp | Self::Redis => String::new(),
+            Self::Secret
+            | Self::AccessKey
+            | Self::HashKey
+            | Self::Dsn
+            | Self::Amqp
+            | Self::Redis => String::new(),
             _ => format!(" = {text:?}"),
         }
     }
@@ -109,7 +123,7 @@ impl Kind {
     pub(super) const fn value_name(self) -> &'static str {
         match self {
             Self::Dsn | Self::Amqp | Self::Redis | Self::ListenAddress => "ADDRESS",
-            Self::Secret | Self::AccessKey => "SECRET",
+            Self::Secret | Self::AccessKey | Self::HashKey => "SECRET",
             Self::Bool => "BOOL",
             Self::Duration { .. } => "TIME",
             Self::Number { .. } => "NUMBER",

@@ -76,7 +76,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.with(Method::Post, template, true, endpoint)
     }
 
-    /// A POST that only reads: a question whose words belong in a body, e.g. because URIs are logged.
+    /// A POST that only reads, such as a question that must not stand in a URI.
     #[must_use]
     pub fn post_without_effect<A: 'static>(
         self,

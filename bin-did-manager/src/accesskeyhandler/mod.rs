@@ -32,7 +32,8 @@ pub(crate) struct NewKey {
 }
 
 impl Tenanted for Accesskey {
-    const STEERS: bool = false;
+    // Its number format does.
+    const STEERS: bool = true;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())

@@ -3,7 +3,10 @@
 mod accesskeys;
 mod didpools;
 mod dids;
+mod next;
 mod tenants;
+
+use std::time::Duration;
 
 use bin_common_handler::listenhandler::Routes;
 
@@ -15,10 +18,14 @@ use crate::{
     },
 };
 
+/// A dialer is answered within a second, whatever is away.
+const NEXT_WITHIN: Duration = Duration::from_millis(900);
+
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
     let routes = tenant_routes(Routes::default());
-    number_routes(routes)
+    let routes = number_routes(routes);
+    dialer_routes(routes)
 }
 
 /// Who may do what, and who did.
@@ -75,4 +82,20 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/didpools/<didpool-id>/dids", didpools::members)
         .resource::<Campaign>("/v1/campaigns", "/v1/campaigns/<campaign-id>")
         .resource::<RotationRule>("/v1/rotation_rules", "/v1/rotation_rules/<rule-id>")
+}
+
+/// What dialers ask, under the names that their scripts have for it.
+fn dialer_routes(routes: Routes<App>) -> Routes<App> {
+    let routes = routes.get_with_effect("/v1/dids/next", next::next);
+    let routes = for_dialers(routes).get_with_effect("/v1/vicidial/next-did", next::next);
+    for_dialers(routes)
+}
+
+/// How a dialer's script is served: it gives up after a second, and dials without us.
+fn for_dialers(routes: Routes<App>) -> Routes<App> {
+    routes
+        .scope("did:next")
+        .within(NEXT_WITHIN)
+        .flat_errors()
+        .text("selected_did")
 }

@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod next;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod tenants;
