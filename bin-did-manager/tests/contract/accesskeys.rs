@@ -370,3 +370,13 @@ async fn a_wrong_field_is_named(#[case] fields: Json, #[case] message: &str) {
     assert_eq!(list(world.client.ok(Get, KEYS, None).await).len(), 1);
     world.end().await;
 }
+
+#[test]
+fn verifying_is_a_read_for_services_only() {
+    let routes = (bin_did_manager::MANAGER.routes)();
+    let verify = routes
+        .iter()
+        .find(|route| route.template == VERIFY)
+        .unwrap();
+    assert!(!verify.is_effect && verify.edge.is_internal);
+}
