@@ -5,6 +5,7 @@
 mod accesskeyhandler;
 mod app;
 pub mod area;
+mod callresulthandler;
 mod choice;
 mod dbhandler;
 mod didhandler;
@@ -14,6 +15,7 @@ pub mod models;
 mod nexthandler;
 pub mod phone;
 mod privacy;
+mod rollup;
 mod tenancy;
 
 use bin_common_handler::{
@@ -55,6 +57,7 @@ const SETTINGS: &[Setting] = &[Setting {
 
 fn start(base: Base) -> Result<Router, StartError> {
     let app = App::new(&base);
+    callresulthandler::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),

@@ -25,6 +25,9 @@ pub const STATUS_CHANGED: &str = "did_status_changed";
 /// Announced when a number has reached a cap.
 pub const EXHAUSTED: &str = "did_exhausted";
 
+/// The source of a reputation that follows from the number's own calls.
+pub const JUDGED_BY_CALLS: &str = "calls";
+
 /// Weight of a number that nobody weighed.
 pub const WEIGHT_DEFAULT: i32 = 100;
 const WEIGHT_MAX: i32 = 10_000;
