@@ -3,10 +3,18 @@
 
 #[cfg(test)]
 mod bridge {
+    mod away;
     mod bulk;
     mod client;
+    mod deferred;
+    mod dids;
+    mod export;
+    mod forms;
     mod forwarding;
+    mod keys;
     mod limits;
+    mod rates;
+    mod upload;
     mod whole;
     mod world;
 }

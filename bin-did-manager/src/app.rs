@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use bin_common_handler::{daemon::Base, databasehandler::Store, models::error::Result};
 
-use crate::privacy::{PhoneHasher, Privacy};
+use crate::{
+    accesskeyhandler::Uses,
+    nexthandler::NextHandler,
+    privacy::{PhoneHasher, Privacy},
+};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
+    pub next: NextHandler,
+    pub uses: Uses,
     privacy: Privacy,
     /// Where files of our own are written.
     pub data_dir: PathBuf,
@@ -17,9 +23,12 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(base: &Base) -> Self {
+        let privacy = Privacy::new(&base.config);
         Self {
+            next: NextHandler::new(&base.store, &privacy, &base.tasks),
             store: base.store.clone(),
-            privacy: Privacy::new(&base.config),
+            privacy,
+            uses: Uses::start(base),
             data_dir: base.config.data_dir(),
         }
     }

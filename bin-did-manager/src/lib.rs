@@ -2,6 +2,7 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod accesskeyhandler;
 mod analytics;
 mod app;
 pub mod area;
@@ -13,6 +14,7 @@ mod didhandler;
 mod didpoolhandler;
 mod listenhandler;
 pub mod models;
+mod nexthandler;
 pub mod phone;
 mod privacy;
 mod rollup;

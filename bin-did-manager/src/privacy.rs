@@ -46,6 +46,12 @@ impl PhoneHasher {
         i64::from_be_bytes(self.first_bytes(customer_id, b"call", uniqueid))
     }
 
+    /// What makes a repeated request known: its parts, in order.
+    pub(crate) fn request(&self, customer_id: Uuid, parts: &[&str]) -> [u8; 16] {
+        // No part can hold the separator: it is taken out of what callers send.
+        self.first_bytes(customer_id, b"request", &parts.join("\u{1f}"))
+    }
+
     fn first_bytes<const N: usize>(&self, customer_id: Uuid, kind: &[u8], text: &str) -> [u8; N] {
         let mut mac = self.0.clone();
         mac.update(customer_id.as_bytes());

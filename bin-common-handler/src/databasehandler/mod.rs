@@ -20,5 +20,5 @@ pub use entity::{Entity, JsonColumn};
 pub use list::ListQuery;
 pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};
-pub use store::{ChangeTx, Store};
+pub use store::{ChangeTx, Fact, Store};
 pub use value::Value;

@@ -5,7 +5,7 @@
 
 use std::{fmt, future::Future, path::Path, sync::Arc, time::Duration};
 
-use deadpool::managed::{self, Metrics, Object, Pool, RecycleError, RecycleResult};
+use deadpool::managed::{self, Metrics, Object, Pool, QueueMode, RecycleError, RecycleResult};
 use sqlx::{
     ConnectOptions, Connection, Executor, MySqlConnection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -217,6 +217,8 @@ where
         .wait_timeout(Some(WAIT_MAX))
         .create_timeout(Some(CONNECT_MAX))
         .recycle_timeout(Some(WAIT_MAX))
+        // The one used last has its statements prepared.
+        .queue_mode(QueueMode::Lifo)
         .runtime(deadpool::Runtime::Tokio1)
         .build()
 }

@@ -7,7 +7,7 @@ use sqlx::{
     AssertSqlSafe, Error as SqlError, FromRow, MySql, Sqlite, mysql::MySqlRow, sqlite::SqliteRow,
 };
 
-use super::{Db, Dialect, Value, error::is_away, pool::Conn, value::bind};
+use super::{Db, Dialect, Entity, Value, entity, error::is_away, pool::Conn, value::bind};
 
 /// How long an abandoned transaction may take to be rolled back.
 const ROLLBACK_MAX: Duration = Duration::from_secs(1);
@@ -103,6 +103,19 @@ impl Db {
             }
             done => done,
         }
+    }
+
+    /// The rows of an entity that `tail` lets through, e.g. `WHERE customer_id = ? ORDER BY id`.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn select<E: Entity>(
+        &self,
+        tail: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<E>, SqlError> {
+        self.fetch_all(&format!("{} {tail}", entity::select::<E>()), values)
+            .await
     }
 
     /// As [`Self::fetch_all`] for at most one row.

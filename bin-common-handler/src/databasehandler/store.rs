@@ -286,26 +286,72 @@ impl ChangeTx<'_> {
         rows: &[E],
         customer_id: Uuid,
     ) -> Result<()> {
-        for rows in rows.chunks(ROWS_PER_INSERT) {
-            let mut values = Vec::with_capacity(rows.len() * outbox::COLUMNS.len());
-            for row in rows {
-                let data = serde_json::to_string(row).map_err(Error::internal)?;
-                values.extend::<[Value; outbox::COLUMNS.len()]>([
-                    crate::ids::next().into(),
-                    kind.into(),
-                    row.id().into(),
-                    customer_id.into(),
-                    Value::Int(row.version().micros()),
-                    data.into(),
-                    Value::Int(self.store.clock.now().micros()),
-                ]);
+        let facts = rows.iter().map(|row| {
+            let data = serde_json::to_string(row).map_err(Error::internal)?;
+            Ok(Fact {
+                resource_id: row.id(),
+                customer_id,
+                version: row.version(),
+                data,
+            })
+        });
+        self.announce_facts(kind, facts.collect::<Result<_>>()?)
+            .await
+    }
+
+    /// As [`Self::announce`], of something that is no row of its own.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn announce_fact(&mut self, kind: &str, fact: Fact) -> Result<()> {
+        self.announce_facts(kind, vec![fact]).await
+    }
+
+    async fn announce_facts(&mut self, kind: &str, facts: Vec<Fact>) -> Result<()> {
+        let mut facts = facts.into_iter();
+        loop {
+            let some: Vec<_> = facts.by_ref().take(ROWS_PER_INSERT).collect();
+            if some.is_empty() {
+                return Ok(());
             }
+            let count = some.len();
+            let now = self.store.clock.now();
+            let values = some
+                .into_iter()
+                .flat_map(|fact| fact.values(kind, now))
+                .collect();
             self.tx
-                .execute(&outbox::insert(self.store.prefix, rows.len()), values)
+                .execute(&outbox::insert(self.store.prefix, count), values)
                 .await?;
+            self.announced = true;
         }
-        self.announced = true;
-        Ok(())
+    }
+}
+
+/// What an event says.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// Whose id the event's topic has.
+    pub resource_id: Uuid,
+    /// The tenant.
+    pub customer_id: Uuid,
+    /// Later facts of the same resource have higher versions.
+    pub version: Timestamp,
+    /// The event's data, as JSON.
+    pub data: String,
+}
+
+impl Fact {
+    fn values(self, kind: &str, now: Timestamp) -> [Value; outbox::COLUMNS.len()] {
+        [
+            crate::ids::next().into(),
+            kind.into(),
+            self.resource_id.into(),
+            self.customer_id.into(),
+            Value::Int(self.version.micros()),
+            self.data.into(),
+            Value::Int(now.micros()),
+        ]
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         customer::Customer,
         rotationrule::{Algorithm, RotationRule},
     },
+    phone::NumberFormat,
 };
 
 /// Which numbers are looked at: a pool's, or all (nil).
@@ -35,6 +36,8 @@ pub(crate) struct View {
     pub defaults: Defaults,
     pub campaigns: HashMap<String, Campaign>,
     pub rules: HashMap<Uuid, RotationRule>,
+    /// How keys that say so want numbers written.
+    pub formats: HashMap<Uuid, NumberFormat>,
     numbers: Vec<Option<Number>>,
     by_id: HashMap<Uuid, Slot>,
     pools: HashMap<PoolId, HashSet<Uuid>>,
@@ -61,6 +64,7 @@ impl View {
             customer,
             campaigns: HashMap::new(),
             rules: HashMap::new(),
+            formats: HashMap::new(),
             numbers: Vec::new(),
             by_id: HashMap::new(),
             pools: HashMap::new(),
@@ -74,6 +78,12 @@ impl View {
         };
         view.forget_order();
         view
+    }
+
+    /// How the answers to a key write numbers.
+    pub(crate) fn format(&self, access_key_id: Option<Uuid>) -> NumberFormat {
+        let own = access_key_id.and_then(|id| self.formats.get(&id));
+        own.copied().unwrap_or(self.customer.number_format)
     }
 
     /// New settings of the tenant itself.
@@ -136,15 +146,6 @@ impl View {
     pub(crate) fn by_id(&self, id: Uuid) -> Option<(Slot, &Number)> {
         let slot = *self.by_id.get(&id)?;
         self.number(slot).map(|number| (slot, number))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
-    /// Whether the pool exists; nil = all numbers.
-    pub(crate) fn has_pool(&self, pool: PoolId) -> bool {
-        pool.is_nil() || self.pools.contains_key(&pool)
     }
 
     pub(crate) fn is_member(&self, pool: PoolId, id: Uuid) -> bool {

@@ -80,3 +80,30 @@ pub(crate) async fn of(db: &Db, dids: &[Uuid]) -> Result<HashMap<Uuid, State>, S
     }
     Ok(found)
 }
+
+/// Holds the counters of some numbers until the end of the transaction, in the order of their ids: so no two
+/// transactions wait for each other.
+pub(crate) async fn lock(tx: &mut ChangeTx<'_>, dids: &[Uuid]) -> Result<HashMap<Uuid, State>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM did_states WHERE did_id IN ({}) ORDER BY did_id{}",
+        marks(dids.len()),
+        tx.sql().dialect().for_update()
+    );
+    let rows: Vec<State> = tx.sql().fetch_all(&sql, values(dids)).await?;
+    Ok(rows.into_iter().map(|row| (row.did_id, row)).collect())
+}
+
+/// Writes the counters of locked rows.
+pub(crate) async fn write(tx: &mut ChangeTx<'_>, states: &[State]) -> Result<()> {
+    let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; states.len()].join(", ");
+    let sql = format!("REPLACE INTO did_states ({COLUMNS}) VALUES {groups}");
+    let values = states.iter().flat_map(State::values).collect();
+    tx.sql().execute(&sql, values).await?;
+    Ok(())
+}
+
+/// The counters of all of a tenant's numbers.
+pub(crate) async fn of_customer(db: &Db, customer_id: Uuid) -> Result<Vec<State>, SqlError> {
+    let sql = format!("SELECT {COLUMNS} FROM did_states WHERE customer_id = ?");
+    db.fetch_all(&sql, vec![customer_id.into()]).await
+}

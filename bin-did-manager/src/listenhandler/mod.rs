@@ -1,8 +1,10 @@
 //! Every URI of the daemon.
 
+mod accesskeys;
 mod analytics;
 mod didpools;
 mod dids;
+mod next;
 mod results;
 mod tenants;
 mod usages;
@@ -14,15 +16,19 @@ use bin_common_handler::listenhandler::Routes;
 use crate::{
     app::App,
     models::{
-        auditlog, callresult, campaign::Campaign, customer::Customer, did,
+        accesskey::Accesskey, auditlog, callresult, campaign::Campaign, customer::Customer, did,
         rotationrule::RotationRule, usage, user::User,
     },
 };
+
+/// A dialer is answered within a second, whatever is away.
+const NEXT_WITHIN: Duration = Duration::from_millis(900);
 
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
     let routes = tenant_routes(Routes::default());
     let routes = number_routes(routes);
+    let routes = dialer_routes(routes);
     let routes = result_routes(routes);
     analytics_routes(routes)
 }
@@ -38,7 +44,19 @@ fn tenant_routes(routes: Routes<App>) -> Routes<App> {
         .operator_only()
         .delete("/v1/customers/<customer-id>", tenants::delete_customer)
         .operator_only()
-        .resource::<User>("/v1/users", "/v1/users/<user-id>")
+        .resource_for::<User>("/v1/users", "/v1/users/<user-id>", "key:read", "key:write")
+        .post("/v1/accesskeys", accesskeys::create)
+        .scope("key:write")
+        .listed::<Accesskey>("/v1/accesskeys")
+        .scope("key:read")
+        .readable::<Accesskey>("/v1/accesskeys/<accesskey-id>")
+        .scope("key:read")
+        .put("/v1/accesskeys/<accesskey-id>", accesskeys::update)
+        .scope("key:write")
+        .delete("/v1/accesskeys/<accesskey-id>", accesskeys::delete)
+        .scope("key:write")
+        .post_without_effect("/v1/accesskeys/verify", accesskeys::verify)
+        .internal()
         .get("/v1/audit_logs", tenants::list_audit_logs)
         .filtered_by(auditlog::FILTERS)
         .scope("audit:read")
@@ -69,6 +87,22 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/didpools/<didpool-id>/dids", didpools::members)
         .resource::<Campaign>("/v1/campaigns", "/v1/campaigns/<campaign-id>")
         .resource::<RotationRule>("/v1/rotation_rules", "/v1/rotation_rules/<rule-id>")
+}
+
+/// What dialers ask, under the names that their scripts have for it.
+fn dialer_routes(routes: Routes<App>) -> Routes<App> {
+    let routes = routes.get_with_effect("/v1/dids/next", next::next);
+    let routes = for_dialers(routes).get_with_effect("/v1/vicidial/next-did", next::next);
+    for_dialers(routes)
+}
+
+/// How a dialer's script is served: it gives up after a second, and dials without us.
+fn for_dialers(routes: Routes<App>) -> Routes<App> {
+    routes
+        .scope("did:next")
+        .within(NEXT_WITHIN)
+        .flat_errors()
+        .text("selected_did")
 }
 
 /// A dialer or an agent's screen waits for the answer to a report.

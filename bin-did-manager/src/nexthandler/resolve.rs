@@ -1,0 +1,257 @@
+//! What a request means to its tenant: which campaign, whose numbers, by which rule, near whom.
+
+use std::time::Duration;
+
+use bin_common_handler::models::{
+    error::{Error, Result, Status},
+    time::Timestamp,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Fields, Given, Question};
+use crate::{
+    area,
+    choice::{
+        index::state,
+        pick::{Plan, Refused, Target},
+        view::View,
+        window::wall_clock,
+    },
+    models::{
+        campaign::{Campaign, Fallback},
+        customer::CustomerStatus,
+        rotationrule::RotationRule,
+    },
+    phone::{DialStatus, Dialled, E164, read_dialled},
+    privacy::PhoneHasher,
+};
+
+/// A retry of a dialer under the id of its call gets the same number for so long.
+const CALL_KEY_TTL: Duration = Duration::from_secs(150);
+/// As above, where only the number called tells a retry.
+const PHONE_KEY_TTL: Duration = Duration::from_secs(3);
+/// Campaign ids that mean "none", whatever the tenant says.
+const FILLERS: [&str; 2] = ["DEFAULT", "UNKNOWN"];
+
+/// A request, understood.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub plan: Plan,
+    pub target: Target,
+    pub campaign_id: Uuid,
+    pub person: Option<E164>,
+    pub phone_hash: Option<[u8; 16]>,
+    pub call_ref: Option<i64>,
+    pub key: Option<Key>,
+    /// The person's last number is wanted.
+    pub is_sticky: bool,
+}
+
+/// What makes a repetition known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub bytes: [u8; 16],
+    pub ttl: Duration,
+    /// See [`Given::replays`].
+    pub replays: bool,
+}
+
+/// What a request turned out to be.
+pub(super) enum Resolved {
+    Job(Box<Job>),
+    Ended {
+        status: DialStatus,
+        person: Option<E164>,
+    },
+}
+
+/// Understands a request.
+pub(super) fn resolve(
+    question: &Question,
+    view: &View,
+    hasher: &PhoneHasher,
+    now: i64,
+) -> Result<Resolved> {
+    ensure_active(view)?;
+    let fields = &question.fields;
+    let prefixes = &view.customer.dial_prefixes.0;
+    let person = match read_dialled(&fields.phone, prefixes) {
+        Dialled::Number(number) => Some(number),
+        Dialled::Result(status) => {
+            return Ok(Resolved::Ended {
+                status,
+                person: match read_dialled(&fields.agent, prefixes) {
+                    Dialled::Number(number) => Some(number),
+                    _ => None,
+                },
+            });
+        }
+        Dialled::Noise | Dialled::Empty => None,
+    };
+    let campaign = campaign(view, &fields.campaign);
+    if let Some(campaign) = campaign {
+        ensure_open(view, campaign, now)?;
+    }
+    let rule = rule(view, campaign, now);
+    let customer_id = question.customer_id;
+    let phone_hash = person
+        .as_ref()
+        .map(|person| hasher.phone(customer_id, person));
+    Ok(Resolved::Job(Box::new(Job {
+        plan: plan(view, campaign, rule),
+        target: target(fields, person.as_ref()),
+        campaign_id: campaign.map_or_else(Uuid::nil, |campaign| campaign.id),
+        key: key(question, person.as_ref(), hasher),
+        call_ref: (!fields.uniqueid.is_empty()).then(|| hasher.call(customer_id, &fields.uniqueid)),
+        is_sticky: rule.is_some_and(|rule| rule.sticky) && phone_hash.is_some(),
+        phone_hash,
+        person,
+    })))
+}
+
+fn ensure_active(view: &View) -> Result<()> {
+    let customer = &view.customer;
+    if customer.tm_delete.is_none() && customer.status == CustomerStatus::Active {
+        return Ok(());
+    }
+    Err(Error::permission_denied(
+        "CUSTOMER_SUSPENDED",
+        "This customer is given no numbers.",
+    ))
+}
+
+fn campaign<'v>(view: &'v View, id: &str) -> Option<&'v Campaign> {
+    let customer = &view.customer;
+    let is_filler = id.is_empty()
+        || FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(id))
+        || customer
+            .filler_campaigns
+            .0
+            .iter()
+            .any(|filler| filler.eq_ignore_ascii_case(id));
+    if is_filler {
+        None
+    } else {
+        view.campaigns.get(id)
+    }
+}
+
+fn ensure_open(view: &View, campaign: &Campaign, now: i64) -> Result<()> {
+    let zone = campaign.timezone.parse().unwrap_or(view.calendar.zone);
+    let (weekday, minute) = wall_clock(zone, now);
+    if campaign.hours.0.is_open(weekday, minute) {
+        return Ok(());
+    }
+    Err(none_available(
+        "closed_hours",
+        "The campaign is closed now.",
+    ))
+}
+
+fn rule<'v>(view: &'v View, campaign: Option<&Campaign>, now: i64) -> Option<&'v RotationRule> {
+    let now = Timestamp::from_micros(now);
+    let own = campaign
+        .and_then(|campaign| view.rules.get(&campaign.rule_id))
+        .filter(|rule| rule.is_valid(now));
+    own.or_else(|| {
+        let general = view
+            .rules
+            .values()
+            .filter(|rule| rule.priority > 0 && rule.is_valid(now));
+        general.max_by_key(|rule| (rule.priority, rule.id))
+    })
+}
+
+fn plan(view: &View, campaign: Option<&Campaign>, rule: Option<&RotationRule>) -> Plan {
+    let default = view.customer.didpool_id;
+    let own = campaign
+        .map(|campaign| campaign.didpool_id)
+        .filter(|pool| !pool.is_nil());
+    let falls_back = campaign.is_some_and(|campaign| campaign.fallback == Fallback::TenantPool);
+    Plan::new(own.unwrap_or(default), falls_back.then_some(default), rule)
+}
+
+/// The number called is believed before anything that is said about it.
+fn target(fields: &Fields, person: Option<&E164>) -> Target {
+    let said = fields
+        .area_code
+        .parse()
+        .ok()
+        .filter(|npa| area::of_npa(*npa).is_some());
+    let npa = match person {
+        Some(person) => person.npa(),
+        None => said,
+    };
+    let derived = npa.and_then(area::of_npa).map(|area| area.state);
+    let code = area::state_code(&fields.state).or(derived);
+    Target {
+        npa: npa.unwrap_or(0),
+        nxx: person.and_then(E164::nxx).unwrap_or(0),
+        state: code.and_then(state),
+        place: fields.latitude.zip(fields.longitude),
+    }
+}
+
+/// One number for a call, however often it is asked for: under the key that came with the request, else the
+/// dialer's id of the call, else the number called for a few seconds. The access key is part of it, because
+/// an id of a call repeats across dialers; so is the number.
+fn key(question: &Question, person: Option<&E164>, hasher: &PhoneHasher) -> Option<Key> {
+    let fields = &question.fields;
+    if let Some(given) = question.operation.filter(|given| given.replays) {
+        return Some(Key {
+            bytes: given.key,
+            ttl: CALL_KEY_TTL,
+            replays: true,
+        });
+    }
+    let who = question.access_key_id.unwrap_or_default().to_string();
+    let number = person.map_or("", E164::as_str);
+    let known = |parts: &[&str], ttl| Key {
+        bytes: hasher.request(question.customer_id, parts),
+        ttl,
+        replays: true,
+    };
+    if !fields.uniqueid.is_empty() {
+        return Some(known(
+            &["call", &who, &fields.uniqueid, number],
+            CALL_KEY_TTL,
+        ));
+    }
+    if !number.is_empty() {
+        return Some(known(
+            &["number", &who, &fields.campaign, number],
+            PHONE_KEY_TTL,
+        ));
+    }
+    question.operation.map(|Given { key, replays }| Key {
+        bytes: key,
+        ttl: CALL_KEY_TTL,
+        replays,
+    })
+}
+
+/// 503 with the reason that dialers know.
+pub(super) fn none_available(reason: &str, message: &'static str) -> Error {
+    Error::new(Status::Unavailable, "NO_DID_AVAILABLE", message)
+        .with_detail(json!({"reason": reason}))
+}
+
+/// As [`none_available`], with what excluded the numbers.
+pub(super) fn refusal(refused: &Refused) -> Error {
+    let excluded: serde_json::Map<_, _> = refused
+        .excluded
+        .entries()
+        .map(|(by, numbers)| (by.as_str().to_owned(), numbers.into()))
+        .collect();
+    Error::new(
+        Status::Unavailable,
+        "NO_DID_AVAILABLE",
+        "No number may be used for this call now.",
+    )
+    .with_detail(json!({
+        "reason": refused.reason,
+        "excluded": excluded,
+        "retry_at": refused.retry_at.map(Timestamp::from_micros),
+    }))
+}
