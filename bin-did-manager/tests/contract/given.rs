@@ -41,6 +41,37 @@ impl Given {
     }
 }
 
+impl Given {
+    fn values(&self, id: Uuid) -> Vec<Value> {
+        let reason = json!({
+            "tier": "any", "algorithm": "lru", "sticky": false, "fallback": false, "candidates": 1,
+            "daily_left": null, "hourly_left": null, "excluded": [],
+        });
+        let call_ref = (!self.uniqueid.is_empty()).then(|| {
+            let hash = hash(self.customer_id, "call", &self.uniqueid);
+            i64::from_be_bytes(hash[..8].try_into().unwrap())
+        });
+        let phone_hash = hash(self.customer_id, "phone", &self.phone)[..16].to_vec();
+        vec![
+            id.into(),
+            self.customer_id.into(),
+            self.did_id.into(),
+            self.number.as_str().into(),
+            self.campaign_id.into(),
+            self.campaign.as_str().into(),
+            self.didpool_id.into(),
+            phone_hash.into(),
+            self.phone[self.phone.len() - 4..].into(),
+            self.phone[2..5].parse::<i32>().unwrap().into(),
+            self.uniqueid.as_str().into(),
+            reason.to_string().into(),
+            self.at.into(),
+            self.at.into(),
+            call_ref.into(),
+        ]
+    }
+}
+
 /// The time of day.
 pub fn now() -> Timestamp {
     bin_common_handler::clock::Clock::default().now()
@@ -63,38 +94,24 @@ impl World {
 
     /// Writes the row of a number that was given.
     pub async fn give(&self, given: &Given) -> Uuid {
-        let id = ids::next();
-        let reason = json!({
-            "tier": "any", "algorithm": "lru", "sticky": false, "fallback": false, "candidates": 1,
-            "daily_left": null, "hourly_left": null, "excluded": [],
-        });
-        let call_ref = (!given.uniqueid.is_empty()).then(|| {
-            let hash = hash(given.customer_id, "call", &given.uniqueid);
-            i64::from_be_bytes(hash[..8].try_into().unwrap())
-        });
-        let phone_hash = hash(given.customer_id, "phone", &given.phone)[..16].to_vec();
-        let sql = "INSERT INTO did_usages (id, customer_id, did_id, number, campaign_id, \
-                   vicidial_campaign_id, didpool_id, phone_hash, phone_last4, phone_npa, uniqueid, lead_id, \
-                   reason, outcome, disposition, duration_seconds, tm_create, tm_update, call_ref) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, '', '', 0, ?, ?, ?)";
-        let values: Vec<Value> = vec![
-            id.into(),
-            given.customer_id.into(),
-            given.did_id.into(),
-            given.number.as_str().into(),
-            given.campaign_id.into(),
-            given.campaign.as_str().into(),
-            given.didpool_id.into(),
-            phone_hash.into(),
-            given.phone[given.phone.len() - 4..].into(),
-            given.phone[2..5].parse::<i32>().unwrap().into(),
-            given.uniqueid.as_str().into(),
-            reason.to_string().into(),
-            given.at.into(),
-            given.at.into(),
-            call_ref.into(),
-        ];
-        self.sql(sql, values).await;
-        id
+        let ids = self.give_all(std::slice::from_ref(given)).await;
+        ids[0]
+    }
+
+    /// Writes many such rows at once, in the order of their times.
+    pub async fn give_all(&self, given: &[Given]) -> Vec<Uuid> {
+        let marks =
+            vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, '', '', 0, ?, ?, ?)"; given.len()];
+        let sql = format!(
+            "INSERT INTO did_usages (id, customer_id, did_id, number, campaign_id, \
+             vicidial_campaign_id, didpool_id, phone_hash, phone_last4, phone_npa, uniqueid, lead_id, \
+             reason, outcome, disposition, duration_seconds, tm_create, tm_update, call_ref) VALUES {}",
+            marks.join(", ")
+        );
+        let ids: Vec<_> = given.iter().map(|_| ids::next()).collect();
+        let rows = given.iter().zip(&ids);
+        let values = rows.flat_map(|(given, id)| given.values(*id)).collect();
+        self.sql(&sql, values).await;
+        ids
     }
 }
