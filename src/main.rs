@@ -3,6 +3,7 @@
 //! A command is a file here: its flags at the top, what it does below. What the daemons themselves do is in
 //! the crates `bin-*-manager`; [`tandem::managers::ALL`] is the list of them.
 
+mod backup;
 mod client;
 mod completions;
 mod customer;
@@ -14,6 +15,7 @@ mod output;
 mod request;
 mod serve;
 mod settings;
+mod snapshot;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,7 @@ const EXAMPLES: &str = "Examples:
   tandem request outdial GET '/v1/outdials?page_size=10'
   tandem listen outdial
   tandem migrate status
+  tandem backup monday.db
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv
 
 Without a command, tandem serves; \"tandem serve --help\" lists the settings.";
@@ -44,6 +47,8 @@ fn main() -> ExitCode {
         "migrate" => migrate::run(given),
         "customer" => customer::run(given),
         "key" => key::run(given),
+        "backup" => backup::backup(given),
+        "restore" => backup::restore(given),
         "import" => import::command::run(given),
         "completions" => completions::run(given, command()),
         _ => serve::run(given),
@@ -69,6 +74,8 @@ fn command() -> Command {
         .subcommand(request::command::command())
         .subcommand(listen::command())
         .subcommand(migrate::command())
+        .subcommand(backup::backup_command())
+        .subcommand(backup::restore_command())
         .subcommand(import::command::command())
         .subcommand(completions::command())
 }

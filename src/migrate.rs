@@ -27,13 +27,8 @@ pub fn command() -> Command {
         .value_name("MANAGER")
         .global(true)
         .help("Only this manager, e.g. outdial [default: all]");
-    Config::flags(Command::new("settings"), &settings::all())
-        .get_arguments()
-        .cloned()
-        .map(|flag| {
-            let is_shown = SHOWN.contains(&flag.get_id().as_str());
-            flag.global(true).hide(!is_shown)
-        })
+    settings::flags_shown(&SHOWN)
+        .map(|flag| flag.global(true))
         .fold(migrate::command(), Command::arg)
         .arg(manager)
         .after_help(EXAMPLES)
