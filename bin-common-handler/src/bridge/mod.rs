@@ -20,6 +20,7 @@ mod form;
 mod forward;
 mod fresh;
 mod grant;
+mod incoming;
 mod key;
 mod limits;
 mod query;
