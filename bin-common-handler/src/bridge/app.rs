@@ -18,17 +18,15 @@ use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
 
 use super::{
-    AccessKey, Limits, NAME, Table, access,
-    access::Keys,
-    answer, bulk, export,
+    AccessKey, Limits, NAME, Table, answer, bulk, export,
     form::Form,
     forward,
     forward::Outbound,
-    grant::Grant,
     incoming::{Incoming, is_health},
+    keys,
+    keys::{Grant, Keys, Verdicts},
     request_id,
     request_id::RequestId,
-    verdicts::Verdicts,
 };
 use crate::{
     clock::Clock,
@@ -111,11 +109,7 @@ impl Bridge {
     /// Who has no key learns not even which routes there are.
     async fn refuse(&self, head: &Parts, started: Instant) -> Error {
         let deadline = started + Edge::default().within;
-        match self
-            .keys
-            .check(access::shown(&head.headers), deadline)
-            .await
-        {
+        match self.keys.check(keys::shown(&head.headers), deadline).await {
             Ok(_) => Error::not_found("ROUTE_NOT_FOUND", "There is no such route."),
             Err(error) => error,
         }

@@ -4,9 +4,8 @@ use axum::http::{Method, request::Parts};
 use tokio::time::Instant;
 
 use super::{
-    access,
     form::{FORMAT, Form, accepts_text},
-    query,
+    keys, query,
     request_id::RequestId,
     table::Target,
 };
@@ -60,7 +59,7 @@ impl<'a> Incoming<'a> {
     /// The key that the caller shows; what stands in a header is not mended by the query.
     pub(super) fn shown(&self) -> Option<&[u8]> {
         let in_query = self.key_in_query.as_deref().map(str::as_bytes);
-        access::shown(&self.head.headers).or(in_query)
+        keys::shown(&self.head.headers).or(in_query)
     }
 }
 

@@ -5,23 +5,17 @@
 //! `Idempotency-Key` and `X-Request-ID` travel in the envelope. A body of a bulk route is cut into batches
 //! ([`bulk`]).
 
-mod access;
 mod answer;
 mod app;
-mod batches;
 mod bucket;
 mod bulk;
-mod chunks;
 mod companion;
 mod cors;
-mod csv;
 mod export;
 mod form;
 mod forward;
-mod fresh;
-mod grant;
 mod incoming;
-mod key;
+mod keys;
 mod limits;
 mod query;
 mod request_id;
@@ -29,16 +23,12 @@ mod rows;
 mod server;
 mod summary;
 mod table;
-mod upload;
-mod verdicts;
-mod wrapped;
 
-pub use access::AccessKey;
 pub use app::Bridge;
 pub use bucket::Rate;
 pub use bulk::Report;
 pub use companion::{companion, main};
-pub use key::{key_from, key_or_new};
+pub use keys::{AccessKey, key_from, key_or_new};
 pub use limits::Limits;
 pub use rows::{BadRows, Splitter};
 pub use server::serve;
