@@ -2,8 +2,9 @@
 //!
 //! Every route of every manager's table is served under `/v1/…` and `/api/v1/…`: the method, the query and
 //! the JSON body reach the manager as they are, and its status code and `data` come back as they are.
-//! `Idempotency-Key` and `X-Request-ID` travel in the envelope. A body of a bulk route is cut into batches
-//! ([`bulk`]).
+//! `Idempotency-Key` and `X-Request-ID` travel in the envelope. What else a route does over HTTP stands in its
+//! table ([`crate::listenhandler::Edge`]): [`keys`] and [`limits`] say who may call it and how often, [`form`]
+//! how its answers look, [`rows`] and [`bulk`] what becomes of a file of rows.
 
 mod answer;
 mod app;
