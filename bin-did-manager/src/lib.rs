@@ -5,6 +5,7 @@
 mod accesskeyhandler;
 mod app;
 pub mod area;
+mod callresulthandler;
 mod choice;
 mod dbhandler;
 mod didhandler;
@@ -14,7 +15,10 @@ pub mod models;
 mod nexthandler;
 pub mod phone;
 mod privacy;
+mod rollup;
 mod tenancy;
+
+use std::time::Duration;
 
 use bin_common_handler::{
     config::{Kind, Setting},
@@ -45,6 +49,9 @@ pub const MANAGER: Manager = Manager {
 static MYSQL: sqlx::migrate::Migrator = sqlx::migrate!("migrations/mysql");
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// How often statuses that have ended are written down.
+const STATUS_PERIOD: Duration = Duration::from_secs(60);
+
 const SETTINGS: &[Setting] = &[Setting {
     name: privacy::SETTING,
     default: "",
@@ -55,6 +62,11 @@ const SETTINGS: &[Setting] = &[Setting {
 
 fn start(base: Base) -> Result<Router, StartError> {
     let app = App::new(&base);
+    let statuses = app.clone();
+    base.tasks.every("statuses", STATUS_PERIOD, move || {
+        didhandler::standing::end_statuses(statuses.clone())
+    });
+    callresulthandler::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),

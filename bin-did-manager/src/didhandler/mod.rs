@@ -4,6 +4,7 @@ mod csv;
 pub(crate) mod export;
 pub(crate) mod import;
 mod row;
+pub(crate) mod standing;
 
 use std::collections::{HashMap, hash_map::Entry};
 
