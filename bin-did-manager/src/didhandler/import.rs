@@ -245,6 +245,8 @@ async fn update_known(
                 continue;
             }
         };
+        // Not a field of the row as it is told, so the overlay has lost it.
+        checked.seq = before.seq;
         if checked == before {
             continue;
         }
