@@ -3,10 +3,12 @@
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
 mod accesskeyhandler;
+mod analytics;
 mod app;
 pub mod area;
 mod callresulthandler;
 mod choice;
+mod csv;
 mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
@@ -67,6 +69,7 @@ fn start(base: Base) -> Result<Router, StartError> {
         didhandler::standing::end_statuses(statuses.clone())
     });
     callresulthandler::start_jobs(&app, &base.tasks);
+    rollup::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),

@@ -89,7 +89,7 @@ impl Fields {
         } else {
             epoch
         };
-        let is_time = seconds >= 1.0 && seconds < EPOCH_SECONDS_MAX;
+        let is_time = (1.0..EPOCH_SECONDS_MAX).contains(&seconds);
         #[expect(clippy::cast_possible_truncation, reason = "its range was checked")]
         is_time.then(|| Timestamp::from_micros((seconds * 1e6) as i64))
     }

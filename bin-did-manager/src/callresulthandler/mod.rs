@@ -146,7 +146,7 @@ async fn settle(
     Ok(Reported {
         success: true,
         matched: true,
-        usage_id: Some(after.id),
+        usage_id: Some(after.origin.id),
         outcome: after.outcome,
         answer_rate: None,
     })
@@ -158,8 +158,8 @@ async fn count(
     usage: &Settled,
     change: Tally,
 ) -> Result<()> {
-    let performance = performances::add(tx, customer.id, usage.did_id, &change).await?;
-    reputation::follow(tx, customer.id, usage.did_id, &performance).await?;
+    let performance = performances::add(tx, customer.id, usage.origin.did_id, &change).await?;
+    reputation::follow(tx, customer.id, usage.origin.did_id, &performance).await?;
     let counts = Counts {
         calls: 0,
         answered: change.answered,
@@ -169,7 +169,7 @@ async fn count(
     if counts == Counts::default() {
         return Ok(());
     }
-    let place = place_of(usage, &customer.calendar());
+    let place = place_of(&usage.origin, &customer.calendar());
     let increments: Increments = place.cells().map(|cell| (cell, counts)).collect();
     Ok(rollups::add(tx.sql(), &increments).await?)
 }

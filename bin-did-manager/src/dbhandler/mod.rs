@@ -2,6 +2,7 @@
 
 pub(crate) mod accesskeys;
 pub(crate) mod allocations;
+pub(crate) mod customers;
 pub(crate) mod exhaustions;
 pub(crate) mod members;
 pub(crate) mod performances;

@@ -151,3 +151,20 @@ fn within(span: &Span) -> (String, Vec<Value>) {
     }
     (conditions.join(" OR "), values)
 }
+
+/// Holds the watermark; nothing when somebody else is counting.
+pub(crate) async fn lock_watermark(tx: &mut Tx) -> Result<Option<Watermark>, SqlError> {
+    let sql = format!(
+        "SELECT tm_create, id FROM did_watermarks WHERE name = 'usages'{}",
+        tx.dialect().for_update_skip_locked()
+    );
+    tx.fetch_optional(&sql, vec![]).await
+}
+
+/// Moves the watermark that is held.
+pub(crate) async fn move_watermark(tx: &mut Tx, to: Watermark) -> Result<(), SqlError> {
+    let sql = "UPDATE did_watermarks SET tm_create = ?, id = ? WHERE name = 'usages'";
+    tx.execute(sql, vec![to.tm_create.into(), to.id.into()])
+        .await?;
+    Ok(())
+}

@@ -1,12 +1,13 @@
 //! SQL of usages: finding the one that a result is about, and writing the result into it.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Value},
+    databasehandler::{ChangeTx, Db, Tx, Value},
     models::{error::Result, time::Timestamp},
 };
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
+use super::rollups::Watermark;
 use crate::tenancy::marks;
 
 /// Usages of one person, or under one id of a call, that are looked at.
@@ -60,15 +61,25 @@ pub(crate) async fn of_person(
     db.fetch_all(&sql, values).await
 }
 
-/// What a usage knows of its call.
+/// What a usage is counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, sqlx::FromRow)]
-pub(crate) struct Settled {
+pub(crate) struct Origin {
     pub id: Uuid,
     pub customer_id: Uuid,
     pub did_id: Uuid,
     pub didpool_id: Uuid,
     pub campaign_id: Uuid,
     pub phone_npa: Option<i32>,
+    pub tm_create: Timestamp,
+}
+
+const ORIGIN: &str = "id, customer_id, did_id, didpool_id, campaign_id, phone_npa, tm_create";
+
+/// What a usage knows of its call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, sqlx::FromRow)]
+pub(crate) struct Settled {
+    #[sqlx(flatten)]
+    pub origin: Origin,
     pub uniqueid: String,
     pub lead_id: String,
     pub outcome: String,
@@ -80,15 +91,14 @@ pub(crate) struct Settled {
     pub duration_seconds: i32,
     pub tm_result: Option<Timestamp>,
     pub call_ref: Option<i64>,
-    pub tm_create: Timestamp,
     pub tm_update: Timestamp,
 }
 
 /// Reads a usage and holds it.
 pub(crate) async fn lock(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<Settled>> {
     let sql = format!(
-        "SELECT id, customer_id, did_id, didpool_id, campaign_id, phone_npa, uniqueid, lead_id, outcome, \
-         outcome_rank, blocked, disposition, duration_seconds, tm_result, call_ref, tm_create, tm_update \
+        "SELECT {ORIGIN}, uniqueid, lead_id, outcome, outcome_rank, blocked, disposition, duration_seconds, \
+         tm_result, call_ref, tm_update \
          FROM did_usages WHERE id = ?{}",
         tx.sql().dialect().for_update()
     );
@@ -112,10 +122,51 @@ pub(crate) async fn settle(tx: &mut ChangeTx<'_>, usage: &Settled) -> Result<()>
         usage.tm_result.into(),
         usage.call_ref.into(),
         usage.tm_update.into(),
-        usage.id.into(),
+        usage.origin.id.into(),
     ];
     tx.sql().execute(sql, values).await?;
     Ok(())
+}
+
+/// The usages that follow a watermark and were made before `end`, oldest first.
+pub(crate) async fn after(
+    tx: &mut Tx,
+    mark: Watermark,
+    end: Timestamp,
+    limit: u32,
+) -> Result<Vec<Origin>, SqlError> {
+    let sql = format!(
+        "SELECT {ORIGIN} FROM did_usages \
+         WHERE tm_create >= ? AND (tm_create > ? OR id > ?) AND tm_create < ? \
+         ORDER BY tm_create, id LIMIT ?"
+    );
+    let mark = [mark.tm_create.into(), mark.tm_create.into(), mark.id.into()];
+    let values = mark.into_iter().chain([end.into(), limit.into()]);
+    tx.fetch_all(&sql, values.collect()).await
+}
+
+/// A tenant's usages that follow a watermark, of a span of time, oldest first.
+pub(crate) async fn tail(
+    db: &Db,
+    customer_id: Uuid,
+    mark: Watermark,
+    (from, to): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Origin>, SqlError> {
+    let sql = format!(
+        "SELECT {ORIGIN} FROM did_usages \
+         WHERE customer_id = ? AND tm_create >= ? AND (tm_create > ? OR id > ?) AND tm_create < ? \
+         ORDER BY tm_create, id LIMIT ?"
+    );
+    let values = vec![
+        customer_id.into(),
+        mark.tm_create.max(from).into(),
+        mark.tm_create.into(),
+        mark.id.into(),
+        to.into(),
+        limit.into(),
+    ];
+    db.fetch_all(&sql, values).await
 }
 
 #[derive(sqlx::FromRow)]

@@ -1,6 +1,7 @@
 //! Every URI of the daemon.
 
 mod accesskeys;
+mod analytics;
 mod didpools;
 mod dids;
 mod next;
@@ -28,7 +29,8 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = tenant_routes(Routes::default());
     let routes = number_routes(routes);
     let routes = dialer_routes(routes);
-    result_routes(routes)
+    let routes = result_routes(routes);
+    analytics_routes(routes)
 }
 
 /// Who may do what, and who did.
@@ -144,4 +146,13 @@ fn result_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/callresults", results::list_unmatched)
         .filtered_by(callresult::FILTERS)
         .scope("did:read")
+}
+
+/// Figures of calls and numbers.
+fn analytics_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .get("/v1/analytics/metrics", analytics::metrics)
+        .get("/v1/analytics/reports", analytics::reports)
+        .text("text")
+        .post("/v1/analytics/export", analytics::export)
 }

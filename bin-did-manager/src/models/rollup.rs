@@ -11,20 +11,20 @@ use serde::Serialize;
 use uuid::Uuid;
 
 text_enum!(
-    /// What calls are counted by.
+    /// What calls are counted by. In this order rows are locked: those that every call counts in come last.
     pub enum Dimension {
-        /// Nothing: all of them.
-        Total = "total",
         /// Our number.
         Did = "did",
-        /// The pool that it came from.
+        /// The area code of the person called.
+        AreaCode = "area_code",
+        /// The pool that the number came from.
         Pool = "pool",
         /// The campaign.
         Campaign = "campaign",
-        /// The area code of the person called.
-        AreaCode = "area_code",
         /// The hour of the day, 00 to 23.
         Hour = "hour",
+        /// Nothing: all of them.
+        Total = "total",
     }
 );
 
@@ -243,12 +243,12 @@ mod tests {
             .map(|cell| cell.item.as_str())
             .collect();
         let expected = [
-            "",
             "00000000000000000000000000000002",
+            "415",
             "",
             "00000000000000000000000000000003",
-            "415",
             "09",
+            "",
         ];
         assert_eq!(items, expected);
     }
