@@ -32,10 +32,14 @@ pub struct Metrics {
     pub events: IntCounterVec,
     /// `tandem_received_events_total{subscriber,result}`: done, retried, parked.
     pub received_events: IntCounterVec,
+    /// `tandem_deferred_requests_total{manager,result}`: retried, parked.
+    pub deferred: IntCounterVec,
     /// `tandem_feature_available{feature}`: 1 or 0, e.g. the broker's delay plugin.
     pub feature: IntGaugeVec,
     /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
     pub bridge_requests: IntCounterVec,
+    /// `tandem_bridge_rate_limited_total{by}`: refusals by an empty bucket: key, customer.
+    pub rate_limited: IntCounterVec,
     /// `tandem_bridge_request_duration_seconds`: from the headers to the whole answer.
     pub bridge_seconds: Histogram,
 }
@@ -107,6 +111,11 @@ impl Metrics {
                 "Events of others by what became of them.",
                 &["subscriber", "result"],
             )?,
+            deferred: counter(
+                "tandem_deferred_requests_total",
+                "Deferred requests that failed, by what became of them.",
+                &["manager", "result"],
+            )?,
             feature: gauge(
                 "tandem_feature_available",
                 "1 when the feature can be used.",
@@ -116,6 +125,11 @@ impl Metrics {
                 "tandem_bridge_requests_total",
                 "HTTP requests by status code.",
                 &["status"],
+            )?,
+            rate_limited: counter(
+                "tandem_bridge_rate_limited_total",
+                "HTTP requests refused by a rate limit.",
+                &["by"],
             )?,
             bridge_seconds: register(
                 &registry,

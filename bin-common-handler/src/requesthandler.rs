@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use crate::{
     metrics::{ManagerMetrics, as_ms},
@@ -139,9 +142,7 @@ impl Requester {
                 format!("{service} failed repeatedly"),
             ));
         }
-        let _permit = self.in_flight.try_acquire().map_err(|_| {
-            Error::resource_exhausted("TOO_MANY_REQUESTS", "Too many requests are in flight.")
-        })?;
+        let _permit = self.permit()?;
         let started = Instant::now();
         let reply = self.transport.request(&queue, request, timeout).await;
         self.note(&queue, &reply);
@@ -150,6 +151,32 @@ impl Requester {
             .with_label_values(&[service, resource(&request.uri), request.method.as_str()])
             .observe(as_ms(started.elapsed()));
         reply
+    }
+
+    /// Hands over a request that is worked on later; see [`Transport::post`]. No breaker: the service need not
+    /// be there, only the bus.
+    ///
+    /// # Errors
+    /// 503 when the bus does not take it, or not within `timeout`; inside one process, what the service says.
+    pub async fn post(
+        &self,
+        service: &str,
+        request: &Request,
+        message_id: &str,
+        timeout: Duration,
+    ) -> Result<()> {
+        let _permit = self.permit()?;
+        let queue = request_queue(service);
+        let posted = self.transport.post(&queue, request, message_id);
+        tokio::time::timeout(timeout, posted)
+            .await
+            .map_err(|_| Error::unavailable("service", "the request was not taken in time"))?
+    }
+
+    fn permit(&self) -> Result<SemaphorePermit<'_>> {
+        self.in_flight.try_acquire().map_err(|_| {
+            Error::resource_exhausted("TOO_MANY_REQUESTS", "Too many requests are in flight.")
+        })
     }
 
     /// What was never sent counts neither for nor against the service.

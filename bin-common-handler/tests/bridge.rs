@@ -3,10 +3,16 @@
 
 #[cfg(test)]
 mod bridge {
+    mod away;
     mod bulk;
     mod client;
+    mod deferred;
+    mod dids;
+    mod forms;
     mod forwarding;
+    mod keys;
     mod limits;
+    mod rates;
     mod whole;
     mod world;
 }

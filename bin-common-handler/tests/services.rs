@@ -6,6 +6,19 @@
     reason = "a test ends at its first surprise, and what it spawns ends with it"
 )]
 
+#[cfg(test)]
+#[path = "services/bridge.rs"]
+mod bridge;
+#[cfg(test)]
+#[path = "bridge/client.rs"]
+mod client;
+#[cfg(test)]
+#[path = "services/limits.rs"]
+mod limits;
+#[cfg(test)]
+#[path = "services/posts.rs"]
+mod posts;
+
 use std::{
     sync::{
         Arc,
@@ -72,7 +85,7 @@ impl Receive for FailsOnce {
     }
 }
 
-async fn serve(broker: &Arc<RabbitMq>, handler: Arc<Counter>) -> (String, CancellationToken) {
+async fn serve(broker: &Arc<RabbitMq>, handler: Arc<impl Serve>) -> (String, CancellationToken) {
     let (name, health, stop) = (
         format!("test-{}", ids::next().simple()),
         Health::default(),

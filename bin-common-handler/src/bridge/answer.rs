@@ -1,4 +1,4 @@
-//! What goes back over HTTP: a manager's reply as it is, or a refusal of the bridge's own.
+//! The parts of an answer over HTTP, and the bridge's own refusals.
 
 use axum::{
     body::Body,
@@ -6,68 +6,68 @@ use axum::{
     response::Response,
 };
 use serde::Serialize;
+use serde_json::Value;
 
-use super::NAME;
-use crate::models::{
-    error::{Error, Status},
-    sock,
-};
+use super::form::Form;
+use crate::models::error::{Error, Status};
 
-/// When a caller that met a limit, or something that was away, may come again.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// A manager's reply: its status code, its `data`.
-pub(super) fn reply(reply: sock::Response) -> Response {
-    match StatusCode::from_u16(reply.status_code) {
-        Ok(status) if status.as_u16() >= 200 => {
-            let body = reply
-                .data
-                .map_or_else(|| "null".to_owned(), |data| Box::<str>::from(data).into());
-            respond(status, body)
-        }
-        _ => error(&Error::internal("the manager's reply has no such status")),
-    }
-}
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+/// The field of an error's first detail that says when to come again, in whole seconds.
+pub(super) const RETRY_AFTER_S: &str = "retry_after_s";
 
 /// A JSON body of our own.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(text) => respond(status, text),
-        Err(fault) => error(&Error::internal(fault)),
+        Err(fault) => Form::default().error(&Error::internal(fault)),
     }
 }
 
-/// A refusal: the typed error, and `success` for callers that look only for that.
-pub(super) fn error(error: &Error) -> Response {
-    let wire = error.to_response(NAME);
-    let body = match wire.body().strip_suffix('}') {
-        Some(fields) => format!("{fields},\"success\":false}}"),
-        None => wire.body().to_owned(),
-    };
-    respond(status(error), body)
+/// A body that is JSON already.
+pub(super) fn respond(status: StatusCode, body: String) -> Response {
+    let retry_after = retry_after(status, &body);
+    let mut response = of_type(status, JSON, body);
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+/// Bare text.
+pub(super) fn text(status: StatusCode, body: String) -> Response {
+    of_type(status, TEXT, body)
+}
+
+fn of_type(status: StatusCode, kind: HeaderValue, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// When a caller that met a limit, or something that was away, may come again: as the typed error says, else
+/// in a second.
+pub(super) fn retry_after(status: StatusCode, typed: &str) -> Option<HeaderValue> {
+    if !matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    ) {
+        return None;
+    }
+    let body: Value = serde_json::from_str(typed).unwrap_or_default();
+    let told = body
+        .pointer("/details/0")
+        .and_then(|it| it.get(RETRY_AFTER_S));
+    Some(told.and_then(Value::as_u64).unwrap_or(1).max(1).into())
 }
 
 /// As HTTP has it: there a body that is too large is told apart from one that is wrong.
-fn status(error: &Error) -> StatusCode {
+pub(super) fn status(error: &Error) -> StatusCode {
     if error.reason() == TOO_LARGE {
         return StatusCode::PAYLOAD_TOO_LARGE;
     }
     StatusCode::from_u16(error.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn respond(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, JSON);
-    if matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    ) {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
-    response
 }
 
 /// The reason of a body, or a row, that is larger than its limit; 413 over HTTP.
@@ -94,56 +94,27 @@ pub(super) fn too_slow() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::to_bytes;
     use rstest::rstest;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
-    async fn body(response: Response) -> Value {
-        let bytes = to_bytes(response.into_body(), 4096).await.unwrap();
-        serde_json::from_slice(&bytes).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_refusal_is_a_typed_error() {
-        let response = error(&Error::unauthenticated(
-            "API_KEY_REQUIRED",
-            "API key required",
-        ));
-        assert_eq!(response.status(), 401);
-        let expected = json!({
-            "status": "UNAUTHENTICATED",
-            "reason": "API_KEY_REQUIRED",
-            "domain": "http-bridge",
-            "message": "API key required",
-            "success": false,
-        });
-        assert_eq!(body(response).await, expected);
-    }
-
     #[rstest]
-    #[case(Error::unavailable("service", "x"), 503, true)]
-    #[case(Error::resource_exhausted("A", "b"), 429, true)]
-    #[case(too_large(1), 413, false)]
-    #[case(too_slow(), 503, true)]
+    #[case(Error::unavailable("service", "x"), 503, Some("1"))]
+    #[case(Error::resource_exhausted("A", "b"), 429, Some("1"))]
+    #[case(Error::resource_exhausted("A", "b").with_detail(json!({ "retry_after_s": 7 })), 429, Some("7"))]
+    #[case(Error::resource_exhausted("A", "b").with_detail(json!({ "retry_after_s": 0 })), 429, Some("1"))]
+    #[case(Error::not_found("A", "b").with_detail(json!({ "retry_after_s": 7 })), 404, None)]
+    #[case(too_large(1), 413, None)]
+    #[case(too_slow(), 503, Some("1"))]
     fn a_caller_learns_when_to_come_again(
         #[case] refused: Error,
         #[case] status: u16,
-        #[case] retry: bool,
+        #[case] retry: Option<&str>,
     ) {
-        let response = error(&refused);
+        let response = Form::default().error(&refused);
         assert_eq!(response.status(), status);
-        assert_eq!(response.headers().contains_key("retry-after"), retry);
-    }
-
-    #[rstest]
-    #[case(200, 200)]
-    #[case(409, 409)]
-    #[case(100, 500)]
-    #[case(0, 500)]
-    fn a_reply_keeps_its_status(#[case] said: u16, #[case] status: u16) {
-        let said = sock::Response::with(said, "application/json", &1);
-        assert_eq!(reply(said).status(), status);
+        let told = response.headers().get("retry-after");
+        assert_eq!(told.map(|it| it.to_str().unwrap()), retry);
     }
 }

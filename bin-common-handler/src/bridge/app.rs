@@ -5,56 +5,93 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request::Parts},
+    http::{HeaderValue, Method, StatusCode, request::Parts},
     response::Response,
 };
 use serde_json::json;
-use tokio::{
-    sync::Semaphore,
-    time::{Duration, Instant},
-};
+use tokio::{sync::Semaphore, time::Instant};
 use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
 
-use super::{AccessKey, NAME, Table, answer, bulk, forward, forward::Outbound};
+use super::{
+    AccessKey, Limits, NAME, Table, access,
+    access::Keys,
+    answer, bulk,
+    form::{FORMAT, Form, accepts_text},
+    forward,
+    forward::Outbound,
+    grant::Grant,
+    query, request_id,
+    request_id::RequestId,
+    table::Target,
+    verdicts::Verdicts,
+};
 use crate::{
-    ids,
+    clock::Clock,
     metrics::Metrics,
     models::{
         error::{Error, Result},
         sock,
     },
     requesthandler::Requester,
+    sockhandler::{Receive, Subscription},
 };
 
-/// Total time of a request: reading it, the manager's work, every batch of a bulk.
-const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// The query parameter that may hold the access key.
+const KEY: &str = "key";
 /// Bulk requests at once: each may hold three batches in memory.
 const BULKS_MAX: usize = 16;
-/// Correlation for logs, given by the caller or made here; told in every answer.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest request id that is taken over, in bytes.
-const REQUEST_ID_MAX: usize = 128;
 
 /// What every request needs.
 pub struct Bridge {
     table: Table,
-    key: AccessKey,
+    keys: Keys,
     requester: Requester,
     metrics: Metrics,
+    limits: Limits,
     bulks: Semaphore,
 }
 
+/// A request that a route takes, with the bridge's own parameters taken out.
+struct Incoming<'a> {
+    target: Target<'a>,
+    head: &'a Parts,
+    form: Form,
+    /// For the manager: path and query.
+    uri: String,
+    key_in_query: Option<String>,
+    id: &'a RequestId,
+    deadline: Instant,
+}
+
 impl Bridge {
-    /// Forwards what `table` knows through `requester`, for callers that show `key`.
-    pub fn new(table: Table, key: AccessKey, requester: Requester, metrics: Metrics) -> Self {
+    /// Forwards what `table` knows through `requester`, for callers that show the operator's key or one that
+    /// a manager of the table knows.
+    pub fn new(
+        table: Table,
+        operator: AccessKey,
+        requester: Requester,
+        limits: Limits,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        let verdicts = table
+            .verifier()
+            .map(|service| Arc::new(Verdicts::new(service, requester.clone())));
         Self {
             table,
-            key,
+            keys: Keys::new(operator, verdicts, clock),
             requester,
             metrics,
+            limits,
             bulks: Semaphore::new(BULKS_MAX),
         }
+    }
+
+    /// The events that the bridge has to hear, where there are any, and who hears them.
+    pub fn listener(&self) -> Option<(Subscription, Arc<dyn Receive>)> {
+        let verdicts = self.keys.verdicts()?;
+        Some((verdicts.subscription(), verdicts))
     }
 
     /// The bridge as an HTTP service, with CORS where it is switched on.
@@ -66,36 +103,43 @@ impl Bridge {
         }
     }
 
-    async fn answer(
-        &self,
-        request: Request,
-        request_id: &str,
-        deadline: Instant,
-    ) -> Result<Response> {
+    async fn answer(&self, request: Request, id: &RequestId, started: Instant) -> Response {
         let (head, body) = request.into_parts();
-        if is_health(&head) {
-            return Ok(answer::json(StatusCode::OK, &json!({ "status": "ok" })));
+        match self.table.find(head.method.as_str(), head.uri.path()) {
+            Some(target) => {
+                let incoming = Incoming::read(target, &head, id, started);
+                let form = incoming.form;
+                let answered = self.serve(incoming, body).await;
+                answered.unwrap_or_else(|error| refusal(form, &error, id))
+            }
+            None if is_health(&head) => answer::json(StatusCode::OK, &json!({ "status": "ok" })),
+            None => refusal(Form::default(), &self.refuse(&head, started).await, id),
         }
-        let verdict = self.key.check(&head.headers)?;
-        let target = self
-            .table
-            .find(head.method.as_str(), head.uri.path())
-            .ok_or_else(|| Error::not_found("ROUTE_NOT_FOUND", "There is no such route."))?;
-        let uri = match head.uri.query() {
-            Some(query) => format!("{}?{query}", target.path),
-            None => target.path.to_owned(),
-        };
-        let mut envelope = sock::Request::new(target.route.method, uri, NAME);
-        request_id.clone_into(&mut envelope.request_id);
-        envelope.customer_id = verdict.scope.customer_id();
-        envelope.idempotency_key = forward::idempotency_key(&head.headers, target.route.is_bulk)?;
-        let outbound = Outbound {
-            requester: &self.requester,
-            service: target.service,
-            envelope,
-            deadline,
-        };
-        if target.route.is_bulk {
+    }
+
+    /// Who has no key learns not even which routes there are.
+    async fn refuse(&self, head: &Parts, started: Instant) -> Error {
+        let deadline = started + crate::listenhandler::Edge::default().within;
+        match self
+            .keys
+            .check(access::shown(&head.headers), deadline)
+            .await
+        {
+            Ok(_) => Error::not_found("ROUTE_NOT_FOUND", "There is no such route."),
+            Err(error) => error,
+        }
+    }
+
+    async fn serve(&self, incoming: Incoming<'_>, body: axum::body::Body) -> Result<Response> {
+        let in_query = incoming.key_in_query.as_deref().map(str::as_bytes);
+        let shown = access::shown(&incoming.head.headers).or(in_query);
+        let grant = self.keys.check(shown, incoming.deadline).await?;
+        grant.allow(&incoming.target)?;
+        if let Grant::Key(key) = &grant {
+            self.limits.take(key).await?;
+        }
+        let outbound = self.outbound(incoming, &grant)?;
+        if outbound.route.is_bulk {
             let _one = self.bulks.try_acquire().map_err(|_| {
                 Error::resource_exhausted(
                     "TOO_MANY_REQUESTS",
@@ -104,7 +148,28 @@ impl Bridge {
             })?;
             return bulk::forward(outbound, body).await;
         }
+        if outbound.route.edge.is_deferred {
+            return forward::defer(outbound, body).await;
+        }
         forward::forward(outbound, body).await
+    }
+
+    fn outbound<'a>(&'a self, incoming: Incoming<'a>, grant: &Grant) -> Result<Outbound<'a>> {
+        let route = incoming.target.route;
+        let mut envelope = sock::Request::new(route.method, incoming.uri, NAME);
+        envelope.request_id.clone_from(&incoming.id.text);
+        envelope.client_request_id = incoming.id.given();
+        envelope.customer_id = grant.scope().customer_id();
+        envelope.access_key_id = grant.access_key_id();
+        envelope.idempotency_key = forward::idempotency_key(&incoming.head.headers, route.is_bulk)?;
+        Ok(Outbound {
+            requester: &self.requester,
+            service: incoming.target.service,
+            route,
+            envelope,
+            deadline: incoming.deadline,
+            form: incoming.form,
+        })
     }
 
     fn count(&self, status: StatusCode, started: Instant) {
@@ -118,48 +183,63 @@ impl Bridge {
     }
 }
 
+impl<'a> Incoming<'a> {
+    fn read(target: Target<'a>, head: &'a Parts, id: &'a RequestId, started: Instant) -> Self {
+        let edge = target.route.edge;
+        let mut query = head.uri.query().unwrap_or_default().to_owned();
+        let key_in_query = edge
+            .takes_key_in_query
+            .then(|| query::take(&mut query, KEY, |_| true))
+            .flatten();
+        let (format, text) = FORMAT;
+        let asked_for_text = edge.text_field.is_some()
+            && query::take(&mut query, format, |value| value == text).is_some();
+        let uri = match &*query {
+            "" => target.path.to_owned(),
+            query => format!("{}?{query}", target.path),
+        };
+        Self {
+            deadline: started + edge.within,
+            form: Form::of(&edge, asked_for_text || accepts_text(&head.headers)),
+            target,
+            head,
+            uri,
+            key_in_query,
+            id,
+        }
+    }
+}
+
 async fn handle(State(bridge): State<Arc<Bridge>>, request: Request) -> Response {
     let started = Instant::now();
-    let request_id = request_id(request.headers());
+    let id = RequestId::of(request.headers());
     let method = request.method().clone();
-    let answered = bridge
-        .answer(request, &request_id, started + REQUEST_MAX)
-        .await;
-    let mut response = answered.unwrap_or_else(|error| {
-        if error.is_fault() {
-            warn!(%error, request_id, "request not forwarded");
-        }
-        answer::error(&error)
-    });
+    let mut response = bridge.answer(request, &id, started).await;
     bridge.count(response.status(), started);
-    // Neither the path nor the query: phone numbers may stand there.
+    // Neither the path nor the query: phone numbers and keys may stand there.
     debug!(
-        request_id,
+        request_id = id.text,
         %method,
         status = response.status().as_u16(),
         duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         "answered"
     );
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+    if let Ok(value) = HeaderValue::from_str(&id.text) {
+        response.headers_mut().insert(request_id::HEADER, value);
     }
     response
 }
 
-fn is_health(head: &Parts) -> bool {
-    head.method == Method::GET
-        && matches!(
-            head.uri.path(),
-            "/health" | "/api/health" | "/api/v1/health"
-        )
+fn refusal(form: Form, error: &Error, id: &RequestId) -> Response {
+    if error.is_fault() {
+        warn!(%error, request_id = id.text, "request not forwarded");
+    }
+    form.error(error)
 }
 
-/// The caller's, when it may stand in a log line; else a new one.
-fn request_id(headers: &HeaderMap) -> String {
-    headers
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| (1..=REQUEST_ID_MAX).contains(&id.len()))
-        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .map_or_else(|| ids::next().to_string(), str::to_owned)
+/// Whoever asks so asks whether the bridge is there, under whatever name its product had.
+fn is_health(head: &Parts) -> bool {
+    let path = head.uri.path();
+    let is_ours = path == "/health" || path.starts_with("/api/") || path.starts_with("/v1/");
+    head.method == Method::GET && is_ours && path.ends_with("/health")
 }

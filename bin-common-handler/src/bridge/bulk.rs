@@ -63,7 +63,7 @@ pub(super) async fn forward(outbound: Outbound<'_>, body: Body) -> Result<Respon
         let request = request(&outbound, batch, report.batches + 1);
         let reply = outbound.send(&request).await;
         if is_one || (report.batches == 0 && !is_about_the_rows(&reply)) {
-            return reply.map(answer::reply);
+            return reply.map(|reply| outbound.form.reply(reply));
         }
         report.batches += 1;
         if !is_about_the_rows(&reply) {

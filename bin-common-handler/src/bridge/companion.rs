@@ -10,8 +10,9 @@ use std::{
 use clap::Command;
 use tokio::time::{sleep, timeout};
 
-use super::{AccessKey, Bridge, NAME, Table, access, cors, key, key_or_new, serve};
+use super::{AccessKey, Bridge, Limits, NAME, Rate, Table, access, cors, key, key_or_new, serve};
 use crate::{
+    cachehandler::RedisCache,
     config::{COMMON, Config, Setting},
     daemon::{self, Companion, Manager, Parts, StartError},
     health::Health,
@@ -28,7 +29,7 @@ pub fn companion(route_tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Companion
     Box::new(move |parts| Box::pin(start(parts, route_tables)))
 }
 
-/// The `main` of the bridge alone: it needs RabbitMQ, and neither a database nor Redis.
+/// The `main` of the bridge alone: it needs RabbitMQ and no database; Redis where several share limits.
 pub fn main(managers: &[Manager]) -> ExitCode {
     // Those of the managers too: one file may serve every process.
     let settings: Vec<Setting> = COMMON
@@ -74,7 +75,22 @@ async fn start(
         announce(&parts.config, address, table.example());
     }
     let requester = Requester::new(Arc::clone(&parts.transport), NAME, metrics);
-    let app = Bridge::new(table, access, requester, parts.metrics.clone()).into_app(cors);
+    let limits = limits(&parts)?;
+    let bridge = Bridge::new(
+        table,
+        access,
+        requester,
+        limits,
+        parts.clock.clone(),
+        parts.metrics.clone(),
+    );
+    if let Some((subscription, listener)) = bridge.listener() {
+        let transport = Arc::clone(&parts.transport);
+        parts.tasks.spawn("bridge events", |stop| async move {
+            transport.subscribe(subscription, listener, stop).await;
+        });
+    }
+    let app = bridge.into_app(cors);
     let health = parts.health.clone();
     parts.tasks.spawn(NAME, |stop| async move {
         tokio::select! {
@@ -84,6 +100,22 @@ async fn start(
         serve(listener, app, stop).await;
     });
     Ok(())
+}
+
+/// Shared with the other replicas where REDIS_ADDRESS is set.
+fn limits(parts: &Parts) -> Result<Limits, StartError> {
+    let number = |name| u32::try_from(parts.config.number(name)).unwrap_or(u32::MAX);
+    let usual = Rate {
+        per_second: number("RATE_LIMIT_PER_SECOND"),
+        burst: number("RATE_LIMIT_BURST"),
+    };
+    let redis = parts
+        .config
+        .redis_url()
+        .map(|url| RedisCache::new(url.expose()))
+        .transpose()
+        .map_err(|_| StartError::Other("REDIS_ADDRESS".to_owned()))?;
+    Ok(Limits::new(usual, redis, parts.metrics.clone()))
 }
 
 /// Until the managers of this process serve: so the first caller is answered instead of refused.

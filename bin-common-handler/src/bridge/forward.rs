@@ -2,15 +2,17 @@
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::answer;
+use super::{answer, form::Form};
 use crate::{
+    ids,
+    listenhandler::RouteInfo,
     models::{
         error::{Error, Result},
         sock::{self, BODY_LIMIT},
@@ -32,21 +34,38 @@ pub(super) struct Outbound<'a> {
     pub requester: &'a Requester,
     /// The manager's name.
     pub service: &'static str,
+    /// Where it goes there.
+    pub route: &'a RouteInfo,
     /// Everything but the body.
     pub envelope: sock::Request,
     /// When the caller is answered, whatever has happened until then.
     pub deadline: Instant,
+    /// How its answer is written.
+    pub form: Form,
 }
 
 impl Outbound<'_> {
     pub(super) async fn send(&self, request: &sock::Request) -> Result<sock::Response> {
+        let left = self.left()?;
+        let reply = self
+            .requester
+            .send(self.service, request, left.min(RPC_MAX))
+            .await;
+        match reply {
+            Err(error) if Instant::now() >= self.deadline => {
+                Err(answer::too_slow().caused_by(error))
+            }
+            reply => reply,
+        }
+    }
+
+    /// The time that is left.
+    fn left(&self) -> Result<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(answer::too_slow());
         }
-        self.requester
-            .send(self.service, request, left.min(RPC_MAX))
-            .await
+        Ok(left)
     }
 
     /// The envelope with its body.
@@ -60,23 +79,44 @@ impl Outbound<'_> {
 
 /// Forwards a request whose body is read whole.
 pub(super) async fn forward(outbound: Outbound<'_>, body: Body) -> Result<Response> {
+    let request = whole(&outbound, body).await?;
+    let reply = outbound.send(&request).await?;
+    Ok(outbound.form.reply(reply))
+}
+
+/// Hands over a request that is worked on later. The caller hears that it is safe, not what becomes of it.
+pub(super) async fn defer(outbound: Outbound<'_>, body: Body) -> Result<Response> {
+    let request = whole(&outbound, body).await?;
+    let left = outbound.left()?;
+    outbound
+        .requester
+        .post(outbound.service, &request, &ids::next().to_string(), left)
+        .await?;
+    let accepted = json!({
+        "success": true,
+        "message": "accepted",
+        "request_id": request.request_id,
+    });
+    Ok(answer::json(StatusCode::OK, &accepted))
+}
+
+/// The envelope with the whole body, when there is one.
+async fn whole(outbound: &Outbound<'_>, body: Body) -> Result<sock::Request> {
     let body = read_whole(body, outbound.deadline).await?;
-    let request = if body.is_empty() {
-        outbound.envelope.clone()
-    } else {
-        // A quote or backslash in them has an escape before it on the wire.
-        let uri_and_key = outbound.envelope.uri.len()
-            + outbound
-                .envelope
-                .idempotency_key
-                .as_ref()
-                .map_or(0, String::len);
-        if body.len() + 2 * uri_and_key + ENVELOPE_BYTES > BODY_LIMIT {
-            return Err(answer::too_large(BODY_LIMIT));
-        }
-        outbound.with(parse(&body)?)
-    };
-    outbound.send(&request).await.map(answer::reply)
+    if body.is_empty() {
+        return Ok(outbound.envelope.clone());
+    }
+    // A quote or backslash in them has an escape before it on the wire.
+    let uri_and_key = outbound.envelope.uri.len()
+        + outbound
+            .envelope
+            .idempotency_key
+            .as_ref()
+            .map_or(0, String::len);
+    if body.len() + 2 * uri_and_key + ENVELOPE_BYTES > BODY_LIMIT {
+        return Err(answer::too_large(BODY_LIMIT));
+    }
+    Ok(outbound.with(parse(&body)?))
 }
 
 /// Checks that it is JSON, and nothing more.

@@ -3,11 +3,15 @@
 use crate::listenhandler::{BadRoutes, RouteInfo, RouteMatcher};
 use crate::models::sock::Method;
 
+use super::verdicts::VERIFY;
+
 /// The routes of all managers.
 #[derive(Debug)]
 pub struct Table {
     matcher: RouteMatcher,
+    /// Without those that are not served over HTTP.
     routes: Vec<(&'static str, RouteInfo)>,
+    verifier: Option<&'static str>,
 }
 
 /// Where a request goes.
@@ -27,15 +31,30 @@ impl Table {
     /// # Errors
     /// When two routes would take the same requests.
     pub fn new(tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Result<Self, BadRoutes> {
-        let routes: Vec<_> = tables
+        let all = tables
             .into_iter()
-            .flat_map(|(service, routes)| routes.into_iter().map(move |route| (service, route)))
-            .collect();
+            .flat_map(|(service, routes)| routes.into_iter().map(move |route| (service, route)));
+        let mut verifier = None;
+        let mut routes = Vec::new();
+        for (service, route) in all {
+            if (route.method, route.template) == VERIFY {
+                verifier = Some(service);
+            }
+            if !route.edge.is_internal {
+                routes.push((service, route));
+            }
+        }
         let infos: Vec<_> = routes.iter().map(|(_, route)| route.clone()).collect();
         Ok(Self {
             matcher: RouteMatcher::new(&infos)?,
             routes,
+            verifier,
         })
+    }
+
+    /// The manager that knows access keys, where there is one.
+    pub(super) fn verifier(&self) -> Option<&'static str> {
+        self.verifier
     }
 
     /// The most specific route for a request; `/api` before `/v1` may be there or not.
@@ -58,7 +77,9 @@ impl Table {
         self.routes
             .iter()
             .map(|(_, route)| route)
-            .find(|route| route.method == Method::Get && !route.template.contains('<'))
+            .find(|route| {
+                route.method == Method::Get && !route.is_effect && !route.template.contains('<')
+            })
             .map_or("/health", |route| route.template)
     }
 }
@@ -119,6 +140,23 @@ mod tests {
     fn two_managers_cannot_have_the_same_route() {
         let routes = || vec![route(Method::Get, "/v1/outdials")];
         assert!(Table::new(vec![("a", routes()), ("b", routes())]).is_err());
+    }
+
+    #[test]
+    fn an_internal_route_is_not_there_and_tells_who_knows_access_keys() {
+        let (method, template) = VERIFY;
+        let verify = route(method, template);
+        let internal = RouteInfo {
+            edge: Edge {
+                is_internal: true,
+                ..Edge::default()
+            },
+            ..verify
+        };
+        let table = Table::new(vec![("did-manager", vec![internal])]).unwrap();
+        assert_eq!(table.find(method.as_str(), template), None);
+        assert_eq!(table.verifier(), Some("did-manager"));
+        assert_eq!(Table::new(vec![]).unwrap().verifier(), None);
     }
 
     #[test]

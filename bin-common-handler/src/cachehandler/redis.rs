@@ -11,8 +11,8 @@ use std::{
 };
 
 use deadpool_redis::{Config, Pool, PoolConfig, Runtime, Timeouts};
-use redis::{Script, aio::MultiplexedConnection};
-use tokio::time::Instant;
+use redis::{FromRedisValue, Script, ScriptInvocation, aio::MultiplexedConnection};
+use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
 use super::TTL;
@@ -50,6 +50,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     connection: Option<MultiplexedConnection>,
+    is_connecting: bool,
     broken_until: Option<Instant>,
     /// Keys whose marker could not be set: deleted before anything is read again.
     unmarked: HashMap<String, Timestamp>,
@@ -105,6 +106,43 @@ impl RedisCache {
             .ok()
             .flatten()
             .is_some()
+    }
+
+    /// Runs a script within `time`. Nothing when Redis fails, while it rests after a failure, and until it is
+    /// connected: that goes on beside the caller.
+    pub async fn run<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+        time: Duration,
+    ) -> Option<T> {
+        let mut connection = self.connected()?;
+        match timeout(time, script.invoke_async(&mut connection)).await {
+            Ok(answer) => self.checked(answer),
+            Err(late) => self.fail(&late),
+        }
+    }
+
+    /// The shared connection, when it is there; else one is opened for those who come later.
+    fn connected(&self) -> Option<MultiplexedConnection> {
+        let mut state = self.state();
+        let is_resting = state
+            .broken_until
+            .is_some_and(|until| Instant::now() < until);
+        if is_resting || state.connection.is_some() {
+            return state.connection.clone().filter(|_| !is_resting);
+        }
+        if !std::mem::replace(&mut state.is_connecting, true) {
+            let this = self.clone();
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "ends within ANSWER_MAX; nothing waits for it"
+            )]
+            tokio::spawn(async move {
+                this.connection().await;
+                this.state().is_connecting = false;
+            });
+        }
+        None
     }
 
     pub(super) async fn get(&self, key: &str) -> Option<String> {

@@ -85,6 +85,26 @@ pub const COMMON: &[Setting] = &[
         example: "at least 16 characters, such as $(openssl rand -hex 32)",
     },
     Setting {
+        name: "RATE_LIMIT_PER_SECOND",
+        default: "100",
+        kind: Kind::Number {
+            min: 0,
+            max: 1_000_000,
+        },
+        help: "HTTP requests a second of each access key, and of each customer, that has no rate of its own; 0 = no limit",
+        example: "100",
+    },
+    Setting {
+        name: "RATE_LIMIT_BURST",
+        default: "500",
+        kind: Kind::Number {
+            min: 1,
+            max: 1_000_000,
+        },
+        help: "HTTP requests at once before that rate holds",
+        example: "500",
+    },
+    Setting {
         name: "BRIDGE_CORS_ORIGINS",
         default: "",
         kind: Kind::Text,

@@ -76,6 +76,16 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.with(Method::Post, template, true, endpoint)
     }
 
+    /// A POST that only reads, such as a question that must not stand in a URI.
+    #[must_use]
+    pub fn post_without_effect<A: 'static>(
+        self,
+        template: &'static str,
+        endpoint: impl Endpoint<S, A>,
+    ) -> Self {
+        self.with(Method::Post, template, false, endpoint)
+    }
+
     /// A PUT; it has an effect.
     #[must_use]
     pub fn put<A: 'static>(self, template: &'static str, endpoint: impl Endpoint<S, A>) -> Self {

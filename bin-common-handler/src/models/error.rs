@@ -142,6 +142,26 @@ impl Error {
         error
     }
 
+    /// What another service refused with; a 503 when it said nothing that is understood.
+    pub fn from_reply(reply: &Response) -> Self {
+        #[derive(Deserialize)]
+        struct Typed {
+            status: Status,
+            reason: String,
+            message: String,
+            #[serde(default)]
+            details: Vec<Value>,
+        }
+        match serde_json::from_str::<Typed>(reply.body()) {
+            Ok(typed) => {
+                let mut error = Self::new(typed.status, typed.reason, typed.message);
+                error.0.details = typed.details;
+                error
+            }
+            Err(_) => Self::unavailable("service", format!("it said {}", reply.status_code)),
+        }
+    }
+
     /// Adds what only the log may see.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -256,6 +276,16 @@ mod tests {
         let reply = error.to_response("outdial-manager");
         let data: Value = serde_json::from_str(reply.data.as_ref().unwrap().get()).unwrap();
         assert_eq!(data["details"], json!([{"index": 3}]));
+    }
+
+    #[test]
+    fn a_reply_becomes_the_error_that_it_was() {
+        let error = Error::failed_precondition("BUSY", "Not now.").with_detail(json!({"a": 1}));
+        let wire = error.to_response("outdial-manager");
+        let read = Error::from_reply(&wire).to_response("outdial-manager");
+        assert_eq!(read.body(), wire.body());
+        let other = Error::from_reply(&Response::with(502, "", &"what"));
+        assert_eq!(other.reason(), "SERVICE_UNAVAILABLE");
     }
 
     #[test]

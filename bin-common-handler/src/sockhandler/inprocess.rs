@@ -77,22 +77,18 @@ impl InProcess {
             .cloned()
     }
 
-    fn post(
+    /// Puts a request into a queue, with what is known of its journey.
+    fn put(
         &self,
         queue: &str,
         request: &Request,
-        deadline_known: bool,
+        travel: Travel,
     ) -> Result<oneshot::Receiver<Response>> {
         let body = serde_json::to_vec(request).map_err(Error::internal)?;
         let (reply, replied) = oneshot::channel();
         let travel = Travel {
-            reply_to: if deadline_known {
-                "inprocess".to_owned()
-            } else {
-                String::new()
-            },
             correlation_id: ids::next().to_string(),
-            ..Travel::default()
+            ..travel
         };
         let letter = Letter {
             delivered: Delivered {
@@ -164,7 +160,11 @@ impl Transport for InProcess {
     }
 
     async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response> {
-        let replied = self.post(queue, request, true)?;
+        let travel = Travel {
+            reply_to: "inprocess".to_owned(),
+            ..Travel::default()
+        };
+        let replied = self.put(queue, request, travel)?;
         tokio::time::timeout(timeout, replied)
             .await
             .map_err(|_| Error::unavailable("service", format!("{queue} did not answer in time")))?
@@ -175,11 +175,27 @@ impl Transport for InProcess {
         let (bus, queue, request) = (self.clone(), queue.to_owned(), request.clone());
         self.0.tracker.spawn(async move {
             tokio::time::sleep(delay).await;
-            if let Err(error) = bus.post(&queue, &request, false) {
+            if let Err(error) = bus.put(&queue, &request, Travel::default()) {
                 warn!(%error, queue, "delayed request was not taken");
             }
         });
         Ok(())
+    }
+
+    async fn post(&self, queue: &str, request: &Request, message_id: &str) -> Result<()> {
+        let travel = Travel {
+            message_id: message_id.to_owned(),
+            ..Travel::default()
+        };
+        let reply = self
+            .put(queue, request, travel)?
+            .await
+            .map_err(|_| Error::unavailable("service", format!("{queue} dropped the request")))?;
+        if reply.status_code < 400 {
+            Ok(())
+        } else {
+            Err(Error::from_reply(&reply))
+        }
     }
 
     async fn subscribe(
@@ -299,7 +315,7 @@ impl Lane for InProcessLane {
 
     async fn forward(&mut self, queue: &str, _message_id: &str, body: Vec<u8>) -> bool {
         serde_json::from_slice(&body)
-            .is_ok_and(|request| self.bus.post(queue, &request, false).is_ok())
+            .is_ok_and(|request| self.bus.put(queue, &request, Travel::default()).is_ok())
     }
 }
 

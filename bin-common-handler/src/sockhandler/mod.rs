@@ -27,7 +27,7 @@ pub const DELAY_EXCHANGE: &str = "bin-manager.delay";
 pub const CONCURRENCY: usize = 64;
 /// Seconds a drain may take before what is left is handed back to the broker.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
-/// When a failed event is tried again, in order; after the last it is parked.
+/// When a failed event or deferred request is tried again, in order; after the last it is parked.
 pub const RETRIES: [Duration; 3] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
@@ -167,6 +167,14 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// 503 when the bus did not take it.
     async fn request_later(&self, queue: &str, request: &Request, delay: Duration) -> Result<()>;
+
+    /// Hands over a request that is worked on later, and tried again while it fails with 5xx or 429 (see
+    /// [`RETRIES`]); then it is set aside. `message_id` makes its effect happen once. Done when the broker has
+    /// it; inside one process, when it was served.
+    ///
+    /// # Errors
+    /// 503 within a second when the broker does not take it; inside one process, what the service says.
+    async fn post(&self, queue: &str, request: &Request, message_id: &str) -> Result<()>;
 
     /// Takes events until `stop`.
     async fn subscribe(

@@ -16,7 +16,13 @@ const NIL: &str = "00000000-0000-0000-0000-000000000000";
 #[tokio::test]
 async fn without_the_key_there_is_nothing_to_see_but_health() {
     let world = start().await;
-    for line in ["GET /v1/notes", "GET /v1/nowhere", "POST /health"] {
+    for line in [
+        "GET /v1/notes",
+        "GET /v1/nowhere",
+        "POST /health",
+        "GET /apihealth",
+        "GET /v1/notes/unhealth",
+    ] {
         let answer = send(world.at, line, &[], "").await;
         let expected = json!({
             "status": "UNAUTHENTICATED",
@@ -35,7 +41,13 @@ async fn without_the_key_there_is_nothing_to_see_but_health() {
     let bearer = format!("authorization: Bearer {KEY}");
     let right = send(world.at, "GET /v1/notes", &[&bearer], "").await;
     assert_eq!(right.status, 200);
-    for path in ["/health", "/api/health", "/api/v1/health"] {
+    for path in [
+        "/health",
+        "/api/health",
+        "/api/v1/health",
+        "/api/v1/dialer/health?a=1",
+        "/v1/health",
+    ] {
         let answer = send(world.at, &format!("GET {path}"), &[], "").await;
         assert_eq!(
             (answer.status, answer.json()),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    bridge::{AccessKey, Bridge, Table, serve},
+    bridge::{AccessKey, Bridge, Limits, Rate, Table, serve},
     cachehandler::Cache,
     call::Call,
     clock::Clock,
@@ -26,7 +26,7 @@ use bin_common_handler::{
     notifyhandler::Bell,
     redact::Secret,
     requesthandler::Requester,
-    sockhandler::{Transport, inprocess::InProcess},
+    sockhandler::{Transport, inprocess::InProcess, rabbitmq::RabbitMq},
 };
 use serde_json::{Value, json};
 use sqlx::migrate::Migrator;
@@ -34,7 +34,10 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::client::KEY;
+use super::{
+    client::KEY,
+    dids::{self, Dids},
+};
 
 /// The small manager's name.
 pub const NAME: &str = "note-manager";
@@ -45,6 +48,12 @@ pub const MIGRATIONS: Migrations = Migrations {
     prefix: "note",
     mysql: &NOTHING,
     sqlite: &NOTHING,
+};
+
+/// Of keys about whom nothing else is said.
+const USUAL_RATE: Rate = Rate {
+    per_second: 100,
+    burst: 500,
 };
 
 const FILTERS: &[Filter] = &[("name", FilterKind::Text), ("deleted", FilterKind::Deleted)];
@@ -139,17 +148,21 @@ pub async fn store(dir: &Path) -> Store {
     Store::new(db, Clock::default(), Cache::local(), bell, "note", NAME)
 }
 
-/// A manager, a bridge, and where it listens.
+/// Managers, a bridge, and where it listens.
 pub struct World {
     pub at: SocketAddr,
     pub notes: Notes,
+    pub dids: Dids,
+    pub bus: InProcess,
+    /// The bridge's.
+    pub clock: Clock,
     pub metrics: Metrics,
     pub stop: CancellationToken,
     pub bridge: JoinHandle<()>,
     _dir: TempDir,
 }
 
-/// Starts both; a second table entry has no manager behind it.
+/// Starts all; one entry of the table has no manager behind it.
 pub async fn start() -> World {
     let dir = TempDir::new().unwrap();
     let notes = Notes {
@@ -158,45 +171,113 @@ pub async fn start() -> World {
         batches: Arc::default(),
     };
     let (metrics, bus) = (Metrics::new().unwrap(), InProcess::default());
-    let router = Router::new(
-        NAME,
-        routes(),
-        notes.clone(),
-        notes.store.inbox.clone(),
-        Clock::default(),
-        metrics.clone(),
-        metrics.for_manager(NAME).unwrap(),
-    )
-    .unwrap();
-    let stop = CancellationToken::new();
-    let (served, serving) = (bus.clone(), CancellationToken::new());
-    tokio::spawn(async move {
-        let health = Health::default();
-        served.serve(NAME, Arc::new(router), health, serving).await;
-    });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    let tables = vec![(NAME, routes().infos()), ("ghost-manager", ghosts())];
-    let bridge = Bridge::new(
-        Table::new(tables).unwrap(),
-        AccessKey::new(&Secret::new(KEY)),
-        Requester::new(
-            Arc::new(bus),
-            "http-bridge",
-            metrics.for_manager("http-bridge").unwrap(),
-        ),
-        metrics.clone(),
+    let dids = Dids::default();
+    serve_manager(&bus, &notes.store, &metrics, NAME, routes(), notes.clone());
+    serve_manager(
+        &bus,
+        &notes.store,
+        &metrics,
+        dids::NAME,
+        dids::routes(),
+        dids.clone(),
     );
-    let bridge = tokio::spawn(serve(listener, bridge.into_app(None), stop.clone()));
-    tokio::task::yield_now().await;
+    let (stop, clock) = (CancellationToken::new(), Clock::default());
+    let (at, bridge) = serve_bridge(Arc::new(bus.clone()), &clock, &metrics, stop.clone()).await;
     World {
         at,
         notes,
+        dids,
+        bus,
+        clock,
         metrics,
         stop,
         bridge,
         _dir: dir,
     }
+}
+
+/// Serves the bridge over a transport.
+pub async fn serve_bridge(
+    transport: Arc<dyn Transport>,
+    clock: &Clock,
+    metrics: &Metrics,
+    stop: CancellationToken,
+) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let tables = vec![
+        (NAME, routes().infos()),
+        (dids::NAME, dids::routes().infos()),
+        ("ghost-manager", ghosts()),
+    ];
+    let requester = Requester::new(
+        Arc::clone(&transport),
+        "http-bridge",
+        metrics.for_manager("http-bridge").unwrap(),
+    );
+    let bridge = Bridge::new(
+        Table::new(tables).unwrap(),
+        AccessKey::new(&Secret::new(KEY)),
+        requester,
+        Limits::new(USUAL_RATE, None, metrics.clone()),
+        clock.clone(),
+        metrics.clone(),
+    );
+    let (subscription, ear) = bridge.listener().unwrap();
+    tokio::spawn(async move {
+        let never = CancellationToken::new();
+        transport.subscribe(subscription, ear, never).await;
+    });
+    let served = tokio::spawn(serve(listener, bridge.into_app(None), stop));
+    tokio::task::yield_now().await;
+    (at, served)
+}
+
+/// A broker that takes connections and never says a word.
+pub async fn silent_broker() -> (Arc<RabbitMq>, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("amqp://guest:guest@{}", listener.local_addr().unwrap());
+    let held = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    (rabbitmq(&address), held)
+}
+
+/// The transport to a broker at `address`.
+pub fn rabbitmq(address: &str) -> Arc<RabbitMq> {
+    Arc::new(RabbitMq::new(
+        Secret::new(address),
+        Clock::default(),
+        Metrics::new().unwrap(),
+        Health::default(),
+    ))
+}
+
+fn serve_manager<S: Clone + Send + Sync + 'static>(
+    bus: &InProcess,
+    store: &Store,
+    metrics: &Metrics,
+    name: &'static str,
+    routes: Routes<S>,
+    state: S,
+) {
+    let router = Router::new(
+        name,
+        routes,
+        state,
+        store.inbox.clone(),
+        Clock::default(),
+        metrics.clone(),
+        metrics.for_manager(name).unwrap(),
+    );
+    let (bus, router) = (bus.clone(), Arc::new(router.unwrap()));
+    tokio::spawn(async move {
+        let (health, never) = (Health::default(), CancellationToken::new());
+        bus.serve(name, router, health, never).await;
+    });
 }
 
 fn ghosts() -> Vec<RouteInfo> {

@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use super::{
     Inner,
     connection::{Fault, WRITE_MAX, broken, close, connect, limit, limit_to},
-    delay, no_arguments,
+    delay, no_arguments, post,
 };
 use crate::{
     backoff::Backoff,
@@ -239,6 +239,7 @@ async fn work_on(work: Arc<Work>, delivery: Delivery, was_waiting: bool) {
         .correlation_id()
         .as_ref()
         .map(|id| id.as_str().to_owned());
+    let posted = post::is_posted(&delivery).then(|| delivery.data.clone());
     let delivered = Delivered {
         travel: Travel {
             reply_to: reply_to.clone(),
@@ -250,18 +251,22 @@ async fn work_on(work: Arc<Work>, delivery: Delivery, was_waiting: bool) {
         maybe_late: was_waiting || delivery.redelivered,
         body: delivery.data,
     };
-    let acker = delivery.acker;
+    let (acker, properties) = (delivery.acker, delivery.properties);
     let response = work.handler.serve(delivered, &*work.inner).await;
     failpoint::reach("before_reply");
-    let replied = match response {
-        Some(response) if !reply_to.is_empty() => {
+    let is_settled = match (response, posted) {
+        (response, Some(body)) => {
+            !post::is_worth_another_try(response.as_ref())
+                || post::try_later(&work.inner, &work.name, &work.queue, &properties, &body).await
+        }
+        (Some(response), None) if !reply_to.is_empty() => {
             reply(&work, &reply_to, correlation_id, &response).await
         }
         _ => true,
     };
     failpoint::reach("before_ack");
     // An unsent reply goes back to the queue: the inbox knows the answer when it comes again.
-    let settled = if replied {
+    let settled = if is_settled {
         limit_to(WRITE_MAX, acker.ack(BasicAckOptions::default())).await
     } else {
         let requeue = BasicNackOptions {

@@ -7,6 +7,8 @@ mod connection;
 mod consume;
 mod delay;
 mod lane;
+mod post;
+mod retry;
 mod rpc;
 mod subscribe;
 
@@ -20,6 +22,7 @@ pub use connection::{BadAddress, check_address};
 
 use self::{
     connection::{Link, limit},
+    post::ConfirmChannel,
     rpc::RpcChannel,
 };
 use super::{Lane, Receive, Serve, Subscription, Transport};
@@ -46,6 +49,9 @@ struct Inner {
     /// Replies, requests of our own, doorbells.
     talk: Link,
     rpc: RpcChannel,
+    posts: ConfirmChannel,
+    /// Apart from the posts: a queue that cannot be declared closes its channel.
+    retries: ConfirmChannel,
 }
 
 impl RabbitMq {
@@ -59,6 +65,8 @@ impl RabbitMq {
             health,
             talk,
             rpc: RpcChannel::default(),
+            posts: ConfirmChannel::default(),
+            retries: ConfirmChannel::default(),
         }))
     }
 }
@@ -83,6 +91,11 @@ impl Transport for RabbitMq {
     async fn request_later(&self, queue: &str, request: &Request, delay: Duration) -> Result<()> {
         let body = serde_json::to_vec(request).map_err(Error::internal)?;
         delay::request_later(&self.0, queue, &body, delay).await
+    }
+
+    async fn post(&self, queue: &str, request: &Request, message_id: &str) -> Result<()> {
+        let body = serde_json::to_vec(request).map_err(Error::internal)?;
+        post::post(&self.0, queue, &body, message_id).await
     }
 
     async fn subscribe(

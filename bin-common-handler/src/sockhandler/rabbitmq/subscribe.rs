@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use lapin::{
-    BasicProperties, Channel,
+    Channel,
     message::Delivery,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions,
         ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
-    types::{AMQPValue, FieldTable},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,21 +17,19 @@ use tracing::{info, warn};
 use super::{
     Inner,
     connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
-    delay::{publish_confirmed, publish_later},
     no_arguments,
+    retry::{attempt, later_or_park, number_header, park},
 };
 use crate::{
     backoff::Backoff,
     health::State,
     ids,
     sockhandler::{
-        EVENT_EXCHANGE, RETRIES, Receive, ReceivedEvent, Subscription, event_fanout,
-        subscribe_queue,
+        EVENT_EXCHANGE, Receive, ReceivedEvent, Subscription, event_fanout, subscribe_queue,
     },
 };
 
 const PREFETCH: u16 = 50;
-const ATTEMPT_HEADER: &str = "x-attempt";
 
 pub(super) async fn subscribe(
     inner: &Arc<Inner>,
@@ -179,7 +176,7 @@ async fn take(
 ) -> Result<&'static str, Fault> {
     let Ok(event) = serde_json::from_slice(&delivery.data) else {
         return if durable {
-            park(delivery, side, queue).await
+            park(side, queue, &delivery.properties, &delivery.data).await
         } else {
             Ok("parked")
         };
@@ -193,46 +190,15 @@ async fn take(
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
-        version: number_header(delivery, "x-version"),
+        version: number_header(&delivery.properties, "x-version"),
     };
     let Err(error) = handler.receive(received).await else {
         return Ok("done");
     };
-    let attempt =
-        usize::try_from(number_header(delivery, ATTEMPT_HEADER).unwrap_or(0)).unwrap_or(usize::MAX);
+    let attempt = attempt(&delivery.properties);
     warn!(queue, attempt, %error, "event failed");
     if !durable {
         return Ok("parked");
     }
-    let Some(pause) = RETRIES.get(attempt) else {
-        return park(delivery, side, queue).await;
-    };
-    let mut headers = delivery.properties.headers().clone().unwrap_or_default();
-    let next = i64::try_from(attempt).unwrap_or(i64::MAX).saturating_add(1);
-    headers.insert(ATTEMPT_HEADER.into(), AMQPValue::LongLongInt(next));
-    let properties = delivery.properties.clone().with_headers(headers);
-    publish_later(side, queue, *pause, &delivery.data, properties).await?;
-    Ok("retried")
-}
-
-/// Sets an event aside in `<queue>.parked`, for a person to look at.
-async fn park(delivery: &Delivery, side: &Channel, queue: &str) -> Result<&'static str, Fault> {
-    let parked = format!("{queue}.parked");
-    let durable = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    limit(side.queue_declare(parked.as_str().into(), durable, FieldTable::default())).await?;
-    let properties: BasicProperties = delivery.properties.clone().with_delivery_mode(2);
-    publish_confirmed(side, "", &parked, &delivery.data, properties).await?;
-    warn!(queue, parked, "event parked after its last retry");
-    Ok("parked")
-}
-
-fn number_header(delivery: &Delivery, name: &str) -> Option<i64> {
-    match delivery.properties.headers().as_ref()?.inner().get(name)? {
-        AMQPValue::LongLongInt(number) => Some(*number),
-        AMQPValue::LongInt(number) => Some(i64::from(*number)),
-        _ => None,
-    }
+    later_or_park(side, queue, &delivery.properties, &delivery.data).await
 }

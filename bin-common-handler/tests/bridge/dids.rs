@@ -1,0 +1,169 @@
+//! A manager that knows access keys, and has a route for each word about HTTP.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bin_common_handler::{
+    call::Call,
+    listenhandler::{Json, Query, Routes, State},
+    models::error::{Error, Result, Status},
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+/// Its name.
+pub const NAME: &str = "did-manager";
+
+/// What it remembers.
+#[derive(Clone)]
+pub struct Dids {
+    /// Verdicts by the hash of their key.
+    verdicts: Arc<Mutex<HashMap<String, Value>>>,
+    /// Questions about keys so far.
+    pub asked: Arc<AtomicUsize>,
+    /// A question is answered, by what was known when it came, as soon as there is a permit.
+    pub gate: Arc<Semaphore>,
+    /// The operation of each report that was worked on.
+    pub reports: Arc<Mutex<Vec<[u8; 32]>>>,
+}
+
+impl Default for Dids {
+    fn default() -> Self {
+        Self {
+            verdicts: Arc::default(),
+            asked: Arc::default(),
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            reports: Arc::default(),
+        }
+    }
+}
+
+/// The tenant of every key here.
+pub const CUSTOMER: Uuid = Uuid::from_u128(0xc);
+
+/// A well-formed key.
+pub fn key(number: u64) -> String {
+    format!("did_{number:064x}")
+}
+
+fn hash(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Dids {
+    /// From now on the key opens what `scopes` say; `more` is added to its verdict.
+    pub fn allow(&self, key: &str, scopes: &[&str], more: Value) {
+        let mut verdict = json!({
+            "id": Uuid::from_u128(0xa),
+            "customer_id": CUSTOMER,
+            "scopes": scopes,
+            "tm_expire": null,
+        });
+        if let Value::Object(more) = more {
+            verdict.as_object_mut().unwrap().extend(more);
+        }
+        self.verdicts.lock().unwrap().insert(hash(key), verdict);
+    }
+
+    /// From now on the key opens nothing.
+    pub fn revoke(&self, key: &str) {
+        self.verdicts.lock().unwrap().remove(&hash(key));
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// Its table.
+pub fn routes() -> Routes<Dids> {
+    Routes::default()
+        .post_without_effect("/v1/accesskeys/verify", verify)
+        .internal()
+        .get("/v1/dids", tell)
+        .post("/v1/dids", tell)
+        .get("/v1/dids/secret", tell)
+        .operator_only()
+        .get_with_effect("/v1/dids/next", next)
+        .scope("did:next")
+        .key_in_query()
+        .flat_errors()
+        .text("selected_did")
+        .within(Duration::from_millis(900))
+        .post("/v1/dids/report", report)
+        .deferred()
+        .get("/v1/dids/late", late)
+        .within(Duration::from_millis(300))
+}
+
+async fn verify(State(dids): State<Dids>, Json(question): Json<Value>) -> Result<Json<Value>> {
+    dids.asked.fetch_add(1, Ordering::SeqCst);
+    let hash = question["hash"].as_str().unwrap();
+    let known = dids.verdicts.lock().unwrap().get(hash).cloned();
+    dids.gate.acquire().await.unwrap().forget();
+    assert_eq!(question["prefix"].as_str().unwrap().len(), 12);
+    known
+        .map(Json)
+        .ok_or_else(|| Error::unauthenticated("INVALID_API_KEY", "Invalid API key"))
+}
+
+/// As [`tell`] with a number; none for the campaign `empty`.
+async fn next(call: Call, query: Query) -> Result<Json<Value>> {
+    match query.0.get("campaign_id").map(String::as_str) {
+        Some("empty") => {
+            let error = Error::new(
+                Status::Unavailable,
+                "NO_DID_AVAILABLE",
+                "No number may be used now.",
+            );
+            return Err(error.with_detail(json!({ "reason": "daily_cap" })));
+        }
+        Some("slow") => tokio::time::sleep(Duration::from_secs(5)).await,
+        _ => {}
+    }
+    let Json(mut told) = tell(call, query).await?;
+    told["selected_did"] = json!("+14155550123");
+    Ok(Json(told))
+}
+
+/// Done once for each key, when it is not told to fail.
+async fn report(
+    State(dids): State<Dids>,
+    call: Call,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>> {
+    if body == "away" {
+        return Err(Error::unavailable("database", "gone"));
+    }
+    if body == "wrong" {
+        return Err(Error::invalid_argument("INVALID_REPORT", "No such call."));
+    }
+    let operation = call.operation.unwrap();
+    assert!(operation.given, "a message id or a key");
+    dids.reports.lock().unwrap().push(operation.key);
+    Ok(Json(Value::Null))
+}
+
+/// Tells what came.
+async fn tell(call: Call, Query(query): Query) -> Result<Json<Value>> {
+    Ok(Json(json!({
+        "customer_id": call.scope.customer_id(),
+        "access_key_id": call.access_key_id,
+        "client_request_id": call.client_request_id,
+        "query": query,
+    })))
+}
+
+async fn late(_: Query) -> Result<Json<Value>> {
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    Ok(Json(json!("too late")))
+}
