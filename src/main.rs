@@ -5,7 +5,9 @@
 
 mod client;
 mod completions;
+mod customer;
 mod import;
+mod key;
 mod listen;
 mod migrate;
 mod output;
@@ -21,6 +23,8 @@ use clap::Command;
 const EXAMPLES: &str = "Examples:
   tandem                                      everything in this process, on SQLite in ./data
   tandem serve --rabbitmq-address amqp://guest:guest@127.0.0.1:5672
+  tandem customer create --name Acme --timezone America/New_York
+  tandem key create --name 'dialer 1'
   tandem request outdial GET '/v1/outdials?page_size=10'
   tandem listen outdial
   tandem migrate status
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
         "request" => request::command::run(given),
         "listen" => listen::run(given),
         "migrate" => migrate::run(given),
+        "customer" => customer::run(given),
+        "key" => key::run(given),
         "import" => import::command::run(given),
         "completions" => completions::run(given, command()),
         _ => serve::run(given),
@@ -58,6 +64,8 @@ fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .mut_args(|flag| flag.hide(true))
         .subcommand(serve::command())
+        .subcommand(customer::command())
+        .subcommand(key::command())
         .subcommand(request::command::command())
         .subcommand(listen::command())
         .subcommand(migrate::command())

@@ -5,6 +5,9 @@ use std::{
     io::{self, Write},
 };
 
+use bin_common_handler::models::time::Timestamp;
+use serde_json::Value;
+
 /// Prints one line.
 ///
 /// # Errors
@@ -31,6 +34,52 @@ pub fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A table with columns as wide as their widest cell.
+pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let header = header.iter().map(|&name| name.to_owned()).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(header)
+        .chain(rows)
+        .map(|line| line.iter().map(|cell| printable(cell)).collect())
+        .collect();
+    let mut widths: Vec<usize> = Vec::new();
+    for line in &lines {
+        widths.resize(widths.len().max(line.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let padded = |line: &Vec<String>| {
+        let cells = line.iter().zip(&widths);
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    lines.iter().map(padded).collect::<Vec<_>>().join("\n")
+}
+
+/// A text that others wrote, without what a terminal would obey.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// A JSON value as people read it in a table.
+pub fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A time to the minute, in UTC: `2026-11-20 10:22Z`.
+pub fn minute(time: Timestamp) -> String {
+    let text: String = time.to_string().chars().take(16).collect();
+    format!("{}Z", text.replace('T', " "))
 }
 
 /// Valid JSON with line breaks and indents. Works on the text, so that fields keep their order and numbers
@@ -88,6 +137,28 @@ mod tests {
     #[case("null", "null")]
     fn pretty_json_keeps_order_digits_and_texts(#[case] json: &str, #[case] shown: &str) {
         assert_eq!(pretty(json), shown);
+    }
+
+    #[test]
+    fn a_table_lines_up_and_obeys_nobody() {
+        let rows = vec![
+            vec![
+                "1".to_owned(),
+                "long \u{1b}[2Jname".to_owned(),
+                "x".to_owned(),
+            ],
+            vec!["22".to_owned(), "é".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            table(&["ID", "NAME", "Z"], rows),
+            "ID  NAME           Z\n1   long  [2Jname  x\n22  é"
+        );
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_minute() {
+        let time: Timestamp = "2026-11-20T10:22:39.5Z".parse().unwrap();
+        assert_eq!(minute(time), "2026-11-20 10:22Z");
     }
 
     #[rstest]

@@ -34,11 +34,15 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[rstest]
-#[case(&["--help"], &["serve", "request", "listen", "migrate", "import", "completions", "Examples:"])]
+#[case(&["--help"], &["serve", "customer", "key", "request", "listen", "migrate", "import", "completions", "Examples:"])]
 #[case(&["serve", "--help"], &["--database-dsn", "--rabbitmq-address", "[env: DATABASE_DSN]", "Examples:"])]
 #[case(&["request", "--help"], &["--address", "--timeout", "--repeat", "--idempotency-key", "Examples:"])]
 #[case(&["listen", "--help"], &["--pattern", "--json", "Ctrl-C", "Examples:"])]
 #[case(&["migrate", "--help"], &["up", "down", "status", "create", "--manager", "--database-dsn", "Examples:"])]
+#[case(&["customer", "--help"], &["create", "list", "show", "Examples:"])]
+#[case(&["customer", "create", "--help"], &["--timezone", "--daily-cap", "--cooldown", "--dial-prefix", "[default: 75]", "Examples:"])]
+#[case(&["key", "--help"], &["create", "list", "revoke", "Examples:"])]
+#[case(&["key", "create", "--help"], &["--scope", "did:next", "--expires", "--customer", "--json", "Examples:"])]
 #[case(&["import", "targets", "--help"], &["--outdial", "--batch", "--concurrency", "destination_0", "[default: 30s]", "Examples:"])]
 fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
     let (code, out, _) = run(args);
@@ -58,6 +62,16 @@ fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
 #[case(&["request", "outdial", "POST", "/v1/outdials", "{"], "not JSON")]
 #[case(&["request", "outdial", "GET", "/", "--timeout", "soon"], "--timeout")]
 #[case(&["request", "outdial", "GET", "/", "--customer", "5b1a0000-0000-4000-8000-000000000001"], "--customer")]
+#[case(&["customer", "create"], "--name")]
+#[case(&["customer", "create", "--name", "a", "--cooldown", "soon"], "--cooldown")]
+#[case(&["customer", "create", "--name", "a", "--number-format", "12"], "--number-format")]
+#[case(&["customer", "show", "me"], "not a UUID")]
+#[case(&["customer", "list", "--address", "http://127.0.0.1:9"], "http://127.0.0.1:9: ")]
+#[case(&["key", "create"], "--name")]
+#[case(&["key", "create", "--name", "a", "--scope", "did:everything"], "did:report")]
+#[case(&["key", "create", "--name", "a", "--customer", "1"], "--customer")]
+#[case(&["key", "create", "--name", "a", "--address", "amqp://guest:hunter2@127.0.0.1:9"], "amqp://guest:***@127.0.0.1:9: ")]
+#[case(&["key", "revoke", "did_12345678"], "tandem key list")]
 #[case(&["listen", "outdial", "--address", "http://127.0.0.1:8080"], "broker only")]
 #[case(&["import", "targets", "--outdial", "1", "x.csv"], "--outdial")]
 #[case(&["import", "targets", "--outdial", "5b1a0000-0000-4000-8000-000000000001", "x.csv"], "x.csv")]

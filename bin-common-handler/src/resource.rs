@@ -177,7 +177,9 @@ pub async fn add<R: Resource, S: Keeps<R>>(
     call: &Call,
     mut row: R,
 ) -> Result<R> {
-    state.keep(tx, call, None, &mut row).await?;
+    // What is kept beside a row may be the first to meet the one that is there.
+    let kept = state.keep(tx, call, None, &mut row).await;
+    kept.map_err(|error| like_it::<R>(error))?;
     tx.insert(&row).await.map_err(|error| like_it::<R>(error))?;
     tx.announce(&event::<R>("created"), &row, row.customer_id())
         .await?;
@@ -443,6 +445,30 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .get(one, serve_get::<R, S>)
             .put(one, serve_update::<R, S>)
             .delete(one, serve_delete::<R, S>)
+    }
+
+    /// As [`Self::resource`], for access keys with the scope `read` or `write`.
+    #[must_use]
+    pub fn resource_for<R: Resource>(
+        self,
+        many: &'static str,
+        one: &'static str,
+        read: &'static str,
+        write: &'static str,
+    ) -> Self
+    where
+        S: Keeps<R>,
+    {
+        self.listed::<R>(many)
+            .scope(read)
+            .post(many, serve_create::<R, S>)
+            .scope(write)
+            .get(one, serve_get::<R, S>)
+            .scope(read)
+            .put(one, serve_update::<R, S>)
+            .scope(write)
+            .delete(one, serve_delete::<R, S>)
+            .scope(write)
     }
 
     /// Only the list of a resource.

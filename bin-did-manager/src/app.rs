@@ -3,6 +3,7 @@
 use bin_common_handler::{daemon::Base, databasehandler::Store, models::error::Result};
 
 use crate::{
+    accesskeyhandler::Uses,
     nexthandler::NextHandler,
     privacy::{PhoneHasher, Privacy},
 };
@@ -12,6 +13,7 @@ use crate::{
 pub(crate) struct App {
     pub store: Store,
     pub next: NextHandler,
+    pub uses: Uses,
     privacy: Privacy,
 }
 
@@ -22,6 +24,7 @@ impl App {
             next: NextHandler::new(&base.store, &privacy, &base.tasks),
             store: base.store.clone(),
             privacy,
+            uses: Uses::start(base),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod accesskeyhandler;
 mod app;
 pub mod area;
 mod choice;

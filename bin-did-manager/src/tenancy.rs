@@ -56,6 +56,9 @@ impl<R: Tenanted> Keeps<R> for App {
     ) -> Result<()> {
         let customer_id = after.customer_id();
         let is_new_tenant = R::NAME == Customer::NAME && before.is_none();
+        if before.is_none() && !is_new_tenant {
+            ensure_owned::<Customer>(tx, customer_id, customer_id).await?;
+        }
         let version = match (is_new_tenant, R::STEERS) {
             (true, _) => begin_versions(tx, customer_id).await?,
             (false, true) => next_version(tx, customer_id).await?,

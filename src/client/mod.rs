@@ -2,7 +2,9 @@
 
 mod address;
 mod ask;
+mod fetch;
 mod http;
 
 pub use address::{Address, manager_name, path};
 pub use ask::{Ask, Client, Options, broker};
+pub use fetch::{fetch, get, not_understood, rows, status_line, with_client};

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{batch::Batch, report::Report, row::Row};
-use crate::{client::Ask, request::command::status_line};
+use crate::client::{Ask, status_line};
 
 /// How often one request is repeated before the import gives up.
 const RETRIES_MAX: u32 = 5;

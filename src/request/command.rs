@@ -13,13 +13,13 @@ use bin_common_handler::{
     },
 };
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::repeat;
 use crate::{
     Outcome,
-    client::{Address, Ask, Client, Options, manager_name, path},
+    client::{Address, Ask, Client, Options, manager_name, path, status_line},
     output,
 };
 
@@ -143,34 +143,9 @@ fn show(response: &Response, as_json: bool) -> Outcome {
     Ok(ExitCode::FAILURE)
 }
 
-/// E.g. `404 OUTDIAL_NOT_FOUND: The outdial was not found.`
-pub fn status_line(response: &Response) -> String {
-    let body: Value = serde_json::from_str(response.body()).unwrap_or_default();
-    let text = |key| body.get(key).and_then(Value::as_str);
-    let mut line = response.status_code.to_string();
-    if let (Some(reason), Some(message)) = (text("reason"), text("message")) {
-        line = format!("{line} {reason}: {message}");
-    }
-    if response.status_code == 401 {
-        line.push_str(" (the key comes from --key, BRIDGE_ACCESS_KEY or DATA_DIR/bridge.key)");
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
-    use bin_common_handler::models::error::Error;
-
     use super::*;
-
-    #[test]
-    fn a_failure_is_told_in_one_line() {
-        let error = Error::not_found("OUTDIAL_NOT_FOUND", "The outdial was not found.");
-        assert_eq!(
-            status_line(&error.to_response("outdial-manager")),
-            "404 OUTDIAL_NOT_FOUND: The outdial was not found."
-        );
-    }
 
     #[test]
     fn a_body_keeps_its_text_and_must_be_json() {

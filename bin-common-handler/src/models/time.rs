@@ -111,9 +111,10 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+// Bound as DATETIME: a bound TIMESTAMP ends in 2038, and the server makes NULL of what lies beyond.
 impl sqlx::Type<MySql> for Timestamp {
     fn type_info() -> <MySql as sqlx::Database>::TypeInfo {
-        <DateTime<Utc> as sqlx::Type<MySql>>::type_info()
+        <NaiveDateTime as sqlx::Type<MySql>>::type_info()
     }
 
     fn compatible(ty: &<MySql as sqlx::Database>::TypeInfo) -> bool {
@@ -135,7 +136,10 @@ impl<'q> sqlx::Encode<'q, MySql> for Timestamp {
         &self,
         buf: &mut <MySql as sqlx::Database>::ArgumentBuffer,
     ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
-        <DateTime<Utc> as sqlx::Encode<'q, MySql>>::encode_by_ref(&self.to_chrono(), buf)
+        <NaiveDateTime as sqlx::Encode<'q, MySql>>::encode_by_ref(
+            &self.to_chrono().naive_utc(),
+            buf,
+        )
     }
 }
 

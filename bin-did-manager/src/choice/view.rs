@@ -148,15 +148,6 @@ impl View {
         self.number(slot).map(|number| (slot, number))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
-    /// Whether the pool exists; nil = all numbers.
-    pub(crate) fn has_pool(&self, pool: PoolId) -> bool {
-        pool.is_nil() || self.pools.contains_key(&pool)
-    }
-
     pub(crate) fn is_member(&self, pool: PoolId, id: Uuid) -> bool {
         pool.is_nil()
             || self

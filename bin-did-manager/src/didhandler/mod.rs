@@ -5,7 +5,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 mod row;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use bin_common_handler::{
     call::Call,
@@ -124,8 +124,8 @@ pub(crate) async fn views(app: &App, dids: Vec<Did>) -> Result<Vec<DidView>> {
     let states = states::of(&app.store.db, &ids).await?;
     let mut calendars = HashMap::new();
     for did in &dids {
-        if !calendars.contains_key(&did.customer_id) {
-            calendars.insert(did.customer_id, windows(app, did.customer_id).await?);
+        if let Entry::Vacant(vacant) = calendars.entry(did.customer_id) {
+            vacant.insert(windows(app, did.customer_id).await?);
         }
     }
     let seen = |did: Did| {

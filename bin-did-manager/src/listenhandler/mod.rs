@@ -1,5 +1,6 @@
 //! Every URI of the daemon.
 
+mod accesskeys;
 mod didpools;
 mod dids;
 mod next;
@@ -12,8 +13,8 @@ use bin_common_handler::listenhandler::Routes;
 use crate::{
     app::App,
     models::{
-        auditlog, campaign::Campaign, customer::Customer, did, rotationrule::RotationRule,
-        user::User,
+        accesskey::Accesskey, auditlog, campaign::Campaign, customer::Customer, did,
+        rotationrule::RotationRule, user::User,
     },
 };
 
@@ -38,7 +39,19 @@ fn tenant_routes(routes: Routes<App>) -> Routes<App> {
         .operator_only()
         .delete("/v1/customers/<customer-id>", tenants::delete_customer)
         .operator_only()
-        .resource::<User>("/v1/users", "/v1/users/<user-id>")
+        .resource_for::<User>("/v1/users", "/v1/users/<user-id>", "key:read", "key:write")
+        .post("/v1/accesskeys", accesskeys::create)
+        .scope("key:write")
+        .listed::<Accesskey>("/v1/accesskeys")
+        .scope("key:read")
+        .readable::<Accesskey>("/v1/accesskeys/<accesskey-id>")
+        .scope("key:read")
+        .put("/v1/accesskeys/<accesskey-id>", accesskeys::update)
+        .scope("key:write")
+        .delete("/v1/accesskeys/<accesskey-id>", accesskeys::delete)
+        .scope("key:write")
+        .post_without_effect("/v1/accesskeys/verify", accesskeys::verify)
+        .internal()
         .get("/v1/audit_logs", tenants::list_audit_logs)
         .filtered_by(auditlog::FILTERS)
         .scope("audit:read")

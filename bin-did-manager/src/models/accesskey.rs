@@ -103,6 +103,15 @@ impl Default for Accesskey {
     }
 }
 
+impl Accesskey {
+    /// Whether it has `scope`, or the right to write where that is the right to read.
+    pub fn allows(&self, scope: &str) -> bool {
+        let holds = |wanted: &str| self.scopes.0.iter().any(|held| held == wanted);
+        let may_write = |word: &str| holds(&format!("{word}:write"));
+        holds(scope) || scope.strip_suffix(":read").is_some_and(may_write)
+    }
+}
+
 fn check(key: &mut Accesskey, _: Option<&Accesskey>, _: Timestamp) -> Result<()> {
     check_name("name", &key.name)?;
     key.scopes.0.sort();
@@ -122,4 +131,27 @@ fn check(key: &mut Accesskey, _: Option<&Accesskey>, _: Timestamp) -> Result<()>
     )?;
     maybe_in_range("rate_per_second", key.rate_per_second, 0, RATE_MAX)?;
     maybe_in_range("rate_burst", key.rate_burst, 1, RATE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&["did:next"], "did:next", true)]
+    #[case(&["did:next"], "did:report", false)]
+    #[case(&["did:write"], "did:read", true)]
+    #[case(&["did:write"], "did:next", false)]
+    #[case(&["did:read"], "did:write", false)]
+    #[case(&["key:write"], "did:read", false)]
+    #[case(&[], "did:read", false)]
+    fn who_may_write_may_read(#[case] held: &[&str], #[case] scope: &str, #[case] allowed: bool) {
+        let key = Accesskey {
+            scopes: Json(held.iter().map(|&scope| scope.to_owned()).collect()),
+            ..Accesskey::default()
+        };
+        assert_eq!(key.allows(scope), allowed);
+    }
 }

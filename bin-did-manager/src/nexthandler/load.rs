@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     choice::{
-        number::{Limits, Number, Performance},
+        number::{Limits, Number},
         view::View,
     },
     dbhandler::states::{self, State},
@@ -161,7 +161,7 @@ impl Known {
             },
             standing: did.standing(),
             status_since: did.tm_status.micros(),
-            performance: before.unwrap_or(Performance::default()),
+            performance: before.unwrap_or_default(),
             used: used.unwrap_or(State {
                 did_id: did.id,
                 customer_id: did.customer_id,

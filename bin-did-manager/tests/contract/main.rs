@@ -1,8 +1,16 @@
 //! The manager's routes, rule by rule, through the queue: on the embedded default and over the real services.
 
 #[cfg(test)]
+mod accesskeys;
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
 mod next;
 #[cfg(test)]
 mod numbers;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod world;

@@ -6,7 +6,8 @@ use bin_common_handler::{
         Method::{self, Post},
         Request,
     },
-    testing::{Client, Installation, Kind, Replica},
+    sockhandler::ReceivedEvent,
+    testing::{Client, Installation, Kind, Replica, Sink, until},
 };
 use bin_did_manager::MANAGER;
 use serde_json::{Value as Json, json};
@@ -101,6 +102,50 @@ pub async fn refused(
     assert_eq!(response.data_type, "voipbin_error", "{asked}");
     assert_eq!(error["domain"], "did-manager", "{asked}");
     (response.status_code, text(&error, "reason").to_owned())
+}
+
+/// Asks as the bridge does for a caller with an access key.
+pub async fn ask_as(
+    client: &Client,
+    accesskey_id: Uuid,
+    method: Method,
+    uri: &str,
+    body: Option<Json>,
+) -> (u16, Json) {
+    let mut request = Request::new(method, uri, "test");
+    if let Some(body) = body {
+        request = request.json(&body).unwrap();
+    }
+    request.customer_id = client.customer_id;
+    request.access_key_id = Some(accesskey_id);
+    let response = client.send(&request).await.unwrap();
+    let body = serde_json::from_str(response.body()).unwrap();
+    (response.status_code, body)
+}
+
+/// Waits until `expected` is what was heard of one thing, in this order.
+pub async fn wait_for_events(events: &Sink, id: &Json, expected: &[&str]) -> Vec<ReceivedEvent> {
+    until(&format!("{expected:?}"), async || {
+        let is_of = |event: &ReceivedEvent| {
+            let data = event.event.data.as_ref().map_or("null", |data| data.get());
+            serde_json::from_str::<Json>(data).unwrap()["id"] == *id
+        };
+        let heard: Vec<_> = events.heard().into_iter().filter(is_of).collect();
+        let kinds = heard.iter().map(|event| event.event.kind.as_str());
+        kinds.eq(expected.iter().copied()).then_some(heard)
+    })
+    .await
+}
+
+/// The reply as it is on the wire.
+pub async fn wire(client: &Client, method: Method, uri: &str, body: Option<Json>) -> String {
+    let mut request = Request::new(method, uri, "test");
+    if let Some(body) = body {
+        request = request.json(&body).unwrap();
+    }
+    request.customer_id = client.customer_id;
+    let reply = client.send(&request).await.unwrap();
+    serde_json::to_string(&reply).unwrap()
 }
 
 /// The `n`th number of an area code, ten digits.

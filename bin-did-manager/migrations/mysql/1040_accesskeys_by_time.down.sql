@@ -1,0 +1,1 @@
+DROP INDEX did_accesskeys_by_time ON did_accesskeys

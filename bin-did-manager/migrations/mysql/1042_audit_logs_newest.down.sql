@@ -1,0 +1,1 @@
+DROP INDEX did_audit_logs_newest ON did_audit_logs

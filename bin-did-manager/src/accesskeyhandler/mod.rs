@@ -1,0 +1,107 @@
+//! The rules of access keys: made, changed, and what a key may pass on to another.
+//!
+//! The token is in the answer to the request that made the key and nowhere else. The answer that is kept for
+//! a repeated request is the key without it, so a token never rests in a table; whoever lost it revokes the
+//! key and makes another.
+
+mod expiry;
+mod token;
+mod uses;
+pub(crate) mod verify;
+
+use bin_common_handler::{
+    call::Call,
+    databasehandler::ChangeTx,
+    models::error::{Error, Result},
+    resource,
+};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use crate::{app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::Tenanted};
+use token::Token;
+pub(crate) use uses::Uses;
+
+/// A key with its token, which is shown this once.
+#[derive(Serialize)]
+pub(crate) struct NewKey {
+    #[serde(flatten)]
+    key: Accesskey,
+    token: String,
+}
+
+impl Tenanted for Accesskey {
+    // Its number format does.
+    const STEERS: bool = true;
+
+    async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) async fn create(
+    app: &App,
+    call: &Call,
+    named: Option<Uuid>,
+    fields: &Map<String, Json>,
+) -> Result<NewKey> {
+    let fields = expiry::resolve(fields, app.store.clock.now())?;
+    let mut key = resource::make::<Accesskey, App>(app, call, named, &fields).await?;
+    let token = Token::draw();
+    key.prefix = token.prefix();
+    let mut tx = app.store.begin(call).await?;
+    ensure_may_grant(&mut tx, call, &[], &key).await?;
+    let key = resource::add(app, &mut tx, call, key).await?;
+    accesskeys::insert_hash(&mut tx, key.id, &token.hash()).await?;
+    // The reply that is kept is the key alone; the token is added only to the one that leaves now.
+    let key = tx.commit(key).await?;
+    Ok(NewKey {
+        key,
+        token: token.expose().to_owned(),
+    })
+}
+
+pub(crate) async fn update(
+    app: &App,
+    call: &Call,
+    id: Uuid,
+    fields: &Map<String, Json>,
+) -> Result<Accesskey> {
+    let fields = expiry::resolve(fields, app.store.clock.now())?;
+    let mut tx = app.store.begin(call).await?;
+    let before = resource::lock_live::<Accesskey>(&mut tx, call, id).await?;
+    let after = resource::overlay(&before, &fields)?;
+    ensure_may_grant(&mut tx, call, &before.scopes.0, &after).await?;
+    let key = resource::change(app, &mut tx, call, &before, after).await?;
+    tx.commit(key).await
+}
+
+/// A key gives others no more than it has itself, and nothing outside its own tenant.
+async fn ensure_may_grant(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    had: &[String],
+    key: &Accesskey,
+) -> Result<()> {
+    let Some(id) = call.access_key_id else {
+        return Ok(());
+    };
+    let caller = tx.get::<Accesskey>(id).await?;
+    let caller = caller
+        .filter(|caller| caller.tm_delete.is_none() && caller.customer_id == key.customer_id)
+        .ok_or_else(|| {
+            Error::permission_denied(
+                "ACCESS_KEY_NOT_ALLOWED",
+                "The access key that asks is not one of this customer's.",
+            )
+        })?;
+    let mut given = key.scopes.0.iter().filter(|scope| !had.contains(scope));
+    match given.find(|scope| !caller.allows(scope)) {
+        None => Ok(()),
+        Some(scope) => Err(Error::permission_denied(
+            "SCOPE_NOT_HELD",
+            format!("An access key cannot give the scope {scope}, which it does not have itself."),
+        )),
+    }
+}
