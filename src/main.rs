@@ -7,6 +7,7 @@ mod backup;
 mod client;
 mod completions;
 mod customer;
+mod export;
 mod import;
 mod key;
 mod listen;
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   tandem serve --rabbitmq-address amqp://guest:guest@127.0.0.1:5672
   tandem customer create --name Acme --timezone America/New_York
   tandem key create --name 'dialer 1'
+  tandem import dids numbers.csv
   tandem request outdial GET '/v1/outdials?page_size=10'
   tandem listen outdial
   tandem migrate status
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         "key" => key::run(given),
         "backup" => backup::backup(given),
         "restore" => backup::restore(given),
+        "export" => export::run(given),
         "import" => import::command::run(given),
         "completions" => completions::run(given, command()),
         _ => serve::run(given),
@@ -77,6 +80,7 @@ fn command() -> Command {
         .subcommand(backup::backup_command())
         .subcommand(backup::restore_command())
         .subcommand(import::command::command())
+        .subcommand(export::command())
         .subcommand(completions::command())
 }
 

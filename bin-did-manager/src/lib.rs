@@ -20,6 +20,8 @@ mod privacy;
 mod rollup;
 mod tenancy;
 
+use std::time::Duration;
+
 use bin_common_handler::{
     config::{Kind, Setting},
     daemon::{Base, Manager, StartError},
@@ -49,6 +51,9 @@ pub const MANAGER: Manager = Manager {
 static MYSQL: sqlx::migrate::Migrator = sqlx::migrate!("migrations/mysql");
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// How often statuses that have ended are written down.
+const STATUS_PERIOD: Duration = Duration::from_secs(60);
+
 const SETTINGS: &[Setting] = &[Setting {
     name: privacy::SETTING,
     default: "",
@@ -59,6 +64,10 @@ const SETTINGS: &[Setting] = &[Setting {
 
 fn start(base: Base) -> Result<Router, StartError> {
     let app = App::new(&base);
+    let statuses = app.clone();
+    base.tasks.every("statuses", STATUS_PERIOD, move || {
+        didhandler::standing::end_statuses(statuses.clone())
+    });
     callresulthandler::start_jobs(&app, &base.tasks);
     rollup::start_jobs(&app, &base.tasks);
     Router::new(

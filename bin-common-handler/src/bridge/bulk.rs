@@ -21,10 +21,10 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{
     NAME, answer,
-    batches::{Batch, Batches, Place},
     forward::Outbound,
+    rows,
+    rows::{Batch, Batches, Place},
     summary::Summary,
-    upload,
 };
 use crate::models::{
     error::{Error, Result},
@@ -75,7 +75,7 @@ pub(super) async fn forward(
     body: Body,
 ) -> Result<Response> {
     if outbound.route.edge.is_upload {
-        let batches = upload::open(headers, body, outbound.deadline).await?;
+        let batches = rows::open(headers, body, outbound.deadline).await?;
         return send_all(&outbound, batches, Summary::default(), true).await;
     }
     let batches = Batches::json(body, outbound.deadline)?;

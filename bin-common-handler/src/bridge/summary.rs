@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     answer,
-    batches::Place,
     bulk::{ERRORS_MAX, Tally, counts, is_zero},
+    rows::Place,
 };
 use crate::models::{error::Error, sock};
 

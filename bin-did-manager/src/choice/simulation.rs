@@ -474,8 +474,10 @@ fn a_number_that_is_gone_is_not_given() {
     )
     .unwrap_err();
     assert_eq!(refused.reason, "empty_pool");
-    let mut used = State::default();
-    used.total = 1;
+    let used = State {
+        total: 1,
+        ..State::default()
+    };
     view.learn(0, used, numbers::NOW);
     assert!(view.by_id(truth.numbers[0].id).is_none());
 }

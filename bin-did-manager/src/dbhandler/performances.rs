@@ -1,9 +1,10 @@
 //! SQL of performances: how the calls of each number went, ever and of late.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Value},
+    databasehandler::{ChangeTx, Db, Value},
     models::error::Result,
 };
+use sqlx::Error as SqlError;
 use uuid::Uuid;
 
 use super::rollups::upsert;
@@ -85,6 +86,20 @@ pub(crate) async fn update(
     ];
     tx.sql().execute(sql, values).await?;
     Ok(())
+}
+
+/// Calls and answered calls of each of a tenant's numbers.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub(crate) struct Record {
+    pub did_id: Uuid,
+    pub calls: i64,
+    pub answered: i64,
+}
+
+/// The records of all of a tenant's numbers.
+pub(crate) async fn of_customer(db: &Db, customer_id: Uuid) -> Result<Vec<Record>, SqlError> {
+    let sql = "SELECT did_id, calls, answered FROM did_performances WHERE customer_id = ?";
+    db.fetch_all(sql, vec![customer_id.into()]).await
 }
 
 /// The figures of a live number, by the number itself.

@@ -213,9 +213,6 @@ impl Did {
         {
             self.until = self.status.ends(now, WARMUP_DEFAULT.len());
         }
-        if self.status.ends(now, 0).is_none() {
-            self.until = None;
-        }
         Ok(())
     }
 }
@@ -252,5 +249,9 @@ fn check(did: &mut Did, before: Option<&Did>, now: Timestamp) -> Result<()> {
         "latitude",
         "and longitude come together",
     )?;
-    did.change_status(before, now)
+    did.change_status(before, now)?;
+    if did.status.ends(now, 0).is_none() {
+        did.until = None;
+    }
+    Ok(())
 }

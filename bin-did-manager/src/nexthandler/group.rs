@@ -120,9 +120,7 @@ impl Group {
                     choice: None,
                     refused: None,
                 }),
-                Ok(Resolved::Ended { status, person }) => {
-                    ask.answer(Ok(Outcome::Ended { status, person }))
-                }
+                Ok(Resolved::Ended(status)) => ask.answer(Ok(Outcome::Ended(status))),
                 Err(error) => ask.answer(Err(error)),
             }
         }

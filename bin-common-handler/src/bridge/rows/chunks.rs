@@ -5,8 +5,10 @@ use http_body_util::BodyExt;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use tokio::time::{Instant, timeout_at};
 
-use super::{answer, forward::refuse_large};
-use crate::models::error::{Error, Result};
+use crate::{
+    bridge::{answer, forward::refuse_large},
+    models::error::{Error, Result},
+};
 
 /// Largest body of a bulk request, in bytes.
 pub(super) const BULK_LIMIT: usize = 32 * 1024 * 1024;

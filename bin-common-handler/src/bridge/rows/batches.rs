@@ -5,14 +5,15 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{
-    answer,
     chunks::Chunks,
     csv::CsvRows,
-    forward::parse,
-    rows::{BadRows, ROW_MAX, Row},
-    wrapped::JsonRows,
+    json::JsonRows,
+    splitter::{BadRows, ROW_MAX, Row},
 };
-use crate::models::error::{Error, Result};
+use crate::{
+    bridge::{answer, forward::parse},
+    models::error::{Error, Result},
+};
 
 /// Rows in a batch at most.
 const ROWS_MAX: usize = 1_000;
@@ -21,14 +22,14 @@ const BATCH_BYTES_MAX: usize = 860 * 1024;
 
 /// Some rows that follow each other, as one JSON array.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(in crate::bridge) struct Batch {
     pub place: Place,
     pub data: Box<RawValue>,
 }
 
 /// Where the rows of a batch stand in the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::bridge) struct Place {
     /// Rows before the first one.
     pub first_row: usize,
     /// What people call each row; see [`Row::number`].
@@ -44,7 +45,7 @@ pub(super) enum Rows {
 }
 
 /// Reads batches from a body.
-pub(super) struct Batches {
+pub(in crate::bridge) struct Batches {
     chunks: Chunks,
     rows: Rows,
     /// What was read and not yet split.
@@ -74,19 +75,19 @@ impl Batches {
     }
 
     /// The rows of a JSON body.
-    pub(super) fn json(body: Body, deadline: Instant) -> Result<Self> {
+    pub(in crate::bridge) fn json(body: Body, deadline: Instant) -> Result<Self> {
         let chunks = Chunks::whole(body, deadline)?;
         Ok(Self::new(chunks, Rows::Json(Box::default())))
     }
 
     /// Whether another batch follows; it is kept for [`Self::next`].
-    pub(super) async fn has_more(&mut self) -> Result<bool> {
+    pub(in crate::bridge) async fn has_more(&mut self) -> Result<bool> {
         self.ahead = self.next().await?;
         Ok(self.ahead.is_some())
     }
 
     /// Where the row stands that comes after the last one that was read into a batch.
-    pub(super) fn rest(&self) -> Place {
+    pub(in crate::bridge) fn rest(&self) -> Place {
         Place {
             first_row: self.count,
             numbers: vec![self.last_number + 1],
@@ -94,7 +95,7 @@ impl Batches {
     }
 
     /// The next batch; a body without rows has one batch without rows.
-    pub(super) async fn next(&mut self) -> Result<Option<Batch>> {
+    pub(in crate::bridge) async fn next(&mut self) -> Result<Option<Batch>> {
         if let Some(ahead) = self.ahead.take() {
             return Ok(Some(ahead));
         }

@@ -7,11 +7,10 @@ use axum::{
 use tokio::time::Instant;
 
 use super::{
-    answer,
     batches::{Batches, Rows},
     chunks::Chunks,
 };
-use crate::models::error::Result;
+use crate::{bridge::answer, models::error::Result};
 
 /// Some editors put it before text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -28,7 +27,11 @@ enum Kind {
 ///
 /// # Errors
 /// 400 when it holds neither CSV nor JSON.
-pub(super) async fn open(headers: &HeaderMap, body: Body, deadline: Instant) -> Result<Batches> {
+pub(in crate::bridge) async fn open(
+    headers: &HeaderMap,
+    body: Body,
+    deadline: Instant,
+) -> Result<Batches> {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

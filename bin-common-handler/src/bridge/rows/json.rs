@@ -1,6 +1,6 @@
 //! Rows in JSON: an array, or an object whose first array they are.
 
-use super::rows::{BadRows, Row, Splitter};
+use super::splitter::{BadRows, Row, Splitter};
 
 /// Cuts JSON into rows.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::rows::{BadRows, Row};
+use super::splitter::{BadRows, Row};
 
 /// Longest line, in bytes: a quote that is never closed must not swallow the file.
 const LINE_MAX: usize = 64 * 1024;
@@ -46,7 +46,7 @@ struct Shape {
 }
 
 impl CsvRows {
-    /// As [`super::rows::Splitter::next_row`].
+    /// As [`super::splitter::Splitter::next_row`].
     pub(super) fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<Row>, BadRows> {
         while let Some((byte, rest)) = input.split_first() {
             *input = rest;

@@ -1,0 +1,14 @@
+//! The scripts for VICIdial, run by the real Perl and the real shell, as Asterisk and an administrator run them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too, which the lints do not see"
+)]
+
+#[cfg(test)]
+mod asterisk;
+#[cfg(test)]
+mod next;
+#[cfg(test)]
+mod stub;
