@@ -6,6 +6,7 @@
 mod client;
 mod completions;
 mod customer;
+mod export;
 mod import;
 mod key;
 mod listen;
@@ -25,6 +26,7 @@ const EXAMPLES: &str = "Examples:
   tandem serve --rabbitmq-address amqp://guest:guest@127.0.0.1:5672
   tandem customer create --name Acme --timezone America/New_York
   tandem key create --name 'dialer 1'
+  tandem import dids numbers.csv
   tandem request outdial GET '/v1/outdials?page_size=10'
   tandem listen outdial
   tandem migrate status
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         "migrate" => migrate::run(given),
         "customer" => customer::run(given),
         "key" => key::run(given),
+        "export" => export::run(given),
         "import" => import::command::run(given),
         "completions" => completions::run(given, command()),
         _ => serve::run(given),
@@ -70,6 +73,7 @@ fn command() -> Command {
         .subcommand(listen::command())
         .subcommand(migrate::command())
         .subcommand(import::command::command())
+        .subcommand(export::command())
         .subcommand(completions::command())
 }
 

@@ -43,6 +43,8 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 #[case(&["customer", "create", "--help"], &["--timezone", "--daily-cap", "--cooldown", "--dial-prefix", "[default: 75]", "Examples:"])]
 #[case(&["key", "--help"], &["create", "list", "revoke", "Examples:"])]
 #[case(&["key", "create", "--help"], &["--scope", "did:next", "--expires", "--customer", "--json", "Examples:"])]
+#[case(&["import", "dids", "--help"], &["--customer", "--pool", "--update", "cid", "[default: 30s]", "Examples:"])]
+#[case(&["export", "dids", "--help"], &["[FILE]", "--customer", "standard output", "Examples:"])]
 #[case(&["import", "targets", "--help"], &["--outdial", "--batch", "--concurrency", "destination_0", "[default: 30s]", "Examples:"])]
 fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
     let (code, out, _) = run(args);
@@ -73,6 +75,10 @@ fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
 #[case(&["key", "create", "--name", "a", "--address", "amqp://guest:hunter2@127.0.0.1:9"], "amqp://guest:***@127.0.0.1:9: ")]
 #[case(&["key", "revoke", "did_12345678"], "tandem key list")]
 #[case(&["listen", "outdial", "--address", "http://127.0.0.1:8080"], "broker only")]
+#[case(&["import", "dids", "x.csv"], "x.csv")]
+#[case(&["import", "dids", "x.csv", "--pool", "1"], "--pool")]
+#[case(&["export", "dids", "no/folder/x.csv"], "no/folder/x.csv")]
+#[case(&["export", "dids", "--address", "http://127.0.0.1:9"], "http://127.0.0.1:9: ")]
 #[case(&["import", "targets", "--outdial", "1", "x.csv"], "--outdial")]
 #[case(&["import", "targets", "--outdial", "5b1a0000-0000-4000-8000-000000000001", "x.csv"], "x.csv")]
 fn what_is_wrong_is_named_and_no_secret_told(#[case] args: &[&str], #[case] name: &str) {

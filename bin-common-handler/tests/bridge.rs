@@ -8,11 +8,13 @@ mod bridge {
     mod client;
     mod deferred;
     mod dids;
+    mod export;
     mod forms;
     mod forwarding;
     mod keys;
     mod limits;
     mod rates;
+    mod upload;
     mod whole;
     mod world;
 }

@@ -1,5 +1,7 @@
 //! What the routes share.
 
+use std::path::PathBuf;
+
 use bin_common_handler::{daemon::Base, databasehandler::Store, models::error::Result};
 
 use crate::{
@@ -15,6 +17,8 @@ pub(crate) struct App {
     pub next: NextHandler,
     pub uses: Uses,
     privacy: Privacy,
+    /// Where files of our own are written.
+    pub data_dir: PathBuf,
 }
 
 impl App {
@@ -25,6 +29,7 @@ impl App {
             store: base.store.clone(),
             privacy,
             uses: Uses::start(base),
+            data_dir: base.config.data_dir(),
         }
     }
 

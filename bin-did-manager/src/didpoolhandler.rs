@@ -204,18 +204,14 @@ pub(crate) async fn change_members(
 ) -> Result<PoolView> {
     check_count(dids)?;
     let mut tx = app.store.begin(call).await?;
-    let pool = resource::lock_live::<Didpool>(&mut tx, call, id).await?;
+    let mut pool = resource::lock_live::<Didpool>(&mut tx, call, id).await?;
     tenancy::next_version(&mut tx, pool.customer_id).await?;
     if is_in {
         put(&mut tx, &pool, dids).await?;
     } else {
         members::remove(&mut tx, id, dids).await?;
     }
-    let mut pool = pool;
-    pool.tm_update = tx.next_version(pool.tm_update);
-    tx.update(&pool).await?;
-    tx.announce("didpool_updated", &pool, pool.customer_id)
-        .await?;
+    touch(&mut tx, &mut pool).await?;
     let action = if is_in { "dids_added" } else { "dids_removed" };
     let noted = Noted {
         customer_id: pool.customer_id,
@@ -228,6 +224,28 @@ pub(crate) async fn change_members(
     tenancy::note(&mut tx, call, noted).await?;
     let pool = tx.commit(pool).await?;
     view(app, pool).await
+}
+
+/// Puts imported numbers into a pool of their tenant; who gives them out sees by its version that it changed.
+pub(crate) async fn add_imported(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    customer_id: Uuid,
+    pool: Uuid,
+    dids: &[Uuid],
+) -> Result<()> {
+    let mut pool = resource::lock_live::<Didpool>(tx, call, pool).await?;
+    if pool.customer_id != customer_id {
+        return Err(resource::not_found::<Didpool>());
+    }
+    members::add(tx, pool.id, dids).await?;
+    touch(tx, &mut pool).await
+}
+
+async fn touch(tx: &mut ChangeTx<'_>, pool: &mut Didpool) -> Result<()> {
+    pool.tm_update = tx.next_version(pool.tm_update);
+    tx.update(pool).await?;
+    tx.announce("didpool_updated", pool, pool.customer_id).await
 }
 
 /// The numbers of a pool, in the order of their ids; the token of the next page is the last id.

@@ -3,9 +3,12 @@
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
 mod accesskeyhandler;
+mod analytics;
 mod app;
 pub mod area;
+mod callresulthandler;
 mod choice;
+mod csv;
 mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
@@ -14,7 +17,10 @@ pub mod models;
 mod nexthandler;
 pub mod phone;
 mod privacy;
+mod rollup;
 mod tenancy;
+
+use std::time::Duration;
 
 use bin_common_handler::{
     config::{Kind, Setting},
@@ -45,6 +51,9 @@ pub const MANAGER: Manager = Manager {
 static MYSQL: sqlx::migrate::Migrator = sqlx::migrate!("migrations/mysql");
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// How often statuses that have ended are written down.
+const STATUS_PERIOD: Duration = Duration::from_secs(60);
+
 const SETTINGS: &[Setting] = &[Setting {
     name: privacy::SETTING,
     default: "",
@@ -55,6 +64,12 @@ const SETTINGS: &[Setting] = &[Setting {
 
 fn start(base: Base) -> Result<Router, StartError> {
     let app = App::new(&base);
+    let statuses = app.clone();
+    base.tasks.every("statuses", STATUS_PERIOD, move || {
+        didhandler::standing::end_statuses(statuses.clone())
+    });
+    callresulthandler::start_jobs(&app, &base.tasks);
+    rollup::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),

@@ -121,6 +121,15 @@ pub(crate) async fn create_customer(
     tx.commit(customer).await
 }
 
+/// As [`owner`], with its row.
+pub(crate) async fn customer(store: &Store, call: &Call, named: Option<Uuid>) -> Result<Customer> {
+    let id = owner(store, call, named).await?;
+    let found = store.get::<Customer>(id).await?;
+    found
+        .filter(|customer| customer.tm_delete.is_none())
+        .ok_or_else(resource::not_found::<Customer>)
+}
+
 async fn begin_versions(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
     let sql = "INSERT INTO did_versions (customer_id, version) VALUES (?, 1)";
     tx.sql().execute(sql, vec![customer_id.into()]).await?;

@@ -104,7 +104,9 @@ pub fn status_line(response: &Response) -> String {
     let body: Value = serde_json::from_str(response.body()).unwrap_or_default();
     let text = |key| body.get(key).and_then(Value::as_str);
     let mut line = response.status_code.to_string();
-    if let (Some(reason), Some(message)) = (text("reason"), text("message")) {
+    // A dialer's routes have flat errors, and their own word for what is wrong.
+    let named = text("error").or(text("reason"));
+    if let (Some(reason), Some(message)) = (named, text("message")) {
         line = format!("{line} {reason}: {message}");
     }
     let hint = match (response.status_code, text("reason")) {
@@ -168,5 +170,8 @@ mod tests {
             status_line(&error.to_response("outdial-manager")),
             "404 OUTDIAL_NOT_FOUND: The outdial was not found."
         );
+        let flat = json!({"success": false, "error": "no_did_available", "message": "No.", "reason": "cooling"});
+        let reply = Response::with(503, Response::ERROR_TYPE, &flat);
+        assert_eq!(status_line(&reply), "503 no_did_available: No.");
     }
 }

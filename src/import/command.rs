@@ -1,34 +1,23 @@
-//! The flags of `tandem import`, and the flow from the file to the manager.
+//! The flags of `tandem import`.
 
-use std::{
-    fs::File,
-    io::BufReader,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::path::PathBuf;
 
-use bin_common_handler::{
-    daemon::{block_on, fail},
-    ids,
-    models::identity::parse_uuid,
-};
+use bin_common_handler::ids;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use futures_util::{StreamExt, stream};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{batch, report::Report, send::Import};
+use super::{csv, dids, flow::Flow, report::What, targets::Columns};
 use crate::{
     Outcome,
-    client::{Ask, Client, Options},
-    output,
+    client::Options,
+    customer::{MANAGER as DID_MANAGER, uuid},
 };
 
-const MANAGER: &str = "outdial-manager";
+const OUTDIAL_MANAGER: &str = "outdial-manager";
+/// Numbers of one request: as many as the manager takes.
+const DIDS_PER_REQUEST: usize = 1_000;
 
-const EXAMPLES: &str = "Examples:
+const TARGETS: &str = "Examples:
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv \\
                         --address amqp://guest:guest@127.0.0.1:5672 --batch 1000 --concurrency 8
@@ -46,8 +35,27 @@ without, it is imported once more. Bad rows are told with their line, and the re
 Exits with 1 when a row was bad or the import was given up. To go on with one that was, repeat it with the
 --run that it names, the same file and the same --batch, within a day.";
 
+const DIDS: &str = "Examples:
+  tandem import dids numbers.csv
+  tandem import dids numbers.csv --pool 5b1a0000-0000-4000-8000-000000000001
+  tandem import dids edited.csv --update --address amqp://guest:guest@127.0.0.1:5672
+  tandem export dids numbers.csv
+
+The file is CSV in UTF-8 (commas, semicolons or tabs), or a JSON array. One column with phone numbers is
+enough, with or without a name:
+
+  number,daily_cap,carrier,description,tags
+  (415) 555-0123,75,acme,\"front desk, west\",west;new
+  +14155550124,,,,
+
+The number's column may be called number, phoneNumber, phone_number, cid or did; the others have the names of
+the fields of a number, as tandem export dids writes them, and capacity is daily_cap. What is blank has its
+default. A number that is there already is a duplicate and stays as it is, or with --update takes the row's
+fields. So a file may be imported again, also one that was given up. Bad rows are told as a spreadsheet
+counts them, and the rest is imported. Exits with 1 when a row was bad or the import was given up.";
+
 #[derive(Args)]
-struct Flags {
+struct Targets {
     /// The outdial that gets the targets
     #[arg(long, value_name = "ID", value_parser = uuid)]
     outdial: Uuid,
@@ -69,97 +77,115 @@ struct Flags {
     json: bool,
 }
 
-fn uuid(text: &str) -> Result<Uuid, String> {
-    parse_uuid(text).ok_or_else(|| "not a UUID".to_owned())
+#[derive(Args)]
+struct Dids {
+    /// The CSV or JSON file
+    file: PathBuf,
+    /// Whose numbers they are; may be left out where there is one customer only
+    #[arg(long, value_name = "ID", value_parser = uuid)]
+    customer: Option<Uuid>,
+    /// Put them all into this pool, also those that were there
+    #[arg(long, value_name = "ID", value_parser = uuid)]
+    pool: Option<Uuid>,
+    /// Numbers that are there take the row's fields
+    #[arg(long)]
+    update: bool,
+    #[command(flatten)]
+    options: Options,
+    /// Print the summary, and each bad row, as a line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn command() -> Command {
-    let targets = Flags::augment_args(Command::new("targets"))
+    let targets = Targets::augment_args(Command::new("targets"))
         .about("Import the targets of an outdial from a CSV file")
         .mut_arg("timeout", |flag| flag.default_value("30s"))
-        .after_help(EXAMPLES);
+        .after_help(TARGETS);
+    let dids = Dids::augment_args(Command::new("dids"))
+        .about("Import caller-ID numbers from a CSV or JSON file")
+        .mut_arg("timeout", |flag| flag.default_value("30s"))
+        .after_help(DIDS);
     Command::new("import")
         .about("Import many rows from a file")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(targets)
-        .after_help("Example:\n  tandem import targets --help")
+        .subcommand(dids)
+        .after_help("Examples:\n  tandem import targets --help\n  tandem import dids --help")
 }
 
 pub fn run(matches: &ArgMatches) -> Outcome {
-    let Some(targets) = matches.subcommand_matches("targets") else {
-        return Err("there are only targets to import".into());
-    };
-    let flags = Flags::from_arg_matches(targets)?;
-    let file = open(&flags.file)?;
-    let client = Client::open(&flags.options, MANAGER)?;
-    let report = Arc::new(Report::new(file.metadata()?.len(), flags.json)?);
+    match matches.subcommand() {
+        Some(("targets", given)) => import_targets(&Targets::from_arg_matches(given)?),
+        Some(("dids", given)) => import_dids(&Dids::from_arg_matches(given)?),
+        _ => Err("there are only targets and dids to import".into()),
+    }
+}
+
+fn import_targets(flags: &Targets) -> Outcome {
     let run = flags.run.unwrap_or_else(ids::next);
-    let mut given_up = None;
-    block_on(async {
-        given_up = import(file, &flags, &client, run, &report).await.err();
-        ExitCode::SUCCESS
-    });
-    let (summary, is_clean) = report.finish(flags.json);
-    output::line(&summary)?;
-    match given_up {
-        Some(fault) => Ok(fail(&format!(
-            "given up: {}: {fault}\nto go on, repeat the command with --run {run}",
-            flags.options.address
-        ))),
-        None if is_clean => Ok(ExitCode::SUCCESS),
-        None => Ok(ExitCode::FAILURE),
-    }
-}
-
-fn open(path: &Path) -> Result<File, String> {
-    let failed = |fault: std::io::Error| format!("{}: {fault}", path.display());
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(format!("{} is a folder", path.display()));
-    }
-    Ok(file)
-}
-
-/// Reads on a thread of its own and sends here; between them a queue as long as there are senders, so that
-/// memory does not grow with the file.
-async fn import(
-    file: File,
-    flags: &Flags,
-    client: &impl Ask,
-    run: Uuid,
-    report: &Arc<Report>,
-) -> Result<(), String> {
-    let concurrency = usize::from(flags.concurrency);
-    let (out, batches) = mpsc::channel(concurrency);
-    let (told, rows_max) = (Arc::clone(report), usize::from(flags.batch));
-    let reader = tokio::task::spawn_blocking(move || {
-        batch::read(BufReader::new(file), rows_max, &told, &out)
-    });
-    let import = Import {
-        ask: client,
-        outdial: flags.outdial,
+    let flow = Flow {
+        what: What::Targets,
+        manager: OUTDIAL_MANAGER,
+        uri: format!("/v1/outdials/{}/targets/bulk", flags.outdial),
+        options: &flags.options,
+        file: &flags.file,
+        rows_max: usize::from(flags.batch),
+        concurrency: usize::from(flags.concurrency),
         run: run.to_string(),
-        report,
+        json: flags.json,
+        to_go_on: format!("repeat the command with --run {run}"),
     };
-    let (stop, fault) = (CancellationToken::new(), Mutex::new(None));
-    // After a failure no further batch is begun, and those on their way are finished.
-    stream::unfold(batches, async |mut batches| {
-        batches.recv().await.map(|batch| (batch, batches))
-    })
-    .take_until(stop.cancelled())
-    .for_each_concurrent(concurrency, async |batch| {
-        if let Err(why) = import.send(batch).await {
-            fault
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert(why);
-            stop.cancel();
-        }
-    })
-    .await;
-    if let Some(why) = fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(why);
+    flow.run(csv::read::<Columns>)
+}
+
+fn import_dids(flags: &Dids) -> Outcome {
+    let flow = Flow {
+        what: What::Dids,
+        manager: DID_MANAGER,
+        uri: dids_uri(flags),
+        options: &flags.options,
+        file: &flags.file,
+        rows_max: DIDS_PER_REQUEST,
+        // The manager takes one batch of a customer at a time; and the first of equal rows is to win.
+        concurrency: 1,
+        run: ids::next().to_string(),
+        json: flags.json,
+        to_go_on: "repeat the command: numbers that are there count as duplicates".to_owned(),
+    };
+    flow.run(dids::read)
+}
+
+fn dids_uri(flags: &Dids) -> String {
+    let customer = flags.customer.map(|id| format!("&customer_id={id}"));
+    let pool = flags.pool.map(|id| format!("&didpool_id={id}"));
+    format!(
+        "/v1/dids/bulk?update={}{}{}",
+        flags.update,
+        customer.unwrap_or_default(),
+        pool.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(args: &[&str]) -> String {
+        let args = [&["import", "dids", "a.csv"], args].concat();
+        let matches = command().try_get_matches_from(args).unwrap();
+        let dids = matches.subcommand_matches("dids").unwrap();
+        dids_uri(&Dids::from_arg_matches(dids).unwrap())
     }
-    reader.await.map_err(|fault| fault.to_string())?
+
+    #[test]
+    fn flags_of_an_import_of_numbers_are_the_managers_parameters() {
+        assert_eq!(uri(&[]), "/v1/dids/bulk?update=false");
+        let id = "5b1a0000-0000-4000-8000-000000000001";
+        assert_eq!(
+            uri(&["--update", "--customer", id, "--pool", id]),
+            format!("/v1/dids/bulk?update=true&customer_id={id}&didpool_id={id}")
+        );
+    }
 }

@@ -11,15 +11,19 @@ use std::{
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
 /// The longest record, in bytes; also how far a quote may stay open.
-const RECORD_MAX: usize = 64 * 1024;
+pub const RECORD_MAX: usize = 64 * 1024;
 /// Cells of a record at most.
 const CELLS_MAX: usize = 256;
+/// Blank lines that are looked through for the first with text.
+const BLANK_LINES_MAX: usize = 100;
 
 /// One record of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Record {
     /// The line on which it begins; the file's first is 1.
     pub line: u64,
+    /// Which row it is where a spreadsheet shows the file: one that goes on in further lines is one row.
+    pub row: u64,
     /// Its text, ended by a line feed, or why it is none.
     pub text: Result<Vec<u8>, &'static str>,
 }
@@ -28,7 +32,9 @@ pub struct Record {
 pub struct Records<R> {
     input: R,
     line: u64,
+    row: u64,
     bytes: u64,
+    delimiter: u8,
     put_back: VecDeque<(u64, Vec<u8>)>,
 }
 
@@ -37,7 +43,9 @@ impl<R: BufRead> Records<R> {
         Self {
             input,
             line: 0,
+            row: 0,
             bytes: 0,
+            delimiter: b',',
             put_back: VecDeque::new(),
         }
     }
@@ -45,6 +53,27 @@ impl<R: BufRead> Records<R> {
     /// How much of the file has been read.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Of `candidates` the one that stands most often in the first line with text, outside quotes; the first
+    /// of them where none does. From then on it is what stands between cells.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn delimiter(&mut self, candidates: &[u8]) -> io::Result<u8> {
+        let mut seen = Vec::new();
+        while let Some(line) = self.next_line()? {
+            let is_blank = line.1.trim_ascii().is_empty();
+            seen.push(line);
+            if !is_blank || seen.len() >= BLANK_LINES_MAX {
+                break;
+            }
+        }
+        if let Some((_, line)) = seen.last() {
+            self.delimiter = most_often(line, candidates).unwrap_or(self.delimiter);
+        }
+        self.put_back = seen.into();
+        Ok(self.delimiter)
     }
 
     /// The next record that is not empty.
@@ -56,25 +85,27 @@ impl<R: BufRead> Records<R> {
             let Some((line, text)) = self.next_line()? else {
                 return Ok(None);
             };
+            self.row += 1;
+            let row = self.row;
             if text.len() > RECORD_MAX {
                 let text = Err("is too long: a row has at most 64 KiB");
-                return Ok(Some(Record { line, text }));
+                return Ok(Some(Record { line, row, text }));
             }
             if !text.trim_ascii().is_empty() {
                 let text = self.complete(text)?;
-                return Ok(Some(Record { line, text }));
+                return Ok(Some(Record { line, row, text }));
             }
         }
     }
 
     /// Adds the lines that a quoted cell goes on in.
     fn complete(&mut self, mut text: Vec<u8>) -> io::Result<Result<Vec<u8>, &'static str>> {
-        let mut cell = Cell::Begin.after(&text);
+        let mut cell = Cell::Begin.after(&text, self.delimiter);
         let mut taken = Vec::new();
         while cell == Cell::Quoted {
             match self.next_line()? {
                 Some((line, more)) if text.len() + more.len() <= RECORD_MAX => {
-                    cell = cell.after(&more);
+                    cell = cell.after(&more, self.delimiter);
                     text.extend_from_slice(&more);
                     taken.push((line, more));
                 }
@@ -129,6 +160,21 @@ fn end_line(text: &mut Vec<u8>) {
     text.push(b'\n');
 }
 
+fn most_often(line: &[u8], candidates: &[u8]) -> Option<u8> {
+    let mut is_quoted = false;
+    let plain: Vec<u8> = line
+        .iter()
+        .copied()
+        .filter(|byte| {
+            is_quoted ^= *byte == b'"';
+            !is_quoted
+        })
+        .collect();
+    let count = |candidate: &u8| plain.iter().filter(|byte| *byte == candidate).count();
+    // The last of equals wins; the first candidate is to.
+    candidates.iter().rev().copied().max_by_key(count)
+}
+
 fn skip_line(input: &mut impl BufRead) -> io::Result<usize> {
     let mut skipped = 0;
     loop {
@@ -154,12 +200,13 @@ enum Cell {
 }
 
 impl Cell {
-    fn after(self, text: &[u8]) -> Self {
+    fn after(self, text: &[u8], delimiter: u8) -> Self {
         text.iter().fold(self, |cell, byte| match (cell, byte) {
             (Self::Begin | Self::Closing, b'"') => Self::Quoted,
             (Self::Quoted, b'"') => Self::Closing,
             (Self::Quoted, _) => Self::Quoted,
-            (_, b',' | b'\n') => Self::Begin,
+            (_, b'\n') => Self::Begin,
+            (_, byte) if *byte == delimiter => Self::Begin,
             _ => Self::Plain,
         })
     }
@@ -172,19 +219,19 @@ pub struct Cells {
     ends: Vec<usize>,
 }
 
-impl Default for Cells {
-    fn default() -> Self {
+impl Cells {
+    /// Of records whose cells are divided by `delimiter`.
+    pub fn new(delimiter: u8) -> Self {
         Self {
             reader: ReaderBuilder::new()
+                .delimiter(delimiter)
                 .terminator(Terminator::Any(b'\n'))
                 .build(),
             output: vec![0; RECORD_MAX + 1],
             ends: vec![0; CELLS_MAX],
         }
     }
-}
 
-impl Cells {
     /// The cells of a record.
     ///
     /// # Errors
@@ -216,7 +263,7 @@ mod tests {
     use super::*;
 
     fn read(file: &[u8]) -> Vec<(u64, Result<Vec<String>, &'static str>)> {
-        let (mut records, mut cells) = (Records::new(file), Cells::default());
+        let (mut records, mut cells) = (Records::new(file), Cells::new(b','));
         let mut all = Vec::new();
         while let Some(record) = records.next().unwrap() {
             all.push((record.line, record.text.and_then(|text| cells.of(&text))));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::send::Sent;
 use crate::output::grouped;
@@ -18,9 +18,19 @@ const TOLD_MAX: u64 = 1_000;
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const BAR: &str = "{wide_bar} {percent:>3}%  {msg}  {eta} left";
 
+/// What is imported: decides the words of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Targets of an outdial, told by the lines of the file.
+    Targets,
+    /// Caller-ID numbers, told by the rows of a spreadsheet.
+    Dids,
+}
+
 /// Shared by the reader and the senders.
 pub struct Report {
     began: Instant,
+    what: What,
     how: How,
     total_bytes: u64,
     counts: Mutex<Counts>,
@@ -44,30 +54,43 @@ struct Counts {
 }
 
 impl Report {
-    /// For a file of `total_bytes`.
+    /// For a file of `total_bytes` that holds `what`.
     ///
     /// # Errors
     /// Never in practice: when the bar's template is wrong.
-    pub fn new(total_bytes: u64, as_json: bool) -> Result<Self, indicatif::style::TemplateError> {
+    pub fn new(
+        what: What,
+        total_bytes: u64,
+        as_json: bool,
+    ) -> Result<Self, indicatif::style::TemplateError> {
         if as_json || !std::io::stderr().is_terminal() {
-            return Ok(Self::with(How::Lines { as_json }, total_bytes));
+            return Ok(Self::with(what, How::Lines { as_json }, total_bytes));
         }
         let bar = ProgressBar::new(total_bytes).with_style(ProgressStyle::with_template(BAR)?);
         bar.enable_steady_tick(Duration::from_millis(200));
-        Ok(Self::with(How::Bar(bar), total_bytes))
+        Ok(Self::with(what, How::Bar(bar), total_bytes))
     }
 
-    fn with(how: How, total_bytes: u64) -> Self {
+    fn with(what: What, how: How, total_bytes: u64) -> Self {
         Self {
             began: Instant::now(),
+            what,
             how,
             total_bytes,
             counts: Mutex::default(),
         }
     }
 
+    /// What its positions count.
+    pub const fn unit(&self) -> &'static str {
+        match self.what {
+            What::Targets => "line",
+            What::Dids => "row",
+        }
+    }
+
     /// A row that is not imported, and why.
-    pub fn bad(&self, line: u64, message: &str) {
+    pub fn bad(&self, at: u64, message: &str) {
         let bad = {
             let mut counts = self.counts();
             counts.bad += 1;
@@ -75,16 +98,16 @@ impl Report {
         };
         #[cfg(test)]
         if let How::Silent(told) = &self.how {
-            told.lock().unwrap().push((line, message.to_owned()));
+            told.lock().unwrap().push((at, message.to_owned()));
         }
         if bad > TOLD_MAX {
             return;
         }
         match self.how {
             How::Lines { as_json: true } => {
-                eprintln!("{}", json!({ "line": line, "message": message }));
+                eprintln!("{}", json!({ self.unit(): at, "message": message }));
             }
-            _ => self.note(&format!("line {line}: {message}")),
+            _ => self.note(&format!("{} {at}: {message}", self.unit())),
         }
         if bad == TOLD_MAX {
             self.note("further bad rows are only counted");
@@ -95,8 +118,7 @@ impl Report {
     pub fn done(&self, sent: Sent, bytes: u64) {
         let counts = {
             let mut counts = self.counts();
-            counts.sent.created += sent.created;
-            counts.sent.skipped += sent.skipped;
+            counts.sent.add(sent);
             counts.bytes = counts.bytes.max(bytes);
             *counts
         };
@@ -134,25 +156,60 @@ impl Report {
         }
         let counts = *self.counts();
         let (seconds, rate) = (self.began.elapsed().as_secs_f64(), self.rate(&counts));
-        let Sent { created, skipped } = counts.sent;
         let summary = if as_json {
-            json!({
-                "created": created,
-                "skipped": skipped,
-                "bad": counts.bad,
-                "seconds": seconds,
-                "rows_per_second": rate,
-            })
-            .to_string()
+            let mut summary = self.figures(&counts);
+            summary.extend([
+                ("seconds".to_owned(), json!(seconds)),
+                ("rows_per_second".to_owned(), json!(rate)),
+            ]);
+            Value::Object(summary).to_string()
         } else {
-            format!(
-                "{} created, {} skipped (key seen before), {} bad; {seconds:.1} s, {rate:.0} rows/s",
-                grouped(created),
-                grouped(skipped),
-                grouped(counts.bad)
-            )
+            let words = self.words(&counts);
+            format!("{words}; {seconds:.1} s, {rate:.0} rows/s")
         };
         (summary, counts.bad == 0)
+    }
+
+    /// For machines.
+    fn figures(&self, counts: &Counts) -> Map<String, Value> {
+        let Sent {
+            created,
+            updated,
+            skipped,
+            duplicates,
+        } = counts.sent;
+        let mut figures = vec![
+            ("created", created),
+            ("skipped", skipped),
+            ("bad", counts.bad),
+        ];
+        if self.what == What::Dids {
+            figures.extend([("updated", updated), ("duplicates", duplicates)]);
+        }
+        let figures = figures.into_iter();
+        figures
+            .map(|(name, count)| (name.to_owned(), json!(count)))
+            .collect()
+    }
+
+    /// For people.
+    fn words(&self, counts: &Counts) -> String {
+        let [created, updated, skipped, duplicates, bad] = [
+            counts.sent.created,
+            counts.sent.updated,
+            counts.sent.skipped,
+            counts.sent.duplicates,
+            counts.bad,
+        ]
+        .map(grouped);
+        match self.what {
+            What::Targets => {
+                format!("{created} created, {skipped} skipped (key seen before), {bad} bad")
+            }
+            What::Dids => format!(
+                "{created} created, {updated} updated, {duplicates} duplicates, {skipped} blank, {bad} bad"
+            ),
+        }
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -182,7 +239,13 @@ impl Report {
 
 impl Counts {
     const fn rows(&self) -> u64 {
-        self.sent.created + self.sent.skipped + self.bad
+        let Sent {
+            created,
+            updated,
+            skipped,
+            duplicates,
+        } = self.sent;
+        created + updated + skipped + duplicates + self.bad
     }
 }
 
@@ -195,7 +258,17 @@ const fn as_f64(number: u64) -> f64 {
 impl Report {
     /// Prints nothing and remembers the bad rows.
     pub fn silent() -> Self {
-        Self::with(How::Silent(Mutex::default()), 0)
+        Self::silent_about(What::Targets)
+    }
+
+    /// The same, of something else.
+    pub fn silent_about(what: What) -> Self {
+        Self::with(what, How::Silent(Mutex::default()), 0)
+    }
+
+    /// What the manager did.
+    pub fn sent(&self) -> Sent {
+        self.counts().sent
     }
 
     /// The bad rows.
@@ -218,6 +291,7 @@ mod tests {
             Sent {
                 created: 1_498,
                 skipped: 2,
+                ..Sent::default()
             },
             10,
         );
@@ -232,5 +306,26 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["created"], 1_498);
         assert_eq!(json["bad"], 1);
+    }
+
+    #[test]
+    fn numbers_are_told_apart_by_what_became_of_them() {
+        let report = Report::silent_about(What::Dids);
+        let sent = Sent {
+            created: 5_929,
+            updated: 1,
+            skipped: 2,
+            duplicates: 78_396,
+        };
+        report.done(sent, 10);
+        let (text, is_clean) = report.finish(false);
+        let expected = "5,929 created, 1 updated, 78,396 duplicates, 2 blank, 0 bad;";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(is_clean);
+        let json: Value = serde_json::from_str(&report.finish(true).0).unwrap();
+        assert_eq!(
+            (&json["updated"], &json["duplicates"]),
+            (&json!(1), &json!(78_396))
+        );
     }
 }

@@ -8,34 +8,70 @@ use bin_common_handler::{
     },
 };
 use serde::Deserialize;
-use uuid::Uuid;
 
-use super::{batch::Batch, report::Report, row::Row};
-use crate::client::{Ask, status_line};
+use super::{
+    batch::{Batch, Row},
+    report::Report,
+};
+use crate::client::{Ask, not_understood, status_line};
 
 /// How often one request is repeated before the import gives up.
 const RETRIES_MAX: u32 = 5;
 
 /// What a manager did with a batch.
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Sent {
-    /// New targets.
+    /// What is new.
     pub created: u64,
-    /// Rows whose key it has seen before.
-    #[serde(default)]
+    /// What was there and was changed.
+    pub updated: u64,
+    /// Of targets rows whose key was seen before, of numbers rows without any text.
     pub skipped: u64,
+    /// Numbers that were there, or stood in an earlier row.
+    pub duplicates: u64,
+}
+
+impl Sent {
+    /// Counts another batch.
+    pub fn add(&mut self, other: Self) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.skipped += other.skipped;
+        self.duplicates += other.duplicates;
+    }
 }
 
 /// Where all batches of an import go.
 pub struct Import<'a, A> {
     /// The way to the manager.
     pub ask: &'a A,
-    /// The outdial that gets the targets.
-    pub outdial: Uuid,
+    /// The route that takes them.
+    pub uri: String,
     /// Names this import; see [`Import::key`].
     pub run: String,
     /// Where the outcome is told.
     pub report: &'a Report,
+}
+
+/// The reply to a batch that was taken, though perhaps not every row of it. A bridge wraps it for people.
+#[derive(Deserialize)]
+struct Done {
+    data: Option<Box<Done>>,
+    #[serde(flatten)]
+    sent: Sent,
+    #[serde(default)]
+    errors: Vec<Fault>,
+}
+
+/// What is wrong with one row.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Fault {
+    /// By its position in the request, from 0.
+    Typed(Detail),
+    /// `Row 3: …`, from 1.
+    Text(String),
 }
 
 /// The reply that names the bad rows of a batch, of which none was imported.
@@ -67,8 +103,7 @@ impl<A: Ask> Import<'_, A> {
             let response = self.request(&rows, self.key(batch.number, part)).await?;
             match response.status_code {
                 200 => {
-                    sent = serde_json::from_str(response.body())
-                        .map_err(|fault| format!("the reply is not understood: {fault}"))?;
+                    sent = self.taken(&rows, &response)?;
                     break;
                 }
                 400 => rows = self.without_bad(rows, &response)?,
@@ -87,9 +122,8 @@ impl<A: Ask> Import<'_, A> {
     }
 
     async fn request(&self, rows: &[Row], key: String) -> Result<Response, String> {
-        let uri = format!("/v1/outdials/{}/targets/bulk", self.outdial);
         let targets: Vec<_> = rows.iter().map(|row| &row.body).collect();
-        let mut request = Request::new(Method::Post, uri, "tandem")
+        let mut request = Request::new(Method::Post, &self.uri, "tandem")
             .json(&targets)
             .map_err(|fault| fault.to_string())?;
         request.idempotency_key = Some(key);
@@ -110,6 +144,23 @@ impl<A: Ask> Import<'_, A> {
         last.map_err(|fault| first_fault.unwrap_or(fault).to_string())
     }
 
+    /// What became of a batch that was taken, with its bad rows told.
+    fn taken(&self, rows: &[Row], response: &Response) -> Result<Sent, String> {
+        let done: Done = serde_json::from_str(response.body()).map_err(not_understood)?;
+        let (sent, errors) = match done.data {
+            Some(wrapped) => (wrapped.sent, wrapped.errors),
+            None => (done.sent, done.errors),
+        };
+        for fault in &errors {
+            let (index, message) = fault.read();
+            match rows.get(index) {
+                Some(row) => self.report.bad(row.at, &row.masked(&message)),
+                None => return Err(not_understood(message)),
+            }
+        }
+        Ok(sent)
+    }
+
     /// Tells the rows that the manager refuses, and gives back the others.
     fn without_bad(&self, rows: Vec<Row>, response: &Response) -> Result<Vec<Row>, String> {
         let refusal: Refusal = serde_json::from_str(response.body()).unwrap_or(Refusal {
@@ -120,7 +171,7 @@ impl<A: Ask> Import<'_, A> {
         for (index, row) in rows.into_iter().enumerate() {
             match refusal.details.iter().find(|detail| detail.index == index) {
                 None => good.push(row),
-                Some(detail) => self.report.bad(row.line, &row.masked(&detail.text())),
+                Some(detail) => self.report.bad(row.at, &row.masked(&detail.text())),
             }
         }
         // Nothing less to send: the manager refuses the request, not its rows.
@@ -128,6 +179,24 @@ impl<A: Ask> Import<'_, A> {
             return Err(status_line(response));
         }
         Ok(good)
+    }
+}
+
+impl Fault {
+    /// The row's position in the request, from 0, and what is wrong.
+    fn read(&self) -> (usize, String) {
+        match self {
+            Self::Typed(detail) => (detail.index, detail.text()),
+            Self::Text(text) => {
+                let told = text
+                    .strip_prefix("Row ")
+                    .and_then(|rest| rest.split_once(": "));
+                let told = told.and_then(|(row, what)| Some((row.parse::<usize>().ok()?, what)));
+                told.map_or((usize::MAX, text.clone()), |(row, what)| {
+                    (row.wrapping_sub(1), what.to_owned())
+                })
+            }
+        }
     }
 }
 
@@ -150,7 +219,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::import::row::Columns;
+    use crate::import::{csv::Layout, targets::Columns};
 
     /// Answers from a list and remembers what it was asked.
     struct Fake {
@@ -177,13 +246,15 @@ mod tests {
             asked: Mutex::default(),
         };
         let report = Report::silent();
-        let columns = Columns::of(&["destination_0".to_owned()]).unwrap().0;
+        let columns = Columns::of(&["destination_0".to_owned()], &report)
+            .unwrap()
+            .0;
         let rows = (0..4)
             .map(|n| columns.row(n + 2, &[format!("+1415555010{n}")]).unwrap())
             .collect();
         let import = Import {
             ask: &fake,
-            outdial: Uuid::nil(),
+            uri: "/v1/things/bulk".to_owned(),
             run: "r".to_owned(),
             report: &report,
         };
@@ -283,5 +354,45 @@ mod tests {
         let (outcome, asked, _) = send((0..6).map(|_| away()).collect()).await;
         assert!(outcome.unwrap_err().contains("BROKER_UNAVAILABLE"));
         assert_eq!(asked.len(), 6);
+    }
+
+    #[tokio::test]
+    async fn rows_of_a_batch_that_was_taken_are_told_where_they_stand() {
+        let counts = Sent {
+            created: 1,
+            updated: 0,
+            skipped: 1,
+            duplicates: 1,
+        };
+        let direct = json!({
+            "created": 1, "updated": 0, "skipped": 1, "duplicates": 1,
+            "errors": [{"index": 2, "message": "+14155550102 is no number"}],
+        });
+        let wrapped = json!({
+            "success": true, "message": "1 created",
+            "data": {
+                "created": 1, "skipped": 1, "duplicates": 1, "errors": ["Row 3: +14155550102 is no number"],
+            },
+        });
+        for reply in [direct, wrapped] {
+            let (outcome, _, report) = send(vec![Ok(Response::ok(&reply))]).await;
+            outcome.unwrap();
+            let told = vec![(4, "+1415***0102 is no number".to_owned())];
+            assert_eq!(report.told(), told);
+            assert_eq!(report.sent(), counts);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reply_about_a_row_that_was_not_sent_ends_the_import() {
+        for errors in [
+            json!([{"index": 4, "message": "x"}]),
+            json!(["Row 0: x"]),
+            json!(["x"]),
+        ] {
+            let reply = Response::ok(&json!({"created": 4, "errors": errors}));
+            let (outcome, _, _) = send(vec![Ok(reply)]).await;
+            assert!(outcome.unwrap_err().contains("not understood"));
+        }
     }
 }

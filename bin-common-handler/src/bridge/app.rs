@@ -4,30 +4,33 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, request::Parts},
+    http::{HeaderValue, StatusCode, request::Parts},
     response::Response,
 };
 use serde_json::json;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
 
 use super::{
-    AccessKey, Limits, NAME, Table, access,
-    access::Keys,
-    answer, bulk,
-    form::{FORMAT, Form, accepts_text},
+    AccessKey, Limits, NAME, Table, answer, bulk, export,
+    form::Form,
     forward,
     forward::Outbound,
-    grant::Grant,
-    query, request_id,
+    incoming::{Incoming, is_health},
+    keys,
+    keys::{Grant, Keys, Verdicts},
+    request_id,
     request_id::RequestId,
-    table::Target,
-    verdicts::Verdicts,
 };
 use crate::{
     clock::Clock,
+    listenhandler::Edge,
     metrics::Metrics,
     models::{
         error::{Error, Result},
@@ -37,8 +40,6 @@ use crate::{
     sockhandler::{Receive, Subscription},
 };
 
-/// The query parameter that may hold the access key.
-const KEY: &str = "key";
 /// Bulk requests at once: each may hold three batches in memory.
 const BULKS_MAX: usize = 16;
 
@@ -50,18 +51,6 @@ pub struct Bridge {
     metrics: Metrics,
     limits: Limits,
     bulks: Semaphore,
-}
-
-/// A request that a route takes, with the bridge's own parameters taken out.
-struct Incoming<'a> {
-    target: Target<'a>,
-    head: &'a Parts,
-    form: Form,
-    /// For the manager: path and query.
-    uri: String,
-    key_in_query: Option<String>,
-    id: &'a RequestId,
-    deadline: Instant,
 }
 
 impl Bridge {
@@ -119,39 +108,38 @@ impl Bridge {
 
     /// Who has no key learns not even which routes there are.
     async fn refuse(&self, head: &Parts, started: Instant) -> Error {
-        let deadline = started + crate::listenhandler::Edge::default().within;
-        match self
-            .keys
-            .check(access::shown(&head.headers), deadline)
-            .await
-        {
+        let deadline = started + Edge::default().within;
+        match self.keys.check(keys::shown(&head.headers), deadline).await {
             Ok(_) => Error::not_found("ROUTE_NOT_FOUND", "There is no such route."),
             Err(error) => error,
         }
     }
 
-    async fn serve(&self, incoming: Incoming<'_>, body: axum::body::Body) -> Result<Response> {
-        let in_query = incoming.key_in_query.as_deref().map(str::as_bytes);
-        let shown = access::shown(&incoming.head.headers).or(in_query);
-        let grant = self.keys.check(shown, incoming.deadline).await?;
+    async fn serve(&self, incoming: Incoming<'_>, body: Body) -> Result<Response> {
+        let grant = self.keys.check(incoming.shown(), incoming.deadline).await?;
         grant.allow(&incoming.target)?;
         if let Grant::Key(key) = &grant {
             self.limits.take(key).await?;
         }
+        let headers = &incoming.head.headers;
         let outbound = self.outbound(incoming, &grant)?;
+        let edge = outbound.route.edge;
         if outbound.route.is_bulk {
-            let _one = self.bulks.try_acquire().map_err(|_| {
-                Error::resource_exhausted(
-                    "TOO_MANY_REQUESTS",
-                    "Too many bulk requests are running.",
-                )
-            })?;
-            return bulk::forward(outbound, body).await;
+            let _one = self.one_bulk()?;
+            bulk::forward(outbound, headers, body).await
+        } else if let Some(file) = edge.export {
+            export::forward(outbound, file, body).await
+        } else if edge.is_deferred {
+            forward::defer(outbound, body).await
+        } else {
+            forward::forward(outbound, body).await
         }
-        if outbound.route.edge.is_deferred {
-            return forward::defer(outbound, body).await;
-        }
-        forward::forward(outbound, body).await
+    }
+
+    fn one_bulk(&self) -> Result<SemaphorePermit<'_>> {
+        self.bulks.try_acquire().map_err(|_| {
+            Error::resource_exhausted("TOO_MANY_REQUESTS", "Too many bulk requests are running.")
+        })
     }
 
     fn outbound<'a>(&'a self, incoming: Incoming<'a>, grant: &Grant) -> Result<Outbound<'a>> {
@@ -183,33 +171,6 @@ impl Bridge {
     }
 }
 
-impl<'a> Incoming<'a> {
-    fn read(target: Target<'a>, head: &'a Parts, id: &'a RequestId, started: Instant) -> Self {
-        let edge = target.route.edge;
-        let mut query = head.uri.query().unwrap_or_default().to_owned();
-        let key_in_query = edge
-            .takes_key_in_query
-            .then(|| query::take(&mut query, KEY, |_| true))
-            .flatten();
-        let (format, text) = FORMAT;
-        let asked_for_text = edge.text_field.is_some()
-            && query::take(&mut query, format, |value| value == text).is_some();
-        let uri = match &*query {
-            "" => target.path.to_owned(),
-            query => format!("{}?{query}", target.path),
-        };
-        Self {
-            deadline: started + edge.within,
-            form: Form::of(&edge, asked_for_text || accepts_text(&head.headers)),
-            target,
-            head,
-            uri,
-            key_in_query,
-            id,
-        }
-    }
-}
-
 async fn handle(State(bridge): State<Arc<Bridge>>, request: Request) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
@@ -235,11 +196,4 @@ fn refusal(form: Form, error: &Error, id: &RequestId) -> Response {
         warn!(%error, request_id = id.text, "request not forwarded");
     }
     form.error(error)
-}
-
-/// Whoever asks so asks whether the bridge is there, under whatever name its product had.
-fn is_health(head: &Parts) -> bool {
-    let path = head.uri.path();
-    let is_ours = path == "/health" || path.starts_with("/api/") || path.starts_with("/v1/");
-    head.method == Method::GET && is_ours && path.ends_with("/health")
 }

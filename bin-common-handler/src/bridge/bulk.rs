@@ -11,14 +11,20 @@
 
 use std::collections::BTreeMap;
 
-use axum::{body::Body, http::StatusCode, response::Response};
+use axum::{
+    body::Body,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
     NAME, answer,
-    batches::{Batch, Batches},
     forward::Outbound,
+    rows,
+    rows::{Batch, Batches, Place},
+    summary::Summary,
 };
 use crate::models::{
     error::{Error, Result},
@@ -26,7 +32,7 @@ use crate::models::{
 };
 
 /// Errors that a report tells one by one.
-const ERRORS_MAX: usize = 1_000;
+pub(super) const ERRORS_MAX: usize = 1_000;
 
 /// What became of a bulk request that took several batches.
 #[derive(Debug, Default, Serialize)]
@@ -48,42 +54,76 @@ pub struct Report {
     clippy::trivially_copy_pass_by_ref,
     reason = "the shape that serde wants"
 )]
-fn is_zero(number: &u64) -> bool {
+pub(super) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// What is told at the end.
+pub(super) trait Tally {
+    /// A batch was answered, well or not.
+    fn answered(&mut self, place: &Place, reply: &sock::Response);
+    /// Nothing more is sent, from `place` on.
+    fn stopped(&mut self, place: &Place, error: Error);
+    /// The answer, after so many batches.
+    fn answer(self, batches: u64) -> Response;
+}
+
 /// Forwards rows while they come in.
-pub(super) async fn forward(outbound: Outbound<'_>, body: Body) -> Result<Response> {
-    let mut batches = Batches::new(body, outbound.deadline)?;
+pub(super) async fn forward(
+    outbound: Outbound<'_>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response> {
+    if outbound.route.edge.is_upload {
+        let batches = rows::open(headers, body, outbound.deadline).await?;
+        return send_all(&outbound, batches, Summary::default(), true).await;
+    }
+    let batches = Batches::json(body, outbound.deadline)?;
+    send_all(&outbound, batches, Report::default(), false).await
+}
+
+/// With `tells_one` a single batch that went well has a report, too; else its reply is the answer.
+async fn send_all(
+    outbound: &Outbound<'_>,
+    mut batches: Batches,
+    mut tally: impl Tally,
+    tells_one: bool,
+) -> Result<Response> {
     let mut next = batches.next().await?;
     let is_one = !batches.has_more().await?;
-    let mut report = Report::default();
-    while let Some(batch) = next {
-        let (first_row, rows) = (batch.first_row, batch.rows);
-        let request = request(&outbound, batch, report.batches + 1);
-        let reply = outbound.send(&request).await;
-        if is_one || (report.batches == 0 && !is_about_the_rows(&reply)) {
+    let mut sent = 0;
+    while let Some(Batch { place, data }) = next {
+        sent += 1;
+        let reply = outbound.send(&request(outbound, data, sent)).await;
+        let goes_on = is_about_the_rows(&reply);
+        let went_well = reply.as_ref().is_ok_and(|reply| reply.status_code < 400);
+        if (is_one && !(tells_one && went_well)) || (sent == 1 && !goes_on) {
             return reply.map(|reply| outbound.form.reply(reply));
         }
-        report.batches += 1;
-        if !is_about_the_rows(&reply) {
-            report.failed(first_row, reply);
-            break;
+        match reply {
+            Ok(reply) if goes_on => tally.answered(&place, &reply),
+            Ok(reply) => {
+                tally.stopped(&place, Error::from_reply(&reply));
+                break;
+            }
+            Err(error) => {
+                tally.stopped(&place, error);
+                break;
+            }
         }
-        report.answered(first_row, rows, reply);
         next = match batches.next().await {
             Ok(next) => next,
             Err(error) => {
-                report.failed(batches.next_row_index(), Err(error));
+                tally.stopped(&batches.rest(), error);
                 None
             }
         };
     }
-    Ok(report.into_answer())
+    Ok(tally.answer(sent))
 }
 
-fn request(outbound: &Outbound<'_>, batch: Batch, number: u64) -> sock::Request {
-    let mut request = outbound.with(batch.data);
+fn request(outbound: &Outbound<'_>, data: Box<RawValue>, number: u64) -> sock::Request {
+    let mut request = outbound.with(data);
     if let Some(key) = &mut request.idempotency_key {
         key.push_str(&format!(":{number}"));
     }
@@ -97,42 +137,52 @@ fn is_about_the_rows(reply: &Result<sock::Response>) -> bool {
         .is_ok_and(|reply| !matches!(reply.status_code, 401 | 403 | 404 | 429 | 500..))
 }
 
-impl Report {
-    fn answered(&mut self, first_row: usize, rows: usize, reply: Result<sock::Response>) {
-        match reply {
-            Ok(reply) if reply.status_code < 400 => self.done(first_row, rows, &reply),
-            reply => self.failed(first_row, reply),
+impl Tally for Report {
+    fn answered(&mut self, place: &Place, reply: &sock::Response) {
+        let said = serde_json::from_str(reply.body()).unwrap_or_default();
+        if reply.status_code < 400 {
+            self.done(place, &said);
+        } else {
+            self.add(place.first_row, said);
         }
     }
 
-    fn done(&mut self, first_row: usize, rows: usize, reply: &sock::Response) {
-        let said: Value = serde_json::from_str(reply.body()).unwrap_or_default();
-        let counts: Vec<_> = said
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.as_str(), value.as_u64()?)))
-            .collect();
-        if counts.is_empty() {
-            self.count("created", rows as u64);
+    fn stopped(&mut self, place: &Place, error: Error) {
+        let reply = error.to_response(NAME);
+        self.add(
+            place.first_row,
+            serde_json::from_str(reply.body()).unwrap_or_default(),
+        );
+    }
+
+    fn answer(mut self, batches: u64) -> Response {
+        self.batches = batches;
+        let status = if self.errors.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::MULTI_STATUS
+        };
+        answer::json(status, &self)
+    }
+}
+
+impl Report {
+    fn done(&mut self, place: &Place, said: &Value) {
+        let told = counts(said);
+        if told.is_empty() {
+            self.count("created", place.numbers.len() as u64);
         }
-        for (name, number) in counts {
+        for (name, number) in told {
             self.count(name, number);
         }
         let errors = said.get("errors").and_then(Value::as_array);
         for error in errors.into_iter().flatten() {
-            self.add(first_row, error.clone());
+            self.add(place.first_row, error.clone());
         }
     }
 
     fn count(&mut self, name: &str, number: u64) {
         *self.counts.entry(name.to_owned()).or_default() += number;
-    }
-
-    fn failed(&mut self, first_row: usize, reply: Result<sock::Response>) {
-        let reply = reply.unwrap_or_else(|error: Error| error.to_response(NAME));
-        let error = serde_json::from_str(reply.body()).unwrap_or_default();
-        self.add(first_row, error);
     }
 
     /// Positions that the manager tells, in the error or its details, count from its batch's first row.
@@ -156,15 +206,15 @@ impl Report {
         }
         self.errors.push(error);
     }
+}
 
-    fn into_answer(self) -> Response {
-        let status = if self.errors.is_empty() {
-            StatusCode::OK
-        } else {
-            StatusCode::MULTI_STATUS
-        };
-        answer::json(status, &self)
-    }
+/// The numbers in a manager's reply, by name.
+pub(super) fn counts(said: &Value) -> Vec<(&str, u64)> {
+    said.as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_u64()?)))
+        .collect()
 }
 
 fn shift(index: &mut Value, first_row: usize) {
@@ -175,23 +225,30 @@ fn shift(index: &mut Value, first_row: usize) {
 mod tests {
     use super::*;
 
-    fn reply(status_code: u16, data: Value) -> Result<sock::Response> {
-        Ok(sock::Response::with(status_code, "application/json", &data))
+    fn reply(status_code: u16, data: Value) -> sock::Response {
+        sock::Response::with(status_code, "application/json", &data)
+    }
+
+    fn place(first_row: usize, rows: u64) -> Place {
+        let first_number = first_row as u64 + 1;
+        Place {
+            first_row,
+            numbers: (first_number..first_number + rows).collect(),
+        }
     }
 
     #[test]
     fn the_managers_own_numbers_are_added_up_and_its_positions_shifted() {
         let mut report = Report::default();
-        report.answered(0, 1_000, reply(200, json!([1, 2])));
+        report.answered(&place(0, 1_000), &reply(200, json!([1, 2])));
         let said = json!({
             "created": 7,
             "skipped": 2,
             "errors": [{"index": 3, "reason": "A"}, "Row 4: no."],
         });
-        report.answered(1_000, 1_000, reply(200, said));
-        report.batches = 2;
+        report.answered(&place(1_000, 1_000), &reply(200, said));
         let expected = json!({
-            "batches": 2,
+            "batches": 0,
             "created": 1_007,
             "skipped": 2,
             "errors": [
@@ -200,14 +257,14 @@ mod tests {
             ],
         });
         assert_eq!(serde_json::to_value(&report).unwrap(), expected);
-        assert_eq!(report.into_answer().status(), 207);
+        assert_eq!(report.answer(2).status(), 207);
     }
 
     #[test]
     fn a_refused_batch_is_told_by_its_first_row_and_its_details_by_theirs() {
         let mut report = Report::default();
         let refusal = json!({"reason": "INVALID_ROWS", "details": [{"index": 4}, {"other": 1}]});
-        report.answered(2_000, 10, reply(400, refusal));
+        report.answered(&place(2_000, 10), &reply(400, refusal));
         let expected = json!({
             "reason": "INVALID_ROWS",
             "index": 2_000,
@@ -227,11 +284,17 @@ mod tests {
     #[test]
     fn what_the_next_batch_would_meet_too_stops_the_rest() {
         for status in [401, 403, 404, 429, 500, 503] {
-            assert!(!is_about_the_rows(&reply(status, Value::Null)), "{status}");
+            assert!(
+                !is_about_the_rows(&Ok(reply(status, Value::Null))),
+                "{status}"
+            );
         }
         assert!(!is_about_the_rows(&Err(Error::internal("x"))));
-        assert!(is_about_the_rows(&reply(400, Value::Null)));
-        assert!(is_about_the_rows(&reply(409, Value::Null)));
-        assert!(is_about_the_rows(&reply(200, Value::Null)));
+        for status in [200, 400, 409] {
+            assert!(
+                is_about_the_rows(&Ok(reply(status, Value::Null))),
+                "{status}"
+            );
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use clap::Command;
 use tokio::time::{sleep, timeout};
 
-use super::{AccessKey, Bridge, Limits, NAME, Rate, Table, access, cors, key, key_or_new, serve};
+use super::{AccessKey, Bridge, Limits, NAME, Rate, Table, cors, key_or_new, keys, serve};
 use crate::{
     cachehandler::RedisCache,
     config::{COMMON, Config, Setting},
@@ -135,7 +135,7 @@ fn to_try(config: &Config, address: SocketAddr, example: &str) -> String {
     let key = if config.secret("BRIDGE_ACCESS_KEY").is_empty() {
         format!(
             "$(cat {})",
-            quoted(&key::path(config).display().to_string())
+            quoted(&keys::path(config).display().to_string())
         )
     } else {
         "$BRIDGE_ACCESS_KEY".to_owned()
@@ -143,7 +143,7 @@ fn to_try(config: &Config, address: SocketAddr, example: &str) -> String {
     let address = SocketAddr::new(reachable(address.ip()), address.port());
     format!(
         "curl -H \"{}: {key}\" http://{address}{example}",
-        access::HEADER
+        keys::HEADER
     )
 }
 

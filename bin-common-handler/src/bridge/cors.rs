@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::CorsLayer;
 
-use super::access;
+use super::keys;
 use crate::daemon::StartError;
 
 /// How long a browser may remember what it was told.
@@ -30,7 +30,7 @@ pub(super) fn layer(origins: &str) -> Result<Option<CorsLayer>, StartError> {
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([
-            name(access::HEADER),
+            name(keys::HEADER),
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             name("idempotency-key"),

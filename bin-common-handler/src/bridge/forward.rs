@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a manager may take.
-const RPC_MAX: Duration = Duration::from_secs(10);
+pub(super) const RPC_MAX: Duration = Duration::from_secs(10);
 /// Longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 /// As [`KEY_MAX`], on bulk routes: the number of the batch is put behind it.
@@ -101,7 +101,7 @@ pub(super) async fn defer(outbound: Outbound<'_>, body: Body) -> Result<Response
 }
 
 /// The envelope with the whole body, when there is one.
-async fn whole(outbound: &Outbound<'_>, body: Body) -> Result<sock::Request> {
+pub(super) async fn whole(outbound: &Outbound<'_>, body: Body) -> Result<sock::Request> {
     let body = read_whole(body, outbound.deadline).await?;
     if body.is_empty() {
         return Ok(outbound.envelope.clone());

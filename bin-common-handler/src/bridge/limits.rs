@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{
     answer::RETRY_AFTER_S,
     bucket::{Rate, Steps},
-    grant::Key,
+    keys::Key,
 };
 use crate::{
     cachehandler::RedisCache,

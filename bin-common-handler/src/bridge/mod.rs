@@ -2,36 +2,34 @@
 //!
 //! Every route of every manager's table is served under `/v1/…` and `/api/v1/…`: the method, the query and
 //! the JSON body reach the manager as they are, and its status code and `data` come back as they are.
-//! `Idempotency-Key` and `X-Request-ID` travel in the envelope. A body of a bulk route is cut into batches
-//! ([`bulk`]).
+//! `Idempotency-Key` and `X-Request-ID` travel in the envelope. What else a route does over HTTP stands in its
+//! table ([`crate::listenhandler::Edge`]): [`keys`] and [`limits`] say who may call it and how often, [`form`]
+//! how its answers look, [`rows`] and [`bulk`] what becomes of a file of rows.
 
-mod access;
 mod answer;
 mod app;
-mod batches;
 mod bucket;
 mod bulk;
 mod companion;
 mod cors;
+mod export;
 mod form;
 mod forward;
-mod fresh;
-mod grant;
-mod key;
+mod incoming;
+mod keys;
 mod limits;
 mod query;
 mod request_id;
 mod rows;
 mod server;
+mod summary;
 mod table;
-mod verdicts;
 
-pub use access::AccessKey;
 pub use app::Bridge;
 pub use bucket::Rate;
 pub use bulk::Report;
 pub use companion::{companion, main};
-pub use key::{key_from, key_or_new};
+pub use keys::{AccessKey, key_from, key_or_new};
 pub use limits::Limits;
 pub use rows::{BadRows, Splitter};
 pub use server::serve;

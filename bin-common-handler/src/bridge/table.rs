@@ -3,7 +3,7 @@
 use crate::listenhandler::{BadRoutes, RouteInfo, RouteMatcher};
 use crate::models::sock::Method;
 
-use super::verdicts::VERIFY;
+use super::keys::VERIFY;
 
 /// The routes of all managers.
 #[derive(Debug)]

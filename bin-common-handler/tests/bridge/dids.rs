@@ -1,7 +1,7 @@
 //! A manager that knows access keys, and has a route for each word about HTTP.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -33,6 +33,10 @@ pub struct Dids {
     pub gate: Arc<Semaphore>,
     /// The operation of each report that was worked on.
     pub reports: Arc<Mutex<Vec<[u8; 32]>>>,
+    /// The numbers that were added.
+    pub numbers: Arc<Mutex<BTreeSet<String>>>,
+    /// Rows of each batch, and the query that came with it.
+    pub batches: Arc<Mutex<Vec<(usize, Value)>>>,
 }
 
 impl Default for Dids {
@@ -42,6 +46,8 @@ impl Default for Dids {
             asked: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             reports: Arc::default(),
+            numbers: Arc::default(),
+            batches: Arc::default(),
         }
     }
 }
@@ -101,6 +107,11 @@ pub fn routes() -> Routes<Dids> {
         .within(Duration::from_millis(900))
         .post("/v1/dids/report", report)
         .deferred()
+        .post("/v1/dids/bulk", add)
+        .bulk()
+        .upload()
+        .get("/v1/dids/export", export)
+        .export("text/csv", "dids.csv")
         .get("/v1/dids/late", late)
         .within(Duration::from_millis(300))
 }
@@ -151,6 +162,61 @@ async fn report(
     assert!(operation.given, "a message id or a key");
     dids.reports.lock().unwrap().push(operation.key);
     Ok(Json(Value::Null))
+}
+
+/// The number of a row is its `cid`, its first cell, or itself; `bad` is none, `away` stands for a database
+/// that is gone, `refuse` for a batch that is refused as a whole.
+async fn add(
+    State(dids): State<Dids>,
+    Query(query): Query,
+    Json(rows): Json<Vec<Value>>,
+) -> Result<Json<Value>> {
+    let number = |row: &Value| {
+        let named = ["cid", "0"].iter().find_map(|name| row.get(name));
+        named.unwrap_or(row).as_str().unwrap_or("bad").to_owned()
+    };
+    let cells: Vec<_> = rows.iter().map(number).collect();
+    if cells.iter().any(|cell| cell == "away") {
+        return Err(Error::unavailable("database", "gone"));
+    }
+    if let Some(index) = cells.iter().position(|cell| cell == "refuse") {
+        let error = Error::invalid_argument("INVALID_ROWS", "A row is wrong.");
+        return Err(error.with_detail(json!({ "index": index })));
+    }
+    let told = (rows.len(), json!(query));
+    dids.batches.lock().unwrap().push(told);
+    let (mut created, mut errors) = (0, Vec::new());
+    let mut numbers = dids.numbers.lock().unwrap();
+    for (index, cell) in cells.iter().enumerate() {
+        if cell == "bad" {
+            errors.push(json!({ "index": index, "message": "no number" }));
+        } else if numbers.insert(cell.clone()) {
+            created += 1;
+        }
+    }
+    let duplicates = cells.len() - created - errors.len();
+    Ok(Json(json!({
+        "created": created,
+        "skipped": 0,
+        "duplicates": duplicates,
+        "errors": errors,
+    })))
+}
+
+/// Three pages; the second fails, or all do, when it is said so.
+async fn export(Query(query): Query) -> Result<Json<Value>> {
+    let token = query.get("page_token").map_or("", String::as_str);
+    let fails = query.get("fails").map(String::as_str);
+    if fails == Some("always") || (fails == Some("later") && token == "a+b") {
+        return Err(Error::unavailable("database", "gone"));
+    }
+    assert_eq!(query.get("state").map(String::as_str), Some("CA"));
+    let (text, next) = match token {
+        "" => ("number\r\n", json!("a+b")),
+        "a+b" => ("+14155550123\r\n", json!("c")),
+        _ => ("+14155550124\r\n", json!("")),
+    };
+    Ok(Json(json!({ "text": text, "next_page_token": next })))
 }
 
 /// Tells what came.

@@ -7,5 +7,7 @@
 pub(crate) mod index;
 pub(crate) mod number;
 pub(crate) mod pick;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod view;
 pub(crate) mod window;

@@ -109,24 +109,8 @@ pub(crate) struct Left {
 impl Number {
     /// Calls a day at `now`; nothing = no cap.
     pub(crate) fn daily_cap(&self, defaults: &Defaults, now: i64) -> Option<i32> {
-        let own = capped(self.limits.daily_cap.unwrap_or(defaults.daily_cap));
-        let standing = self.standing.at(Timestamp::from_micros(now));
-        let stage = match standing.status {
-            DidStatus::Warming => self.warmup_cap(defaults, now),
-            DidStatus::Probation => Some(PROBATION_DAILY_CAP),
-            _ => None,
-        };
-        match (own, stage) {
-            (Some(own), Some(stage)) => Some(own.min(stage)),
-            (own, stage) => own.or(stage),
-        }
-    }
-
-    fn warmup_cap(&self, defaults: &Defaults, now: i64) -> Option<i32> {
-        let week = i64::try_from(WEEK.as_micros()).unwrap_or(i64::MAX);
-        let weeks = usize::try_from((now - self.status_since).div_euclid(week)).unwrap_or(0);
-        let cap = defaults.warmup.get(weeks).or(defaults.warmup.last());
-        cap.copied()
+        let own = self.limits.daily_cap;
+        daily_cap(own, self.standing, self.status_since, defaults, now)
     }
 
     fn hourly_cap(&self, defaults: &Defaults) -> Option<i32> {
@@ -182,6 +166,33 @@ impl Number {
         }
         blocked.map_or(Ok(left), Err)
     }
+}
+
+/// Calls a day at `now` of a number with a cap of its `own`; nothing = no cap.
+pub(crate) fn daily_cap(
+    own: Option<i32>,
+    standing: Standing,
+    status_since: i64,
+    defaults: &Defaults,
+    now: i64,
+) -> Option<i32> {
+    let own = capped(own.unwrap_or(defaults.daily_cap));
+    let stage = match standing.at(Timestamp::from_micros(now)).status {
+        DidStatus::Warming => warmup_cap(status_since, defaults, now),
+        DidStatus::Probation => Some(PROBATION_DAILY_CAP),
+        _ => None,
+    };
+    match (own, stage) {
+        (Some(own), Some(stage)) => Some(own.min(stage)),
+        (own, stage) => own.or(stage),
+    }
+}
+
+fn warmup_cap(status_since: i64, defaults: &Defaults, now: i64) -> Option<i32> {
+    let week = i64::try_from(WEEK.as_micros()).unwrap_or(i64::MAX);
+    let weeks = usize::try_from((now - status_since).div_euclid(week)).unwrap_or(0);
+    let cap = defaults.warmup.get(weeks).or(defaults.warmup.last());
+    cap.copied()
 }
 
 /// 0 means no cap.

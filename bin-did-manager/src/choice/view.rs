@@ -341,7 +341,7 @@ impl View {
     }
 }
 
-fn defaults(customer: &Customer) -> Defaults {
+pub(crate) fn defaults(customer: &Customer) -> Defaults {
     Defaults {
         daily_cap: customer.did_daily_cap,
         hourly_cap: customer.did_hourly_cap,

@@ -8,13 +8,15 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
+use crate::models::check::minutes;
+
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600 * SECOND;
 /// Longest gap in local time that is bridged, in minutes.
 const GAP_MAX: i64 = 180;
 
 /// A tenant's calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Calendar {
     /// Its zone.
     pub zone: Tz,
@@ -45,6 +47,14 @@ impl Windows {
 }
 
 impl Calendar {
+    /// From the names that a tenant has for them, which were checked when they were set.
+    pub(crate) fn of(zone: &str, day_start: &str) -> Self {
+        Self {
+            zone: zone.parse().unwrap_or_default(),
+            day_start: minutes(day_start).unwrap_or_default(),
+        }
+    }
+
     /// The windows at `now`, in µs since the Unix epoch.
     pub(crate) fn windows(&self, now: i64) -> Windows {
         let local = utc(now).with_timezone(&self.zone);

@@ -1,86 +1,183 @@
-//! Usages as they are written, many at a time, and found again by the key of their request.
-
-use std::collections::HashMap;
+//! SQL of usages: finding the one that a result is about, and writing the result into it.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Entity, Value},
-    models::error::Result,
+    databasehandler::{ChangeTx, Db, Tx, Value},
+    models::{error::Result, time::Timestamp},
 };
 use sqlx::Error as SqlError;
+use uuid::Uuid;
 
-use crate::{models::usage::Usage, tenancy::marks};
+use super::rollups::Watermark;
+use crate::tenancy::marks;
 
-/// A usage, and what its row holds beside it.
-#[derive(Debug, Clone)]
-pub(crate) struct NewUsage {
-    pub usage: Usage,
-    /// The key of its request, and until when (µs) a repetition gets the same number.
-    pub key: Option<([u8; 16], i64)>,
-    /// The dialer's id of the call, hashed.
+/// Usages of one person, or under one id of a call, that are looked at.
+const CANDIDATES_MAX: u32 = 20;
+const CANDIDATE: &str =
+    "SELECT id, call_ref, phone_hash, number, vicidial_campaign_id FROM did_usages";
+
+/// A usage that a result may be about.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Candidate {
+    pub id: Uuid,
     pub call_ref: Option<i64>,
+    pub phone_hash: Option<Vec<u8>>,
+    pub number: String,
+    pub vicidial_campaign_id: String,
 }
 
-/// A usage found by its request.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct Kept {
-    #[sqlx(flatten)]
-    pub usage: Usage,
-    request_key: Vec<u8>,
-    /// Until when (µs) a repetition gets the same number.
-    pub request_until: i64,
-}
-
-/// Usages by the keys of their requests.
-pub(crate) async fn by_keys(
+/// Usages with one of these references of a call, newest first.
+pub(crate) async fn of_calls(
     db: &Db,
-    keys: &[[u8; 16]],
-) -> Result<HashMap<Vec<u8>, Kept>, SqlError> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
+    customer_id: Uuid,
+    refs: &[i64],
+) -> Result<Vec<Candidate>, SqlError> {
     let sql = format!(
-        "SELECT {}, request_key, request_until FROM did_usages WHERE request_key IN ({})",
-        Usage::COLUMNS.join(", "),
-        marks(keys.len())
+        "{CANDIDATE} WHERE call_ref IN ({}) AND customer_id = ? ORDER BY tm_create DESC LIMIT ?",
+        marks(refs.len())
     );
-    let values = keys.iter().map(|key| key.to_vec().into()).collect();
-    let rows: Vec<Kept> = db.fetch_all(&sql, values).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.request_key.clone(), row))
-        .collect())
+    let mut values: Vec<Value> = refs.iter().copied().map(Value::from).collect();
+    values.extend([customer_id.into(), CANDIDATES_MAX.into()]);
+    db.fetch_all(&sql, values).await
 }
 
-/// Takes keys from usages whose time is over, so that new ones can have them.
-pub(crate) async fn free_keys(tx: &mut ChangeTx<'_>, keys: &[[u8; 16]]) -> Result<()> {
-    if keys.is_empty() {
-        return Ok(());
-    }
+/// Usages for one person within a span of time, newest first.
+pub(crate) async fn of_person(
+    db: &Db,
+    customer_id: Uuid,
+    phone_hash: [u8; 16],
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<Candidate>, SqlError> {
     let sql = format!(
-        "UPDATE did_usages SET request_key = NULL WHERE request_key IN ({})",
-        marks(keys.len())
+        "{CANDIDATE} WHERE phone_hash = ? AND tm_create BETWEEN ? AND ? AND customer_id = ? \
+         ORDER BY tm_create DESC LIMIT ?"
     );
-    let values = keys.iter().map(|key| key.to_vec().into()).collect();
-    tx.sql().execute(&sql, values).await?;
+    let values = vec![
+        phone_hash.to_vec().into(),
+        from.into(),
+        to.into(),
+        customer_id.into(),
+        CANDIDATES_MAX.into(),
+    ];
+    db.fetch_all(&sql, values).await
+}
+
+/// What a usage is counted by.
+#[derive(Debug, Clone, PartialEq, Eq, Default, sqlx::FromRow)]
+pub(crate) struct Origin {
+    pub id: Uuid,
+    pub customer_id: Uuid,
+    pub did_id: Uuid,
+    pub didpool_id: Uuid,
+    pub campaign_id: Uuid,
+    pub phone_npa: Option<i32>,
+    pub tm_create: Timestamp,
+}
+
+const ORIGIN: &str = "id, customer_id, did_id, didpool_id, campaign_id, phone_npa, tm_create";
+
+/// What a usage knows of its call.
+#[derive(Debug, Clone, PartialEq, Eq, Default, sqlx::FromRow)]
+pub(crate) struct Settled {
+    #[sqlx(flatten)]
+    pub origin: Origin,
+    pub uniqueid: String,
+    pub lead_id: String,
+    pub outcome: String,
+    /// How sure that is; see [`crate::models::verdict::Certainty`].
+    pub outcome_rank: i32,
+    /// The network refused the call because of its caller.
+    pub blocked: bool,
+    pub disposition: String,
+    pub duration_seconds: i32,
+    pub tm_result: Option<Timestamp>,
+    pub call_ref: Option<i64>,
+    pub tm_update: Timestamp,
+}
+
+/// Reads a usage and holds it.
+pub(crate) async fn lock(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<Settled>> {
+    let sql = format!(
+        "SELECT {ORIGIN}, uniqueid, lead_id, outcome, outcome_rank, blocked, disposition, duration_seconds, \
+         tm_result, call_ref, tm_update \
+         FROM did_usages WHERE id = ?{}",
+        tx.sql().dialect().for_update()
+    );
+    Ok(tx.sql().fetch_optional(&sql, vec![id.into()]).await?)
+}
+
+/// Writes what a usage knows of its call.
+pub(crate) async fn settle(tx: &mut ChangeTx<'_>, usage: &Settled) -> Result<()> {
+    let sql = "UPDATE did_usages \
+               SET uniqueid = ?, lead_id = ?, outcome = ?, outcome_rank = ?, blocked = ?, disposition = ?, \
+                   duration_seconds = ?, tm_result = ?, call_ref = ?, tm_update = ? \
+               WHERE id = ?";
+    let values = vec![
+        usage.uniqueid.as_str().into(),
+        usage.lead_id.as_str().into(),
+        usage.outcome.as_str().into(),
+        usage.outcome_rank.into(),
+        usage.blocked.into(),
+        usage.disposition.as_str().into(),
+        usage.duration_seconds.into(),
+        usage.tm_result.into(),
+        usage.call_ref.into(),
+        usage.tm_update.into(),
+        usage.origin.id.into(),
+    ];
+    tx.sql().execute(sql, values).await?;
     Ok(())
 }
 
-/// Writes usages; a key that another replica has just used fails them all with 409.
-pub(crate) async fn insert(tx: &mut ChangeTx<'_>, usages: &[NewUsage]) -> Result<()> {
-    let columns = Usage::COLUMNS.len() + 3;
-    let group = format!("({})", marks(columns));
+/// The usages that follow a watermark and were made before `end`, oldest first.
+pub(crate) async fn after(
+    tx: &mut Tx,
+    mark: Watermark,
+    end: Timestamp,
+    limit: u32,
+) -> Result<Vec<Origin>, SqlError> {
     let sql = format!(
-        "INSERT INTO did_usages ({}, request_key, request_until, call_ref) VALUES {}",
-        Usage::COLUMNS.join(", "),
-        vec![group.as_str(); usages.len()].join(", ")
+        "SELECT {ORIGIN} FROM did_usages \
+         WHERE tm_create >= ? AND (tm_create > ? OR id > ?) AND tm_create < ? \
+         ORDER BY tm_create, id LIMIT ?"
     );
-    let mut values = Vec::with_capacity(columns * usages.len());
-    for new in usages {
-        values.extend(new.usage.values());
-        values.push(new.key.map(|(key, _)| key.to_vec()).into());
-        values.push(new.key.map(|(_, until)| until).into());
-        values.push(Value::from(new.call_ref));
-    }
-    tx.sql().execute(&sql, values).await?;
-    Ok(())
+    let mark = [mark.tm_create.into(), mark.tm_create.into(), mark.id.into()];
+    let values = mark.into_iter().chain([end.into(), limit.into()]);
+    tx.fetch_all(&sql, values.collect()).await
+}
+
+/// A tenant's usages that follow a watermark, of a span of time, oldest first.
+pub(crate) async fn tail(
+    db: &Db,
+    customer_id: Uuid,
+    mark: Watermark,
+    (from, to): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Origin>, SqlError> {
+    let sql = format!(
+        "SELECT {ORIGIN} FROM did_usages \
+         WHERE customer_id = ? AND tm_create >= ? AND (tm_create > ? OR id > ?) AND tm_create < ? \
+         ORDER BY tm_create, id LIMIT ?"
+    );
+    let values = vec![
+        customer_id.into(),
+        mark.tm_create.max(from).into(),
+        mark.tm_create.into(),
+        mark.id.into(),
+        to.into(),
+        limit.into(),
+    ];
+    db.fetch_all(&sql, values).await
+}
+
+#[derive(sqlx::FromRow)]
+struct Now {
+    now: i64,
+}
+
+/// The time on the database's own clock, which usages are stamped by.
+pub(crate) async fn database_now(db: &Db) -> Result<Timestamp, SqlError> {
+    let sql = format!("SELECT {} AS now", db.dialect().now_micros());
+    let row: Option<Now> = db.fetch_optional(&sql, vec![]).await?;
+    row.map(|row| Timestamp::from_micros(row.now))
+        .ok_or(SqlError::RowNotFound)
 }

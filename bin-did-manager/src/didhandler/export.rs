@@ -13,8 +13,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::csv::write_cell;
-use crate::{app::App, models::did::Did};
+use crate::{app::App, csv::write_cell, models::did::Did};
 
 /// Numbers of one page: their text stays well under the largest reply.
 const PAGE_SIZE: u32 = 500;

@@ -19,8 +19,9 @@ use uuid::Uuid;
 use super::row;
 use crate::{
     app::App,
-    dbhandler::{members, states},
-    models::{did::Did, didpool::Didpool},
+    dbhandler::states,
+    didpoolhandler,
+    models::did::Did,
     phone::E164,
     tenancy::{self, Noted, marks},
 };
@@ -111,8 +112,7 @@ pub(crate) async fn import(
             .map(|did| did.id)
             .chain(known.values().copied())
             .collect();
-        tenancy::ensure_owned::<Didpool>(&mut tx, customer_id, pool).await?;
-        members::add(&mut tx, pool, &dids).await?;
+        didpoolhandler::add_imported(&mut tx, call, customer_id, pool, &dids).await?;
     }
     note(&mut tx, call, customer_id, &report).await?;
     tx.commit(report).await
@@ -245,6 +245,8 @@ async fn update_known(
                 continue;
             }
         };
+        // Not a field of the row as it is told, so the overlay has lost it.
+        checked.seq = before.seq;
         if checked == before {
             continue;
         }

@@ -1,9 +1,9 @@
 //! The rules of numbers: made, changed, imported, told with their counters.
 
-mod csv;
 pub(crate) mod export;
 pub(crate) mod import;
 mod row;
+pub(crate) mod standing;
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -23,7 +23,6 @@ use crate::{
     choice::window::{Calendar, Windows},
     dbhandler::states::{self, State},
     models::{
-        check::minutes,
         customer::Customer,
         did::{self, Did},
     },
@@ -145,11 +144,7 @@ async fn windows(app: &App, customer_id: Uuid) -> Result<Option<Windows>> {
 impl Customer {
     /// Its days and hours.
     pub(crate) fn calendar(&self) -> Calendar {
-        Calendar {
-            // Checked when it was set.
-            zone: self.timezone.parse().unwrap_or_default(),
-            day_start: minutes(&self.day_start).unwrap_or_default(),
-        }
+        Calendar::of(&self.timezone, &self.day_start)
     }
 }
 

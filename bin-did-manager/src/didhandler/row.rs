@@ -3,8 +3,8 @@
 use bin_common_handler::{models::error::Result, resource::Resource};
 use serde_json::{Map, Number, Value as Json};
 
-use super::csv::read_cell;
 use crate::{
+    csv::read_cell,
     models::{check::wrong, did::Did},
     phone::E164,
 };

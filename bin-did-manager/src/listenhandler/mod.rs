@@ -1,10 +1,13 @@
 //! Every URI of the daemon.
 
 mod accesskeys;
+mod analytics;
 mod didpools;
 mod dids;
 mod next;
+mod results;
 mod tenants;
+mod usages;
 
 use std::time::Duration;
 
@@ -13,8 +16,8 @@ use bin_common_handler::listenhandler::Routes;
 use crate::{
     app::App,
     models::{
-        accesskey::Accesskey, auditlog, campaign::Campaign, customer::Customer, did,
-        rotationrule::RotationRule, user::User,
+        accesskey::Accesskey, auditlog, callresult, campaign::Campaign, customer::Customer, did,
+        rotationrule::RotationRule, usage, user::User,
     },
 };
 
@@ -25,7 +28,9 @@ const NEXT_WITHIN: Duration = Duration::from_millis(900);
 pub(crate) fn routes() -> Routes<App> {
     let routes = tenant_routes(Routes::default());
     let routes = number_routes(routes);
-    dialer_routes(routes)
+    let routes = dialer_routes(routes);
+    let routes = result_routes(routes);
+    analytics_routes(routes)
 }
 
 /// Who may do what, and who did.
@@ -98,4 +103,56 @@ fn for_dialers(routes: Routes<App>) -> Routes<App> {
         .within(NEXT_WITHIN)
         .flat_errors()
         .text("selected_did")
+}
+
+/// A dialer or an agent's screen waits for the answer to a report.
+const REPORT_WITHIN: Duration = Duration::from_secs(1);
+
+/// How calls went, in every shape that scripts send it in.
+fn result_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/calls/report", results::report)
+        .scope("did:report")
+        .deferred()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .post("/v1/call-results", results::call_results)
+        .scope("did:report")
+        .deferred()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        // Its callers want a figure back, so they wait for it.
+        .post("/v1/vicidial/call-result", results::older)
+        .scope("did:report")
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .get_with_effect("/v1/vicidial/dispo", results::dispo)
+        .scope("did:report")
+        .deferred()
+        .key_in_query()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .get_with_effect("/v1/vicidial/no-agent", results::no_agent)
+        .scope("did:report")
+        .deferred()
+        .key_in_query()
+        .flat_errors()
+        .within(REPORT_WITHIN)
+        .get("/v1/usages", usages::list)
+        .filtered_by(usage::FILTERS)
+        .scope("did:read")
+        .get("/v1/usages/<usage-id>", usages::get)
+        .scope("did:read")
+        .get("/v1/callresults", results::list_unmatched)
+        .filtered_by(callresult::FILTERS)
+        .scope("did:read")
+}
+
+/// Figures of calls and numbers.
+fn analytics_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .get("/v1/analytics/metrics", analytics::metrics)
+        .get("/v1/analytics/reports", analytics::reports)
+        .text("text")
+        .post("/v1/analytics/export", analytics::export)
 }

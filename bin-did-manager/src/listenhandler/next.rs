@@ -6,30 +6,39 @@ use bin_common_handler::{
     models::{error::Result, sock::Response},
     resource::query_customer,
 };
-use serde_json::json;
 
 use crate::{
     app::App,
+    callresulthandler::{self, shapes},
     nexthandler::{Fields, Given, Outcome, Question},
     tenancy,
 };
 
 pub(super) async fn next(State(app): State<App>, call: Call, query: Query) -> Result<Response> {
     let named = query_customer(&query)?;
+    let customer_id = tenancy::owner(&app.store, &call, named).await?;
+    let fields = Fields::read(&query.0, call.client_request_id.as_deref());
     let question = Question {
-        customer_id: tenancy::owner(&app.store, &call, named).await?,
+        customer_id,
         access_key_id: call.access_key_id,
-        fields: Fields::read(&query.0, call.client_request_id.as_deref()),
+        fields: fields.clone(),
         operation: Given::of(&call),
         is_dry_run: query.0.get("dry_run").is_some_and(|text| text == "true"),
     };
     match app.next.next(question).await? {
         Outcome::Number(answer) => Ok(Json(answer).into_response()),
-        Outcome::Ended { status, .. } => {
-            // Never a number: this was the end of a call, not the beginning of one.
-            let body =
-                json!({"success": true, "message": "result noted", "result": status.as_str()});
-            Ok(Response::ok(&body))
+        // The end of a call, not the beginning of one: never answered with a number.
+        Outcome::Ended(status) => {
+            let customer = tenancy::customer(&app.store, &call, Some(customer_id)).await?;
+            let Fields {
+                agent,
+                campaign,
+                uniqueid,
+                ..
+            } = &fields;
+            let result = shapes::next(status, agent, campaign, uniqueid, &customer);
+            let reported = callresulthandler::report(&app, &call, &customer, &result).await?;
+            Ok(Json(reported).into_response())
         }
     }
 }

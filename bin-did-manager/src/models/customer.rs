@@ -174,6 +174,21 @@ impl Default for Customer {
     }
 }
 
+/// Campaign ids that dialers send when there is no campaign.
+const NO_CAMPAIGN: [&str; 3] = ["", "DEFAULT", "UNKNOWN"];
+
+impl Customer {
+    /// Whether a dialer that sends this as the campaign means that there is none.
+    pub fn is_no_campaign(&self, text: &str) -> bool {
+        let text = text.trim();
+        let own = self.filler_campaigns.0.iter().map(String::as_str);
+        NO_CAMPAIGN
+            .into_iter()
+            .chain(own)
+            .any(|filler| filler.eq_ignore_ascii_case(text))
+    }
+}
+
 fn check(customer: &mut Customer, _: Option<&Customer>, _: Timestamp) -> Result<()> {
     // A tenant belongs to itself.
     customer.customer_id = customer.id;

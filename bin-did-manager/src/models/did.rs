@@ -25,6 +25,9 @@ pub const STATUS_CHANGED: &str = "did_status_changed";
 /// Announced when a number has reached a cap.
 pub const EXHAUSTED: &str = "did_exhausted";
 
+/// The source of a reputation that follows from the number's own calls.
+pub const JUDGED_BY_CALLS: &str = "calls";
+
 /// Weight of a number that nobody weighed.
 pub const WEIGHT_DEFAULT: i32 = 100;
 const WEIGHT_MAX: i32 = 10_000;
@@ -210,9 +213,6 @@ impl Did {
         {
             self.until = self.status.ends(now, WARMUP_DEFAULT.len());
         }
-        if self.status.ends(now, 0).is_none() {
-            self.until = None;
-        }
         Ok(())
     }
 }
@@ -249,5 +249,9 @@ fn check(did: &mut Did, before: Option<&Did>, now: Timestamp) -> Result<()> {
         "latitude",
         "and longitude come together",
     )?;
-    did.change_status(before, now)
+    did.change_status(before, now)?;
+    if did.status.ends(now, 0).is_none() {
+        did.until = None;
+    }
+    Ok(())
 }

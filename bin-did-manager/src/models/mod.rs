@@ -2,6 +2,7 @@
 
 pub mod accesskey;
 pub mod auditlog;
+pub mod callresult;
 pub mod campaign;
 pub mod check;
 pub mod customer;
@@ -9,6 +10,9 @@ pub mod did;
 pub mod didpool;
 pub mod didstatus;
 pub mod hours;
+pub mod performance;
+pub mod rollup;
 pub mod rotationrule;
 pub mod usage;
 pub mod user;
+pub mod verdict;

@@ -31,10 +31,10 @@ use crate::{
         view::View,
     },
     dbhandler::{
+        allocations::{self, Kept, NewUsage},
         exhaustions,
         states::{self, State},
         stickies,
-        usages::{self, Kept, NewUsage},
     },
     models::{
         did, didpool,
@@ -120,9 +120,7 @@ impl Group {
                     choice: None,
                     refused: None,
                 }),
-                Ok(Resolved::Ended { status, person }) => {
-                    ask.answer(Ok(Outcome::Ended { status, person }))
-                }
+                Ok(Resolved::Ended(status)) => ask.answer(Ok(Outcome::Ended(status))),
                 Err(error) => ask.answer(Err(error)),
             }
         }
@@ -141,7 +139,7 @@ impl Group {
             .filter(|item| item.job.is_sticky)
             .filter_map(|item| item.job.phone_hash)
             .collect();
-        let kept = usages::by_keys(&shard.store.db, &keys).await?;
+        let kept = allocations::by_keys(&shard.store.db, &keys).await?;
         self.stickies = stickies::read(&shard.store.db, &people).await?;
         let mut first = HashMap::new();
         for mut item in std::mem::take(&mut self.items) {
@@ -228,7 +226,7 @@ impl Group {
         let store = shard.store.clone();
         let call = Call::internal();
         let mut tx = store.begin(&call).await?;
-        usages::free_keys(&mut tx, &self.free).await?;
+        allocations::free_keys(&mut tx, &self.free).await?;
         let locked = states::lock(&mut tx, &dids).await?;
         self.truth = locked;
         let new = self.check_all(shard)?;
@@ -306,7 +304,7 @@ impl Group {
             .filter_map(|id| self.truth.get(id).copied())
             .collect();
         states::write(tx, &states).await?;
-        usages::insert(tx, new).await?;
+        allocations::insert(tx, new).await?;
         let sticky: Vec<_> = self.items.iter().filter_map(Item::sticky).collect();
         stickies::write(tx, &sticky).await?;
         for state in &states {

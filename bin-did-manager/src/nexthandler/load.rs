@@ -14,13 +14,20 @@ use uuid::Uuid;
 
 use crate::{
     choice::{
-        number::{Limits, Number},
+        number::{Limits, Number, Performance},
         view::View,
     },
-    dbhandler::states::{self, State},
+    dbhandler::{
+        performances,
+        states::{self, State},
+    },
     models::{
-        accesskey::Accesskey, campaign::Campaign, customer::Customer, did::Did, didpool::Didpool,
-        rotationrule::RotationRule,
+        accesskey::Accesskey,
+        campaign::Campaign,
+        customer::Customer,
+        did::Did,
+        didpool::Didpool,
+        rotationrule::{Algorithm, RotationRule},
     },
     phone::{E164, NumberFormat},
 };
@@ -92,6 +99,24 @@ impl Known {
             {
                 self.view.learn(slot, state, now);
             }
+        }
+        Ok(())
+    }
+
+    /// Whether a rule of the tenant goes by how calls went.
+    pub(super) fn goes_by_performance(&self) -> bool {
+        let mut rules = self.view.rules.values();
+        rules.any(|rule| rule.algorithm == Algorithm::Performance)
+    }
+
+    /// Reads how the calls of each number went.
+    pub(super) async fn read_performances(&mut self, db: &Db) -> Result<(), SqlError> {
+        for record in performances::of_customer(db, self.view.customer.id).await? {
+            let performance = Performance {
+                calls: record.calls,
+                answered: record.answered,
+            };
+            self.view.set_performance(record.did_id, performance);
         }
         Ok(())
     }

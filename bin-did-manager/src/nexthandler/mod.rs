@@ -31,10 +31,7 @@ pub(crate) use answer::Answer;
 pub(crate) use fields::Fields;
 use shard::Shard;
 
-use crate::{
-    phone::{DialStatus, E164},
-    privacy::Privacy,
-};
+use crate::{phone::DialStatus, privacy::Privacy};
 
 /// Tenants are spread over so many tasks.
 const SHARDS: usize = 4;
@@ -69,10 +66,7 @@ pub(crate) enum Outcome {
     /// A number.
     Number(Box<Answer>),
     /// It was no request for a number: a hang-up script told how a call ended.
-    Ended {
-        status: DialStatus,
-        person: Option<E164>,
-    },
+    Ended(DialStatus),
 }
 
 pub(super) struct Ask {

@@ -60,10 +60,7 @@ pub(super) struct Key {
 /// What a request turned out to be.
 pub(super) enum Resolved {
     Job(Box<Job>),
-    Ended {
-        status: DialStatus,
-        person: Option<E164>,
-    },
+    Ended(DialStatus),
 }
 
 /// Understands a request.
@@ -78,15 +75,7 @@ pub(super) fn resolve(
     let prefixes = &view.customer.dial_prefixes.0;
     let person = match read_dialled(&fields.phone, prefixes) {
         Dialled::Number(number) => Some(number),
-        Dialled::Result(status) => {
-            return Ok(Resolved::Ended {
-                status,
-                person: match read_dialled(&fields.agent, prefixes) {
-                    Dialled::Number(number) => Some(number),
-                    _ => None,
-                },
-            });
-        }
+        Dialled::Result(status) => return Ok(Resolved::Ended(status)),
         Dialled::Noise | Dialled::Empty => None,
     };
     let campaign = campaign(view, &fields.campaign);

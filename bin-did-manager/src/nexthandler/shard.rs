@@ -33,6 +33,8 @@ const IDLE: Duration = Duration::from_secs(600);
 /// Counters are read anew at most so often, and for at most a twentieth of the time.
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
 const SYNC_SHARE: u32 = 20;
+/// How calls went is read so often, for tenants whose rules go by it.
+const PERFORMANCE_PERIOD: Duration = Duration::from_secs(30);
 
 pub(super) struct Shard {
     pub store: Store,
@@ -47,6 +49,8 @@ pub(super) struct Tenant {
     asked: Instant,
     synced: Instant,
     sync_took: Duration,
+    /// When it was read how calls went.
+    judged: Option<Instant>,
     /// Of which hour it was last said that a pool is exhausted.
     said: HashMap<Uuid, i64>,
 }
@@ -131,6 +135,7 @@ impl Shard {
         let versions = versions::read(&self.store.db, &customers).await?;
         for (customer_id, version) in &versions.of {
             self.bring_up(*customer_id, *version).await?;
+            self.judge(*customer_id).await?;
         }
         Ok(versions)
     }
@@ -155,9 +160,26 @@ impl Shard {
                 asked: now,
                 synced: Instant::now(),
                 sync_took: Duration::ZERO,
+                judged: None,
                 said: HashMap::new(),
             };
             self.tenants.insert(customer_id, tenant);
+        }
+        Ok(())
+    }
+
+    /// Learns how calls went, where a rule goes by it.
+    async fn judge(&mut self, customer_id: Uuid) -> Result<()> {
+        let db = self.store.db.clone();
+        let Some(tenant) = self.tenants.get_mut(&customer_id) else {
+            return Ok(());
+        };
+        let is_due = tenant
+            .judged
+            .is_none_or(|at| at.elapsed() >= PERFORMANCE_PERIOD);
+        if is_due && tenant.known.goes_by_performance() {
+            tenant.known.read_performances(&db).await?;
+            tenant.judged = Some(Instant::now());
         }
         Ok(())
     }

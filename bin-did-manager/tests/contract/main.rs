@@ -5,11 +5,15 @@ mod accesskeys;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod given;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod next;
 #[cfg(test)]
 mod numbers;
+#[cfg(test)]
+mod results;
 #[cfg(test)]
 mod tenants;
 #[cfg(test)]

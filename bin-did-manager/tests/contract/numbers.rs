@@ -157,3 +157,99 @@ async fn a_pool_holds_numbers_of_its_own_tenant_only(
     assert_eq!(refused(&stranger, Get, &uri, None).await.0, 404);
     world.end().await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_file_may_fill_a_pool_that_is_in_use(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let pool = world
+        .client
+        .ok(Post, "/v1/didpools", Some(json!({"name": "west"})))
+        .await;
+    let campaign = json!({"vicidial_campaign_id": "W", "didpool_id": pool["id"]});
+    world.client.ok(Post, "/v1/campaigns", Some(campaign)).await;
+    let next = "/v1/dids/next?campaign_id=W&customer_phone=4155559999";
+    assert_eq!(refused(&world.client, Get, next, None).await.0, 503);
+    let uri = format!("/v1/dids/bulk?didpool_id={}", text(&pool, "id"));
+    let rows = json!([{"cid": number(415, 1)}, {"cid": number(415, 2)}]);
+    world.client.ok(Post, &uri, Some(rows)).await;
+    let pool = world
+        .client
+        .ok(Get, &format!("/v1/didpools/{}", text(&pool, "id")), None)
+        .await;
+    assert_eq!(pool["did_count"], 2);
+    world.client.ok(Get, next, None).await;
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_export_comes_back_as_it_was(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    world
+        .did(json!({
+            "number": number(415, 1), "status": "warming", "daily_cap": 0, "weight": 7, "carrier": "a,b",
+            "description": "=1+1 \"x\"", "tags": ["a;b", "c"], "latitude": 37.5, "longitude": -122.25,
+            "attestation": "A", "reputation": 80, "reputation_source": "lab",
+        }))
+        .await;
+    world
+        .did(json!({"number": "+442079460123", "hourly_cap": 3}))
+        .await;
+    let exported = world.client.ok(Get, "/v1/dids/export", None).await;
+    assert_eq!(exported["next_page_token"], "");
+    let other = world
+        .operator
+        .ok(Post, "/v1/customers", Some(json!({})))
+        .await;
+    let other = world.operator.within(id_of(&other));
+    other
+        .ok(
+            Post,
+            "/v1/dids/bulk",
+            Some(rows_of(text(&exported, "text"))),
+        )
+        .await;
+    let again = other.ok(Get, "/v1/dids/export", None).await;
+    // Lists begin with the newest, so the rows stand the other way round.
+    let sorted = |file: &Json| {
+        let mut lines: Vec<_> = text(file, "text").lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert_eq!(sorted(&exported), sorted(&again));
+    world.end().await;
+}
+
+/// Rows of a CSV file as the bridge makes them.
+fn rows_of(csv: &str) -> Json {
+    let mut lines = csv.lines().map(cells);
+    let header = lines.next().unwrap();
+    lines
+        .map(|cells| {
+            header
+                .iter()
+                .cloned()
+                .zip(cells.into_iter().map(Json::from))
+                .collect::<serde_json::Map<_, _>>()
+        })
+        .collect()
+}
+
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                // A doubled quote is one quote.
+                if quoted && cells.last().is_some_and(|cell| !cell.is_empty()) {
+                    cells.last_mut().unwrap().push('"');
+                }
+            }
+            ',' if !quoted => cells.push(String::new()),
+            c => cells.last_mut().unwrap().push(c),
+        }
+    }
+    cells
+}

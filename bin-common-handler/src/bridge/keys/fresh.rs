@@ -8,11 +8,11 @@ use std::{
 use tokio::time::Instant;
 
 /// SHA-256 of what was asked about: no secret is kept.
-pub(super) type Digest = [u8; 32];
+pub(in crate::bridge) type Digest = [u8; 32];
 
 /// Answers by digest, none older than a given age.
 #[derive(Debug)]
-pub(super) struct Fresh<V> {
+pub(in crate::bridge) struct Fresh<V> {
     age_max: Duration,
     len_max: usize,
     answers: HashMap<Digest, Entry<V>>,
@@ -28,7 +28,7 @@ struct Entry<V> {
 }
 
 impl<V: Clone> Fresh<V> {
-    pub(super) fn new(age_max: Duration, len_max: usize) -> Self {
+    pub(in crate::bridge) fn new(age_max: Duration, len_max: usize) -> Self {
         Self {
             age_max,
             len_max,
@@ -39,13 +39,13 @@ impl<V: Clone> Fresh<V> {
     }
 
     /// The answer, when it was asked for less than the age ago.
-    pub(super) fn get(&mut self, digest: &Digest, now: Instant) -> Option<V> {
+    pub(in crate::bridge) fn get(&mut self, digest: &Digest, now: Instant) -> Option<V> {
         self.drop_oldest(now, self.len_max);
         self.answers.get(digest).map(|entry| entry.value.clone())
     }
 
     /// Keeps an answer that is asked for at `now`; its number is for [`Self::forget`].
-    pub(super) fn insert(
+    pub(in crate::bridge) fn insert(
         &mut self,
         digest: Digest,
         now: Instant,
@@ -65,7 +65,7 @@ impl<V: Clone> Fresh<V> {
     }
 
     /// Forgets one answer, unless another took its place.
-    pub(super) fn forget(&mut self, digest: &Digest, number: u64) {
+    pub(in crate::bridge) fn forget(&mut self, digest: &Digest, number: u64) {
         if self
             .answers
             .get(digest)
@@ -76,7 +76,7 @@ impl<V: Clone> Fresh<V> {
     }
 
     /// Forgets everything, also what is still being asked.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::bridge) fn clear(&mut self) {
         self.answers.clear();
         self.order.clear();
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::table::Target;
+use crate::bridge::table::Target;
 use crate::{
     listenhandler::Access,
     models::{
@@ -20,7 +20,7 @@ const WRITE: &str = ":write";
 
 /// What the manager of access keys says of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Key {
+pub(in crate::bridge) struct Key {
     /// The key's id.
     pub id: Uuid,
     /// The tenant that everything is confined to.
@@ -47,7 +47,7 @@ pub(super) struct Key {
 
 /// Who asks: the operator with the bootstrap key, or a tenant's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Grant {
+pub(in crate::bridge) enum Grant {
     /// Everything, and nothing counted.
     Operator,
     /// What this key allows.
@@ -56,7 +56,7 @@ pub(super) enum Grant {
 
 impl Grant {
     /// What the requests of this caller are confined to.
-    pub(super) fn scope(&self) -> Scope {
+    pub(in crate::bridge) fn scope(&self) -> Scope {
         match self {
             Self::Operator => Scope::TRUSTED,
             Self::Key(key) => Scope::tenant(key.customer_id),
@@ -64,7 +64,7 @@ impl Grant {
     }
 
     /// The access key, where it is one.
-    pub(super) fn access_key_id(&self) -> Option<Uuid> {
+    pub(in crate::bridge) fn access_key_id(&self) -> Option<Uuid> {
         match self {
             Self::Operator => None,
             Self::Key(key) => Some(key.id),
@@ -75,7 +75,7 @@ impl Grant {
     ///
     /// # Errors
     /// 403 `SCOPE_REQUIRED` naming the scope that is missing, 403 `OPERATOR_ONLY` where no key has it.
-    pub(super) fn allow(&self, target: &Target<'_>) -> Result<()> {
+    pub(in crate::bridge) fn allow(&self, target: &Target<'_>) -> Result<()> {
         let Self::Key(key) = self else {
             return Ok(());
         };

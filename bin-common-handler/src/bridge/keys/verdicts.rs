@@ -21,11 +21,11 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    NAME, answer,
     fresh::{Digest, Fresh},
     grant::Key,
 };
 use crate::{
+    bridge::{NAME, answer},
     models::{
         error::{Error, Result},
         sock::{Method, Request, Response},
@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// The route by which a manager says that it knows access keys.
-pub(super) const VERIFY: (Method, &str) = (Method::Post, "/v1/accesskeys/verify");
+pub(in crate::bridge) const VERIFY: (Method, &str) = (Method::Post, "/v1/accesskeys/verify");
 /// An answer is not believed for longer, counted from when it was asked for.
 const BELIEVED: Duration = Duration::from_secs(5);
 /// Answers that are kept at most, refusals included.
@@ -56,7 +56,7 @@ enum Said {
 type Saying = Shared<BoxFuture<'static, Said>>;
 
 /// Asks about access keys.
-pub(super) struct Verdicts {
+pub(in crate::bridge) struct Verdicts {
     service: &'static str,
     requester: Requester,
     asks: Semaphore,
@@ -71,7 +71,7 @@ struct Question<'k> {
 
 impl Verdicts {
     /// Asks `service`, e.g. `did-manager`.
-    pub(super) fn new(service: &'static str, requester: Requester) -> Self {
+    pub(in crate::bridge) fn new(service: &'static str, requester: Requester) -> Self {
         Self {
             service,
             requester,
@@ -84,7 +84,7 @@ impl Verdicts {
     ///
     /// # Errors
     /// 503 when the manager cannot be asked, or not until `deadline`.
-    pub(super) async fn of(
+    pub(in crate::bridge) async fn of(
         self: &Arc<Self>,
         prefix: &str,
         digest: Digest,
@@ -146,7 +146,7 @@ impl Verdicts {
     }
 
     /// Events after which no answer is believed any more.
-    pub(super) fn subscription(&self) -> Subscription {
+    pub(in crate::bridge) fn subscription(&self) -> Subscription {
         let topics = ["accesskey", "customer"];
         Subscription {
             name: NAME.to_owned(),

@@ -16,7 +16,7 @@ const PREFIX: &str = "tandem_";
 const LENGTH_MIN: usize = 16;
 
 /// The file in DATA_DIR that holds the key.
-pub(super) fn path(config: &Config) -> PathBuf {
+pub(in crate::bridge) fn path(config: &Config) -> PathBuf {
     config.data_dir().join("bridge.key")
 }
 
@@ -110,7 +110,7 @@ fn show(path: &Path, key: &Secret) {
          Callers send it in the header {}. Set BRIDGE_ACCESS_KEY to use a key of your own.\n",
         path.display(),
         key.expose(),
-        super::access::HEADER,
+        super::HEADER,
     );
 }
 

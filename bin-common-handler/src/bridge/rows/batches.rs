@@ -1,19 +1,20 @@
-//! The body of a bulk request as batches of rows, read no further ahead than one batch.
+//! The rows of a body as batches, read no further ahead than one batch.
 
 use axum::body::{Body, Bytes};
-use http_body_util::BodyExt;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{
-    BadRows, Splitter, answer,
-    forward::{parse, refuse_large},
-    rows::ROW_MAX,
+    chunks::Chunks,
+    csv::CsvRows,
+    json::JsonRows,
+    splitter::{BadRows, ROW_MAX, Row},
 };
-use crate::models::error::{Error, Result};
+use crate::{
+    bridge::{answer, forward::parse},
+    models::error::{Error, Result},
+};
 
-/// Largest body of a bulk request, in bytes.
-pub(super) const BULK_LIMIT: usize = 32 * 1024 * 1024;
 /// Rows in a batch at most.
 const ROWS_MAX: usize = 1_000;
 /// Bytes in a batch at most: with the longest uri its envelope stays under 900 KiB.
@@ -21,124 +22,143 @@ const BATCH_BYTES_MAX: usize = 860 * 1024;
 
 /// Some rows that follow each other, as one JSON array.
 #[derive(Debug)]
-pub(super) struct Batch {
-    /// Position of its first row in the body, from 0.
-    pub first_row: usize,
-    pub rows: usize,
+pub(in crate::bridge) struct Batch {
+    pub place: Place,
     pub data: Box<RawValue>,
 }
 
+/// Where the rows of a batch stand in the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::bridge) struct Place {
+    /// Rows before the first one.
+    pub first_row: usize,
+    /// What people call each row; see [`Row::number`].
+    pub numbers: Vec<u64>,
+}
+
+/// How the rows are written.
+pub(super) enum Rows {
+    /// As an array, or as an object's first.
+    Json(Box<JsonRows>),
+    /// As lines.
+    Csv(Box<CsvRows>),
+}
+
 /// Reads batches from a body.
-pub(super) struct Batches {
-    body: Body,
-    deadline: Instant,
-    bytes_read: usize,
-    splitter: Splitter,
+pub(in crate::bridge) struct Batches {
+    chunks: Chunks,
+    rows: Rows,
     /// What was read and not yet split.
     chunk: Bytes,
     /// A row that did not fit into the batch before.
-    left_over: Option<Vec<u8>>,
-    /// Rows and batches that were given.
-    rows: usize,
+    left_over: Option<Row>,
+    /// Rows in the batches that were made.
+    count: usize,
+    last_number: u64,
     is_first: bool,
     ahead: Option<Batch>,
 }
 
 impl Batches {
-    pub(super) fn new(body: Body, deadline: Instant) -> Result<Self> {
-        refuse_large(&body, BULK_LIMIT)?;
-        Ok(Self {
-            body,
-            deadline,
-            bytes_read: 0,
-            splitter: Splitter::default(),
+    /// The rows in `chunks`.
+    pub(super) fn new(chunks: Chunks, rows: Rows) -> Self {
+        Self {
+            chunks,
+            rows,
             chunk: Bytes::new(),
             left_over: None,
-            rows: 0,
+            count: 0,
+            last_number: 0,
             is_first: true,
             ahead: None,
-        })
+        }
+    }
+
+    /// The rows of a JSON body.
+    pub(in crate::bridge) fn json(body: Body, deadline: Instant) -> Result<Self> {
+        let chunks = Chunks::whole(body, deadline)?;
+        Ok(Self::new(chunks, Rows::Json(Box::default())))
     }
 
     /// Whether another batch follows; it is kept for [`Self::next`].
-    pub(super) async fn has_more(&mut self) -> Result<bool> {
+    pub(in crate::bridge) async fn has_more(&mut self) -> Result<bool> {
         self.ahead = self.next().await?;
         Ok(self.ahead.is_some())
     }
 
-    /// Position of the row after the last one that was read into a batch.
-    pub(super) fn next_row_index(&self) -> usize {
-        self.rows
+    /// Where the row stands that comes after the last one that was read into a batch.
+    pub(in crate::bridge) fn rest(&self) -> Place {
+        Place {
+            first_row: self.count,
+            numbers: vec![self.last_number + 1],
+        }
     }
 
-    /// The next batch; an empty array has one batch without rows.
-    pub(super) async fn next(&mut self) -> Result<Option<Batch>> {
+    /// The next batch; a body without rows has one batch without rows.
+    pub(in crate::bridge) async fn next(&mut self) -> Result<Option<Batch>> {
         if let Some(ahead) = self.ahead.take() {
             return Ok(Some(ahead));
         }
-        let (mut text, mut rows) = (vec![b'['], 0);
+        let (mut text, mut numbers) = (vec![b'['], Vec::new());
         while let Some(row) = self.next_row().await? {
-            let is_full = text.len() + row.len() + 2 > BATCH_BYTES_MAX;
-            if rows == ROWS_MAX || (rows > 0 && is_full) {
+            let is_full = text.len() + row.text.len() + 2 > BATCH_BYTES_MAX;
+            if numbers.len() == ROWS_MAX || (!numbers.is_empty() && is_full) {
                 self.left_over = Some(row);
                 break;
             }
-            if rows > 0 {
+            if !numbers.is_empty() {
                 text.push(b',');
             }
-            text.extend_from_slice(&row);
-            rows += 1;
+            text.extend_from_slice(&row.text);
+            numbers.push(row.number);
         }
-        if rows == 0 && !std::mem::take(&mut self.is_first) {
+        if numbers.is_empty() && !std::mem::take(&mut self.is_first) {
             return Ok(None);
         }
         self.is_first = false;
         text.push(b']');
         let data = parse(&text)?;
-        let first_row = self.rows;
-        self.rows += rows;
-        Ok(Some(Batch {
-            first_row,
-            rows,
-            data,
-        }))
+        let first_row = self.count;
+        self.count += numbers.len();
+        self.last_number = numbers.last().copied().unwrap_or(self.last_number);
+        let place = Place { first_row, numbers };
+        Ok(Some(Batch { place, data }))
     }
 
-    async fn next_row(&mut self) -> Result<Option<Vec<u8>>> {
+    async fn next_row(&mut self) -> Result<Option<Row>> {
         if let Some(row) = self.left_over.take() {
             return Ok(Some(row));
         }
         loop {
             let mut unread: &[u8] = &self.chunk;
-            let row = self.splitter.next_row(&mut unread).map_err(refusal)?;
-            let unread = self.chunk.len() - unread.len();
-            self.chunk = self.chunk.split_off(unread);
+            let row = self.rows.next_row(&mut unread).map_err(refusal)?;
+            let read = self.chunk.len() - unread.len();
+            self.chunk = self.chunk.split_off(read);
             if row.is_some() {
                 return Ok(row);
             }
-            match self.next_chunk().await? {
+            match self.chunks.next().await? {
                 Some(chunk) => self.chunk = chunk,
-                None => return self.splitter.finish().map(|()| None).map_err(refusal),
+                None => return self.rows.finish().map_err(refusal),
             }
         }
     }
+}
 
-    async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
-        let frame = timeout_at(self.deadline, self.body.frame())
-            .await
-            .map_err(|_| answer::too_slow())?;
-        let Some(frame) = frame else {
-            return Ok(None);
-        };
-        let chunk = frame
-            .map_err(|fault| answer::bad_body("The body did not arrive whole.").caused_by(fault))?
-            .into_data()
-            .unwrap_or_default();
-        self.bytes_read = self.bytes_read.saturating_add(chunk.len());
-        if self.bytes_read > BULK_LIMIT {
-            return Err(answer::too_large(BULK_LIMIT));
+impl Rows {
+    fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<Row>, BadRows> {
+        match self {
+            Self::Json(rows) => rows.next_row(input),
+            Self::Csv(rows) => rows.next_row(input),
         }
-        Ok(Some(chunk))
+    }
+
+    /// The last row, where only the end tells that it is whole.
+    fn finish(&mut self) -> Result<Option<Row>, BadRows> {
+        match self {
+            Self::Json(rows) => rows.finish().map(|()| None),
+            Self::Csv(rows) => rows.finish(),
+        }
     }
 }
 
@@ -146,6 +166,10 @@ fn refusal(bad: BadRows) -> Error {
     match bad {
         BadRows::NotAnArray => answer::bad_body("The body must be one JSON array of rows."),
         BadRows::RowTooLarge => answer::too_large(ROW_MAX),
+        BadRows::LineTooLong => {
+            answer::bad_body("A line has more than 64 KiB; perhaps a quote is not closed.")
+        }
+        BadRows::QuoteOpen => answer::bad_body("A quote is not closed."),
     }
 }
 
@@ -157,10 +181,11 @@ mod tests {
 
     async fn batches(text: String) -> Result<Vec<(usize, usize, usize)>> {
         let deadline = Instant::now() + Duration::from_secs(5);
-        let mut batches = Batches::new(Body::from(text), deadline)?;
+        let mut batches = Batches::json(Body::from(text), deadline)?;
         let mut seen = Vec::new();
         while let Some(batch) = batches.next().await? {
-            seen.push((batch.first_row, batch.rows, batch.data.get().len()));
+            let Place { first_row, numbers } = batch.place;
+            seen.push((first_row, numbers.len(), batch.data.get().len()));
         }
         Ok(seen)
     }
@@ -191,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_array_or_no_json_is_refused() {
-        for text in ["", "{}", "[1", "[1]x", "[tru]"] {
+        for text in ["", "{}", "[1", "[1]x", "[tru]", "{\"a\":[1]"] {
             let error = batches(text.to_owned()).await.unwrap_err();
             assert_eq!(error.reason(), "INVALID_BODY", "{text}");
         }
@@ -203,7 +228,7 @@ mod tests {
         let chunks = std::iter::repeat_n(chunk, 33).map(Ok::<_, std::io::Error>);
         let body = Body::from_stream(futures_util::stream::iter(chunks));
         let deadline = Instant::now() + Duration::from_secs(5);
-        let error = Batches::new(body, deadline)
+        let error = Batches::json(body, deadline)
             .unwrap()
             .next()
             .await
@@ -216,7 +241,7 @@ mod tests {
         let body =
             Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         let deadline = Instant::now() + Duration::from_millis(20);
-        let error = Batches::new(body, deadline)
+        let error = Batches::json(body, deadline)
             .unwrap()
             .next()
             .await

@@ -5,7 +5,7 @@ const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 const ESCAPE: char = '\'';
 
 /// A cell as it is written: quoted where need be, and escaped unless it is a number or a phone number.
-pub(super) fn write_cell(text: &str, line: &mut String) {
+pub(crate) fn write_cell(text: &str, line: &mut String) {
     let is_phone = text.strip_prefix('+').is_some_and(|digits| {
         !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
     });
@@ -28,7 +28,7 @@ pub(super) fn write_cell(text: &str, line: &mut String) {
 }
 
 /// What [`write_cell`] escaped.
-pub(super) fn read_cell(text: &str) -> &str {
+pub(crate) fn read_cell(text: &str) -> &str {
     match text.strip_prefix(ESCAPE) {
         Some(rest) if rest.starts_with(FORMULA_STARTS) || rest.starts_with(ESCAPE) => rest,
         _ => text,

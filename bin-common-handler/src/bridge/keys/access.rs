@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The header that carries the key; `Authorization: Bearer …` does as well.
-pub(super) const HEADER: &str = "x-api-key";
+pub(in crate::bridge) const HEADER: &str = "x-api-key";
 /// What the keys of tenants start with; 64 hex digits follow.
 const PREFIX: &str = "did_";
 const HEX_DIGITS: usize = 64;
@@ -39,7 +39,7 @@ impl AccessKey {
 }
 
 /// Every key that opens something.
-pub(super) struct Keys {
+pub(in crate::bridge) struct Keys {
     operator: AccessKey,
     /// None where no manager knows access keys.
     verdicts: Option<Arc<Verdicts>>,
@@ -47,7 +47,11 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new(operator: AccessKey, verdicts: Option<Arc<Verdicts>>, clock: Clock) -> Self {
+    pub(in crate::bridge) fn new(
+        operator: AccessKey,
+        verdicts: Option<Arc<Verdicts>>,
+        clock: Clock,
+    ) -> Self {
         Self {
             operator,
             verdicts,
@@ -55,7 +59,7 @@ impl Keys {
         }
     }
 
-    pub(super) fn verdicts(&self) -> Option<Arc<Verdicts>> {
+    pub(in crate::bridge) fn verdicts(&self) -> Option<Arc<Verdicts>> {
         self.verdicts.clone()
     }
 
@@ -64,7 +68,11 @@ impl Keys {
     /// # Errors
     /// 401 `API_KEY_REQUIRED` without a key, 401 `INVALID_API_KEY` with a wrong or expired one, 503 when
     /// that cannot be found out before `deadline`.
-    pub(super) async fn check(&self, shown: Option<&[u8]>, deadline: Instant) -> Result<Grant> {
+    pub(in crate::bridge) async fn check(
+        &self,
+        shown: Option<&[u8]>,
+        deadline: Instant,
+    ) -> Result<Grant> {
         let shown = shown
             .filter(|key| !key.is_empty())
             .ok_or_else(|| Error::unauthenticated("API_KEY_REQUIRED", "API key required"))?;
@@ -97,7 +105,7 @@ fn prefix(shown: &[u8]) -> Option<&str> {
 }
 
 /// The key in the headers; an empty one is none.
-pub(super) fn shown(headers: &HeaderMap) -> Option<&[u8]> {
+pub(in crate::bridge) fn shown(headers: &HeaderMap) -> Option<&[u8]> {
     let own = headers.get(HEADER).map(|value| value.as_bytes());
     let bearer = || {
         let value = headers.get(header::AUTHORIZATION)?.as_bytes();

@@ -4,10 +4,9 @@ use bin_common_handler::{
     models::address::{Address, AddressType},
     redact,
 };
-use serde_json::{
-    Map, Value, json,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::{Map, Value, json, value::to_raw_value};
+
+use super::{batch::Row, csv::Layout, lines::Record, report::Report};
 
 const TEXTS: [&str; 4] = ["name", "detail", "data", "key"];
 const DESTINATIONS: [&str; 5] = [
@@ -18,38 +17,13 @@ const DESTINATIONS: [&str; 5] = [
     "destination_4",
 ];
 
-/// A target on its way.
-#[derive(Debug)]
-pub struct Row {
-    /// Its line in the file.
-    pub line: u64,
-    /// What must not be printed whole.
-    pub numbers: Vec<String>,
-    /// The target, ready to send.
-    pub body: Box<RawValue>,
-}
-
-impl Row {
-    /// What somebody says about this row, with its phone numbers masked.
-    pub fn masked(&self, message: &str) -> String {
-        self.numbers
-            .iter()
-            .fold(message.to_owned(), |text, number| {
-                text.replace(number.as_str(), &redact::phone(number))
-            })
-    }
-}
-
 /// What each cell of a row is; nothing for columns that a target does not have.
 #[derive(Debug)]
 pub struct Columns(Vec<Option<&'static str>>);
 
 impl Columns {
-    /// From the file's first row, with the columns that will be ignored.
-    ///
-    /// # Errors
-    /// When no destination is among them, or one is there twice.
-    pub fn of(header: &[String]) -> Result<(Self, Vec<String>), String> {
+    /// With the columns that will be ignored.
+    fn named(header: &[String]) -> Result<(Self, Vec<String>), String> {
         let mut columns: Vec<Option<&'static str>> = Vec::new();
         let mut ignored = Vec::new();
         for cell in header {
@@ -76,12 +50,29 @@ impl Columns {
         }
         Ok((Self(columns), ignored))
     }
+}
 
-    /// The target that a row holds.
-    ///
-    /// # Errors
-    /// Says what is wrong with it, with phone numbers masked.
-    pub fn row(&self, line: u64, cells: &[String]) -> Result<Row, String> {
+impl Layout for Columns {
+    const DELIMITERS: &'static [u8] = b",";
+    const EMPTY: &'static str = "the file is empty; its first row names the columns";
+
+    /// At least one destination must be among the names, and none of ours there twice.
+    fn of(first: &[String], report: &Report) -> Result<(Self, bool), String> {
+        let (columns, ignored) = Self::named(first)?;
+        if !ignored.is_empty() {
+            report.note(&format!(
+                "columns that a target does not have are ignored: {}",
+                ignored.join(", ")
+            ));
+        }
+        Ok((columns, false))
+    }
+
+    fn at(record: &Record) -> u64 {
+        record.line
+    }
+
+    fn row(&self, at: u64, cells: &[String]) -> Result<Row, String> {
         if cells.len() != self.0.len() {
             return Err(format!(
                 "has {} cells, but the first row has {}",
@@ -108,11 +99,7 @@ impl Columns {
             return Err("has no destination".to_owned());
         }
         let body = to_raw_value(&target).map_err(|fault| fault.to_string())?;
-        Ok(Row {
-            line,
-            numbers,
-            body,
-        })
+        Ok(Row { at, numbers, body })
     }
 }
 
@@ -153,7 +140,10 @@ mod tests {
     }
 
     fn row(header: &str, row: &str) -> Result<Row, String> {
-        Columns::of(&cells(header)).unwrap().0.row(7, &cells(row))
+        Columns::named(&cells(header))
+            .unwrap()
+            .0
+            .row(7, &cells(row))
     }
 
     #[rstest]
@@ -188,7 +178,7 @@ mod tests {
         let row = row(header, text).unwrap();
         let body: Value = serde_json::from_str(row.body.get()).unwrap();
         assert_eq!(body, serde_json::from_str::<Value>(wanted).unwrap());
-        assert_eq!(row.line, 7);
+        assert_eq!(row.at, 7);
     }
 
     #[rstest]
@@ -241,13 +231,13 @@ mod tests {
     #[case("destination_0;name", "separated by commas")]
     #[case("destination_0,destination_0", "twice")]
     fn a_header_must_name_a_destination_once(#[case] header: &str, #[case] message: &str) {
-        let fault = Columns::of(&cells(header)).unwrap_err();
+        let fault = Columns::named(&cells(header)).unwrap_err();
         assert!(fault.contains(message), "{fault}");
     }
 
     #[test]
     fn other_columns_are_ignored_and_named() {
-        let (_, ignored) = Columns::of(&cells("destination_0,Colour")).unwrap();
+        let (_, ignored) = Columns::named(&cells("destination_0,Colour")).unwrap();
         assert_eq!(ignored, ["Colour"]);
     }
 

@@ -1,0 +1,71 @@
+//! A request as it came: where it goes, and what of its query is the bridge's own.
+
+use axum::http::{Method, request::Parts};
+use tokio::time::Instant;
+
+use super::{
+    form::{FORMAT, Form, accepts_text},
+    keys, query,
+    request_id::RequestId,
+    table::Target,
+};
+
+/// The query parameter that may hold the access key.
+const KEY: &str = "key";
+
+/// A request that a route takes, with the bridge's own parameters taken out.
+pub(super) struct Incoming<'a> {
+    pub target: Target<'a>,
+    pub head: &'a Parts,
+    pub form: Form,
+    /// For the manager: path and query.
+    pub uri: String,
+    key_in_query: Option<String>,
+    pub id: &'a RequestId,
+    pub deadline: Instant,
+}
+
+impl<'a> Incoming<'a> {
+    pub(super) fn read(
+        target: Target<'a>,
+        head: &'a Parts,
+        id: &'a RequestId,
+        started: Instant,
+    ) -> Self {
+        let edge = target.route.edge;
+        let mut query = head.uri.query().unwrap_or_default().to_owned();
+        let key_in_query = edge
+            .takes_key_in_query
+            .then(|| query::take(&mut query, KEY, |_| true))
+            .flatten();
+        let (format, text) = FORMAT;
+        let asked_for_text = edge.text_field.is_some()
+            && query::take(&mut query, format, |value| value == text).is_some();
+        let uri = match &*query {
+            "" => target.path.to_owned(),
+            query => format!("{}?{query}", target.path),
+        };
+        Self {
+            deadline: started + edge.within,
+            form: Form::of(&edge, asked_for_text || accepts_text(&head.headers)),
+            target,
+            head,
+            uri,
+            key_in_query,
+            id,
+        }
+    }
+
+    /// The key that the caller shows; what stands in a header is not mended by the query.
+    pub(super) fn shown(&self) -> Option<&[u8]> {
+        let in_query = self.key_in_query.as_deref().map(str::as_bytes);
+        keys::shown(&self.head.headers).or(in_query)
+    }
+}
+
+/// Whoever asks so asks whether the bridge is there, under whatever name its product had.
+pub(super) fn is_health(head: &Parts) -> bool {
+    let path = head.uri.path();
+    let is_ours = path == "/health" || path.starts_with("/api/") || path.starts_with("/v1/");
+    head.method == Method::GET && is_ours && path.ends_with("/health")
+}

@@ -1,0 +1,1 @@
+CREATE INDEX did_dids_until ON did_dids (until)

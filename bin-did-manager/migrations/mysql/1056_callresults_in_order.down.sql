@@ -1,0 +1,1 @@
+DROP INDEX did_callresults_in_order ON did_callresults

@@ -1,0 +1,1 @@
+DROP INDEX did_dids_until

@@ -1,0 +1,1 @@
+ALTER TABLE did_usages ADD COLUMN outcome_rank INTEGER NOT NULL DEFAULT 0

@@ -1,0 +1,1 @@
+DROP INDEX did_usages_in_order

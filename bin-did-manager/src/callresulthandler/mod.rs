@@ -1,0 +1,184 @@
+//! Results of calls: read from whatever a script sends, put to the usage that they are about, counted once.
+//!
+//! Rows are locked in one order by everybody: the usage, its number's performance, the number, rollups.
+
+mod fields;
+mod kept;
+mod matching;
+mod merge;
+mod reputation;
+pub(crate) mod shapes;
+
+use std::collections::HashMap;
+
+use bin_common_handler::{call::Call, databasehandler::ChangeTx, models::error::Result};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use self::{fields::Fields, matching::Keys};
+use crate::{
+    app::App,
+    dbhandler::{
+        performances,
+        rollups::{self, Increments},
+        usages::{self, Settled},
+    },
+    models::{
+        callresult::{CallResult, Source},
+        customer::Customer,
+        performance::Tally,
+        rollup::Counts,
+    },
+    privacy::PhoneHasher,
+    rollup::place_of,
+};
+
+pub(crate) use kept::start_jobs;
+
+/// The answer to a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Reported {
+    /// True: older scripts look for it.
+    pub success: bool,
+    /// Whether the call was found among the numbers given.
+    pub matched: bool,
+    /// Its usage.
+    pub usage_id: Option<Uuid>,
+    /// What is known to have become of the call; empty = nothing yet.
+    pub outcome: String,
+    /// Share of the number's calls that were answered, for the scripts that ask for it.
+    #[serde(rename = "answerRate", skip_serializing_if = "Option::is_none")]
+    pub answer_rate: Option<String>,
+}
+
+/// What a script sends.
+pub(crate) enum Sent {
+    Body(Map<String, Json>),
+    Query(HashMap<String, String>),
+}
+
+/// One of the shapes that results come in.
+pub(crate) type Shape = fn(&Sent, &Customer) -> Result<CallResult>;
+
+impl Sent {
+    fn fields(&self) -> Fields {
+        match self {
+            Self::Body(body) => Fields::of_body(body),
+            Self::Query(query) => Fields::of_query(query.clone()),
+        }
+    }
+}
+
+/// Takes a result that came in one of the [`shapes`].
+pub(crate) async fn take(
+    app: &App,
+    call: &Call,
+    named: Option<Uuid>,
+    shape: Shape,
+    sent: &Sent,
+) -> Result<Reported> {
+    let customer = crate::tenancy::customer(&app.store, call, named).await?;
+    let result = shape(sent, &customer)?;
+    report(app, call, &customer, &result).await
+}
+
+/// Takes a result: writes it into the usage that it is about, or keeps it by itself.
+///
+/// # Errors
+/// 503 when the database is away.
+pub(crate) async fn report(
+    app: &App,
+    call: &Call,
+    customer: &Customer,
+    result: &CallResult,
+) -> Result<Reported> {
+    let keys = keys(app.hasher().await?, customer.id, result);
+    let found = matching::find(app, customer, &keys, result).await?;
+    let mut tx = app.store.begin(call).await?;
+    let usage = match found {
+        Some(id) => usages::lock(&mut tx, id).await?,
+        None => None,
+    };
+    let mut reported = match usage {
+        Some(usage) => settle(app, &mut tx, customer, &usage, &keys, result).await?,
+        None => kept::keep(&mut tx, customer.id, &keys, result).await?,
+    };
+    if result.source == Source::Older {
+        let rate = answer_rate(&mut tx, customer.id, result).await?;
+        reported.answer_rate = Some(format!("{:.2}%", rate * 100.0));
+    }
+    tx.commit(reported).await
+}
+
+fn keys(hasher: &PhoneHasher, customer_id: Uuid, result: &CallResult) -> Keys {
+    let calls = result.call_ids.iter();
+    Keys {
+        calls: calls.map(|id| hasher.call(customer_id, id)).collect(),
+        phone: result
+            .person
+            .as_ref()
+            .map(|person| hasher.phone(customer_id, person)),
+    }
+}
+
+async fn settle(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    customer: &Customer,
+    before: &Settled,
+    keys: &Keys,
+    result: &CallResult,
+) -> Result<Reported> {
+    let after = merge::merge(
+        before,
+        result,
+        keys.calls.first().copied(),
+        app.store.clock.now(),
+    );
+    if after != *before {
+        usages::settle(tx, &after).await?;
+    }
+    let change = merge::tally(&after).since(merge::tally(before));
+    if change != Tally::default() {
+        count(tx, customer, &after, change).await?;
+    }
+    Ok(Reported {
+        success: true,
+        matched: true,
+        usage_id: Some(after.origin.id),
+        outcome: after.outcome,
+        answer_rate: None,
+    })
+}
+
+async fn count(
+    tx: &mut ChangeTx<'_>,
+    customer: &Customer,
+    usage: &Settled,
+    change: Tally,
+) -> Result<()> {
+    let performance = performances::add(tx, customer.id, usage.origin.did_id, &change).await?;
+    reputation::follow(tx, customer.id, usage.origin.did_id, &performance).await?;
+    let counts = Counts {
+        calls: 0,
+        answered: change.answered,
+        human: change.human,
+        duration_seconds: change.duration_seconds,
+    };
+    if counts == Counts::default() {
+        return Ok(());
+    }
+    let place = place_of(&usage.origin, &customer.calendar());
+    let increments: Increments = place.cells().map(|cell| (cell, counts)).collect();
+    Ok(rollups::add(tx.sql(), &increments).await?)
+}
+
+/// Of the number that the result names.
+async fn answer_rate(tx: &mut ChangeTx<'_>, customer_id: Uuid, result: &CallResult) -> Result<f64> {
+    let Some(did) = &result.did else {
+        return Ok(0.0);
+    };
+    let performance = performances::of_number(tx, customer_id, did).await?;
+    Ok(performance.unwrap_or_default().answer_rate())
+}

@@ -1,0 +1,505 @@
+//! The shapes that results come in, each a table of field names; all are read into the one [`CallResult`].
+
+use bin_common_handler::models::{
+    error::{Error, Result},
+    time::Timestamp,
+};
+
+use super::{Sent, fields::Fields};
+use crate::{
+    models::{
+        callresult::{CallResult, Source},
+        customer::Customer,
+        verdict::Verdict,
+    },
+    phone::{DialStatus, Dialled, E164, read_dialled},
+};
+
+/// Refusals that a network makes because of who calls: declined, unwanted, rejected (RFC 3261, 8197, 8688).
+const SIP_BLOCKED: [u32; 3] = [603, 607, 608];
+/// Ids of one call that are looked for.
+const CALL_IDS_MAX: usize = 3;
+
+type Names = &'static [&'static str];
+
+/// Where a shape has what; several names are tried in order.
+struct Shape {
+    source: Source,
+    call_ids: Names,
+    person: Names,
+    /// The country code of `person`, where that stands apart.
+    person_country: Names,
+    did: Names,
+    campaign: Names,
+    lead_id: Names,
+    disposition: Names,
+    word: Names,
+    duration: Names,
+    /// Local time, and epoch, of the call's begin.
+    began_local: Names,
+    began: Names,
+    /// Epoch of its end.
+    ended: Names,
+}
+
+const NOTHING: Shape = Shape {
+    source: Source::Report,
+    call_ids: &["uniqueid", "unique_id", "uniqueId"],
+    person: &[],
+    person_country: &[],
+    did: &[],
+    campaign: &["campaign_id", "campaignId"],
+    lead_id: &["lead_id", "leadId"],
+    disposition: &["disposition", "dispo", "status"],
+    word: &[],
+    duration: &["duration"],
+    began_local: &[],
+    began: &[],
+    ended: &["timestamp", "epoch"],
+};
+
+const REPORT: Shape = Shape {
+    person: &["customer_phone"],
+    word: &["call_result"],
+    duration: &["call_duration"],
+    ..NOTHING
+};
+
+const LOG: Shape = Shape {
+    source: Source::Log,
+    person: &["phoneNumber", "phone_number"],
+    person_country: &["phoneCode", "phone_code"],
+    began_local: &["callDate", "call_date"],
+    began: &["startEpoch", "start_epoch"],
+    ended: &["endEpoch", "end_epoch"],
+    ..NOTHING
+};
+
+const HANGUP: Shape = Shape {
+    source: Source::Hangup,
+    call_ids: &["uniqueid", "answerUid", "linkedid"],
+    person: &["customerPhone"],
+    did: &["phoneNumber"],
+    word: &["dialStatus"],
+    duration: &["talkTime", "duration"],
+    ..NOTHING
+};
+
+const OLDER: Shape = Shape {
+    source: Source::Older,
+    person: &["customer_phone", "customerPhone"],
+    did: &["phoneNumber", "phone_number"],
+    word: &["result"],
+    ..NOTHING
+};
+
+const DISPO: Shape = Shape {
+    source: Source::Dispo,
+    person: &["phone", "phone_number"],
+    duration: &["talk_time"],
+    ..NOTHING
+};
+
+const NO_AGENT: Shape = Shape {
+    source: Source::NoAgent,
+    ..DISPO
+};
+
+/// `POST /v1/calls/report`.
+pub(crate) fn report(sent: &Sent, customer: &Customer) -> Result<CallResult> {
+    REPORT.read(&sent.fields(), customer)
+}
+
+/// `POST /v1/call-results`: where the customer's number has a field of its own, `phoneNumber` is ours.
+pub(crate) fn call_results(sent: &Sent, customer: &Customer) -> Result<CallResult> {
+    let fields = sent.fields();
+    let is_hangup = !fields.text(HANGUP.person).is_empty()
+        || !fields.text(HANGUP.word).is_empty()
+        || fields.text(&["source"]).starts_with("h-extension");
+    let shape = if is_hangup { HANGUP } else { LOG };
+    shape.read(&fields, customer)
+}
+
+/// `POST /v1/vicidial/call-result`.
+pub(crate) fn older(sent: &Sent, customer: &Customer) -> Result<CallResult> {
+    OLDER.read(&sent.fields(), customer)
+}
+
+/// `GET /v1/vicidial/dispo`.
+pub(crate) fn dispo(sent: &Sent, customer: &Customer) -> Result<CallResult> {
+    DISPO.read(&sent.fields(), customer)
+}
+
+/// `GET /v1/vicidial/no-agent`.
+pub(crate) fn no_agent(sent: &Sent, customer: &Customer) -> Result<CallResult> {
+    NO_AGENT.read(&sent.fields(), customer)
+}
+
+/// A hang-up script asked for a number with a `DIALSTATUS` in the place of the customer's, and the customer's
+/// in the place of the agent's.
+pub(crate) fn next(
+    status: DialStatus,
+    person: &str,
+    campaign: &str,
+    uniqueid: &str,
+    customer: &Customer,
+) -> CallResult {
+    CallResult {
+        call_ids: call_ids([uniqueid]),
+        person: number(person, customer),
+        campaign: campaign.trim().to_owned(),
+        verdict: Some(Verdict::of_status(status)),
+        word: status.as_str().to_owned(),
+        ..CallResult::new(Source::Next)
+    }
+}
+
+impl Shape {
+    fn read(&self, fields: &Fields, customer: &Customer) -> Result<CallResult> {
+        self.ensure_identified(fields)?;
+        let duration_seconds = fields
+            .seconds(self.duration)
+            .or_else(|| self.length(fields));
+        let result = CallResult {
+            source: self.source,
+            call_ids: call_ids(self.call_ids.iter().map(|name| fields.text(&[name]))),
+            person: self.person(fields, customer),
+            did: E164::parse(fields.raw(self.did)),
+            campaign: fields.short(self.campaign),
+            lead_id: fields.short(self.lead_id),
+            verdict: None,
+            disposition: fields.short(self.disposition),
+            word: fields.short(self.word),
+            is_blocked: false,
+            duration_seconds,
+            tm_call: self.began(fields, customer, duration_seconds),
+        };
+        Ok(judged(result, fields, customer))
+    }
+
+    /// Refuses what can never be anybody's call.
+    fn ensure_identified(&self, fields: &Fields) -> Result<()> {
+        let names = [
+            self.call_ids,
+            self.person,
+            self.did,
+            self.lead_id,
+            &["call_id"],
+        ];
+        if names.iter().any(|names| !fields.text(names).is_empty()) {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(
+            "CALL_NOT_NAMED",
+            "The report names no call: send uniqueid, a phone number or the lead's id.",
+        ))
+    }
+
+    fn person(&self, fields: &Fields, customer: &Customer) -> Option<E164> {
+        let text = fields.raw(self.person);
+        match fields.text(self.person_country) {
+            "" | "1" => number(text, customer),
+            country => E164::parse(&format!("+{country}{}", text.trim()))
+                .or_else(|| number(text, customer)),
+        }
+    }
+
+    /// From begin to end.
+    fn length(&self, fields: &Fields) -> Option<i32> {
+        let (began, ended) = (fields.time(self.began)?, fields.time(self.ended)?);
+        let seconds = ended.micros().checked_sub(began.micros())? / 1_000_000;
+        i32::try_from(seconds)
+            .ok()
+            .filter(|seconds| (0..=86_400).contains(seconds))
+    }
+
+    fn began(
+        &self,
+        fields: &Fields,
+        customer: &Customer,
+        duration_seconds: Option<i32>,
+    ) -> Option<Timestamp> {
+        let zone = customer.calendar().zone;
+        let length = i64::from(duration_seconds.unwrap_or_default()) * 1_000_000;
+        fields
+            .time(self.began)
+            .or_else(|| fields.local_time(self.began_local, zone))
+            .or_else(|| {
+                let ended = fields.time(self.ended)?;
+                Some(Timestamp::from_micros(ended.micros() - length))
+            })
+    }
+}
+
+/// Puts everything that says how the call went together.
+fn judged(mut result: CallResult, fields: &Fields, customer: &Customer) -> CallResult {
+    let known = [
+        Verdict::of_disposition(&result.disposition, &customer.dispositions.0),
+        Verdict::of_word(&result.word),
+        Verdict::of_word(&result.disposition),
+        Verdict::of_amd(fields.text(&["amdStatus", "amd_status"])),
+        fields
+            .number(&["hangupCause", "hangup_cause"])
+            .and_then(Verdict::of_cause),
+    ];
+    let surest = known.into_iter().flatten().reduce(Verdict::or_surer);
+    result.verdict = surest.or_else(|| was_talked(&result).then_some(Verdict::ANSWERED));
+    let is_refused = fields
+        .number(&["sipHangupCause", "sip_hangup_cause"])
+        .is_some_and(|code| SIP_BLOCKED.contains(&code));
+    let is_answered = result
+        .verdict
+        .is_some_and(|verdict| verdict.outcome.is_answered());
+    result.is_blocked = is_refused && !is_answered;
+    result
+}
+
+/// A disposition that nobody knows still says that there was a call, when an agent gave it or it had a length.
+fn was_talked(result: &CallResult) -> bool {
+    let is_long = result.duration_seconds.is_some_and(|seconds| seconds > 0);
+    !result.disposition.is_empty() && (result.source == Source::Dispo || is_long)
+}
+
+fn number(text: &str, customer: &Customer) -> Option<E164> {
+    match read_dialled(text, &customer.dial_prefixes.0) {
+        Dialled::Number(number) => Some(number),
+        Dialled::Result(_) | Dialled::Noise | Dialled::Empty => None,
+    }
+}
+
+fn call_ids<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for text in texts {
+        let id = text.trim();
+        if !id.is_empty() && !ids.iter().any(|known| known == id) && ids.len() < CALL_IDS_MAX {
+            ids.push(id.to_owned());
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use bin_common_handler::models::time::Timestamp;
+    use rstest::rstest;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::models::{
+        customer::Outcome,
+        verdict::Certainty::{self, Assumed, Disposed, Signalled},
+    };
+
+    fn customer() -> Customer {
+        Customer {
+            timezone: "America/New_York".to_owned(),
+            dial_prefixes: sqlx::types::Json(vec!["8".to_owned()]),
+            dispositions: sqlx::types::Json([("APPT".to_owned(), Outcome::Human)].into()),
+            ..Customer::default()
+        }
+    }
+
+    fn body_of(body: Json) -> Sent {
+        Sent::Body(body.as_object().cloned().unwrap())
+    }
+
+    fn read(parser: super::super::Shape, body: Json) -> CallResult {
+        parser(&body_of(body), &customer()).unwrap()
+    }
+
+    fn phone(text: &str) -> Option<E164> {
+        Some(E164::parse(text).unwrap())
+    }
+
+    #[test]
+    fn the_report_scripts_body() {
+        let result = read(
+            report,
+            json!({
+                "campaign_id": "SALES", "customer_phone": "914155550123", "call_result": "ANSWER",
+                "call_duration": "37", "disposition": "SALE", "timestamp": 1_795_000_037,
+                "uniqueid": "1795000000.12", "channel": "SIP/x", "callerid": "2125550100", "more": [1],
+            }),
+        );
+        let expected = CallResult {
+            call_ids: vec!["1795000000.12".to_owned()],
+            person: phone("+14155550123"),
+            campaign: "SALES".to_owned(),
+            verdict: Some(Verdict {
+                outcome: Outcome::Human,
+                certainty: Disposed,
+            }),
+            disposition: "SALE".to_owned(),
+            word: "ANSWER".to_owned(),
+            duration_seconds: Some(37),
+            tm_call: Some(Timestamp::from_micros(1_795_000_000_000_000)),
+            ..CallResult::new(Source::Report)
+        };
+        assert_eq!(result, expected);
+    }
+
+    #[test]
+    fn a_row_of_the_call_log_has_the_customers_number_in_phone_number() {
+        let result = read(
+            call_results,
+            json!({
+                "uniqueid": "1.2", "campaignId": "S", "phoneNumber": "4155550123", "phoneCode": "1",
+                "leadId": 12, "disposition": "AA", "duration": "9", "termReason": "NONE",
+                "callDate": "2026-11-20 09:00:00",
+            }),
+        );
+        assert_eq!(
+            (result.source, &result.person, &result.did),
+            (Source::Log, &phone("+14155550123"), &None)
+        );
+        assert_eq!(
+            (result.lead_id.as_str(), result.campaign.as_str()),
+            ("12", "S")
+        );
+        assert_eq!(
+            result.tm_call,
+            Some("2026-11-20T14:00:00Z".parse().unwrap())
+        );
+        assert_eq!(
+            result.verdict.map(|verdict| verdict.outcome),
+            Some(Outcome::Machine)
+        );
+    }
+
+    #[test]
+    fn a_row_of_the_call_log_may_be_of_a_call_abroad_and_without_its_length() {
+        let result = read(
+            call_results,
+            json!({
+                "phoneNumber": "2079460958", "phoneCode": "44", "disposition": "NI",
+                "startEpoch": "1795000000", "endEpoch": "1795000061",
+            }),
+        );
+        assert_eq!(result.person, phone("+442079460958"));
+        assert_eq!(result.duration_seconds, Some(61));
+        assert_eq!(
+            result.tm_call,
+            Some(Timestamp::from_micros(1_795_000_000_000_000))
+        );
+    }
+
+    #[test]
+    fn the_later_report_script_has_our_number_in_phone_number() {
+        let result = read(
+            call_results,
+            json!({
+                "phoneNumber": "12125550100", "customerPhone": "84155550123", "uniqueid": "1.1",
+                "answerUid": "1.2", "linkedid": "1.1", "campaignId": "S", "dialStatus": "CHANUNAVAIL",
+                "duration": 4, "ringTime": 4, "talkTime": 0, "hangupCause": 21, "source": "h-extension-v9",
+                "sipHangupCause": "SIP 603 Decline", "amdStatus": "",
+            }),
+        );
+        let expected = CallResult {
+            call_ids: vec!["1.1".to_owned(), "1.2".to_owned()],
+            person: phone("+14155550123"),
+            did: phone("+12125550100"),
+            campaign: "S".to_owned(),
+            verdict: Some(Verdict {
+                outcome: Outcome::Congestion,
+                certainty: Signalled,
+            }),
+            word: "CHANUNAVAIL".to_owned(),
+            is_blocked: true,
+            duration_seconds: Some(0),
+            ..CallResult::new(Source::Hangup)
+        };
+        assert_eq!(result, expected);
+    }
+
+    #[rstest]
+    #[case::customer_phone(json!({"phoneNumber": "1", "customerPhone": "2"}), Source::Hangup)]
+    #[case::dial_status(json!({"phoneNumber": "1", "dialStatus": "BUSY"}), Source::Hangup)]
+    #[case::source(json!({"phoneNumber": "1", "source": "h-extension"}), Source::Hangup)]
+    #[case::empty_customer_phone(json!({"phoneNumber": "1", "customerPhone": ""}), Source::Log)]
+    #[case::log(json!({"phoneNumber": "1", "source": "cron"}), Source::Log)]
+    fn the_two_shapes_of_call_results(#[case] body: Json, #[case] source: Source) {
+        assert_eq!(read(call_results, body).source, source);
+    }
+
+    #[test]
+    fn the_older_scripts_body() {
+        let result = read(
+            older,
+            json!({
+                "phoneNumber": "+12125550100", "campaign_id": "S", "agent_id": "7",
+                "customer_phone": "4155550123", "result": "no-answer", "duration": 0,
+            }),
+        );
+        assert_eq!(
+            (result.person, result.did),
+            (phone("+14155550123"), phone("+12125550100"))
+        );
+        assert_eq!(
+            result.verdict.map(|verdict| verdict.outcome),
+            Some(Outcome::NoAnswer)
+        );
+    }
+
+    #[test]
+    fn the_dialers_urls() {
+        let query = [
+            ("call_id", "V1201122450000000012"),
+            ("uniqueid", "--A--uniqueid--B--"),
+            ("phone", "4155550123"),
+            ("status", "DROP"),
+            ("talk_time", "0"),
+            ("epoch", "1795000000"),
+        ];
+        let query = query.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let result = no_agent(&Sent::Query(query.into()), &customer()).unwrap();
+        assert_eq!(result.source, Source::NoAgent);
+        assert!(result.call_ids.is_empty());
+        assert_eq!(result.person, phone("+14155550123"));
+        assert_eq!(
+            result.verdict.map(|verdict| verdict.outcome),
+            Some(Outcome::Dropped)
+        );
+    }
+
+    #[test]
+    fn a_hang_up_script_that_asks_for_a_number() {
+        let result = next(DialStatus::Busy, "84155550123", "S", "", &customer());
+        assert_eq!(result.person, phone("+14155550123"));
+        assert_eq!(result.said(), "BUSY");
+        assert!(result.call_ids.is_empty());
+    }
+
+    #[rstest]
+    #[case::own(json!({"disposition": "APPT"}), Some((Outcome::Human, Disposed)))]
+    #[case::disposition_beats_status(json!({"disposition": "AA", "dialStatus": "ANSWER"}), Some((Outcome::Machine, Disposed)))]
+    #[case::detector(json!({"dialStatus": "ANSWER", "amdStatus": "MACHINE"}), Some((Outcome::Machine, Signalled)))]
+    #[case::only_answered(json!({"dialStatus": "ANSWER"}), Some((Outcome::Human, Assumed)))]
+    #[case::cause(json!({"dialStatus": "CONGESTION", "hangupCause": 1}), Some((Outcome::Dead, Signalled)))]
+    #[case::unknown_with_length(json!({"disposition": "WHAT", "duration": 5}), Some((Outcome::Human, Assumed)))]
+    #[case::unknown_without_length(json!({"disposition": "WHAT", "duration": 0}), None)]
+    #[case::status_as_disposition(json!({"disposition": "BUSY"}), Some((Outcome::Busy, Signalled)))]
+    #[case::nothing(json!({}), None)]
+    fn the_surest_word_counts(
+        #[case] mut body: Json,
+        #[case] expected: Option<(Outcome, Certainty)>,
+    ) {
+        body["uniqueid"] = json!("1.1");
+        let verdict = read(call_results, body).verdict;
+        assert_eq!(
+            verdict.map(|verdict| (verdict.outcome, verdict.certainty)),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case(json!({}), false)]
+    #[case(json!({"campaign_id": "S", "disposition": "SALE"}), false)]
+    #[case(json!({"uniqueid": "", "customer_phone": null, "lead_id": " "}), false)]
+    #[case(json!({"uniqueid": "1.1"}), true)]
+    #[case(json!({"lead_id": 7}), true)]
+    #[case(json!({"customer_phone": "garbage"}), true)]
+    fn only_a_report_that_names_nothing_is_refused(#[case] body: Json, #[case] fine: bool) {
+        let read = report(&body_of(body), &customer());
+        assert_eq!(read.is_ok(), fine, "{read:?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! SQL of rollups: adding to them, and reading a span of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bin_common_handler::{
+    databasehandler::{Db, Dialect, Tx, Value},
+    models::time::Timestamp,
+};
+use sqlx::Error as SqlError;
+use uuid::Uuid;
+
+use crate::models::rollup::{Cell, Counts, Dimension, Span};
+
+/// Rows of one statement at most.
+const ROWS_MAX: usize = 100;
+
+/// What is to be added. Ordered, so that everybody locks rows in the same order.
+pub(crate) type Increments = BTreeMap<Cell, Counts>;
+
+/// Up to where usages were counted: everything not after this instant and id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Watermark {
+    pub tm_create: Timestamp,
+    pub id: Uuid,
+}
+
+/// Adds to the rows, which come into being where need be.
+pub(crate) async fn add(tx: &mut Tx, increments: &Increments) -> Result<(), SqlError> {
+    let cells: Vec<_> = increments.iter().collect();
+    let dialect = tx.dialect();
+    for cells in cells.chunks(ROWS_MAX) {
+        let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; cells.len()].join(", ");
+        let sql = format!(
+            "INSERT INTO did_rollups (customer_id, kind, day, item, calls, answered, human, duration_seconds) \
+             VALUES {groups} {}",
+            upsert(
+                dialect,
+                "customer_id, kind, day, item",
+                &["calls", "answered", "human", "duration_seconds"],
+            )
+        );
+        let values = cells.iter().flat_map(|(cell, counts)| row(cell, counts));
+        tx.execute(&sql, values.collect()).await?;
+    }
+    Ok(())
+}
+
+/// The end of an INSERT that adds to the columns where the row is there.
+pub(super) fn upsert(dialect: Dialect, key: &str, columns: &[&str]) -> String {
+    let (head, new): (String, fn(&str) -> String) = match dialect {
+        Dialect::MySql => ("ON DUPLICATE KEY UPDATE".to_owned(), |column| {
+            format!("{column} = {column} + VALUES({column})")
+        }),
+        Dialect::Sqlite => (format!("ON CONFLICT ({key}) DO UPDATE SET"), |column| {
+            format!("{column} = {column} + excluded.{column}")
+        }),
+    };
+    let columns: Vec<_> = columns.iter().map(|column| new(column)).collect();
+    format!("{head} {}", columns.join(", "))
+}
+
+fn row(cell: &Cell, counts: &Counts) -> [Value; 8] {
+    [
+        cell.customer_id.into(),
+        cell.dimension.into(),
+        cell.day.into(),
+        cell.item.as_str().into(),
+        counts.calls.into(),
+        counts.answered.into(),
+        counts.human.into(),
+        counts.duration_seconds.into(),
+    ]
+}
+
+/// Figures by item, and up to where usages are counted in them.
+pub(crate) struct Rolled {
+    pub watermark: Watermark,
+    pub by_item: HashMap<String, Counts>,
+}
+
+#[derive(sqlx::FromRow)]
+struct RolledRow {
+    tm_create: Timestamp,
+    id: Uuid,
+    item: Option<String>,
+    #[sqlx(flatten)]
+    counts: Counts,
+}
+
+/// What is summed up.
+pub(crate) struct Wanted<'w> {
+    pub customer_id: Uuid,
+    pub dimension: Dimension,
+    pub span: &'w Span,
+    /// One figure for each day instead of each item.
+    pub by_day: bool,
+    /// Items at most, those with most calls first.
+    pub limit: u32,
+}
+
+/// Sums a span up. One statement: the watermark and the figures are of the same instant.
+pub(crate) async fn read(db: &Db, wanted: &Wanted<'_>) -> Result<Option<Rolled>, SqlError> {
+    let (condition, mut values) = within(wanted.span);
+    let item = if wanted.by_day {
+        "CAST(r.day AS CHAR(8))"
+    } else {
+        "r.item"
+    };
+    let sum = |column: &str| format!("CAST(COALESCE(SUM(r.{column}), 0) AS SIGNED) AS {column}");
+    let sql = format!(
+        "SELECT w.tm_create, w.id, {item} AS item, {}, {}, {}, {} \
+         FROM did_watermarks w LEFT JOIN did_rollups r ON r.customer_id = ? AND r.kind = ? AND ({condition}) \
+         WHERE w.name = 'usages' GROUP BY w.tm_create, w.id, {item} ORDER BY SUM(r.calls) DESC LIMIT ?",
+        sum("calls"),
+        sum("answered"),
+        sum("human"),
+        sum("duration_seconds"),
+    );
+    values.splice(0..0, [wanted.customer_id.into(), wanted.dimension.into()]);
+    values.push(wanted.limit.into());
+    let rows: Vec<RolledRow> = db.fetch_all(&sql, values).await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Rolled {
+        watermark: Watermark {
+            tm_create: first.tm_create,
+            id: first.id,
+        },
+        by_item: rows
+            .into_iter()
+            .filter_map(|row| Some((row.item?, row.counts)))
+            .collect(),
+    }))
+}
+
+fn within(span: &Span) -> (String, Vec<Value>) {
+    let mut conditions: Vec<String> = Vec::new();
+    let mut values = Vec::new();
+    for (first, last) in &span.days {
+        conditions.push("r.day BETWEEN ? AND ?".to_owned());
+        values.extend([Value::from(*first), Value::from(*last)]);
+    }
+    if !span.months.is_empty() {
+        let marks = crate::tenancy::marks(span.months.len());
+        conditions.push(format!("r.day IN ({marks})"));
+        values.extend(span.months.iter().copied().map(Value::from));
+    }
+    if conditions.is_empty() {
+        conditions.push("1 = 0".to_owned());
+    }
+    (conditions.join(" OR "), values)
+}
+
+/// Holds the watermark; nothing when somebody else is counting.
+pub(crate) async fn lock_watermark(tx: &mut Tx) -> Result<Option<Watermark>, SqlError> {
+    let sql = format!(
+        "SELECT tm_create, id FROM did_watermarks WHERE name = 'usages'{}",
+        tx.dialect().for_update_skip_locked()
+    );
+    tx.fetch_optional(&sql, vec![]).await
+}
+
+/// Moves the watermark that is held.
+pub(crate) async fn move_watermark(tx: &mut Tx, to: Watermark) -> Result<(), SqlError> {
+    let sql = "UPDATE did_watermarks SET tm_create = ?, id = ? WHERE name = 'usages'";
+    tx.execute(sql, vec![to.tm_create.into(), to.id.into()])
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Statuses that end by themselves: written down, and said, a while after they have. Giving numbers out does
+//! not wait for it: it goes by the time.
+
+use bin_common_handler::{call::Call, models::error::Result, resource};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    models::{did::Did, didstatus::Standing},
+};
+
+/// Numbers looked at in one round.
+const BATCH: u32 = 500;
+
+#[derive(sqlx::FromRow)]
+struct Due {
+    id: Uuid,
+}
+
+/// One round; a failure waits for the next.
+pub(crate) async fn end_statuses(app: App) {
+    match end_all(&app).await {
+        Ok(0) => {}
+        Ok(numbers) => info!(numbers, "statuses ended"),
+        Err(error) => warn!(%error, "statuses not brought up to date"),
+    }
+}
+
+async fn end_all(app: &App) -> Result<usize> {
+    let sql =
+        "SELECT id FROM did_dids WHERE until <= ? AND tm_delete IS NULL ORDER BY until LIMIT ?";
+    let now = app.store.clock.now();
+    let due: Vec<Due> = app
+        .store
+        .db
+        .fetch_all(sql, vec![now.into(), BATCH.into()])
+        .await?;
+    for Due { id } in &due {
+        end_one(app, *id).await?;
+    }
+    Ok(due.len())
+}
+
+/// Each in a transaction of its own; another replica may have been faster.
+async fn end_one(app: &App, id: Uuid) -> Result<()> {
+    let call = Call::internal();
+    let mut tx = app.store.begin(&call).await?;
+    let before = resource::lock_live::<Did>(&mut tx, &call, id).await?;
+    let now = app.store.clock.now();
+    let Standing { status, until } = before.standing().at(now);
+    if status == before.status {
+        return Ok(());
+    }
+    let began = before.until.unwrap_or(now);
+    let after = Did {
+        status,
+        until,
+        tm_status: began,
+        ..before.clone()
+    };
+    resource::change(app, &mut tx, &call, &before, after).await?;
+    tx.commit(()).await
+}

@@ -1,0 +1,68 @@
+//! `/v1/analytics`: extract, call, wrap.
+
+use bin_common_handler::{
+    call::Call,
+    listenhandler::{Json, Query, State},
+    models::{error::Result, sock::Response},
+    resource::query_customer,
+};
+use serde_json::json;
+
+use crate::{
+    analytics::{
+        export::{self, Exported},
+        metrics::{self, Metrics},
+        report::{self, Parameters},
+    },
+    app::App,
+    models::check::wrong,
+    tenancy,
+};
+
+pub(super) async fn metrics(
+    State(app): State<App>,
+    call: Call,
+    query: Query,
+) -> Result<Json<Metrics>> {
+    let named = query_customer(&query)?;
+    let customer = tenancy::customer(&app.store, &call, named).await?;
+    let by = query.0.get("by").map(String::as_str);
+    metrics::make(&app, &customer, by).await.map(Json)
+}
+
+pub(super) async fn reports(State(app): State<App>, call: Call, query: Query) -> Result<Response> {
+    let named = query_customer(&query)?;
+    let customer = tenancy::customer(&app.store, &call, named).await?;
+    let text = |name: &str| query.0.get(name).cloned().unwrap_or_default();
+    let sent = Parameters {
+        from: text("from"),
+        to: text("to"),
+        group_by: text("group_by"),
+        format: text("format"),
+    };
+    let asked = report::read(&sent, &customer, app.store.clock.now(), report::ROWS_MAX)?;
+    let is_csv = match sent.format.as_str() {
+        "" | "json" => false,
+        "csv" => true,
+        _ => return Err(wrong("format", "must be json or csv")),
+    };
+    let made = report::make(&app, &customer, &asked).await?;
+    Ok(if is_csv {
+        Response::ok(&json!({"text": report::csv(&made.rows)}))
+    } else {
+        Response::ok(&made)
+    })
+}
+
+pub(super) async fn export(
+    State(app): State<App>,
+    call: Call,
+    query: Query,
+    Json(sent): Json<Parameters>,
+) -> Result<Json<Exported>> {
+    let named = query_customer(&query)?;
+    let customer = tenancy::customer(&app.store, &call, named).await?;
+    export::export(&app, &call, &customer, &sent)
+        .await
+        .map(Json)
+}

@@ -1,0 +1,164 @@
+//! Counting: where a usage counts, and the job that counts usages into rollups.
+//!
+//! A usage is counted by the job, once: the watermark and what is added up to it move in one transaction, and
+//! whoever holds the watermark's row is the only one who counts. The job stays behind the present, because a
+//! usage bears the time at which its transaction began and is seen only when that has ended.
+
+use std::{collections::HashMap, time::Duration};
+
+use bin_common_handler::{
+    daemon::Tasks,
+    databasehandler::{Db, Tx},
+    models::time::Timestamp,
+};
+use sqlx::Error as SqlError;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    choice::window::{Calendar, wall_clock},
+    dbhandler::{
+        customers,
+        rollups::{self, Increments, Watermark},
+        usages::{self, Origin},
+    },
+    models::rollup::{Counts, Place},
+};
+
+const PERIOD: Duration = Duration::from_secs(5);
+/// How far the job stays behind: longer than the transaction of a usage can take, which is 10 s.
+const LAG: Duration = Duration::from_secs(15);
+/// Usages of one transaction.
+const BATCH: u32 = 2_000;
+/// Batches of one run; the rest waits for the next run.
+const BATCHES_MAX: usize = 100;
+
+/// Counts usages while the daemon runs.
+pub(crate) fn start_jobs(app: &App, tasks: &Tasks) {
+    let db = app.store.db.clone();
+    tasks.every("rollups", PERIOD, move || {
+        let db = db.clone();
+        async move {
+            if let Err(fault) = run(&db).await {
+                warn!(%fault, "usages not counted, they are next time");
+            }
+        }
+    });
+}
+
+async fn run(db: &Db) -> Result<(), SqlError> {
+    for _ in 0..BATCHES_MAX {
+        if !count_batch(db).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Counts the next usages; whether there may be more.
+async fn count_batch(db: &Db) -> Result<bool, SqlError> {
+    let end = usages::database_now(db).await?.minus(LAG);
+    let mut tx = db.begin().await?;
+    let Some(mark) = rollups::lock_watermark(&mut tx).await? else {
+        tx.rollback().await;
+        return Ok(false);
+    };
+    let batch = usages::after(&mut tx, mark, end, BATCH).await?;
+    let Some(last) = batch.last() else {
+        tx.rollback().await;
+        return Ok(false);
+    };
+    let increments = increments(&mut tx, &batch).await?;
+    let mark = Watermark {
+        tm_create: last.tm_create,
+        id: last.id,
+    };
+    rollups::move_watermark(&mut tx, mark).await?;
+    rollups::add(&mut tx, &increments).await?;
+    tx.commit().await?;
+    Ok(batch.len() >= BATCH as usize)
+}
+
+async fn increments(tx: &mut Tx, batch: &[Origin]) -> Result<Increments, SqlError> {
+    let calendars = calendars(tx, batch).await?;
+    let one = Counts {
+        calls: 1,
+        ..Counts::default()
+    };
+    let mut increments = Increments::new();
+    for usage in batch {
+        let calendar = calendars.get(&usage.customer_id).copied();
+        for cell in place_of(usage, &calendar.unwrap_or_default()).cells() {
+            *increments.entry(cell).or_default() += one;
+        }
+    }
+    Ok(increments)
+}
+
+async fn calendars(tx: &mut Tx, batch: &[Origin]) -> Result<HashMap<Uuid, Calendar>, SqlError> {
+    let mut ids: Vec<_> = batch.iter().map(|usage| usage.customer_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    customers::calendars(tx, &ids).await
+}
+
+/// Where a usage counts, by its tenant's calendar.
+pub(crate) fn place_of(usage: &Origin, calendar: &Calendar) -> Place {
+    let now = usage.tm_create.micros();
+    Place {
+        customer_id: usage.customer_id,
+        did_id: usage.did_id,
+        didpool_id: usage.didpool_id,
+        campaign_id: usage.campaign_id,
+        npa: usage.phone_npa,
+        date: calendar.windows(now).date,
+        hour: u32::from(wall_clock(calendar.zone, now).1) / 60,
+    }
+}
+
+/// The instants that a tenant's days from `from` to `to` lie between, the second excluded.
+pub(crate) fn instants(
+    calendar: &Calendar,
+    from: chrono::NaiveDate,
+    to: chrono::NaiveDate,
+) -> (Timestamp, Timestamp) {
+    let end = to.succ_opt().unwrap_or(to);
+    let at = |date| Timestamp::from_micros(calendar.start_of(date));
+    (at(from), at(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::America;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::before_midnight("2026-11-20T04:59:59.999999Z", 0, "2026-11-19", 23)]
+    #[case::at_midnight("2026-11-20T05:00:00Z", 0, "2026-11-20", 0)]
+    #[case::before_the_day_begins("2026-11-20T10:59:59Z", 360, "2026-11-19", 5)]
+    #[case::when_the_day_begins("2026-11-20T11:00:00Z", 360, "2026-11-20", 6)]
+    #[case::first_of_two_hours("2026-11-01T05:30:00Z", 0, "2026-11-01", 1)]
+    #[case::second_of_two_hours("2026-11-01T06:30:00Z", 0, "2026-11-01", 1)]
+    fn a_call_counts_on_the_tenants_own_day_and_hour(
+        #[case] at: &str,
+        #[case] day_start: u16,
+        #[case] date: &str,
+        #[case] hour: u32,
+    ) {
+        let calendar = Calendar {
+            zone: America::New_York,
+            day_start,
+        };
+        let usage = Origin {
+            tm_create: at.parse().unwrap(),
+            ..Origin::default()
+        };
+        let place = place_of(&usage, &calendar);
+        assert_eq!((place.date, place.hour), (date.parse().unwrap(), hour));
+        let (from, to) = instants(&calendar, place.date, place.date);
+        assert!((from..to).contains(&usage.tm_create));
+    }
+}

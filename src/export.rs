@@ -1,0 +1,215 @@
+//! `tandem export`: all rows of a kind into a file, in columns that an import takes.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write, stdout},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use bin_common_handler::models::sock::Method;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Outcome,
+    client::{Ask, Options, fetch, not_understood, with_client},
+    customer::{MANAGER, uuid},
+    output,
+};
+
+const EXAMPLES: &str = "Examples:
+  tandem export dids numbers.csv
+  tandem export dids | head
+  tandem export dids numbers.csv --customer 5b1a0000-0000-4000-8000-000000000001
+
+The columns are the fields of a number; edit them and import the file with tandem import dids FILE --update.
+Cells that a spreadsheet would take for a formula have a ' before them, which the import takes away again.";
+
+#[derive(Args)]
+struct Flags {
+    /// Where to write; it appears when it is whole [default: standard output]
+    file: Option<PathBuf>,
+    /// Whose numbers; may be left out where there is one customer only
+    #[arg(long, value_name = "ID", value_parser = uuid)]
+    customer: Option<Uuid>,
+    #[command(flatten)]
+    options: Options,
+}
+
+pub fn command() -> Command {
+    let dids = Flags::augment_args(Command::new("dids"))
+        .about("Export all caller-ID numbers as CSV")
+        .mut_arg("timeout", |flag| flag.default_value("30s"))
+        .after_help(EXAMPLES);
+    Command::new("export")
+        .about("Export all rows of a kind into a file")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(dids)
+        .after_help("Example:\n  tandem export dids --help")
+}
+
+pub fn run(matches: &ArgMatches) -> Outcome {
+    let Some(given) = matches.subcommand_matches("dids") else {
+        return Err("there are only dids to export".into());
+    };
+    let flags = Flags::from_arg_matches(given)?;
+    match &flags.file {
+        None => export(&flags, stdout().lock())?,
+        Some(path) => {
+            let draft = draft(path);
+            let written =
+                export(&flags, &file(&draft)?).and_then(|()| Ok(fs::rename(&draft, path)?));
+            if let Err(fault) = written {
+                let _ = fs::remove_file(&draft);
+                return Err(fault);
+            }
+            output::line(&format!("written to {}", path.display()))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Beside the file, so that it can take its place in one step.
+fn draft(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+fn file(path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|fault| format!("{}: {fault}", path.display()))
+}
+
+fn export(flags: &Flags, to: impl Write) -> Result<(), Box<dyn std::error::Error>> {
+    let customer = flags.customer.map(|id| format!("customer_id={id}&"));
+    let uri = format!("/v1/dids/export?{}", customer.unwrap_or_default());
+    let mut to = BufWriter::new(to);
+    let mut write_fault = None;
+    let done = with_client(&flags.options, MANAGER, async |client| {
+        pages(client, &uri, &mut |text| {
+            let written = to.write_all(text.as_bytes());
+            written.map_err(|fault| write_fault = Some(fault)).is_ok()
+        })
+        .await
+    });
+    // As it is: a reader that has seen enough is no failure.
+    if let Some(fault) = write_fault {
+        return Err(fault.into());
+    }
+    done?;
+    Ok(to.flush()?)
+}
+
+/// Asks for page after page until the last, or until `write` takes no more.
+async fn pages(
+    ask: &impl Ask,
+    uri: &str,
+    write: &mut impl FnMut(&str) -> bool,
+) -> Result<(), String> {
+    let mut token = String::new();
+    loop {
+        let page = format!("{uri}page_token={token}");
+        let page = fetch(ask, Method::Get, &page, None::<&()>).await?;
+        // A bridge joins the pages itself and gives the whole file.
+        if let Value::String(whole) = &page {
+            write(whole);
+            return Ok(());
+        }
+        let field = |name| page.get(name).and_then(Value::as_str);
+        let text = field("text").ok_or_else(|| not_understood("it has no text"))?;
+        let next = field("next_page_token").unwrap_or_default();
+        if !write(text) || next.is_empty() {
+            return Ok(());
+        }
+        if next == token {
+            return Err(not_understood("a page follows itself"));
+        }
+        next.clone_into(&mut token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use bin_common_handler::models::{
+        error::Result as Reply,
+        sock::{Request, Response},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    /// Answers from a list and remembers what it was asked.
+    struct Fake {
+        replies: Mutex<Vec<Value>>,
+        asked: Mutex<Vec<String>>,
+    }
+
+    #[async_trait]
+    impl Ask for Fake {
+        async fn ask(&self, request: &Request) -> Reply<Response> {
+            self.asked.lock().unwrap().push(request.uri.clone());
+            Ok(Response::ok(&self.replies.lock().unwrap().remove(0)))
+        }
+    }
+
+    async fn exported(replies: &[Value]) -> (Result<(), String>, String, Vec<String>) {
+        let fake = Fake {
+            replies: Mutex::new(replies.to_vec()),
+            asked: Mutex::default(),
+        };
+        let mut file = String::new();
+        let mut write = |text: &str| {
+            file.push_str(text);
+            file.len() < 10
+        };
+        let outcome = pages(&fake, "/v1/dids/export?", &mut write).await;
+        (outcome, file, fake.asked.into_inner().unwrap())
+    }
+
+    fn page(text: &str, next: &str) -> Value {
+        json!({"text": text, "next_page_token": next})
+    }
+
+    #[tokio::test]
+    async fn pages_are_joined() {
+        let (outcome, file, asked) = exported(&[page("a\n", "T1"), page("b\n", "")]).await;
+        outcome.unwrap();
+        assert_eq!(file, "a\nb\n");
+        assert_eq!(
+            asked,
+            [
+                "/v1/dids/export?page_token=",
+                "/v1/dids/export?page_token=T1"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_whole_file_is_taken_as_it_is() {
+        let (outcome, file, asked) = exported(&[json!("a\nb\n")]).await;
+        outcome.unwrap();
+        assert_eq!((file.as_str(), asked.len()), ("a\nb\n", 1));
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_left_ends_it() {
+        let (outcome, _, asked) = exported(&[page("0123456789", "T1")]).await;
+        outcome.unwrap();
+        assert_eq!(asked.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_end_or_is_no_page_is_a_failure() {
+        let endless = [page("a", "T1"), page("b", "T1")];
+        for replies in [endless.as_slice(), &[json!({"next_page_token": ""})]] {
+            let (outcome, _, _) = exported(replies).await;
+            assert!(outcome.unwrap_err().contains("not understood"));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! From the file to the manager, whatever the rows are.
+
+use std::{
+    fs::File,
+    io::BufReader,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bin_common_handler::daemon::{block_on, fail};
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc::{self, Sender};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    batch::Batch,
+    report::{Report, What},
+    send::Import,
+};
+use crate::{
+    Outcome,
+    client::{Ask, Client, Options},
+    output,
+};
+
+/// One import.
+pub struct Flow<'f> {
+    /// What the rows are.
+    pub what: What,
+    /// Who takes them.
+    pub manager: &'static str,
+    /// By which route.
+    pub uri: String,
+    /// The way there.
+    pub options: &'f Options,
+    /// Where they are.
+    pub file: &'f Path,
+    /// Rows of one request.
+    pub rows_max: usize,
+    /// Requests at a time.
+    pub concurrency: usize,
+    /// Names this import, so that a request that is repeated is done once.
+    pub run: String,
+    /// Tell the outcome to a machine.
+    pub json: bool,
+    /// How to go on with an import that was given up.
+    pub to_go_on: String,
+}
+
+/// Reads a file into batches of so many rows.
+pub type Read = fn(BufReader<File>, usize, &Report, &Sender<Batch>) -> Result<(), String>;
+
+impl Flow<'_> {
+    /// Imports the file and tells what became of it.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    pub fn run(&self, read: Read) -> Outcome {
+        let file = open(self.file)?;
+        let client = Client::open(self.options, self.manager)?;
+        let report = Report::new(self.what, file.metadata()?.len(), self.json)?;
+        let report = Arc::new(report);
+        let mut given_up = None;
+        block_on(async {
+            given_up = self.import(file, read, &client, &report).await.err();
+            ExitCode::SUCCESS
+        });
+        let (summary, is_clean) = report.finish(self.json);
+        output::line(&summary)?;
+        match given_up {
+            Some(fault) => Ok(fail(&format!(
+                "given up: {}: {fault}\nto go on, {}",
+                self.options.address, self.to_go_on
+            ))),
+            None if is_clean => Ok(ExitCode::SUCCESS),
+            None => Ok(ExitCode::FAILURE),
+        }
+    }
+
+    /// Reads on a thread of its own and sends here; between them a queue as long as there are senders, so
+    /// that memory does not grow with the file.
+    async fn import(
+        &self,
+        file: File,
+        read: Read,
+        client: &impl Ask,
+        report: &Arc<Report>,
+    ) -> Result<(), String> {
+        let (out, batches) = mpsc::channel(self.concurrency);
+        let (told, rows_max) = (Arc::clone(report), self.rows_max);
+        let reader =
+            tokio::task::spawn_blocking(move || read(BufReader::new(file), rows_max, &told, &out));
+        let import = Import {
+            ask: client,
+            uri: self.uri.clone(),
+            run: self.run.clone(),
+            report,
+        };
+        let (stop, fault) = (CancellationToken::new(), Mutex::new(None));
+        // After a failure no further batch is begun, and those on their way are finished.
+        stream::unfold(batches, async |mut batches| {
+            batches.recv().await.map(|batch| (batch, batches))
+        })
+        .take_until(stop.cancelled())
+        .for_each_concurrent(self.concurrency, async |batch| {
+            if let Err(why) = import.send(batch).await {
+                fault
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(why);
+                stop.cancel();
+            }
+        })
+        .await;
+        if let Some(why) = fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(why);
+        }
+        reader.await.map_err(|fault| fault.to_string())?
+    }
+}
+
+fn open(path: &Path) -> Result<File, String> {
+    let failed = |fault: std::io::Error| format!("{}: {fault}", path.display());
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(format!("{} is a folder", path.display()));
+    }
+    Ok(file)
+}
