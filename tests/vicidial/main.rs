@@ -9,6 +9,12 @@
 #[cfg(test)]
 mod asterisk;
 #[cfg(test)]
+mod install;
+#[cfg(test)]
 mod next;
+#[cfg(test)]
+mod report;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod stub;
