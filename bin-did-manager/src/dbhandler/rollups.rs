@@ -100,7 +100,7 @@ pub(crate) struct Wanted<'w> {
 
 /// Sums a span up. One statement: the watermark and the figures are of the same instant.
 pub(crate) async fn read(db: &Db, wanted: &Wanted<'_>) -> Result<Option<Rolled>, SqlError> {
-    let (condition, mut values) = within(wanted.span);
+    let (parts, mut values) = parts(wanted);
     let item = if wanted.by_day {
         "CAST(r.day AS CHAR(8))"
     } else {
@@ -109,14 +109,13 @@ pub(crate) async fn read(db: &Db, wanted: &Wanted<'_>) -> Result<Option<Rolled>,
     let sum = |column: &str| format!("CAST(COALESCE(SUM(r.{column}), 0) AS SIGNED) AS {column}");
     let sql = format!(
         "SELECT w.tm_create, w.id, {item} AS item, {}, {}, {}, {} \
-         FROM did_watermarks w LEFT JOIN did_rollups r ON r.customer_id = ? AND r.kind = ? AND ({condition}) \
+         FROM did_watermarks w LEFT JOIN ({parts}) r ON 1 = 1 \
          WHERE w.name = 'usages' GROUP BY w.tm_create, w.id, {item} ORDER BY SUM(r.calls) DESC LIMIT ?",
         sum("calls"),
         sum("answered"),
         sum("human"),
         sum("duration_seconds"),
     );
-    values.splice(0..0, [wanted.customer_id.into(), wanted.dimension.into()]);
     values.push(wanted.limit.into());
     let rows: Vec<RolledRow> = db.fetch_all(&sql, values).await?;
     let Some(first) = rows.first() else {
@@ -134,22 +133,28 @@ pub(crate) async fn read(db: &Db, wanted: &Wanted<'_>) -> Result<Option<Rolled>,
     }))
 }
 
-fn within(span: &Span) -> (String, Vec<Value>) {
-    let mut conditions: Vec<String> = Vec::new();
+/// The rows of a span: a SELECT for each of its pieces, because SQLite would read all days for an OR of them.
+fn parts(wanted: &Wanted<'_>) -> (String, Vec<Value>) {
+    let Span { days, months } = wanted.span;
     let mut values = Vec::new();
-    for (first, last) in &span.days {
-        conditions.push("r.day BETWEEN ? AND ?".to_owned());
-        values.extend([Value::from(*first), Value::from(*last)]);
+    let mut part = |on_day: &str, keys: &[i32]| {
+        values.extend([wanted.customer_id.into(), wanted.dimension.into()]);
+        values.extend(keys.iter().copied().map(Value::from));
+        format!(
+            "SELECT day, item, calls, answered, human, duration_seconds FROM did_rollups \
+             WHERE customer_id = ? AND kind = ? AND {on_day}"
+        )
+    };
+    let mut parts: Vec<_> = days
+        .iter()
+        .map(|(first, last)| part("day BETWEEN ? AND ?", &[*first, *last]))
+        .collect();
+    if !months.is_empty() || parts.is_empty() {
+        let marks = crate::tenancy::marks(months.len().max(1));
+        let keys = if months.is_empty() { &vec![0] } else { months };
+        parts.push(part(&format!("day IN ({marks})"), keys));
     }
-    if !span.months.is_empty() {
-        let marks = crate::tenancy::marks(span.months.len());
-        conditions.push(format!("r.day IN ({marks})"));
-        values.extend(span.months.iter().copied().map(Value::from));
-    }
-    if conditions.is_empty() {
-        conditions.push("1 = 0".to_owned());
-    }
-    (conditions.join(" OR "), values)
+    (parts.join(" UNION ALL "), values)
 }
 
 /// Holds the watermark; nothing when somebody else is counting.
