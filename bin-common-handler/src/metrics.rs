@@ -2,9 +2,10 @@
 
 use std::{fmt, time::Duration};
 
+pub use prometheus::Histogram;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 
 /// voipbin's buckets, in milliseconds.
@@ -13,6 +14,8 @@ const BUCKETS_MS: [f64; 5] = [50.0, 100.0, 500.0, 1000.0, 3000.0];
 const BUCKETS_S: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
+/// Of groups, in requests.
+const BUCKETS_REQUESTS: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
 /// The figures of one process. Clones share them.
 #[derive(Clone)]
@@ -20,6 +23,8 @@ pub struct Metrics {
     registry: Registry,
     /// `tandem_request_duration_seconds{manager,route,method,status}`.
     pub request_seconds: HistogramVec,
+    /// `tandem_group_requests{manager}`: requests that shared one transaction.
+    pub group_requests: HistogramVec,
     /// `tandem_requests_dropped_total{manager,reason}`: late, looping, poison …
     pub dropped: IntCounterVec,
     /// `tandem_replies_failed_total{manager}`.
@@ -79,6 +84,17 @@ impl Metrics {
                     )
                     .buckets(BUCKETS_S.to_vec()),
                     &["manager", "route", "method", "status"],
+                )?,
+            )?,
+            group_requests: register(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "tandem_group_requests",
+                        "Requests that shared one transaction.",
+                    )
+                    .buckets(BUCKETS_REQUESTS.to_vec()),
+                    &["manager"],
                 )?,
             )?,
             dropped: counter(

@@ -471,6 +471,26 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .scope(write)
     }
 
+    /// Making, changing and deleting a resource whose reading is the manager's own.
+    #[must_use]
+    pub fn changeable<R: Resource>(self, many: &'static str, one: &'static str) -> Self
+    where
+        S: Keeps<R>,
+    {
+        self.post(many, serve_create::<R, S>)
+            .put(one, serve_update::<R, S>)
+            .deletable::<R>(one)
+    }
+
+    /// Only deleting a resource.
+    #[must_use]
+    pub fn deletable<R: Resource>(self, one: &'static str) -> Self
+    where
+        S: Keeps<R>,
+    {
+        self.delete(one, serve_delete::<R, S>)
+    }
+
     /// Only the list of a resource.
     #[must_use]
     pub fn listed<R: Resource>(self, many: &'static str) -> Self

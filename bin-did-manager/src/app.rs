@@ -25,7 +25,7 @@ impl App {
     pub(crate) fn new(base: &Base) -> Self {
         let privacy = Privacy::new(&base.config);
         Self {
-            next: NextHandler::new(&base.store, &privacy, &base.tasks),
+            next: NextHandler::new(&base.store, &privacy, &base.metrics, &base.tasks),
             store: base.store.clone(),
             privacy,
             uses: Uses::start(base),

@@ -110,8 +110,7 @@ pub(crate) async fn create(
     let mut tx = app.store.begin(call).await?;
     let pool = resource::add(app, &mut tx, call, pool).await?;
     put(&mut tx, &pool, &dids).await?;
-    let view = PoolView::new(pool, dids);
-    tx.commit(view).await
+    commit(tx, pool).await
 }
 
 pub(crate) async fn update(
@@ -129,13 +128,18 @@ pub(crate) async fn update(
         members::clear(&mut tx, id).await?;
         put(&mut tx, &pool, &dids).await?;
     }
-    let pool = tx.commit(pool).await?;
-    view(app, pool).await
+    commit(tx, pool).await
 }
 
-pub(crate) async fn delete(app: &App, call: &Call, id: Uuid) -> Result<PoolView> {
-    let pool = resource::delete::<Didpool, App>(app, call, id).await?;
-    view(app, pool).await
+/// What was changed, in the form that a repeated request gets, too.
+async fn commit(mut tx: ChangeTx<'_>, pool: Didpool) -> Result<PoolView> {
+    let (did_count, did_ids) = members::changed(&mut tx, pool.id, DIDS_SHOWN).await?;
+    tx.commit(PoolView {
+        pool,
+        did_count,
+        did_ids,
+    })
+    .await
 }
 
 pub(crate) async fn get(app: &App, call: &Call, id: Uuid) -> Result<PoolView> {
@@ -166,20 +170,6 @@ async fn view(app: &App, pool: Didpool) -> Result<PoolView> {
         did_count,
         did_ids,
     })
-}
-
-impl PoolView {
-    fn new(pool: Didpool, mut did_ids: Vec<Uuid>) -> Self {
-        did_ids.sort_unstable();
-        did_ids.dedup();
-        let did_count = i64::try_from(did_ids.len()).unwrap_or(i64::MAX);
-        did_ids.truncate(DIDS_SHOWN as usize);
-        Self {
-            pool,
-            did_count,
-            did_ids,
-        }
-    }
 }
 
 /// Puts numbers into a pool; one that is not the tenant's refuses them all.
@@ -222,8 +212,7 @@ pub(crate) async fn change_members(
         after: json!({"did_ids": dids.iter().take(100).collect::<Vec<_>>(), "count": dids.len()}),
     };
     tenancy::note(&mut tx, call, noted).await?;
-    let pool = tx.commit(pool).await?;
-    view(app, pool).await
+    commit(tx, pool).await
 }
 
 /// Puts imported numbers into a pool of their tenant; who gives them out sees by its version that it changed.

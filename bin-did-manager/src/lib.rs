@@ -13,6 +13,8 @@ mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
 mod listenhandler;
+#[cfg(feature = "test-support")]
+pub mod measure;
 pub mod models;
 mod nexthandler;
 pub mod phone;

@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests are tests too, which the lints do not see"
+    clippy::disallowed_methods,
+    reason = "helpers of tests are tests too, which the lints do not see; what a test starts ends with it"
 )]
 
 #[cfg(test)]
@@ -18,3 +19,5 @@ mod report;
 mod settings;
 #[cfg(test)]
 mod stub;
+#[cfg(test)]
+mod whole;

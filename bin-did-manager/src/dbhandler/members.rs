@@ -76,6 +76,11 @@ pub(crate) async fn clear(tx: &mut ChangeTx<'_>, pool: Uuid) -> Result<()> {
     Ok(())
 }
 
+const PAGE: &str = "SELECT m.did_id AS id FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
+     WHERE m.didpool_id = ? AND m.did_id > ? AND d.tm_delete IS NULL ORDER BY m.did_id LIMIT ?";
+const COUNT: &str = "SELECT COUNT(*) AS count FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
+     WHERE m.didpool_id = ? AND d.tm_delete IS NULL";
+
 /// The first `limit` live numbers of a pool after `after`, in the order of their ids.
 pub(crate) async fn page(
     db: &Db,
@@ -83,18 +88,27 @@ pub(crate) async fn page(
     after: Uuid,
     limit: u32,
 ) -> Result<Vec<Uuid>, SqlError> {
-    let sql = "SELECT m.did_id AS id FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
-               WHERE m.didpool_id = ? AND m.did_id > ? AND d.tm_delete IS NULL ORDER BY m.did_id LIMIT ?";
     let rows: Vec<Id> = db
-        .fetch_all(sql, vec![pool.into(), after.into(), limit.into()])
+        .fetch_all(PAGE, vec![pool.into(), after.into(), limit.into()])
         .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// How many live numbers a pool has.
 pub(crate) async fn count(db: &Db, pool: Uuid) -> Result<i64, SqlError> {
-    let sql = "SELECT COUNT(*) AS count FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
-               WHERE m.didpool_id = ? AND d.tm_delete IS NULL";
-    let row: Option<Count> = db.fetch_optional(sql, vec![pool.into()]).await?;
+    let row: Option<Count> = db.fetch_optional(COUNT, vec![pool.into()]).await?;
     Ok(row.map_or(0, |row| row.count))
+}
+
+/// How many live numbers a pool has with this change, and the first `limit` of them.
+pub(crate) async fn changed(
+    tx: &mut ChangeTx<'_>,
+    pool: Uuid,
+    limit: u32,
+) -> Result<(i64, Vec<Uuid>)> {
+    let count: Option<Count> = tx.sql().fetch_optional(COUNT, vec![pool.into()]).await?;
+    let values = vec![pool.into(), Uuid::nil().into(), limit.into()];
+    let rows: Vec<Id> = tx.sql().fetch_all(PAGE, values).await?;
+    let ids = rows.into_iter().map(|row| row.id).collect();
+    Ok((count.map_or(0, |row| row.count), ids))
 }

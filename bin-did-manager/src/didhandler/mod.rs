@@ -15,7 +15,6 @@ use bin_common_handler::{
     resource,
 };
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
@@ -73,48 +72,15 @@ impl Tenanted for Customer {
     }
 }
 
-pub(crate) async fn create(
-    app: &App,
-    call: &Call,
-    named: Option<Uuid>,
-    fields: &Map<String, Json>,
-) -> Result<DidView> {
-    let did = resource::make::<Did, App>(app, call, named, fields).await?;
-    let mut tx = app.store.begin(call).await?;
-    let did = resource::add(app, &mut tx, call, did).await?;
-    tx.commit(DidView::new(did, State::default(), None)).await
-}
-
-pub(crate) async fn update(
-    app: &App,
-    call: &Call,
-    id: Uuid,
-    fields: &Map<String, Json>,
-) -> Result<DidView> {
-    let did = resource::update::<Did, App>(app, call, id, fields).await?;
-    view(app, did).await
-}
-
-pub(crate) async fn delete(app: &App, call: &Call, id: Uuid) -> Result<DidView> {
-    let did = resource::delete::<Did, App>(app, call, id).await?;
-    view(app, did).await
-}
-
 pub(crate) async fn get(app: &App, call: &Call, id: Uuid) -> Result<DidView> {
     let did = resource::get::<Did, App>(app, call, id).await?;
-    view(app, did).await
+    let view = views(app, vec![did]).await?.pop();
+    view.ok_or_else(resource::not_found::<Did>)
 }
 
 pub(crate) async fn list(app: &App, call: &Call, wanted: List) -> Result<Vec<DidView>> {
     let dids = resource::list::<Did, App>(app, call, wanted).await?;
     views(app, dids).await
-}
-
-async fn view(app: &App, did: Did) -> Result<DidView> {
-    let states = states::of(&app.store.db, &[did.id]).await?;
-    let windows = windows(app, did.customer_id).await?;
-    let state = states.get(&did.id).copied().unwrap_or_default();
-    Ok(DidView::new(did, state, windows))
 }
 
 /// Numbers with their counters.

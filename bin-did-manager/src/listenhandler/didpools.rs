@@ -55,14 +55,6 @@ pub(super) async fn update(
         .map(Json)
 }
 
-pub(super) async fn delete(
-    State(app): State<App>,
-    call: Call,
-    Path(id): Path,
-) -> Result<Json<PoolView>> {
-    didpoolhandler::delete(&app, &call, id).await.map(Json)
-}
-
 pub(super) async fn add(
     State(app): State<App>,
     call: Call,

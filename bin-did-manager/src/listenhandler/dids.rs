@@ -19,18 +19,6 @@ use crate::{
 
 type Fields = Map<String, Value>;
 
-pub(super) async fn create(
-    State(app): State<App>,
-    call: Call,
-    query: Query,
-    Json(fields): Json<Fields>,
-) -> Result<Json<DidView>> {
-    let named = query_customer(&query)?;
-    didhandler::create(&app, &call, named, &fields)
-        .await
-        .map(Json)
-}
-
 pub(super) async fn list(
     State(app): State<App>,
     call: Call,
@@ -45,23 +33,6 @@ pub(super) async fn get(
     Path(id): Path,
 ) -> Result<Json<DidView>> {
     didhandler::get(&app, &call, id).await.map(Json)
-}
-
-pub(super) async fn update(
-    State(app): State<App>,
-    call: Call,
-    Path(id): Path,
-    Json(fields): Json<Fields>,
-) -> Result<Json<DidView>> {
-    didhandler::update(&app, &call, id, &fields).await.map(Json)
-}
-
-pub(super) async fn delete(
-    State(app): State<App>,
-    call: Call,
-    Path(id): Path,
-) -> Result<Json<DidView>> {
-    didhandler::delete(&app, &call, id).await.map(Json)
 }
 
 pub(super) async fn import(

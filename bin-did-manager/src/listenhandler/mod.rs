@@ -16,8 +16,15 @@ use bin_common_handler::listenhandler::Routes;
 use crate::{
     app::App,
     models::{
-        accesskey::Accesskey, auditlog, callresult, campaign::Campaign, customer::Customer, did,
-        rotationrule::RotationRule, usage, user::User,
+        accesskey::Accesskey,
+        auditlog, callresult,
+        campaign::Campaign,
+        customer::Customer,
+        did::{self, Did},
+        didpool::{self, Didpool},
+        rotationrule::RotationRule,
+        usage,
+        user::User,
     },
 };
 
@@ -65,12 +72,10 @@ fn tenant_routes(routes: Routes<App>) -> Routes<App> {
 /// The numbers, and how they are chosen.
 fn number_routes(routes: Routes<App>) -> Routes<App> {
     routes
-        .post("/v1/dids", dids::create)
+        .changeable::<Did>("/v1/dids", "/v1/dids/<did-id>")
         .get("/v1/dids", dids::list)
         .filtered_by(did::FILTERS)
         .get("/v1/dids/<did-id>", dids::get)
-        .put("/v1/dids/<did-id>", dids::update)
-        .delete("/v1/dids/<did-id>", dids::delete)
         .post("/v1/dids/bulk", dids::import)
         .bulk()
         .upload()
@@ -78,10 +83,10 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .export("text/csv; charset=utf-8", "dids.csv")
         .post("/v1/didpools", didpools::create)
         .get("/v1/didpools", didpools::list)
-        .filtered_by(crate::models::didpool::FILTERS)
+        .filtered_by(didpool::FILTERS)
         .get("/v1/didpools/<didpool-id>", didpools::get)
         .put("/v1/didpools/<didpool-id>", didpools::update)
-        .delete("/v1/didpools/<didpool-id>", didpools::delete)
+        .deletable::<Didpool>("/v1/didpools/<didpool-id>")
         .post("/v1/didpools/<didpool-id>/dids", didpools::add)
         .delete("/v1/didpools/<didpool-id>/dids", didpools::remove)
         .get("/v1/didpools/<didpool-id>/dids", didpools::members)

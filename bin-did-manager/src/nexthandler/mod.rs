@@ -22,6 +22,7 @@ use bin_common_handler::{
     call::Call,
     daemon::Tasks,
     databasehandler::Store,
+    metrics::Metrics,
     models::error::{Error, Result},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -86,10 +87,11 @@ pub(crate) struct NextHandler {
 
 impl NextHandler {
     /// Starts the shards; they end when the last clone is gone.
-    pub(crate) fn new(store: &Store, privacy: &Privacy, tasks: &Tasks) -> Self {
+    pub(crate) fn new(store: &Store, privacy: &Privacy, metrics: &Metrics, tasks: &Tasks) -> Self {
+        let groups = metrics.group_requests.with_label_values(&[crate::NAME]);
         let start = |_| {
             let (sender, receiver) = mpsc::channel(WAITING_MAX);
-            let shard = Shard::new(store.clone(), privacy.clone());
+            let shard = Shard::new(store.clone(), privacy.clone(), groups.clone());
             tasks.spawn("numbers", |stop| async move {
                 shard.run(receiver).await;
                 // All who could ask are gone; the daemon is stopping.

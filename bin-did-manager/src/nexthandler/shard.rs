@@ -8,6 +8,7 @@ use std::{
 
 use bin_common_handler::{
     databasehandler::Store,
+    metrics::Histogram,
     models::error::{Error, Result},
     resource,
 };
@@ -40,6 +41,8 @@ pub(super) struct Shard {
     pub store: Store,
     pub privacy: Privacy,
     pub chance: SmallRng,
+    /// How many requests share a transaction.
+    groups: Histogram,
     tenants: HashMap<Uuid, Tenant>,
 }
 
@@ -63,11 +66,12 @@ impl Tenant {
 }
 
 impl Shard {
-    pub(super) fn new(store: Store, privacy: Privacy) -> Self {
+    pub(super) fn new(store: Store, privacy: Privacy, groups: Histogram) -> Self {
         Self {
             store,
             privacy,
             chance: SmallRng::from_rng(&mut rand::rng()),
+            groups,
             tenants: HashMap::new(),
         }
     }
@@ -100,6 +104,8 @@ impl Shard {
         if asks.is_empty() {
             return asks;
         }
+        self.groups
+            .observe(f64::from(u32::try_from(asks.len()).unwrap_or(u32::MAX)));
         let versions = match self.prepare(&asks).await {
             Ok(versions) => versions,
             Err(error) => return refuse_all(asks, &error),

@@ -7,13 +7,13 @@ use bin_common_handler::{
         Method::{Get, Post, Put},
         Request,
     },
-    testing::{Client, Kind},
+    testing::{Client, Kind, until},
 };
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use crate::world::{World, number, text};
+use crate::world::{World, list, number, text};
 
 /// Asks for a number; its status and body.
 pub async fn next(client: &Client, query: &str) -> (u16, Json) {
@@ -404,5 +404,102 @@ async fn garbage_in_any_parameter_is_no_fault_of_ours(#[values(Kind::Embedded)] 
     let mut request = Request::new(Get, "/v1/dids/next?customer_id=nobody", "test");
     request.customer_id = world.client.customer_id;
     assert_eq!(world.client.send(&request).await.unwrap().status_code, 400);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_sticky_rule_shows_a_person_the_same_number(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with(kind, free()).await;
+    world.fill(415, 10).await;
+    let rule =
+        json!({"name": "same again", "sticky": true, "priority": 1, "algorithm": "round_robin"});
+    world
+        .client
+        .ok(Post, "/v1/rotation_rules", Some(rule))
+        .await;
+    let ask = |person: u32, call: u32| {
+        format!("customer_phone=41555500{person:02}&uniqueid={person}.{call}")
+    };
+    let first = given(&world.client, &ask(1, 1)).await;
+    let other = given(&world.client, &ask(2, 1)).await;
+    assert_ne!(first, other);
+    for call in 2..5 {
+        let (_, answer) = next(&world.client, &ask(1, call)).await;
+        assert_eq!(text(&answer, "selected_did"), first);
+        assert_eq!(answer["reason"]["sticky"], true);
+    }
+    let did = list(
+        world
+            .client
+            .ok(Get, &format!("/v1/dids?number=%2B{}", &first[1..]), None)
+            .await,
+    );
+    let uri = format!("/v1/dids/{}", text(&did[0], "id"));
+    world
+        .client
+        .ok(Put, &uri, Some(json!({"status": "flagged"})))
+        .await;
+    assert_ne!(
+        given(&world.client, &ask(1, 9)).await,
+        first,
+        "a flagged number is not shown again"
+    );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_change_rules_from_its_own_reply_on(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let mut world = World::with(kind, free()).await;
+    if kind == Kind::Full {
+        world.join().await;
+    }
+    let did = world.did(json!({"number": number(415, 1)})).await;
+    let uri = format!("/v1/dids/{}", text(&did, "id"));
+    for round in 0..10 {
+        given(&world.client, &format!("uniqueid=a.{round}")).await;
+        world
+            .client
+            .ok(Put, &uri, Some(json!({"status": "inactive"})))
+            .await;
+        for n in 0..4 {
+            assert_eq!(
+                refusal(&world.client, &format!("uniqueid=b.{round}.{n}")).await,
+                "inactive"
+            );
+        }
+        world
+            .client
+            .ok(Put, &uri, Some(json!({"status": "active"})))
+            .await;
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_exhausted_number_and_an_exhausted_pool_are_announced_once(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with(kind, json!({"did_daily_cap": 1})).await;
+    let events = world.operator.events().await;
+    world.fill(415, 3).await;
+    for call in 0..6 {
+        next(&world.client, &format!("uniqueid=1.{call}")).await;
+    }
+    let kinds = |kind: &str| {
+        let heard = events.heard();
+        heard
+            .iter()
+            .filter(|event| event.event.kind == kind)
+            .count()
+    };
+    until("every event", async || {
+        (kinds("did_exhausted") == 3 && kinds("pool_exhausted") == 1).then_some(())
+    })
+    .await;
     world.end().await;
 }

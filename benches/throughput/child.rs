@@ -4,6 +4,7 @@ use std::{
     io::Write,
     path::Path,
     process::{Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -25,14 +26,16 @@ const STOP_MAX: Duration = Duration::from_secs(35);
 
 /// A running child. Dropped, it is killed.
 pub(crate) struct Child {
-    process: std::process::Child,
+    process: Mutex<std::process::Child>,
+    pid: u32,
     name: String,
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let mut process = self.process();
+        let _ = process.kill();
+        let _ = process.wait();
     }
 }
 
@@ -53,10 +56,10 @@ impl Child {
         .stderr(std::fs::File::create(log)?)
         .spawn()
         .map_err(|fault| format!("{}: {fault}", program.display()))?;
-        Ok(Self {
+        Ok(Self::new(
             process,
-            name: format!("the daemon (see {})", log.display()),
-        })
+            format!("{} (see {})", program.display(), log.display()),
+        ))
     }
 
     /// Starts this program as a reference. It ends when the pipe that brings its settings does.
@@ -66,19 +69,28 @@ impl Child {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()?;
-        let mut child = Self {
-            process,
-            name: format!("the {} reference", role.name()),
-        };
-        if let Some(pipe) = child.process.stdin.as_mut() {
+        let child = Self::new(process, format!("the {} reference", role.name()));
+        if let Some(pipe) = child.process().stdin.as_mut() {
             writeln!(pipe, "{settings}")?;
         }
         Ok(child)
     }
 
+    fn new(process: std::process::Child, name: String) -> Self {
+        Self {
+            pid: process.id(),
+            process: Mutex::new(process),
+            name,
+        }
+    }
+
+    fn process(&self) -> MutexGuard<'_, std::process::Child> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Fails when the process has ended.
-    pub(crate) fn check(&mut self) -> Result<()> {
-        match self.process.try_wait()? {
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.process().try_wait()? {
             Some(status) => Err(format!("{} ended: {status}", self.name).into()),
             None => Ok(()),
         }
@@ -127,12 +139,12 @@ impl Child {
     fn read(&self, file: &str) -> Result<String> {
         Ok(std::fs::read_to_string(format!(
             "/proc/{}/{file}",
-            self.process.id()
+            self.pid
         ))?)
     }
 
     /// Waits until `address` answers `/readyz` with 200; the time it took.
-    pub(crate) async fn ready(&mut self, address: &str) -> Result<Duration> {
+    pub(crate) async fn ready(&self, address: &str) -> Result<Duration> {
         let started = Instant::now();
         while started.elapsed() < START_MAX {
             if is_ready(address).await {
@@ -145,11 +157,11 @@ impl Child {
     }
 
     /// Asks it to end, as an operator would, and waits for that.
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        let pid = self.process.id().to_string();
+    pub(crate) async fn stop(self) -> Result<()> {
+        let pid = self.pid.to_string();
         Command::new("kill").args(["-TERM", &pid]).status()?;
         let end = Instant::now() + STOP_MAX;
-        while self.process.try_wait()?.is_none() {
+        while self.process().try_wait()?.is_none() {
             if Instant::now() > end {
                 return Err(format!("{} did not stop within {STOP_MAX:?}", self.name).into());
             }

@@ -5,13 +5,15 @@ use std::time::Duration;
 use bin_common_handler::models::sock::{Method, Request};
 use uuid::Uuid;
 
+use super::{
+    Setup,
+    tables::{Filling, clear_targets, end_leases, fill},
+};
 use crate::{
     Result,
-    cases::LEVELS,
-    database::{Filling, clear_targets, end_leases, fill},
-    load::{Job, Sample, Until},
+    load::{Job, LEVELS, Until, closed},
     report::Row,
-    setup::Setup,
+    sample::Sample,
 };
 
 /// One row in so many is a free target of the outdial that is asked for.
@@ -27,10 +29,12 @@ const TRIES: u32 = 3;
 const SETTLE: Duration = Duration::from_secs(3);
 
 /// One table after the other, each grown from the one before.
-pub(crate) async fn all(setup: &mut Setup) -> Result<()> {
-    clear_targets(&setup.db).await?;
+pub(super) async fn all(setup: &mut Setup<'_>) -> Result<()> {
+    clear_targets(&setup.daemon.db).await?;
     let outdial = setup.outdial().await?;
-    let sizes: &[u64] = setup.pick(&[10_000, 100_000, 1_000_000], &[10_000, 100_000]);
+    let sizes: &[u64] = setup
+        .stand
+        .pick(&[10_000, 100_000, 1_000_000], &[10_000, 100_000]);
     let mut rows = 0;
     let mut small: Option<Vec<Sample>> = None;
     for size in sizes {
@@ -45,9 +49,9 @@ pub(crate) async fn all(setup: &mut Setup) -> Result<()> {
         );
         small = small.or(Some(samples));
     }
-    let exhausted = setup.pick(1_000_000, 100_000);
+    let exhausted = setup.stand.pick(1_000_000, 100_000);
     fill(
-        &setup.db,
+        &setup.daemon.db,
         &Filling {
             tag: 0x0E,
             rows: exhausted,
@@ -61,11 +65,11 @@ pub(crate) async fn all(setup: &mut Setup) -> Result<()> {
     let samples = measure(setup, outdial).await?;
     let name = format!("available, {rows} targets and {exhausted} exhausted in front");
     report(setup, &name, &samples, small.as_deref());
-    clear_targets(&setup.db).await
+    clear_targets(&setup.daemon.db).await
 }
 
 /// Brings the table from `from` to `to` rows: 99 % are done, or another outdial's and older.
-async fn grow(setup: &Setup, outdial: Uuid, from: u64, to: u64) -> Result<()> {
+async fn grow(setup: &Setup<'_>, outdial: Uuid, from: u64, to: u64) -> Result<()> {
     let added = to - from;
     let free = added / FREE_ONE_IN;
     let done = (added - free) / 2;
@@ -84,7 +88,7 @@ async fn grow(setup: &Setup, outdial: Uuid, from: u64, to: u64) -> Result<()> {
         filling(1, done, quoted(outdial), "'done'", "1 DAY"),
         filling(2, free, quoted(outdial), "'idle'", "1 HOUR"),
     ] {
-        fill(&setup.db, &filling).await?;
+        fill(&setup.daemon.db, &filling).await?;
     }
     Ok(())
 }
@@ -94,14 +98,16 @@ fn quoted(id: Uuid) -> String {
 }
 
 /// Rounds at each level until the time is over.
-async fn measure(setup: &mut Setup, outdial: Uuid) -> Result<Vec<Sample>> {
+async fn measure(setup: &mut Setup<'_>, outdial: Uuid) -> Result<Vec<Sample>> {
     tokio::time::sleep(SETTLE).await;
     let uri = format!("/v1/outdials/{outdial}/available?try_count_0={TRIES}&limit=1");
-    let mut job = Job::new(&setup.queue, move |_| {
+    let job = Job::new(&setup.daemon.line, move |_| {
         Request::new(Method::Get, &uri, "bench")
-    });
-    job.accepts = |response| response.status_code == 200 && response.body() != "[]";
-    let time = setup.pick(Duration::from_secs(3), Duration::from_secs(1));
+    })
+    .accepting(|response| response.status_code == 200 && response.body() != "[]");
+    let time = setup
+        .stand
+        .pick(Duration::from_secs(3), Duration::from_secs(1));
     let mut samples = Vec::new();
     for level in LEVELS {
         let mut sample = Sample::default();
@@ -115,21 +121,17 @@ async fn measure(setup: &mut Setup, outdial: Uuid) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-async fn round(setup: &mut Setup, job: &Job, outdial: Uuid, level: usize) -> Result<Sample> {
-    let daemon = &mut setup.daemon;
-    let done = setup
-        .client
-        .run(job, daemon, level, Until::Count(ROUND))
-        .await?;
-    end_leases(&setup.db, outdial).await?;
+async fn round(setup: &Setup<'_>, job: &Job, outdial: Uuid, level: usize) -> Result<Sample> {
+    let done = closed(job, &[&setup.daemon.child], level, Until::Count(ROUND)).await?;
+    end_leases(&setup.daemon.db, outdial).await?;
     Ok(done)
 }
 
-fn report(setup: &mut Setup, name: &str, samples: &[Sample], small: Option<&[Sample]>) {
+fn report(setup: &mut Setup<'_>, name: &str, samples: &[Sample], small: Option<&[Sample]>) {
     for (position, (level, sample)) in LEVELS.into_iter().zip(samples).enumerate() {
         let row = Row::new(name, level, sample.clone());
         let small = small.and_then(|small| small.get(position));
-        setup.report.add(match small {
+        setup.section.add(match small {
             Some(small) => row.against(small, "the small table").at_least(RATIO),
             None => row,
         });

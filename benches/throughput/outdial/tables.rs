@@ -1,30 +1,13 @@
-//! Databases of our own, and tables filled with SQL rather than through the daemon.
+//! Tables filled with SQL rather than through the daemon.
 
-use std::time::Duration;
-
-use bin_common_handler::{
-    databasehandler::{Db, Dsn},
-    testing::service,
-};
-use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
-use tokio::time::Instant;
+use bin_common_handler::databasehandler::Db;
 use uuid::Uuid;
 
-use crate::Result;
+use crate::{Result, database::truncate};
 
 const TARGETS: &str = "outdial_outdialtargets";
 /// Rows written by one statement, so that none becomes a very large transaction.
 const CHUNK: u64 = 100_000;
-/// How long events may take to leave after the last change.
-const DRAIN_MAX: Duration = Duration::from_secs(600);
-const DRAIN_PAUSE: Duration = Duration::from_millis(5);
-
-/// A database on the test server, by name.
-#[derive(Debug, Clone)]
-pub(crate) struct Database {
-    server: String,
-    name: String,
-}
 
 /// Rows to write.
 pub(crate) struct Filling {
@@ -41,72 +24,8 @@ pub(crate) struct Filling {
 }
 
 #[derive(sqlx::FromRow)]
-struct Number {
-    n: i64,
-}
-
-#[derive(sqlx::FromRow)]
 struct Id {
     id: Uuid,
-}
-
-impl Database {
-    pub(crate) fn named(name: &str) -> Self {
-        Self {
-            server: service(
-                "TEST_DATABASE_DSN",
-                "mysql://tandem:tandem@127.0.0.1:3306/tandem",
-            ),
-            name: name.to_owned(),
-        }
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(crate) fn dsn(&self) -> String {
-        let base = self.server.rsplit_once('/');
-        let base = base.map_or(self.server.as_str(), |(base, _)| base);
-        format!("{base}/{}", self.name)
-    }
-
-    pub(crate) async fn create(&self) -> Result<Db> {
-        self.on_server(format!("CREATE DATABASE {}", self.name))
-            .await?;
-        Ok(Db::new(&self.dsn().parse::<Dsn>()?, 2)?)
-    }
-
-    pub(crate) async fn drop(&self) -> Result<()> {
-        self.on_server(format!("DROP DATABASE IF EXISTS {}", self.name))
-            .await
-    }
-
-    async fn on_server(&self, sql: String) -> Result<()> {
-        let mut connection = MySqlConnection::connect(&self.server).await?;
-        connection.execute(AssertSqlSafe(sql)).await?;
-        Ok(connection.close().await?)
-    }
-}
-
-/// Waits until no event waits; the broker has confirmed them all.
-pub(crate) async fn events_confirmed(db: &Db) -> Result<()> {
-    let end = Instant::now() + DRAIN_MAX;
-    // The primary key, not a count: a long outbox costs nothing to look at.
-    let sql = "SELECT id AS n FROM outdial_outbox ORDER BY id LIMIT 1";
-    while db.fetch_optional::<Number>(sql, vec![]).await?.is_some() {
-        if Instant::now() > end {
-            return Err(format!("events still wait after {DRAIN_MAX:?}").into());
-        }
-        tokio::time::sleep(DRAIN_PAUSE).await;
-    }
-    Ok(())
-}
-
-pub(crate) async fn truncate(db: &Db, table: &str) -> Result<()> {
-    db.execute(&format!("TRUNCATE TABLE {table}"), vec![])
-        .await?;
-    Ok(())
 }
 
 /// Removes every target and attempt.
@@ -120,12 +39,6 @@ pub(crate) async fn idle_targets(db: &Db, outdial_id: Uuid) -> Result<Vec<Uuid>>
     let sql = format!("SELECT id FROM {TARGETS} WHERE outdial_id = ? AND status = 'idle'");
     let rows: Vec<Id> = db.fetch_all(&sql, vec![outdial_id.into()]).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
-}
-
-pub(crate) async fn count(db: &Db, table: &str) -> Result<i64> {
-    let sql = format!("SELECT COUNT(*) AS n FROM {table}");
-    let row: Option<Number> = db.fetch_optional(&sql, vec![]).await?;
-    Ok(row.map_or(0, |row| row.n))
 }
 
 /// Ends every lease of an outdial.

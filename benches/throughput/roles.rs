@@ -154,7 +154,7 @@ impl Writer {
         let (clock, cache) = (Clock::default(), Cache::local());
         let db = Db::new(&task.dsn.parse()?, task.connections)?;
         let store = Store::new(db, clock, cache, Arc::new(Bell::default()), "outdial", NAME);
-        let body: TargetCreate = serde_json::from_value(super::cases::target_body(0))?;
+        let body: TargetCreate = serde_json::from_value(super::outdial::target_body(0))?;
         let now = store.clock.now();
         let template = OutdialTarget::new(ids::next(), ids::next(), now, body, true)?;
         let columns = OutdialTarget::COLUMNS;
