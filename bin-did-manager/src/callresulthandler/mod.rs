@@ -7,6 +7,7 @@ mod kept;
 mod matching;
 mod merge;
 mod reputation;
+mod shape;
 pub(crate) mod shapes;
 
 use std::collections::HashMap;
