@@ -8,9 +8,12 @@
 mod answer;
 mod fields;
 mod group;
+mod item;
 mod load;
+mod news;
 mod resolve;
 mod shard;
+mod write;
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
