@@ -3,7 +3,7 @@
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
 mod accesskeyhandler;
-mod analytics;
+mod analyticshandler;
 mod app;
 pub mod area;
 mod callresulthandler;
@@ -19,7 +19,7 @@ pub mod models;
 mod nexthandler;
 pub mod phone;
 mod privacy;
-mod rollup;
+mod rolluphandler;
 mod tenancy;
 
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn start(base: Base) -> Result<Router, StartError> {
         didhandler::standing::end_statuses(statuses.clone())
     });
     callresulthandler::start_jobs(&app, &base.tasks);
-    rollup::start_jobs(&app, &base.tasks);
+    rolluphandler::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),

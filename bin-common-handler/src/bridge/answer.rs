@@ -13,6 +13,7 @@ use crate::models::error::{Error, Status};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
 /// The field of an error's first detail that says when to come again, in whole seconds.
 pub(super) const RETRY_AFTER_S: &str = "retry_after_s";
 
@@ -37,6 +38,11 @@ pub(super) fn respond(status: StatusCode, body: String) -> Response {
 /// Bare text.
 pub(super) fn text(status: StatusCode, body: String) -> Response {
     of_type(status, TEXT, body)
+}
+
+/// A file of comma-separated values.
+pub(super) fn csv(status: StatusCode, body: String) -> Response {
+    of_type(status, CSV, body)
 }
 
 fn of_type(status: StatusCode, kind: HeaderValue, body: String) -> Response {

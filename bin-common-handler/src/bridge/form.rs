@@ -23,6 +23,8 @@ pub(super) struct Form {
     is_flat: bool,
     /// This field alone, and of errors their message.
     text_field: Option<&'static str>,
+    /// This field alone, as a CSV file; errors stay as they are.
+    csv_field: Option<&'static str>,
 }
 
 /// What a typed error has for people and programs.
@@ -35,11 +37,12 @@ struct Typed {
 }
 
 impl Form {
-    /// Of a route, for a caller that `wants_text` or not.
-    pub(super) fn of(edge: &Edge, wants_text: bool) -> Self {
+    /// Of a route, for a caller that asked for text, for CSV, or for neither.
+    pub(super) fn of(edge: &Edge, wants_text: bool, wants_csv: bool) -> Self {
         Self {
             is_flat: edge.has_flat_errors,
             text_field: edge.text_field.filter(|_| wants_text),
+            csv_field: edge.csv_field.filter(|_| wants_csv),
         }
     }
 
@@ -52,9 +55,12 @@ impl Form {
         if status.as_u16() >= 400 && self.changes_errors() {
             return self.refusal(status, reply.body());
         }
-        match self.text_field {
-            Some(field) => self.field(status, reply.body(), field),
-            None => answer::respond(
+        match (self.csv_field, self.text_field) {
+            (Some(field), _) if status.is_success() => {
+                self.field(status, reply.body(), field, answer::csv)
+            }
+            (_, Some(field)) => self.field(status, reply.body(), field, answer::text),
+            _ => answer::respond(
                 status,
                 reply
                     .data
@@ -94,10 +100,16 @@ impl Form {
         response
     }
 
-    fn field(self, status: StatusCode, body: &str, name: &str) -> Response {
+    fn field(
+        self,
+        status: StatusCode,
+        body: &str,
+        name: &str,
+        bare: fn(StatusCode, String) -> Response,
+    ) -> Response {
         let mut fields: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
         match fields.remove(name) {
-            Some(Value::String(text)) => answer::text(status, text),
+            Some(Value::String(text)) => bare(status, text),
             _ => self.error(&Error::internal(
                 "the reply lacks the field that stands for it",
             )),
@@ -145,14 +157,21 @@ mod tests {
     const PLAIN: Form = Form {
         is_flat: false,
         text_field: None,
+        csv_field: None,
     };
     const FLAT: Form = Form {
         is_flat: true,
         text_field: None,
+        csv_field: None,
     };
     const TEXT: Form = Form {
         is_flat: true,
         text_field: Some("selected_did"),
+        csv_field: None,
+    };
+    const CSV: Form = Form {
+        csv_field: Some("text"),
+        ..PLAIN
     };
 
     async fn read(response: Response) -> (u16, String, String) {
@@ -238,6 +257,19 @@ mod tests {
         let reply = said(200, &json!({ "selected_did": "+14155550123", "did": {} }));
         let expected = (200, "text/plain".to_owned(), "+14155550123".to_owned());
         assert_eq!(read(TEXT.reply(reply)).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_report_is_a_file_and_its_refusal_an_error() {
+        let reply = said(200, &json!({ "text": "a,b\r\n" }));
+        let expected = (
+            200,
+            "text/csv; charset=utf-8".to_owned(),
+            "a,b\r\n".to_owned(),
+        );
+        assert_eq!(read(CSV.reply(reply)).await, expected);
+        let (status, kind, _) = read(CSV.reply(exhausted())).await;
+        assert_eq!((status, kind.as_str()), (503, "application/json"));
     }
 
     #[rstest]

@@ -12,6 +12,8 @@ use super::{
 
 /// The query parameter that may hold the access key.
 const KEY: &str = "key";
+/// The value of `format` that asks for CSV.
+const CSV: &str = "csv";
 
 /// A request that a route takes, with the bridge's own parameters taken out.
 pub(super) struct Incoming<'a> {
@@ -41,13 +43,19 @@ impl<'a> Incoming<'a> {
         let (format, text) = FORMAT;
         let asked_for_text = edge.text_field.is_some()
             && query::take(&mut query, format, |value| value == text).is_some();
+        // Not taken out: the manager has to know it, too.
+        let wants_csv = edge.csv_field.is_some() && query::has(&query, format, CSV);
         let uri = match &*query {
             "" => target.path.to_owned(),
             query => format!("{}?{query}", target.path),
         };
         Self {
             deadline: started + edge.within,
-            form: Form::of(&edge, asked_for_text || accepts_text(&head.headers)),
+            form: Form::of(
+                &edge,
+                asked_for_text || accepts_text(&head.headers),
+                wants_csv,
+            ),
             target,
             head,
             uri,

@@ -25,6 +25,15 @@ pub(super) fn take(
     taken
 }
 
+/// Whether the parameter `name` has this value; of several equal names the last counts.
+pub(super) fn has(query: &str, name: &str, value: &str) -> bool {
+    let pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let last = pairs.rev().find(|(key, _)| decoded(key) == name);
+    last.is_some_and(|(_, last)| decoded(last) == value)
+}
+
 /// As the manager's router reads it.
 fn decoded(part: &str) -> String {
     percent_decode_str(&part.replace('+', " "))
@@ -66,6 +75,17 @@ mod tests {
             (rest.as_str(), value.as_deref()),
             ("format=csv", Some("text"))
         );
+    }
+
+    #[rstest]
+    #[case("format=csv", true)]
+    #[case("a=1&f%6frmat=%63sv", true)]
+    #[case("format=csv&format=json", false)]
+    #[case("format=json&format=csv", true)]
+    #[case("formats=csv", false)]
+    #[case("", false)]
+    fn a_value_is_seen(#[case] query: &str, #[case] expected: bool) {
+        assert_eq!(has(query, "format", "csv"), expected);
     }
 
     proptest! {

@@ -25,6 +25,8 @@ pub struct Edge {
     pub has_flat_errors: bool,
     /// The field of the reply that callers may have as bare text.
     pub text_field: Option<&'static str>,
+    /// The field of the reply that callers who ask for `format=csv` have as a file.
+    pub csv_field: Option<&'static str>,
     /// A bulk body may also be an uploaded CSV or JSON file.
     pub is_upload: bool,
     /// The reply is a page of a download.
@@ -63,6 +65,7 @@ impl Default for Edge {
             takes_key_in_query: false,
             has_flat_errors: false,
             text_field: None,
+            csv_field: None,
             is_upload: false,
             export: None,
         }
@@ -118,6 +121,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn text(self, field: &'static str) -> Self {
         self.edge(|edge| edge.text_field = Some(field))
+    }
+
+    /// Callers that ask for `format=csv`, which the manager sees as well, get this field of the reply bare, as
+    /// CSV.
+    #[must_use]
+    pub fn csv(self, field: &'static str) -> Self {
+        self.edge(|edge| edge.csv_field = Some(field))
     }
 
     /// Rows may also come as an uploaded file, CSV or JSON; for bulk routes.

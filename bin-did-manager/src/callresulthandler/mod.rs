@@ -31,7 +31,7 @@ use crate::{
         rollup::Counts,
     },
     privacy::PhoneHasher,
-    rollup::place_of,
+    rolluphandler::place_of,
 };
 
 pub(crate) use kept::start_jobs;

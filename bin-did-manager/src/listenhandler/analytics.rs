@@ -9,7 +9,7 @@ use bin_common_handler::{
 use serde_json::json;
 
 use crate::{
-    analytics::{
+    analyticshandler::{
         export::{self, Exported},
         metrics::{self, Metrics},
         report::{self, Parameters},

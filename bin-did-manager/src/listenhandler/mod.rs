@@ -158,6 +158,6 @@ fn analytics_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .get("/v1/analytics/metrics", analytics::metrics)
         .get("/v1/analytics/reports", analytics::reports)
-        .text("text")
+        .csv("text")
         .post("/v1/analytics/export", analytics::export)
 }

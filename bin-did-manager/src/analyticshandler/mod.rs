@@ -27,7 +27,7 @@ use crate::{
         customer::Customer,
         rollup::{Counts, Dimension, Span, day_key},
     },
-    rollup::{instants, place_of},
+    rolluphandler::{instants, place_of},
 };
 
 /// Calls not in rollups yet that one question adds: far more than 15 s have.
