@@ -14,4 +14,6 @@ mod settings;
 #[cfg(test)]
 mod stub;
 #[cfg(test)]
+mod texts;
+#[cfg(test)]
 mod whole;
