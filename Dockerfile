@@ -1,8 +1,8 @@
-# Builds one of the daemons into an image that holds nothing else:
+# Builds one of the daemons into an image that holds hardly anything else:
 #
 #   docker build --build-arg BIN=outdial-manager -t outdial-manager .
 #
-# BIN is tandem, http-bridge or outdial-manager. The binary is static (musl), and
+# BIN is tandem, http-bridge, did-manager or outdial-manager. The binary is static (musl), and
 # runs as user and group 65532. Its own files, if any, are in /data.
 
 FROM rust:1.95-alpine AS build
@@ -15,6 +15,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --locked --release --workspace --bin "$BIN" \
     && install -D "target/release/$BIN" /image/daemon \
+    && install -D -m 644 bin-did-manager/src/area/NOTICE /image/NOTICE \
     && install -D /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
     && mkdir -p /image/data /image/tmp \
     && chmod 1777 /image/tmp \

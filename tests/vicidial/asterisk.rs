@@ -206,6 +206,12 @@ impl Running {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    /// Its exit code when nobody hears what it says.
+    pub fn abandoned(mut self) -> Option<i32> {
+        drop(self.child.stdout.take());
+        self.child.wait().unwrap().code()
+    }
 }
 
 impl Ran {

@@ -1,8 +1,9 @@
 //! Asking for a caller ID: whatever comes back, the call goes out in time, and its name is untouched.
 
-use std::{fs, process::Command, time::Duration};
+use std::{fs, io::Write, net::TcpStream, process::Command, time::Duration};
 
 use rstest::rstest;
+use tokio::net::TcpSocket;
 
 use crate::{
     asterisk::{Asterisk, CALL_ID, DIALLED, KEY, Ran, UNIQUEID},
@@ -32,6 +33,8 @@ const SHORT: &str = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n503";
 const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n+14155";
 const HALF_CHUNK: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nc\r\n+1415555";
 const HEAD_ONLY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n";
+const MOVED: &str = "HTTP/1.1 302 Found\r\ncontent-length: 12\r\n\r\n+14155550123";
+const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 12\r\n\r\n+14155550123";
 const NOT_HTTP: &str = "SSH-2.0-OpenSSH_9.2\r\n\r\n";
 
 fn outcome(asterisk: &Asterisk) -> (&str, &str, &str) {
@@ -79,6 +82,8 @@ fn a_number_becomes_the_caller_id_and_the_name_stays(#[case] says: &[Say], #[cas
 #[case::silence(&[SILENCE, All(OK)], "error", 1)]
 #[case::half_then_nothing(&[Part(HALF), All(OK)], "error", 1)]
 #[case::half_a_chunk_then_nothing(&[Part(HALF_CHUNK), All(OK)], "error", 1)]
+#[case::number_but_moved(&[All(MOVED), All(OK)], "error", 1)]
+#[case::number_but_broken(&[All(BROKEN), All(BROKEN)], "error", 2)]
 #[case::half_twice(&[All(HALF), All(HALF)], "error", 2)]
 #[case::half_a_chunk_twice(&[All(HALF_CHUNK), All(HALF_CHUNK)], "error", 2)]
 #[case::head_only(&[All(HEAD_ONLY), All(HEAD_ONLY)], "error", 2)]
@@ -109,14 +114,56 @@ fn nobody_there_costs_little_time() {
 }
 
 #[test]
-fn an_answer_without_end_is_given_up() {
-    let flood: &str =
-        Box::leak(format!("HTTP/1.1 200 OK\r\n\r\n{}", "1".repeat(100_000)).into_boxed_str());
-    let stub = Stub::new(&[Part(flood), Part(flood)]);
+fn an_answer_that_is_far_too_long_is_given_up() {
+    let long = format!(
+        "HTTP/1.1 200 OK\r\nx: {}\r\n\r\n+14155550123",
+        "1".repeat(100_000)
+    );
+    let long: &str = Box::leak(long.into_boxed_str());
+    let stub = Stub::new(&[All(long), All(long)]);
     let mut asterisk = Asterisk::new(&stub.url);
     let ran = asterisk.run(&["next-did"]);
     assert_in_time(&ran);
     assert_eq!(outcome(&asterisk).0, "error");
+}
+
+#[tokio::test]
+async fn a_lost_packet_leaves_time_for_the_second_try() {
+    // It has room for one connection, so the system drops the script's first packet.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap().into_std().unwrap();
+    let at = listener.local_addr().unwrap();
+    let _first = TcpStream::connect(at).unwrap();
+    let mut asterisk = Asterisk::new(&format!("http://{at}"));
+    let running = asterisk.start(&["next-did"]);
+    let ran = std::thread::scope(|scope| {
+        let ran = scope.spawn(|| asterisk.finish(running));
+        let while_it_runs = |done: &dyn Fn() -> bool| {
+            while !done() && !ran.is_finished() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        while_it_runs(&|| is_knocking(at.port()));
+        listener.accept().unwrap();
+        while_it_runs(&|| match listener.accept() {
+            Ok((mut second, _)) => second.write_all(OK.as_bytes()).is_ok(),
+            Err(_) => false,
+        });
+        ran.join().unwrap()
+    });
+    assert_in_time(&ran);
+    assert_eq!(outcome(&asterisk).0, "ok");
+}
+
+/// Whether somebody waits for a connection to this port.
+fn is_knocking(port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let (port, syn_sent) = (format!(":{port:04X}"), "02");
+    table.lines().any(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[2].ends_with(&port) && fields[3] == syn_sent
+    })
 }
 
 #[test]
@@ -153,6 +200,14 @@ fn the_campaign(#[case] argument: &str, #[case] variable: &str, #[case] sent: &s
         !sent.is_empty(),
         "{request}"
     );
+}
+
+#[test]
+fn a_campaign_of_any_letters_is_kept_for_the_report() {
+    let stub = Stub::new(&[All(OK)]);
+    let mut asterisk = Asterisk::new(&stub.url);
+    asterisk.run(&["next-did", "A \"B\" \\ C)"]).assert_well();
+    assert_eq!(asterisk.variable("TANDEM_CAMPAIGN"), "A \"B\" \\ C)");
 }
 
 #[rstest]
@@ -260,6 +315,16 @@ fn a_channel_that_goes_is_let_go(#[case] before: &'static str) {
     let ran = asterisk.run(&["next-did"]);
     assert_in_time(&ran);
     assert!(ran.commands.last().unwrap().starts_with(before), "{ran:?}");
+}
+
+#[rstest]
+#[case::asking("next-did")]
+#[case::reporting("report")]
+fn an_asterisk_that_is_gone_is_no_fault(#[case] mode: &str) {
+    let stub = Stub::new(&[All(OK)]);
+    let asterisk = Asterisk::new(&stub.url);
+    let running = asterisk.start(&[mode, "SALES"]);
+    assert_eq!(running.abandoned(), Some(0));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex, mpsc},
     thread,
+    time::Duration,
 };
 
 /// What happens to one connection.
@@ -16,6 +17,9 @@ pub enum Say {
     Part(&'static str),
 }
 
+/// How long a request may take that must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A server that accepts and never answers.
 pub const SILENCE: Say = Say::Part("");
 
 /// It answers as many connections as it has things to say, and refuses more.
@@ -49,7 +53,7 @@ impl Stub {
 
     /// Until the next request is in.
     pub fn wait(&self) {
-        self.asked.recv().unwrap();
+        self.asked.recv_timeout(PATIENCE).unwrap();
     }
 
     /// Every request so far, as it came.

@@ -8,13 +8,14 @@ use crate::config::Config;
 /// to its caller what it also logs, and the probe for the delay plugin fails on purpose.
 const LIBRARIES: &str = "warn,lapin=off";
 /// The crates whose lines follow LOG_LEVEL.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "tandem",
     "http_bridge",
     "bin_common_handler",
     "bin_outdial_manager",
     "outdial_manager",
     "bin_did_manager",
+    "did_manager",
 ];
 
 pub(super) fn init(config: &Config) {

@@ -125,6 +125,36 @@ impl Number {
         i64::from(seconds) * SECOND
     }
 
+    fn left(&self, used: &State, defaults: &Defaults, windows: &Windows, now: i64) -> Left {
+        let daily = self.daily_cap(defaults, now);
+        let hourly = self.hourly_cap(defaults);
+        Left {
+            daily: daily.map(|cap| cap - used.today(windows)),
+            hourly: hourly.map(|cap| cap - used.this_hour(windows)),
+        }
+    }
+
+    /// The cap that it has reached, whether or not it rests.
+    pub(crate) fn spent(
+        &self,
+        used: &State,
+        defaults: &Defaults,
+        windows: &Windows,
+        now: i64,
+    ) -> Option<Blocked> {
+        let left = self.left(used, defaults, windows, now);
+        let is_spent = |left: Option<i32>| left.is_some_and(|left| left <= 0);
+        let daily = is_spent(left.daily).then_some(Blocked {
+            by: Blocker::DailyCap,
+            until: windows.day_end,
+        });
+        let hourly = is_spent(left.hourly).then_some(Blocked {
+            by: Blocker::HourlyCap,
+            until: windows.hour_end,
+        });
+        daily.or(hourly)
+    }
+
     /// Whether it may be given at `now`, having been used as `used` says.
     pub(crate) fn check(
         &self,
@@ -140,14 +170,7 @@ impl Number {
                 until: standing.until.map_or(i64::MAX, Timestamp::micros),
             });
         }
-        let left = Left {
-            daily: self
-                .daily_cap(defaults, now)
-                .map(|cap| cap - used.today(windows)),
-            hourly: self
-                .hourly_cap(defaults)
-                .map(|cap| cap - used.this_hour(windows)),
-        };
+        let left = self.left(used, defaults, windows, now);
         let cool = used.last_used.saturating_add(self.cooldown(defaults));
         let is_cooling = used.last_used > 0 && cool > now;
         let mut blocked: Option<Blocked> = None;

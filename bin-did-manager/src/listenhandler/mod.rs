@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+/// A large file over a slow line.
+const UPLOAD_WITHIN: Duration = Duration::from_secs(120);
 /// A dialer is answered within a second, whatever is away.
 const NEXT_WITHIN: Duration = Duration::from_millis(900);
 
@@ -79,6 +81,7 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/dids/bulk", dids::import)
         .bulk()
         .upload()
+        .within(UPLOAD_WITHIN)
         .get("/v1/dids/export", dids::export)
         .export("text/csv; charset=utf-8", "dids.csv")
         .post("/v1/didpools", didpools::create)

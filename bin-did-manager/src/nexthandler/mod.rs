@@ -8,9 +8,12 @@
 mod answer;
 mod fields;
 mod group;
+mod item;
 mod load;
+mod news;
 mod resolve;
 mod shard;
+mod write;
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -53,10 +56,12 @@ pub(crate) struct Question {
     pub is_dry_run: bool,
 }
 
-/// A key that came with the request.
+/// What tells a request from others, as its caller or the bus has it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Given {
     pub key: [u8; 16],
+    /// The caller chose it; else it is made of how the request travelled.
+    pub is_chosen: bool,
     /// A usage under this key is the answer; else it belongs to another request that looked the same.
     pub replays: bool,
 }
@@ -147,6 +152,7 @@ impl Given {
             .for_each(|(to, from)| *to = from);
         Some(Self {
             key,
+            is_chosen: operation.given,
             replays: operation.consult,
         })
     }

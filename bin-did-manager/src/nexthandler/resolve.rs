@@ -187,12 +187,13 @@ fn target(fields: &Fields, person: Option<&E164>) -> Target {
 /// an id of a call repeats across dialers; so is the number.
 fn key(question: &Question, person: Option<&E164>, hasher: &PhoneHasher) -> Option<Key> {
     let fields = &question.fields;
-    if let Some(given) = question.operation.filter(|given| given.replays) {
-        return Some(Key {
-            bytes: given.key,
-            ttl: CALL_KEY_TTL,
-            replays: true,
-        });
+    let under = |given: Given| Key {
+        bytes: given.key,
+        ttl: CALL_KEY_TTL,
+        replays: given.replays,
+    };
+    if let Some(given) = question.operation.filter(|given| given.is_chosen) {
+        return Some(under(given));
     }
     let who = question.access_key_id.unwrap_or_default().to_string();
     let number = person.map_or("", E164::as_str);
@@ -213,11 +214,7 @@ fn key(question: &Question, person: Option<&E164>, hasher: &PhoneHasher) -> Opti
             PHONE_KEY_TTL,
         ));
     }
-    question.operation.map(|Given { key, replays }| Key {
-        bytes: key,
-        ttl: CALL_KEY_TTL,
-        replays,
-    })
+    question.operation.map(under)
 }
 
 /// 503 with the reason that dialers know.
@@ -243,4 +240,92 @@ pub(super) fn refusal(refused: &Refused) -> Error {
         "excluded": excluded,
         "retry_at": refused.retry_at.map(Timestamp::from_micros),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const TRAVELLED: [u8; 16] = [7; 16];
+
+    fn question(phone: &str, uniqueid: &str, operation: Given) -> Question {
+        Question {
+            customer_id: Uuid::from_u128(1),
+            access_key_id: Some(Uuid::from_u128(2)),
+            fields: Fields {
+                phone: phone.to_owned(),
+                uniqueid: uniqueid.to_owned(),
+                campaign: "A".to_owned(),
+                ..Fields::default()
+            },
+            operation: Some(operation),
+            is_dry_run: false,
+        }
+    }
+
+    fn key_of(question: &Question) -> Key {
+        let person = E164::parse(&question.fields.phone);
+        key(question, person.as_ref(), &PhoneHasher::new(&[3; 32])).unwrap()
+    }
+
+    const fn travelled(is_redelivered: bool) -> Given {
+        Given {
+            key: TRAVELLED,
+            is_chosen: false,
+            replays: is_redelivered,
+        }
+    }
+
+    #[rstest]
+    #[case::by_call("4155550001", "1.1")]
+    #[case::by_number("4155550001", "")]
+    #[case::by_how_it_travelled("", "")]
+    fn what_the_broker_delivers_again_has_the_same_key(
+        #[case] phone: &str,
+        #[case] uniqueid: &str,
+    ) {
+        let first = key_of(&question(phone, uniqueid, travelled(false)));
+        let again = key_of(&question(phone, uniqueid, travelled(true)));
+        assert_eq!(first.bytes, again.bytes);
+        assert!(again.replays);
+    }
+
+    #[test]
+    fn what_only_looks_the_same_is_no_repetition() {
+        let first = key_of(&question("", "", travelled(false)));
+        assert_eq!((first.bytes, first.replays), (TRAVELLED, false));
+    }
+
+    #[test]
+    fn a_call_is_told_by_tenant_key_id_and_number() {
+        let own = question("4155550001", "1.1", travelled(false));
+        let mut others = vec![
+            question("4155550002", "1.1", travelled(false)),
+            question("4155550001", "1.2", travelled(false)),
+            question("4155550001", "", travelled(false)),
+        ];
+        let mut other_key = question("4155550001", "1.1", travelled(false));
+        other_key.access_key_id = Some(Uuid::from_u128(9));
+        let mut other_tenant = question("4155550001", "1.1", travelled(false));
+        other_tenant.customer_id = Uuid::from_u128(9);
+        others.extend([other_key, other_tenant]);
+        for other in others {
+            assert_ne!(key_of(&own).bytes, key_of(&other).bytes);
+        }
+    }
+
+    #[test]
+    fn a_key_that_the_caller_chose_goes_first() {
+        let chosen = Given {
+            key: [9; 16],
+            is_chosen: true,
+            replays: true,
+        };
+        assert_eq!(
+            key_of(&question("4155550001", "1.1", chosen)).bytes,
+            [9; 16]
+        );
+    }
 }
