@@ -52,10 +52,12 @@ pub(crate) struct Question {
     pub is_dry_run: bool,
 }
 
-/// A key that came with the request.
+/// A key that came with the request, or that follows from how it travelled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Given {
     pub key: [u8; 16],
+    /// The caller gave it: it comes before anything that the request says about its call.
+    pub is_callers: bool,
     /// A usage under this key is the answer; else it belongs to another request that looked the same.
     pub replays: bool,
 }
@@ -145,6 +147,7 @@ impl Given {
             .for_each(|(to, from)| *to = from);
         Some(Self {
             key,
+            is_callers: operation.given,
             replays: operation.consult,
         })
     }

@@ -9,7 +9,7 @@ use bin_common_handler::models::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Fields, Given, Question};
+use super::{Fields, Question};
 use crate::{
     area,
     choice::{
@@ -184,10 +184,11 @@ fn target(fields: &Fields, person: Option<&E164>) -> Target {
 
 /// One number for a call, however often it is asked for: under the key that came with the request, else the
 /// dialer's id of the call, else the number called for a few seconds. The access key is part of it, because
-/// an id of a call repeats across dialers; so is the number.
+/// an id of a call repeats across dialers; so is the number. How the request travelled tells it only where
+/// nothing else does: a first delivery and one after a crash must find the same usage.
 fn key(question: &Question, person: Option<&E164>, hasher: &PhoneHasher) -> Option<Key> {
     let fields = &question.fields;
-    if let Some(given) = question.operation.filter(|given| given.replays) {
+    if let Some(given) = question.operation.filter(|given| given.is_callers) {
         return Some(Key {
             bytes: given.key,
             ttl: CALL_KEY_TTL,
@@ -213,10 +214,10 @@ fn key(question: &Question, person: Option<&E164>, hasher: &PhoneHasher) -> Opti
             PHONE_KEY_TTL,
         ));
     }
-    question.operation.map(|Given { key, replays }| Key {
-        bytes: key,
+    question.operation.map(|travelled| Key {
+        bytes: travelled.key,
         ttl: CALL_KEY_TTL,
-        replays,
+        replays: travelled.replays,
     })
 }
 
@@ -243,4 +244,62 @@ pub(super) fn refusal(refused: &Refused) -> Error {
         "excluded": excluded,
         "retry_at": refused.retry_at.map(Timestamp::from_micros),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{super::Given, *};
+
+    fn question(uniqueid: &str, operation: Option<Given>) -> Question {
+        Question {
+            customer_id: Uuid::from_u128(1),
+            access_key_id: None,
+            fields: Fields {
+                uniqueid: uniqueid.to_owned(),
+                ..Fields::default()
+            },
+            operation,
+            is_dry_run: false,
+        }
+    }
+
+    fn derived(redelivered: bool) -> Option<Given> {
+        Some(Given {
+            key: [1; 16],
+            is_callers: false,
+            replays: redelivered,
+        })
+    }
+
+    #[rstest]
+    #[case::id_of_the_call("1763.1", None)]
+    #[case::number_called("", Some("+14155550123"))]
+    #[case::nothing("", None)]
+    fn a_second_delivery_is_known_by_the_key_of_the_first(
+        #[case] uniqueid: &str,
+        #[case] person: Option<&str>,
+    ) {
+        let hasher = PhoneHasher::new(&[7; 32]);
+        let person = person.and_then(E164::parse);
+        let key = |redelivered| {
+            let question = question(uniqueid, derived(redelivered));
+            key(&question, person.as_ref(), &hasher).unwrap()
+        };
+        assert_eq!(key(false).bytes, key(true).bytes);
+        assert!(key(true).replays);
+    }
+
+    #[test]
+    fn the_callers_own_key_comes_first() {
+        let given = Given {
+            key: [2; 16],
+            is_callers: true,
+            replays: true,
+        };
+        let question = question("1763.1", Some(given));
+        let key = key(&question, None, &PhoneHasher::new(&[7; 32])).unwrap();
+        assert_eq!(key.bytes, [2; 16]);
+    }
 }
