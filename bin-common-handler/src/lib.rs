@@ -24,5 +24,10 @@ pub mod requesthandler;
 pub mod resource;
 pub mod sockhandler;
 #[cfg(feature = "test-support")]
-#[expect(clippy::expect_used, reason = "a test ends at its first surprise")]
+#[expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at its first surprise"
+)]
 pub mod testing;

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use bin_common_handler::testing::lab::until;
+
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::{Scene, until},
+    scene::scene,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_restarts_or_dies_loses_nothing() {
-    let mut scene = Scene::new().await;
+    let mut scene = scene().await;
     let daemon = scene.daemon().await;
     let load = Load::start(&scene, Manners::default());
     load.goes_on(100).await;
@@ -33,7 +35,7 @@ async fn a_broker_that_restarts_or_dies_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_connections_come_back_by_themselves() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let _daemon = scene.daemon().await;
     let load = Load::start(&scene, Manners::default());
     for _ in 0..5 {
@@ -47,7 +49,7 @@ async fn cut_connections_come_back_by_themselves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn under_a_memory_alarm_events_wait_and_nothing_is_lost() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let daemon = scene.daemon().await;
     let load = Load::start(&scene, Manners::default());
     load.goes_on(50).await;

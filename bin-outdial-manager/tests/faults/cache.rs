@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::{io::AsyncWriteExt, net::TcpStream};
-
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::Scene,
+    scene::scene,
 };
 
 /// Nobody notices: no error, no old state after a change.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_everything_is_slower_and_right() {
-    let mut scene = Scene::new().await;
+    let mut scene = scene().await;
     let _daemon = scene.daemon().await;
     let manners = Manners {
         retries: false,
@@ -24,7 +22,7 @@ async fn without_redis_everything_is_slower_and_right() {
     let load = Load::start(&scene, manners);
     for _ in 0..5 {
         load.goes_on(50).await;
-        flush(scene.lab.redis.port).await;
+        scene.lab.forget().await;
     }
     scene.lab.redis.kill();
     load.goes_on(100).await;
@@ -37,10 +35,4 @@ async fn without_redis_everything_is_slower_and_right() {
     load.goes_on(200).await;
     let book = load.finish().await;
     ledger::agree(&scene, &book).await;
-}
-
-async fn flush(port: u16) {
-    let mut redis = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    redis.write_all(b"FLUSHALL\r\n").await.unwrap();
-    redis.readable().await.unwrap();
 }

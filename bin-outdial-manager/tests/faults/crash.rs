@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bin_common_handler::testing::lab::until;
 use lapin::{
     BasicProperties,
     options::{BasicGetOptions, QueueDeclareOptions},
@@ -12,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::{Scene, until},
+    scene::scene,
 };
 
 const PLACES: [&str; 6] = [
@@ -27,7 +28,7 @@ const PLACES: [&str; 6] = [
 /// Clients ask again under the same key: what was done is answered as it was, what was not is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_at_any_place_loses_nothing_and_does_nothing_twice() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let mut healthy = scene.daemon().await;
     let load = Load::start(
         &scene,
@@ -56,7 +57,7 @@ async fn a_crash_at_any_place_loses_nothing_and_does_nothing_twice() {
 /// A voipbin client gives no key, and opens a reply queue for each call: a second delivery is known by that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyless_change_delivered_again_is_answered_and_not_done_again() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let mut fragile = scene.spawn(&[("TANDEM_FAILPOINT", "before_ack")]);
     fragile.ready().await;
     let (_connection, channel) = scene.channel().await;
@@ -116,7 +117,7 @@ async fn a_keyless_change_delivered_again_is_answered_and_not_done_again() {
         .heard()
         .await
         .into_iter()
-        .map(|event| (event.name, event.message_id))
+        .map(|event| (event.name().to_owned(), event.message_id))
         .collect();
     told.sort();
     told.dedup();

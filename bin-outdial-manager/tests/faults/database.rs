@@ -3,12 +3,12 @@
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::Scene,
+    scene::scene,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_dies_costs_time_and_nothing_else() {
-    let mut scene = Scene::new().await;
+    let mut scene = scene().await;
     let daemon = scene.daemon().await;
     let load = Load::start(&scene, Manners::default());
     for _ in 0..3 {

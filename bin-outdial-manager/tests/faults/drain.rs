@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use bin_common_handler::testing::lab::until;
 use lapin::{BasicProperties, options::QueueDeclareOptions, types::FieldTable};
 use serde_json::json;
 
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::{QUEUE, Scene, until},
+    scene::scene,
 };
 
 const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_replicas_one_stops_and_no_client_sees_an_error() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let mut first = scene.daemon().await;
     let mut second = scene.daemon().await;
     let manners = Manners {
@@ -43,7 +44,7 @@ async fn of_two_replicas_one_stops_and_no_client_sees_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keyless_requests_prefetched_at_the_end_are_each_done_once() {
     const REQUESTS: u32 = 300;
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let mut daemon = scene.daemon().await;
     let (_connection, channel) = scene.channel().await;
     let exclusive = QueueDeclareOptions {
@@ -75,7 +76,7 @@ async fn keyless_requests_prefetched_at_the_end_are_each_done_once() {
         scene.count("outdial_outdials").await,
         "what was done was answered, what was not waits"
     );
-    assert_eq!(replies + scene.waiting_in(QUEUE).await, REQUESTS);
+    assert_eq!(replies + scene.waiting_in(&scene.queue()).await, REQUESTS);
     let _next = scene.daemon().await;
     until("all are answered", async || {
         let replies = scene

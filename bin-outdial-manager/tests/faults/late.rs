@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bin_common_handler::clock::Clock;
+use bin_common_handler::{clock::Clock, testing::lab::until};
 use lapin::{
     BasicProperties,
     options::{QueueDeclareOptions, QueueDeleteOptions},
@@ -10,7 +10,7 @@ use lapin::{
 };
 use serde_json::json;
 
-use crate::scene::{QUEUE, Scene, until};
+use crate::scene::scene;
 
 fn create(name: &str) -> Vec<u8> {
     json!({"uri": "/v1/outdials", "method": "POST", "publisher": "test", "data": {"name": name}})
@@ -28,7 +28,7 @@ fn due(reply_to: &ShortString, deadline_ms: i64) -> BasicProperties {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn late_requests_are_dropped_and_those_still_wanted_served() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let (_connection, channel) = scene.channel().await;
     scene.declare_request_queue(&channel).await;
     let queue = async |channel: &lapin::Channel| {
@@ -61,7 +61,7 @@ async fn late_requests_are_dropped_and_those_still_wanted_served() {
         .publish(&channel, &create("late"), due(&there, now.millis() - 1))
         .await;
     until("all wait", async || {
-        (scene.waiting_in(QUEUE).await == 4).then_some(())
+        (scene.waiting_in(&scene.queue()).await == 4).then_some(())
     })
     .await;
 

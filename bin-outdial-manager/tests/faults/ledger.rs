@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bin_common_handler::testing::lab::{Heard, Scene};
 use uuid::Uuid;
 
-use crate::{
-    load::{Book, Done},
-    scene::{Heard, QUEUE, Scene, until},
-};
+use crate::load::{Book, Done};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -21,14 +19,7 @@ struct Row {
 pub async fn agree(scene: &Scene, book: &Book) -> Vec<Heard> {
     assert!(book.faults.is_empty(), "{:#?}", book.faults);
     assert!(!book.done.is_empty(), "nothing was done");
-    until("the outbox is empty", async || {
-        (scene.count("outdial_outbox").await == 0).then_some(())
-    })
-    .await;
-    until("the queue is empty", async || {
-        (scene.waiting_in(QUEUE).await == 0).then_some(())
-    })
-    .await;
+    scene.settled("outdial_outbox").await;
     assert_eq!(scene.count("outdial_parked").await, 0);
     let (rows, heard) = (rows(scene).await, scene.heard().await);
     rows_are_those_acknowledged(&rows, &book.done);
@@ -71,13 +62,18 @@ fn rows_are_those_acknowledged(rows: &BTreeMap<Uuid, Row>, done: &[Done]) {
 fn events_are_those_acknowledged(heard: &[Heard], done: &[Done]) {
     let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for event in heard {
-        ids.entry(&event.name)
+        ids.entry(event.name())
             .or_default()
             .insert(&event.message_id);
     }
     for op in done {
         let told = ids.remove(op.name.as_str()).unwrap_or_default();
-        assert_eq!(told.len(), 1, "events of {op:?}: {told:?}");
+        assert_eq!(
+            told.len(),
+            1,
+            "events of {op:?}: {told:?}, of {} heard",
+            heard.len()
+        );
     }
     assert!(ids.is_empty(), "events without a change: {ids:?}");
 }
@@ -102,8 +98,8 @@ fn last_event_is_the_row(heard: &[Heard], rows: &BTreeMap<Uuid, Row>) {
     for (id, event) in last {
         let row = &rows[&id];
         assert_eq!(
-            (event.version, &event.name),
-            (row.version, &row.name),
+            (event.version, event.name()),
+            (row.version, row.name.as_str()),
             "the last event of an entity is its row"
         );
     }

@@ -3,29 +3,26 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bin_common_handler::{
-    clock::Clock,
-    health::Health,
     ids,
-    metrics::Metrics,
     models::sock::{
         Method::{self, Get, Post, Put},
-        Request, Response,
+        Request,
     },
-    redact::Secret,
-    sockhandler::{Transport, rabbitmq::RabbitMq},
+    testing::{
+        lab::{Callers, Scene, until},
+        spawn,
+    },
 };
 use serde_json::{Value as Json, json};
 use tokio::{task::JoinHandle, time::Instant};
 use uuid::Uuid;
-
-use crate::scene::{QUEUE, Scene, until};
 
 /// Changes of one outdial before the next is created.
 const CHANGES: u64 = 4;
@@ -83,7 +80,7 @@ pub struct Load {
 impl Load {
     /// Starts them.
     pub fn start(scene: &Scene, manners: Manners) -> Self {
-        let callers = Arc::new(Callers::new(scene.amqp()));
+        let callers = Arc::new(Callers::new(scene));
         let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let workers = (0..manners.clients)
             .map(|number| {
@@ -132,65 +129,6 @@ impl Load {
         }
         all
     }
-}
-
-/// A connection shared by all clients, opened again when it failed: a client of its own would not wait either.
-struct Callers {
-    amqp: String,
-    current: Mutex<(Instant, Arc<RabbitMq>)>,
-}
-
-impl Callers {
-    fn new(amqp: String) -> Self {
-        let current = Mutex::new((Instant::now(), caller(&amqp)));
-        Self { amqp, current }
-    }
-
-    fn get(&self) -> Arc<RabbitMq> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&current.1)
-    }
-
-    fn renew(&self) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.0.elapsed() > Duration::from_secs(1) {
-            *current = (Instant::now(), caller(&self.amqp));
-        }
-    }
-}
-
-/// A caller on a connection of its own.
-pub fn caller(amqp: &str) -> Arc<RabbitMq> {
-    Arc::new(RabbitMq::new(
-        Secret::new(amqp),
-        Clock::default(),
-        Metrics::new().expect("metrics"),
-        Health::default(),
-    ))
-}
-
-/// Asks once.
-pub async fn ask(
-    caller: &RabbitMq,
-    method: Method,
-    uri: &str,
-    body: Option<&Json>,
-    key: Option<&str>,
-    patience: Duration,
-) -> Option<Response> {
-    let mut request = Request::new(method, uri, "test");
-    if let Some(body) = body {
-        request = request.json(body).expect("JSON");
-    }
-    request.idempotency_key = key.map(str::to_owned);
-    let started = Instant::now();
-    let reply = caller.request(QUEUE, &request, patience).await.ok();
-    let took = started.elapsed();
-    assert!(
-        took < patience + Duration::from_secs(1),
-        "a call ends with its deadline, this one took {took:?}"
-    );
-    reply
 }
 
 struct Client {
@@ -259,10 +197,14 @@ impl Client {
         body: Option<&Json>,
         key: Option<&str>,
     ) -> Option<Json> {
+        let mut request = Request::new(method, uri, "test");
+        if let Some(body) = body {
+            request = request.json(body).expect("JSON");
+        }
+        request.idempotency_key = key.map(str::to_owned);
         let end = Instant::now() + OPERATION_MAX;
         while Instant::now() < end {
-            let caller = self.callers.get();
-            let reply = ask(&caller, method, uri, body, key, self.manners.patience).await;
+            let reply = self.callers.ask(&request, self.manners.patience).await;
             match &reply {
                 Some(reply) => *self.book.statuses.entry(reply.status_code).or_default() += 1,
                 None => self.book.unanswered += 1,
@@ -285,9 +227,4 @@ impl Client {
             .push(format!("{method} {uri}: no 200 in a minute"));
         None
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "clients run beside the test")]
-pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    tokio::spawn(work)
 }

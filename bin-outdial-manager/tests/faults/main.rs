@@ -2,7 +2,6 @@
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test ends at its first surprise"
 )]
@@ -10,16 +9,12 @@
 mod broker;
 mod cache;
 mod crash;
-mod daemon;
 mod database;
 mod drain;
-mod http;
-mod lab;
 mod late;
 mod ledger;
 mod load;
 mod poison;
-mod process;
 mod relay;
 mod scene;
 mod start;

@@ -1,21 +1,22 @@
 //! Messages that hurt before any of our code sees them.
 
+use bin_common_handler::testing::lab::until;
 use serde_json::json;
 
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::{QUEUE, Scene, until},
+    scene::scene,
     wire::Wire,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_cannot_be_read_is_removed_and_counted() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let mut daemon = scene.daemon().await;
     let load = Load::start(&scene, Manners::default());
     load.goes_on(50).await;
-    let mut wire = Wire::open(scene.lab.broker.port).await;
+    let mut wire = Wire::open(&scene).await;
     for number in 1..=2 {
         wire.publish_bad_text(b"{}").await;
         until("the poison is removed and counted", async || {
@@ -34,9 +35,9 @@ async fn a_message_that_cannot_be_read_is_removed_and_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_nested_as_deep_as_a_frame_can_hold_does_no_harm() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let mut daemon = scene.daemon().await;
-    let mut wire = Wire::open(scene.lab.broker.port).await;
+    let mut wire = Wire::open(&scene).await;
     let create = |name: &str| {
         json!({"uri": "/v1/outdials", "method": "POST", "publisher": "test", "data": {"name": name}})
             .to_string()
@@ -48,7 +49,7 @@ async fn a_header_nested_as_deep_as_a_frame_can_hold_does_no_harm() {
     let load = Load::start(&scene, Manners::default());
     load.goes_on(20).await;
     until("the queue is empty", async || {
-        (scene.waiting_in(QUEUE).await == 0).then_some(())
+        (scene.waiting_in(&scene.queue()).await == 0).then_some(())
     })
     .await;
     let book = load.finish().await;

@@ -1,9 +1,11 @@
 //! A relay that sleeps while another takes over, and wakes.
 
+use bin_common_handler::testing::lab::until;
+
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::{Scene, until},
+    scene::scene,
 };
 
 const ROUNDS: usize = 6;
@@ -11,7 +13,7 @@ const ROUNDS: usize = 6;
 /// The broker closes the sleeper's connections, as it does by itself after two lost heartbeats.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_wakes_late_does_no_harm() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let replicas = [scene.daemon().await, scene.daemon().await];
     let load = Load::start(&scene, Manners::default());
     for round in 0..ROUNDS {

@@ -1,14 +1,16 @@
 //! Started before what it needs.
 
+use bin_common_handler::testing::lab::until;
+
 use crate::{
     ledger,
     load::{Load, Manners},
-    scene::{Scene, until},
+    scene::scene,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_waits_for_what_it_needs_and_says_for_what() {
-    let mut scene = Scene::new().await;
+    let mut scene = scene().await;
     scene.lab.broker.kill();
     scene.lab.database.kill();
     scene.lab.redis.kill();

@@ -1,11 +1,10 @@
 //! AMQP by hand, for messages that no library would send.
 
+use bin_common_handler::testing::lab::Scene;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-use crate::scene::QUEUE;
 
 const METHOD: u8 = 1;
 const HEADER: u8 = 2;
@@ -15,13 +14,24 @@ const HEADERS_FLAG: u16 = 1 << 13;
 const MESSAGE_ID_FLAG: u16 = 1 << 7;
 
 /// A connection with one channel.
-pub struct Wire(TcpStream);
+pub struct Wire {
+    stream: TcpStream,
+    queue: String,
+}
 
 impl Wire {
-    /// Connects and opens channel 1.
-    pub async fn open(port: u16) -> Self {
-        let mut wire = Self(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
-        wire.0.write_all(b"AMQP\x00\x00\x09\x01").await.unwrap();
+    /// Connects to the scene's broker and opens channel 1.
+    pub async fn open(scene: &Scene) -> Self {
+        let mut wire = Self {
+            stream: TcpStream::connect(("127.0.0.1", scene.lab.broker.port))
+                .await
+                .unwrap(),
+            queue: scene.queue(),
+        };
+        wire.stream
+            .write_all(b"AMQP\x00\x00\x09\x01")
+            .await
+            .unwrap();
         wire.read().await;
         let mut start_ok = method(10, 11);
         start_ok.extend(0_u32.to_be_bytes());
@@ -73,7 +83,7 @@ impl Wire {
         let mut publish = method(60, 40);
         publish.extend([0, 0]);
         short(&mut publish, b"");
-        short(&mut publish, QUEUE.as_bytes());
+        short(&mut publish, self.queue.as_bytes());
         publish.push(0);
         self.send(METHOD, 1, &publish).await;
         let mut header = [60_u16.to_be_bytes(), 0_u16.to_be_bytes()].concat();
@@ -89,15 +99,15 @@ impl Wire {
         frame.extend(channel.to_be_bytes());
         long(&mut frame, payload);
         frame.push(0xce);
-        self.0.write_all(&frame).await.unwrap();
+        self.stream.write_all(&frame).await.unwrap();
     }
 
     async fn read(&mut self) {
         let mut head = [0; 7];
-        self.0.read_exact(&mut head).await.unwrap();
+        self.stream.read_exact(&mut head).await.unwrap();
         let size = u32::from_be_bytes([head[3], head[4], head[5], head[6]]);
         let mut rest = vec![0; size as usize + 1];
-        self.0.read_exact(&mut rest).await.unwrap();
+        self.stream.read_exact(&mut rest).await.unwrap();
     }
 }
 

@@ -1,15 +1,16 @@
 //! Requests that are wrong in ways that could hurt.
 
+use bin_common_handler::testing::lab::until;
 use lapin::{
     BasicProperties, options::BasicGetOptions, options::QueueDeclareOptions, types::FieldTable,
 };
 use serde_json::Value as Json;
 
-use crate::scene::{Scene, until};
+use crate::scene::scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_requests_are_answered_and_the_process_stays() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let mut daemon = scene.daemon().await;
     let (_connection, channel) = scene.channel().await;
     let exclusive = QueueDeclareOptions {

@@ -9,7 +9,7 @@ use std::{
     sync::OnceLock,
 };
 
-use bin_common_handler::ids;
+use crate::ids;
 
 /// One folder for everything, and a watchdog that kills what is left and removes it when this process ends:
 /// it reads from a pipe whose other end only this process holds.
@@ -46,21 +46,31 @@ fn yard() -> &'static Yard {
 }
 
 /// A folder for `name`, gone with this process.
-pub fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     let dir = yard().dir.join(name);
     fs::create_dir_all(&dir).expect("a folder");
     dir
 }
 
+/// The program `file` as it is now, kept in the folder: a build beside the tests may replace it.
+pub(super) fn keep(file: &str) -> PathBuf {
+    let path = Path::new(file);
+    let kept = folder("programs").join(path.file_name().expect("a program's name"));
+    if !kept.exists() && fs::hard_link(path, &kept).is_err() {
+        fs::copy(path, &kept).expect("a copy of the program");
+    }
+    kept
+}
+
 /// A process with its group; killed with this value.
-pub struct Process {
+pub(super) struct Process {
     child: Child,
     mark: PathBuf,
 }
 
 impl Process {
     /// Starts it in a group of its own; what it says goes to `log`.
-    pub fn spawn(command: &mut Command, log: &Path) -> Self {
+    pub(super) fn spawn(command: &mut Command, log: &Path) -> Self {
         let mut out = fs::File::options()
             .create(true)
             .append(true)
@@ -80,7 +90,7 @@ impl Process {
     }
 
     /// Sends a signal, e.g. `TERM`, to the whole group.
-    pub fn signal(&self, signal: &str) {
+    pub(super) fn signal(&self, signal: &str) {
         let sent = Command::new("kill")
             .args(["-s", signal, "--", &format!("-{}", self.child.id())])
             .stderr(Stdio::null())
@@ -89,7 +99,7 @@ impl Process {
     }
 
     /// How it ended, when it did.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child")
     }
 }

@@ -2,18 +2,30 @@
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
-use bin_common_handler::ids;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use crate::{
+use super::{
     http,
-    lab::{Lab, free_port},
-    process::{Process, folder},
+    node::free_port,
+    process::{Process, folder, keep},
     scene::until,
 };
+use crate::ids;
 
-/// One running `outdial-manager`; killed with this value.
+/// Lines shown of what a daemon said before its test failed.
+const LAST_WORDS: usize = 25;
+
+/// Which daemon is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Its name on the wire, e.g. `outdial-manager`.
+    pub name: &'static str,
+    /// Where its program is: `env!("CARGO_BIN_EXE_…")`.
+    pub file: &'static str,
+}
+
+/// One running daemon; killed with this value.
 pub struct Daemon {
     process: Process,
     port: u16,
@@ -22,16 +34,18 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts it on the private nodes; does not wait for anything.
-    pub fn spawn(lab: &Lab, database: &str, settings: &[(&str, &str)]) -> Self {
+    pub(super) fn spawn(
+        program: Program,
+        services: &[(&'static str, String)],
+        settings: &[(&str, &str)],
+    ) -> Self {
         let dir = folder(&format!("daemon-{}", ids::next().simple()));
         let (port, log) = (free_port(), dir.join("log"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_outdial-manager"));
+        let mut command = Command::new(keep(program.file));
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("DATABASE_DSN", dsn(lab, database))
-            .env("RABBITMQ_ADDRESS", amqp(lab))
-            .env("REDIS_ADDRESS", format!("127.0.0.1:{}", lab.redis.port))
+            .envs(services.iter().cloned())
             .env("PROMETHEUS_LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
             .env("DATA_DIR", &dir)
             .env("LOG_LEVEL", "debug")
@@ -113,22 +127,9 @@ impl Drop for Daemon {
                 .lines()
                 .filter(|line| !line.contains(" served "))
                 .collect();
-            let tail = lines.iter().rev().take(25).rev();
+            let tail = lines.iter().rev().take(LAST_WORDS).rev();
             eprintln!("-- a daemon's last words --");
             tail.for_each(|line| eprintln!("{line}"));
         }
     }
-}
-
-/// The private database's address.
-pub fn dsn(lab: &Lab, database: &str) -> String {
-    format!(
-        "mysql://tandem:tandem@127.0.0.1:{}/{database}",
-        lab.database.port
-    )
-}
-
-/// The private broker's address.
-pub fn amqp(lab: &Lab) -> String {
-    format!("amqp://guest:guest@127.0.0.1:{}", lab.broker.port)
 }

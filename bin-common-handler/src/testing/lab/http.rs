@@ -6,7 +6,7 @@ use tokio::{
 };
 
 /// Status and body of a GET; nothing when nobody answers.
-pub async fn get(port: u16, path: &str) -> Option<(u16, String)> {
+pub(super) async fn get(port: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: daemon\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;

@@ -1,0 +1,224 @@
+//! A manager under a name of its own, on a fresh database.
+
+use std::{path::PathBuf, sync::Arc};
+
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use sqlx::{Connection, Executor};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{
+    client::Client,
+    folder::Folder,
+    lab::Scene,
+    services::{new_mysql_database, rabbitmq_address, redis_address, service},
+    wait::{spawn, until},
+};
+use crate::{
+    clock::Clock,
+    config::{COMMON, Config, Setting},
+    daemon::{Manager, Parts, StartError, run_with},
+    databasehandler::{Db, Dsn},
+    health::Health,
+    ids,
+    metrics::Metrics,
+    redact::Secret,
+    sockhandler::{Transport, event_fanout, rabbitmq::RabbitMq, request_queue},
+};
+
+/// On what an installation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SQLite, bus and cache inside the process.
+    Embedded,
+    /// RabbitMQ, MariaDB and Redis on their usual local ports.
+    Full,
+}
+
+/// A manager with its name, database and settings; replicas of it are started with [`Installation::start`].
+pub struct Installation {
+    /// On what it stands.
+    pub kind: Kind,
+    /// The manager under its name here.
+    pub manager: Manager,
+    /// Its settings.
+    pub settings: Vec<(&'static str, String)>,
+    dir: Folder,
+    embedded: Option<Parts>,
+}
+
+impl Installation {
+    /// A fresh database and a name that no other test has.
+    pub async fn new(kind: Kind, manager: Manager, settings: &[(&'static str, &str)]) -> Self {
+        let dir = Folder::new();
+        let name: &'static str = format!("{}-{}", manager.name, ids::next().simple()).leak();
+        let mut all: Vec<(&'static str, String)> = vec![
+            ("DATA_DIR", dir.path().display().to_string()),
+            ("PROMETHEUS_LISTEN_ADDRESS", "127.0.0.1:0".to_owned()),
+            ("HTTP_LISTEN_ADDRESS", "127.0.0.1:0".to_owned()),
+            ("LOG_LEVEL", service("TEST_LOG_LEVEL", "error")),
+        ];
+        if kind == Kind::Full {
+            all.push(("DATABASE_DSN", new_mysql_database().await));
+            all.push(("RABBITMQ_ADDRESS", rabbitmq_address()));
+            all.push(("REDIS_ADDRESS", redis_address()));
+        }
+        all.extend(
+            settings
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
+        Self {
+            kind,
+            manager: Manager { name, ..manager },
+            settings: all,
+            dir,
+            embedded: None,
+        }
+    }
+
+    /// The manager under its own name on the nodes and the database of a scene, beside its daemons.
+    pub async fn in_lab(scene: &Scene, manager: Manager) -> Self {
+        let mut own = Self::new(Kind::Embedded, manager, &[]).await;
+        (own.kind, own.manager) = (Kind::Full, manager);
+        own.settings.extend(scene.services());
+        own
+    }
+
+    /// The settings as a daemon reads them.
+    pub fn config(&self) -> Config {
+        let table: Vec<Setting> = COMMON
+            .iter()
+            .chain(self.manager.settings)
+            .copied()
+            .collect();
+        let given: Vec<(&'static str, &str)> = self
+            .settings
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        Config::with_values(&table, &given).expect("test settings are right")
+    }
+
+    /// Where its files are.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
+    /// The database, for what only a test may look at.
+    pub fn db(&self) -> Db {
+        let dsn: Dsn = self.config().database().expect("a database");
+        Db::new(&dsn, 4).expect("a pool")
+    }
+
+    /// Starts one replica and waits until it serves.
+    pub async fn start(&mut self) -> Replica {
+        self.start_with_clock(Clock::default()).await
+    }
+
+    /// As [`Self::start`], with a clock that the test can shift.
+    pub async fn start_with_clock(&mut self, clock: Clock) -> Replica {
+        // What an earlier replica left holds its folder.
+        self.embedded = None;
+        let parts = Parts::open(self.config(), clock).expect("parts open");
+        if self.kind == Kind::Embedded {
+            self.embedded = Some(parts.clone());
+        }
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        let task = spawn(run_with(parts.clone(), vec![self.manager], None, shutdown));
+        let replica = Replica {
+            parts,
+            stop: Some(stop),
+            task,
+        };
+        replica.wait_ready().await;
+        replica
+    }
+
+    /// A caller. On the embedded default it is the bus of the replica that was started last.
+    pub fn client(&self) -> Client {
+        let transport: Arc<dyn Transport> = match &self.embedded {
+            Some(parts) => Arc::clone(&parts.transport),
+            None => Arc::new(RabbitMq::new(
+                Secret::new(rabbitmq_address()),
+                Clock::default(),
+                Metrics::new().expect("metrics"),
+                Health::default(),
+            )),
+        };
+        Client {
+            transport,
+            name: self.manager.name,
+            customer_id: None,
+        }
+    }
+
+    /// Drops the database, and what a daemon leaves on the broker. Tests that fail leave theirs for a look.
+    pub async fn remove(self) {
+        if self.kind == Kind::Full {
+            remove_from_broker(self.manager.name).await;
+        }
+        if let Some((_, dsn)) = self
+            .settings
+            .iter()
+            .find(|(name, _)| *name == "DATABASE_DSN")
+            && let Some((_, name)) = dsn.rsplit_once('/')
+            && let Ok(mut conn) = sqlx::MySqlConnection::connect(dsn).await
+        {
+            let _ = conn
+                .execute(sqlx::AssertSqlSafe(format!("DROP DATABASE {name}")))
+                .await;
+        }
+    }
+}
+
+async fn remove_from_broker(name: &str) {
+    let properties = lapin::ConnectionProperties::default();
+    let Ok(connection) = lapin::Connection::connect(&rabbitmq_address(), properties).await else {
+        return;
+    };
+    let Ok(channel) = connection.create_channel().await else {
+        return;
+    };
+    let (queue, fanout) = (request_queue(name), event_fanout(name));
+    let _ = channel
+        .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
+        .await;
+    let _ = channel
+        .exchange_delete(fanout.as_str().into(), ExchangeDeleteOptions::default())
+        .await;
+    let _ = connection.close(200, "bye".into()).await;
+}
+
+/// One running daemon.
+pub struct Replica {
+    /// Its parts.
+    pub parts: Parts,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::result::Result<(), StartError>>,
+}
+
+impl Replica {
+    /// Waits until it serves.
+    pub async fn wait_ready(&self) {
+        until("the replica is ready", async || {
+            self.parts.health.is_ready().then_some(())
+        })
+        .await;
+    }
+
+    /// Stops as by SIGTERM and waits for the end.
+    pub async fn stop(mut self) -> std::result::Result<(), StartError> {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        (&mut self.task).await.expect("the daemon did not panic")
+    }
+
+    /// Vanishes as by SIGKILL, as far as one process can.
+    pub fn kill(self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,19 @@
+//! The lab of the fault tests: a broker, a database and a Redis of the tests' own, daemons as processes, and
+//! ways to hurt each. What they write goes to one temporary folder, and ends with the tests.
+
+mod callers;
+mod daemon;
+mod http;
+mod node;
+mod nodes;
+mod process;
+mod scene;
+mod servers;
+mod sink;
+
+pub use callers::Callers;
+pub use daemon::{Daemon, Program};
+pub use node::Node;
+pub use nodes::Lab;
+pub use scene::{Scene, until};
+pub use sink::Heard;

@@ -1,0 +1,17 @@
+//! Installations for tests: a manager under a name of its own, on a fresh database, over the real services
+//! or on the embedded default, called through the same queue as by anyone else; and the [`lab`], where
+//! daemons run as processes on private services that may be killed.
+
+mod client;
+mod folder;
+mod installation;
+pub mod lab;
+mod services;
+mod sink;
+mod wait;
+
+pub use client::Client;
+pub use installation::{Installation, Kind, Replica};
+pub use services::{new_mysql_database, rabbitmq_address, redis_address, service};
+pub use sink::Sink;
+pub use wait::{spawn, until, until_within};

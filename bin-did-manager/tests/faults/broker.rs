@@ -1,0 +1,35 @@
+//! The broker goes away, and cuts connections, while numbers are given out.
+
+use crate::{
+    ledger,
+    load::{Load, Manners},
+    tenant::{Pool, Tenant, scene},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_restarts_or_dies_makes_nobody_count_twice() {
+    let mut scene = scene().await;
+    let daemon = scene.daemon().await;
+    let tenant = Tenant::in_mid_day(&scene, Pool::default()).await;
+    let load = Load::start(&tenant, Manners::default());
+    load.begin(100);
+    load.goes_on(40).await;
+    scene.lab.cut_connections();
+    load.settles().await;
+
+    load.begin(100);
+    load.goes_on(40).await;
+    scene.lab.stop_broker_app();
+    daemon.not_ready().await;
+    scene.lab.start_broker_app();
+    load.settles().await;
+
+    load.begin(100);
+    load.goes_on(40).await;
+    scene.lab.broker.kill();
+    daemon.not_ready().await;
+    scene.lab.broker.start();
+    load.exhaust().await;
+    daemon.ready().await;
+    ledger::used_up(&scene, &tenant, &load.finish().await).await;
+}

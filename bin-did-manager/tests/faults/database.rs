@@ -1,0 +1,52 @@
+//! The database dies, or hangs, while numbers are given out.
+
+use std::time::Duration;
+
+use crate::{
+    ledger,
+    load::{Load, Manners},
+    tenant::{Pool, Tenant, scene},
+};
+
+/// Longer than any caller waits for one answer.
+const HANG: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_dies_costs_time_and_nothing_else() {
+    let mut scene = scene().await;
+    let daemon = scene.daemon().await;
+    let tenant = Tenant::in_mid_day(&scene, Pool::default()).await;
+    let load = Load::start(&tenant, Manners::default());
+    for _ in 0..3 {
+        load.begin(100);
+        load.goes_on(40).await;
+        scene.lab.database.kill();
+        daemon.not_ready().await;
+        scene.lab.database.start();
+        load.settles().await;
+        daemon.ready().await;
+    }
+    load.exhaust().await;
+    ledger::used_up(&scene, &tenant, &load.finish().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_costs_time_and_nothing_else() {
+    let scene = scene().await;
+    let _replicas = (scene.daemon().await, scene.daemon().await);
+    let tenant = Tenant::in_mid_day(&scene, Pool::default()).await;
+    let load = Load::start(&tenant, Manners::default());
+    for _ in 0..2 {
+        load.begin(100);
+        load.goes_on(40).await;
+        scene.lab.database.freeze(true);
+        tokio::time::sleep(HANG).await;
+        scene.lab.database.freeze(false);
+        load.settles().await;
+    }
+    load.exhaust().await;
+    let book = load.finish().await;
+    let told = book.unanswered + book.statuses.get(&503).copied().unwrap_or(0);
+    assert!(told > 0, "while it hung, nobody was told anything");
+    ledger::used_up(&scene, &tenant, &book).await;
+}
