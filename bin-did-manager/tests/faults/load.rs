@@ -174,7 +174,7 @@ impl Caller {
             };
             let ended = Instant::now();
             if let Told::Number(number) = &told
-                && call % REPEATED == 0
+                && call.is_multiple_of(REPEATED)
             {
                 self.repeat(&uri, number).await;
             }
