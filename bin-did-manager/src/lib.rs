@@ -13,7 +13,7 @@ mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
 mod listenhandler;
-#[cfg(feature = "test-support")]
+#[cfg(any(test, feature = "test-support"))]
 pub mod measure;
 pub mod models;
 mod nexthandler;

@@ -73,7 +73,8 @@ pub(super) async fn upload(
         let sent = operator.transfer(Method::Post, &uri, "text/csv", file);
         let (status, said) = sent.await?;
         let report: Json = serde_json::from_slice(&said)?;
-        if status != 200 || report.get("created").and_then(Json::as_u64) != Some(count) {
+        let created = report.pointer("/data/created").and_then(Json::as_u64);
+        if status != 200 || created != Some(count) {
             return Err(format!("the upload was answered {status}: {report}").into());
         }
         Ok(())
