@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bin_common_handler::testing::lab::Scene;
+use bin_common_handler::{models::sock::Method::Get, testing::lab::Scene};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::{book::Book, rows::Rows, tenant::Tenant};
@@ -38,6 +39,7 @@ pub async fn counted(scene: &Scene, tenant: &Tenant, book: &Book) -> Rows {
     let rows = Rows::read(scene, tenant).await;
     usages_are_those_told(&rows, book);
     no_usage_is_an_orphan(scene).await;
+    figures_are_the_usages(tenant, &rows).await;
     for did in &tenant.dids {
         counters_are_the_usages(&rows, did.id, tenant);
         rests_between_calls(&rows, did.id, tenant.pool.cooldown_seconds);
@@ -64,6 +66,12 @@ async fn no_usage_is_an_orphan(scene: &Scene) {
                    LEFT JOIN did_customers c ON c.id = u.customer_id \
                    WHERE d.id IS NULL OR c.id IS NULL";
     assert_eq!(scene.count(orphans).await, 0);
+}
+
+/// What rollups say and what they do not count yet, together.
+async fn figures_are_the_usages(tenant: &Tenant, rows: &Rows) {
+    let figures = tenant.ok(Get, "/v1/analytics/metrics", Json::Null).await;
+    assert_eq!(figures["calls"], rows.usages.len(), "{figures}");
 }
 
 fn counters_are_the_usages(rows: &Rows, did_id: Uuid, tenant: &Tenant) {

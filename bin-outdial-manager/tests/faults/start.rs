@@ -32,6 +32,7 @@ async fn it_waits_for_what_it_needs_and_says_for_what() {
     scene.lab.broker.start();
     is("outdial-manager", 200, "up").await;
     is("cache", 200, "reduced").await;
+    scene.listen_again().await;
     let load = Load::start(&scene, Manners::default());
     load.goes_on(30).await;
     scene.lab.redis.start();

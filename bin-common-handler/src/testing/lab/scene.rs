@@ -59,6 +59,12 @@ impl Scene {
         scene
     }
 
+    /// Binds the sink once more: a broker killed right after the first time may have forgotten it.
+    pub async fn listen_again(&self) {
+        let (_connection, channel) = self.channel().await;
+        sink::declare(&channel, &self.sink, self.program.name).await;
+    }
+
     /// The daemon's request queue.
     pub fn queue(&self) -> String {
         request_queue(self.program.name)
