@@ -9,6 +9,9 @@ use sqlx::{
 
 use super::{Db, Dialect, Entity, Value, entity, error::is_away, pool::Conn, value::bind};
 
+/// How long a statement may take; each touches a batch of rows. After that its connection is taken for dead: a
+/// host that lost its power, or a firewall that forgot, closes nothing.
+const STATEMENT_MAX: Duration = Duration::from_secs(8);
 /// How long an abandoned transaction may take to be rolled back.
 const ROLLBACK_MAX: Duration = Duration::from_secs(1);
 
@@ -37,9 +40,8 @@ impl Conn {
         async move {
             match self {
                 Self::MySql(c) => {
-                    sqlx::query_as_with::<MySql, T, _>(sql, bind::<MySql>(values)?)
-                        .fetch_all(&mut **c)
-                        .await
+                    let query = sqlx::query_as_with::<MySql, T, _>(sql, bind::<MySql>(values)?);
+                    in_time(query.fetch_all(&mut **c)).await
                 }
                 Self::Sqlite(c) => {
                     sqlx::query_as_with::<Sqlite, T, _>(sql, bind::<Sqlite>(values)?)
@@ -59,10 +61,11 @@ impl Conn {
         let sql = AssertSqlSafe(sql);
         async move {
             match self {
-                Self::MySql(c) => sqlx::query_with::<MySql, _>(sql, bind::<MySql>(values)?)
-                    .execute(&mut **c)
-                    .await
-                    .map(|done| done.rows_affected()),
+                Self::MySql(c) => {
+                    let query = sqlx::query_with::<MySql, _>(sql, bind::<MySql>(values)?);
+                    let done = in_time(query.execute(&mut **c)).await;
+                    done.map(|done| done.rows_affected())
+                }
                 Self::Sqlite(c) => sqlx::query_with::<Sqlite, _>(sql, bind::<Sqlite>(values)?)
                     .execute(&mut **c)
                     .await
@@ -76,12 +79,21 @@ impl Conn {
     fn control(&mut self, sql: &'static str) -> BoxFuture<'_, Result<(), SqlError>> {
         async move {
             match self {
-                Self::MySql(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(drop),
+                Self::MySql(c) => in_time(sqlx::raw_sql(sql).execute(&mut **c))
+                    .await
+                    .map(drop),
                 Self::Sqlite(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(drop),
             }
         }
         .boxed()
     }
+}
+
+/// Waits for a server's answer; the error is that of a lost connection.
+async fn in_time<T>(answer: impl Future<Output = Result<T, SqlError>>) -> Result<T, SqlError> {
+    tokio::time::timeout(STATEMENT_MAX, answer)
+        .await
+        .unwrap_or_else(|_| Err(SqlError::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
 impl Db {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bin_common_handler::testing::lab::Line;
+
 use crate::{
     ledger,
     load::{Load, Manners},
@@ -49,4 +51,20 @@ async fn a_database_that_hangs_costs_time_and_nothing_else() {
     let told = book.unanswered + book.statuses.get(&503).copied().unwrap_or(0);
     assert!(told > 0, "while it hung, nobody was told anything");
     ledger::used_up(&scene, &tenant, &book).await;
+}
+
+/// A host that lost its power, or a firewall that forgot its connections: nobody closes what is open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_line_to_the_database_is_given_up() {
+    let scene = scene().await;
+    let line = Line::to(&scene.lab.database).await;
+    let daemon = scene.spawn(&[("DATABASE_DSN", &scene.dsn_over(&line))]);
+    daemon.ready().await;
+    let tenant = Tenant::in_mid_day(&scene, Pool::default()).await;
+    let load = Load::start(&tenant, Manners::default());
+    load.begin(100);
+    load.goes_on(40).await;
+    line.die();
+    load.exhaust().await;
+    ledger::used_up(&scene, &tenant, &load.finish().await).await;
 }

@@ -4,6 +4,7 @@
 mod callers;
 mod daemon;
 mod http;
+mod line;
 mod node;
 mod nodes;
 mod process;
@@ -13,6 +14,7 @@ mod sink;
 
 pub use callers::Callers;
 pub use daemon::{Daemon, Program};
+pub use line::Line;
 pub use node::Node;
 pub use nodes::Lab;
 pub use scene::{Scene, until};

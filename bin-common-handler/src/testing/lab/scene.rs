@@ -12,6 +12,7 @@ use tokio::sync::MutexGuard;
 
 use super::{
     daemon::{Daemon, Program},
+    line::Line,
     nodes::Lab,
     sink::{self, Heard},
 };
@@ -43,7 +44,9 @@ impl Scene {
         };
         let sql = format!("CREATE DATABASE {}", scene.database);
         let mut server = until("the database answers", async || {
-            MySqlConnection::connect(&dsn(&scene.lab, "")).await.ok()
+            MySqlConnection::connect(&dsn(scene.lab.database.port, ""))
+                .await
+                .ok()
         })
         .await;
         server
@@ -99,7 +102,12 @@ impl Scene {
 
     /// The address of this scene's database.
     pub fn dsn(&self) -> String {
-        dsn(&self.lab, &self.database)
+        dsn(self.lab.database.port, &self.database)
+    }
+
+    /// The same at the other end of a line.
+    pub fn dsn_over(&self, line: &Line) -> String {
+        dsn(line.port, &self.database)
     }
 
     /// A connection of the test's own.
@@ -198,11 +206,8 @@ impl Scene {
 }
 
 /// The address of a private database.
-fn dsn(lab: &Lab, database: &str) -> String {
-    format!(
-        "mysql://tandem:tandem@127.0.0.1:{}/{database}",
-        lab.database.port
-    )
+fn dsn(port: u16, database: &str) -> String {
+    format!("mysql://tandem:tandem@127.0.0.1:{port}/{database}")
 }
 
 /// Waits for a condition; panics with `what` when it does not come.
