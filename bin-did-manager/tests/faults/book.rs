@@ -41,6 +41,12 @@ impl Book {
         self.given.len() + self.refused.len()
     }
 
+    /// Attempts that came to nothing: unanswered, or told to come again.
+    pub fn unserved(&self) -> u64 {
+        let told = self.statuses.get(&503).copied().unwrap_or(0);
+        self.unanswered + told - self.refused.len() as u64
+    }
+
     /// Numbers given to calls that began after `moment`.
     pub fn given_after(&self, moment: Instant) -> impl Iterator<Item = &Given> {
         self.given.iter().filter(move |call| call.began > moment)

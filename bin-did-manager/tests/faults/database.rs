@@ -48,9 +48,48 @@ async fn a_database_that_hangs_costs_time_and_nothing_else() {
     }
     load.exhaust().await;
     let book = load.finish().await;
-    let told = book.unanswered + book.statuses.get(&503).copied().unwrap_or(0);
-    assert!(told > 0, "while it hung, nobody was told anything");
+    assert!(book.unserved() > 0, "nobody was held up");
     ledger::used_up(&scene, &tenant, &book).await;
+}
+
+/// Every transaction waits for a lock and is tried again, until it is given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_that_somebody_holds_cost_time_and_nothing_else() {
+    let scene = scene().await;
+    let _replicas = (scene.daemon().await, scene.daemon().await);
+    let tenant = Tenant::in_mid_day(&scene, Pool::default()).await;
+    let load = Load::start(&tenant, Manners::default());
+    load.begin(100);
+    load.goes_on(40).await;
+    let mut holder = scene.db().await;
+    for sql in ["START TRANSACTION", "SELECT * FROM did_states FOR UPDATE"] {
+        sqlx::raw_sql(sql).execute(&mut holder).await.unwrap();
+    }
+    load.begin(100);
+    tokio::time::sleep(HANG).await;
+    sqlx::raw_sql("ROLLBACK")
+        .execute(&mut holder)
+        .await
+        .unwrap();
+    load.exhaust().await;
+    let book = load.finish().await;
+    assert!(book.unserved() > 0, "nobody was held up");
+    ledger::used_up(&scene, &tenant, &book).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_connections_are_enough_for_many_callers() {
+    let scene = scene().await;
+    let daemon = scene.spawn(&[("DATABASE_CONNECTIONS", "2")]);
+    daemon.ready().await;
+    let tenant = Tenant::in_mid_day(&scene, Pool::default()).await;
+    let manners = Manners {
+        callers: 300,
+        ..Manners::default()
+    };
+    let load = Load::start(&tenant, manners);
+    load.exhaust().await;
+    ledger::used_up(&scene, &tenant, &load.finish().await).await;
 }
 
 /// A host that lost its power, or a firewall that forgot its connections: nobody closes what is open.
