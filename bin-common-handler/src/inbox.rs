@@ -6,7 +6,7 @@ use sqlx::Error as SqlError;
 
 use crate::{
     call::Operation,
-    databasehandler::{Db, Tx, Value},
+    databasehandler::{Db, Tx, Value, list},
     models::{
         error::{Error, Result},
         sock::Response,
@@ -219,14 +219,9 @@ impl Inbox {
         if keys.is_empty() {
             return Ok(0);
         }
-        let marks = vec!["?"; keys.len()].join(", ");
+        let (marks, values) = list(keys.into_iter().map(|key| key.op_key));
         let sql = format!("DELETE FROM {} WHERE op_key IN ({marks})", self.table);
-        self.db
-            .execute(
-                &sql,
-                keys.into_iter().map(|key| key.op_key.into()).collect(),
-            )
-            .await
+        self.db.execute(&sql, values).await
     }
 }
 

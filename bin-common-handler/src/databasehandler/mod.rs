@@ -6,6 +6,7 @@
 mod dsn;
 mod entity;
 mod error;
+mod lengths;
 mod list;
 pub mod migrate;
 mod pool;
@@ -17,6 +18,7 @@ mod value;
 
 pub use dsn::{BadDsn, Dsn};
 pub use entity::{Entity, JsonColumn};
+pub use lengths::{list, runs};
 pub use list::ListQuery;
 pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};

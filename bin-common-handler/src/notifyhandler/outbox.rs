@@ -5,7 +5,7 @@ use sqlx::Error as SqlError;
 use uuid::Uuid;
 
 use crate::{
-    databasehandler::{Db, Value},
+    databasehandler::{Db, Value, list},
     models::{
         error::{Error, Result},
         sock::{Event, Method, Request},
@@ -119,16 +119,13 @@ impl Outbox {
         if confirmed.is_empty() {
             return Ok(0);
         }
-        let marks = vec!["?"; confirmed.len()].join(", ");
+        let (marks, mut values) = list(confirmed.iter().map(|event| event.id));
+        let (_, event_ids) = list(confirmed.iter().map(|event| event.event_id));
         let sql = format!(
             "DELETE FROM {}_outbox WHERE id IN ({marks}) AND event_id IN ({marks})",
             self.prefix
         );
-        let values = confirmed
-            .iter()
-            .map(|event| Value::Int(event.id))
-            .chain(confirmed.iter().map(|event| event.event_id.into()))
-            .collect();
+        values.extend(event_ids);
         self.db.execute(&sql, values).await
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Entity, Value},
+    databasehandler::{ChangeTx, Db, Entity, Value, list, runs},
     models::error::Result,
 };
 use sqlx::Error as SqlError;
@@ -38,12 +38,11 @@ pub(crate) async fn by_keys(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
+    let (marks, values) = list(keys.iter().map(|key| key.to_vec()));
     let sql = format!(
-        "SELECT {}, request_key, request_until FROM did_usages WHERE request_key IN ({})",
+        "SELECT {}, request_key, request_until FROM did_usages WHERE request_key IN ({marks})",
         Usage::COLUMNS.join(", "),
-        marks(keys.len())
     );
-    let values = keys.iter().map(|key| key.to_vec().into()).collect();
     let rows: Vec<Kept> = db.fetch_all(&sql, values).await?;
     Ok(rows
         .into_iter()
@@ -56,11 +55,8 @@ pub(crate) async fn free_keys(tx: &mut ChangeTx<'_>, keys: &[[u8; 16]]) -> Resul
     if keys.is_empty() {
         return Ok(());
     }
-    let sql = format!(
-        "UPDATE did_usages SET request_key = NULL WHERE request_key IN ({})",
-        marks(keys.len())
-    );
-    let values = keys.iter().map(|key| key.to_vec().into()).collect();
+    let (marks, values) = list(keys.iter().map(|key| key.to_vec()));
+    let sql = format!("UPDATE did_usages SET request_key = NULL WHERE request_key IN ({marks})");
     tx.sql().execute(&sql, values).await?;
     Ok(())
 }
@@ -69,18 +65,20 @@ pub(crate) async fn free_keys(tx: &mut ChangeTx<'_>, keys: &[[u8; 16]]) -> Resul
 pub(crate) async fn insert(tx: &mut ChangeTx<'_>, usages: &[NewUsage]) -> Result<()> {
     let columns = Usage::COLUMNS.len() + 3;
     let group = format!("({})", marks(columns));
-    let sql = format!(
-        "INSERT INTO did_usages ({}, request_key, request_until, call_ref) VALUES {}",
-        Usage::COLUMNS.join(", "),
-        vec![group.as_str(); usages.len()].join(", ")
-    );
-    let mut values = Vec::with_capacity(columns * usages.len());
-    for new in usages {
-        values.extend(new.usage.values());
-        values.push(new.key.map(|(key, _)| key.to_vec()).into());
-        values.push(new.key.map(|(_, until)| until).into());
-        values.push(Value::from(new.call_ref));
+    for usages in runs(usages) {
+        let sql = format!(
+            "INSERT INTO did_usages ({}, request_key, request_until, call_ref) VALUES {}",
+            Usage::COLUMNS.join(", "),
+            vec![group.as_str(); usages.len()].join(", ")
+        );
+        let mut values = Vec::with_capacity(columns * usages.len());
+        for new in usages {
+            values.extend(new.usage.values());
+            values.push(new.key.map(|(key, _)| key.to_vec()).into());
+            values.push(new.key.map(|(_, until)| until).into());
+            values.push(Value::from(new.call_ref));
+        }
+        tx.sql().execute(&sql, values).await?;
     }
-    tx.sql().execute(&sql, values).await?;
     Ok(())
 }

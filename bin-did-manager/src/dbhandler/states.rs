@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Value},
+    databasehandler::{ChangeTx, Db, Value, list, runs},
     models::error::Result,
 };
 use sqlx::Error as SqlError;
 use uuid::Uuid;
-
-use crate::tenancy::{marks, values};
 
 /// Rows of one statement at most.
 const ROWS_MAX: usize = 500;
@@ -71,11 +69,9 @@ pub(crate) async fn insert(tx: &mut ChangeTx<'_>, customer_id: Uuid, dids: &[Uui
 pub(crate) async fn of(db: &Db, dids: &[Uuid]) -> Result<HashMap<Uuid, State>, SqlError> {
     let mut found = HashMap::with_capacity(dids.len());
     for ids in dids.chunks(ROWS_MAX) {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM did_states WHERE did_id IN ({})",
-            marks(ids.len())
-        );
-        let rows: Vec<State> = db.fetch_all(&sql, values(ids)).await?;
+        let (marks, values) = list(ids.iter().copied());
+        let sql = format!("SELECT {COLUMNS} FROM did_states WHERE did_id IN ({marks})");
+        let rows: Vec<State> = db.fetch_all(&sql, values).await?;
         found.extend(rows.into_iter().map(|row| (row.did_id, row)));
     }
     Ok(found)
@@ -84,21 +80,23 @@ pub(crate) async fn of(db: &Db, dids: &[Uuid]) -> Result<HashMap<Uuid, State>, S
 /// Holds the counters of some numbers until the end of the transaction, in the order of their ids: so no two
 /// transactions wait for each other.
 pub(crate) async fn lock(tx: &mut ChangeTx<'_>, dids: &[Uuid]) -> Result<HashMap<Uuid, State>> {
+    let (marks, values) = list(dids.iter().copied());
     let sql = format!(
-        "SELECT {COLUMNS} FROM did_states WHERE did_id IN ({}) ORDER BY did_id{}",
-        marks(dids.len()),
+        "SELECT {COLUMNS} FROM did_states WHERE did_id IN ({marks}) ORDER BY did_id{}",
         tx.sql().dialect().for_update()
     );
-    let rows: Vec<State> = tx.sql().fetch_all(&sql, values(dids)).await?;
+    let rows: Vec<State> = tx.sql().fetch_all(&sql, values).await?;
     Ok(rows.into_iter().map(|row| (row.did_id, row)).collect())
 }
 
 /// Writes the counters of locked rows.
 pub(crate) async fn write(tx: &mut ChangeTx<'_>, states: &[State]) -> Result<()> {
-    let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; states.len()].join(", ");
-    let sql = format!("REPLACE INTO did_states ({COLUMNS}) VALUES {groups}");
-    let values = states.iter().flat_map(State::values).collect();
-    tx.sql().execute(&sql, values).await?;
+    for states in runs(states) {
+        let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; states.len()].join(", ");
+        let sql = format!("REPLACE INTO did_states ({COLUMNS}) VALUES {groups}");
+        let values = states.iter().flat_map(State::values).collect();
+        tx.sql().execute(&sql, values).await?;
+    }
     Ok(())
 }
 

@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Value},
+    databasehandler::{ChangeTx, Db, Value, list, runs},
     models::error::Result,
 };
 use sqlx::Error as SqlError;
 use uuid::Uuid;
-
-use crate::tenancy::marks;
 
 /// A person (a keyed hash), their tenant, and the number.
 pub(crate) type Sticky = ([u8; 16], Uuid, Uuid);
@@ -24,11 +22,8 @@ pub(crate) async fn read(db: &Db, people: &[[u8; 16]]) -> Result<HashMap<Vec<u8>
     if people.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = format!(
-        "SELECT phone_hash, did_id FROM did_stickies WHERE phone_hash IN ({})",
-        marks(people.len())
-    );
-    let values = people.iter().map(|hash| hash.to_vec().into()).collect();
+    let (marks, values) = list(people.iter().map(|hash| hash.to_vec()));
+    let sql = format!("SELECT phone_hash, did_id FROM did_stickies WHERE phone_hash IN ({marks})");
     let rows: Vec<Row> = db.fetch_all(&sql, values).await?;
     Ok(rows
         .into_iter()
@@ -37,22 +32,21 @@ pub(crate) async fn read(db: &Db, people: &[[u8; 16]]) -> Result<HashMap<Vec<u8>
 }
 
 pub(crate) async fn write(tx: &mut ChangeTx<'_>, stickies: &[Sticky]) -> Result<()> {
-    if stickies.is_empty() {
-        return Ok(());
+    for stickies in runs(stickies) {
+        let groups = vec!["(?, ?, ?)"; stickies.len()].join(", ");
+        let sql =
+            format!("REPLACE INTO did_stickies (phone_hash, customer_id, did_id) VALUES {groups}");
+        let values = stickies
+            .iter()
+            .flat_map(|(person, customer_id, did_id)| {
+                [
+                    person.to_vec().into(),
+                    Value::from(*customer_id),
+                    Value::from(*did_id),
+                ]
+            })
+            .collect();
+        tx.sql().execute(&sql, values).await?;
     }
-    let groups = vec!["(?, ?, ?)"; stickies.len()].join(", ");
-    let sql =
-        format!("REPLACE INTO did_stickies (phone_hash, customer_id, did_id) VALUES {groups}");
-    let values = stickies
-        .iter()
-        .flat_map(|(person, customer_id, did_id)| {
-            [
-                person.to_vec().into(),
-                Value::from(*customer_id),
-                Value::from(*did_id),
-            ]
-        })
-        .collect();
-    tx.sql().execute(&sql, values).await?;
     Ok(())
 }

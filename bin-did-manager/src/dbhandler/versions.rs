@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use bin_common_handler::databasehandler::Db;
+use bin_common_handler::databasehandler::{Db, list};
 use sqlx::Error as SqlError;
 use uuid::Uuid;
-
-use crate::tenancy::{marks, values};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -24,12 +22,12 @@ pub(crate) struct Versions {
 }
 
 pub(crate) async fn read(db: &Db, customers: &[Uuid]) -> Result<Versions, SqlError> {
+    let (marks, values) = list(customers.iter().copied());
     let sql = format!(
-        "SELECT customer_id, version, {} AS now FROM did_versions WHERE customer_id IN ({})",
+        "SELECT customer_id, version, {} AS now FROM did_versions WHERE customer_id IN ({marks})",
         db.dialect().now_micros(),
-        marks(customers.len())
     );
-    let rows: Vec<Row> = db.fetch_all(&sql, values(customers)).await?;
+    let rows: Vec<Row> = db.fetch_all(&sql, values).await?;
     let mut versions = Versions::default();
     for row in rows {
         versions.now = versions.now.max(row.now);
