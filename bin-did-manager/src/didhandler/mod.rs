@@ -67,8 +67,19 @@ impl Tenanted for Did {
 impl Tenanted for Customer {
     const STEERS: bool = true;
 
-    async fn verify(&mut self, tx: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        ensure_owned::<crate::models::didpool::Didpool>(tx, self.id, self.didpool_id).await
+    async fn verify(
+        &mut self,
+        tx: &mut ChangeTx<'_>,
+        before: Option<&Self>,
+        version: i64,
+    ) -> Result<()> {
+        ensure_owned::<crate::models::didpool::Didpool>(tx, self.id, self.didpool_id).await?;
+        match before {
+            Some(before) if before.calendar() != self.calendar() => {
+                states::recount(tx, self.id, self.calendar(), version).await
+            }
+            _ => Ok(()),
+        }
     }
 }
 
