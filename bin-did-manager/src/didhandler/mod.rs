@@ -24,8 +24,9 @@ use crate::{
     models::{
         customer::Customer,
         did::{self, Did},
+        didpool::Didpool,
     },
-    tenancy::{Tenanted, ensure_owned},
+    tenancy::{Tenanted, ensure_chosen},
 };
 
 /// A number with its counters.
@@ -67,8 +68,9 @@ impl Tenanted for Did {
 impl Tenanted for Customer {
     const STEERS: bool = true;
 
-    async fn verify(&mut self, tx: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        ensure_owned::<crate::models::didpool::Didpool>(tx, self.id, self.didpool_id).await
+    async fn verify(&mut self, tx: &mut ChangeTx<'_>, before: Option<&Self>, _: i64) -> Result<()> {
+        let was = before.map(|before| before.didpool_id);
+        ensure_chosen::<Didpool>(tx, self.id, was, self.didpool_id).await
     }
 }
 
