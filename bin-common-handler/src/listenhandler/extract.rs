@@ -15,6 +15,7 @@ use crate::{
         page::{FilterKind, Filters, Page, parse_filters},
         sock::Response,
     },
+    redact,
 };
 
 /// A request on its way to its handler. Cheap to clone: work that met a conflict is run again.
@@ -99,8 +100,9 @@ impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
                 "The body is an array where an object belongs.",
             ));
         }
-        serde_json::from_str(body).map(Self).map_err(|error| {
-            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {error}."))
+        serde_json::from_str(body).map(Self).map_err(|fault| {
+            let fault = redact::json_fault(&fault);
+            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {fault}."))
         })
     }
 }

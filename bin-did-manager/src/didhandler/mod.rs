@@ -24,8 +24,9 @@ use crate::{
     models::{
         customer::Customer,
         did::{self, Did},
+        didpool::Didpool,
     },
-    tenancy::{Tenanted, ensure_owned},
+    tenancy::{Tenanted, ensure_chosen},
 };
 
 /// A number with its counters.
@@ -73,7 +74,8 @@ impl Tenanted for Customer {
         before: Option<&Self>,
         version: i64,
     ) -> Result<()> {
-        ensure_owned::<crate::models::didpool::Didpool>(tx, self.id, self.didpool_id).await?;
+        let was = before.map(|before| before.didpool_id);
+        ensure_chosen::<Didpool>(tx, self.id, was, self.didpool_id).await?;
         match before {
             Some(before) if before.calendar() != self.calendar() => {
                 states::recount(tx, self.id, self.calendar(), version).await

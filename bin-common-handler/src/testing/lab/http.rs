@@ -1,18 +1,12 @@
-//! Just enough HTTP to ask a daemon how it is.
+//! Asking a daemon how it is.
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::testing::http;
 
 /// Status and body of a GET; nothing when nobody answers.
 pub(super) async fn get(port: u16, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: daemon\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.ok()?;
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).await.ok()?;
-    let (head, body) = reply.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
+    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let answer = http(at, &format!("GET {path}"), &[], "").await?;
+    Some((answer.status, answer.body))
 }

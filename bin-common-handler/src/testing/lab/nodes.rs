@@ -57,6 +57,27 @@ impl Lab {
         redis.readable().await.expect("an answer");
     }
 
+    /// Lets nobody into Redis without this password.
+    pub async fn set_redis_password(&self, password: &str) {
+        let mut redis = TcpStream::connect(("127.0.0.1", self.redis.port))
+            .await
+            .expect("Redis answers");
+        let command = format!("CONFIG SET requirepass {password}\r\n");
+        redis.write_all(command.as_bytes()).await.expect("a socket");
+        redis.readable().await.expect("an answer");
+    }
+
+    /// `rabbitmqctl add_user`, with every permission.
+    pub fn add_broker_user(&self, name: &str, password: &str) {
+        self.erlang(&format!(
+            "rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"{password}\">>, <<\"test\">>)"
+        ));
+        self.erlang(&format!(
+            "rabbit_auth_backend_internal:set_permissions(<<\"{name}\">>, <<\"/\">>, <<\".*\">>, <<\".*\">>, \
+             <<\".*\">>, <<\"test\">>)"
+        ));
+    }
+
     /// Runs an Erlang expression inside the broker: what `rabbitmqctl` does, without its two seconds.
     fn erlang(&self, expression: &str) {
         use std::io::Write;
