@@ -17,7 +17,7 @@ use super::CONCURRENCY;
 use crate::models::{error::Error, sock::Response};
 
 /// Requests that wait here, besides those being served; with more the room is full.
-const WAITING_MAX: usize = 192;
+const WAITING_MAX: usize = 320;
 /// Requests that a consumer holds at most: those that are served, those that wait, and as many again to whom it
 /// is said that they cannot wait.
 pub(super) const HELD_MAX: usize = CONCURRENCY + WAITING_MAX + CONCURRENCY;

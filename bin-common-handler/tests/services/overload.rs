@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const NOISY: Uuid = Uuid::from_u128(1);
 const MODEST: Uuid = Uuid::from_u128(2);
 /// Far more than are served and wait.
-const MANY: usize = 600;
+const MANY: usize = 800;
 
 /// Is done with a request when it is told so.
 struct Slow {
