@@ -2,15 +2,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
+use serde_json::json;
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::{
     metrics::{ManagerMetrics, as_ms},
@@ -23,6 +22,8 @@ use crate::{
 
 /// Calls in flight at most.
 const IN_FLIGHT_MAX: usize = 1_024;
+/// Of these, calls on behalf of one tenant: whoever asks how often, there is room for others.
+const IN_FLIGHT_OF_TENANT_MAX: usize = IN_FLIGHT_MAX / 4;
 /// Transport failures in a row that open the breaker.
 const FAILURES_MAX: u32 = 5;
 /// How long it stays open before one call probes.
@@ -73,13 +74,62 @@ impl Breaker {
     }
 }
 
+/// Calls on their way, counted by the tenant on whose behalf they are made.
+#[derive(Default)]
+struct InFlight(Mutex<HashMap<Option<Uuid>, usize>>);
+
+/// One call's place; free when it is dropped.
+struct Place<'f> {
+    in_flight: &'f InFlight,
+    tenant: Option<Uuid>,
+}
+
+impl InFlight {
+    fn counts(&self) -> MutexGuard<'_, HashMap<Option<Uuid>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one call.
+    ///
+    /// # Errors
+    /// 429 when all are taken, or all of this tenant.
+    fn take(&self, tenant: Option<Uuid>) -> Result<Place<'_>> {
+        let mut counts = self.counts();
+        let all: usize = counts.values().sum();
+        let own = counts.get(&tenant).copied().unwrap_or_default();
+        let own_max = tenant.map_or(IN_FLIGHT_MAX, |_| IN_FLIGHT_OF_TENANT_MAX);
+        if all >= IN_FLIGHT_MAX || own >= own_max {
+            let message = "Too many requests are in flight; come again in a second.";
+            let error = Error::resource_exhausted("TOO_MANY_REQUESTS", message);
+            return Err(error.with_detail(json!({ "retry_after_s": 1 })));
+        }
+        counts.insert(tenant, own + 1);
+        Ok(Place {
+            in_flight: self,
+            tenant,
+        })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.in_flight.counts();
+        if let Some(own) = counts.get_mut(&self.tenant) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                counts.remove(&self.tenant);
+            }
+        }
+    }
+}
+
 /// Asks other services. Clones share breakers and limits.
 #[derive(Clone)]
 pub struct Requester {
     transport: Arc<dyn Transport>,
     publisher: &'static str,
     metrics: ManagerMetrics,
-    in_flight: Arc<Semaphore>,
+    in_flight: Arc<InFlight>,
     breakers: Arc<Mutex<HashMap<String, Breaker>>>,
 }
 
@@ -94,7 +144,7 @@ impl Requester {
             transport,
             publisher,
             metrics,
-            in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+            in_flight: Arc::default(),
             breakers: Arc::default(),
         }
     }
@@ -142,7 +192,7 @@ impl Requester {
                 format!("{service} failed repeatedly"),
             ));
         }
-        let _permit = self.permit()?;
+        let _place = self.in_flight.take(request.customer_id)?;
         let started = Instant::now();
         let reply = self.transport.request(&queue, request, timeout).await;
         self.note(&queue, &reply);
@@ -165,18 +215,12 @@ impl Requester {
         message_id: &str,
         timeout: Duration,
     ) -> Result<()> {
-        let _permit = self.permit()?;
+        let _place = self.in_flight.take(request.customer_id)?;
         let queue = request_queue(service);
         let posted = self.transport.post(&queue, request, message_id);
         tokio::time::timeout(timeout, posted)
             .await
             .map_err(|_| Error::unavailable("service", "the request was not taken in time"))?
-    }
-
-    fn permit(&self) -> Result<SemaphorePermit<'_>> {
-        self.in_flight.try_acquire().map_err(|_| {
-            Error::resource_exhausted("TOO_MANY_REQUESTS", "Too many requests are in flight.")
-        })
     }
 
     /// What was never sent counts neither for nor against the service.
@@ -212,6 +256,30 @@ fn resource(uri: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenant_has_a_share_of_the_places_and_all_together_no_more_than_there_are() {
+        let in_flight = InFlight::default();
+        let mut places = Vec::new();
+        for tenant in (1..=5).map(|id| Some(Uuid::from_u128(id))) {
+            while let Ok(place) = in_flight.take(tenant) {
+                places.push(place);
+            }
+        }
+        assert_eq!(places.len(), IN_FLIGHT_MAX);
+        places.drain(..IN_FLIGHT_OF_TENANT_MAX);
+        let noisy = Some(Uuid::from_u128(2));
+        let error = in_flight
+            .take(noisy)
+            .err()
+            .map(|error| error.reason().to_owned());
+        assert_eq!(error.as_deref(), Some("TOO_MANY_REQUESTS"));
+        places.extend(in_flight.take(Some(Uuid::from_u128(5))));
+        places.extend(in_flight.take(None));
+        assert_eq!(places.len(), IN_FLIGHT_MAX - IN_FLIGHT_OF_TENANT_MAX + 2);
+        places.clear();
+        assert!(in_flight.counts().is_empty());
+    }
 
     #[test]
     fn five_failures_open_it_and_one_probe_closes_it() {

@@ -238,7 +238,7 @@ impl Caller {
                 let reason = text(&answer["details"][0]["reason"]);
                 (reason != "cooling").then_some(Told::None(reason))
             }
-            (503, _) => None,
+            (503, _) | (429, "TOO_BUSY") => None,
             _ => {
                 book.faults.push(format!("{uri}: {answer}"));
                 None

@@ -11,6 +11,7 @@ mod post;
 mod retry;
 mod rpc;
 mod subscribe;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 
