@@ -7,6 +7,7 @@ mod folder;
 mod installation;
 pub mod lab;
 mod services;
+pub mod sim;
 mod sink;
 mod wait;
 
