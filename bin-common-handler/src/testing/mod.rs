@@ -4,6 +4,7 @@
 
 mod client;
 mod folder;
+pub mod hostile;
 mod installation;
 pub mod lab;
 mod services;

@@ -6,6 +6,7 @@ use bin_common_handler::{
     ids,
     models::{
         error::{Error, Result},
+        text::brief,
         time::Timestamp,
     },
 };
@@ -122,7 +123,8 @@ impl OutdialTargetHandler {
         at: Timestamp,
         row: serde_json::Value,
     ) -> Result<KeyedTarget, String> {
-        let body: TargetCreate = serde_json::from_value(row).map_err(|error| error.to_string())?;
+        let body: TargetCreate =
+            serde_json::from_value(row).map_err(|error| brief(error.to_string()))?;
         let key = body.key.clone();
         OutdialTarget::new(ids::next(), outdial.id, at, body, self.validates)
             .map(|target| KeyedTarget { target, key })
