@@ -2,7 +2,7 @@
 
 pub(crate) mod export;
 pub(crate) mod import;
-mod row;
+pub(crate) mod row;
 pub(crate) mod standing;
 
 use std::collections::{HashMap, hash_map::Entry};

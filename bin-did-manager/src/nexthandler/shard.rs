@@ -91,12 +91,17 @@ impl Shard {
             {
                 waiting.push_back(ask);
             }
-            let group = next_group(&mut waiting);
-            for ask in self.serve(group).await.into_iter().rev() {
-                waiting.push_front(ask);
-            }
-            self.forget_idle();
+            self.serve_next(&mut waiting).await;
         }
+    }
+
+    /// Serves the next group of those that wait.
+    pub(super) async fn serve_next(&mut self, waiting: &mut VecDeque<Ask>) {
+        let group = next_group(waiting);
+        for ask in self.serve(group).await.into_iter().rev() {
+            waiting.push_front(ask);
+        }
+        self.forget_idle();
     }
 
     /// Serves a group; those that must be tried again come back.
@@ -122,6 +127,7 @@ impl Shard {
         group.decide(self).await;
         match group.write(self).await {
             Ok(()) => {
+                group.look_again(self).await;
                 let again = group.finish(self);
                 self.sync_for(&again, versions.now).await;
                 again
