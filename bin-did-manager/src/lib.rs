@@ -13,7 +13,6 @@ mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
 #[cfg(any(test, feature = "test-support"))]
-#[expect(clippy::panic, reason = "a test ends at its first surprise")]
 pub mod hostile;
 mod listenhandler;
 #[cfg(any(test, feature = "test-support"))]

@@ -121,9 +121,9 @@ impl Replica {
 /// What makes a repeated operation known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
-    ByKey,
-    ByMessageId,
-    ByItsWay,
+    Key,
+    MessageId,
+    Way,
 }
 
 struct Operation {
@@ -179,7 +179,7 @@ impl<'d> World<'d> {
         }
         for number in 0..OPERATIONS {
             world.operations.push(Operation {
-                known: *sim.pick(&[Known::ByKey, Known::ByMessageId, Known::ByItsWay]),
+                known: *sim.pick(&[Known::Key, Known::MessageId, Known::Way]),
                 name: format!("name {}", sim.below(NAMES)),
                 is_late: sim.one_in(8),
                 replies: Vec::new(),
@@ -258,9 +258,9 @@ impl<'d> World<'d> {
             ..Travel::default()
         };
         match operation.known {
-            Known::ByKey => request.idempotency_key = Some(mark),
-            Known::ByMessageId => travel.message_id = mark,
-            Known::ByItsWay => travel.reply_to = mark,
+            Known::Key => request.idempotency_key = Some(mark),
+            Known::MessageId => travel.message_id = mark,
+            Known::Way => travel.reply_to = mark,
         }
         let deadline = operation
             .is_late
@@ -318,7 +318,7 @@ impl<'d> World<'d> {
         assert!(!operation.is_late, "a late request was answered");
         if reply.status_code < 500 {
             operation.replies.push(reply);
-        } else if operation.known == Known::ByItsWay {
+        } else if operation.known == Known::Way {
             operation.given_up = true;
         } else {
             self.waiting.push(Message {
@@ -375,7 +375,7 @@ impl<'d> World<'d> {
     /// A caller that named its operation asks once more.
     fn ask_again(&mut self, sim: &mut Sim) {
         let operation = sim.below(self.operations.len());
-        if self.operations[operation].known != Known::ByItsWay {
+        if self.operations[operation].known != Known::Way {
             sim.tell(|| format!("the caller of {operation} asks again"));
             self.waiting.push(Message {
                 operation,
@@ -479,7 +479,7 @@ impl<'d> World<'d> {
                 operation: number,
                 redelivered: false,
             };
-            if self.operations[number].known == Known::ByItsWay {
+            if self.operations[number].known == Known::Way {
                 std::thread::sleep(TICK);
                 let reply = self.ask(message, number);
                 assert!(reply.body().contains("NAME_TAKEN"), "{}", reply.body());

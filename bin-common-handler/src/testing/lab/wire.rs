@@ -90,7 +90,7 @@ impl Wire {
         let mut wire = Self {
             stream: TcpStream::connect(("127.0.0.1", scene.lab.broker.port))
                 .await
-                .unwrap(),
+                .expect("the broker accepts"),
             queue: scene.queue(),
         };
         wire.stream
