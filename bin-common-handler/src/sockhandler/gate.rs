@@ -1,6 +1,7 @@
 //! Who is served when more ask than can be: so many at a time, the rest waits a moment, each tenant in a line of
-//! its own, and the lines take turns. When the room has been full for long, or the wait is long, the newest of the
-//! longest line is told to come again: so the wait stays short for those who are served, whoever asks how often.
+//! its own, and the lines take turns. As many may wait as were served in the last half second; when more have waited
+//! for that long, the newest of the longest line is told to come again: so the wait stays short for those who are
+//! served, whoever asks how often.
 
 use std::{
     collections::VecDeque,
@@ -16,16 +17,19 @@ use uuid::Uuid;
 use super::CONCURRENCY;
 use crate::models::{error::Error, sock::Response};
 
-/// Requests that wait here, besides those being served; with more the room is full.
+/// Requests that may wait here, besides those being served, however many are served.
 const WAITING_MAX: usize = 320;
 /// Requests that a consumer holds at most: those that are served, those that wait, and as many again to whom it
 /// is said that they cannot wait.
 pub(super) const HELD_MAX: usize = CONCURRENCY + WAITING_MAX + CONCURRENCY;
-/// How long the room may be full, or anybody wait, before somebody is sent away: a short stall is sat out.
-const WAIT_MAX: Duration = Duration::from_millis(500);
-
-/// How often it is looked who has to go.
+/// However few are served, so many may wait.
+const WAITING_MIN: usize = CONCURRENCY;
+/// How often it is looked how many are served, and who has to go.
 pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(100);
+/// Of so many periods it is counted how many were served: the wait is not to be longer.
+const PERIODS: usize = 5;
+/// How long too many may wait before somebody is sent away: a short stall is sat out.
+const WAIT_MAX: Duration = LOOK_PERIOD.saturating_mul(PERIODS as u32);
 
 /// Something that waits for its turn.
 pub(super) trait Waits: Send {
@@ -54,12 +58,12 @@ struct Room<J> {
     running: usize,
     waiting: usize,
     /// In the order in which they are served next.
-    lines: VecDeque<(Option<Uuid>, Line<J>)>,
+    lines: VecDeque<(Option<Uuid>, VecDeque<J>)>,
     full_since: Option<Instant>,
+    /// How many were served in this period, and in those before.
+    served: usize,
+    served_before: [usize; PERIODS],
 }
-
-/// Those of one tenant and when they came, the oldest first.
-type Line<J> = VecDeque<(Instant, J)>;
 
 impl<J> Default for Gate<J> {
     fn default() -> Self {
@@ -68,6 +72,8 @@ impl<J> Default for Gate<J> {
             waiting: 0,
             lines: VecDeque::new(),
             full_since: None,
+            served: 0,
+            served_before: [0; PERIODS],
         }))
     }
 }
@@ -80,16 +86,17 @@ impl<J: Waits> Gate<J> {
             room.running += 1;
             return Turn::Now(job);
         }
-        room.put(job, now);
-        if !room.is_full_for_long(now) && !room.waits_for_long(now) {
+        room.put(job);
+        if !room.is_full_for_long(now) {
             return Turn::Later;
         }
         room.send_away().map_or(Turn::Later, Turn::Refuse)
     }
 
-    /// Those that have to go though nobody comes, because nobody is done: asked every [`LOOK_PERIOD`].
-    pub(super) fn overdue(&self, now: Instant) -> Vec<J> {
+    /// A [`LOOK_PERIOD`] has ended: those that have to go, though nobody comes in their place.
+    pub(super) fn look(&self, now: Instant) -> Vec<J> {
         let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        room.end_period();
         let mut sent_away = Vec::new();
         while room.is_full_for_long(now)
             && let Some(job) = room.send_away()
@@ -108,6 +115,7 @@ impl<J: Waits> Gate<J> {
     /// One was served: who is next. With none the place is free.
     pub(super) fn next(&self) -> Option<J> {
         let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        room.served += 1;
         let next = room.take();
         if next.is_none() {
             room.running = room.running.saturating_sub(1);
@@ -117,38 +125,45 @@ impl<J: Waits> Gate<J> {
 }
 
 impl<J: Waits> Room<J> {
-    fn put(&mut self, job: J, now: Instant) {
+    fn put(&mut self, job: J) {
         let tenant = job.tenant();
         self.waiting += 1;
         match self.lines.iter_mut().find(|(whose, _)| *whose == tenant) {
-            Some((_, line)) => line.push_back((now, job)),
-            None => self.lines.push_back((tenant, VecDeque::from([(now, job)]))),
+            Some((_, line)) => line.push_back(job),
+            None => self.lines.push_back((tenant, VecDeque::from([job]))),
+        }
+    }
+
+    /// As many as were served in [`WAIT_MAX`]: with more, the last would wait for longer.
+    fn waiting_max(&self) -> usize {
+        let served: usize = self.served_before.iter().sum();
+        served.clamp(WAITING_MIN, WAITING_MAX)
+    }
+
+    fn end_period(&mut self) {
+        self.served_before.rotate_right(1);
+        if let Some(last) = self.served_before.first_mut() {
+            *last = std::mem::take(&mut self.served);
         }
     }
 
     fn is_full_for_long(&mut self, now: Instant) -> bool {
-        if self.waiting <= WAITING_MAX {
+        if self.waiting <= self.waiting_max() {
             return false;
         }
         let since = *self.full_since.get_or_insert(now);
         now.duration_since(since) >= WAIT_MAX
     }
 
-    /// However few they are, they wait too long.
-    fn waits_for_long(&self, now: Instant) -> bool {
-        let mut oldest = self.lines.iter().filter_map(|(_, line)| line.front());
-        oldest.any(|(came, _)| now.duration_since(*came) >= WAIT_MAX)
-    }
-
     /// The first of the line whose turn it is; that line is last then.
     fn take(&mut self) -> Option<J> {
         let (tenant, mut line) = self.lines.pop_front()?;
-        let (_, job) = line.pop_front()?;
+        let job = line.pop_front();
         if !line.is_empty() {
             self.lines.push_back((tenant, line));
         }
         self.left();
-        Some(job)
+        job
     }
 
     /// The newest of the longest line that has one who hears it.
@@ -157,30 +172,26 @@ impl<J: Waits> Room<J> {
             .lines
             .iter()
             .enumerate()
-            .filter(|(_, (_, line))| line.iter().any(hears))
+            .filter(|(_, (_, line))| line.iter().any(Waits::can_be_refused))
             .max_by_key(|(_, (_, line))| line.len())
             .map(|(position, _)| position)?;
         let (_, line) = self.lines.get_mut(longest)?;
-        let newest = line.iter().rposition(hears)?;
-        let (_, job) = line.remove(newest)?;
+        let newest = line.iter().rposition(Waits::can_be_refused)?;
+        let job = line.remove(newest);
         if line.is_empty() {
             self.lines.remove(longest);
         }
         self.left();
-        Some(job)
+        job
     }
 
     /// Once it is half empty, the room may be full for a while again.
     fn left(&mut self) {
         self.waiting = self.waiting.saturating_sub(1);
-        if self.waiting <= WAITING_MAX / 2 {
+        if self.waiting <= self.waiting_max() / 2 {
             self.full_since = None;
         }
     }
-}
-
-fn hears<J: Waits>((_, job): &(Instant, J)) -> bool {
-    job.can_be_refused()
 }
 
 /// What somebody is told who cannot wait, in the name of the daemon `domain`.
@@ -301,19 +312,24 @@ mod tests {
     }
 
     #[test]
-    fn where_few_are_served_few_wait() {
+    fn as_many_may_wait_as_were_served_in_that_time() {
         let start = Instant::now();
         let gate = all_busy(start);
-        gate.arrive(job(1, 0), start);
-        gate.arrive(job(1, 1), start);
-        let later = start + WAIT_MAX;
-        assert_eq!(gate.arrive(job(1, 2), later), Turn::Refuse(job(1, 2)));
-        assert_eq!(gate.arrive(job(2, 3), later), Turn::Refuse(job(1, 1)));
-        assert_eq!(gate.next(), Some(job(1, 0)));
+        for number in 0..500 {
+            gate.arrive(job(1, number), start);
+        }
+        for _ in 0..PERIODS {
+            for _ in 0..30 {
+                gate.next();
+            }
+            assert_eq!(gate.look(start), []);
+        }
+        let left = 500 - 30 * PERIODS;
+        let gone = gate.look(start + WAIT_MAX).len();
         assert_eq!(
-            gate.arrive(job(1, 4), later),
-            Turn::Later,
-            "the wait is short again"
+            left - gone,
+            30 * (PERIODS - 1),
+            "of the last five periods one was idle"
         );
     }
 
@@ -324,14 +340,15 @@ mod tests {
         for number in 0..WAITING_MAX + 3 {
             gate.arrive(job(1, number), start);
         }
-        assert_eq!(gate.overdue(start), []);
-        let gone: Vec<_> = gate
-            .overdue(start + WAIT_MAX)
-            .iter()
-            .map(|job| job.number)
-            .collect();
-        assert_eq!(gone, [WAITING_MAX + 2, WAITING_MAX + 1, WAITING_MAX]);
-        assert_eq!(gate.overdue(start + WAIT_MAX), []);
+        assert_eq!(gate.look(start), []);
+        let gone = gate.look(start + WAIT_MAX);
+        assert_eq!(
+            gone.first(),
+            Some(&job(1, WAITING_MAX + 2)),
+            "the newest first"
+        );
+        assert_eq!(gone.len(), WAITING_MAX + 3 - WAITING_MIN);
+        assert_eq!(gate.look(start + WAIT_MAX), []);
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl Transport for InProcess {
             let held = tokio::select! {
                 biased;
                 _ = look.tick() => {
-                    gate.overdue(Instant::now()).into_iter().for_each(|held| held.refuse(name));
+                    gate.look(Instant::now()).into_iter().for_each(|held| held.refuse(name));
                     continue;
                 }
                 held = next(&mut letters, &places) => held,

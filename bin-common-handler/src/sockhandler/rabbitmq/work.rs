@@ -106,7 +106,7 @@ impl Line {
 
     /// Some time went by.
     pub(super) fn look(&self) {
-        for ready in self.gate.overdue(Instant::now()) {
+        for ready in self.gate.look(Instant::now()) {
             self.tracker.spawn(refuse(Arc::clone(&self.work), ready));
         }
     }
