@@ -64,9 +64,11 @@ pub fn json_fault(fault: &serde_json::Error) -> String {
 
 /// A URL or DSN with its password masked; what does not parse as one is masked whole.
 pub fn dsn(text: &str) -> String {
+    let is_scheme = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let (scheme, rest) = text
         .split_once("://")
-        .map_or(("", text), |(scheme, rest)| (scheme, rest));
+        .filter(|(scheme, _)| is_scheme(scheme))
+        .unwrap_or(("", text));
     let shown = match rest.rsplit_once('@') {
         None => rest.to_owned(),
         Some((user_and_password, place)) => {
@@ -101,6 +103,7 @@ mod tests {
     #[case("user:p@ss@tcp(db:3306)/x?parseTime=true", "user:***@tcp(db:3306)/x")]
     #[case("sqlite://data/tandem.db", "sqlite://data/tandem.db")]
     #[case("mysql://u@h/d?password=x", "mysql://u:***@h/d")]
+    #[case("u:secret@mysql://v:other@h/d", "u:***@h/d")]
     fn a_dsn_never_shows_its_password(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(dsn(text), shown);
     }

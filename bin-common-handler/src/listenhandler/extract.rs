@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
+use futures_util::TryFutureExt;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -237,7 +238,7 @@ macro_rules! endpoint {
             S: Send + 'static,
             F: Fn($($argument),+) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = Result<R>> + Send + 'static,
-            R: Reply,
+            R: Reply + 'static,
             $($argument: Extract<S> + Send + 'static),+
         {
             fn call(&self, mut input: Input<S>) -> Answer {
@@ -248,8 +249,7 @@ macro_rules! endpoint {
                         Err(error) => return Box::pin(std::future::ready(Err(error))),
                     };
                 )+
-                let answer = self($($argument),+);
-                Box::pin(async move { answer.await.map(Reply::into_response) })
+                Box::pin(self($($argument),+).map_ok(Reply::into_response))
             }
         }
     };

@@ -205,9 +205,10 @@ impl Router {
                     .await
                 {
                     Ok(recorded) => recorded,
+                    // Perhaps another delivery of it was served meanwhile: then this "no" is wrong.
                     Err(fault) => {
                         warn!(%fault, "refusal not recorded");
-                        response
+                        fault.to_response(self.domain)
                     }
                 }
             }

@@ -5,10 +5,12 @@
 
 mod client;
 mod folder;
+pub mod hostile;
 mod http;
 mod installation;
 pub mod lab;
 mod services;
+pub mod sim;
 mod sink;
 mod wait;
 mod whole;

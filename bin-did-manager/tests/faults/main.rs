@@ -17,6 +17,7 @@ mod database;
 mod drain;
 mod ledger;
 mod load;
+mod poison;
 mod replicas;
 mod rows;
 mod tenant;

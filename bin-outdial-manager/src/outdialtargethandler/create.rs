@@ -6,6 +6,7 @@ use bin_common_handler::{
     ids,
     models::{
         error::{Error, Result},
+        text::brief,
         time::Timestamp,
     },
     redact,
@@ -124,7 +125,7 @@ impl OutdialTargetHandler {
         row: serde_json::Value,
     ) -> Result<KeyedTarget, String> {
         let body: TargetCreate =
-            serde_json::from_value(row).map_err(|fault| redact::json_fault(&fault))?;
+            serde_json::from_value(row).map_err(|fault| brief(redact::json_fault(&fault)))?;
         let key = body.key.clone();
         OutdialTarget::new(ids::next(), outdial.id, at, body, self.validates)
             .map(|target| KeyedTarget { target, key })

@@ -18,5 +18,4 @@ mod poison;
 mod relay;
 mod scene;
 mod start;
-mod wire;
 mod wrong;

@@ -7,15 +7,18 @@ mod http;
 mod line;
 mod node;
 mod nodes;
+mod poison;
 mod process;
 mod scene;
 mod servers;
 mod sink;
+mod wire;
 
 pub use callers::Callers;
 pub use daemon::{Daemon, Program};
 pub use line::Line;
 pub use node::Node;
 pub use nodes::Lab;
+pub use poison::{leaves_nothing, survives_poison};
 pub use scene::{Scene, until};
 pub use sink::Heard;
