@@ -44,15 +44,15 @@ fn free_address() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-/// Starts everything with planted passwords and keys; `format` is that of the log.
-fn start(scene: &Scene, bridge: SocketAddr, format: &str) -> Daemon {
+/// Starts everything with planted passwords and keys, as this user of the broker; `format` is that of the log.
+fn start(scene: &Scene, bridge: SocketAddr, user: &str, format: &str) -> Daemon {
     let dsn = scene
         .dsn()
         .replace("tandem:tandem@", "tandem:Canary%40Db-4471@");
     assert_ne!(dsn, scene.dsn(), "the database's password is planted");
     let amqp = scene
         .amqp()
-        .replace("guest:guest@", &format!("canary:{BROKER}@"));
+        .replace("guest:guest@", &format!("{user}:{BROKER}@"));
     scene.spawn(&[
         ("LOG_LEVEL", "trace"),
         ("LOG_FORMAT", format),
@@ -144,7 +144,7 @@ async fn no_log_figure_or_refusal_holds_a_phone_number_or_a_secret() {
     scene.lab.add_broker_user("canary", BROKER);
     scene.lab.set_redis_password(REDIS).await;
     let bridge = free_address();
-    let mut daemon = start(&scene, bridge, "text");
+    let mut daemon = start(&scene, bridge, "canary", "text");
     daemon.ready().await;
     let clients = ["did-manager", "outdial-manager"].map(|name| scene.client(name));
     let tenant = Tenant::new(&clients[0], &clients[1], "canary", 415).await;
@@ -187,7 +187,7 @@ async fn a_start_that_fails_says_no_password() {
     scene.lab.database.kill();
     scene.lab.redis.kill();
     // Nobody has told the broker of this user.
-    let daemon = start(&scene, free_address(), "json");
+    let daemon = start(&scene, free_address(), "stranger", "json");
     daemon.not_ready().await;
     until("it says what it waits for", async || {
         let log = daemon.log();
