@@ -9,7 +9,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use super::{
     client::Client,
     folder::Folder,
-    lab::Scene,
+    lab::Site,
     services::{new_mysql_database, rabbitmq_address, redis_address, service},
     wait::{spawn, until},
 };
@@ -76,11 +76,11 @@ impl Installation {
         }
     }
 
-    /// The manager under its own name on the nodes and the database of a scene, beside its daemons.
-    pub async fn in_lab(scene: &Scene, manager: Manager) -> Self {
+    /// The manager under its own name on the nodes and the database of a site, beside its daemons.
+    pub async fn in_lab(site: &Site, manager: Manager) -> Self {
         let mut own = Self::new(Kind::Embedded, manager, &[]).await;
         (own.kind, own.manager) = (Kind::Full, manager);
-        own.settings.extend(scene.services());
+        own.settings.extend(site.services());
         own
     }
 

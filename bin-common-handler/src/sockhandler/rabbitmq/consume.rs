@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -50,6 +50,8 @@ struct Work {
     name: String,
     queue: String,
     handler: Arc<dyn Serve>,
+    /// It was consumed before, so it has to be there.
+    was_consumed: AtomicBool,
 }
 
 pub(super) async fn serve(
@@ -64,6 +66,7 @@ pub(super) async fn serve(
         name: name.to_owned(),
         queue: request_queue(name),
         handler,
+        was_consumed: AtomicBool::new(false),
     });
     let mut backoff = Backoff::default();
     let mut unreadable = 0;
@@ -103,6 +106,7 @@ async fn consume(
 ) -> Result<(), Fault> {
     let inner = &work.inner;
     let connection = connect(&inner.address, &work.name).await?;
+    report_loss(work, &connection).await?;
     let channel = limit(connection.create_channel()).await?;
     let waiting = declare(work, &channel).await?;
     let mut consumer = limit(channel.basic_consume(
@@ -112,6 +116,7 @@ async fn consume(
         no_arguments(),
     ))
     .await?;
+    work.was_consumed.store(true, Ordering::Relaxed);
     health.set(&work.name, State::Up);
     info!(queue = work.queue, waiting, "consuming requests");
     let tracker = TaskTracker::new();
@@ -148,6 +153,42 @@ async fn consume(
     }
     close(&connection).await;
     ended
+}
+
+/// A queue that was there and is gone took with it what waited in it, deferred requests too: nobody can bring
+/// them back, so it is said.
+async fn report_loss(work: &Work, connection: &Connection) -> Result<(), Fault> {
+    if !work.was_consumed.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let scratch = limit(connection.create_channel()).await?;
+    if is_missing(&scratch, &work.queue).await {
+        warn!(
+            queue = work.queue,
+            "request queue was deleted, or lost with the broker's disk; what waited in it is gone"
+        );
+        work.inner
+            .metrics
+            .redeclared
+            .with_label_values(&[&work.name])
+            .inc();
+    }
+    Ok(())
+}
+
+/// Whether there is no such queue; closes the channel.
+async fn is_missing(scratch: &Channel, queue: &str) -> bool {
+    let options = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let declared = limit(scratch.queue_declare(queue.into(), options, no_arguments())).await;
+    if declared.is_ok() {
+        let _ = limit(scratch.close(200, "bye".into())).await;
+    }
+    // An exclusive queue of another connection answers "locked": it is there.
+    matches!(&declared, Err(fault) if fault.to_string().contains("NOT_FOUND")
+        || fault.to_string().contains("NOT-FOUND"))
 }
 
 fn end_of(connection: &Connection) -> Fault {
@@ -374,21 +415,10 @@ impl Probe for Inner {
         if reply_to.is_empty() {
             return false;
         }
-        let Ok(channel) = self.talk.scratch().await else {
+        let Ok(scratch) = self.talk.scratch().await else {
             return false;
         };
-        let options = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let declared = limit(channel.queue_declare(reply_to.into(), options, no_arguments())).await;
-        // An exclusive queue of another connection answers "locked": it is there.
-        let gone = matches!(&declared, Err(fault) if fault.to_string().contains("NOT_FOUND")
-            || fault.to_string().contains("NOT-FOUND"));
-        if declared.is_ok() {
-            let _ = limit(channel.close(200, "bye".into())).await;
-        }
-        gone
+        is_missing(&scratch, reply_to).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The lab of the fault tests: a broker, a database and a Redis of the tests' own, daemons as processes, and
 //! ways to hurt each. What they write goes to one temporary folder, and ends with the tests.
 
+mod broker;
 mod callers;
 mod daemon;
 mod http;
@@ -11,11 +12,14 @@ mod process;
 mod scene;
 mod servers;
 mod sink;
+mod site;
 
 pub use callers::Callers;
 pub use daemon::{Daemon, Program};
-pub use line::Line;
+pub use line::{Line, Way};
 pub use node::Node;
 pub use nodes::Lab;
-pub use scene::{Scene, until};
+pub use process::Usage;
+pub use scene::Scene;
 pub use sink::Heard;
+pub use site::{Site, until};

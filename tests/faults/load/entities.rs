@@ -1,0 +1,97 @@
+//! Clerks: each makes an entity, changes it a few times, reads it back after each change, and makes the next.
+
+use bin_common_handler::models::sock::{
+    Method::{Get, Post, Put},
+    Request,
+};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::{Done, Kind, Subject, asker::Asker};
+
+/// Changes of one entity before the next is made.
+const CHANGES: u64 = 4;
+
+/// Who makes and changes entities.
+pub struct Clerk {
+    asker: Asker,
+    subject: Subject,
+    number: u64,
+    customer_id: Option<Uuid>,
+}
+
+impl Clerk {
+    pub fn new(asker: Asker, subject: Subject, number: u64, customer_id: Option<Uuid>) -> Self {
+        Self {
+            asker,
+            subject,
+            number,
+            customer_id,
+        }
+    }
+
+    pub async fn work(self) {
+        let (mut id, run) = (Uuid::nil(), self.asker.book().run.clone());
+        let mut step = 0;
+        while self.asker.goes_on().await {
+            let creates = step % (CHANGES + 1) == 0;
+            let name = format!("{}-{step}-{run}", self.number);
+            let Some(now) = self.write(id, &name, creates, step).await else {
+                return;
+            };
+            id = now;
+            self.asker.book().done.push(Done {
+                subject: self.subject,
+                id,
+                name: name.clone(),
+                creates,
+            });
+            self.read_back(id, &name).await;
+            step += 1;
+        }
+    }
+
+    async fn write(&self, id: Uuid, name: &str, creates: bool, step: u64) -> Option<Uuid> {
+        let uri = self.subject.uri();
+        let mut request = if creates {
+            self.request(Request::new(Post, uri, "test"))
+        } else {
+            self.request(Request::new(Put, &format!("{uri}/{id}"), "test"))
+        };
+        let detail = "x".repeat(self.asker.ballast() * usize::from(step % 2 == 0));
+        request = request
+            .json(&json!({"name": name, "detail": detail}))
+            .expect("JSON");
+        request.idempotency_key = Some(format!("{uri}-{name}"));
+        let kind = match self.subject {
+            Subject::Outdial => Kind::OutdialWrite,
+            Subject::Pool => Kind::PoolWrite,
+        };
+        let reply = self.asker.insist(kind, &request).await?;
+        Some(crate::tenant::id_of(&reply))
+    }
+
+    /// Nobody else changes this entity, so what was just acknowledged is what must be read.
+    async fn read_back(&self, id: Uuid, name: &str) {
+        let uri = format!("{}/{id}", self.subject.uri());
+        let request = self.request(Request::new(Get, &uri, "test"));
+        let kind = match self.subject {
+            Subject::Outdial => Kind::OutdialRead,
+            Subject::Pool => Kind::PoolRead,
+        };
+        let Some(read) = self.asker.insist(kind, &request).await else {
+            return;
+        };
+        let mut book = self.asker.book();
+        book.reads += 1;
+        if read["name"] != Json::from(name) {
+            let fault = format!("stale: {} was read after {name}", read["name"]);
+            book.faults.push(fault);
+        }
+    }
+
+    fn request(&self, mut request: Request) -> Request {
+        request.customer_id = self.customer_id;
+        request
+    }
+}
