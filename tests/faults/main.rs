@@ -6,7 +6,6 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a round ends at its first surprise, and is counted as failed"
 )]
 
@@ -25,6 +24,8 @@ mod tenant;
 mod world;
 
 use std::process::ExitCode;
+
+use tokio::time::Instant;
 
 use crate::{
     fault::Fault,
@@ -64,9 +65,13 @@ async fn make(options: &Options, chosen: &[&'static Fault]) -> ExitCode {
     let rounds = plan::plan(chosen, options.rounds(), seed);
     let total = rounds.len();
     for (number, Planned { fault, seed }) in (1..).zip(rounds) {
-        eprint!("{number}/{total} {} … ", fault.name);
+        let began = Instant::now();
         let tally = make_one(&mut world, fault, seed, options.is_long()).await;
-        eprintln!("{}", tally.verdict());
+        let (verdict, took) = (tally.verdict(), began.elapsed().as_secs_f64());
+        eprintln!("{number}/{total} {}: {verdict}, {took:.1} s", fault.name);
+        for what in &tally.broken {
+            eprintln!("    {what}");
+        }
         table.add(fault, tally);
     }
     drop(world);

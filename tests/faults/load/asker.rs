@@ -20,6 +20,8 @@ use super::{Book, Kind, Manners};
 
 /// After this an operation that found no answer has failed.
 const OPERATION_MAX: Duration = Duration::from_secs(75);
+/// Faults that are noted.
+const FAULTS_MAX: usize = 6;
 /// Before it is asked for again.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -174,9 +176,19 @@ impl Asker {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        let what = format!("{} {}: {last:?}", request.method, request.uri);
-        self.book().faults.push(what);
+        let told = last.map_or("no answer".to_owned(), |(status, body)| {
+            format!("{status} {body}")
+        });
+        self.fault(format!("{} {}: {told}", request.method, request.uri));
         None
+    }
+
+    /// Notes what must not be; after a few there is nothing new.
+    pub fn fault(&self, what: String) {
+        let mut book = self.book();
+        if book.faults.len() < FAULTS_MAX {
+            book.faults.push(what);
+        }
     }
 
     async fn ask(&self, request: &Request) -> Option<(u16, Json)> {
@@ -191,11 +203,11 @@ impl Asker {
         *book.statuses.entry(reply.status_code).or_default() += 1;
         let body = body_of(&reply);
         if !self.manners.statuses.contains(&reply.status_code) {
-            let what = format!(
+            drop(book);
+            self.fault(format!(
                 "{} {}: {} {body}",
                 request.method, request.uri, reply.status_code
-            );
-            book.faults.push(what);
+            ));
         }
         Some((reply.status_code, body))
     }

@@ -76,7 +76,7 @@ impl Caller {
             && again != *told
         {
             let fault = format!("{}: first {told:?}, then {again:?}", request.uri);
-            self.asker.book().faults.push(fault);
+            self.asker.fault(fault);
         }
     }
 

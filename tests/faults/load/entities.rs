@@ -56,9 +56,9 @@ impl Clerk {
         let mut request = if creates {
             self.request(Request::new(Post, uri, "test"))
         } else {
-            self.request(Request::new(Put, &format!("{uri}/{id}"), "test"))
+            self.request(Request::new(Put, format!("{uri}/{id}"), "test"))
         };
-        let detail = "x".repeat(self.asker.ballast() * usize::from(step % 2 == 0));
+        let detail = "x".repeat(self.asker.ballast() * usize::from(step.is_multiple_of(2)));
         request = request
             .json(&json!({"name": name, "detail": detail}))
             .expect("JSON");
@@ -82,11 +82,10 @@ impl Clerk {
         let Some(read) = self.asker.insist(kind, &request).await else {
             return;
         };
-        let mut book = self.asker.book();
-        book.reads += 1;
-        if read["name"] != Json::from(name) {
+        self.asker.book().reads += 1;
+        if read["name"] != name {
             let fault = format!("stale: {} was read after {name}", read["name"]);
-            book.faults.push(fault);
+            self.asker.fault(fault);
         }
     }
 

@@ -28,6 +28,9 @@ use self::{
 };
 use crate::tenant::Tenants;
 
+/// Callers of each kind, usually.
+const CLERKS: u64 = 2;
+
 /// How callers behave, and what they accept.
 #[derive(Debug, Clone, Copy)]
 pub struct Manners {
@@ -86,7 +89,17 @@ pub enum Kind {
 
 impl Kind {
     /// How many there are.
-    pub const COUNT: usize = Self::Number as usize + 1;
+    pub const COUNT: usize = Self::ALL.len();
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::OutdialWrite,
+        Self::OutdialRead,
+        Self::Lease,
+        Self::Dial,
+        Self::PoolWrite,
+        Self::PoolRead,
+        Self::Number,
+    ];
 }
 
 /// Callers at work.
@@ -104,11 +117,15 @@ impl Load {
         let to_did = &tenants.wide.callers;
         let list = dialler::open_list(&asker(&to_outdial)).await;
         let mut workers = Vec::new();
-        for number in 0..2 * manners.crowd {
+        for number in 0..CLERKS * manners.crowd {
             let clerk = Clerk::new(asker(&to_outdial), Subject::Outdial, number, None);
             workers.push(spawn(clerk.work()));
-            let clerk = Clerk::new(asker(to_did), Subject::Pool, number, Some(tenants.wide.id));
-            workers.push(spawn(clerk.work()));
+            // Changes of one tenant take turns: a crowd of them would only wait.
+            if number < CLERKS {
+                let tenant = Some(tenants.wide.id);
+                let clerk = Clerk::new(asker(to_did), Subject::Pool, number, tenant);
+                workers.push(spawn(clerk.work()));
+            }
             let dialler = Dialler::new(asker(&to_outdial), list);
             workers.push(spawn(dialler.work()));
             for tenant in tenants.all() {
@@ -122,23 +139,28 @@ impl Load {
     /// Waits until so many more operations of every kind were answered.
     pub async fn goes_on(&self, operations: u64) {
         let goals = self.shared.answered().map(|done| done + operations);
-        until("operations of every kind are answered", async || {
-            let done = self.shared.answered();
-            (0..Kind::COUNT)
-                .all(|kind| done[kind] >= goals[kind])
-                .then_some(())
-        })
-        .await;
+        for kind in Kind::ALL {
+            self.reaches(kind, goals[kind as usize]).await;
+        }
     }
 
     /// Waits until so many more operations of one kind were answered.
     pub async fn goes_on_with(&self, kind: Kind, operations: u64) {
-        let done = || self.shared.answered()[kind as usize];
-        let goal = done() + operations;
-        until("operations are answered", async || {
-            (done() >= goal).then_some(())
+        let goal = self.answered(kind) + operations;
+        self.reaches(kind, goal).await;
+    }
+
+    /// Panics with what callers found wrong: then they have gone home.
+    async fn reaches(&self, kind: Kind, goal: u64) {
+        until(&format!("{kind:?} is answered"), async || {
+            self.peek(|book| assert!(book.faults.is_empty(), "{:#?}", book.faults));
+            (self.answered(kind) >= goal).then_some(())
         })
         .await;
+    }
+
+    fn answered(&self, kind: Kind) -> u64 {
+        self.shared.answered()[kind as usize]
     }
 
     /// Sends everybody to rest, once what they began is done, or back to work.

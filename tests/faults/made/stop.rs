@@ -18,7 +18,7 @@ pub const FAULTS: &[Fault] = &[
         |round| Box::pin(in_flight(round)),
     )
     .under(Manners {
-        crowd: 20,
+        crowd: 25,
         ..Manners::STRICT
     }),
     fault(
