@@ -1,14 +1,21 @@
 //! Clerks: each makes an entity, changes it a few times, reads it back after each change, and makes the next.
 
+use std::time::Duration;
+
 use bin_common_handler::models::sock::{
     Method::{Get, Post, Put},
     Request,
 };
 use serde_json::{Value as Json, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Done, Kind, Subject, asker::Asker};
 
+/// How long a copy may be old when a replica could not tell Redis of a change: it tries every two seconds.
+const STALE_MAX: Duration = Duration::from_secs(5);
+/// Before an old copy is read again.
+const STALE_PAUSE: Duration = Duration::from_millis(100);
 /// Changes of one entity before the next is made.
 const CHANGES: u64 = 4;
 
@@ -71,22 +78,36 @@ impl Clerk {
         Some(crate::tenant::id_of(&reply))
     }
 
-    /// Nobody else changes this entity, so what was just acknowledged is what must be read.
+    /// Nobody else changes this entity, so what was just acknowledged is what must be read: at once, or as soon
+    /// as a replica that could not reach Redis can.
     async fn read_back(&self, id: Uuid, name: &str) {
+        let acknowledged = Instant::now();
+        loop {
+            let Some(read) = self.read(id).await else {
+                return;
+            };
+            self.asker.book().reads += 1;
+            if read["name"] == name {
+                return;
+            }
+            if acknowledged.elapsed() > STALE_MAX {
+                let old = &read["name"];
+                self.asker
+                    .fault(format!("stale: {old} is read, long after {name}"));
+                return;
+            }
+            tokio::time::sleep(STALE_PAUSE).await;
+        }
+    }
+
+    async fn read(&self, id: Uuid) -> Option<Json> {
         let uri = format!("{}/{id}", self.subject.uri());
         let request = self.request(Request::new(Get, &uri, "test"));
         let kind = match self.subject {
             Subject::Outdial => Kind::OutdialRead,
             Subject::Pool => Kind::PoolRead,
         };
-        let Some(read) = self.asker.insist(kind, &request).await else {
-            return;
-        };
-        self.asker.book().reads += 1;
-        if read["name"] != name {
-            let fault = format!("stale: {} was read after {name}", read["name"]);
-            self.asker.fault(fault);
-        }
+        self.asker.insist(kind, &request).await
     }
 
     fn request(&self, mut request: Request) -> Request {

@@ -147,6 +147,8 @@ async fn deep_header(round: &mut Round<'_>) {
         (named(site, &name).await == 2).then_some(())
     })
     .await;
+    // What the recursion took of its thread's stack goes with the connection.
+    round.world.lab.cut_connections();
     round.heal();
 }
 

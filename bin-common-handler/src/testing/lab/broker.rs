@@ -86,13 +86,20 @@ impl Lab {
 
     /// Whether the sinks' queues refuse what is published to them: `rabbitmqctl set_policy`.
     pub fn refuse_events(&self, on: bool) {
-        let expression = if on {
-            "rabbit_policy:set(<<\"/\">>, <<\"full\">>, <<\"^sink-\">>, \
-             [{<<\"max-length\">>, 1}, {<<\"overflow\">>, <<\"reject-publish\">>}], 0, <<\"queues\">>, <<\"test\">>)"
-        } else {
-            "rabbit_policy:delete(<<\"/\">>, <<\"full\">>, <<\"test\">>)"
-        };
-        self.erlang(expression);
+        if !on {
+            self.erlang("rabbit_policy:delete(<<\"/\">>, <<\"full\">>, <<\"test\">>)");
+            return;
+        }
+        let overflow = "{<<\"overflow\">>, <<\"reject-publish\">>}";
+        // A queue that heard of its length first would make room.
+        for limits in [
+            overflow.to_owned(),
+            format!("{overflow}, {{<<\"max-length\">>, 1}}"),
+        ] {
+            self.erlang(&format!(
+                "rabbit_policy:set(<<\"/\">>, <<\"full\">>, <<\"^sink-\">>, [{limits}], 0, <<\"queues\">>, <<\"test\">>)"
+            ));
+        }
     }
 
     /// The prefetch of each consumer of a queue: `rabbitmqctl list_consumers`.
