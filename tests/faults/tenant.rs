@@ -20,12 +20,39 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// From now until a tenant's day ends: no day ends in a round.
 const DAY_ENDS_IN_MINUTES: u64 = 12 * 60;
 
+/// Limits of a customer.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many numbers there are.
+    numbers: usize,
+    /// How often each may be given.
+    pub daily_cap: usize,
+    /// How long each rests between two calls.
+    pub rest_seconds: i64,
+}
+
+const TIGHT: Limits = Limits {
+    numbers: 20,
+    daily_cap: 8,
+    rest_seconds: 0,
+};
+const WIDE: Limits = Limits {
+    daily_cap: 100_000,
+    ..TIGHT
+};
+const RESTED: Limits = Limits {
+    rest_seconds: 1,
+    ..WIDE
+};
+
 /// The customers of a round.
 pub struct Tenants {
     /// Its numbers are used up while the fault is made.
     pub tight: Tenant,
     /// Its numbers last.
     pub wide: Tenant,
+    /// Its numbers rest between two calls.
+    pub rested: Tenant,
 }
 
 /// A customer with its numbers.
@@ -33,8 +60,8 @@ pub struct Tenants {
 pub struct Tenant {
     /// Its id.
     pub id: Uuid,
-    /// How often each number may be given.
-    pub daily_cap: usize,
+    /// How often its numbers may be given.
+    pub limits: Limits,
     /// Its numbers.
     pub dids: Vec<Did>,
     /// How did-manager is asked.
@@ -57,22 +84,23 @@ impl Tenants {
     pub async fn new(site: &Site) -> Self {
         let callers = Arc::new(Callers::new(site));
         Self {
-            tight: Tenant::new(site, &callers, 20, 8).await,
-            wide: Tenant::new(site, &callers, 20, 100_000).await,
+            tight: Tenant::new(site, &callers, TIGHT).await,
+            wide: Tenant::new(site, &callers, WIDE).await,
+            rested: Tenant::new(site, &callers, RESTED).await,
         }
     }
 
-    /// Both.
-    pub fn all(&self) -> [&Tenant; 2] {
-        [&self.tight, &self.wide]
+    /// All of them.
+    pub fn all(&self) -> [&Tenant; 3] {
+        [&self.tight, &self.wide, &self.rested]
     }
 }
 
 impl Tenant {
-    async fn new(site: &Site, callers: &Arc<Callers>, numbers: usize, daily_cap: usize) -> Self {
+    async fn new(site: &Site, callers: &Arc<Callers>, limits: Limits) -> Self {
         let mut tenant = Self {
             id: Uuid::nil(),
-            daily_cap,
+            limits,
             dids: Vec::new(),
             callers: Arc::clone(callers),
         };
@@ -83,12 +111,12 @@ impl Tenant {
             .await
             .unwrap();
         let customer = json!({
-            "timezone": "UTC", "day_start": day_start, "did_daily_cap": daily_cap,
-            "did_hourly_cap": 0, "did_cooldown_seconds": 0,
+            "timezone": "UTC", "day_start": day_start, "did_daily_cap": limits.daily_cap,
+            "did_hourly_cap": 0, "did_cooldown_seconds": limits.rest_seconds,
         });
         let customer = tenant.ok(Post, "/v1/customers", customer).await;
         tenant.id = id_of(&customer);
-        tenant.fill(numbers).await;
+        tenant.fill(limits.numbers).await;
         tenant
     }
 

@@ -22,7 +22,12 @@ struct Usage {
     did_id: Uuid,
     number: String,
     uniqueid: String,
+    /// µs since the Unix epoch, by the database's clock.
+    at: i64,
 }
+
+/// Usages of one transaction are a microsecond apart each, and stand after its time.
+const SPREAD_MAX_US: i64 = 1_000;
 
 /// The counters of a number.
 #[derive(Debug, sqlx::FromRow)]
@@ -39,7 +44,7 @@ pub async fn agree(site: &Site, tenant: &Tenant, book: &Book, heard: &[Heard], t
     let counters = counters(site, tenant.id).await;
     for did in &tenant.dids {
         let used = usages.iter().filter(|usage| usage.did_id == did.id).count();
-        let is_within = used <= tenant.daily_cap;
+        let is_within = used <= tenant.limits.daily_cap;
         tally.promise(is_within, || {
             format!("over its cap: {did:?} had {used} calls")
         });
@@ -48,11 +53,14 @@ pub async fn agree(site: &Site, tenant: &Tenant, book: &Book, heard: &[Heard], t
             format!("{did:?} had {used} calls, and counts {today} today and {total} in all")
         });
         if did.is_steady {
-            told_once(did, used == tenant.daily_cap, heard, tally);
+            told_once(did, used == tenant.limits.daily_cap, heard, tally);
         }
     }
+    rests_between_calls(&usages, tenant, tally);
+    let rests = tenant.limits.rest_seconds > 0;
     for (_, reason) in book.refused.iter().filter(|(id, _)| *id == tenant.id) {
-        tally.promise(reason == "daily_cap", || format!("refused: {reason}"));
+        let is_right = reason == "daily_cap" || (rests && reason == "cooling");
+        tally.promise(is_right, || format!("refused: {reason}"));
     }
     // What rollups say and what they do not count yet, together.
     let figures = tenant.ok(Get, "/v1/analytics/metrics", Json::Null).await;
@@ -62,7 +70,10 @@ pub async fn agree(site: &Site, tenant: &Tenant, book: &Book, heard: &[Heard], t
 }
 
 async fn usages(site: &Site, customer_id: Uuid) -> Vec<Usage> {
-    sqlx::query_as("SELECT did_id, number, uniqueid FROM did_usages WHERE customer_id = ?")
+    let sql = "SELECT did_id, number, uniqueid, \
+               TIMESTAMPDIFF(MICROSECOND, '1970-01-01', tm_create) AS at \
+               FROM did_usages WHERE customer_id = ? ORDER BY did_id, tm_create";
+    sqlx::query_as(sql)
         .bind(customer_id)
         .fetch_all(&mut site.db().await)
         .await
@@ -101,6 +112,21 @@ fn usages_are_those_told(usages: &[Usage], tenant: &Tenant, book: &Book, tally: 
     }
     // Nobody was told of these.
     tally.twice += numbers.len() as u64;
+}
+
+/// Whoever gave the number, and whoever died.
+fn rests_between_calls(usages: &[Usage], tenant: &Tenant, tally: &mut Tally) {
+    let rest_us = tenant.limits.rest_seconds * 1_000_000 - SPREAD_MAX_US;
+    for two in usages.windows(2) {
+        let (first, second) = (&two[0], &two[1]);
+        let is_rested = first.did_id != second.did_id || second.at - first.at >= rest_us;
+        tally.promise(is_rested, || {
+            format!(
+                "too soon: {} at {} and {}",
+                first.number, first.at, second.at
+            )
+        });
+    }
 }
 
 fn told_once(did: &Did, is_used_up: bool, heard: &[Heard], tally: &mut Tally) {

@@ -95,8 +95,7 @@ impl Caller {
     }
 }
 
-/// A number, or a reason why there is none that time does not mend.
+/// A number, or why there is none.
 fn is_answer(status: u16, body: &Json) -> bool {
-    status == 200
-        || (body["reason"] == "NO_DID_AVAILABLE" && body["details"][0]["reason"] != "cooling")
+    status == 200 || body["reason"] == "NO_DID_AVAILABLE"
 }

@@ -1,12 +1,6 @@
 //! The private nodes.
 
-use std::sync::OnceLock;
-
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    sync::{Mutex, MutexGuard},
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{
     node::Node,
@@ -24,27 +18,15 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// All nodes, running; whatever an earlier test did to them is undone. One test at a time has them.
-    pub async fn enter() -> MutexGuard<'static, Self> {
-        static LAB: OnceLock<Mutex<Lab>> = OnceLock::new();
-        let mut lab = LAB.get_or_init(|| Mutex::new(Self::new())).lock().await;
-        lab.run().await;
-        lab
-    }
-
     /// New nodes, running.
     pub async fn open() -> Self {
-        let mut lab = Self::new();
-        lab.run().await;
-        lab
-    }
-
-    fn new() -> Self {
-        Self {
+        let mut lab = Self {
             broker: Node::new("broker", rabbitmq),
             database: Node::new("database", mariadb),
             redis: Node::new("redis", redis),
-        }
+        };
+        lab.run().await;
+        lab
     }
 
     /// Starts what does not run, and undoes what was done to the rest.
