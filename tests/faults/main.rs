@@ -69,7 +69,7 @@ async fn make(options: &Options, chosen: &[&'static Fault]) -> ExitCode {
         let tally = make_one(&mut world, fault, seed, options.is_long()).await;
         let (verdict, took) = (tally.verdict(), began.elapsed().as_secs_f64());
         eprintln!("{number}/{total} {}: {verdict}, {took:.1} s", fault.name);
-        for what in &tally.broken {
+        for what in tally.broken.iter().take(table::SHOWN_MAX) {
             eprintln!("    {what}");
         }
         table.add(fault, tally);

@@ -3,7 +3,7 @@
 use crate::{fault::Fault, tally::Tally};
 
 /// Broken promises shown of one fault.
-const SHOWN_MAX: usize = 12;
+pub const SHOWN_MAX: usize = 12;
 
 struct Line {
     name: &'static str,

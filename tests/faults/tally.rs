@@ -39,9 +39,36 @@ impl Tally {
         self.lost + self.twice + self.missing == 0 && self.broken.is_empty()
     }
 
-    /// In a word.
-    pub fn verdict(&self) -> &'static str {
-        if self.is_good() { "ok" } else { "FAILED" }
+    /// In a word or a few.
+    pub fn verdict(&self) -> String {
+        if self.is_good() {
+            return "ok".to_owned();
+        }
+        let Self {
+            lost,
+            twice,
+            missing,
+            ..
+        } = self;
+        format!("FAILED (lost {lost}, twice {twice}, events missing {missing})")
+    }
+
+    /// Counts what was acknowledged and is not there.
+    pub fn lost(&mut self, count: u64, what: impl FnOnce() -> String) {
+        self.lost += count;
+        self.promise(count == 0, || format!("lost: {}", what()));
+    }
+
+    /// Counts what was done, or told of, too often.
+    pub fn twice(&mut self, count: u64, what: impl FnOnce() -> String) {
+        self.twice += count;
+        self.promise(count == 0, || format!("twice: {}", what()));
+    }
+
+    /// Counts changes that no event told of.
+    pub fn missing(&mut self, count: u64, what: impl FnOnce() -> String) {
+        self.missing += count;
+        self.promise(count == 0, || format!("no event: {}", what()));
     }
 
     /// Notes a broken promise unless `is_kept`.

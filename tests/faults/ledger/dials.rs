@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{load::Book, tally::Tally};
 
 /// A target, and its attempts.
-#[derive(sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow)]
 struct Row {
     id: Uuid,
     status: String,
@@ -21,20 +21,22 @@ pub async fn agree(site: &Site, book: &Book, heard: &[Heard], tally: &mut Tally)
     tally.promise(!book.dialled.is_empty(), || "nobody was dialled".to_owned());
     let rows = rows(site, book.list).await;
     let made = rows.len() as u64;
-    tally.lost += book.targets.saturating_sub(made);
-    tally.twice += made.saturating_sub(book.targets);
+    let both = || format!("{} targets were made, and there are {made}", book.targets);
+    tally.lost(book.targets.saturating_sub(made), both);
+    tally.twice(made.saturating_sub(book.targets), both);
     let (dialled, finished) = (counted(&book.dialled), counted(&book.finished));
     for row in &rows {
         let calls = dialled.get(&row.id).copied().unwrap_or(0);
+        let both = || format!("{calls} calls of {row:?}");
         // Nobody is dialled twice, whoever dials.
-        tally.twice += calls.saturating_sub(1);
+        tally.twice(calls.saturating_sub(1), both);
         for counted in [row.tries, row.attempts] {
             let counted = u64::try_from(counted).unwrap();
-            tally.lost += calls.saturating_sub(counted);
-            tally.twice += counted.saturating_sub(calls);
+            tally.lost(calls.saturating_sub(counted), both);
+            tally.twice(counted.saturating_sub(calls), both);
         }
         let is_lost = finished.contains_key(&row.id) && row.status != "done";
-        tally.lost += u64::from(is_lost);
+        tally.lost(u64::from(is_lost), || format!("the end of {row:?}"));
     }
     told(&rows, &dialled, &finished, heard, tally);
 }
@@ -79,8 +81,9 @@ fn told(
         ];
         for (kind, changes) in expected {
             let told = ids.get(&(row.id, kind)).map_or(0, |ids| ids.len() as u64);
-            tally.missing += changes.saturating_sub(told);
-            tally.twice += told.saturating_sub(changes);
+            let both = || format!("{told} {kind} for {changes} changes of {row:?}");
+            tally.missing(changes.saturating_sub(told), both);
+            tally.twice(told.saturating_sub(changes), both);
         }
     }
 }

@@ -55,14 +55,22 @@ async fn rows(site: &Site, subject: Subject, run: &str) -> Rows {
 fn rows_are_those_acknowledged(rows: &Rows, done: &[&Done], tally: &mut Tally) {
     let creates = done.iter().filter(|done| done.creates);
     let created: BTreeSet<Uuid> = creates.map(|done| done.id).collect();
-    tally.lost += created.iter().filter(|id| !rows.contains_key(id)).count() as u64;
-    // Nobody was told of it, so a create that was acknowledged was done twice.
-    tally.twice += rows.keys().filter(|id| !created.contains(id)).count() as u64;
+    for id in &created {
+        let is_lost = !rows.contains_key(id);
+        tally.lost(u64::from(is_lost), || format!("{id}, which was made"));
+    }
+    for (id, row) in rows {
+        // Nobody was told of it, so a create that was acknowledged was done twice.
+        let is_strange = !created.contains(id);
+        tally.twice(u64::from(is_strange), || format!("{} as {id}", row.name));
+    }
     // One clerk changes one entity, one operation after the other: its last is the row.
     let last: BTreeMap<Uuid, &str> = done.iter().map(|op| (op.id, op.name.as_str())).collect();
     for (id, name) in last {
         let is_lost = rows.get(&id).is_some_and(|row| row.name != name);
-        tally.lost += u64::from(is_lost);
+        tally.lost(u64::from(is_lost), || {
+            format!("the change of {id} to {name}")
+        });
     }
 }
 
@@ -75,11 +83,9 @@ fn events_are_those_acknowledged(heard: &[&Heard], done: &[&Done], tally: &mut T
             .insert(&event.message_id);
     }
     for op in done {
-        match ids.remove(op.name.as_str()).map_or(0, |ids| ids.len()) {
-            0 => tally.missing += 1,
-            1 => {}
-            more => tally.twice += more as u64 - 1,
-        }
+        let told = ids.remove(op.name.as_str()).map_or(0, |ids| ids.len()) as u64;
+        tally.missing(1_u64.saturating_sub(told), || format!("{op:?}"));
+        tally.twice(told.saturating_sub(1), || format!("events of {op:?}"));
     }
     tally.promise(ids.is_empty(), || {
         format!("events without a change: {ids:?}")

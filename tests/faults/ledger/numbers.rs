@@ -105,13 +105,18 @@ fn usages_are_those_told(usages: &[Usage], tenant: &Tenant, book: &Book, tally: 
         .filter(|call| call.customer_id == tenant.id);
     for call in given {
         let used = numbers.remove(call.uniqueid.as_str()).unwrap_or_default();
-        tally.lost += u64::from(used.is_empty());
-        tally.twice += (used.len() as u64).saturating_sub(1);
+        tally.lost(u64::from(used.is_empty()), || {
+            format!("the usage of {call:?}")
+        });
+        let more = (used.len() as u64).saturating_sub(1);
+        tally.twice(more, || format!("{used:?} were given to {call:?}"));
         let is_told = used.iter().all(|number| *number == call.number);
         tally.promise(is_told, || format!("{call:?} counts for {used:?}"));
     }
     // Nobody was told of these.
-    tally.twice += numbers.len() as u64;
+    tally.twice(numbers.len() as u64, || {
+        format!("usages that nobody was told of: {numbers:?}")
+    });
 }
 
 /// Whoever gave the number, and whoever died.
@@ -135,6 +140,7 @@ fn told_once(did: &Did, is_used_up: bool, heard: &[Heard], tally: &mut Tally) {
         .filter(|event| event.kind == "did_exhausted" && event.id == did.id);
     let ids: BTreeSet<_> = events.map(|event| &event.message_id).collect();
     let (told, changes) = (ids.len() as u64, u64::from(is_used_up));
-    tally.missing += changes.saturating_sub(told);
-    tally.twice += told.saturating_sub(changes);
+    let both = || format!("{told} events for {changes} exhaustions of {did:?}");
+    tally.missing(changes.saturating_sub(told), both);
+    tally.twice(told.saturating_sub(changes), both);
 }

@@ -131,6 +131,11 @@ impl Asker {
         self.shared.book()
     }
 
+    /// Whether what is not answered well is asked again.
+    pub fn retries(&self) -> bool {
+        self.manners.retries
+    }
+
     /// Bytes that every other change carries.
     pub fn ballast(&self) -> usize {
         self.manners.ballast

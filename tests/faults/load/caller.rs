@@ -58,6 +58,12 @@ impl Caller {
     }
 
     async fn ask(&self, request: &Request) -> Option<Told> {
+        // Who asks again is told that numbers rest while an earlier attempt may still get one.
+        let is_answer = if self.asker.retries() {
+            is_answer
+        } else {
+            is_any_answer
+        };
         let (status, body) = self
             .asker
             .insist_on(Kind::Number, request, is_answer)
@@ -95,7 +101,12 @@ impl Caller {
     }
 }
 
-/// A number, or why there is none.
+/// A number, or why there is none and will be none.
 fn is_answer(status: u16, body: &Json) -> bool {
+    is_any_answer(status, body) && body["details"][0]["reason"] != "cooling"
+}
+
+/// As [`is_answer`], or that all numbers rest.
+fn is_any_answer(status: u16, body: &Json) -> bool {
     status == 200 || body["reason"] == "NO_DID_AVAILABLE"
 }

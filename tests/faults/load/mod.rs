@@ -128,7 +128,9 @@ impl Load {
             }
             let dialler = Dialler::new(asker(&to_outdial), list);
             workers.push(spawn(dialler.work()));
-            for tenant in tenants.all() {
+            // Numbers that rest are soon too few for a crowd.
+            let tenants = tenants.all().into_iter();
+            for tenant in tenants.filter(|one| number < CLERKS || one.limits.rest_seconds == 0) {
                 let caller = Caller::new(asker(to_did), tenant.clone(), number);
                 workers.push(spawn(caller.work()));
             }

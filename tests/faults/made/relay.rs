@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bin_common_handler::testing::lab::until;
+use rand::RngExt;
 
 use crate::{
     fault::{Fault, fault},
@@ -10,9 +11,11 @@ use crate::{
     round::Round,
 };
 
-/// How long sinks refuse events, and in a night.
+/// How long sinks refuse events, and now and then in a night.
 const REFUSED: Duration = Duration::from_secs(4);
 const LONG_REFUSED: Duration = Duration::from_secs(600);
+/// Of so many rounds one is long.
+const LONG_ONE_IN: u32 = 10;
 /// Bytes of the large events: as much as a detail may have.
 const LARGE: usize = 60_000;
 
@@ -93,7 +96,8 @@ async fn kill_publishers(round: &mut Round<'_>, times: usize) {
 
 async fn sink_gone(round: &mut Round<'_>) {
     round.world.lab.refuse_events(true);
-    let refused = if round.is_long { LONG_REFUSED } else { REFUSED };
+    let is_long = round.is_long && round.chance.random_ratio(1, LONG_ONE_IN);
+    let refused = if is_long { LONG_REFUSED } else { REFUSED };
     tokio::time::sleep(refused).await;
     for team in round.world.teams() {
         let manager = team.site.manager();
