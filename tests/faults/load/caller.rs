@@ -78,7 +78,8 @@ impl Caller {
 
     /// A call that has its number has it for good.
     async fn repeat(&self, request: &Request, told: &Told) {
-        if let (Told::Number(_), Some(again)) = (told, self.ask(request).await)
+        if matches!(told, Told::Number(_))
+            && let Some(again) = self.ask(request).await
             && again != *told
         {
             let fault = format!("{}: first {told:?}, then {again:?}", request.uri);
