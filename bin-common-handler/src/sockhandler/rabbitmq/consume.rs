@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Channel, Connection, Consumer, ExchangeKind,
@@ -26,6 +25,7 @@ use super::{
     Inner,
     connection::{Fault, WRITE_MAX, broken, close, connect, limit, limit_to},
     delay, no_arguments, post,
+    probe::is_missing,
 };
 use crate::{
     backoff::Backoff,
@@ -34,8 +34,8 @@ use crate::{
     health::{Health, State},
     models::{sock::Response, time::Timestamp},
     sockhandler::{
-        CONCURRENCY, DELAY_EXCHANGE, DRAIN_MAX, Delivered, EVENT_EXCHANGE, Probe, Serve,
-        event_fanout, request_queue,
+        CONCURRENCY, DELAY_EXCHANGE, DRAIN_MAX, Delivered, EVENT_EXCHANGE, Serve, event_fanout,
+        request_queue,
     },
 };
 
@@ -174,21 +174,6 @@ async fn report_loss(work: &Work, connection: &Connection) -> Result<(), Fault> 
             .inc();
     }
     Ok(())
-}
-
-/// Whether there is no such queue; closes the channel.
-async fn is_missing(scratch: &Channel, queue: &str) -> bool {
-    let options = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let declared = limit(scratch.queue_declare(queue.into(), options, no_arguments())).await;
-    if declared.is_ok() {
-        let _ = limit(scratch.close(200, "bye".into())).await;
-    }
-    // An exclusive queue of another connection answers "locked": it is there.
-    matches!(&declared, Err(fault) if fault.to_string().contains("NOT_FOUND")
-        || fault.to_string().contains("NOT-FOUND"))
 }
 
 fn end_of(connection: &Connection) -> Fault {
@@ -407,19 +392,6 @@ async fn reply(
         .with_label_values(&[&work.name])
         .inc();
     false
-}
-
-#[async_trait]
-impl Probe for Inner {
-    async fn is_gone(&self, reply_to: &str) -> bool {
-        if reply_to.is_empty() {
-            return false;
-        }
-        let Ok(scratch) = self.talk.scratch().await else {
-            return false;
-        };
-        is_missing(&scratch, reply_to).await
-    }
 }
 
 /// A frame that cannot be read comes first in the queue and would come first for ever. Messages are
