@@ -221,6 +221,17 @@ impl Team {
         .await
     }
 
+    /// Waits until this replica publishes events.
+    pub async fn publishes(&self, position: usize) {
+        let daemon = self.daemon(position);
+        let published = || daemon.figure("tandem_events_total", "published");
+        let before = published().await;
+        until("the replica publishes", async || {
+            (published().await > before).then_some(())
+        })
+        .await;
+    }
+
     /// The sum of a figure over all replicas.
     pub async fn figure(&self, name: &str, label: &str) -> f64 {
         let mut sum = 0.0;

@@ -9,6 +9,7 @@ use crate::{
     fault::{Fault, fault},
     load::Manners,
     round::Round,
+    world::REPLICAS,
 };
 
 /// How long sinks refuse events, and now and then in a night.
@@ -58,10 +59,7 @@ async fn sleeps(round: &mut Round<'_>) {
         }
         world.lab.cut_connections();
         for (team, sleeper) in world.teams().into_iter().zip(sleepers) {
-            until("another replica publishes", async || {
-                (team.publisher().await != sleeper).then_some(())
-            })
-            .await;
+            team.publishes(REPLICAS - 1 - sleeper).await;
             team.daemon(sleeper).signal("CONT");
         }
         round.goes_on().await;
