@@ -77,12 +77,13 @@ async fn start_often(
     database: &Database,
     section: &mut Section,
 ) -> Result<(Child, String)> {
-    let (mut child, mut metrics, first) = start(stand, manager, manager, database).await?;
+    let (mut child, mut metrics, first) =
+        start(stand, manager, manager, database, CONNECTIONS).await?;
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
         child.stop().await?;
         let time;
-        (child, metrics, time) = start(stand, manager, manager, database).await?;
+        (child, metrics, time) = start(stand, manager, manager, database, CONNECTIONS).await?;
         times.push(time);
     }
     times.sort_unstable();
@@ -111,11 +112,12 @@ pub(crate) async fn start(
     manager: &str,
     name: &str,
     database: &Database,
+    connections: usize,
 ) -> Result<(Child, String, Duration)> {
     let metrics = free_address()?;
     let settings = [
         ("DATABASE_DSN", database.dsn()),
-        ("DATABASE_CONNECTIONS", CONNECTIONS.to_string()),
+        ("DATABASE_CONNECTIONS", connections.to_string()),
         ("RABBITMQ_ADDRESS", stand.broker.clone()),
         ("REDIS_ADDRESS", redis_address()),
         ("PROMETHEUS_LISTEN_ADDRESS", metrics.clone()),

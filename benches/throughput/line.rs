@@ -27,8 +27,8 @@ pub(crate) struct Bus(Arc<RabbitMq>);
 /// A way on which requests are sent.
 #[derive(Clone)]
 pub(crate) enum Line {
-    /// Straight to a queue.
-    Queue(Bus, Arc<str>),
+    /// Straight to a queue; how long the caller waits.
+    Queue(Bus, Arc<str>, Duration),
     /// Through a bridge.
     Http(Http),
 }
@@ -44,7 +44,7 @@ impl Bus {
     }
 
     pub(crate) fn to(&self, queue: &str) -> Line {
-        Line::Queue(self.clone(), queue.into())
+        Line::Queue(self.clone(), queue.into(), PATIENCE)
     }
 
     /// Waits until somebody consumes `queue`.
@@ -61,10 +61,20 @@ impl Bus {
 }
 
 impl Line {
+    /// For callers to a queue who wait so long.
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        match self {
+            Self::Queue(bus, queue, _) => Self::Queue(bus, queue, patience),
+            other => other,
+        }
+    }
+
     /// One request, and the reply to it whatever its status.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response> {
         match self {
-            Self::Queue(bus, queue) => Ok(bus.0.request(queue, request, PATIENCE).await?),
+            Self::Queue(bus, queue, patience) => {
+                Ok(bus.0.request(queue, request, *patience).await?)
+            }
             Self::Http(http) => tokio::time::timeout(PATIENCE, http.send(request))
                 .await
                 .map_err(|_| "no reply in time")?,

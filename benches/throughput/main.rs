@@ -14,6 +14,7 @@ mod load;
 mod machine;
 mod metrics;
 mod outdial;
+mod overload;
 mod report;
 mod roles;
 mod sample;
@@ -43,8 +44,8 @@ struct Options {
     /// Shorter measurements and smaller tables
     #[arg(long)]
     quick: bool,
-    /// Measure this manager alone
-    #[arg(long, value_name = "MANAGER")]
+    /// Measure this manager alone, or how much too much is borne
+    #[arg(long, value_name = "WHAT")]
     only: Option<Only>,
     /// The folder with the programs to measure [default: the one with the tests' own build]
     #[arg(long, value_name = "FOLDER", default_value_os_t = own_build(), hide_default_value = true)]
@@ -60,11 +61,12 @@ struct Options {
     role: Option<Role>,
 }
 
-/// A manager that can be measured.
+/// What can be measured by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Only {
     Outdial,
     Did,
+    Overload,
 }
 
 /// What a child of this program does.
@@ -115,6 +117,8 @@ struct Databases {
     outdial: Database,
     transaction: Database,
     did: Database,
+    overload: Database,
+    overload_did: Database,
 }
 
 impl Databases {
@@ -125,6 +129,8 @@ impl Databases {
             outdial: named("outdial"),
             transaction: named("ref"),
             did: named("did"),
+            overload: named("overload"),
+            overload_did: named("overload_did"),
         }
     }
 }
@@ -133,7 +139,14 @@ impl Databases {
 async fn run(options: Options) -> Result<()> {
     let databases = Databases::new();
     let measured = guarded(options, databases.clone()).await;
-    for database in [&databases.outdial, &databases.transaction, &databases.did] {
+    let Databases {
+        outdial,
+        transaction,
+        did,
+        overload,
+        overload_did,
+    } = &databases;
+    for database in [outdial, transaction, did, overload, overload_did] {
         if let Err(fault) = database.drop().await {
             eprintln!("the database {} was not dropped: {fault}", database.name());
         }
@@ -175,6 +188,11 @@ async fn measure(options: Options, databases: Databases) -> Result<()> {
     if stand.wants(Only::Did) {
         let mut section = Section::new("did-manager");
         let measured = did::measure(&stand, &mut section, &databases).await;
+        done = done.and(report.take(section, measured));
+    }
+    if stand.wants(Only::Overload) {
+        let mut section = Section::new("overload");
+        let measured = overload::measure(&stand, &mut section, &databases).await;
         done = done.and(report.take(section, measured));
     }
     report.place.push(("load after", machine::load()));

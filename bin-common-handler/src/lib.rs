@@ -3,6 +3,7 @@
 //! Data comes in at [`sockhandler`], is routed by [`listenhandler`], decided upon in a manager's handlers,
 //! written through [`databasehandler`], and leaves through [`notifyhandler`].
 
+mod allocator;
 pub mod backoff;
 pub mod bridge;
 pub mod cachehandler;

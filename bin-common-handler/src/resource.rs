@@ -21,6 +21,7 @@ use crate::{
         page::Filter,
         time::Timestamp,
     },
+    redact,
 };
 
 /// What every resource has, whatever else it holds.
@@ -375,6 +376,7 @@ pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
             .iter()
             .find_map(|field| with(&[*field]).err().map(|fault| (field.0, fault)));
         let (name, fault) = wrong.unwrap_or(("body", fault));
+        let fault = redact::json_fault(&fault);
         Error::invalid_argument("INVALID_FIELD", format!("{name} is not right: {fault}."))
     })
 }

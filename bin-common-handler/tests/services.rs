@@ -16,6 +16,9 @@ mod client;
 #[path = "services/limits.rs"]
 mod limits;
 #[cfg(test)]
+#[path = "services/overload.rs"]
+mod overload;
+#[cfg(test)]
 #[path = "services/posts.rs"]
 mod posts;
 

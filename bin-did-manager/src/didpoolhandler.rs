@@ -19,7 +19,7 @@ use crate::{
         campaign::Campaign, check::wrong, did::Did, didpool::Didpool, rotationrule::RotationRule,
         user::User,
     },
-    tenancy::{self, Noted, Tenanted, ensure_owned},
+    tenancy::{self, Noted, Tenanted, ensure_chosen},
 };
 
 /// Numbers that one request may put into a pool or take out.
@@ -56,12 +56,10 @@ impl Tenanted for Didpool {
 impl Tenanted for Campaign {
     const STEERS: bool = true;
 
-    async fn verify(&mut self, tx: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        if self.tm_delete.is_some() {
-            return Ok(());
-        }
-        ensure_owned::<Didpool>(tx, self.customer_id, self.didpool_id).await?;
-        ensure_owned::<RotationRule>(tx, self.customer_id, self.rule_id).await
+    async fn verify(&mut self, tx: &mut ChangeTx<'_>, before: Option<&Self>, _: i64) -> Result<()> {
+        let (pool, rule) = before.map(|it| (it.didpool_id, it.rule_id)).unzip();
+        ensure_chosen::<Didpool>(tx, self.customer_id, pool, self.didpool_id).await?;
+        ensure_chosen::<RotationRule>(tx, self.customer_id, rule, self.rule_id).await
     }
 }
 

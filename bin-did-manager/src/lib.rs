@@ -12,6 +12,8 @@ mod csv;
 mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
+#[cfg(any(test, feature = "test-support"))]
+pub mod hostile;
 mod listenhandler;
 #[cfg(any(test, feature = "test-support"))]
 pub mod measure;

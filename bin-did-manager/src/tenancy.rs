@@ -243,6 +243,20 @@ pub(crate) async fn ensure_owned<R: Resource>(
         .ok_or_else(resource::not_found::<R>)
 }
 
+/// As [`ensure_owned`], for the id that a row refers to; one that it referred to before is not looked at again:
+/// what was deleted meanwhile must not keep the row from being changed.
+pub(crate) async fn ensure_chosen<R: Resource>(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    before: Option<Uuid>,
+    id: Uuid,
+) -> Result<()> {
+    if before == Some(id) {
+        return Ok(());
+    }
+    ensure_owned::<R>(tx, customer_id, id).await
+}
+
 /// `?, ?, …` for as many values.
 pub(crate) fn marks(count: usize) -> String {
     vec!["?"; count].join(", ")

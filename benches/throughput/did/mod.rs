@@ -5,8 +5,8 @@ mod bulk;
 mod decision;
 mod embedded;
 mod next;
-mod through;
-mod world;
+pub(crate) mod through;
+pub(crate) mod world;
 
 use bin_did_manager::{MANAGER, NAME};
 

@@ -15,6 +15,7 @@ use crate::{
     load::{FULL, Job, LEVELS, TURNS, Until, WARM_UP, closed, in_turns},
     report::Row,
     sample::Sample,
+    stand::CONNECTIONS,
 };
 
 /// Numbers of the pools.
@@ -125,7 +126,8 @@ async fn replicas(setup: &mut Setup<'_>, jobs: &[Job; POOLS.len()]) -> Result<us
             alone.add(closed(job, &[first], FULL, until).await?);
         }
         let name = format!("{NAME}-2-{turn}");
-        let (second, ..) = daemon::start(setup.stand, NAME, &name, setup.database).await?;
+        let (second, ..) =
+            daemon::start(setup.stand, NAME, &name, setup.database, CONNECTIONS).await?;
         for ([_, both], job) in samples.iter_mut().zip([small, middle]) {
             closed(job, &[], FULL, Until::Elapsed(JOIN)).await?;
             both.add(closed(job, &[first, &second], FULL, until).await?);

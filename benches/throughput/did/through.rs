@@ -20,10 +20,10 @@ use crate::{
 
 /// The operator's key of the bridges here.
 const KEY: &str = "the-key-of-the-benchmark";
-pub(super) const P99_GOAL: Duration = Duration::from_millis(10);
+pub(crate) const P99_GOAL: Duration = Duration::from_millis(10);
 
 /// A bridge that runs.
-pub(super) struct Bridge<'a> {
+pub(crate) struct Bridge<'a> {
     pub name: &'static str,
     /// Everything that does its work.
     pub children: Vec<&'a Child>,
@@ -32,7 +32,7 @@ pub(super) struct Bridge<'a> {
 }
 
 /// A program with a bridge in it, just started.
-pub(super) struct Started {
+pub(crate) struct Started {
     pub child: Child,
     /// Where its bridge listens.
     pub address: String,
@@ -40,7 +40,7 @@ pub(super) struct Started {
 }
 
 /// Starts `program` with settings of its own beside those of its bridge.
-pub(super) async fn start(stand: &Stand, program: &str, own: &[(&str, String)]) -> Result<Started> {
+pub(crate) async fn start(stand: &Stand, program: &str, own: &[(&str, String)]) -> Result<Started> {
     let (address, metrics) = (free_address()?, free_address()?);
     let mut settings = vec![
         ("HTTP_LISTEN_ADDRESS", address.clone()),
@@ -59,12 +59,12 @@ pub(super) async fn start(stand: &Stand, program: &str, own: &[(&str, String)]) 
 
 impl Bridge<'_> {
     /// The operator's line.
-    pub(super) fn operator(&self) -> Result<Http> {
+    pub(crate) fn operator(&self) -> Result<Http> {
         Http::new(&self.address, KEY, Connections::Kept)
     }
 
     /// A dialer's question, on connections of this kind.
-    pub(super) async fn next(&self, customer_id: Uuid, connections: Connections) -> Result<Job> {
+    pub(crate) async fn next(&self, customer_id: Uuid, connections: Connections) -> Result<Job> {
         let operator = Line::Http(self.operator()?);
         let token = world::access_key(&operator, customer_id).await?;
         let line = Line::Http(Http::new(&self.address, &token, connections)?);
@@ -72,7 +72,7 @@ impl Bridge<'_> {
     }
 
     /// A question that the bridge answers by itself.
-    pub(super) fn nothing(&self, connections: Connections) -> Result<Job> {
+    pub(crate) fn nothing(&self, connections: Connections) -> Result<Job> {
         let line = Line::Http(Http::new(&self.address, KEY, connections)?);
         Ok(Job::new(&line, |_| {
             Request::new(Method::Get, "/v1/health", "bench")
@@ -80,13 +80,13 @@ impl Bridge<'_> {
     }
 
     /// So many connections, each of which asks again as soon as it is answered.
-    pub(super) async fn closed(&self, job: &Job, level: usize, time: Duration) -> Result<Sample> {
+    pub(crate) async fn closed(&self, job: &Job, level: usize, time: Duration) -> Result<Sample> {
         closed(job, &self.children, level, Until::Elapsed(WARM_UP)).await?;
         closed(job, &self.children, level, Until::Elapsed(time)).await
     }
 
     /// Fixed rates, for both kinds of connections, each beside what the bridge answers by itself.
-    pub(super) async fn at_rate(
+    pub(crate) async fn at_rate(
         &self,
         section: &mut Section,
         customer_id: Uuid,

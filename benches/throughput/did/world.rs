@@ -24,15 +24,15 @@ const NPAS: [u16; 20] = [
 const EXCHANGES: u64 = 90;
 const EXCHANGE_FIRST: u64 = 220;
 /// Rows of one request.
-pub(super) const BATCH_ROWS: u64 = 1_000;
+pub(crate) const BATCH_ROWS: u64 = 1_000;
 /// Batches on their way: a tenant's changes wait for each other, so two are enough to keep it busy.
-pub(super) const BATCHES: usize = 4;
+pub(crate) const BATCHES: usize = 4;
 /// Requests a second of each key and customer: as good as no limit, and yet counted.
 const RATE: i32 = 1_000_000;
 
 /// What keeps numbers from being given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Limits {
+pub(crate) enum Limits {
     /// Nothing: no caps, no rest.
     Off,
     /// What a customer has who says nothing.
@@ -56,7 +56,7 @@ fn number(position: u64) -> String {
 }
 
 /// A new customer.
-pub(super) async fn customer(line: &Line, limits: Limits) -> Result<Uuid> {
+pub(crate) async fn customer(line: &Line, limits: Limits) -> Result<Uuid> {
     let mut body = json!({"name": "bench", "rate_per_second": RATE, "rate_burst": RATE});
     if let (Limits::Off, Some(body)) = (limits, body.as_object_mut()) {
         for name in ["did_daily_cap", "did_hourly_cap", "did_cooldown_seconds"] {
@@ -67,7 +67,7 @@ pub(super) async fn customer(line: &Line, limits: Limits) -> Result<Uuid> {
 }
 
 /// A new customer with so many numbers, all in the pool that its calls use.
-pub(super) async fn tenant(line: &Line, numbers: u64, limits: Limits) -> Result<Uuid> {
+pub(crate) async fn tenant(line: &Line, numbers: u64, limits: Limits) -> Result<Uuid> {
     let id = customer(line, limits).await?;
     let uri = format!("/v1/didpools?customer_id={id}");
     let pool = id_of(
@@ -87,7 +87,7 @@ pub(super) async fn tenant(line: &Line, numbers: u64, limits: Limits) -> Result<
 }
 
 /// An access key of a customer; its token.
-pub(super) async fn access_key(line: &Line, customer_id: Uuid) -> Result<String> {
+pub(crate) async fn access_key(line: &Line, customer_id: Uuid) -> Result<String> {
     let uri = format!("/v1/accesskeys?customer_id={customer_id}");
     let body = json!({"name": "bench", "rate_per_second": RATE, "rate_burst": RATE});
     let key = line.ask(Method::Post, &uri, &body).await?;
@@ -96,7 +96,7 @@ pub(super) async fn access_key(line: &Line, customer_id: Uuid) -> Result<String>
 }
 
 /// The first `numbers` numbers, a batch for each request.
-pub(super) fn import(line: &Line, customer_id: Uuid, pool: Option<Uuid>, numbers: u64) -> Job {
+pub(crate) fn import(line: &Line, customer_id: Uuid, pool: Option<Uuid>, numbers: u64) -> Job {
     let mut uri = format!("/v1/dids/bulk?customer_id={customer_id}");
     if let Some(pool) = pool {
         let _ = write!(uri, "&didpool_id={pool}");
@@ -116,7 +116,7 @@ pub(super) fn import(line: &Line, customer_id: Uuid, pool: Option<Uuid>, numbers
 }
 
 /// The first `numbers` numbers as a file.
-pub(super) fn csv(numbers: u64) -> String {
+pub(crate) fn csv(numbers: u64) -> String {
     let mut text = String::from("number,carrier,description\n");
     for position in 0..numbers {
         let _ = writeln!(text, "{},acme,bench", number(position));
@@ -125,7 +125,7 @@ pub(super) fn csv(numbers: u64) -> String {
 }
 
 /// A number for a call: every request is for another call to another person, so that none repeats one before.
-pub(super) fn next(line: &Line, customer_id: Uuid) -> Job {
+pub(crate) fn next(line: &Line, customer_id: Uuid) -> Job {
     let run = ids::next().simple();
     Job::new(line, move |number| {
         let person = self::number(number).replace('+', "%2B");

@@ -10,6 +10,20 @@ use tokio::time::Instant;
 
 use crate::{line::Line, sample::Sample};
 
+/// The status of those who are told to come again.
+const BUSY: u16 = 429;
+
+/// How a request went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It got what it wanted.
+    Good,
+    /// It is to come again.
+    Busy,
+    /// It heard something else, or nothing in time.
+    Lost,
+}
+
 /// A question in as many variants as are needed. Clones share the count of those that were asked.
 #[derive(Clone)]
 pub(crate) struct Job {
@@ -52,6 +66,16 @@ impl Job {
     /// Gives numbers back that were taken and not asked with.
     pub(super) fn rewind(&self, taken: u64) {
         self.next.store(taken, Ordering::Relaxed);
+    }
+
+    /// Asks once, and tells only how that went.
+    pub(super) async fn attempt(&self) -> Outcome {
+        let request = (self.request)(self.take());
+        match self.line.send(&request).await {
+            Ok(response) if (self.accepts)(&response) => Outcome::Good,
+            Ok(response) if response.status_code == BUSY => Outcome::Busy,
+            _ => Outcome::Lost,
+        }
     }
 
     /// Asks once; `since` is when the caller wanted to, now or earlier.

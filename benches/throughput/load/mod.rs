@@ -1,6 +1,7 @@
 //! The load: one question asked over and over, so many at a time or so many a second.
 
 mod closed;
+mod flood;
 mod job;
 mod open;
 mod watch;
@@ -8,6 +9,7 @@ mod watch;
 use std::{fmt, time::Duration};
 
 pub(crate) use closed::{Until, closed, in_turns};
+pub(crate) use flood::{Flood, flood};
 pub(crate) use job::Job;
 pub(crate) use open::open;
 pub(crate) use watch::once;

@@ -32,7 +32,7 @@ const STOP_MAX: Duration = Duration::from_secs(30);
 const ENVIRONMENT: [(&str, &str); 2] = [
     // The AMQP client parses nested tables by recursion; this survives the deepest that a frame can hold.
     ("RUST_MIN_STACK", "268435456"),
-    // A heap for each thread costs memory that a few busy threads do not need.
+    // SQLite takes its memory from the C library, where a heap for each thread costs more than it saves.
     ("MALLOC_ARENA_MAX", "2"),
 ];
 

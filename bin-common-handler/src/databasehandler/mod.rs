@@ -13,6 +13,8 @@ mod pool;
 mod query;
 #[cfg(test)]
 pub(crate) mod scratch;
+#[cfg(feature = "test-support")]
+mod script;
 mod store;
 mod value;
 
@@ -22,5 +24,7 @@ pub use lengths::{list, runs};
 pub use list::ListQuery;
 pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};
+#[cfg(feature = "test-support")]
+pub use script::{Mishap, Script};
 pub use store::{ChangeTx, Fact, Store};
 pub use value::Value;

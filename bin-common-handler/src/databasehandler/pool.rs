@@ -41,6 +41,14 @@ impl Dialect {
         }
     }
 
+    /// How far apart two times of that clock are at least, in microseconds.
+    pub const fn tick_micros(self) -> i64 {
+        match self {
+            Self::MySql => 1,
+            Self::Sqlite => 1_000,
+        }
+    }
+
     /// Locks the rows of a SELECT until the transaction ends; SQLite's writer holds everything already.
     pub const fn for_update(self) -> &'static str {
         match self {
@@ -113,7 +121,11 @@ const MYSQL_SESSION: &[&str] = &[
 
 /// A handle on the database; clones share its connections.
 #[derive(Clone)]
-pub struct Db(Arc<Engine>);
+pub struct Db {
+    engine: Arc<Engine>,
+    #[cfg(feature = "test-support")]
+    script: super::Script,
+}
 
 pub(super) enum Engine {
     MySql(Pool<Connector<MySqlConnection>>),
@@ -167,26 +179,42 @@ impl Db {
                 writer: build_pool(sqlite_connector(path), 1)?,
             },
         };
-        Ok(Self(Arc::new(engine)))
+        Ok(Self {
+            engine: Arc::new(engine),
+            #[cfg(feature = "test-support")]
+            script: super::Script::default(),
+        })
     }
 
     /// Which SQL is spoken.
     pub fn dialect(&self) -> Dialect {
-        match *self.0 {
+        match *self.engine {
             Engine::MySql(_) => Dialect::MySql,
             Engine::Sqlite { .. } => Dialect::Sqlite,
         }
     }
 
+    /// What a simulation does to its statements.
+    #[cfg(feature = "test-support")]
+    pub fn script(&self) -> &super::Script {
+        &self.script
+    }
+
+    /// Waits until no transaction is open: one that was given up is rolled back beside the work.
+    #[cfg(feature = "test-support")]
+    pub async fn settled(&self) {
+        let _ = self.writer().await;
+    }
+
     pub(super) async fn reader(&self) -> Result<Conn, sqlx::Error> {
-        match &*self.0 {
+        match &*self.engine {
             Engine::MySql(pool) => checkout(pool.get()).await.map(Conn::MySql),
             Engine::Sqlite { readers, .. } => checkout(readers.get()).await.map(Conn::Sqlite),
         }
     }
 
     pub(super) async fn writer(&self) -> Result<Conn, sqlx::Error> {
-        match &*self.0 {
+        match &*self.engine {
             Engine::MySql(pool) => checkout(pool.get()).await.map(Conn::MySql),
             Engine::Sqlite { writer, .. } => checkout(writer.get()).await.map(Conn::Sqlite),
         }
@@ -194,7 +222,7 @@ impl Db {
 
     /// After one lost connection the idle ones are probably lost too.
     pub(super) fn forget_idle(&self) {
-        match &*self.0 {
+        match &*self.engine {
             Engine::MySql(pool) => drop(pool.retain(|_, _| false)),
             Engine::Sqlite { readers, writer } => {
                 drop(readers.retain(|_, _| false));

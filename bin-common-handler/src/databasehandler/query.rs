@@ -107,11 +107,12 @@ impl Db {
         values: Vec<Value>,
     ) -> Result<Vec<T>, SqlError> {
         let mut conn = self.reader().await?;
-        match conn.fetch_all(sql, values.clone()).await {
+        match self.run(conn.fetch_all(sql, values.clone())).await {
             Err(error) if is_away(&error) => {
                 conn.discard();
                 self.forget_idle();
-                self.reader().await?.fetch_all(sql, values).await
+                let mut conn = self.reader().await?;
+                self.run(conn.fetch_all(sql, values)).await
             }
             done => done,
         }
@@ -148,11 +149,12 @@ impl Db {
     /// Whatever the database says.
     pub async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, SqlError> {
         let mut conn = self.writer().await?;
-        match conn.execute(sql, values.clone()).await {
+        match self.run(conn.execute(sql, values.clone())).await {
             Err(error) if is_away(&error) => {
                 conn.discard();
                 self.forget_idle();
-                self.writer().await?.execute(sql, values).await
+                let mut conn = self.writer().await?;
+                self.run(conn.execute(sql, values)).await
             }
             done => done,
         }
@@ -163,6 +165,8 @@ impl Db {
     /// # Errors
     /// When no connection is to be had.
     pub async fn begin(&self) -> Result<Tx, SqlError> {
+        #[cfg(feature = "test-support")]
+        self.script().turn().await;
         let dialect = self.dialect();
         let begin = match dialect {
             Dialect::MySql => "START TRANSACTION",
@@ -175,6 +179,17 @@ impl Db {
         };
         tx.control(begin).await?;
         Ok(tx)
+    }
+
+    /// Every statement goes through here, so that a simulation can make any of them fail.
+    async fn run<T>(
+        &self,
+        statement: impl Future<Output = Result<T, SqlError>>,
+    ) -> Result<T, SqlError> {
+        #[cfg(feature = "test-support")]
+        return self.script().play(statement).await;
+        #[cfg(not(feature = "test-support"))]
+        statement.await
     }
 }
 
@@ -200,7 +215,8 @@ impl Tx {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Vec<T>, SqlError> {
-        let done = self.conn()?.fetch_all(sql, values).await;
+        let (db, conn) = self.parts()?;
+        let done = db.run(conn.fetch_all(sql, values)).await;
         self.noted(done)
     }
 
@@ -221,7 +237,8 @@ impl Tx {
     /// # Errors
     /// Whatever the database says.
     pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, SqlError> {
-        let done = self.conn()?.execute(sql, values).await;
+        let (db, conn) = self.parts()?;
+        let done = db.run(conn.execute(sql, values)).await;
         self.noted(done)
     }
 
@@ -243,7 +260,8 @@ impl Tx {
     }
 
     async fn control(&mut self, sql: &'static str) -> Result<(), SqlError> {
-        let done = self.conn()?.control(sql).await;
+        let (db, conn) = self.parts()?;
+        let done = db.run(conn.control(sql)).await;
         self.noted(done)
     }
 
@@ -258,8 +276,9 @@ impl Tx {
         done
     }
 
-    fn conn(&mut self) -> Result<&mut Conn, SqlError> {
-        self.conn.as_mut().ok_or(SqlError::PoolClosed)
+    fn parts(&mut self) -> Result<(&Db, &mut Conn), SqlError> {
+        let conn = self.conn.as_mut().ok_or(SqlError::PoolClosed)?;
+        Ok((&self.db, conn))
     }
 }
 

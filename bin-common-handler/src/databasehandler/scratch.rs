@@ -12,6 +12,12 @@ const TABLES: [&str; 3] = [
 pub(crate) async fn database() -> (Db, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::new(&Dsn::Sqlite(dir.path().join("t.db")), 1).unwrap();
+    create_tables(&db).await;
+    (db, dir)
+}
+
+/// The tables named `t_…`.
+pub(crate) async fn create_tables(db: &Db) {
     for statement in TABLES.iter().flat_map(|file| file.split(';')) {
         if !statement.trim().is_empty() {
             db.execute(&statement.replace("{name}", "t"), vec![])
@@ -19,5 +25,4 @@ pub(crate) async fn database() -> (Db, tempfile::TempDir) {
                 .unwrap();
         }
     }
-    (db, dir)
 }

@@ -147,7 +147,7 @@ impl ChangeTx<'_> {
             announced,
         } = self;
         if let Err(error) = tx.commit().await {
-            store.settle(call, error).await?;
+            store.settle(call, reply, error).await?;
         }
         if !is_marked {
             store.cache.mark(&marks).await;
@@ -161,15 +161,21 @@ impl ChangeTx<'_> {
 }
 
 impl Store {
-    /// COMMIT went unanswered: finds out whether it happened.
-    async fn settle(&self, call: &Call, error: SqlError) -> Result<()> {
+    /// COMMIT went unanswered: finds out whether it happened. Another delivery of the operation may have been
+    /// faster; then its reply counts.
+    async fn settle(&self, call: &Call, reply: &Response, error: SqlError) -> Result<()> {
         let Some(operation) = call.operation.as_ref().filter(|_| is_away(&error)) else {
             return Err(error.into());
         };
         warn!(%error, "commit went unanswered, inquiring");
         for _ in 0..SETTLE_ATTEMPTS {
             match self.inbox.has_happened(operation).await {
-                Ok(true) => return Ok(()),
+                Ok(true) => match self.replay(call).await {
+                    done if done.replayed().is_some_and(|first| is_same(first, reply)) => {
+                        return Ok(());
+                    }
+                    done => return Err(done),
+                },
                 Ok(false) => return Err(error.into()),
                 Err(_) => tokio::time::sleep(SETTLE_PAUSE).await,
             }
@@ -329,6 +335,10 @@ impl ChangeTx<'_> {
             self.announced = true;
         }
     }
+}
+
+fn is_same(one: &Response, other: &Response) -> bool {
+    (one.status_code, one.body()) == (other.status_code, other.body())
 }
 
 /// What an event says.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
+use futures_util::TryFutureExt;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -15,6 +16,7 @@ use crate::{
         page::{FilterKind, Filters, Page, parse_filters},
         sock::Response,
     },
+    redact,
 };
 
 /// A request on its way to its handler. Cheap to clone: work that met a conflict is run again.
@@ -99,8 +101,9 @@ impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
                 "The body is an array where an object belongs.",
             ));
         }
-        serde_json::from_str(body).map(Self).map_err(|error| {
-            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {error}."))
+        serde_json::from_str(body).map(Self).map_err(|fault| {
+            let fault = redact::json_fault(&fault);
+            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {fault}."))
         })
     }
 }
@@ -235,7 +238,7 @@ macro_rules! endpoint {
             S: Send + 'static,
             F: Fn($($argument),+) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = Result<R>> + Send + 'static,
-            R: Reply,
+            R: Reply + 'static,
             $($argument: Extract<S> + Send + 'static),+
         {
             fn call(&self, mut input: Input<S>) -> Answer {
@@ -246,8 +249,7 @@ macro_rules! endpoint {
                         Err(error) => return Box::pin(std::future::ready(Err(error))),
                     };
                 )+
-                let answer = self($($argument),+);
-                Box::pin(async move { answer.await.map(Reply::into_response) })
+                Box::pin(self($($argument),+).map_ok(Reply::into_response))
             }
         }
     };

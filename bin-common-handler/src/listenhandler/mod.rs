@@ -5,6 +5,8 @@ mod extract;
 mod reply;
 mod router;
 mod routes;
+#[cfg(test)]
+mod simulation;
 
 pub use edge::{Access, Edge, Export};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, Path, Query, State};

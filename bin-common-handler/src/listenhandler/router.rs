@@ -25,6 +25,7 @@ use crate::{
         identity::Scope,
         sock::{BODY_LIMIT, Request, Response},
     },
+    redact,
     sockhandler::{Delivered, Probe, Serve},
 };
 
@@ -204,9 +205,10 @@ impl Router {
                     .await
                 {
                     Ok(recorded) => recorded,
+                    // Perhaps another delivery of it was served meanwhile: then this "no" is wrong.
                     Err(fault) => {
                         warn!(%fault, "refusal not recorded");
-                        response
+                        fault.to_response(self.domain)
                     }
                 }
             }
@@ -313,7 +315,7 @@ fn parse(body: &[u8]) -> Result<Request> {
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(refuse(&"it is an array"));
     }
-    serde_json::from_slice(body).map_err(|error| refuse(&error))
+    serde_json::from_slice(body).map_err(|fault| refuse(&redact::json_fault(&fault)))
 }
 
 fn id_positions(template: &str) -> Vec<usize> {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::sock::Response;
+use super::{sock::Response, text::brief};
 
 /// The answer of every fallible function in the workspace.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -86,10 +86,14 @@ impl Error {
         reason: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
+        let message = match message.into() {
+            Cow::Owned(message) => Cow::Owned(brief(message)),
+            ours => ours,
+        };
         Self(Box::new(Inner {
             status,
             reason: reason.into(),
-            message: message.into(),
+            message,
             details: Vec::new(),
             cause: None,
             replay: None,

@@ -9,6 +9,18 @@ pub const NAME_MAX: usize = 255;
 /// Longest `detail` and `data`, in bytes: a TEXT column.
 pub const TEXT_MAX: usize = 65_535;
 
+/// Longest sentence about what a caller sent, in bytes; libraries repeat the input in theirs.
+pub const MESSAGE_MAX: usize = 1_000;
+
+/// Cuts what is said short, at a character's end.
+pub fn brief(mut said: String) -> String {
+    if said.len() > MESSAGE_MAX {
+        said.truncate(said.floor_char_boundary(MESSAGE_MAX));
+        said.push('…');
+    }
+    said
+}
+
 /// For `#[serde(default, deserialize_with = "null_is_default")]`: null as if it were missing.
 ///
 /// # Errors

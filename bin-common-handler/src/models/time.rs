@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sqlx::{MySql, Sqlite};
 
@@ -77,6 +77,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Years that a DATETIME holds and RFC 3339 can write.
+const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
+
 /// A text that is no time in any accepted form.
 #[derive(Debug, thiserror::Error)]
 #[error("not a time; write it as 2026-11-20T10:22:39.248690Z")]
@@ -87,15 +90,21 @@ impl FromStr for Timestamp {
 
     /// Accepts RFC 3339 with any offset, and `YYYY-MM-DD hh:mm:ss.ffffff` taken as UTC.
     fn from_str(text: &str) -> Result<Self, BadTimestamp> {
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Ok(time.with_timezone(&Utc).into());
-        }
-        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
-            .iter()
-            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-            .map(|time| time.and_utc().into())
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| time.with_timezone(&Utc))
+            .ok()
+            .or_else(|| parse_without_zone(text))
+            .filter(|time| YEARS.contains(&time.year()))
+            .map(Into::into)
             .ok_or(BadTimestamp)
     }
+}
+
+fn parse_without_zone(text: &str) -> Option<DateTime<Utc>> {
+    ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+        .map(|time| time.and_utc())
 }
 
 impl Serialize for Timestamp {

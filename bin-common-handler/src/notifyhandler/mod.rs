@@ -3,6 +3,8 @@
 mod bell;
 pub(crate) mod outbox;
 mod relay;
+#[cfg(test)]
+mod simulation;
 
 pub use bell::Bell;
 pub use relay::{Relay, RelayMetrics};

@@ -165,7 +165,11 @@ impl Relay {
 
     /// Publishes everything that waits; false when something was not confirmed. Other replicas may add more
     /// for as long as it runs, so `stop` ends it after a window.
-    async fn drain(&self, lane: &mut dyn Lane, stop: &CancellationToken) -> Result<bool> {
+    pub(super) async fn drain(
+        &self,
+        lane: &mut dyn Lane,
+        stop: &CancellationToken,
+    ) -> Result<bool> {
         loop {
             let waiting = self.outbox.oldest(WINDOW).await?;
             let Some(first) = waiting.first() else {
@@ -209,6 +213,11 @@ impl Relay {
             count = self
                 .forward(lane, waiting.get(..count).unwrap_or_default())
                 .await;
+        }
+        // Whoever has the lane by now may be sending these events again, and may die at it: then the rest of
+        // them must still be there, or an older one was told last.
+        if !lane.is_held() {
+            count = 0;
         }
         let confirmed = waiting.get(..count).unwrap_or_default().to_vec();
         Sent {
@@ -400,6 +409,7 @@ mod tests {
         let windows = Arc::new(Mutex::new(Vec::new()));
         let (mut lane, seen) = (MockLane::new(), Arc::clone(&windows));
         let mut confirms = confirms.into_iter();
+        lane.expect_is_held().return_const(true);
         lane.expect_publish().returning(move |events: &[Outgoing]| {
             let ids = events.iter().map(|event| event.message_id.clone());
             seen.lock().unwrap().push(ids.collect());

@@ -7,13 +7,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
+use uuid::Uuid;
 
 use super::{
-    CONCURRENCY, DRAIN_MAX, Delivered, Lane, Outgoing, Probe, RETRIES, Receive, ReceivedEvent,
-    Serve, Subscription, Transport,
+    DRAIN_MAX, Delivered, Lane, Outgoing, Probe, RETRIES, Receive, ReceivedEvent, Serve,
+    Subscription, Transport,
+    gate::{Gate, HELD_MAX, LOOK_PERIOD, Turn, Waits, busy},
 };
 use crate::{
     call::Travel,
@@ -44,6 +49,63 @@ struct Inner {
 struct Letter {
     delivered: Delivered,
     reply: oneshot::Sender<Response>,
+    tenant: Option<Uuid>,
+}
+
+impl Letter {
+    fn wants_reply(&self) -> bool {
+        !self.delivered.travel.reply_to.is_empty()
+    }
+
+    /// Its caller gave up.
+    fn is_late(&self) -> bool {
+        self.wants_reply() && self.reply.is_closed()
+    }
+}
+
+/// A letter that was taken out of its queue.
+struct Held {
+    letter: Letter,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Held {
+    fn refuse(self, name: &str) {
+        let _ = self.letter.reply.send(busy(name));
+    }
+}
+
+/// The next letter, once there is a place for it; nothing when there will be none.
+async fn next(letters: &mut mpsc::Receiver<Letter>, places: &Arc<Semaphore>) -> Option<Held> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let letter = letters.recv().await?;
+    Some(Held {
+        letter,
+        _place: place,
+    })
+}
+
+impl Waits for Held {
+    fn tenant(&self) -> Option<Uuid> {
+        self.letter.tenant
+    }
+
+    fn can_be_refused(&self) -> bool {
+        self.letter.wants_reply()
+    }
+}
+
+/// One after the other, until nobody waits.
+async fn serve_all(handler: Arc<dyn Serve>, gate: Arc<Gate<Held>>, held: Held) {
+    let mut turn = Some(held);
+    while let Some(Held { letter, _place }) = turn {
+        if !letter.is_late()
+            && let Some(response) = handler.serve(letter.delivered, &NeverGone).await
+        {
+            let _ = letter.reply.send(response);
+        }
+        turn = gate.next();
+    }
 }
 
 /// In one process a caller that went away is noticed when its reply cannot be handed over.
@@ -97,6 +159,7 @@ impl InProcess {
                 ..Delivered::default()
             },
             reply,
+            tenant: request.customer_id,
         };
         let sender = self.queue(queue).ok_or_else(|| not_served(queue))?;
         sender
@@ -123,32 +186,36 @@ impl Transport for InProcess {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(queue.clone(), sender);
         health.set(name, State::Up);
-        let permits = Arc::new(Semaphore::new(CONCURRENCY));
+        let places = Arc::new(Semaphore::new(HELD_MAX));
+        let gate = Arc::new(Gate::<Held>::default());
         let tracker = TaskTracker::new();
+        let mut look = tokio::time::interval(LOOK_PERIOD);
         loop {
-            let letter = tokio::select! {
+            let held = tokio::select! {
                 biased;
-                letter = letters.recv() => letter,
+                _ = look.tick() => {
+                    gate.look(Instant::now()).into_iter().for_each(|held| held.refuse(name));
+                    continue;
+                }
+                held = next(&mut letters, &places) => held,
                 () = stop.cancelled() => {
                     health.set(name, State::Down("stopping".to_owned()));
                     // New requests are refused; those that were accepted are answered.
                     letters.close();
-                    letters.recv().await
+                    next(&mut letters, &places).await
                 }
             };
-            let Some(Letter { delivered, reply }) = letter else {
+            let Some(held) = held else {
                 break;
             };
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                break;
-            };
-            let handler = Arc::clone(&handler);
-            tracker.spawn(async move {
-                if let Some(response) = handler.serve(delivered, &NeverGone).await {
-                    let _ = reply.send(response);
+            match gate.arrive(held, Instant::now()) {
+                Turn::Now(held) => {
+                    let (handler, gate) = (Arc::clone(&handler), Arc::clone(&gate));
+                    tracker.spawn(serve_all(handler, gate, held));
                 }
-                drop(permit);
-            });
+                Turn::Later => {}
+                Turn::Refuse(held) => held.refuse(name),
+            }
         }
         tracker.close();
         let _ = tokio::time::timeout(DRAIN_MAX, tracker.wait()).await;

@@ -49,27 +49,10 @@ impl Installation {
     /// A fresh database and a name that no other test has.
     pub async fn new(kind: Kind, manager: Manager, settings: &[(&'static str, &str)]) -> Self {
         let dir = Folder::new();
-        let name: &'static str = format!("{}-{}", manager.name, ids::next().simple()).leak();
-        let mut all: Vec<(&'static str, String)> = vec![
-            ("DATA_DIR", dir.path().display().to_string()),
-            ("PROMETHEUS_LISTEN_ADDRESS", "127.0.0.1:0".to_owned()),
-            ("HTTP_LISTEN_ADDRESS", "127.0.0.1:0".to_owned()),
-            ("LOG_LEVEL", service("TEST_LOG_LEVEL", "error")),
-        ];
-        if kind == Kind::Full {
-            all.push(("DATABASE_DSN", new_mysql_database().await));
-            all.push(("RABBITMQ_ADDRESS", rabbitmq_address()));
-            all.push(("REDIS_ADDRESS", redis_address()));
-        }
-        all.extend(
-            settings
-                .iter()
-                .map(|(name, value)| (*name, (*value).to_owned())),
-        );
         Self {
             kind,
-            manager: Manager { name, ..manager },
-            settings: all,
+            manager: renamed(manager),
+            settings: place(kind, &dir, settings).await,
             dir,
             embedded: None,
         }
@@ -77,17 +60,7 @@ impl Installation {
 
     /// The settings as a daemon reads them.
     pub fn config(&self) -> Config {
-        let table: Vec<Setting> = COMMON
-            .iter()
-            .chain(self.manager.settings)
-            .copied()
-            .collect();
-        let given: Vec<(&'static str, &str)> = self
-            .settings
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        Config::with_values(&table, &given).expect("test settings are right")
+        config(&[self.manager], &self.settings)
     }
 
     /// Where its files are.
@@ -130,17 +103,9 @@ impl Installation {
 
     /// A caller. On the embedded default it is the bus of the replica that was started last.
     pub fn client(&self) -> Client {
-        let transport: Arc<dyn Transport> = match &self.embedded {
-            Some(parts) => Arc::clone(&parts.transport),
-            None => Arc::new(RabbitMq::new(
-                Secret::new(rabbitmq_address()),
-                Clock::default(),
-                Metrics::new().expect("metrics"),
-                Health::default(),
-            )),
-        };
+        let embedded = self.embedded.as_ref();
         Client {
-            transport,
+            transport: embedded.map_or_else(broker, |parts| Arc::clone(&parts.transport)),
             name: self.manager.name,
             customer_id: None,
         }
@@ -151,21 +116,72 @@ impl Installation {
         if self.kind == Kind::Full {
             remove_from_broker(self.manager.name).await;
         }
-        if let Some((_, dsn)) = self
-            .settings
-            .iter()
-            .find(|(name, _)| *name == "DATABASE_DSN")
-            && let Some((_, name)) = dsn.rsplit_once('/')
-            && let Ok(mut conn) = sqlx::MySqlConnection::connect(dsn).await
-        {
-            let _ = conn
-                .execute(sqlx::AssertSqlSafe(format!("DROP DATABASE {name}")))
-                .await;
-        }
+        drop_database(&self.settings).await;
     }
 }
 
-async fn remove_from_broker(name: &str) {
+/// The manager under a name that no other test has.
+pub(super) fn renamed(manager: Manager) -> Manager {
+    let name = format!("{}-{}", manager.name, ids::next().simple()).leak();
+    Manager { name, ..manager }
+}
+
+/// Where an installation is, with a fresh database, and its own settings.
+pub(super) async fn place(
+    kind: Kind,
+    dir: &Folder,
+    own: &[(&'static str, &str)],
+) -> Vec<(&'static str, String)> {
+    let mut all: Vec<(&'static str, String)> = vec![
+        ("DATA_DIR", dir.path().display().to_string()),
+        ("PROMETHEUS_LISTEN_ADDRESS", "127.0.0.1:0".to_owned()),
+        ("HTTP_LISTEN_ADDRESS", "127.0.0.1:0".to_owned()),
+        ("LOG_LEVEL", service("TEST_LOG_LEVEL", "error")),
+    ];
+    if kind == Kind::Full {
+        all.push(("DATABASE_DSN", new_mysql_database().await));
+        all.push(("RABBITMQ_ADDRESS", rabbitmq_address()));
+        all.push(("REDIS_ADDRESS", redis_address()));
+    }
+    all.extend(own.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    all
+}
+
+/// Settings as daemons read them: the common ones, and those of `managers`.
+pub(super) fn config(managers: &[Manager], settings: &[(&'static str, String)]) -> Config {
+    let own = managers.iter().flat_map(|manager| manager.settings);
+    let table: Vec<Setting> = COMMON.iter().chain(own).copied().collect();
+    let given: Vec<(&'static str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Config::with_values(&table, &given).expect("test settings are right")
+}
+
+/// A way of the test's own to the broker.
+pub(super) fn broker() -> Arc<dyn Transport> {
+    Arc::new(RabbitMq::new(
+        Secret::new(rabbitmq_address()),
+        Clock::default(),
+        Metrics::new().expect("metrics"),
+        Health::default(),
+    ))
+}
+
+/// Drops the database that the settings name, where there is one.
+pub(super) async fn drop_database(settings: &[(&'static str, String)]) {
+    if let Some((_, dsn)) = settings.iter().find(|(name, _)| *name == "DATABASE_DSN")
+        && let Some((_, name)) = dsn.rsplit_once('/')
+        && let Ok(mut conn) = sqlx::MySqlConnection::connect(dsn).await
+    {
+        let _ = conn
+            .execute(sqlx::AssertSqlSafe(format!("DROP DATABASE {name}")))
+            .await;
+    }
+}
+
+/// Removes what a daemon of this name leaves on the broker.
+pub(super) async fn remove_from_broker(name: &str) {
     let properties = lapin::ConnectionProperties::default();
     let Ok(connection) = lapin::Connection::connect(&rabbitmq_address(), properties).await else {
         return;

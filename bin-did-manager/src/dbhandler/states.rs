@@ -4,21 +4,31 @@ use std::collections::HashMap;
 
 use bin_common_handler::{
     databasehandler::{ChangeTx, Db, Value, list, runs},
-    models::error::Result,
+    models::{error::Result, time::Timestamp},
 };
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
+use super::usages;
+use crate::{
+    choice::window::{Calendar, Windows},
+    tenancy::marks,
+};
+
 /// Rows of one statement at most.
 const ROWS_MAX: usize = 500;
 const COLUMNS: &str =
-    "did_id, customer_id, day_start, day_count, hour_start, hour_count, last_used, total";
+    "did_id, customer_id, calendar, day_start, day_count, hour_start, hour_count, last_used, total";
+
+const COLUMNS_COUNT: usize = 9;
 
 /// How often a number was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
 pub(crate) struct State {
     pub did_id: Uuid,
     pub customer_id: Uuid,
+    /// The tenant's version whose calendar these windows are of; older versions may not count in them.
+    pub calendar: i64,
     /// When the day began that `day_count` is of, in µs since the Unix epoch.
     pub day_start: i64,
     pub day_count: i32,
@@ -32,10 +42,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn values(&self) -> [Value; 8] {
+    fn values(&self) -> [Value; COLUMNS_COUNT] {
         [
             self.did_id.into(),
             self.customer_id.into(),
+            self.calendar.into(),
             self.day_start.into(),
             self.day_count.into(),
             self.hour_start.into(),
@@ -44,6 +55,10 @@ impl State {
             self.total.into(),
         ]
     }
+}
+
+fn groups(rows: usize) -> String {
+    vec![format!("({})", marks(COLUMNS_COUNT)); rows].join(", ")
 }
 
 /// Writes the rows of new numbers.
@@ -57,7 +72,7 @@ pub(crate) async fn insert(tx: &mut ChangeTx<'_>, customer_id: Uuid, dids: &[Uui
         })
         .collect();
     for rows in states.chunks(ROWS_MAX) {
-        let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
+        let groups = groups(rows.len());
         let sql = format!("INSERT INTO did_states ({COLUMNS}) VALUES {groups}");
         let values = rows.iter().flat_map(State::values).collect();
         tx.sql().execute(&sql, values).await?;
@@ -92,12 +107,73 @@ pub(crate) async fn lock(tx: &mut ChangeTx<'_>, dids: &[Uuid]) -> Result<HashMap
 /// Writes the counters of locked rows.
 pub(crate) async fn write(tx: &mut ChangeTx<'_>, states: &[State]) -> Result<()> {
     for states in runs(states) {
-        let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; states.len()].join(", ");
+        let groups = groups(states.len());
         let sql = format!("REPLACE INTO did_states ({COLUMNS}) VALUES {groups}");
         let values = states.iter().flat_map(State::values).collect();
         tx.sql().execute(&sql, values).await?;
     }
     Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Count {
+    did_id: Uuid,
+    day: i64,
+    hour: i64,
+}
+
+/// Counts a tenant's calls anew, in the windows that `calendar` has at the moment; `version` is the tenant's
+/// with that calendar. Holds all of its counters until the end of the transaction.
+pub(crate) async fn recount(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    calendar: Calendar,
+    version: i64,
+) -> Result<()> {
+    let sql = "UPDATE did_states \
+               SET calendar = ?, day_start = 0, day_count = 0, hour_start = 0, hour_count = 0 \
+               WHERE customer_id = ?";
+    let values = vec![version.into(), customer_id.into()];
+    tx.sql().execute(sql, values).await?;
+    // Now that nobody counts: a call is counted here, or in the new windows.
+    let windows = calendar.windows(usages::database_now_in(tx.sql()).await?.micros());
+    let counts = counts(tx, customer_id, &windows).await?;
+    for counts in counts.chunks(ROWS_MAX) {
+        let ids: Vec<_> = counts.iter().map(|count| count.did_id).collect();
+        let mut states = lock(tx, &ids).await?;
+        for count in counts {
+            if let Some(state) = states.get_mut(&count.did_id) {
+                state.day_start = windows.day;
+                state.day_count = i32::try_from(count.day).unwrap_or(i32::MAX);
+                state.hour_start = windows.hour;
+                state.hour_count = i32::try_from(count.hour).unwrap_or(i32::MAX);
+            }
+        }
+        let states: Vec<_> = states.into_values().collect();
+        write(tx, &states).await?;
+    }
+    Ok(())
+}
+
+/// A tenant's calls of a day and an hour, by number.
+async fn counts(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    windows: &Windows,
+) -> Result<Vec<Count>, SqlError> {
+    let sql = "SELECT did_id, COUNT(CASE WHEN tm_create >= ? THEN 1 END) AS day, \
+                      COUNT(CASE WHEN tm_create >= ? THEN 1 END) AS hour \
+               FROM did_usages WHERE customer_id = ? AND tm_create >= ? \
+               GROUP BY did_id ORDER BY did_id";
+    // A day may begin within an hour.
+    let values = [windows.day, windows.hour]
+        .map(|start| Value::from(Timestamp::from_micros(start)))
+        .into_iter()
+        .chain([
+            customer_id.into(),
+            Timestamp::from_micros(windows.day.min(windows.hour)).into(),
+        ]);
+    tx.sql().fetch_all(sql, values.collect()).await
 }
 
 /// The counters of all of a tenant's numbers.

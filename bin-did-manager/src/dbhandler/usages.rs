@@ -1,7 +1,7 @@
 //! SQL of usages: finding the one that a result is about, and writing the result into it.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Tx, Value},
+    databasehandler::{ChangeTx, Db, Dialect, Tx, Value},
     models::{error::Result, time::Timestamp},
 };
 use sqlx::Error as SqlError;
@@ -176,8 +176,20 @@ struct Now {
 
 /// The time on the database's own clock, which usages are stamped by.
 pub(crate) async fn database_now(db: &Db) -> Result<Timestamp, SqlError> {
-    let sql = format!("SELECT {} AS now", db.dialect().now_micros());
-    let row: Option<Now> = db.fetch_optional(&sql, vec![]).await?;
+    time(db.fetch_optional(&now_sql(db.dialect()), vec![]).await?)
+}
+
+/// As [`database_now`], as late as the statement is run.
+pub(crate) async fn database_now_in(tx: &mut Tx) -> Result<Timestamp, SqlError> {
+    let sql = now_sql(tx.dialect());
+    time(tx.fetch_optional(&sql, vec![]).await?)
+}
+
+fn now_sql(dialect: Dialect) -> String {
+    format!("SELECT {} AS now", dialect.now_micros())
+}
+
+fn time(row: Option<Now>) -> Result<Timestamp, SqlError> {
     row.map(|row| Timestamp::from_micros(row.now))
         .ok_or(SqlError::RowNotFound)
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod export;
 pub(crate) mod import;
-mod row;
+pub(crate) mod row;
 pub(crate) mod standing;
 
 use std::collections::{HashMap, hash_map::Entry};
@@ -24,8 +24,9 @@ use crate::{
     models::{
         customer::Customer,
         did::{self, Did},
+        didpool::Didpool,
     },
-    tenancy::{Tenanted, ensure_owned},
+    tenancy::{Tenanted, ensure_chosen},
 };
 
 /// A number with its counters.
@@ -67,8 +68,20 @@ impl Tenanted for Did {
 impl Tenanted for Customer {
     const STEERS: bool = true;
 
-    async fn verify(&mut self, tx: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        ensure_owned::<crate::models::didpool::Didpool>(tx, self.id, self.didpool_id).await
+    async fn verify(
+        &mut self,
+        tx: &mut ChangeTx<'_>,
+        before: Option<&Self>,
+        version: i64,
+    ) -> Result<()> {
+        let was = before.map(|before| before.didpool_id);
+        ensure_chosen::<Didpool>(tx, self.id, was, self.didpool_id).await?;
+        match before {
+            Some(before) if before.calendar() != self.calendar() => {
+                states::recount(tx, self.id, self.calendar(), version).await
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ const NUMERIC_FIELDS: [&str; 8] = [
 ];
 
 /// The number of a row and the other fields it sets; nothing for a row without any text.
-pub(super) fn read(row: &Map<String, Json>) -> Result<Option<(E164, Map<String, Json>)>> {
+pub(crate) fn read(row: &Map<String, Json>) -> Result<Option<(E164, Map<String, Json>)>> {
     if row.values().all(is_blank) {
         return Ok(None);
     }

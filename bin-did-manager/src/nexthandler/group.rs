@@ -15,12 +15,16 @@ use super::{
     shard::Shard,
 };
 use crate::{
-    choice::pick::{self, Picked, Refused},
+    choice::{
+        pick::{self, Picked, Refused},
+        view::View,
+    },
     dbhandler::{
         allocations::{self, Kept},
         states::State,
         stickies,
     },
+    models::usage::Usage,
     privacy::PhoneHasher,
 };
 
@@ -70,6 +74,7 @@ impl Group {
                     job,
                     choice: None,
                     refused: None,
+                    kept: None,
                 }),
                 Ok(Resolved::Ended(status)) => ask.answer(Ok(Outcome::Ended(status))),
                 Err(error) => ask.answer(Err(error)),
@@ -161,6 +166,29 @@ impl Group {
         Ok(())
     }
 
+    /// Who is refused may have been given a number meanwhile, by another replica that was asked the same:
+    /// perhaps the very one that is missing here.
+    pub(super) async fn look_again(&mut self, shard: &Shard) {
+        let keys: Vec<_> = self.items.iter().filter_map(Item::refused_key).collect();
+        let found = allocations::by_keys(&shard.store.db, &keys).await;
+        for item in &mut self.items {
+            let Some(key) = item.refused_key() else {
+                continue;
+            };
+            match &found {
+                Ok(kept) => {
+                    let kept = kept.get(key.as_slice());
+                    let kept = kept.filter(|kept| kept.request_until > self.now);
+                    item.kept = kept.map(|kept| kept.usage.clone());
+                }
+                Err(error) => {
+                    let error = Error::unavailable("database", error.to_string());
+                    item.refused = Some(error);
+                }
+            }
+        }
+    }
+
     /// Answers, and learns what the locked rows said; requests whose number was not to be had come back.
     pub(super) fn finish(mut self, shard: &mut Shard) -> Vec<Ask> {
         let mut again = Vec::new();
@@ -174,6 +202,10 @@ impl Group {
                 continue;
             };
             let view = &mut tenant.known.view;
+            if let Some(usage) = &item.kept {
+                tell(view, same, item.ask, usage, item.job.target.place);
+                continue;
+            }
             if let Some(error) = item.refused {
                 refuse(same, &error);
                 item.ask.answer(Err(error));
@@ -184,17 +216,20 @@ impl Group {
                 view.learn(choice.picked.slot, *truth, self.now);
             }
             match &choice.usage {
-                Some(usage) => {
-                    for ask in same.into_iter().chain([item.ask]) {
-                        let answer = answer(view, &ask, usage, item.job.target.place);
-                        ask.answer(Ok(Outcome::Number(Box::new(answer))));
-                    }
-                }
+                Some(usage) => tell(view, same, item.ask, usage, item.job.target.place),
                 None if item.ask.question.is_dry_run => item.explain(view, self.now),
                 None => again.extend(same.into_iter().chain([item.ask])),
             }
         }
         again
+    }
+}
+
+/// Tells a request, and those that were the same, which number they have.
+fn tell(view: &View, same: Vec<Ask>, ask: Ask, usage: &Usage, place: Option<(f64, f64)>) {
+    for ask in same.into_iter().chain([ask]) {
+        let answer = answer(view, &ask, usage, place);
+        ask.answer(Ok(Outcome::Number(Box::new(answer))));
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Item {
     pub choice: Option<Choice>,
     /// Told only when the group is written: until then an earlier request may give its number back.
     pub refused: Option<Error>,
+    /// What another replica gave the same request meanwhile.
+    pub kept: Option<Usage>,
 }
 
 /// A number chosen for a request, and what is known to undo it.
@@ -65,6 +67,12 @@ impl Item {
             before,
             usage: None,
         });
+    }
+
+    /// The key under which a refused request may have been given a number elsewhere.
+    pub(super) fn refused_key(&self) -> Option<[u8; 16]> {
+        let key = self.job.key.filter(|key| key.replays)?;
+        (self.refused.is_some() && !self.ask.question.is_dry_run).then_some(key.bytes)
     }
 
     pub(super) fn sticky(&self) -> Option<stickies::Sticky> {

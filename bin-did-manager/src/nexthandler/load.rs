@@ -77,12 +77,21 @@ impl Known {
     }
 
     /// Reads what has changed up to `version`.
-    pub(super) async fn refresh(&mut self, db: &Db, version: i64) -> Result<(), SqlError> {
+    pub(super) async fn refresh(
+        &mut self,
+        db: &Db,
+        version: i64,
+        now: i64,
+    ) -> Result<(), SqlError> {
         let customer_id = self.view.customer.id;
         if let Some(customer) = customer(db, customer_id).await?
             && customer != self.view.customer
         {
+            let is_recounted = customer.calendar() != self.view.customer.calendar();
             self.view.set_customer(customer);
+            if is_recounted {
+                self.read_states(db, now).await?;
+            }
         }
         self.read_numbers(db, &HashMap::new()).await?;
         self.read_settings(db).await?;

@@ -13,6 +13,8 @@ mod load;
 mod news;
 mod resolve;
 mod shard;
+#[cfg(test)]
+mod simulation;
 mod write;
 
 use std::{

@@ -91,12 +91,17 @@ impl Shard {
             {
                 waiting.push_back(ask);
             }
-            let group = next_group(&mut waiting);
-            for ask in self.serve(group).await.into_iter().rev() {
-                waiting.push_front(ask);
-            }
-            self.forget_idle();
+            self.serve_next(&mut waiting).await;
         }
+    }
+
+    /// Serves the next group of those that wait.
+    pub(super) async fn serve_next(&mut self, waiting: &mut VecDeque<Ask>) {
+        let group = next_group(waiting);
+        for ask in self.serve(group).await.into_iter().rev() {
+            waiting.push_front(ask);
+        }
+        self.forget_idle();
     }
 
     /// Serves a group; those that must be tried again come back.
@@ -122,6 +127,7 @@ impl Shard {
         group.decide(self).await;
         match group.write(self).await {
             Ok(()) => {
+                group.look_again(self).await;
                 let again = group.finish(self);
                 self.sync_for(&again, versions.now).await;
                 again
@@ -140,18 +146,19 @@ impl Shard {
         customers.dedup();
         let versions = versions::read(&self.store.db, &customers).await?;
         for (customer_id, version) in &versions.of {
-            self.bring_up(*customer_id, *version).await?;
+            self.bring_up(*customer_id, *version, versions.now).await?;
             self.judge(*customer_id).await?;
         }
         Ok(versions)
     }
 
-    async fn bring_up(&mut self, customer_id: Uuid, version: i64) -> Result<()> {
-        let now = Instant::now();
+    /// Reads a tenant, or what has changed of it; `now` is the database's time, in µs.
+    async fn bring_up(&mut self, customer_id: Uuid, version: i64, now: i64) -> Result<()> {
+        let asked = Instant::now();
         if let Some(tenant) = self.tenants.get_mut(&customer_id) {
-            tenant.asked = now;
+            tenant.asked = asked;
             if tenant.known.view.version != version {
-                let refreshed = tenant.known.refresh(&self.store.db, version).await;
+                let refreshed = tenant.known.refresh(&self.store.db, version, now).await;
                 if refreshed.is_err() {
                     // Half of it may be new.
                     self.tenants.remove(&customer_id);
@@ -163,7 +170,7 @@ impl Shard {
         if let Some(known) = Known::load(&self.store.db, customer_id, version).await? {
             let tenant = Tenant {
                 known,
-                asked: now,
+                asked,
                 synced: Instant::now(),
                 sync_took: Duration::ZERO,
                 judged: None,

@@ -7,6 +7,8 @@ mod analytics;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod calendars;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod given;

@@ -184,6 +184,34 @@ async fn a_file_may_fill_a_pool_that_is_in_use(#[values(Kind::Embedded, Kind::Fu
 
 #[rstest]
 #[tokio::test]
+async fn what_refers_to_a_deleted_pool_can_still_be_changed_and_deleted(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let pool = json!({"name": "west"});
+    let pool = world.client.ok(Post, "/v1/didpools", Some(pool)).await;
+    let refers = json!({"vicidial_campaign_id": "W", "didpool_id": pool["id"]});
+    let campaign = world.client.ok(Post, "/v1/campaigns", Some(refers)).await;
+    let campaign = format!("/v1/campaigns/{}", text(&campaign, "id"));
+    let customer = format!("/v1/customers/{}", world.customer_id);
+    let refers = Some(json!({"didpool_id": pool["id"]}));
+    world.operator.ok(Put, &customer, refers.clone()).await;
+    let pool = format!("/v1/didpools/{}", text(&pool, "id"));
+    world.client.ok(Delete, &pool, None).await;
+    for uri in [&campaign, &customer] {
+        let renamed = Some(json!({"name": "renamed"}));
+        world.operator.ok(Put, uri, renamed).await;
+        let other = Some(json!({"didpool_id": null}));
+        world.operator.ok(Put, uri, other).await;
+        let no = refused(&world.operator, Put, uri, refers.clone()).await;
+        assert_eq!(no, (404, "DIDPOOL_NOT_FOUND".to_owned()), "{uri}");
+        world.operator.ok(Delete, uri, None).await;
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn an_export_comes_back_as_it_was(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
     world

@@ -17,7 +17,7 @@ use crate::{
     models::{
         outdial::Outdial,
         outdialtarget::{self, Destination, OutdialTarget, TargetStatus},
-        outdialtargetcall::{CallStatus, OutdialTargetCall, ReferenceType},
+        outdialtargetcall::{CallStatus, OutdialTargetCall, ReferenceType, TextEnum},
     },
 };
 
@@ -36,11 +36,14 @@ impl OutdialTargetHandler {
         check_destination(&mut target, index)?;
         match (target.tm_delete, target.status) {
             (Some(_), _) => return Err(not_callable("deleted")),
-            (None, TargetStatus::Done) => return Err(not_callable("done")),
-            (None, TargetStatus::Progressing) if !self.guard.is_zero() => {
+            // Whoever was reached must not be called again for the `idle` of one who came too late.
+            (None, status @ (TargetStatus::Progressing | TargetStatus::Done))
+                if !self.guard.is_zero() =>
+            {
                 note_refusal(&mut tx, id, self.guard, call.caller.as_deref()).await?;
-                return tx.commit_refusal(not_callable("progressing")).await;
+                return tx.commit_refusal(not_callable(status.as_text())).await;
             }
+            (None, TargetStatus::Done) => return Err(not_callable("done")),
             (None, TargetStatus::Progressing | TargetStatus::Idle) => {}
         }
         self.begin(&mut tx, call, &mut target, &outdial, index)

@@ -6,8 +6,10 @@ use bin_common_handler::{
     ids,
     models::{
         error::{Error, Result},
+        text::brief,
         time::Timestamp,
     },
+    redact,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -122,7 +124,8 @@ impl OutdialTargetHandler {
         at: Timestamp,
         row: serde_json::Value,
     ) -> Result<KeyedTarget, String> {
-        let body: TargetCreate = serde_json::from_value(row).map_err(|error| error.to_string())?;
+        let body: TargetCreate =
+            serde_json::from_value(row).map_err(|fault| brief(redact::json_fault(&fault)))?;
         let key = body.key.clone();
         OutdialTarget::new(ids::next(), outdial.id, at, body, self.validates)
             .map(|target| KeyedTarget { target, key })

@@ -5,6 +5,8 @@ mod claim;
 mod create;
 pub(crate) mod guard;
 mod reaper;
+#[cfg(test)]
+mod simulation;
 
 use std::time::Duration;
 

@@ -237,6 +237,23 @@ async fn done_is_obeyed_at_once_and_no_late_idle_undoes_it(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_after_the_result_does_not_undo_it(
+    #[values(Callers::Embedded, Callers::Channels, Callers::ReplyQueues)] callers: Callers,
+) {
+    let world = World::new(callers.kind()).await;
+    let target = world.outdial().await.target().await;
+    let (winner, late) = callers.two(&world).await;
+    assert_eq!(winner.progress(&target).await.0, 200);
+    let done = winner.put(&target, "done").await;
+    assert_eq!(late.progress(&target).await.0, 409);
+    assert_eq!(late.put(&target, "idle").await, done, "nobody dials again");
+    // Whoever means it says so again.
+    assert_eq!(text(&late.put(&target, "idle").await, "status"), "idle");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_the_window_an_idle_counts(
     #[values(Callers::Embedded, Callers::Channels, Callers::ReplyQueues)] callers: Callers,
 ) {

@@ -179,6 +179,8 @@ async fn a_considered_no_is_repeated_when_its_cause_is_gone(
     put_status(&world.client, &target, "done").await;
     let refused = keyed(&world.client, Post, &uri, body.clone(), "k").await;
     assert_eq!(refused.0, 409);
+    // The first is taken for the refused caller's.
+    put_status(&world.client, &target, "idle").await;
     put_status(&world.client, &target, "idle").await;
     assert_eq!(
         keyed(&world.client, Post, &uri, body.clone(), "k").await,

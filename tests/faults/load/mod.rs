@@ -53,8 +53,8 @@ impl Manners {
     pub const USUAL: Self = Self {
         crowd: 1,
         retries: true,
-        // 409: a conflict that five attempts did not end, or a target that somebody else calls.
-        statuses: &[200, 409, 503],
+        // 409: a conflict that five attempts did not end, or a target that somebody else calls. 429: too many.
+        statuses: &[200, 409, 429, 503],
         patience: Duration::from_secs(3),
         pause: Duration::from_millis(20),
         ballast: 0,

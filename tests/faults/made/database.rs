@@ -87,7 +87,7 @@ async fn hangs(round: &mut Round<'_>) {
 /// Attempts that came to nothing: unanswered, or told to come again.
 fn unserved(round: &Round<'_>) -> u64 {
     round.load.peek(|book| {
-        let told: u64 = [409, 503]
+        let told: u64 = [409, 429, 503]
             .iter()
             .filter_map(|status| book.statuses.get(status))
             .sum();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bin_common_handler::{
     clock::Clock,
     models::time::Timestamp,
-    testing::lab::{Site, until},
+    testing::lab::{Site, publish_bad_text, publish_deep_header, until},
 };
 use lapin::{
     BasicProperties, Channel,
@@ -14,7 +14,6 @@ use lapin::{
 };
 use serde_json::{Value as Json, json};
 
-use super::wire::Wire;
 use crate::{
     fault::{Fault, fault},
     load::Manners,
@@ -29,7 +28,7 @@ pub const FAULTS: &[Fault] = &[
         |round| Box::pin(panics(round)),
     )
     .under(Manners {
-        statuses: &[200, 409, 500, 503],
+        statuses: &[200, 409, 429, 500, 503],
         ..Manners::USUAL
     }),
     fault(
@@ -127,8 +126,7 @@ async fn poison(round: &mut Round<'_>) {
         team.figure("tandem_requests_dropped_total", label).await
     };
     let before = unreadable().await;
-    let mut wire = Wire::open(&round.world.lab.broker, team.site.queue()).await;
-    wire.publish_bad_text(b"{}").await;
+    publish_bad_text(&team.site, b"{}").await;
     until("the poison is removed and counted", async || {
         (unreadable().await > before).then_some(())
     })
@@ -139,9 +137,8 @@ async fn poison(round: &mut Round<'_>) {
 async fn deep_header(round: &mut Round<'_>) {
     let site = &round.world.outdial.site;
     let name = round.name("deep");
-    let mut wire = Wire::open(&round.world.lab.broker, site.queue()).await;
     for depth in [1_000, 21_000] {
-        wire.publish_deep_header(depth, &create(&name)).await;
+        publish_deep_header(site, depth, &create(&name)).await;
     }
     until("both are served", async || {
         (named(site, &name).await == 2).then_some(())

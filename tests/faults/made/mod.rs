@@ -13,7 +13,6 @@ mod replica;
 mod settings;
 mod start;
 mod stop;
-mod wire;
 
 use crate::fault::Fault;
 

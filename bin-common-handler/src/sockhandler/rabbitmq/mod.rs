@@ -12,6 +12,7 @@ mod probe;
 mod retry;
 mod rpc;
 mod subscribe;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 

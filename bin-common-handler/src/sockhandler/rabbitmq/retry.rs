@@ -1,6 +1,8 @@
 //! Messages whose work failed: they wait in queues beside their own and come back, a few times; then they
 //! are set aside for a person to look at.
 
+use std::time::Duration;
+
 use lapin::{
     BasicProperties, Channel,
     options::QueueDeclareOptions,
@@ -25,16 +27,21 @@ pub(super) async fn later_or_park(
     properties: &BasicProperties,
     body: &[u8],
 ) -> Result<&'static str, Fault> {
-    let attempt = attempt(properties);
-    let Some(pause) = RETRIES.get(attempt) else {
+    let Some((pause, properties)) = next_try(properties) else {
         return park(side, queue, properties, body).await;
     };
+    publish_later(side, queue, pause, body, properties).await?;
+    Ok("retried")
+}
+
+/// The pause before a message comes back, and the properties it then has; nothing after its last try.
+fn next_try(properties: &BasicProperties) -> Option<(Duration, BasicProperties)> {
+    let attempt = attempt(properties);
+    let pause = RETRIES.get(attempt)?;
     let mut headers = properties.headers().clone().unwrap_or_default();
     let next = i64::try_from(attempt).unwrap_or(i64::MAX).saturating_add(1);
     headers.insert(ATTEMPT_HEADER.into(), AMQPValue::LongLongInt(next));
-    let properties = properties.clone().with_headers(headers);
-    publish_later(side, queue, *pause, body, properties).await?;
-    Ok("retried")
+    Some((*pause, properties.clone().with_headers(headers)))
 }
 
 /// Sets a message aside in `<queue>.parked`.
@@ -74,6 +81,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::sim::{Sim, simulate};
 
     #[rstest]
     #[case(None, 0)]
@@ -91,5 +99,45 @@ mod tests {
         }
         let properties = BasicProperties::default().with_headers(headers);
         assert_eq!(attempt(&properties), expected);
+    }
+
+    /// Headers as a stranger may send them.
+    fn any_headers(sim: &mut Sim) -> BasicProperties {
+        let mut headers = FieldTable::default();
+        headers.insert("x-kept".into(), AMQPValue::Boolean(true));
+        let number = *sim.pick(&[i64::MIN, -1, 0, 1, 2, 3, 4, i64::MAX]);
+        let attempt = match sim.below(5) {
+            0 => None,
+            1 => Some(AMQPValue::LongLongInt(number)),
+            2 => Some(AMQPValue::LongInt(i32::try_from(number).unwrap_or(-1))),
+            3 => Some(AMQPValue::LongString("1".into())),
+            _ => Some(AMQPValue::FieldTable(FieldTable::default())),
+        };
+        if let Some(attempt) = attempt {
+            headers.insert(ATTEMPT_HEADER.into(), attempt);
+        }
+        BasicProperties::default()
+            .with_headers(headers)
+            .with_message_id("m".into())
+    }
+
+    #[test]
+    fn a_message_comes_back_a_few_times_and_never_for_ever() {
+        simulate(1_000, |sim| {
+            let mut properties = any_headers(sim);
+            let mut pauses = Vec::new();
+            while let Some((pause, next)) = next_try(&properties) {
+                pauses.push(pause);
+                properties = next;
+                assert!(pauses.len() <= RETRIES.len(), "{pauses:?}");
+            }
+            assert!(
+                RETRIES.ends_with(&pauses),
+                "in order, to the last: {pauses:?}"
+            );
+            assert_eq!(properties.message_id().as_ref().unwrap().as_str(), "m");
+            let headers = properties.headers().as_ref().unwrap().inner();
+            assert_eq!(headers.get("x-kept"), Some(&AMQPValue::Boolean(true)));
+        });
     }
 }

@@ -62,17 +62,26 @@ impl Lab {
         self.erlang(&format!("rabbit_disk_monitor:set_disk_free_limit({bytes})"));
     }
 
-    /// `rabbitmqctl add_user`, for the daemons, unless it is there.
-    pub(super) fn admit_daemons(&self) {
+    /// `rabbitmqctl add_user`, with every permission, unless it is there.
+    pub fn add_broker_user(&self, name: &str, password: &str) {
         self.erlang(&format!(
-            "rabbit_auth_backend_internal:exists(<<\"{ACCOUNT}\">>) orelse \
-             rabbit_auth_backend_internal:add_user(<<\"{ACCOUNT}\">>, <<\"{ACCOUNT}\">>, <<\"test\">>)"
+            "rabbit_auth_backend_internal:exists(<<\"{name}\">>) orelse \
+             rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"{password}\">>, <<\"test\">>)"
         ));
-        self.permit(true);
+        self.permit_user(name, true);
+    }
+
+    /// The daemons' own account.
+    pub(super) fn admit_daemons(&self) {
+        self.add_broker_user(ACCOUNT, ACCOUNT);
     }
 
     /// `rabbitmqctl set_permissions` for the daemons, or `clear_permissions`.
     pub fn permit(&self, on: bool) {
+        self.permit_user(ACCOUNT, on);
+    }
+
+    fn permit_user(&self, name: &str, on: bool) {
         let what = if on {
             ("set", ", <<\".*\">>, <<\".*\">>, <<\".*\">>")
         } else {
@@ -80,7 +89,7 @@ impl Lab {
         };
         let (verb, patterns) = what;
         self.erlang(&format!(
-            "rabbit_auth_backend_internal:{verb}_permissions(<<\"{ACCOUNT}\">>, <<\"/\">>{patterns}, <<\"test\">>)"
+            "rabbit_auth_backend_internal:{verb}_permissions(<<\"{name}\">>, <<\"/\">>{patterns}, <<\"test\">>)"
         ));
     }
 

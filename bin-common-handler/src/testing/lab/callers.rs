@@ -67,7 +67,7 @@ impl Callers {
     }
 }
 
-fn open(amqp: &str) -> Arc<RabbitMq> {
+pub(super) fn open(amqp: &str) -> Arc<RabbitMq> {
     Arc::new(RabbitMq::new(
         Secret::new(amqp),
         Clock::default(),

@@ -78,11 +78,14 @@ impl Daemon {
         Some((status, serde_json::from_str(&body).ok()?))
     }
 
+    /// All figures, as they are told.
+    pub async fn figures(&self) -> Option<String> {
+        Some(http::get(self.port, "/metrics").await?.1)
+    }
+
     /// The sum of the figures whose line starts with `name` and contains `label`.
     pub async fn figure(&self, name: &str, label: &str) -> f64 {
-        let Some((_, text)) = http::get(self.port, "/metrics").await else {
-            return 0.0;
-        };
+        let text = self.figures().await.unwrap_or_default();
         text.lines()
             .filter(|line| line.starts_with(name) && line.contains(label))
             .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())

@@ -11,12 +11,17 @@ use sqlx::{Connection as _, Executor, MySqlConnection};
 
 use super::{
     broker::ACCOUNT,
+    callers,
     daemon::{Daemon, Program},
     line::Line,
     nodes::Lab,
     sink::{self, Heard},
 };
-use crate::{ids, sockhandler::request_queue, testing::until_within};
+use crate::{
+    ids,
+    sockhandler::request_queue,
+    testing::{Client, until_within},
+};
 
 /// How long a test waits for something that must come: the longest backoff and a little.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -27,7 +32,7 @@ pub struct Site {
     pub database: String,
     program: Program,
     sink: String,
-    broker_port: u16,
+    pub(super) broker_port: u16,
     database_port: u16,
     redis_port: u16,
 }
@@ -78,6 +83,15 @@ impl Site {
     /// The daemon's request queue.
     pub fn queue(&self) -> String {
         request_queue(self.program.name)
+    }
+
+    /// A trusted caller of a manager.
+    pub fn client(&self, name: &'static str) -> Client {
+        Client {
+            transport: callers::open(&self.amqp()),
+            name,
+            customer_id: None,
+        }
     }
 
     /// A daemon of this site, not waited for.

@@ -1,5 +1,8 @@
 //! Requests to other services: bounded, with a deadline, behind a circuit breaker per queue.
 
+mod breaker;
+mod inflight;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -7,10 +10,10 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
+use tokio::time::Instant;
+
+use breaker::{Admission, Breaker};
+use inflight::InFlight;
 
 use crate::{
     metrics::{ManagerMetrics, as_ms},
@@ -21,65 +24,13 @@ use crate::{
     sockhandler::{Transport, request_queue},
 };
 
-/// Calls in flight at most.
-const IN_FLIGHT_MAX: usize = 1_024;
-/// Transport failures in a row that open the breaker.
-const FAILURES_MAX: u32 = 5;
-/// How long it stays open before one call probes.
-const OPEN: Duration = Duration::from_secs(30);
-
-/// The breaker of one queue: closed, open for a while, then one probe.
-#[derive(Debug, Default)]
-pub struct Breaker {
-    failures: u32,
-    open_until: Option<Instant>,
-    is_probing: bool,
-}
-
-impl Breaker {
-    /// Whether a call may be made at `now`; after the pause one caller at a time may probe.
-    pub fn admit(&mut self, now: Instant) -> bool {
-        match self.open_until {
-            None => true,
-            Some(until) if now < until => false,
-            Some(_) if self.is_probing => false,
-            Some(_) => {
-                self.is_probing = true;
-                true
-            }
-        }
-    }
-
-    /// A call was made and did, or did not, reach its service.
-    pub fn note(&mut self, reached: bool, now: Instant) {
-        if reached {
-            *self = Self::default();
-            return;
-        }
-        self.failures = self.failures.saturating_add(1);
-        if self.is_probing || self.failures >= FAILURES_MAX {
-            self.open_until = Some(now + OPEN);
-            self.is_probing = false;
-        }
-    }
-
-    /// As the metric has it: 0 closed, 1 half open, 2 open.
-    pub fn state(&self) -> i64 {
-        match (self.open_until, self.is_probing) {
-            (None, _) => 0,
-            (Some(_), true) => 1,
-            (Some(_), false) => 2,
-        }
-    }
-}
-
 /// Asks other services. Clones share breakers and limits.
 #[derive(Clone)]
 pub struct Requester {
     transport: Arc<dyn Transport>,
     publisher: &'static str,
     metrics: ManagerMetrics,
-    in_flight: Arc<Semaphore>,
+    in_flight: Arc<InFlight>,
     breakers: Arc<Mutex<HashMap<String, Breaker>>>,
 }
 
@@ -94,7 +45,7 @@ impl Requester {
             transport,
             publisher,
             metrics,
-            in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+            in_flight: Arc::default(),
             breakers: Arc::default(),
         }
     }
@@ -136,16 +87,19 @@ impl Requester {
         timeout: Duration,
     ) -> Result<Response> {
         let queue = request_queue(service);
-        if !self.with_breaker(&queue, |breaker| breaker.admit(Instant::now())) {
-            return Err(Error::unavailable(
-                "service",
-                format!("{service} failed repeatedly"),
-            ));
-        }
-        let _permit = self.permit()?;
+        let admitted = self
+            .admit(&queue)
+            .ok_or_else(|| Error::unavailable("service", format!("{service} failed repeatedly")))?;
+        let _place = self.in_flight.take(request.customer_id)?;
         let started = Instant::now();
         let reply = self.transport.request(&queue, request, timeout).await;
-        self.note(&queue, &reply);
+        // What was never sent says neither good nor bad of the service.
+        if !reply
+            .as_ref()
+            .is_err_and(|error| error.reason() == NOT_SERVED)
+        {
+            admitted.ended(reply.is_ok());
+        }
         self.metrics
             .request_ms
             .with_label_values(&[service, resource(&request.uri), request.method.as_str()])
@@ -165,7 +119,7 @@ impl Requester {
         message_id: &str,
         timeout: Duration,
     ) -> Result<()> {
-        let _permit = self.permit()?;
+        let _place = self.in_flight.take(request.customer_id)?;
         let queue = request_queue(service);
         let posted = self.transport.post(&queue, request, message_id);
         tokio::time::timeout(timeout, posted)
@@ -173,19 +127,14 @@ impl Requester {
             .map_err(|_| Error::unavailable("service", "the request was not taken in time"))?
     }
 
-    fn permit(&self) -> Result<SemaphorePermit<'_>> {
-        self.in_flight.try_acquire().map_err(|_| {
-            Error::resource_exhausted("TOO_MANY_REQUESTS", "Too many requests are in flight.")
-        })
-    }
-
-    /// What was never sent counts neither for nor against the service.
-    fn note(&self, queue: &str, reply: &Result<Response>) {
-        if !reply
-            .as_ref()
-            .is_err_and(|error| error.reason() == NOT_SERVED)
-        {
-            self.with_breaker(queue, |breaker| breaker.note(reply.is_ok(), Instant::now()));
+    fn admit<'r>(&'r self, queue: &'r str) -> Option<Admitted<'r>> {
+        match self.with_breaker(queue, |breaker| breaker.admit(Instant::now())) {
+            Admission::Refused => None,
+            admission => Some(Admitted {
+                requester: self,
+                queue,
+                is_probe: admission == Admission::Probe,
+            }),
         }
     }
 
@@ -201,6 +150,31 @@ impl Requester {
     }
 }
 
+/// A call that its breaker let through. Dropped without an end (it was never sent, or its caller went away), it
+/// leaves the breaker as it was: a probe that nobody finished must not keep it open for ever.
+struct Admitted<'r> {
+    requester: &'r Requester,
+    queue: &'r str,
+    is_probe: bool,
+}
+
+impl Admitted<'_> {
+    fn ended(mut self, reached: bool) {
+        let is_probe = std::mem::take(&mut self.is_probe);
+        self.requester.with_breaker(self.queue, |breaker| {
+            breaker.note(reached, is_probe, Instant::now());
+        });
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.requester.with_breaker(self.queue, Breaker::abandon);
+        }
+    }
+}
+
 /// `/v1/outdials/<id>?…` → `outdials`.
 fn resource(uri: &str) -> &str {
     uri.split(['?', '/'])
@@ -211,44 +185,25 @@ fn resource(uri: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{metrics::Metrics, sockhandler::inprocess::InProcess};
 
-    #[test]
-    fn five_failures_open_it_and_one_probe_closes_it() {
-        let start = Instant::now();
-        let mut breaker = Breaker::default();
-        for _ in 0..FAILURES_MAX {
-            assert!(breaker.admit(start));
-            breaker.note(false, start);
+    const WITHIN: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn a_probe_that_was_never_sent_lets_the_next_one_probe() {
+        let metrics = Metrics::new().unwrap().for_manager("test").unwrap();
+        let requester = Requester::new(Arc::new(InProcess::default()), "test", metrics);
+        let queue = request_queue("other-manager");
+        requester.with_breaker(&queue, |breaker| {
+            breaker.open(Instant::now(), Duration::ZERO);
+        });
+        let request = Request::new(Method::Get, "/v1/things", "test");
+        for _ in 0..3 {
+            let error = requester.send("other-manager", &request, WITHIN).await;
+            assert_eq!(error.unwrap_err().reason(), NOT_SERVED, "it was tried");
         }
-        assert!(!breaker.admit(start), "open");
-        let later = start + OPEN;
-        assert!(breaker.admit(later), "one may probe");
-        assert!(!breaker.admit(later), "and only one");
-        breaker.note(true, later);
-        assert!(breaker.admit(later) && breaker.admit(later), "closed");
-    }
-
-    #[test]
-    fn a_failed_probe_keeps_it_open() {
-        let start = Instant::now();
-        let mut breaker = Breaker::default();
-        (0..FAILURES_MAX).for_each(|_| breaker.note(false, start));
-        let later = start + OPEN;
-        assert!(breaker.admit(later));
-        breaker.note(false, later);
-        assert!(!breaker.admit(later + Duration::from_secs(29)));
-        assert!(breaker.admit(later + OPEN));
-    }
-
-    #[test]
-    fn a_success_forgets_earlier_failures() {
-        let now = Instant::now();
-        let mut breaker = Breaker::default();
-        for _ in 0..20 {
-            (1..FAILURES_MAX).for_each(|_| breaker.note(false, now));
-            breaker.note(true, now);
-        }
-        assert!(breaker.admit(now));
     }
 }

@@ -1,0 +1,120 @@
+//! Managers and the bridge in one process, as `tandem serve` runs them, each under a name of its own.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{
+    client::Client,
+    folder::Folder,
+    installation::{Kind, broker, config, drop_database, place, remove_from_broker, renamed},
+    wait::{spawn, until},
+};
+use crate::{
+    bridge::companion,
+    clock::Clock,
+    daemon::{Manager, Parts, StartError, run_with},
+    databasehandler::Db,
+    sockhandler::Transport,
+};
+
+/// The key that opens everything at the bridge.
+pub const BRIDGE_KEY: &str = "the-operators-key-of-this-test";
+
+/// Managers and the bridge that run.
+pub struct Whole {
+    /// The managers under their names here, in the order in which they were given.
+    pub managers: Vec<Manager>,
+    /// Where the bridge listens.
+    pub bridge: SocketAddr,
+    /// What they share.
+    pub parts: Parts,
+    kind: Kind,
+    settings: Vec<(&'static str, String)>,
+    transport: Arc<dyn Transport>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), StartError>>,
+    _dir: Folder,
+}
+
+impl Whole {
+    /// Starts them on a fresh database and waits until all of them serve.
+    pub async fn start(
+        kind: Kind,
+        managers: &[Manager],
+        settings: &[(&'static str, &str)],
+    ) -> Self {
+        let dir = Folder::new();
+        let bridge = free_address();
+        let mut settings = place(kind, &dir, settings).await;
+        settings.push(("HTTP_LISTEN_ADDRESS", bridge.to_string()));
+        settings.push(("BRIDGE_ACCESS_KEY", BRIDGE_KEY.to_owned()));
+        let managers: Vec<Manager> = managers.iter().copied().map(renamed).collect();
+        let config = config(&managers, &settings);
+        let parts = Parts::open(config, Clock::default()).expect("parts open");
+        let tables = managers
+            .iter()
+            .map(|manager| (manager.name, (manager.routes)()));
+        let companion = companion(tables.collect());
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        let running = run_with(parts.clone(), managers.clone(), Some(companion), shutdown);
+        let whole = Self {
+            managers,
+            bridge,
+            kind,
+            settings,
+            transport: match kind {
+                Kind::Embedded => Arc::clone(&parts.transport),
+                Kind::Full => broker(),
+            },
+            parts,
+            stop,
+            task: spawn(running),
+            _dir: dir,
+        };
+        until("everything is ready", async || {
+            whole.parts.health.is_ready().then_some(())
+        })
+        .await;
+        whole
+    }
+
+    /// A trusted caller of a manager, over the queue.
+    pub fn client(&self, manager: &Manager) -> Client {
+        Client {
+            transport: Arc::clone(&self.transport),
+            name: manager.name,
+            customer_id: None,
+        }
+    }
+
+    /// The database, for what only a test may look at.
+    pub fn db(&self) -> Db {
+        let dsn = self.parts.config.database().expect("a database");
+        Db::new(&dsn, 4).expect("a pool")
+    }
+
+    /// Stops everything as by SIGTERM, and removes what it left.
+    pub async fn end(self) {
+        let _ = self.stop.send(());
+        let ended = self.task.await.expect("no daemon panicked");
+        ended.expect("a clean end");
+        if self.kind == Kind::Full {
+            for manager in &self.managers {
+                remove_from_broker(manager.name).await;
+            }
+        }
+        drop_database(&self.settings).await;
+    }
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}

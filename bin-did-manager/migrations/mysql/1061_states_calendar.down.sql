@@ -1,0 +1,1 @@
+ALTER TABLE did_states DROP COLUMN calendar

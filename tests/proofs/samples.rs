@@ -1,0 +1,266 @@
+//! For each route a request that its owner is answered with success, and the ids and texts in it that could be
+//! another tenant's.
+
+use std::{cell::RefCell, collections::BTreeSet};
+
+use bin_common_handler::{
+    ids,
+    listenhandler::RouteInfo,
+    models::sock::Method::{Delete, Get, Post, Put},
+};
+use serde_json::{Value as Json, json};
+
+use crate::tenant::{KEY, Values, urlencoded};
+
+/// What goes with a route's path.
+#[derive(Debug, Default, Clone)]
+pub struct Sample {
+    pub query: String,
+    pub body: Option<Json>,
+    /// What its owner is answered when it is asked for again.
+    pub status: u16,
+}
+
+/// Gives values out and notes which were wanted: those could be another's.
+pub struct Picker<'v> {
+    values: &'v Values,
+    /// Which of them is not the caller's own.
+    swapped: &'v str,
+    picked: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'v> Picker<'v> {
+    pub fn new(values: &'v Values) -> Self {
+        Self {
+            values,
+            swapped: "",
+            picked: RefCell::default(),
+        }
+    }
+
+    /// With one of the values another's, or nobody's.
+    pub fn with_swapped(self, swapped: &'v str) -> Self {
+        Self { swapped, ..self }
+    }
+
+    /// What could be another's.
+    fn pick(&self, name: &str) -> &'v str {
+        let (name, value) = self
+            .values
+            .get_key_value(name)
+            .unwrap_or_else(|| panic!("no tenant has a value for {name}: let Tenant::new make it"));
+        self.picked.borrow_mut().insert(name);
+        value
+    }
+
+    /// What is always the caller's own.
+    fn own(&self, name: &str) -> &'v str {
+        self.values.get(name).unwrap()
+    }
+
+    /// The dialer's id of a call: another call each time, or it would be a repetition of the one before.
+    fn call(&self) -> String {
+        let uniqueid = self.pick("uniqueid");
+        if self.swapped == "uniqueid" {
+            uniqueid.to_owned()
+        } else {
+            format!("{uniqueid}.{}", ids::next())
+        }
+    }
+
+    /// The route's path with its placeholders filled in.
+    pub fn path(&self, route: &RouteInfo) -> String {
+        let segments = route.template.split('/').map(|segment| {
+            let name = segment
+                .strip_prefix('<')
+                .and_then(|rest| rest.strip_suffix('>'));
+            name.map_or(segment, |name| self.pick(name))
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
+
+    pub fn picked(self) -> BTreeSet<&'static str> {
+        self.picked.into_inner()
+    }
+}
+
+/// What goes with a route's path; a route that is not here fails the proof.
+pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
+    let sample = did_sample(route, picker)
+        .or_else(|| plain_sample(route))
+        .or_else(|| call_sample(route, picker))
+        .or_else(|| outdial_sample(route));
+    let (method, template) = (route.method, route.template);
+    sample.unwrap_or_else(|| panic!("{method} {template} has no sample in {}", file!()))
+}
+
+fn nothing() -> Sample {
+    Sample {
+        status: 200,
+        ..Sample::default()
+    }
+}
+
+fn body(body: Json) -> Sample {
+    Sample {
+        body: Some(body),
+        ..nothing()
+    }
+}
+
+fn query(pairs: &[(&str, &str)]) -> Sample {
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={}", urlencoded(value)));
+    Sample {
+        query: pairs.collect::<Vec<_>>().join("&"),
+        ..nothing()
+    }
+}
+
+/// Tenants, people, keys, numbers and how they are chosen.
+fn did_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    let dids = |ids: [&str; 1]| json!({"did_ids": ids});
+    Some(match (route.method, route.template) {
+        (Post, "/v1/customers") => body(json!({"name": "one more"})),
+        (Put, "/v1/customers/<customer-id>") => body(json!({"didpool_id": pick("didpool-id")})),
+        (Post, "/v1/users") => Sample {
+            // A user of that address may be there with somebody else, and is with its owner.
+            status: 409,
+            ..body(json!({"email": pick("email"), "name": "x"}))
+        },
+        (Post, "/v1/accesskeys") => body(json!({"name": "x", "scopes": ["did:next"]})),
+        (Post, "/v1/accesskeys/verify") => {
+            let (prefix, hash) = pick(KEY).split_once(':')?;
+            body(json!({"prefix": prefix, "hash": hash}))
+        }
+        (
+            Put,
+            "/v1/users/<user-id>"
+            | "/v1/accesskeys/<accesskey-id>"
+            | "/v1/rotation_rules/<rule-id>",
+        ) => body(json!({"name": "renamed"})),
+        (Post, "/v1/dids") => Sample {
+            status: 409,
+            ..body(json!({"number": pick("number")}))
+        },
+        (Put, "/v1/dids/<did-id>") => body(json!({"description": "changed"})),
+        (Post, "/v1/dids/bulk") => Sample {
+            body: Some(json!([{"cid": picker.own("number")}])),
+            ..query(&[("didpool_id", pick("didpool-id"))])
+        },
+        (Post, "/v1/didpools") => body(json!({"name": "x", "did_ids": [pick("did-id")]})),
+        (Put, "/v1/didpools/<didpool-id>") => body(dids([pick("did-id")])),
+        (Post | Delete, "/v1/didpools/<didpool-id>/dids") => body(dids([pick("did-id")])),
+        (Post, "/v1/campaigns") => body(json!({
+            "vicidial_campaign_id": format!("{}-2", picker.own("campaign")),
+            "didpool_id": pick("didpool-id"), "rule_id": pick("rule-id"),
+        })),
+        (Put, "/v1/campaigns/<campaign-id>") => {
+            body(json!({"didpool_id": pick("didpool-id"), "rule_id": pick("rule-id")}))
+        }
+        (Post, "/v1/rotation_rules") => body(json!({"name": "x"})),
+        _ => return None,
+    })
+}
+
+/// Those of the same routes that need nothing besides their path.
+fn plain_sample(route: &RouteInfo) -> Option<Sample> {
+    Some(match (route.method, route.template) {
+        (
+            Get,
+            "/v1/customers"
+            | "/v1/users"
+            | "/v1/accesskeys"
+            | "/v1/audit_logs"
+            | "/v1/dids"
+            | "/v1/dids/export"
+            | "/v1/didpools"
+            | "/v1/didpools/<didpool-id>/dids"
+            | "/v1/campaigns"
+            | "/v1/rotation_rules"
+            | "/v1/usages"
+            | "/v1/usages/<usage-id>"
+            | "/v1/callresults",
+        )
+        | (
+            Get | Delete,
+            "/v1/customers/<customer-id>"
+            | "/v1/users/<user-id>"
+            | "/v1/accesskeys/<accesskey-id>"
+            | "/v1/dids/<did-id>"
+            | "/v1/didpools/<didpool-id>"
+            | "/v1/campaigns/<campaign-id>"
+            | "/v1/rotation_rules/<rule-id>",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// Numbers given, how calls ended, and figures of both.
+fn call_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    Some(match (route.method, route.template) {
+        (Get, "/v1/dids/next" | "/v1/vicidial/next-did") => query(&[
+            ("campaign_id", pick("campaign")),
+            ("customer_phone", pick("phone")),
+            ("uniqueid", &picker.call()),
+            ("lead_id", pick("lead")),
+        ]),
+        (Post, "/v1/calls/report") => body(json!({
+            "campaign_id": pick("campaign"), "customer_phone": pick("phone"), "uniqueid": pick("uniqueid"),
+            "call_result": "BUSY",
+        })),
+        (Post, "/v1/call-results") => body(json!({
+            "uniqueid": pick("uniqueid"), "customerPhone": pick("phone"), "phoneNumber": pick("number"),
+            "campaignId": pick("campaign"), "leadId": pick("lead"), "dialStatus": "BUSY",
+        })),
+        (Post, "/v1/vicidial/call-result") => body(json!({
+            "phoneNumber": pick("number"), "campaign_id": pick("campaign"), "customer_phone": pick("phone"),
+            "result": "busy",
+        })),
+        (Get, "/v1/vicidial/dispo" | "/v1/vicidial/no-agent") => query(&[
+            ("uniqueid", pick("uniqueid")),
+            ("phone", pick("phone")),
+            ("campaign_id", pick("campaign")),
+            ("lead_id", pick("lead")),
+            ("dispo", "B"),
+        ]),
+        (Get, "/v1/analytics/metrics") => query(&[("by", "campaign")]),
+        (Get, "/v1/analytics/reports") => query(&[("group_by", "did")]),
+        (Post, "/v1/analytics/export") => body(json!({"group_by": "did"})),
+        _ => return None,
+    })
+}
+
+fn outdial_sample(route: &RouteInfo) -> Option<Sample> {
+    let target = || json!({"destination_0": {"type": "tel", "target": "+14155550123"}});
+    Some(match (route.method, route.template) {
+        (Post, "/v1/outdials") => body(json!({"name": "x"})),
+        (Put, "/v1/outdials/<outdial-id>") => body(json!({"name": "renamed"})),
+        (Put, "/v1/outdials/<outdial-id>/campaign_id") => body(json!({"campaign_id": null})),
+        (Put, "/v1/outdials/<outdial-id>/data") => body(json!({"data": "x"})),
+        (Post, "/v1/outdials/<outdial-id>/targets") => body(target()),
+        (Post, "/v1/outdials/<outdial-id>/targets/bulk") => body(json!([target()])),
+        (Get, "/v1/outdials/<outdial-id>/available") => {
+            query(&[("try_count_0", "5"), ("lease", "0")])
+        }
+        (Post, "/v1/outdialtargets/<target-id>/progressing") => {
+            body(json!({"destination_index": 0}))
+        }
+        (Put, "/v1/outdialtargets/<target-id>/status") => body(json!({"status": "done"})),
+        (
+            Get,
+            "/v1/outdials"
+            | "/v1/outdials/<outdial-id>/stats"
+            | "/v1/outdials/<outdial-id>/targetcalls"
+            | "/v1/outdials/<outdial-id>/targets"
+            | "/v1/outdialtargets/<target-id>/calls",
+        )
+        | (Get | Delete, "/v1/outdials/<outdial-id>" | "/v1/outdialtargets/<target-id>") => {
+            nothing()
+        }
+        _ => return None,
+    })
+}

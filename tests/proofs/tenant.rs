@@ -1,0 +1,206 @@
+//! A tenant with one of everything, and the ids and texts under which others might ask for it.
+
+use std::collections::BTreeMap;
+
+use bin_common_handler::{
+    ids,
+    models::sock::{
+        Method::{Get, Post, Put},
+        Request,
+    },
+    testing::Client,
+};
+use bin_did_manager::models::accesskey::SCOPES;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// What an id or a text stands for: a placeholder of a template (`did-id`), or what samples ask for.
+pub type Values = BTreeMap<&'static str, String>;
+
+/// The tenant itself.
+pub const CUSTOMER: &str = "customer-id";
+/// First 12 characters and digest of an access key, with a colon between.
+pub const KEY: &str = "key";
+
+/// Someone with one of everything.
+pub struct Tenant {
+    pub customer_id: Uuid,
+    /// did-manager and outdial-manager, within this tenant.
+    pub dids: Client,
+    pub outdials: Client,
+    /// Of an access key that may do everything.
+    pub token: String,
+    pub values: Values,
+    /// Stands in every name that this tenant gave.
+    pub mark: &'static str,
+}
+
+impl Tenant {
+    /// Makes one whose names hold `mark` and whose numbers are in the area `npa`.
+    pub async fn new(dids: &Client, outdials: &Client, mark: &'static str, npa: u16) -> Self {
+        let fields = json!({
+            "name": mark, "did_daily_cap": 0, "did_hourly_cap": 0, "did_cooldown_seconds": 0,
+            "timezone": "America/New_York",
+        });
+        let customer = dids.ok(Post, "/v1/customers", Some(fields)).await;
+        let customer_id = id(&customer).parse().unwrap();
+        let mut tenant = Self {
+            customer_id,
+            dids: dids.within(customer_id),
+            outdials: outdials.within(customer_id),
+            token: String::new(),
+            values: Values::from([
+                (CUSTOMER, id(&customer)),
+                ("number", format!("+1{npa}2000001")),
+                ("phone", format!("+1{npa}2001111")),
+                ("uniqueid", format!("1763.{npa}")),
+                ("campaign", mark.to_uppercase()),
+                ("lead", format!("lead{npa}")),
+                ("email", format!("{mark}@example.com")),
+            ]),
+            mark,
+        };
+        tenant.people().await;
+        tenant.numbers().await;
+        let pool = json!({"didpool_id": tenant.value("didpool-id")});
+        let uri = format!("/v1/customers/{customer_id}");
+        dids.ok(Put, &uri, Some(pool)).await;
+        tenant.calls().await;
+        tenant.lists().await;
+        tenant
+    }
+
+    /// What nobody has, in the shapes of the area `npa`.
+    pub fn nobody(like: &Self, npa: u16) -> Values {
+        let fresh = |(name, value): (&&'static str, &String)| {
+            let value = match *name {
+                "number" => format!("+1{npa}2000009"),
+                "phone" => format!("+1{npa}2001119"),
+                "uniqueid" => "1763.999".to_owned(),
+                "campaign" => "NOBODY".to_owned(),
+                "lead" => "lead999".to_owned(),
+                "email" => "nobody@example.com".to_owned(),
+                KEY => format!("did_00000000:{}", "0".repeat(64)),
+                _ => value
+                    .parse::<Uuid>()
+                    .map(|_| ids::next())
+                    .unwrap()
+                    .to_string(),
+            };
+            (*name, value)
+        };
+        like.values.iter().map(fresh).collect()
+    }
+
+    pub fn value(&self, name: &str) -> &str {
+        self.values
+            .get(name)
+            .unwrap_or_else(|| panic!("no tenant has {name}"))
+    }
+
+    async fn make(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
+        let made = self.dids.ok(Post, uri, Some(body)).await;
+        self.values.insert(name, id(&made));
+        made
+    }
+
+    async fn people(&mut self) {
+        let named = |what: &str| format!("{} {what}", self.mark);
+        let user = json!({"email": self.value("email"), "name": named("person")});
+        let key = json!({"name": named("key"), "scopes": SCOPES});
+        self.make("user-id", "/v1/users", user).await;
+        let made = self.make("accesskey-id", "/v1/accesskeys", key).await;
+        self.token = made["token"].as_str().unwrap().to_owned();
+        let digest: String = Sha256::digest(&self.token)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let prefix = made["prefix"].as_str().unwrap();
+        self.values.insert(KEY, format!("{prefix}:{digest}"));
+        // As the bridge asks for someone who shows the key: the audit log names it.
+        let uri = format!("/v1/users/{}", self.value("user-id"));
+        let request = Request::new(Put, uri, "test");
+        let request = Request {
+            customer_id: Some(self.customer_id),
+            access_key_id: Some(self.value("accesskey-id").parse().unwrap()),
+            ..request.json(&json!({"role": "agent"})).unwrap()
+        };
+        assert_eq!(self.dids.send(&request).await.unwrap().status_code, 200);
+    }
+
+    async fn numbers(&mut self) {
+        let named = |what: &str| format!("{} {what}", self.mark);
+        let did = json!({
+            "number": self.value("number"), "carrier": named("carrier"), "provider": named("provider"),
+        });
+        let (pool, rule) = (
+            named("pool"),
+            json!({"name": named("rule"), "sticky": true}),
+        );
+        let campaign = named("campaign");
+        self.make("did-id", "/v1/dids", did).await;
+        let pool = json!({"name": pool, "did_ids": [self.value("did-id")]});
+        self.make("didpool-id", "/v1/didpools", pool).await;
+        self.make("rule-id", "/v1/rotation_rules", rule).await;
+        let campaign = json!({
+            "name": campaign, "vicidial_campaign_id": self.value("campaign"),
+            "didpool_id": self.value("didpool-id"), "rule_id": self.value("rule-id"),
+        });
+        self.make("campaign-id", "/v1/campaigns", campaign).await;
+    }
+
+    /// A number given, how that call ended, and how one ended that nobody knows.
+    async fn calls(&mut self) {
+        let value = |name| urlencoded(self.value(name));
+        let (campaign, phone) = (value("campaign"), value("phone"));
+        let (uniqueid, lead) = (value("uniqueid"), value("lead"));
+        let uri = format!(
+            "/v1/dids/next?campaign_id={campaign}&customer_phone={phone}&uniqueid={uniqueid}&lead_id={lead}"
+        );
+        self.dids.ok(Get, &uri, None).await;
+        let usages = self.dids.ok(Get, "/v1/usages", None).await;
+        self.values.insert("usage-id", id(&usages[0]));
+        for uniqueid in [self.value("uniqueid"), &format!("{uniqueid}.lost")] {
+            let report = json!({
+                "campaign_id": self.value("campaign"), "uniqueid": uniqueid, "lead_id": lead,
+                "call_result": "ANSWER", "disposition": "SALE", "call_duration": "30",
+            });
+            self.dids.ok(Post, "/v1/calls/report", Some(report)).await;
+        }
+    }
+
+    async fn lists(&mut self) {
+        let outdial = json!({"name": format!("{} list", self.mark), "campaign_id": ids::next()});
+        let outdial = self.outdials.ok(Post, "/v1/outdials", Some(outdial)).await;
+        self.values.insert("outdial-id", id(&outdial));
+        let uri = format!("/v1/outdials/{}/targets", id(&outdial));
+        let body = json!({
+            "name": format!("{} person", self.mark),
+            "destination_0": {"type": "tel", "target": self.value("phone")},
+        });
+        let target = self.outdials.ok(Post, &uri, Some(body)).await;
+        let uri = format!("/v1/outdialtargets/{}", id(&target));
+        self.values.insert("target-id", id(&target));
+        let body = Some(json!({"destination_index": 0}));
+        self.outdials
+            .ok(Post, &format!("{uri}/progressing"), body)
+            .await;
+        let body = Some(json!({"status": "idle"}));
+        self.outdials.ok(Put, &format!("{uri}/status"), body).await;
+    }
+}
+
+fn id(row: &Json) -> String {
+    row["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no id in {row}"))
+        .to_owned()
+}
+
+/// A value as a query has it: of what the values here hold only the plus needs it.
+pub fn urlencoded(text: &str) -> String {
+    text.replace('+', "%2B")
+        .replace('@', "%40")
+        .replace(' ', "%20")
+}
