@@ -2,15 +2,12 @@
 
 /// In builds with the feature `test-support`, kills the process (SIGKILL: no destructor runs) when the
 /// environment variable `TANDEM_FAILPOINT` names this place, or with `place:n` when it is reached for the n-th
-/// time; otherwise nothing at all.
+/// time; with `place:n:panic` the work that is there panics instead. Otherwise nothing at all.
 #[inline]
 pub fn reach(place: &str) {
     #[cfg(feature = "test-support")]
-    if wanted::is_now(place) {
-        let _ = std::process::Command::new("kill")
-            .args(["-9", &std::process::id().to_string()])
-            .status();
-        std::process::abort();
+    if let Some(end) = wanted::end_at(place) {
+        wanted::meet(end, place);
     }
     #[cfg(not(feature = "test-support"))]
     let _ = place;
@@ -23,24 +20,62 @@ mod wanted {
         atomic::{AtomicU64, Ordering},
     };
 
-    /// Where, and at which time.
-    static WANTED: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
+    /// What happens at the place.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum End {
+        Kill,
+        Panic,
+    }
+
+    /// Where, at which time, and what.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Wanted {
+        place: String,
+        nth: u64,
+        end: End,
+    }
+
+    static WANTED: LazyLock<Option<Wanted>> = LazyLock::new(|| {
         #[expect(clippy::disallowed_methods, reason = "not a setting: tests only")]
         let wanted = std::env::var("TANDEM_FAILPOINT").ok()?;
         Some(parse(&wanted))
     });
     static REACHED: AtomicU64 = AtomicU64::new(0);
 
-    pub(super) fn is_now(place: &str) -> bool {
-        WANTED.as_ref().is_some_and(|(wanted, nth)| {
-            wanted == place && REACHED.fetch_add(1, Ordering::Relaxed) + 1 == *nth
-        })
+    pub(super) fn end_at(place: &str) -> Option<End> {
+        let wanted = WANTED.as_ref().filter(|wanted| wanted.place == place)?;
+        (REACHED.fetch_add(1, Ordering::Relaxed) + 1 == wanted.nth).then_some(wanted.end)
     }
 
-    fn parse(wanted: &str) -> (String, u64) {
-        let place = wanted.split_once(':');
-        let numbered = place.and_then(|(place, nth)| Some((place.to_owned(), nth.parse().ok()?)));
-        numbered.unwrap_or_else(|| (wanted.to_owned(), 1))
+    #[expect(clippy::panic, reason = "what a test asked for")]
+    pub(super) fn meet(end: End, place: &str) {
+        if end == End::Panic {
+            panic!("a panic was asked for at {place}");
+        }
+        let _ = std::process::Command::new("kill")
+            .args(["-9", &std::process::id().to_string()])
+            .status();
+        std::process::abort();
+    }
+
+    fn parse(wanted: &str) -> Wanted {
+        let mut parts = wanted.splitn(3, ':');
+        let place = parts.next().unwrap_or_default().to_owned();
+        let nth = parts.next().map_or(Some(1), |nth| nth.parse().ok());
+        let end = match parts.next() {
+            None => Some(End::Kill),
+            Some("panic") => Some(End::Panic),
+            Some(_) => None,
+        };
+        match (nth, end) {
+            (Some(nth), Some(end)) => Wanted { place, nth, end },
+            // A place that is nowhere: the test that asked for it fails.
+            _ => Wanted {
+                place: wanted.to_owned(),
+                nth: 1,
+                end: End::Kill,
+            },
+        }
     }
 
     #[cfg(test)]
@@ -50,11 +85,14 @@ mod wanted {
         use super::*;
 
         #[rstest]
-        #[case("before_commit", ("before_commit", 1))]
-        #[case("before_commit:30", ("before_commit", 30))]
-        #[case("before_commit:often", ("before_commit:often", 1))]
-        fn a_place_and_how_often(#[case] wanted: &str, #[case] (place, nth): (&str, u64)) {
-            assert_eq!(parse(wanted), (place.to_owned(), nth));
+        #[case("before_commit", ("before_commit", 1, End::Kill))]
+        #[case("before_commit:30", ("before_commit", 30, End::Kill))]
+        #[case("before_commit:2:panic", ("before_commit", 2, End::Panic))]
+        #[case("before_commit:often", ("before_commit:often", 1, End::Kill))]
+        #[case("before_commit:2:cry", ("before_commit:2:cry", 1, End::Kill))]
+        fn a_place_and_how_often(#[case] wanted: &str, #[case] expected: (&str, u64, End)) {
+            let Wanted { place, nth, end } = parse(wanted);
+            assert_eq!((place.as_str(), nth, end), expected);
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Metrics {
     pub group_requests: HistogramVec,
     /// `tandem_requests_dropped_total{manager,reason}`: late, looping, poison …
     pub dropped: IntCounterVec,
+    /// `tandem_queues_redeclared_total{manager}`: request queues that were gone with what waited in them.
+    pub redeclared: IntCounterVec,
     /// `tandem_replies_failed_total{manager}`.
     pub replies_failed: IntCounterVec,
     /// `tandem_outbox_depth{manager}`.
@@ -101,6 +103,11 @@ impl Metrics {
                 "tandem_requests_dropped_total",
                 "Requests that were acknowledged without work.",
                 &["manager", "reason"],
+            )?,
+            redeclared: counter(
+                "tandem_queues_redeclared_total",
+                "Request queues that were gone, with what waited in them, and were declared anew.",
+                &["manager"],
             )?,
             replies_failed: counter(
                 "tandem_replies_failed_total",

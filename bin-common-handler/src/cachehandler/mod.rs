@@ -71,10 +71,11 @@ impl Cache {
         Ok(loaded)
     }
 
-    /// Puts a marker in the place of each copy that is older. Called before the change commits.
-    pub async fn mark(&self, marks: &[(String, Timestamp)]) {
+    /// Puts a marker in the place of each copy that is older. Called before the change commits; once more after
+    /// it when this was false, as then somebody may have put an old copy back meanwhile.
+    pub async fn mark(&self, marks: &[(String, Timestamp)]) -> bool {
         if marks.is_empty() {
-            return;
+            return true;
         }
         match self {
             Self::Redis(redis) => redis.mark(marks).await,
@@ -89,6 +90,7 @@ impl Cache {
                         },
                     );
                 }
+                true
             }
         }
     }

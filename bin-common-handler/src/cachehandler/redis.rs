@@ -92,7 +92,8 @@ impl RedisCache {
         self.0.failures.load(Ordering::Relaxed)
     }
 
-    /// Whether Redis answers now, asked with its own connection.
+    /// Whether Redis answers now, asked with its own connection. When it does, keys that could not be marked are
+    /// deleted: other replicas may have copies of them, and this one may have nothing to ask for a while.
     pub async fn is_up(&self) -> bool {
         let asked = async {
             let mut connection = self.0.pool.get().await.ok()?;
@@ -101,11 +102,12 @@ impl RedisCache {
                 .await
                 .ok()
         };
-        tokio::time::timeout(ANSWER_MAX * 2, asked)
-            .await
-            .ok()
-            .flatten()
-            .is_some()
+        let answer = tokio::time::timeout(ANSWER_MAX * 2, asked).await;
+        let is_up = answer.ok().flatten().is_some();
+        if is_up {
+            self.connection().await;
+        }
+        is_up
     }
 
     /// Runs a script within `time`. Nothing when Redis fails, while it rests after a failure, and until it is
@@ -156,7 +158,8 @@ impl RedisCache {
         (!body.is_empty()).then(|| body.to_owned())
     }
 
-    pub(super) async fn mark(&self, marks: &[(String, Timestamp)]) {
+    /// Whether every marker stands.
+    pub(super) async fn mark(&self, marks: &[(String, Timestamp)]) -> bool {
         let Some(mut connection) = self.connection().await else {
             return self.remember(marks);
         };
@@ -173,6 +176,7 @@ impl RedisCache {
                 return self.remember(marks.get(position..).unwrap_or_default());
             }
         }
+        true
     }
 
     pub(super) async fn fill(&self, key: &str, version: i64, body: &str) {
@@ -240,13 +244,15 @@ impl RedisCache {
         None
     }
 
-    fn remember(&self, marks: &[(String, Timestamp)]) {
+    /// Always false: they are not marked.
+    fn remember(&self, marks: &[(String, Timestamp)]) -> bool {
         let mut state = self.state();
         state.unmarked.extend(marks.iter().cloned());
         if state.unmarked.len() > UNMARKED_MAX {
             state.unmarked.clear();
             state.broken_until = Some(Instant::now() + TTL);
         }
+        false
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -256,4 +262,17 @@ impl RedisCache {
 
 fn ttl_ms() -> u64 {
     u64::try_from(TTL.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_marker_that_could_not_be_set_is_told_and_remembered() {
+        let redis = RedisCache::new("redis://127.0.0.1:1").unwrap();
+        let marks = [("key".to_owned(), Timestamp::from_micros(7))];
+        assert!(!redis.mark(&marks).await);
+        assert_eq!(redis.state().unmarked.len(), 1);
+    }
 }

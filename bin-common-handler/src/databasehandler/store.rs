@@ -137,17 +137,20 @@ impl ChangeTx<'_> {
             tx.rollback().await;
             return Err(store.replay(call).await);
         }
-        self.store.cache.mark(&self.marks).await;
+        let is_marked = self.store.cache.mark(&self.marks).await;
         failpoint::reach("before_commit");
         let Self {
             tx,
             store,
             call,
+            marks,
             announced,
-            ..
         } = self;
         if let Err(error) = tx.commit().await {
             store.settle(call, reply, error).await?;
+        }
+        if !is_marked {
+            store.cache.mark(&marks).await;
         }
         failpoint::reach("after_commit");
         if announced {

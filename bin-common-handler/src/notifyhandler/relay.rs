@@ -76,22 +76,28 @@ impl Relay {
 
     /// Publishes until `stop`, then what still waits if this replica holds the lane.
     pub async fn run(self, database_id: String, stop: CancellationToken) {
+        tokio::select! {
+            () = self.publish(&database_id, &stop) => {}
+            () = self.measure_always() => {}
+        }
+    }
+
+    async fn publish(&self, database_id: &str, stop: &CancellationToken) {
         let mut backoff = Backoff::default();
         while !stop.is_cancelled() {
             let claimed = tokio::select! {
                 () = stop.cancelled() => return,
-                claimed = self.transport.lane(self.publisher, &database_id) => claimed,
+                claimed = self.transport.lane(self.publisher, database_id) => claimed,
             };
             match claimed {
                 Ok(mut lane) => {
                     info!(publisher = self.publisher, "publishing events");
-                    if self.publish_until_lost(&mut *lane, &stop).await {
+                    if self.publish_until_lost(&mut *lane, stop).await {
                         backoff.reset();
                     }
                     drop(lane);
                     // A bus that refuses at once is not asked again at once.
-                    self.ring_for(backoff.next_pause(), &database_id, &stop)
-                        .await;
+                    self.ring_for(backoff.next_pause(), database_id, stop).await;
                 }
                 Err(fault) => {
                     let held_elsewhere = fault.reason() == "RELAY_HELD";
@@ -101,7 +107,7 @@ impl Relay {
                     } else {
                         backoff.next_pause()
                     };
-                    self.ring_for(pause, &database_id, &stop).await;
+                    self.ring_for(pause, database_id, stop).await;
                 }
             }
         }
@@ -147,7 +153,7 @@ impl Relay {
                 }
                 () = self.bell.rung() => {}
                 () = lane.rung() => {}
-                _ = sweep.tick() => self.measure().await,
+                _ = sweep.tick() => {}
             }
         }
         warn!(
@@ -281,6 +287,14 @@ impl Relay {
                 .notify_ms
                 .with_label_values(&kind)
                 .observe(age_ms(now, event.tm_create));
+        }
+    }
+
+    /// Whoever publishes, and when nobody can: that is when the outbox grows.
+    async fn measure_always(&self) {
+        loop {
+            self.measure().await;
+            tokio::time::sleep(SWEEP).await;
         }
     }
 
@@ -450,6 +464,25 @@ mod tests {
                     .unwrap()
             );
             assert_eq!(left(&db).await, ids);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_measured_while_somebody_else_may_publish() {
+        let (db, _dir) = scratch::database().await;
+        commit_small(&db, 3).await;
+        let relay = relay(&db);
+        let gauge = relay.metrics.common.outbox_depth.clone();
+        let transport = Arc::clone(&relay.transport);
+        let _held = transport.lane("test-manager", "one").await.unwrap();
+        let measured = async {
+            while gauge.with_label_values(&["test-manager"]).get() != 3 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            () = relay.run("one".to_owned(), CancellationToken::new()) => panic!("it ended"),
+            in_time = tokio::time::timeout(DRAIN_MAX, measured) => in_time.unwrap(),
         }
     }
 

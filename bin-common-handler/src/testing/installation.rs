@@ -9,7 +9,6 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use super::{
     client::Client,
     folder::Folder,
-    lab::Scene,
     services::{new_mysql_database, rabbitmq_address, redis_address, service},
     wait::{spawn, until},
 };
@@ -57,14 +56,6 @@ impl Installation {
             dir,
             embedded: None,
         }
-    }
-
-    /// The manager under its own name on the nodes and the database of a scene, beside its daemons.
-    pub async fn in_lab(scene: &Scene, manager: Manager) -> Self {
-        let mut own = Self::new(Kind::Embedded, manager, &[]).await;
-        (own.kind, own.manager) = (Kind::Full, manager);
-        own.settings.extend(scene.services());
-        own
     }
 
     /// The settings as a daemon reads them.

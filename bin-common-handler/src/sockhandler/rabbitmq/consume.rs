@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -23,6 +23,7 @@ use super::{
     Inner,
     connection::{Fault, broken, close, connect, limit},
     delay, no_arguments,
+    probe::is_missing,
     work::{Line, Ready, Work, work_on},
 };
 use crate::{
@@ -37,6 +38,7 @@ use crate::{
 
 /// Unreadable frames in a row before the head of the queue is looked at by itself.
 const UNREADABLE_MAX: u32 = 3;
+
 pub(super) async fn serve(
     inner: &Arc<Inner>,
     name: &str,
@@ -49,6 +51,7 @@ pub(super) async fn serve(
         name: name.to_owned(),
         queue: request_queue(name),
         handler,
+        was_consumed: AtomicBool::new(false),
     });
     let mut backoff = Backoff::default();
     let mut unreadable = 0;
@@ -88,6 +91,7 @@ async fn consume(
 ) -> Result<(), Fault> {
     let inner = &work.inner;
     let connection = connect(&inner.address, &work.name).await?;
+    report_loss(work, &connection).await?;
     let channel = limit(connection.create_channel()).await?;
     let waiting = declare(work, &channel).await?;
     let mut consumer = limit(channel.basic_consume(
@@ -97,6 +101,7 @@ async fn consume(
         no_arguments(),
     ))
     .await?;
+    work.was_consumed.store(true, Ordering::Relaxed);
     health.set(&work.name, State::Up);
     info!(queue = work.queue, waiting, "consuming requests");
     let line = Line::new(work);
@@ -126,6 +131,27 @@ async fn consume(
     }
     close(&connection).await;
     ended
+}
+
+/// A queue that was there and is gone took with it what waited in it, deferred requests too: nobody can bring
+/// them back, so it is said.
+async fn report_loss(work: &Work, connection: &Connection) -> Result<(), Fault> {
+    if !work.was_consumed.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let scratch = limit(connection.create_channel()).await?;
+    if is_missing(&scratch, &work.queue).await {
+        warn!(
+            queue = work.queue,
+            "request queue was deleted, or lost with the broker's disk; what waited in it is gone"
+        );
+        work.inner
+            .metrics
+            .redeclared
+            .with_label_values(&[&work.name])
+            .inc();
+    }
+    Ok(())
 }
 
 fn end_of(connection: &Connection) -> Fault {

@@ -8,6 +8,7 @@ mod consume;
 mod delay;
 mod lane;
 mod post;
+mod probe;
 mod retry;
 mod rpc;
 mod subscribe;

@@ -1,12 +1,14 @@
 //! One message on its way: its turn, its work, its reply, its acknowledgement.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
-use async_trait::async_trait;
 use lapin::{
     Acker, BasicProperties,
     message::Delivery,
-    options::{BasicAckOptions, BasicNackOptions, BasicPublishOptions, QueueDeclareOptions},
+    options::{BasicAckOptions, BasicNackOptions, BasicPublishOptions},
 };
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -15,8 +17,8 @@ use uuid::Uuid;
 
 use super::{
     Inner,
-    connection::{Fault, WRITE_MAX, limit, limit_to},
-    no_arguments, post,
+    connection::{Fault, WRITE_MAX, limit_to},
+    post,
 };
 use crate::{
     backoff::Backoff,
@@ -24,7 +26,7 @@ use crate::{
     failpoint,
     models::{sock::Response, time::Timestamp},
     sockhandler::{
-        DRAIN_MAX, Delivered, Probe, Serve,
+        DRAIN_MAX, Delivered, Serve,
         gate::{Gate, Turn, Waits, busy, tenant_of},
     },
 };
@@ -38,6 +40,8 @@ pub(super) struct Work {
     pub(super) name: String,
     pub(super) queue: String,
     pub(super) handler: Arc<dyn Serve>,
+    /// It was consumed before, so it has to be there.
+    pub(super) was_consumed: AtomicBool,
 }
 
 /// A message that waits for its turn.
@@ -291,28 +295,4 @@ async fn reply(
         .with_label_values(&[&work.name])
         .inc();
     false
-}
-
-#[async_trait]
-impl Probe for Inner {
-    async fn is_gone(&self, reply_to: &str) -> bool {
-        if reply_to.is_empty() {
-            return false;
-        }
-        let Ok(channel) = self.talk.scratch().await else {
-            return false;
-        };
-        let options = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let declared = limit(channel.queue_declare(reply_to.into(), options, no_arguments())).await;
-        // An exclusive queue of another connection answers "locked": it is there.
-        let gone = matches!(&declared, Err(fault) if fault.to_string().contains("NOT_FOUND")
-            || fault.to_string().contains("NOT-FOUND"));
-        if declared.is_ok() {
-            let _ = limit(channel.close(200, "bye".into())).await;
-        }
-        gone
-    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::scene::Scene;
+use super::site::Site;
 use crate::{
     clock::Clock,
     health::Health,
@@ -30,13 +30,13 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// Callers of the scene's daemon.
-    pub fn new(scene: &Scene) -> Self {
-        let amqp = scene.amqp();
+    /// Callers of the site's daemon.
+    pub fn new(site: &Site) -> Self {
+        let amqp = site.amqp();
         Self {
             current: Mutex::new((Instant::now(), open(&amqp))),
             amqp,
-            queue: scene.queue(),
+            queue: site.queue(),
         }
     }
 

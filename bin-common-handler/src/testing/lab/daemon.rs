@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::{
     http,
     node::free_port,
-    process::{Process, folder, keep},
-    scene::until,
+    process::{Process, Usage, folder, keep},
+    site::until,
 };
 use crate::ids;
 
@@ -116,23 +116,32 @@ impl Daemon {
         (self.ended().await, started.elapsed())
     }
 
+    /// What its process uses of the machine now; nothing when it has ended.
+    pub fn usage(&self) -> Option<Usage> {
+        self.process.usage()
+    }
+
     /// What it said.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The end of it, without the requests that it served.
+    pub fn last_words(&self) -> String {
+        let log = self.log();
+        let mut lines: Vec<_> = log
+            .lines()
+            .filter(|line| !line.contains(" served "))
+            .collect();
+        lines.drain(..lines.len().saturating_sub(LAST_WORDS));
+        lines.join("\n")
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<_> = log
-                .lines()
-                .filter(|line| !line.contains(" served "))
-                .collect();
-            let tail = lines.iter().rev().take(LAST_WORDS).rev();
-            eprintln!("-- a daemon's last words --");
-            tail.for_each(|line| eprintln!("{line}"));
+            eprintln!("-- a daemon's last words --\n{}", self.last_words());
         }
     }
 }

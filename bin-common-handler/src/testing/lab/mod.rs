@@ -1,6 +1,7 @@
 //! The lab of the fault tests: a broker, a database and a Redis of the tests' own, daemons as processes, and
 //! ways to hurt each. What they write goes to one temporary folder, and ends with the tests.
 
+mod broker;
 mod callers;
 mod daemon;
 mod http;
@@ -12,13 +13,16 @@ mod process;
 mod scene;
 mod servers;
 mod sink;
+mod site;
 mod wire;
 
 pub use callers::Callers;
 pub use daemon::{Daemon, Program};
-pub use line::Line;
+pub use line::{Line, Way};
 pub use node::Node;
 pub use nodes::Lab;
-pub use poison::{leaves_nothing, survives_poison};
-pub use scene::{Scene, until};
+pub use poison::{leaves_nothing, publish_bad_text, publish_deep_header, survives_poison};
+pub use process::Usage;
+pub use scene::Scene;
 pub use sink::Heard;
+pub use site::{Site, until};

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     process::{Process, folder},
-    scene::until,
+    site::until,
 };
 
 /// A server that may be killed.
@@ -22,9 +22,10 @@ pub struct Node {
 
 impl Node {
     pub(super) fn new(name: &str, command: fn(&Self) -> Command) -> Self {
+        let port = free_port();
         Self {
-            port: free_port(),
-            dir: folder(name),
+            port,
+            dir: folder(&format!("{name}-{port}")),
             command,
             process: None,
         }
@@ -52,6 +53,20 @@ impl Node {
     /// Kills it: no destructor runs.
     pub fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// Its disk is gone; it must not run.
+    pub fn wipe(&self) {
+        std::fs::remove_dir_all(&self.dir).expect("a folder");
+        std::fs::create_dir_all(&self.dir).expect("a folder");
+    }
+
+    /// Ends it as `systemctl stop` does, and waits for that.
+    pub async fn terminate(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.signal("TERM");
+            until("the node ends", async || process.ended()).await;
+        }
     }
 
     /// Stops its process without ending it, or lets it go on.

@@ -1,6 +1,6 @@
-//! The private nodes, and what only a broker can be told.
+//! The private nodes.
 
-use std::{process::Stdio, sync::OnceLock};
+use std::sync::OnceLock;
 
 use tokio::{
     io::AsyncWriteExt,
@@ -10,10 +10,10 @@ use tokio::{
 
 use super::{
     node::Node,
-    servers::{COOKIE, erlang_name, mariadb, rabbitmq, redis},
+    servers::{mariadb, rabbitmq, redis},
 };
 
-/// The private nodes. One test at a time has them.
+/// The private nodes; killed with this value.
 pub struct Lab {
     /// RabbitMQ.
     pub broker: Node,
@@ -24,19 +24,18 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// All nodes, running; whatever an earlier test did to them is undone.
+    /// All nodes, running; whatever an earlier test did to them is undone. One test at a time has them.
     pub async fn enter() -> MutexGuard<'static, Self> {
         static LAB: OnceLock<Mutex<Lab>> = OnceLock::new();
         let mut lab = LAB.get_or_init(|| Mutex::new(Self::new())).lock().await;
-        lab.broker.start();
-        lab.database.start();
-        lab.redis.start();
-        lab.database.freeze(false);
-        lab.redis.freeze(false);
-        lab.broker.up().await;
-        lab.database.up().await;
-        lab.redis.up().await;
-        lab.alarm(false);
+        lab.run().await;
+        lab
+    }
+
+    /// New nodes, running.
+    pub async fn open() -> Self {
+        let mut lab = Self::new();
+        lab.run().await;
         lab
     }
 
@@ -46,6 +45,19 @@ impl Lab {
             database: Node::new("database", mariadb),
             redis: Node::new("redis", redis),
         }
+    }
+
+    /// Starts what does not run, and undoes what was done to the rest.
+    pub async fn run(&mut self) {
+        for node in [&mut self.broker, &mut self.database, &mut self.redis] {
+            node.start();
+            node.freeze(false);
+        }
+        for node in [&self.broker, &self.database, &self.redis] {
+            node.up().await;
+        }
+        self.alarm(false);
+        self.admit_daemons();
     }
 
     /// Makes Redis forget everything.
@@ -65,61 +77,5 @@ impl Lab {
         let command = format!("CONFIG SET requirepass {password}\r\n");
         redis.write_all(command.as_bytes()).await.expect("a socket");
         redis.readable().await.expect("an answer");
-    }
-
-    /// `rabbitmqctl add_user`, with every permission.
-    pub fn add_broker_user(&self, name: &str, password: &str) {
-        self.erlang(&format!(
-            "rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"{password}\">>, <<\"test\">>)"
-        ));
-        self.erlang(&format!(
-            "rabbit_auth_backend_internal:set_permissions(<<\"{name}\">>, <<\"/\">>, <<\".*\">>, <<\".*\">>, \
-             <<\".*\">>, <<\"test\">>)"
-        ));
-    }
-
-    /// Runs an Erlang expression inside the broker: what `rabbitmqctl` does, without its two seconds.
-    fn erlang(&self, expression: &str) {
-        use std::io::Write;
-        let mut call = self
-            .broker
-            .program("erl_call")
-            .args(["-sname", &erlang_name(&self.broker), "-c", COOKIE, "-e"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("erl_call comes with Erlang");
-        let mut stdin = call.stdin.take().expect("a pipe");
-        stdin
-            .write_all(format!("{expression}.\n").as_bytes())
-            .expect("a pipe");
-        drop(stdin);
-        let out = call.wait_with_output().expect("erl_call ends");
-        let answer = String::from_utf8_lossy(&out.stdout).into_owned();
-        assert!(answer.contains("{ok, "), "{expression}: {answer}");
-    }
-
-    /// `rabbitmqctl stop_app`.
-    pub fn stop_broker_app(&self) {
-        self.erlang("rabbit:stop()");
-    }
-
-    /// `rabbitmqctl start_app`.
-    pub fn start_broker_app(&self) {
-        self.erlang("rabbit:start()");
-    }
-
-    /// `rabbitmqctl close_all_connections`.
-    pub fn cut_connections(&self) {
-        self.erlang("[rabbit_networking:close_connection(P, \"cut\") || P <- rabbit_networking:connections()]");
-    }
-
-    /// `rabbitmqctl set_vm_memory_high_watermark absolute 1MiB`, and back.
-    pub fn alarm(&self, on: bool) {
-        let mark = if on { "{absolute, 1048576}" } else { "0.4" };
-        self.erlang(&format!(
-            "vm_memory_monitor:set_vm_memory_high_watermark({mark})"
-        ));
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use super::{
     callers::Callers,
     daemon::Daemon,
-    scene::{Scene, until},
+    site::{Site, until},
     wire::{Properties, Wire, counted, entry, flag},
 };
 use crate::{
@@ -47,8 +47,8 @@ struct Poison {
 
 /// Publishes every message of the corpus to a daemon that serves, one after the other. `request` is an
 /// ordinary one that is answered with 200; after each poison it still is.
-pub async fn survives_poison(scene: &Scene, daemon: &mut Daemon, request: &Request) {
-    let (_connection, channel) = scene.channel().await;
+pub async fn survives_poison(site: &Site, daemon: &mut Daemon, request: &Request) {
+    let (_connection, channel) = site.channel().await;
     let exclusive = QueueDeclareOptions {
         exclusive: true,
         ..QueueDeclareOptions::default()
@@ -58,11 +58,11 @@ pub async fn survives_poison(scene: &Scene, daemon: &mut Daemon, request: &Reque
         .await;
     let replies = declared.expect("a queue").name().to_string();
     let ordinary = serde_json::to_vec(request).expect("JSON");
-    let callers = Callers::new(scene);
+    let callers = Callers::new(site);
     let mut missed = Vec::new();
-    for poison in corpus(&ordinary, &scene.queue(), &replies) {
+    for poison in corpus(&ordinary, &site.queue(), &replies) {
         let name = poison.name;
-        let fate = meets_its_fate(scene, daemon, &channel, &replies, poison);
+        let fate = meets_its_fate(site, daemon, &channel, &replies, poison);
         if tokio::time::timeout(FATE_MAX, fate).await.is_err() {
             missed.push(name);
         }
@@ -79,7 +79,7 @@ pub async fn survives_poison(scene: &Scene, daemon: &mut Daemon, request: &Reque
         .await;
         until(
             &format!("the queue is consumed and empty after: {name}"),
-            async || (state(scene, &channel).await == (0, 1)).then_some(()),
+            async || (state(site, &channel).await == (0, 1)).then_some(()),
         )
         .await;
         assert!(daemon.runs(), "{name}: {}", daemon.log());
@@ -91,33 +91,42 @@ pub async fn survives_poison(scene: &Scene, daemon: &mut Daemon, request: &Reque
     );
 }
 
+/// Publishes a message whose id is no text.
+pub async fn publish_bad_text(site: &Site, body: &[u8]) {
+    let properties = Properties::default().text(flag::MESSAGE_ID, b"\xff\xfe");
+    Wire::open(site).await.publish(&properties, body).await;
+}
+
+/// Publishes a message with a header that holds a table that holds a table …
+pub async fn publish_deep_header(site: &Site, depth: usize, body: &[u8]) {
+    let nest = |inner: Vec<u8>, _| entry(b"", b'F', &counted(&inner));
+    let properties = Properties::default().headers(&(0..depth).fold(Vec::new(), nest));
+    Wire::open(site).await.publish(&properties, body).await;
+}
+
 /// Ends a daemon that everybody has left: it held nothing back.
-pub async fn leaves_nothing(scene: &Scene, daemon: &mut Daemon) {
+pub async fn leaves_nothing(site: &Site, daemon: &mut Daemon) {
     let (code, _) = daemon.terminate().await;
     assert_eq!(code, Some(0));
-    let (_connection, channel) = scene.channel().await;
-    assert_eq!(state(scene, &channel).await, (0, 0));
+    let (_connection, channel) = site.channel().await;
+    assert_eq!(state(site, &channel).await, (0, 0));
 }
 
 /// Messages that wait, and consumers.
-async fn state(scene: &Scene, channel: &Channel) -> (u32, u32) {
+async fn state(site: &Site, channel: &Channel) -> (u32, u32) {
     let passive = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
     };
     let queue = channel
-        .queue_declare(
-            scene.queue().as_str().into(),
-            passive,
-            FieldTable::default(),
-        )
+        .queue_declare(site.queue().as_str().into(), passive, FieldTable::default())
         .await
         .expect("there is such a queue");
     (queue.message_count(), queue.consumer_count())
 }
 
 async fn meets_its_fate(
-    scene: &Scene,
+    site: &Site,
     daemon: &Daemon,
     channel: &Channel,
     replies: &str,
@@ -137,7 +146,7 @@ async fn meets_its_fate(
         Fate::Dropped(reason) => dropped(reason).await,
         Fate::Answered(_) | Fate::Silent => 0.0,
     };
-    let mut wire = Wire::open(scene).await;
+    let mut wire = Wire::open(site).await;
     wire.publish(&properties, &body).await;
     match fate {
         Fate::Answered(status) => {

@@ -104,6 +104,34 @@ impl Process {
     }
 }
 
+/// What a process uses of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Open file descriptors.
+    pub files: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Memory in RAM, in KiB.
+    pub memory_kib: u64,
+}
+
+impl Process {
+    /// What it uses now, as Linux tells it; nothing when it has ended.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let dir = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status = fs::read_to_string(dir.join("status")).ok()?;
+        let figure = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name))?;
+            line.split_whitespace().nth(1)?.parse().ok()
+        };
+        Some(Usage {
+            files: fs::read_dir(dir.join("fd")).ok()?.count() as u64,
+            threads: figure("Threads:")?,
+            memory_kib: figure("VmRSS:")?,
+        })
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {

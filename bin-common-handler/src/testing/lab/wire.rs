@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::scene::Scene;
+use super::site::Site;
 
 const METHOD: u8 = 1;
 const HEADER: u8 = 2;
@@ -85,13 +85,13 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Connects to the scene's broker and opens channel 1.
-    pub(super) async fn open(scene: &Scene) -> Self {
+    /// Connects to the site's broker and opens channel 1.
+    pub(super) async fn open(site: &Site) -> Self {
         let mut wire = Self {
-            stream: TcpStream::connect(("127.0.0.1", scene.lab.broker.port))
+            stream: TcpStream::connect(("127.0.0.1", site.broker_port))
                 .await
                 .expect("the broker accepts"),
-            queue: scene.queue(),
+            queue: site.queue(),
         };
         wire.stream
             .write_all(b"AMQP\x00\x00\x09\x01")
