@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds");
+    const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/seeds");
 
     #[rstest]
     #[case::phone("phone", phone)]

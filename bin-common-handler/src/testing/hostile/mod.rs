@@ -1,6 +1,6 @@
 //! Input that means harm: functions that take any bytes and hold what must be true of whatever they are.
 //!
-//! Each is a fuzz target (`fuzz/`), and is run on mangled samples by the ordinary tests.
+//! Each is a fuzz target (`tests/fuzz/`), and is run on mangled samples by the ordinary tests.
 
 mod mangle;
 mod server;
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds");
+    const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/seeds");
 
     #[rstest]
     #[case::envelope("envelope", envelope)]
