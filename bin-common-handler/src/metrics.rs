@@ -27,6 +27,8 @@ pub struct Metrics {
     pub group_requests: HistogramVec,
     /// `tandem_requests_dropped_total{manager,reason}`: late, looping, poison …
     pub dropped: IntCounterVec,
+    /// `tandem_request_queue_wait_milliseconds{manager}`: in the broker, while many wait.
+    pub queue_wait_ms: IntGaugeVec,
     /// `tandem_queues_redeclared_total{manager}`: request queues that were gone with what waited in them.
     pub redeclared: IntCounterVec,
     /// `tandem_replies_failed_total{manager}`.
@@ -103,6 +105,11 @@ impl Metrics {
                 "tandem_requests_dropped_total",
                 "Requests that were acknowledged without work.",
                 &["manager", "reason"],
+            )?,
+            queue_wait_ms: gauge(
+                "tandem_request_queue_wait_milliseconds",
+                "How long requests wait in the broker before they come; 0 unless many wait.",
+                &["manager"],
             )?,
             redeclared: counter(
                 "tandem_queues_redeclared_total",

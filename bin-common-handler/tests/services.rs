@@ -21,6 +21,9 @@ mod overload;
 #[cfg(test)]
 #[path = "services/posts.rs"]
 mod posts;
+#[cfg(test)]
+#[path = "services/settled.rs"]
+mod settled;
 
 use std::{
     sync::{
@@ -49,7 +52,7 @@ use bin_common_handler::{
     },
     testing::{rabbitmq_address, redis_address, until},
 };
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 fn broker() -> Arc<RabbitMq> {
@@ -89,6 +92,15 @@ impl Receive for FailsOnce {
 }
 
 async fn serve(broker: &Arc<RabbitMq>, handler: Arc<impl Serve>) -> (String, CancellationToken) {
+    let (name, stop, _) = begin(broker, handler).await;
+    (name, stop)
+}
+
+/// Serves under a name of its own: the name, what stops it, and what ends then.
+async fn begin(
+    broker: &Arc<RabbitMq>,
+    handler: Arc<impl Serve>,
+) -> (String, CancellationToken, JoinHandle<()>) {
     let (name, health, stop) = (
         format!("test-{}", ids::next().simple()),
         Health::default(),
@@ -100,12 +112,13 @@ async fn serve(broker: &Arc<RabbitMq>, handler: Arc<impl Serve>) -> (String, Can
         health.clone(),
         stop.clone(),
     );
-    tokio::spawn(async move { transport.serve(&serving, handler, told, stopping).await });
+    let ended =
+        tokio::spawn(async move { transport.serve(&serving, handler, told, stopping).await });
     until("the queue is consumed", async || {
         (health.is_ready() && !health.report().is_empty()).then_some(())
     })
     .await;
-    (name, stop)
+    (name, stop, ended)
 }
 
 #[tokio::test(flavor = "multi_thread")]

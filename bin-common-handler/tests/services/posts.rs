@@ -143,7 +143,7 @@ async fn a_post_without_its_queue_or_its_broker_fails_within_a_second() {
     }
 }
 
-async fn channel() -> (lapin::Connection, lapin::Channel) {
+pub(super) async fn channel() -> (lapin::Connection, lapin::Channel) {
     let properties = lapin::ConnectionProperties::default();
     let connection = lapin::Connection::connect(&rabbitmq_address(), properties)
         .await
@@ -160,7 +160,7 @@ async fn take(queue: &str) -> Option<Vec<u8>> {
     Some(message.delivery.data)
 }
 
-async fn remove(queues: &[&str]) {
+pub(super) async fn remove(queues: &[&str]) {
     let (_connection, channel) = channel().await;
     for &queue in queues {
         let options = QueueDeleteOptions::default();

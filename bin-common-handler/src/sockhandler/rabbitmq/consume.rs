@@ -1,6 +1,7 @@
 //! The request queue: declared, bound, consumed; supervised through every failure.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -20,10 +21,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
-    Inner,
+    Inner, backlog,
     connection::{Fault, broken, close, connect, limit},
     delay, no_arguments,
     probe::is_missing,
+    settle,
     work::{Line, Ready, Work, work_on},
 };
 use crate::{
@@ -31,7 +33,7 @@ use crate::{
     health::{Health, State},
     sockhandler::{
         DELAY_EXCHANGE, EVENT_EXCHANGE, Serve, event_fanout,
-        gate::{HELD_MAX, LOOK_PERIOD},
+        gate::{HELD_MAX, LOOK_PERIOD, busy},
         request_queue,
     },
 };
@@ -52,6 +54,7 @@ pub(super) async fn serve(
         queue: request_queue(name),
         handler,
         was_consumed: AtomicBool::new(false),
+        busy: serde_json::to_vec(&busy(name)).unwrap_or_default().into(),
     });
     let mut backoff = Backoff::default();
     let mut unreadable = 0;
@@ -104,13 +107,16 @@ async fn consume(
     work.was_consumed.store(true, Ordering::Relaxed);
     health.set(&work.name, State::Up);
     info!(queue = work.queue, waiting, "consuming requests");
-    let line = Line::new(work);
+    let line = Line::new(work, &channel);
     let mut look = tokio::time::interval(LOOK_PERIOD);
+    let gate = Arc::clone(&line.gate);
+    let mut backlog = pin!(backlog::watch(work, &channel, &gate, served));
     let ended = loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break Ok(()),
             _ = look.tick() => line.look(),
+            fault = &mut backlog => break Err(fault),
             next = consumer.next() => match next {
                 Some(Ok(delivery)) => {
                     let number = served.fetch_add(1, Ordering::Relaxed);
@@ -127,7 +133,7 @@ async fn consume(
         line.finish().await;
     } else {
         // What still runs finishes by itself: it is delivered again, and the inbox knows it. So is what waits.
-        line.gate.forget();
+        gate.forget();
     }
     close(&connection).await;
     ended
@@ -271,7 +277,9 @@ async fn serve_heads(work: &Arc<Work>, no_ack: bool) -> Result<(), Fault> {
             fault = &mut broken => return Err(fault),
         };
         let Some(message) = message else { break };
-        work_on(work, Ready::new(work, message.delivery, true)).await;
+        let acker = message.delivery.acker.clone();
+        let done = work_on(work, Ready::new(work, message.delivery, true)).await;
+        settle::alone(work, &acker, done).await;
         if no_ack {
             break;
         }

@@ -3,6 +3,7 @@
 //! A memory alarm stops what publishes and not what consumes; a channel error takes one role, not all.
 //! Nothing recovers by itself: a supervisor builds each role anew, with backoff, for ever.
 
+mod backlog;
 mod connection;
 mod consume;
 mod delay;
@@ -11,6 +12,7 @@ mod post;
 mod probe;
 mod retry;
 mod rpc;
+mod settle;
 mod subscribe;
 mod work;
 

@@ -1,38 +1,29 @@
-//! One message on its way: its turn, its work, its reply, its acknowledgement.
+//! One message on its way: its turn, its work.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use lapin::{
-    Acker, BasicProperties,
-    message::Delivery,
-    options::{BasicAckOptions, BasicNackOptions, BasicPublishOptions},
-};
-use tokio::time::Instant;
+use lapin::{Channel, message::Delivery};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Inner,
-    connection::{Fault, WRITE_MAX, limit_to},
-    post,
+    Inner, post,
+    settle::{Done, Reply, settler},
 };
 use crate::{
-    backoff::Backoff,
     call::Travel,
     failpoint,
-    models::{sock::Response, time::Timestamp},
+    models::time::Timestamp,
     sockhandler::{
         DRAIN_MAX, Delivered, Serve,
-        gate::{Gate, Turn, Waits, busy, tenant_of},
+        gate::{Gate, Turn, Waits, tenant_of},
     },
 };
-
-/// Replies are tried this often while the reply connection comes back.
-const REPLY_ATTEMPTS: u32 = 3;
 
 /// Everything that one message's work needs.
 pub(super) struct Work {
@@ -42,6 +33,8 @@ pub(super) struct Work {
     pub(super) handler: Arc<dyn Serve>,
     /// It was consumed before, so it has to be there.
     pub(super) was_consumed: AtomicBool,
+    /// What those are told who find no room.
+    pub(super) busy: Arc<[u8]>,
 }
 
 /// A message that waits for its turn.
@@ -64,6 +57,15 @@ impl Ready {
             delivery,
         }
     }
+
+    /// `body`, if its sender waits for something.
+    fn reply_with(&self, body: Arc<[u8]>) -> Option<Reply> {
+        self.can_be_refused().then(|| Reply {
+            to: self.reply_to.clone(),
+            correlation_id: correlation_id(&self.delivery),
+            body,
+        })
+    }
 }
 
 impl Waits for Ready {
@@ -81,48 +83,72 @@ pub(super) struct Line {
     pub(super) work: Arc<Work>,
     pub(super) gate: Arc<Gate<Ready>>,
     pub(super) tracker: TaskTracker,
+    done: mpsc::Sender<Done>,
 }
 
 impl Line {
-    pub(super) fn new(work: &Arc<Work>) -> Self {
+    pub(super) fn new(work: &Arc<Work>, channel: &Channel) -> Self {
+        let (done, settler) = settler(work, channel);
+        let tracker = TaskTracker::new();
+        tracker.spawn(settler);
         Self {
             work: Arc::clone(work),
             gate: Arc::default(),
-            tracker: TaskTracker::new(),
+            tracker,
+            done,
         }
     }
 
     /// One came.
     pub(super) fn take(&self, delivery: Delivery, was_waiting: bool) {
-        let work = Arc::clone(&self.work);
-        let ready = Ready::new(&work, delivery, was_waiting);
+        let ready = Ready::new(&self.work, delivery, was_waiting);
         match self.gate.arrive(ready, Instant::now()) {
             Turn::Now(ready) => {
-                let gate = Arc::clone(&self.gate);
-                self.tracker.spawn(work_on_all(work, gate, ready));
+                let (work, gate) = (Arc::clone(&self.work), Arc::clone(&self.gate));
+                let served = work_on_all(work, gate, ready, self.done.clone());
+                self.tracker.spawn(served);
             }
             Turn::Later => {}
-            Turn::Refuse(ready) => {
-                self.tracker.spawn(refuse(work, ready));
-            }
+            Turn::Refuse(ready) => self.refuse(ready),
         }
     }
 
     /// Some time went by.
     pub(super) fn look(&self) {
         for ready in self.gate.look(Instant::now()) {
-            self.tracker.spawn(refuse(Arc::clone(&self.work), ready));
+            self.refuse(ready);
         }
     }
 
+    /// Says that there is no room. Cheap: the body is not even read.
+    fn refuse(&self, ready: Ready) {
+        let metrics = &self.work.inner.metrics;
+        let labels = [self.work.name.as_str(), "busy"];
+        metrics.dropped.with_label_values(&labels).inc();
+        let body = Arc::clone(&self.work.busy);
+        // There is room for all that the broker hands over.
+        let _ = self.done.try_send(Done {
+            tag: ready.delivery.delivery_tag,
+            reply: ready.reply_with(body),
+            comes_again: false,
+        });
+    }
+
     /// Everything that came is served, or as much as there is time for.
-    pub(super) async fn finish(&self) {
-        self.tracker.close();
-        let served = tokio::time::timeout(DRAIN_MAX, self.tracker.wait());
+    pub(super) async fn finish(self) {
+        let Self {
+            work,
+            tracker,
+            done,
+            ..
+        } = self;
+        drop(done);
+        tracker.close();
+        let served = tokio::time::timeout(DRAIN_MAX, tracker.wait());
         if served.await.is_err() {
             warn!(
-                queue = self.work.queue,
-                unfinished = self.tracker.len(),
+                queue = work.queue,
+                unfinished = tracker.len(),
                 "handing requests back to the broker"
             );
         }
@@ -130,24 +156,19 @@ impl Line {
 }
 
 /// One after the other, until nobody waits.
-async fn work_on_all(work: Arc<Work>, gate: Arc<Gate<Ready>>, ready: Ready) {
+async fn work_on_all(
+    work: Arc<Work>,
+    gate: Arc<Gate<Ready>>,
+    ready: Ready,
+    settler: mpsc::Sender<Done>,
+) {
     let mut turn = Some(ready);
     while let Some(ready) = turn {
-        work_on(&work, ready).await;
+        let done = work_on(&work, ready).await;
+        // It ends only after all who can tell it.
+        let _ = settler.send(done).await;
         turn = gate.next();
     }
-}
-
-/// Says that there is no room. Cheap: the body is not even read.
-async fn refuse(work: Arc<Work>, ready: Ready) {
-    let metrics = &work.inner.metrics;
-    metrics
-        .dropped
-        .with_label_values(&[&work.name, "busy"])
-        .inc();
-    let correlation_id = correlation_id(&ready.delivery);
-    let is_settled = reply(&work, &ready.reply_to, correlation_id, &busy(&work.name)).await;
-    settle(&work, &ready.delivery.acker, is_settled).await;
 }
 
 fn correlation_id(delivery: &Delivery) -> Option<String> {
@@ -155,7 +176,8 @@ fn correlation_id(delivery: &Delivery) -> Option<String> {
     id.map(|id| id.as_str().to_owned())
 }
 
-pub(super) async fn work_on(work: &Work, ready: Ready) {
+/// Serves one message; what is left to do about it.
+pub(super) async fn work_on(work: &Work, ready: Ready) -> Done {
     let Ready {
         delivery,
         reply_to,
@@ -176,37 +198,30 @@ pub(super) async fn work_on(work: &Work, ready: Ready) {
         maybe_late: was_waiting || delivery.redelivered,
         body: delivery.data,
     };
-    let (acker, properties) = (delivery.acker, delivery.properties);
+    let (tag, properties) = (delivery.delivery_tag, delivery.properties);
     let response = work.handler.serve(delivered, &*work.inner).await;
     failpoint::reach("before_reply");
-    let is_settled = match (response, posted) {
-        (response, Some(body)) => {
-            !post::is_worth_another_try(response.as_ref())
-                || post::try_later(&work.inner, &work.name, &work.queue, &properties, &body).await
+    let mut done = Done {
+        tag,
+        reply: None,
+        comes_again: false,
+    };
+    match (response, posted) {
+        (response, Some(body)) if post::is_worth_another_try(response.as_ref()) => {
+            let queue = &work.queue;
+            let is_kept = post::try_later(&work.inner, &work.name, queue, &properties, &body);
+            done.comes_again = !is_kept.await;
         }
         (Some(response), None) if !reply_to.is_empty() => {
-            reply(work, &reply_to, correlation_id, &response).await
+            done.reply = serde_json::to_vec(&response).ok().map(|body| Reply {
+                to: reply_to,
+                correlation_id,
+                body: body.into(),
+            });
         }
-        _ => true,
-    };
-    failpoint::reach("before_ack");
-    settle(work, &acker, is_settled).await;
-}
-
-async fn settle(work: &Work, acker: &Acker, is_settled: bool) {
-    // An unsent reply goes back to the queue: the inbox knows the answer when it comes again.
-    let settled = if is_settled {
-        limit_to(WRITE_MAX, acker.ack(BasicAckOptions::default())).await
-    } else {
-        let requeue = BasicNackOptions {
-            requeue: true,
-            ..BasicNackOptions::default()
-        };
-        limit_to(WRITE_MAX, acker.nack(requeue)).await
-    };
-    if let Err(fault) = settled {
-        debug!(queue = work.queue, %fault, "acknowledgement not sent, the request will come again");
+        _ => {}
     }
+    done
 }
 
 fn text(property: Option<&lapin::types::ShortString>) -> String {
@@ -241,58 +256,4 @@ fn deadline(work: &Work, delivery: &Delivery) -> Option<Timestamp> {
             .now()
             .plus(Duration::from_millis(expiration)),
     )
-}
-
-/// True when the reply was written, or can never be.
-async fn reply(
-    work: &Work,
-    reply_to: &str,
-    correlation_id: Option<String>,
-    response: &Response,
-) -> bool {
-    if reply_to == work.queue {
-        work.inner
-            .metrics
-            .dropped
-            .with_label_values(&[&work.name, "reply_loop"])
-            .inc();
-        return true;
-    }
-    let Ok(body) = serde_json::to_vec(response) else {
-        return true;
-    };
-    let mut properties = BasicProperties::default().with_content_type("text/plain".into());
-    if let Some(id) = correlation_id {
-        properties = properties.with_correlation_id(id.into());
-    }
-    let mut backoff = Backoff::default();
-    for _ in 0..REPLY_ATTEMPTS {
-        let sent = async {
-            let channel = work.inner.talk.channel().await?;
-            let options = BasicPublishOptions::default();
-            limit_to(
-                WRITE_MAX,
-                channel.basic_publish(
-                    "".into(),
-                    reply_to.into(),
-                    options,
-                    &body,
-                    properties.clone(),
-                ),
-            )
-            .await
-        };
-        match sent.await {
-            Ok(_) => return true,
-            Err(Fault::Timeout) => break,
-            Err(_) => tokio::time::sleep(backoff.next_pause()).await,
-        }
-    }
-    work.inner.talk.reset().await;
-    work.inner
-        .metrics
-        .replies_failed
-        .with_label_values(&[&work.name])
-        .inc();
-    false
 }

@@ -1,7 +1,10 @@
 //! Who is served when more ask than can be: so many at a time, the rest waits a moment, each tenant in a line of
 //! its own, and the lines take turns. As many may wait as were served in the last half second; when more have waited
 //! for that long, the newest of the longest line is told to come again: so the wait stays short for those who are
-//! served, whoever asks how often.
+//! served, whoever asks how often. Where requests grow old before they even come here, most are refused at once
+//! ([`shortage`]).
+
+mod shortage;
 
 use std::{
     collections::VecDeque,
@@ -14,6 +17,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::shortage::Shortage;
 use super::CONCURRENCY;
 use crate::models::{error::Error, sock::Response};
 
@@ -63,6 +67,8 @@ struct Room<J> {
     /// How many were served in this period, and in those before.
     served: usize,
     served_before: [usize; PERIODS],
+    /// Present while those that come are old already.
+    shortage: Option<Shortage>,
 }
 
 impl<J> Default for Gate<J> {
@@ -74,6 +80,7 @@ impl<J> Default for Gate<J> {
             full_since: None,
             served: 0,
             served_before: [0; PERIODS],
+            shortage: None,
         }))
     }
 }
@@ -82,6 +89,12 @@ impl<J: Waits> Gate<J> {
     /// One came. Whoever is served now is followed by [`Self::next`].
     pub(super) fn arrive(&self, job: J, now: Instant) -> Turn<J> {
         let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shortage) = &mut room.shortage
+            && job.can_be_refused()
+            && !shortage.admits(job.tenant())
+        {
+            return Turn::Refuse(job);
+        }
         if room.running < CONCURRENCY {
             room.running += 1;
             return Turn::Now(job);
@@ -104,6 +117,19 @@ impl<J: Waits> Gate<J> {
             sent_away.push(job);
         }
         sent_away
+    }
+
+    /// Whether so many wait that more may wait elsewhere.
+    pub(super) fn is_crowded(&self) -> bool {
+        let room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        room.waiting >= WAITING_MIN || room.shortage.is_some()
+    }
+
+    /// Those that come now have waited for so long before.
+    pub(super) fn heard(&self, waited: Duration) {
+        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let served = room.served_before.iter().sum::<usize>() / PERIODS;
+        room.shortage = Shortage::after(room.shortage.take(), waited, served);
     }
 
     /// Those that wait are somebody else's now.
@@ -144,6 +170,9 @@ impl<J: Waits> Room<J> {
         self.served_before.rotate_right(1);
         if let Some(last) = self.served_before.first_mut() {
             *last = std::mem::take(&mut self.served);
+        }
+        if let Some(shortage) = &mut self.shortage {
+            shortage.end_period();
         }
     }
 
@@ -233,6 +262,9 @@ mod tests {
             self.hears
         }
     }
+
+    /// So long that those that come are old.
+    const LONG: Duration = Duration::from_secs(1);
 
     fn job(tenant: u128, number: usize) -> Job {
         Job {
@@ -374,6 +406,50 @@ mod tests {
     }
 
     #[test]
+    fn while_those_that_come_are_old_few_are_let_in_though_there_is_room() {
+        let now = Instant::now();
+        let gate = Gate::default();
+        gate.heard(LONG);
+        assert_eq!(gate.arrive(job(1, 0), now), Turn::Now(job(1, 0)));
+        assert_eq!(gate.arrive(job(1, 1), now), Turn::Refuse(job(1, 1)));
+        let other = gate.arrive(job(2, 2), now);
+        assert_eq!(other, Turn::Now(job(2, 2)), "another tenant's first");
+        let posted = Job {
+            hears: false,
+            ..job(1, 3)
+        };
+        assert_eq!(
+            gate.arrive(posted, now),
+            Turn::Now(posted),
+            "it would not hear it"
+        );
+        assert_eq!(gate.look(now), []);
+        assert!(
+            matches!(gate.arrive(job(1, 4), now), Turn::Now(_)),
+            "a new period"
+        );
+        gate.heard(Duration::ZERO);
+        assert_eq!(gate.arrive(job(1, 5), now), Turn::Now(job(1, 5)));
+    }
+
+    #[test]
+    fn it_is_crowded_where_many_wait_and_until_those_that_come_are_fresh() {
+        let now = Instant::now();
+        let gate = all_busy(now);
+        for number in 1..WAITING_MIN {
+            gate.arrive(job(1, number), now);
+        }
+        assert!(!gate.is_crowded());
+        gate.arrive(job(1, 0), now);
+        assert!(gate.is_crowded());
+        gate.heard(LONG);
+        while gate.next().is_some() {}
+        assert!(gate.is_crowded(), "somebody has to say when it is over");
+        gate.heard(Duration::ZERO);
+        assert!(!gate.is_crowded());
+    }
+
+    #[test]
     fn the_tenant_is_read_off_the_envelope() {
         let tenant = Uuid::from_u128(7);
         let text =
@@ -399,6 +475,10 @@ mod tests {
             let (mut now, mut running, mut done) = (Instant::now(), 0, 0);
             for (number, (tenant, hears, pause_ms)) in steps.iter().enumerate() {
                 now += Duration::from_millis(*pause_ms / 100);
+                if *pause_ms % 50 == 0 {
+                    gate.heard(Duration::from_millis(*pause_ms));
+                    done += gate.look(now).len();
+                }
                 let job = Job { tenant: *tenant, number, hears: *hears };
                 match gate.arrive(job, now) {
                     Turn::Now(_) => running += 1,

@@ -1,0 +1,127 @@
+//! When requests come faster than they can even be refused, they grow old before they come here, and those who are
+//! served then have given up. So most are refused, at once, until those that come are fresh again: each tenant is
+//! let in so many times a period, and whoever asks no more often is served as before.
+
+use std::{collections::HashMap, time::Duration};
+
+use uuid::Uuid;
+
+/// Those that waited for longer before they came are old.
+const OLD: Duration = Duration::from_millis(100);
+/// Those that waited for less are fresh again.
+const FRESH: Duration = Duration::from_millis(20);
+
+/// A time in which most are refused.
+#[derive(Debug)]
+pub(super) struct Shortage {
+    /// How many are let in, in a period, of all tenants together.
+    allowance: usize,
+    /// It does not become less than this.
+    floor: usize,
+    /// How many tenants share it: those who came in the period before.
+    tenants: usize,
+    /// Those who came in this period, and how often.
+    came: HashMap<Option<Uuid>, usize>,
+}
+
+impl Shortage {
+    /// What follows `before` when those that come have waited for so long; `served` is how many were served in a
+    /// period.
+    pub(super) fn after(before: Option<Self>, waited: Duration, served: usize) -> Option<Self> {
+        match before {
+            None if waited > OLD => Some(Self::new(served)),
+            None => None,
+            Some(_) if waited < FRESH => None,
+            Some(shortage) => Some(Self {
+                allowance: (shortage.allowance / 2).max(shortage.floor),
+                ..shortage
+            }),
+        }
+    }
+
+    /// Half of what is served otherwise, and a quarter where that is too much: the rest of the time is needed for
+    /// refusing.
+    fn new(served: usize) -> Self {
+        Self {
+            allowance: served / 2,
+            floor: served / 4,
+            tenants: 1,
+            came: HashMap::new(),
+        }
+    }
+
+    /// Whether one more of this tenant is let in: each one at least.
+    pub(super) fn admits(&mut self, tenant: Option<Uuid>) -> bool {
+        let share = (self.allowance / self.tenants).max(1);
+        let came = self.came.entry(tenant).or_default();
+        *came += 1;
+        *came <= share
+    }
+
+    /// A period has ended.
+    pub(super) fn end_period(&mut self) {
+        self.tenants = self.came.len().max(1);
+        self.came.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const SERVED: usize = 120;
+    const NOISY: Option<Uuid> = Some(Uuid::from_u128(1));
+    const MODEST: Option<Uuid> = Some(Uuid::from_u128(2));
+
+    fn begun() -> Shortage {
+        Shortage::after(None, OLD * 2, SERVED).expect("they are old")
+    }
+
+    /// How many of `asks` are let in.
+    fn admitted(shortage: &mut Shortage, tenant: Option<Uuid>, asks: usize) -> usize {
+        (0..asks).filter(|_| shortage.admits(tenant)).count()
+    }
+
+    #[rstest]
+    #[case::fresh(false, Duration::ZERO, false)]
+    #[case::not_yet_old(false, OLD, false)]
+    #[case::old(false, OLD + Duration::from_millis(1), true)]
+    #[case::less_old_is_old_still(true, FRESH, true)]
+    #[case::fresh_again(true, FRESH - Duration::from_millis(1), false)]
+    fn it_begins_with_old_ones_and_ends_with_fresh_ones(
+        #[case] was_short: bool,
+        #[case] waited: Duration,
+        #[case] is_short: bool,
+    ) {
+        let before = was_short.then(begun);
+        assert_eq!(Shortage::after(before, waited, SERVED).is_some(), is_short);
+    }
+
+    #[test]
+    fn as_long_as_they_are_old_fewer_are_let_in_and_never_none() {
+        let mut shortage = begun();
+        assert_eq!(admitted(&mut shortage, NOISY, 500), SERVED / 2);
+        for _ in 0..3 {
+            shortage.end_period();
+            shortage = Shortage::after(Some(shortage), OLD, 7).expect("they are old still");
+            assert_eq!(admitted(&mut shortage, NOISY, 500), SERVED / 4);
+        }
+        let mut shortage = Shortage::after(None, OLD * 2, 0).expect("they are old");
+        assert_eq!(admitted(&mut shortage, NOISY, 500), 1);
+    }
+
+    #[test]
+    fn whoever_asks_no_more_often_than_others_may_is_let_in() {
+        let mut shortage = begun();
+        for _ in 0..5 {
+            admitted(&mut shortage, NOISY, 500);
+            admitted(&mut shortage, MODEST, 13);
+            shortage.end_period();
+            shortage = Shortage::after(Some(shortage), OLD, SERVED).expect("they are old still");
+        }
+        assert_eq!(admitted(&mut shortage, NOISY, 500), SERVED / 8);
+        assert_eq!(admitted(&mut shortage, MODEST, 13), 13);
+    }
+}
