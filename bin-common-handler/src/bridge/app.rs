@@ -102,7 +102,11 @@ impl Bridge {
                 answered.unwrap_or_else(|error| refusal(form, &error, id))
             }
             None if is_health(&head) => answer::json(StatusCode::OK, &json!({ "status": "ok" })),
-            None => refusal(Form::default(), &self.refuse(&head, started).await, id),
+            None => refusal(
+                Form::default(),
+                &Box::pin(self.refuse(&head, started)).await,
+                id,
+            ),
         }
     }
 
@@ -126,9 +130,10 @@ impl Bridge {
         let edge = outbound.route.edge;
         if outbound.route.is_bulk {
             let _one = self.one_bulk()?;
-            bulk::forward(outbound, headers, body).await
+            // Boxed, as these are large and seldom: else every request would carry room for them.
+            Box::pin(bulk::forward(outbound, headers, body)).await
         } else if let Some(file) = edge.export {
-            export::forward(outbound, file, body).await
+            Box::pin(export::forward(outbound, file, body)).await
         } else if edge.is_deferred {
             forward::defer(outbound, body).await
         } else {

@@ -209,6 +209,12 @@ impl RedisCache {
             }
             state.unmarked.keys().cloned().collect()
         };
+        // Boxed, as it is large and seldom: else every request would carry room for it.
+        Box::pin(self.connect(unmarked)).await
+    }
+
+    /// Opens the shared connection, and deletes what is unmarked.
+    async fn connect(&self, unmarked: Vec<String>) -> Option<MultiplexedConnection> {
         let mut connection = match self.0.pool.get().await {
             Ok(pooled) => (*pooled).clone(),
             Err(error) => return self.fail(&error),

@@ -82,15 +82,19 @@ macro_rules! manager {
             type Error = sqlx::Error;
 
             async fn create(&self) -> Result<$connection, sqlx::Error> {
-                let mut connection = <$connection>::connect_with(&self.options).await?;
-                for statement in self.session {
-                    if let Err(error) = connection.execute(sqlx::raw_sql(*statement)).await
-                        && error.as_database_error().is_none()
-                    {
-                        return Err(error);
+                // Boxed, as it is large and seldom: else every request would carry room for it.
+                let created = async {
+                    let mut connection = <$connection>::connect_with(&self.options).await?;
+                    for statement in self.session {
+                        if let Err(error) = connection.execute(sqlx::raw_sql(*statement)).await
+                            && error.as_database_error().is_none()
+                        {
+                            return Err(error);
+                        }
                     }
-                }
-                Ok(connection)
+                    Ok(connection)
+                };
+                Box::pin(created).await
             }
 
             async fn recycle(
@@ -99,7 +103,7 @@ macro_rules! manager {
                 metrics: &Metrics,
             ) -> RecycleResult<sqlx::Error> {
                 if metrics.last_used() > PING_AFTER {
-                    tokio::time::timeout(WAIT_MAX, connection.ping())
+                    tokio::time::timeout(WAIT_MAX, Box::pin(connection.ping()))
                         .await
                         .map_err(|_| RecycleError::message("ping timed out"))??;
                 }

@@ -146,7 +146,7 @@ impl Router {
         };
         match self.answer_once(served, request, call).await {
             Ok(response) => response,
-            Err(error) => self.answer_error(error, operation, &request_id).await,
+            Err(error) => Box::pin(self.answer_error(error, operation, &request_id)).await,
         }
     }
 
@@ -155,7 +155,7 @@ impl Router {
             .operation
             .as_ref()
             .filter(|operation| operation.consult)
-            && let Some(reply) = self.inbox.find(operation).await?
+            && let Some(reply) = Box::pin(self.inbox.find(operation)).await?
         {
             return Ok(reply);
         }

@@ -6,11 +6,13 @@ use bin_common_handler::{
     models::{error::Result, sock::Response},
     resource::query_customer,
 };
+use uuid::Uuid;
 
 use crate::{
     app::App,
     callresulthandler::{self, shapes},
     nexthandler::{Fields, Given, Outcome, Question},
+    phone::DialStatus,
     tenancy,
 };
 
@@ -27,18 +29,27 @@ pub(super) async fn next(State(app): State<App>, call: Call, query: Query) -> Re
     };
     match app.next.next(question).await? {
         Outcome::Number(answer) => Ok(Json(answer).into_response()),
-        // The end of a call, not the beginning of one: never answered with a number.
-        Outcome::Ended(status) => {
-            let customer = tenancy::customer(&app.store, &call, Some(customer_id)).await?;
-            let Fields {
-                agent,
-                campaign,
-                uniqueid,
-                ..
-            } = &fields;
-            let result = shapes::next(status, agent, campaign, uniqueid, &customer);
-            let reported = callresulthandler::report(&app, &call, &customer, &result).await?;
-            Ok(Json(reported).into_response())
-        }
+        // Boxed, as it is large and seldom: else every request would carry room for it.
+        Outcome::Ended(status) => Box::pin(ended(&app, &call, customer_id, &fields, status)).await,
     }
+}
+
+/// The end of a call, not the beginning of one: never answered with a number.
+async fn ended(
+    app: &App,
+    call: &Call,
+    customer_id: Uuid,
+    fields: &Fields,
+    status: DialStatus,
+) -> Result<Response> {
+    let customer = tenancy::customer(&app.store, call, Some(customer_id)).await?;
+    let Fields {
+        agent,
+        campaign,
+        uniqueid,
+        ..
+    } = fields;
+    let result = shapes::next(status, agent, campaign, uniqueid, &customer);
+    let reported = callresulthandler::report(app, call, &customer, &result).await?;
+    Ok(Json(reported).into_response())
 }

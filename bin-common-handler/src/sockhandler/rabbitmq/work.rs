@@ -209,7 +209,14 @@ pub(super) async fn work_on(work: &Work, ready: Ready) -> Done {
     match (response, posted) {
         (response, Some(body)) if post::is_worth_another_try(response.as_ref()) => {
             let queue = &work.queue;
-            let is_kept = post::try_later(&work.inner, &work.name, queue, &properties, &body);
+            // Boxed, as it is seldom.
+            let is_kept = Box::pin(post::try_later(
+                &work.inner,
+                &work.name,
+                queue,
+                &properties,
+                &body,
+            ));
             done.comes_again = !is_kept.await;
         }
         (Some(response), None) if !reply_to.is_empty() => {
