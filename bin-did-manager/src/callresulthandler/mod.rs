@@ -114,7 +114,9 @@ pub(crate) async fn report(
 
 fn keys(hasher: &PhoneHasher, customer_id: Uuid, result: &CallResult) -> Keys {
     let calls = result.call_ids.iter();
+    let named = Some(&result.call_id).filter(|id| !id.is_empty());
     Keys {
+        named: named.map(|id| hasher.call(customer_id, id)),
         calls: calls.map(|id| hasher.call(customer_id, id)).collect(),
         phone: result
             .person
@@ -131,12 +133,7 @@ async fn settle(
     keys: &Keys,
     result: &CallResult,
 ) -> Result<Reported> {
-    let after = merge::merge(
-        before,
-        result,
-        keys.calls.first().copied(),
-        app.store.clock.now(),
-    );
+    let after = merge::merge(before, result, keys, app.store.clock.now());
     if after != *before {
         usages::settle(tx, &after).await?;
     }

@@ -10,6 +10,7 @@ use bin_common_handler::{
 use crate::{
     app::App,
     callresulthandler::{self, shapes},
+    models::callresult::CallResult,
     nexthandler::{Fields, Given, Outcome, Question},
     tenancy,
 };
@@ -34,9 +35,13 @@ pub(super) async fn next(State(app): State<App>, call: Call, query: Query) -> Re
                 agent,
                 campaign,
                 uniqueid,
+                call_id,
                 ..
             } = &fields;
-            let result = shapes::next(status, agent, campaign, uniqueid, &customer);
+            let result = CallResult {
+                call_id: call_id.clone(),
+                ..shapes::next(status, agent, campaign, uniqueid, &customer)
+            };
             let reported = callresulthandler::report(&app, &call, &customer, &result).await?;
             Ok(Json(reported).into_response())
         }

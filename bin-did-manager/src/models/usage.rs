@@ -69,6 +69,9 @@ pub struct Usage {
     pub phone_npa: Option<i32>,
     /// The dialer's id of the call.
     pub uniqueid: String,
+    /// The dialer's name for the whole call, which every leg of it and every report shares; VICIdial shows it in the
+    /// name of the caller.
+    pub call_id: String,
     /// The dialer's id of the lead.
     pub lead_id: String,
     /// Why this number.
@@ -102,6 +105,7 @@ entity!(
         phone_last4,
         phone_npa,
         uniqueid,
+        call_id,
         lead_id,
         reason,
         outcome,
@@ -121,6 +125,7 @@ pub const FILTERS: &[Filter] = &[
     ("campaign_id", FilterKind::Uuid),
     ("didpool_id", FilterKind::Uuid),
     ("uniqueid", FilterKind::Text),
+    ("call_id", FilterKind::Text),
     ("lead_id", FilterKind::Text),
     ("outcome", FilterKind::Text),
 ];

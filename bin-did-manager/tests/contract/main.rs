@@ -9,6 +9,8 @@ mod audit;
 #[cfg(test)]
 mod calendars;
 #[cfg(test)]
+mod callids;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod given;
