@@ -206,11 +206,12 @@ fn call_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             ("campaign_id", pick("campaign")),
             ("customer_phone", pick("phone")),
             ("uniqueid", &picker.call()),
+            ("call_id", pick("call_id")),
             ("lead_id", pick("lead")),
         ]),
         (Post, "/v1/calls/report") => body(json!({
             "campaign_id": pick("campaign"), "customer_phone": pick("phone"), "uniqueid": pick("uniqueid"),
-            "call_result": "BUSY",
+            "call_id": pick("call_id"), "call_result": "BUSY",
         })),
         (Post, "/v1/call-results") => body(json!({
             "uniqueid": pick("uniqueid"), "customerPhone": pick("phone"), "phoneNumber": pick("number"),
@@ -222,6 +223,7 @@ fn call_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         })),
         (Get, "/v1/vicidial/dispo" | "/v1/vicidial/no-agent") => query(&[
             ("uniqueid", pick("uniqueid")),
+            ("call_id", pick("call_id")),
             ("phone", pick("phone")),
             ("campaign_id", pick("campaign")),
             ("lead_id", pick("lead")),

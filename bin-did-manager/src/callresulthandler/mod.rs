@@ -30,6 +30,7 @@ use crate::{
         customer::Customer,
         performance::Tally,
         rollup::Counts,
+        usage::{self, Usage},
     },
     privacy::PhoneHasher,
     rolluphandler::place_of,
@@ -136,6 +137,7 @@ async fn settle(
     let after = merge::merge(before, result, keys, app.store.clock.now());
     if after != *before {
         usages::settle(tx, &after).await?;
+        announce(tx, after.origin.id).await?;
     }
     let change = merge::tally(&after).since(merge::tally(before));
     if change != Tally::default() {
@@ -148,6 +150,14 @@ async fn settle(
         outcome: after.outcome,
         answer_rate: None,
     })
+}
+
+/// Says what the row holds now; the caller has it locked.
+async fn announce(tx: &mut ChangeTx<'_>, usage_id: Uuid) -> Result<()> {
+    let Some(usage) = tx.lock::<Usage>(usage_id).await? else {
+        return Ok(());
+    };
+    tx.announce(usage::UPDATED, &usage, usage.customer_id).await
 }
 
 async fn count(

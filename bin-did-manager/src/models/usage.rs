@@ -117,6 +117,9 @@ entity!(
     ]
 );
 
+/// What became of a call was written into its usage, or is known better now.
+pub const UPDATED: &str = "usage_updated";
+
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),

@@ -25,4 +25,6 @@ mod results;
 #[cfg(test)]
 mod tenants;
 #[cfg(test)]
+mod told;
+#[cfg(test)]
 mod world;
