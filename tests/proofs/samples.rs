@@ -182,7 +182,8 @@ fn plain_sample(route: &RouteInfo) -> Option<Sample> {
             | "/v1/rotation_rules"
             | "/v1/usages"
             | "/v1/usages/<usage-id>"
-            | "/v1/callresults",
+            | "/v1/callresults"
+            | "/v1/analytics/exports/<export-id>",
         )
         | (
             Get | Delete,

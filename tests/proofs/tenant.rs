@@ -163,6 +163,8 @@ impl Tenant {
              &call_id={call_id}&lead_id={lead}"
         );
         self.dids.ok(Get, &uri, None).await;
+        let export = json!({"group_by": "did"});
+        self.make("export-id", "/v1/analytics/export", export).await;
         let usages = self.dids.ok(Get, "/v1/usages", None).await;
         self.values.insert("usage-id", id(&usages[0]));
         for uniqueid in [self.value("uniqueid"), &format!("{uniqueid}.lost")] {

@@ -13,6 +13,8 @@ mod callids;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod given;
 #[cfg(test)]
 mod migrations;
