@@ -53,11 +53,7 @@ pub(crate) async fn export(
     sent: &Parameters,
 ) -> Result<Exported> {
     let asked = report::read(sent, customer, app.store.clock.now(), ROWS_MAX)?;
-    let format = match sent.format.as_str() {
-        "" | "csv" => "csv",
-        "jsonl" => "jsonl",
-        _ => return Err(wrong("format", "must be csv or jsonl")),
-    };
+    let format = format_of(sent)?;
     let made = report::make(app, customer, &asked).await?;
     let text = if format == "csv" {
         report::csv(&made.rows)
@@ -65,8 +61,7 @@ pub(crate) async fn export(
         report::jsonl(&made.rows)?
     };
     let id = ids::next();
-    let folder = folder_of(app, customer);
-    let path = folder.join(file_name(&asked, id, format));
+    let path = folder_of(app, customer).join(file_name(&asked, id, format));
     let exported = Exported {
         success: true,
         id,
@@ -82,10 +77,23 @@ pub(crate) async fn export(
         let _ = fs::remove_file(&path);
         return Err(error);
     }
+    keep_newest(folder_of(app, customer)).await;
+    Ok(exported)
+}
+
+fn format_of(sent: &Parameters) -> Result<&'static str> {
+    match sent.format.as_str() {
+        "" | "csv" => Ok("csv"),
+        "jsonl" => Ok("jsonl"),
+        _ => Err(wrong("format", "must be csv or jsonl")),
+    }
+}
+
+/// The export is made; that older ones stay is no fault of it.
+async fn keep_newest(folder: PathBuf) {
     if let Err(error) = apart(move || files::keep_newest(&folder).map_err(Error::internal)).await {
         warn!(%error, "older exports not removed");
     }
-    Ok(exported)
 }
 
 /// The file `id` of a customer, from a place in it, in bytes.
@@ -98,8 +106,8 @@ pub(crate) async fn fetch(
     id: Uuid,
     from: u64,
 ) -> Result<DownloadPage> {
-    let folder = folder_of(app, customer);
-    apart(move || files::page(&folder, id, from)).await
+    let (folder, now) = (folder_of(app, customer), app.store.clock.now());
+    apart(move || files::page(&folder, id, from, now)).await
 }
 
 /// Removes files that are too old, while the daemon runs.

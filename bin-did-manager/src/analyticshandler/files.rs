@@ -18,7 +18,7 @@ use crate::models::download::DownloadPage;
 
 /// Files of one tenant; the oldest go first.
 pub(super) const FILES_MAX: usize = 20;
-/// How long a file lies there at least, and little more.
+/// How long a file is there; its bytes may lie a little longer.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// Text of one page, in bytes: with escapes before its quotes it stays under the largest reply.
 const PAGE_BYTES: u64 = 256 * 1024;
@@ -129,9 +129,9 @@ fn remove(path: &Path) -> io::Result<()> {
 /// Whole lines of the file with the id `id`, from a place in it, in bytes.
 ///
 /// # Errors
-/// 404 `EXPORT_NOT_FOUND` when it is not there, or not any more; 500 when it cannot be read.
-pub(super) fn page(folder: &Path, id: Uuid, from: u64) -> Result<DownloadPage> {
-    let path = find(folder, id).map_err(Error::internal)?;
+/// 404 `EXPORT_NOT_FOUND` when it is not there, or not any more at `now`; 500 when it cannot be read.
+pub(super) fn page(folder: &Path, id: Uuid, from: u64, now: Timestamp) -> Result<DownloadPage> {
+    let path = find(folder, id, now.minus(KEPT_FOR)).map_err(Error::internal)?;
     let path = path.ok_or_else(not_found)?;
     match read_lines(&path, from) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Err(not_found()),
@@ -150,15 +150,17 @@ fn not_found() -> Error {
     )
 }
 
-fn find(folder: &Path, id: Uuid) -> io::Result<Option<PathBuf>> {
+/// One that was written at `end` or later.
+fn find(folder: &Path, id: Uuid, end: Timestamp) -> io::Result<Option<PathBuf>> {
     let ending = format!("-{id}");
-    let files = files_in(folder)?.into_iter().map(|(_, path)| path);
-    let is_whole = |path: &Path| path.extension().is_some_and(|it| it != "part");
-    let mut files = files.filter(|path| is_whole(path));
-    Ok(files.find(|path| {
+    let is_it = |path: &Path| {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
-        stem.is_some_and(|stem| stem.ends_with(&ending))
-    }))
+        let is_whole = path.extension().is_some_and(|it| it != "part");
+        is_whole && stem.is_some_and(|stem| stem.ends_with(&ending))
+    };
+    let mut files = files_in(folder)?.into_iter();
+    let found = files.find(|(written, path)| *written >= end && is_it(path));
+    Ok(found.map(|(_, path)| path))
 }
 
 fn read_lines(path: &Path, from: u64) -> io::Result<DownloadPage> {
@@ -191,6 +193,8 @@ mod tests {
     use super::*;
 
     const ID: Uuid = Uuid::from_u128(7);
+    /// No file is too old.
+    const NOW: Timestamp = Timestamp::from_micros(0);
 
     fn name(id: Uuid) -> String {
         format!("did-2026-11-01-2026-11-20-{id}.csv")
@@ -247,13 +251,15 @@ mod tests {
     fn a_file_goes_when_it_is_too_old(#[case] late_micros: i64, #[case] stays: bool) {
         let dir = TempDir::new().unwrap();
         let tenant = dir.path().join("tenant");
-        file_of(&tenant, "old.csv", 1_000);
+        file_of(&tenant, &name(ID), 1_000);
         file_of(&tenant, "new.jsonl", 1_001);
         file_of(dir.path(), "of an earlier version.csv", 1_000);
         let end = 1_000_000_000 + i64::try_from(KEPT_FOR.as_micros()).unwrap();
-        sweep(dir.path(), Timestamp::from_micros(end + late_micros)).unwrap();
+        let now = Timestamp::from_micros(end + late_micros);
+        assert_eq!(page(&tenant, ID, 0, now).is_ok(), stays);
+        sweep(dir.path(), now).unwrap();
         assert!(tenant.join("new.jsonl").exists());
-        assert_eq!(tenant.join("old.csv").exists(), stays);
+        assert_eq!(tenant.join(name(ID)).exists(), stays);
         assert_eq!(dir.path().join("of an earlier version.csv").exists(), stays);
     }
 
@@ -263,7 +269,10 @@ mod tests {
         let none = dir.path().join("none");
         sweep(&none, Timestamp::default()).unwrap();
         keep_newest(&none).unwrap();
-        assert_eq!(page(&none, ID, 0).unwrap_err().reason(), "EXPORT_NOT_FOUND");
+        assert_eq!(
+            page(&none, ID, 0, NOW).unwrap_err().reason(),
+            "EXPORT_NOT_FOUND"
+        );
     }
 
     #[test]
@@ -275,7 +284,7 @@ mod tests {
         write(&dir.path().join(name(ID)), text.as_bytes()).unwrap();
         let (mut read, mut from, mut pages) = (String::new(), 0, 0);
         loop {
-            let page = page(dir.path(), ID, from).unwrap();
+            let page = page(dir.path(), ID, from, NOW).unwrap();
             assert!(page.text.ends_with('\n'));
             read.push_str(&page.text);
             pages += 1;
@@ -295,7 +304,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join(name(ID)).with_extension(extension);
         fs::write(path, "a\n").unwrap();
-        let error = page(dir.path(), id, 0).unwrap_err();
+        let error = page(dir.path(), id, 0, NOW).unwrap_err();
         assert_eq!(error.reason(), "EXPORT_NOT_FOUND");
     }
 
@@ -303,7 +312,7 @@ mod tests {
     fn beyond_the_end_there_is_nothing() {
         let dir = TempDir::new().unwrap();
         write(&dir.path().join(name(ID)), b"a\n").unwrap();
-        let page = page(dir.path(), ID, u64::MAX).unwrap();
+        let page = page(dir.path(), ID, u64::MAX, NOW).unwrap();
         assert_eq!((page.text.as_str(), &*page.next_page_token), ("", ""));
     }
 }

@@ -1,6 +1,7 @@
 //! Exports: each a file of its own, fetched by its customer, and gone when there are newer ones enough.
 
 use bin_common_handler::{
+    clock::Clock,
     models::sock::Method::{Get, Post},
     testing::{Client, Kind},
 };
@@ -93,6 +94,21 @@ async fn an_export_is_fetched_until_there_are_enough_newer_ones(
     let gone = refused(client, Get, &uri(&first), None).await;
     assert_eq!(gone, (404, "EXPORT_NOT_FOUND".to_owned()));
     assert_eq!(client.ok(Get, &uri(&newest), None).await, expected);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_export_is_fetched_for_a_week(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    const HOUR_MICROS: i64 = 3_600_000_000;
+    let clock = Clock::default();
+    let world = World::with_clock(kind, json!({}), clock.clone()).await;
+    let made = export(&world.client).await;
+    clock.shift(7 * 24 * HOUR_MICROS - HOUR_MICROS);
+    world.client.ok(Get, &uri(&made), None).await;
+    clock.shift(7 * 24 * HOUR_MICROS + HOUR_MICROS);
+    let gone = refused(&world.client, Get, &uri(&made), None).await;
+    assert_eq!(gone, (404, "EXPORT_NOT_FOUND".to_owned()));
     world.end().await;
 }
 
