@@ -74,6 +74,7 @@ fn start(base: Base) -> Result<Router, StartError> {
     });
     callresulthandler::start_jobs(&app, &base.tasks);
     rolluphandler::start_jobs(&app, &base.tasks);
+    analyticshandler::export::start_jobs(&app, &base.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),

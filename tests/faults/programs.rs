@@ -1,6 +1,4 @@
-//! The daemons' programs: `cargo test --workspace` and `scripts/faults` build them beside `tandem`.
-
-use std::path::Path;
+//! The daemons' programs.
 
 use bin_common_handler::testing::lab::Program;
 
@@ -15,14 +13,5 @@ pub fn did() -> Program {
 }
 
 fn program(name: &'static str) -> Program {
-    let file = Path::new(env!("CARGO_BIN_EXE_tandem")).with_file_name(name);
-    assert!(
-        file.exists(),
-        "{} is missing: scripts/faults and cargo test --workspace build it",
-        file.display()
-    );
-    Program {
-        name,
-        file: file.display().to_string().leak(),
-    }
+    Program::beside(env!("CARGO_BIN_EXE_tandem"), name)
 }

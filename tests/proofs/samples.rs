@@ -182,7 +182,8 @@ fn plain_sample(route: &RouteInfo) -> Option<Sample> {
             | "/v1/rotation_rules"
             | "/v1/usages"
             | "/v1/usages/<usage-id>"
-            | "/v1/callresults",
+            | "/v1/callresults"
+            | "/v1/analytics/exports/<export-id>",
         )
         | (
             Get | Delete,
@@ -206,11 +207,12 @@ fn call_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             ("campaign_id", pick("campaign")),
             ("customer_phone", pick("phone")),
             ("uniqueid", &picker.call()),
+            ("call_id", pick("call_id")),
             ("lead_id", pick("lead")),
         ]),
         (Post, "/v1/calls/report") => body(json!({
             "campaign_id": pick("campaign"), "customer_phone": pick("phone"), "uniqueid": pick("uniqueid"),
-            "call_result": "BUSY",
+            "call_id": pick("call_id"), "call_result": "BUSY",
         })),
         (Post, "/v1/call-results") => body(json!({
             "uniqueid": pick("uniqueid"), "customerPhone": pick("phone"), "phoneNumber": pick("number"),
@@ -222,6 +224,7 @@ fn call_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         })),
         (Get, "/v1/vicidial/dispo" | "/v1/vicidial/no-agent") => query(&[
             ("uniqueid", pick("uniqueid")),
+            ("call_id", pick("call_id")),
             ("phone", pick("phone")),
             ("campaign_id", pick("campaign")),
             ("lead_id", pick("lead")),

@@ -55,6 +55,7 @@ impl Tenant {
                 ("number", format!("+1{npa}2000001")),
                 ("phone", format!("+1{npa}2001111")),
                 ("uniqueid", format!("1763.{npa}")),
+                ("call_id", format!("V1201122450000000{npa}")),
                 ("campaign", mark.to_uppercase()),
                 ("lead", format!("lead{npa}")),
                 ("email", format!("{mark}@example.com")),
@@ -78,6 +79,7 @@ impl Tenant {
                 "number" => format!("+1{npa}2000009"),
                 "phone" => format!("+1{npa}2001119"),
                 "uniqueid" => "1763.999".to_owned(),
+                "call_id" => "V1201122450000000999".to_owned(),
                 "campaign" => "NOBODY".to_owned(),
                 "lead" => "lead999".to_owned(),
                 "email" => "nobody@example.com".to_owned(),
@@ -155,10 +157,14 @@ impl Tenant {
         let value = |name| urlencoded(self.value(name));
         let (campaign, phone) = (value("campaign"), value("phone"));
         let (uniqueid, lead) = (value("uniqueid"), value("lead"));
+        let call_id = value("call_id");
         let uri = format!(
-            "/v1/dids/next?campaign_id={campaign}&customer_phone={phone}&uniqueid={uniqueid}&lead_id={lead}"
+            "/v1/dids/next?campaign_id={campaign}&customer_phone={phone}&uniqueid={uniqueid}\
+             &call_id={call_id}&lead_id={lead}"
         );
         self.dids.ok(Get, &uri, None).await;
+        let export = json!({"group_by": "did"});
+        self.make("export-id", "/v1/analytics/export", export).await;
         let usages = self.dids.ok(Get, "/v1/usages", None).await;
         self.values.insert("usage-id", id(&usages[0]));
         for uniqueid in [self.value("uniqueid"), &format!("{uniqueid}.lost")] {

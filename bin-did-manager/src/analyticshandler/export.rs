@@ -1,40 +1,40 @@
-//! A report as a file in DATA_DIR/exports: written whole or not at all, and never over another.
+//! A report as a file of its customer in DATA_DIR/exports: made, fetched, and removed when its time is over.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf, time::Duration};
 
 use bin_common_handler::{
     call::Call,
+    daemon::Tasks,
     ids,
     models::error::{Error, Result},
 };
 use serde::Serialize;
 use serde_json::json;
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Asked,
+    Asked, files,
     report::{self, Parameters},
 };
 use crate::{
     app::App,
-    models::{check::wrong, customer::Customer},
+    models::{check::wrong, customer::Customer, download::DownloadPage},
     tenancy::{self, Noted},
 };
 
 /// Rows of one file.
 const ROWS_MAX: usize = 200_000;
-/// Files that may lie there; whoever fetches them removes them.
-const FILES_MAX: usize = 1_000;
 const FOLDER: &str = "exports";
+/// How often files that are too old are looked for.
+const SWEEP_PERIOD: Duration = Duration::from_secs(600);
 
 /// Where an export is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Exported {
     pub success: bool,
+    /// By which it is fetched.
+    pub id: Uuid,
     /// The file, on the machine that answered.
     pub file: String,
     pub format: &'static str,
@@ -45,7 +45,7 @@ pub(crate) struct Exported {
 /// Writes a report into a file of its own.
 ///
 /// # Errors
-/// 400 for wrong parameters, 429 when the folder is full, 500 when it cannot be written.
+/// 400 for wrong parameters, 500 when it cannot be written.
 pub(crate) async fn export(
     app: &App,
     call: &Call,
@@ -53,35 +53,81 @@ pub(crate) async fn export(
     sent: &Parameters,
 ) -> Result<Exported> {
     let asked = report::read(sent, customer, app.store.clock.now(), ROWS_MAX)?;
-    let format = match sent.format.as_str() {
-        "" | "csv" => "csv",
-        "jsonl" => "jsonl",
-        _ => return Err(wrong("format", "must be csv or jsonl")),
-    };
+    let format = format_of(sent)?;
     let made = report::make(app, customer, &asked).await?;
     let text = if format == "csv" {
         report::csv(&made.rows)
     } else {
         report::jsonl(&made.rows)?
     };
-    let path = app
-        .data_dir
-        .join(FOLDER)
-        .join(file_name(&asked, ids::next(), format));
+    let id = ids::next();
+    let path = folder_of(app, customer).join(file_name(&asked, id, format));
     let exported = Exported {
         success: true,
+        id,
         file: path.display().to_string(),
         format,
         rows: made.rows.len(),
         bytes: text.len(),
     };
-    write_apart(path.clone(), text).await?;
-    let noted = note(app, call, customer, &exported).await;
-    if noted.is_err() {
+    let file = path.clone();
+    apart(move || files::write(&file, text.as_bytes()).map_err(Error::internal)).await?;
+    if let Err(error) = note(app, call, customer, &exported).await {
         // Nobody will be told of it.
         let _ = fs::remove_file(&path);
+        return Err(error);
     }
-    noted.map(|()| exported)
+    keep_newest(folder_of(app, customer)).await;
+    Ok(exported)
+}
+
+fn format_of(sent: &Parameters) -> Result<&'static str> {
+    match sent.format.as_str() {
+        "" | "csv" => Ok("csv"),
+        "jsonl" => Ok("jsonl"),
+        _ => Err(wrong("format", "must be csv or jsonl")),
+    }
+}
+
+/// The export is made; that older ones stay is no fault of it.
+async fn keep_newest(folder: PathBuf) {
+    if let Err(error) = apart(move || files::keep_newest(&folder).map_err(Error::internal)).await {
+        warn!(%error, "older exports not removed");
+    }
+}
+
+/// The file `id` of a customer, from a place in it, in bytes.
+///
+/// # Errors
+/// 404 `EXPORT_NOT_FOUND` when it is not there, or not any more; 500 when it cannot be read.
+pub(crate) async fn fetch(
+    app: &App,
+    customer: &Customer,
+    id: Uuid,
+    from: u64,
+) -> Result<DownloadPage> {
+    let (folder, now) = (folder_of(app, customer), app.store.clock.now());
+    apart(move || files::page(&folder, id, from, now)).await
+}
+
+/// Removes files that are too old, while the daemon runs.
+pub(crate) fn start_jobs(app: &App, tasks: &Tasks) {
+    let app = app.clone();
+    tasks.every("exports sweep", SWEEP_PERIOD, move || {
+        let (exports, now) = (app.data_dir.join(FOLDER), app.store.clock.now());
+        async move {
+            let swept = apart(move || files::sweep(&exports, now).map_err(Error::internal));
+            if let Err(error) = swept.await {
+                warn!(%error, "exports not swept");
+            }
+        }
+    });
+}
+
+/// Nobody else's files lie there.
+fn folder_of(app: &App, customer: &Customer) -> PathBuf {
+    let exports = app.data_dir.join(FOLDER);
+    exports.join(customer.id.to_string())
 }
 
 /// A name of our own: nothing that a caller sent stands in it but checked dates and words.
@@ -90,37 +136,10 @@ fn file_name(asked: &Asked, id: Uuid, format: &str) -> String {
     format!("{group_by}-{}-{}-{id}.{format}", asked.from, asked.to)
 }
 
-async fn write_apart(path: PathBuf, text: String) -> Result<()> {
-    let written = tokio::task::spawn_blocking(move || write(&path, text.as_bytes())).await;
-    written.map_err(Error::internal)?
-}
-
-fn write(path: &Path, text: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(Error::internal)?;
-    let files = fs::read_dir(folder).map_err(Error::internal)?.count();
-    if files >= FILES_MAX {
-        return Err(Error::resource_exhausted(
-            "EXPORTS_FULL",
-            format!("There are {FILES_MAX} exports already; remove some from DATA_DIR/{FOLDER}."),
-        ));
-    }
-    let part = path.with_extension("part");
-    let done = write_whole(&part, path, text);
-    if done.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    done.map_err(Error::internal)
-}
-
-/// The name of the file is new, so a rename cannot meet another; a link would fail where it did.
-fn write_whole(part: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(part)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::hard_link(part, path)?;
-    fs::remove_file(part)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+/// Work with the disk, which may be slow.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked.map_err(Error::internal)?
 }
 
 /// The audit log's line, and the reply for a repetition.
@@ -136,30 +155,4 @@ async fn note(app: &App, call: &Call, customer: &Customer, exported: &Exported) 
     };
     tenancy::note(&mut tx, call, noted).await?;
     tx.commit(exported.clone()).await.map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_whole_and_never_written_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("exports").join("one.csv");
-        write(&path, b"a\r\n").unwrap();
-        assert!(write(&path, b"b\r\n").is_err());
-        assert_eq!(fs::read(&path).unwrap(), b"a\r\n");
-        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
-        assert_eq!(left.len(), 1, "{left:?}");
-    }
-
-    #[test]
-    fn a_full_folder_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        for n in 0..FILES_MAX {
-            fs::write(dir.path().join(n.to_string()), "").unwrap();
-        }
-        let full = write(&dir.path().join("one.csv"), b"").unwrap_err();
-        assert_eq!(full.reason(), "EXPORTS_FULL");
-    }
 }

@@ -3,6 +3,7 @@
 //! Their cost follows the number of things counted, not of calls: months have rows of their own.
 
 pub(crate) mod export;
+mod files;
 mod labels;
 pub(crate) mod metrics;
 pub(crate) mod report;

@@ -1,7 +1,8 @@
 //! Which usage a result is about.
 //!
-//! By the ids of its call; else by the person called and the campaign, within half an hour before the call began.
-//! Dialers give the two legs of a call ids of their own, and some scripts tell none, so ids often are no help.
+//! By its dialer's name for the whole call; else by the ids of the call; else by the person called and the campaign,
+//! within half an hour before the call began. Dialers give the two legs of a call ids of their own, and some scripts
+//! tell none, so ids often are no help.
 
 use std::time::Duration;
 
@@ -23,10 +24,22 @@ const OLD: Duration = Duration::from_secs(7 * 86_400);
 
 /// What a result is looked for by.
 pub(super) struct Keys {
+    /// Reference of the dialer's name for the whole call.
+    pub named: Option<i64>,
     /// References of the call, the most telling first.
     pub calls: Vec<i64>,
     /// The person called.
     pub phone: Option<[u8; 16]>,
+}
+
+impl Keys {
+    /// Whether nothing says that the usage was for somebody else.
+    fn can_be_for(&self, usage: &Candidate) -> bool {
+        match (self.phone, &usage.phone_hash) {
+            (Some(told), Some(known)) => told.as_slice() == known,
+            _ => true,
+        }
+    }
 }
 
 /// The usage that `result` is about.
@@ -37,6 +50,12 @@ pub(super) async fn find(
     result: &CallResult,
 ) -> Result<Option<Uuid>> {
     let db = &app.store.db;
+    if let Some(named) = keys.named {
+        let found = usages::of_call_id(db, customer.id, named).await?;
+        if let Some(usage) = by_name(&found, keys, result) {
+            return Ok(Some(usage));
+        }
+    }
     if !keys.calls.is_empty() {
         let found = usages::of_calls(db, customer.id, &keys.calls).await?;
         if let Some(usage) = by_call(&found, keys) {
@@ -51,14 +70,18 @@ pub(super) async fn find(
     Ok(by_person(&found, customer, result))
 }
 
+/// The newest, if it can be of the same person; of another one only by a name that no other call can have: a
+/// dialer that calls somebody's second number may tell of the first.
+fn by_name(found: &[Candidate], keys: &Keys, result: &CallResult) -> Option<Uuid> {
+    let same = found.iter().find(|usage| keys.can_be_for(usage));
+    let other = found.first().filter(|_| result.names_one_call());
+    same.or(other).map(|usage| usage.id)
+}
+
 /// The newest with the most telling id, unless it was for somebody else: dialers repeat each other's ids.
 fn by_call(found: &[Candidate], keys: &Keys) -> Option<Uuid> {
-    let is_same_person = |usage: &&Candidate| match (keys.phone, &usage.phone_hash) {
-        (Some(told), Some(known)) => told.as_slice() == known,
-        _ => true,
-    };
     keys.calls.iter().find_map(|call| {
-        let mut usages = found.iter().filter(is_same_person);
+        let mut usages = found.iter().filter(|usage| keys.can_be_for(usage));
         usages
             .find(|usage| usage.call_ref == Some(*call))
             .map(|usage| usage.id)
@@ -118,9 +141,35 @@ mod tests {
 
     fn keys(calls: &[i64], phone: Option<u8>) -> Keys {
         Keys {
+            named: None,
             calls: calls.to_vec(),
             phone: phone.map(|byte| [byte; 16]),
         }
+    }
+
+    const OF_VICIDIAL: &str = "V1201122450000012345";
+
+    #[rstest]
+    #[case::newest(OF_VICIDIAL, None, Some(1))]
+    #[case::of_the_person(OF_VICIDIAL, Some(2), Some(2))]
+    #[case::another_number_of_theirs(OF_VICIDIAL, Some(9), Some(1))]
+    #[case::any_name("call 7", Some(2), Some(2))]
+    #[case::any_name_and_somebody_else("call 7", Some(9), None)]
+    #[case::a_digit_short("V120112245000001234", Some(9), None)]
+    #[case::another_letter("X1201122450000012345", Some(9), None)]
+    #[case::letters("V12011224500000l2345", Some(9), None)]
+    fn by_the_dialers_name_for_the_call(
+        #[case] name: &str,
+        #[case] phone: Option<u8>,
+        #[case] expected: Option<u128>,
+    ) {
+        let found = [candidate(1, 7, 1, "S"), candidate(2, 8, 2, "S")];
+        let result = CallResult {
+            call_id: name.to_owned(),
+            ..CallResult::new(Source::Dispo)
+        };
+        let usage = by_name(&found, &keys(&[], phone), &result);
+        assert_eq!(usage, expected.map(Uuid::from_u128));
     }
 
     #[rstest]

@@ -3,6 +3,7 @@
 
 use bin_common_handler::models::time::Timestamp;
 
+use super::matching::Keys;
 use crate::{
     dbhandler::usages::Settled,
     models::{
@@ -16,13 +17,8 @@ use crate::{
 
 /// The usage with the report in it.
 ///
-/// `call_ref` is the reference of the call that the report tells; a usage without one takes it.
-pub(super) fn merge(
-    usage: &Settled,
-    result: &CallResult,
-    call_ref: Option<i64>,
-    now: Timestamp,
-) -> Settled {
+/// A usage that knows no id of its call, or no name for it, takes the report's.
+pub(super) fn merge(usage: &Settled, result: &CallResult, keys: &Keys, now: Timestamp) -> Settled {
     let known = verdict(usage);
     let verdict = match (known, result.verdict) {
         (Some(known), Some(told)) => Some(known.or_surer(told)),
@@ -37,7 +33,9 @@ pub(super) fn merge(
             .duration_seconds
             .max(result.duration_seconds.unwrap_or_default()),
         uniqueid: or_told(&usage.uniqueid, result.call_ids.first()),
-        call_ref: usage.call_ref.or(call_ref),
+        call_ref: usage.call_ref.or(keys.calls.first().copied()),
+        call_id: or_told(&usage.call_id, Some(&result.call_id)),
+        call_id_ref: usage.call_id_ref.or(keys.named),
         lead_id: or_told(&usage.lead_id, Some(&result.lead_id)),
         ..usage.clone()
     };
@@ -132,11 +130,19 @@ mod tests {
         }
     }
 
+    fn keys(call: i64) -> Keys {
+        Keys {
+            named: None,
+            calls: vec![call],
+            phone: None,
+        }
+    }
+
     fn after(results: &[CallResult]) -> Settled {
         let start = Settled::default();
         results
             .iter()
-            .fold(start, |usage, result| merge(&usage, result, Some(7), NOW))
+            .fold(start, |usage, result| merge(&usage, result, &keys(7), NOW))
     }
 
     #[test]
@@ -170,7 +176,7 @@ mod tests {
     fn the_same_report_twice_is_no_change() {
         let once = after(&[told("BUSY", "", 0)]);
         let later = NOW.plus(std::time::Duration::from_secs(9));
-        assert_eq!(merge(&once, &told("BUSY", "", 0), Some(8), later), once);
+        assert_eq!(merge(&once, &told("BUSY", "", 0), &keys(8), later), once);
     }
 
     #[test]
@@ -194,15 +200,17 @@ mod tests {
 
     #[test]
     fn missing_ids_are_learned_and_known_ones_stay() {
-        let result = |id: &str, lead: &str| CallResult {
+        let result = |id: &str, lead: &str, name: &str| CallResult {
             call_ids: vec![id.to_owned()],
             lead_id: lead.to_owned(),
+            call_id: name.to_owned(),
             ..told("BUSY", "", 0)
         };
-        let usage = after(&[result("1.1", ""), result("1.2", "7")]);
+        let told = [("1.1", "", ""), ("1.2", "7", "V1"), ("1.2", "8", "V2")];
+        let usage = after(&told.map(|(id, lead, name)| result(id, lead, name)));
         assert_eq!(
-            (usage.uniqueid.as_str(), usage.lead_id.as_str()),
-            ("1.1", "7")
+            [usage.uniqueid, usage.lead_id, usage.call_id],
+            ["1.1", "7", "V1"]
         );
     }
 

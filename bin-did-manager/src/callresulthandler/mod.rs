@@ -30,6 +30,7 @@ use crate::{
         customer::Customer,
         performance::Tally,
         rollup::Counts,
+        usage::{self, Usage},
     },
     privacy::PhoneHasher,
     rolluphandler::place_of,
@@ -114,7 +115,9 @@ pub(crate) async fn report(
 
 fn keys(hasher: &PhoneHasher, customer_id: Uuid, result: &CallResult) -> Keys {
     let calls = result.call_ids.iter();
+    let named = Some(&result.call_id).filter(|id| !id.is_empty());
     Keys {
+        named: named.map(|id| hasher.call(customer_id, id)),
         calls: calls.map(|id| hasher.call(customer_id, id)).collect(),
         phone: result
             .person
@@ -131,14 +134,10 @@ async fn settle(
     keys: &Keys,
     result: &CallResult,
 ) -> Result<Reported> {
-    let after = merge::merge(
-        before,
-        result,
-        keys.calls.first().copied(),
-        app.store.clock.now(),
-    );
+    let after = merge::merge(before, result, keys, app.store.clock.now());
     if after != *before {
         usages::settle(tx, &after).await?;
+        announce(tx, after.origin.id).await?;
     }
     let change = merge::tally(&after).since(merge::tally(before));
     if change != Tally::default() {
@@ -151,6 +150,14 @@ async fn settle(
         outcome: after.outcome,
         answer_rate: None,
     })
+}
+
+/// Says what the row holds now; the caller has it locked.
+async fn announce(tx: &mut ChangeTx<'_>, usage_id: Uuid) -> Result<()> {
+    let Some(usage) = tx.lock::<Usage>(usage_id).await? else {
+        return Ok(());
+    };
+    tx.announce(usage::UPDATED, &usage, usage.customer_id).await
 }
 
 async fn count(

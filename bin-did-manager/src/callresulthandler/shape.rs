@@ -26,6 +26,7 @@ type Names = &'static [&'static str];
 pub(super) struct Shape {
     pub source: Source,
     pub call_ids: Names,
+    pub call_id: Names,
     pub person: Names,
     /// The country code of `person`, where that stands apart.
     pub person_country: Names,
@@ -45,6 +46,7 @@ pub(super) struct Shape {
 pub(super) const NOTHING: Shape = Shape {
     source: Source::Report,
     call_ids: &["uniqueid", "unique_id", "uniqueId"],
+    call_id: &["call_id", "callId"],
     person: &[],
     person_country: &[],
     did: &[],
@@ -68,6 +70,7 @@ impl Shape {
         let result = CallResult {
             source: self.source,
             call_ids: call_ids(self.call_ids.iter().map(|name| fields.text(&[name]))),
+            call_id: fields.short(self.call_id),
             person: self.person(fields, customer),
             did: E164::parse(fields.raw(self.did)),
             campaign: fields.short(self.campaign),
@@ -89,14 +92,14 @@ impl Shape {
             self.person,
             self.did,
             self.lead_id,
-            &["call_id"],
+            self.call_id,
         ];
         if names.iter().any(|names| !fields.text(names).is_empty()) {
             return Ok(());
         }
         Err(Error::invalid_argument(
             "CALL_NOT_NAMED",
-            "The report names no call: send uniqueid, a phone number or the lead's id.",
+            "The report names no call: send uniqueid, call_id, a phone number or the lead's id.",
         ))
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct NewUsage {
     pub key: Option<([u8; 16], i64)>,
     /// The dialer's id of the call, hashed.
     pub call_ref: Option<i64>,
+    /// The dialer's name for the whole call, hashed.
+    pub call_id_ref: Option<i64>,
 }
 
 /// A usage found by its request.
@@ -63,11 +65,12 @@ pub(crate) async fn free_keys(tx: &mut ChangeTx<'_>, keys: &[[u8; 16]]) -> Resul
 
 /// Writes usages; a key that another replica has just used fails them all with 409.
 pub(crate) async fn insert(tx: &mut ChangeTx<'_>, usages: &[NewUsage]) -> Result<()> {
-    let columns = Usage::COLUMNS.len() + 3;
+    let columns = Usage::COLUMNS.len() + 4;
     let group = format!("({})", marks(columns));
     for usages in runs(usages) {
         let sql = format!(
-            "INSERT INTO did_usages ({}, request_key, request_until, call_ref) VALUES {}",
+            "INSERT INTO did_usages ({}, request_key, request_until, call_ref, call_id_ref) \
+             VALUES {}",
             Usage::COLUMNS.join(", "),
             vec![group.as_str(); usages.len()].join(", ")
         );
@@ -77,6 +80,7 @@ pub(crate) async fn insert(tx: &mut ChangeTx<'_>, usages: &[NewUsage]) -> Result
             values.push(new.key.map(|(key, _)| key.to_vec()).into());
             values.push(new.key.map(|(_, until)| until).into());
             values.push(Value::from(new.call_ref));
+            values.push(Value::from(new.call_id_ref));
         }
         tx.sql().execute(&sql, values).await?;
     }

@@ -40,6 +40,19 @@ pub(crate) async fn of_calls(
     db.fetch_all(&sql, values).await
 }
 
+/// Usages with this reference of a whole call, newest first.
+pub(crate) async fn of_call_id(
+    db: &Db,
+    customer_id: Uuid,
+    reference: i64,
+) -> Result<Vec<Candidate>, SqlError> {
+    let sql = format!(
+        "{CANDIDATE} WHERE call_id_ref = ? AND customer_id = ? ORDER BY tm_create DESC LIMIT ?"
+    );
+    let values = vec![reference.into(), customer_id.into(), CANDIDATES_MAX.into()];
+    db.fetch_all(&sql, values).await
+}
+
 /// Usages for one person within a span of time, newest first.
 pub(crate) async fn of_person(
     db: &Db,
@@ -81,6 +94,7 @@ pub(crate) struct Settled {
     #[sqlx(flatten)]
     pub origin: Origin,
     pub uniqueid: String,
+    pub call_id: String,
     pub lead_id: String,
     pub outcome: String,
     /// How sure that is; see [`crate::models::verdict::Certainty`].
@@ -91,14 +105,15 @@ pub(crate) struct Settled {
     pub duration_seconds: i32,
     pub tm_result: Option<Timestamp>,
     pub call_ref: Option<i64>,
+    pub call_id_ref: Option<i64>,
     pub tm_update: Timestamp,
 }
 
 /// Reads a usage and holds it.
 pub(crate) async fn lock(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<Settled>> {
     let sql = format!(
-        "SELECT {ORIGIN}, uniqueid, lead_id, outcome, outcome_rank, blocked, disposition, duration_seconds, \
-         tm_result, call_ref, tm_update \
+        "SELECT {ORIGIN}, uniqueid, call_id, lead_id, outcome, outcome_rank, blocked, disposition, \
+         duration_seconds, tm_result, call_ref, call_id_ref, tm_update \
          FROM did_usages WHERE id = ?{}",
         tx.sql().dialect().for_update()
     );
@@ -108,11 +123,13 @@ pub(crate) async fn lock(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<Settl
 /// Writes what a usage knows of its call.
 pub(crate) async fn settle(tx: &mut ChangeTx<'_>, usage: &Settled) -> Result<()> {
     let sql = "UPDATE did_usages \
-               SET uniqueid = ?, lead_id = ?, outcome = ?, outcome_rank = ?, blocked = ?, disposition = ?, \
-                   duration_seconds = ?, tm_result = ?, call_ref = ?, tm_update = ? \
+               SET uniqueid = ?, call_id = ?, lead_id = ?, outcome = ?, outcome_rank = ?, blocked = ?, \
+                   disposition = ?, duration_seconds = ?, tm_result = ?, call_ref = ?, call_id_ref = ?, \
+                   tm_update = ? \
                WHERE id = ?";
     let values = vec![
         usage.uniqueid.as_str().into(),
+        usage.call_id.as_str().into(),
         usage.lead_id.as_str().into(),
         usage.outcome.as_str().into(),
         usage.outcome_rank.into(),
@@ -121,6 +138,7 @@ pub(crate) async fn settle(tx: &mut ChangeTx<'_>, usage: &Settled) -> Result<()>
         usage.duration_seconds.into(),
         usage.tm_result.into(),
         usage.call_ref.into(),
+        usage.call_id_ref.into(),
         usage.tm_update.into(),
         usage.origin.id.into(),
     ];

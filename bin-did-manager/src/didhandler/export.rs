@@ -9,23 +9,17 @@ use bin_common_handler::{
     },
     resource::{Keeps, Resource},
 };
-use serde::Serialize;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::{app::App, csv::write_cell, models::did::Did};
+use crate::{
+    app::App,
+    csv::write_cell,
+    models::{did::Did, download::DownloadPage},
+};
 
 /// Numbers of one page: their text stays well under the largest reply.
 const PAGE_SIZE: u32 = 500;
-
-/// One page of the file.
-#[derive(Debug, Serialize)]
-pub(crate) struct ExportPage {
-    /// Whole lines; the first page begins with the names of the columns.
-    pub text: String,
-    /// Where the next page begins; empty after the last.
-    pub next_page_token: String,
-}
 
 /// The page after `page.token`.
 pub(crate) async fn export(
@@ -33,7 +27,7 @@ pub(crate) async fn export(
     call: &Call,
     named: Option<Uuid>,
     page: Page,
-) -> Result<ExportPage> {
+) -> Result<DownloadPage> {
     let customer_id = <App as Keeps<Did>>::owner(app, call, named).await?;
     let is_first = page.token.is_none();
     let page = Page {
@@ -54,7 +48,7 @@ pub(crate) async fn export(
     }
     dids.iter().for_each(|did| write_line(did, &mut text));
     let next = dids.last().filter(|_| dids.len() >= PAGE_SIZE as usize);
-    Ok(ExportPage {
+    Ok(DownloadPage {
         text,
         next_page_token: next
             .map(|did| did.tm_create.to_string())

@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     call::Call,
-    listenhandler::{Json, Query, State},
+    listenhandler::{Json, Path, Query, State},
     models::{error::Result, sock::Response},
     resource::query_customer,
 };
@@ -15,7 +15,7 @@ use crate::{
         report::{self, Parameters},
     },
     app::App,
-    models::check::wrong,
+    models::{check::wrong, download::DownloadPage},
     tenancy,
 };
 
@@ -65,4 +65,21 @@ pub(super) async fn export(
     export::export(&app, &call, &customer, &sent)
         .await
         .map(Json)
+}
+
+pub(super) async fn fetch(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    query: Query,
+) -> Result<Json<DownloadPage>> {
+    let named = query_customer(&query)?;
+    let customer = tenancy::customer(&app.store, &call, named).await?;
+    let from = match query.0.get("page_token").map(String::as_str) {
+        None | Some("") => 0,
+        Some(token) => token
+            .parse()
+            .map_err(|_| wrong("page_token", "must be one that the page before gave"))?,
+    };
+    export::fetch(&app, &customer, id, from).await.map(Json)
 }

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use crate::{
     app::App,
     didhandler::{
-        self, DidView,
-        export::{self, ExportPage},
+        self, DidView, export,
         import::{self, Report, Wanted},
     },
+    models::download::DownloadPage,
 };
 
 type Fields = Map<String, Value>;
@@ -54,7 +54,7 @@ pub(super) async fn export(
     State(app): State<App>,
     call: Call,
     query: Query,
-) -> Result<Json<ExportPage>> {
+) -> Result<Json<DownloadPage>> {
     let page = Page::parse(None, query.0.get("page_token").map(String::as_str))?;
     let named = query_customer(&query)?;
     export::export(&app, &call, named, page).await.map(Json)

@@ -163,4 +163,6 @@ fn analytics_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/analytics/reports", analytics::reports)
         .csv("text")
         .post("/v1/analytics/export", analytics::export)
+        .get("/v1/analytics/exports/<export-id>", analytics::fetch)
+        .export("text/plain; charset=utf-8", "export.txt")
 }

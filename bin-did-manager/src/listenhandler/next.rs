@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     callresulthandler::{self, shapes},
+    models::callresult::CallResult,
     nexthandler::{Fields, Given, Outcome, Question},
     phone::DialStatus,
     tenancy,
@@ -47,9 +48,13 @@ async fn ended(
         agent,
         campaign,
         uniqueid,
+        call_id,
         ..
     } = fields;
-    let result = shapes::next(status, agent, campaign, uniqueid, &customer);
+    let result = CallResult {
+        call_id: call_id.clone(),
+        ..shapes::next(status, agent, campaign, uniqueid, &customer)
+    };
     let reported = callresulthandler::report(app, call, &customer, &result).await?;
     Ok(Json(reported).into_response())
 }

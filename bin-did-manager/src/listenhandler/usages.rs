@@ -21,10 +21,12 @@ pub(super) async fn list(
     let scope = call.scope.customer_id();
     if let Some(customer_id) = scope {
         query = query.matching("customer_id", customer_id);
-        // The reference has an index; the id itself has none.
-        if let Some(FilterValue::Text(uniqueid)) = wanted.filters.get("uniqueid") {
-            let call_ref = app.hasher().await?.call(customer_id, uniqueid);
-            query = query.matching("call_ref", call_ref);
+        // The references have indexes; the ids themselves have none.
+        for (name, reference) in [("uniqueid", "call_ref"), ("call_id", "call_id_ref")] {
+            if let Some(FilterValue::Text(id)) = wanted.filters.get(name) {
+                let hash = app.hasher().await?.call(customer_id, id);
+                query = query.matching(reference, hash);
+            }
         }
     }
     let rows = app.store.db.list(&query, |row: &Usage| row.tm_create);

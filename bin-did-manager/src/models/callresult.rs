@@ -41,6 +41,8 @@ pub struct CallResult {
     pub source: Source,
     /// The dialer's ids of the call, the most telling one first; at most three.
     pub call_ids: Vec<String>,
+    /// The dialer's name for the whole call; empty = not told.
+    pub call_id: String,
     /// The person called.
     pub person: Option<E164>,
     /// Our number, where it was told.
@@ -69,6 +71,7 @@ impl CallResult {
         Self {
             source,
             call_ids: Vec::new(),
+            call_id: String::new(),
             person: None,
             did: None,
             campaign: String::new(),
@@ -80,6 +83,15 @@ impl CallResult {
             duration_seconds: None,
             tm_call: None,
         }
+    }
+
+    /// Whether its name for the whole call is one that VICIdial makes: a letter, the second of the year, the lead.
+    /// Such a name belongs to one call, whoever is said to have been called.
+    pub fn names_one_call(&self) -> bool {
+        let digits = self.call_id.strip_prefix(['V', 'M', 'Y', 'J']);
+        digits.is_some_and(|digits| {
+            digits.len() == 19 && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
     }
 
     /// What it calls the way the call went: its disposition, else the word that it has for it.

@@ -9,6 +9,7 @@ pub mod customer;
 pub mod did;
 pub mod didpool;
 pub mod didstatus;
+pub(crate) mod download;
 pub mod hours;
 pub mod performance;
 pub mod rollup;

@@ -69,6 +69,9 @@ pub struct Usage {
     pub phone_npa: Option<i32>,
     /// The dialer's id of the call.
     pub uniqueid: String,
+    /// The dialer's name for the whole call, which every leg of it and every report shares; VICIdial shows it in the
+    /// name of the caller.
+    pub call_id: String,
     /// The dialer's id of the lead.
     pub lead_id: String,
     /// Why this number.
@@ -102,6 +105,7 @@ entity!(
         phone_last4,
         phone_npa,
         uniqueid,
+        call_id,
         lead_id,
         reason,
         outcome,
@@ -113,6 +117,9 @@ entity!(
     ]
 );
 
+/// What became of a call was written into its usage, or is known better now.
+pub const UPDATED: &str = "usage_updated";
+
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
@@ -121,6 +128,7 @@ pub const FILTERS: &[Filter] = &[
     ("campaign_id", FilterKind::Uuid),
     ("didpool_id", FilterKind::Uuid),
     ("uniqueid", FilterKind::Text),
+    ("call_id", FilterKind::Text),
     ("lead_id", FilterKind::Text),
     ("outcome", FilterKind::Text),
 ];

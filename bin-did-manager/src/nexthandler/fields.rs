@@ -22,6 +22,8 @@ pub(crate) struct Fields {
     pub lead: String,
     /// The dialer's id of the call.
     pub uniqueid: String,
+    /// The dialer's name for the whole call.
+    pub call_id: String,
 }
 
 impl Fields {
@@ -49,6 +51,7 @@ impl Fields {
             state: trimmed(&["customer_state", "state"]),
             latitude: degrees("latitude", 90.0),
             longitude: degrees("longitude", 180.0),
+            call_id: trimmed(&["call_id", "callId"]),
             lead: trimmed(&["lead_id", "lead_hash", "vendor_lead_code"]),
             uniqueid: if uniqueid.is_empty() {
                 clean(request_id.unwrap_or_default())

@@ -139,6 +139,7 @@ pub(super) fn usage(
             .to_owned(),
         phone_npa: Some(i32::from(job.target.npa)).filter(|npa| *npa > 0),
         uniqueid: fields.uniqueid.clone(),
+        call_id: fields.call_id.clone(),
         lead_id: fields.lead.clone(),
         reason: Json(Reason {
             tier: picked.tier,

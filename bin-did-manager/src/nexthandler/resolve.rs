@@ -43,6 +43,7 @@ pub(super) struct Job {
     pub person: Option<E164>,
     pub phone_hash: Option<[u8; 16]>,
     pub call_ref: Option<i64>,
+    pub call_id_ref: Option<i64>,
     pub key: Option<Key>,
     /// The person's last number is wanted.
     pub is_sticky: bool,
@@ -87,12 +88,14 @@ pub(super) fn resolve(
     let phone_hash = person
         .as_ref()
         .map(|person| hasher.phone(customer_id, person));
+    let call = |id: &str| (!id.is_empty()).then(|| hasher.call(customer_id, id));
     Ok(Resolved::Job(Box::new(Job {
         plan: plan(view, campaign, rule),
         target: target(fields, person.as_ref()),
         campaign_id: campaign.map_or_else(Uuid::nil, |campaign| campaign.id),
         key: key(question, person.as_ref(), hasher),
-        call_ref: (!fields.uniqueid.is_empty()).then(|| hasher.call(customer_id, &fields.uniqueid)),
+        call_ref: call(&fields.uniqueid),
+        call_id_ref: call(&fields.call_id),
         is_sticky: rule.is_some_and(|rule| rule.sticky) && phone_hash.is_some(),
         phone_hash,
         person,

@@ -115,6 +115,7 @@ impl Shard {
             Ok(versions) => versions,
             Err(error) => return refuse_all(asks, &error),
         };
+        let asks = still_waiting(asks);
         let hasher = match self.privacy.hasher(&self.store.db).await {
             Ok(hasher) => hasher.clone(),
             Err(error) => return refuse_all(asks, &error),
@@ -235,6 +236,13 @@ impl Shard {
                 .retain(|_, tenant| tenant.asked.elapsed() < IDLE);
         }
     }
+}
+
+/// Those that somebody still waits for: the database may have been silent for long, and who was told "none" goes
+/// on without a number, so none is counted.
+fn still_waiting(mut asks: Vec<Ask>) -> Vec<Ask> {
+    asks.retain(|ask| !ask.reply.is_closed());
+    asks
 }
 
 /// Those at the front that somebody still waits for; one that failed in company comes alone.

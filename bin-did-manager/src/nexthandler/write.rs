@@ -106,6 +106,7 @@ impl Group {
                     (key.bytes, self.now.saturating_add(ttl))
                 }),
                 call_ref: item.job.call_ref,
+                call_id_ref: item.job.call_id_ref,
                 usage: usage.clone(),
             });
             choice.usage = Some(usage);

@@ -9,7 +9,11 @@ mod audit;
 #[cfg(test)]
 mod calendars;
 #[cfg(test)]
+mod callids;
+#[cfg(test)]
 mod clock;
+#[cfg(test)]
+mod exports;
 #[cfg(test)]
 mod given;
 #[cfg(test)]
@@ -22,5 +26,7 @@ mod numbers;
 mod results;
 #[cfg(test)]
 mod tenants;
+#[cfg(test)]
+mod told;
 #[cfg(test)]
 mod world;

@@ -1,6 +1,7 @@
 //! An installation with its replicas and a caller, and the sentences that most tests begin with.
 
 use bin_common_handler::{
+    clock::Clock,
     databasehandler::Value,
     models::sock::{
         Method::{self, Post},
@@ -31,8 +32,13 @@ impl World {
 
     /// With a customer that has these fields.
     pub async fn with(kind: Kind, customer: Json) -> Self {
+        Self::with_clock(kind, customer, Clock::default()).await
+    }
+
+    /// With a clock that the test can shift; the database's stays.
+    pub async fn with_clock(kind: Kind, customer: Json, clock: Clock) -> Self {
         let mut installation = Installation::new(kind, MANAGER, &[]).await;
-        let replicas = vec![installation.start().await];
+        let replicas = vec![installation.start_with_clock(clock).await];
         let operator = installation.client();
         let customer = operator.ok(Post, "/v1/customers", Some(customer)).await;
         let customer_id = id_of(&customer);

@@ -5,6 +5,8 @@ mod available;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod leases;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod migrations;

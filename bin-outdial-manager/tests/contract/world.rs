@@ -12,6 +12,9 @@ use bin_outdial_manager::MANAGER;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+/// The longest that may be set, so that no lease ends before a test has looked.
+pub const LONG_LEASES: &[(&str, &str)] = &[("OUTDIAL_LEASE", "4999ms")];
+
 /// A manager that runs, and someone who calls it.
 pub struct World {
     pub installation: Installation,
@@ -175,6 +178,10 @@ pub fn text<'j>(value: &'j Json, key: &str) -> &'j str {
 
 pub fn list(value: Json) -> Vec<Json> {
     serde_json::from_value(value).unwrap()
+}
+
+pub fn id(row: &Json) -> String {
+    text(row, "id").to_owned()
 }
 
 /// The ids of some rows, in order.

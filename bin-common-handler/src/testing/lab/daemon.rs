@@ -1,6 +1,11 @@
 //! The real daemon, as a process of its own.
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::Value as Json;
 use tokio::time::Instant;
@@ -23,6 +28,23 @@ pub struct Program {
     pub name: &'static str,
     /// Where its program is: `env!("CARGO_BIN_EXE_…")`.
     pub file: &'static str,
+}
+
+impl Program {
+    /// The program `name` that was built beside the program `file`: `cargo test --workspace` builds all of them.
+    /// Panics when it is missing.
+    pub fn beside(file: &str, name: &'static str) -> Self {
+        let file = Path::new(file).with_file_name(name);
+        assert!(
+            file.exists(),
+            "{} is missing: scripts/faults and cargo test --workspace build it",
+            file.display()
+        );
+        Self {
+            name,
+            file: file.display().to_string().leak(),
+        }
+    }
 }
 
 /// One running daemon; killed with this value.

@@ -99,6 +99,11 @@ impl Site {
         Daemon::spawn(self.program, &self.services(), settings)
     }
 
+    /// Another program on the same nodes and database, not waited for.
+    pub fn spawn_other(&self, program: Program, settings: &[(&str, &str)]) -> Daemon {
+        Daemon::spawn(program, &self.services(), settings)
+    }
+
     /// The settings that tell a daemon where everything is.
     pub fn services(&self) -> [(&'static str, String); 3] {
         [

@@ -1,0 +1,1 @@
+ALTER TABLE did_usages DROP COLUMN call_id

@@ -1,0 +1,1 @@
+ALTER TABLE did_usages ADD COLUMN call_id_ref INTEGER NULL

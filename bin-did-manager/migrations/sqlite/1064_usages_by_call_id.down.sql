@@ -1,0 +1,1 @@
+DROP INDEX did_usages_by_call_id
