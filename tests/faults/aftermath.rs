@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Requests that each replica takes from the broker: 64 that are served, 320 that wait, 64 that are sent away.
-const PREFETCH: u32 = 448;
+const PREFETCH: u32 = 320;
 /// Connections that a pool may have opened since.
 const FILES_SLACK: u64 = 60;
 /// Threads for blocking work come and go.

@@ -1,6 +1,12 @@
 //! Acknowledgements: each message is settled once, in whatever order they are done.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bin_common_handler::{
@@ -32,12 +38,14 @@ const SLOW: &str = "/v1/slow";
 /// Holds requests of [`SLOW`] until it is let go.
 struct Holds {
     gate: Semaphore,
+    let_go: AtomicUsize,
 }
 
 impl Holds {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             gate: Semaphore::new(0),
+            let_go: AtomicUsize::new(0),
         })
     }
 }
@@ -48,6 +56,7 @@ impl Serve for Holds {
         let request: Request = serde_json::from_slice(&delivered.body).ok()?;
         if request.uri == SLOW {
             self.gate.acquire().await.ok()?.forget();
+            self.let_go.fetch_add(1, Ordering::SeqCst);
         }
         Some(Response::ok(&request.uri))
     }
@@ -138,7 +147,11 @@ async fn it_is_told_how_long_requests_wait_in_the_broker() {
     })
     .await;
     holds.gate.add_permits(2 * MANY);
-    until("all have come", async || (waited() == 0).then_some(())).await;
+    until("all have come, and none waits", async || {
+        let let_go = holds.let_go.load(Ordering::SeqCst);
+        (let_go == 2 * MANY && waited() == 0).then_some(())
+    })
+    .await;
     stop.cancel();
     serving.await.unwrap();
     assert_eq!(left(&queue).await, 0);

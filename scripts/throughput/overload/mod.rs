@@ -1,7 +1,7 @@
 //! Four times as many requests as can be served, and a tenant who sends them beside one who does not.
 //!
-//! The daemon has one connection to its database, so that this is what there is too little of: the callers and the
-//! broker, who need this machine too, would else take from the daemon what they measure.
+//! The daemon has as few connections to its database as it may, so that these are what there is too little of: the
+//! callers and the broker, who need this machine too, would else take from the daemon what they measure.
 
 mod bridge;
 
@@ -28,7 +28,7 @@ use crate::{
     stand::Stand,
 };
 
-const CONNECTIONS: usize = 1;
+const CONNECTIONS: usize = 2;
 /// As a dialer has it.
 const PATIENCE: Duration = Duration::from_secs(1);
 const TIMES: f64 = 4.0;
@@ -56,7 +56,7 @@ pub(crate) async fn measure(
     closed(&noisy, &[&child], FULL, Until::Elapsed(WARM_UP)).await?;
     let peak = closed(&noisy, &[&child], FULL, Until::Elapsed(time)).await?;
     let peak = peak.checked("the most that can be served")?;
-    let name = format!("target create, {CONNECTIONS} connection: the most");
+    let name = format!("target create, {CONNECTIONS} connections: the most");
     section.add(Row::new(name, FULL, peak.clone()));
     let minute = stand.pick(Duration::from_secs(60), Duration::from_secs(10));
     overloaded(section, &child, &noisy, &peak, minute).await?;

@@ -21,11 +21,13 @@ use self::shortage::Shortage;
 use super::CONCURRENCY;
 use crate::models::{error::Error, sock::Response};
 
-/// Requests that may wait here, besides those being served, however many are served.
-const WAITING_MAX: usize = 320;
-/// Requests that a consumer holds at most: those that are served, those that wait, and as many again to whom it
-/// is said that they cannot wait.
-pub(super) const HELD_MAX: usize = CONCURRENCY + WAITING_MAX + CONCURRENCY;
+/// Requests that may wait here, besides those being served, however many are served. No more, as the broker looks
+/// through all that are older whenever one is acknowledged.
+const WAITING_MAX: usize = 128;
+/// Requests that are being refused: so many that it is not waited for the broker to hand over the next.
+const REFUSED_MAX: usize = 128;
+/// Requests that a consumer holds at most: those that are served, those that wait, and those that are refused.
+pub(super) const HELD_MAX: usize = CONCURRENCY + WAITING_MAX + REFUSED_MAX;
 /// However few are served, so many may wait.
 const WAITING_MIN: usize = CONCURRENCY;
 /// How often it is looked how many are served, and who has to go.
@@ -351,16 +353,16 @@ mod tests {
             gate.arrive(job(1, number), start);
         }
         for _ in 0..PERIODS {
-            for _ in 0..30 {
+            for _ in 0..20 {
                 gate.next();
             }
             assert_eq!(gate.look(start), []);
         }
-        let left = 500 - 30 * PERIODS;
+        let left = 500 - 20 * PERIODS;
         let gone = gate.look(start + WAIT_MAX).len();
         assert_eq!(
             left - gone,
-            30 * (PERIODS - 1),
+            20 * (PERIODS - 1),
             "of the last five periods one was idle"
         );
     }

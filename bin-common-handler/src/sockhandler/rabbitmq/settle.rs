@@ -62,16 +62,25 @@ pub(super) fn settler(
 }
 
 impl Settler {
+    /// While some are acknowledged, those that came after them are replied to.
     async fn run(mut self, mut done: mpsc::Receiver<Done>) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        while done.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            let batch = &mut batch;
-            reply_to_all(&self.work, batch).await;
-            for _ in batch.iter() {
+        let work = Arc::clone(&self.work);
+        let (mut batch, mut told) = (Vec::with_capacity(BATCH_MAX), Vec::with_capacity(BATCH_MAX));
+        loop {
+            if told.is_empty() && done.recv_many(&mut batch, BATCH_MAX).await == 0 {
+                return;
+            }
+            while batch.len() < BATCH_MAX
+                && let Ok(one) = done.try_recv()
+            {
+                batch.push(one);
+            }
+            join(reply_to_all(&work, &mut batch), self.acknowledge(&told)).await;
+            for _ in &batch {
                 failpoint::reach("before_ack");
             }
-            self.acknowledge(batch).await;
-            batch.clear();
+            told.clear();
+            std::mem::swap(&mut batch, &mut told);
         }
     }
 
