@@ -1,6 +1,6 @@
 //! When requests come faster than they can even be refused, they grow old before they come here, and those who are
 //! served then have given up. So most are refused, at once, until those that come are fresh again: each tenant is
-//! let in so many times a period, and whoever asks no more often is served as before.
+//! let in so many times a period, and whoever asks less than most is served as before.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,10 +18,12 @@ pub(super) struct Shortage {
     allowance: usize,
     /// It does not become less than this.
     floor: usize,
-    /// How many tenants share it: those who came in the period before.
-    tenants: usize,
     /// Those who came in this period, and how often.
     came: HashMap<Option<Uuid>, usize>,
+    /// Those who came in the period before.
+    came_before: HashMap<Option<Uuid>, usize>,
+    /// How often those came in this period who ask seldom.
+    seldom: usize,
 }
 
 impl Shortage {
@@ -45,23 +47,31 @@ impl Shortage {
         Self {
             allowance: served / 2,
             floor: served / 4,
-            tenants: 1,
             came: HashMap::new(),
+            came_before: HashMap::new(),
+            seldom: 0,
         }
     }
 
-    /// Whether one more of this tenant is let in: each one at least.
+    /// Whether one more of this tenant is let in: each one at least. Those who ask less than most have the allowance
+    /// for themselves, as they come in bursts when what has waited comes at once.
     pub(super) fn admits(&mut self, tenant: Option<Uuid>) -> bool {
-        let share = (self.allowance / self.tenants).max(1);
         let came = self.came.entry(tenant).or_default();
         *came += 1;
-        *came <= share
+        let tenants = self.came_before.len().max(1);
+        let before = self.came_before.get(&tenant);
+        let all_before: usize = self.came_before.values().sum();
+        if before.is_some_and(|before| before * tenants < all_before) {
+            self.seldom += 1;
+            return self.seldom <= self.allowance || *came == 1;
+        }
+        *came <= (self.allowance / tenants).max(1)
     }
 
     /// A period has ended.
     pub(super) fn end_period(&mut self) {
-        self.tenants = self.came.len().max(1);
-        self.came.clear();
+        self.came_before = std::mem::take(&mut self.came);
+        self.seldom = 0;
     }
 }
 
@@ -122,6 +132,26 @@ mod tests {
             shortage = Shortage::after(Some(shortage), OLD, SERVED).expect("they are old still");
         }
         assert_eq!(admitted(&mut shortage, NOISY, 500), SERVED / 8);
-        assert_eq!(admitted(&mut shortage, MODEST, 13), 13);
+        assert_eq!(
+            admitted(&mut shortage, MODEST, 25),
+            25,
+            "in a burst, more than its share"
+        );
+    }
+
+    #[test]
+    fn those_who_ask_seldom_have_no_more_than_the_allowance_together() {
+        let mut shortage = begun();
+        let many = || (10..60).map(|number| Some(Uuid::from_u128(number)));
+        admitted(&mut shortage, NOISY, 500);
+        for tenant in many() {
+            shortage.admits(tenant);
+        }
+        shortage.end_period();
+        let let_in: usize = many()
+            .map(|tenant| admitted(&mut shortage, tenant, 5))
+            .sum();
+        // Each one once, all the same.
+        assert!((SERVED / 2..SERVED / 2 + 50).contains(&let_in), "{let_in}");
     }
 }
