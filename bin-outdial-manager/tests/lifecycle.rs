@@ -77,12 +77,7 @@ async fn a_target_is_made_handed_out_called_and_done(
         "a second delete changes nothing"
     );
 
-    let kinds: Vec<_> = events
-        .wait_for(5)
-        .await
-        .into_iter()
-        .map(|event| event.event.kind)
-        .collect();
+    let kinds = events.kinds(5).await;
     assert_eq!(
         kinds,
         [

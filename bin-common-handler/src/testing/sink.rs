@@ -55,6 +55,12 @@ impl Sink {
         })
         .await
     }
+
+    /// As [`Self::wait_for`]: the types of all that were heard, in their order.
+    pub async fn kinds(&self, count: usize) -> Vec<String> {
+        let heard = self.wait_for(count).await;
+        heard.into_iter().map(|event| event.event.kind).collect()
+    }
 }
 
 impl Drop for Sink {

@@ -122,12 +122,7 @@ async fn a_lease_is_no_change(#[values(Kind::Embedded, Kind::Full)] kind: Kind) 
     assert_eq!(taken, std::slice::from_ref(&target));
     assert_eq!(get_target(&world.client, &target).await, target);
     world.outdial().await;
-    let kinds: Vec<_> = events
-        .wait_for(3)
-        .await
-        .into_iter()
-        .map(|event| event.event.kind)
-        .collect();
+    let kinds = events.kinds(3).await;
     assert_eq!(
         kinds,
         [

@@ -42,12 +42,7 @@ async fn a_repeated_request_hears_the_same_reply_and_does_nothing(
         1
     );
     world.client.ok(Delete, &uri, None).await;
-    let kinds: Vec<_> = events
-        .wait_for(3)
-        .await
-        .into_iter()
-        .map(|event| event.event.kind)
-        .collect();
+    let kinds = events.kinds(3).await;
     assert_eq!(
         kinds,
         ["outdial_created", "outdial_updated", "outdial_deleted"]
@@ -148,12 +143,7 @@ async fn the_same_request_many_times_at_once_has_one_effect(
     assert_eq!(get_target(&world.client, &target).await, called);
     at_once(&world, Delete, &outdial, json!({}), "5").await;
 
-    let kinds: Vec<_> = events
-        .wait_for(4)
-        .await
-        .into_iter()
-        .map(|event| event.event.kind)
-        .collect();
+    let kinds = events.kinds(4).await;
     assert_eq!(
         kinds,
         [

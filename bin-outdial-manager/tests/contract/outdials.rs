@@ -289,12 +289,7 @@ async fn a_deleted_outdial_is_read_but_neither_changed_nor_filled_nor_dialled(
 
     // The next thing to be heard tells that nothing else was said before.
     world.outdial().await;
-    let kinds: Vec<_> = events
-        .wait_for(4)
-        .await
-        .into_iter()
-        .map(|event| event.event.kind)
-        .collect();
+    let kinds = events.kinds(4).await;
     assert_eq!(
         kinds,
         [

@@ -312,12 +312,7 @@ async fn a_deleted_target_is_read_but_neither_changed_nor_offered(
         assert_eq!(world.refused(method, &upper, None).await.0, 404);
     }
     outdial.target().await;
-    let kinds: Vec<_> = events
-        .wait_for(4)
-        .await
-        .into_iter()
-        .map(|event| event.event.kind)
-        .collect();
+    let kinds = events.kinds(4).await;
     assert_eq!(
         kinds,
         [

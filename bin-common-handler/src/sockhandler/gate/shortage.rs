@@ -22,6 +22,8 @@ pub(super) struct Shortage {
     came: HashMap<Option<Uuid>, usize>,
     /// Those who came in the period before.
     came_before: HashMap<Option<Uuid>, usize>,
+    /// How often all of them came together.
+    all_before: usize,
     /// How often those came in this period who ask seldom.
     seldom: usize,
 }
@@ -49,6 +51,7 @@ impl Shortage {
             floor: served / 4,
             came: HashMap::new(),
             came_before: HashMap::new(),
+            all_before: 0,
             seldom: 0,
         }
     }
@@ -60,8 +63,7 @@ impl Shortage {
         *came += 1;
         let tenants = self.came_before.len().max(1);
         let before = self.came_before.get(&tenant);
-        let all_before: usize = self.came_before.values().sum();
-        if before.is_some_and(|before| before * tenants < all_before) {
+        if before.is_some_and(|before| before * tenants < self.all_before) {
             self.seldom += 1;
             return self.seldom <= self.allowance || *came == 1;
         }
@@ -71,6 +73,7 @@ impl Shortage {
     /// A period has ended.
     pub(super) fn end_period(&mut self) {
         self.came_before = std::mem::take(&mut self.came);
+        self.all_before = self.came_before.values().sum();
         self.seldom = 0;
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Reply {
 }
 
 /// Settles the messages of one channel.
-pub(super) struct Settler {
+struct Settler {
     work: Arc<Work>,
     channel: Channel,
     settled: Settled,
