@@ -12,13 +12,32 @@ const RUN_MAX: usize = 64;
 /// Runs longer than this are multiples of it.
 const RUN_STEP: usize = 8;
 
-/// For `IN (…)`: the marks, and the values with the last one repeated until there are 1, 2, 4, 8 … of them.
+/// For `IN (…)`: the marks, and the values with the last one repeated until there are 1, 2, 4, 8, 16, 24 … 64, 128 …
+/// of them.
 pub fn list<V: Into<Value>>(values: impl IntoIterator<Item = V>) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
-    if let Some(last) = values.last().cloned() {
-        values.resize(values.len().next_power_of_two(), last);
-    }
+    fill(&mut values);
     (vec!["?"; values.len()].join(", "), values)
+}
+
+/// Rows for a statement that may write a row twice, in their order and at most 64 at a time, the last one repeated
+/// as in a [`list`].
+pub fn fills<T: Clone>(rows: &[T]) -> impl Iterator<Item = Vec<T>> {
+    rows.chunks(RUN_MAX).map(|rows| {
+        let mut rows = rows.to_vec();
+        fill(&mut rows);
+        rows
+    })
+}
+
+fn fill<T: Clone>(rows: &mut Vec<T>) {
+    let length = match rows.len() {
+        RUN_STEP..=RUN_MAX => rows.len().next_multiple_of(RUN_STEP),
+        other => other.next_power_of_two(),
+    };
+    if let Some(last) = rows.last().cloned() {
+        rows.resize(length, last);
+    }
 }
 
 /// Rows to write, in their order and in at most two statements for 64: a multiple of 8, then fewer than 8.
@@ -50,6 +69,7 @@ mod tests {
     #[case(1, "?", 1)]
     #[case(3, "?, ?, ?, ?", 4)]
     #[case(4, "?, ?, ?, ?", 4)]
+    #[case(8, "?, ?, ?, ?, ?, ?, ?, ?", 8)]
     fn a_list_repeats_its_last_value(
         #[case] count: i64,
         #[case] marks: &str,
@@ -72,12 +92,34 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn fills_hold_every_row_in_order_and_repeat_only_the_last(count in 0..300_usize) {
+            let rows: Vec<_> = (0..count).collect();
+            let mut filled: Vec<_> = fills(&rows).collect();
+            prop_assert!(filled.iter().all(|rows| rows.len() <= RUN_MAX));
+            filled.iter_mut().for_each(Vec::dedup);
+            prop_assert_eq!(filled.concat(), rows);
+        }
+    }
+
     #[test]
     fn there_are_few_lengths() {
         let rows = [0_u8; 300];
-        let lengths: HashSet<_> = (0..rows.len())
-            .flat_map(|count| runs(&rows[..count]).map(<[u8]>::len).collect::<Vec<_>>())
-            .collect();
-        assert_eq!(lengths.len(), 15);
+        let lengths = |of: fn(&[u8]) -> Vec<usize>| {
+            let lengths: HashSet<_> = (0..rows.len())
+                .flat_map(|count| of(&rows[..count]))
+                .collect();
+            lengths.len()
+        };
+        assert_eq!(lengths(|rows| runs(rows).map(<[u8]>::len).collect()), 15);
+        assert_eq!(
+            lengths(|rows| fills(rows).map(|rows| rows.len()).collect()),
+            11
+        );
+        assert_eq!(
+            lengths(|rows| vec![list(rows.iter().map(|row| i64::from(*row))).1.len()]),
+            15
+        );
     }
 }

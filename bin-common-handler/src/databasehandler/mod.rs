@@ -20,7 +20,7 @@ mod value;
 
 pub use dsn::{BadDsn, Dsn};
 pub use entity::{Entity, JsonColumn};
-pub use lengths::{list, runs};
+pub use lengths::{fills, list, runs};
 pub use list::ListQuery;
 pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};

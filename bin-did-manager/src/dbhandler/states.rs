@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Value, list, runs},
+    databasehandler::{ChangeTx, Db, Value, fills, list},
     models::{error::Result, time::Timestamp},
 };
 use sqlx::Error as SqlError;
@@ -106,7 +106,7 @@ pub(crate) async fn lock(tx: &mut ChangeTx<'_>, dids: &[Uuid]) -> Result<HashMap
 
 /// Writes the counters of locked rows.
 pub(crate) async fn write(tx: &mut ChangeTx<'_>, states: &[State]) -> Result<()> {
-    for states in runs(states) {
+    for states in fills(states) {
         let groups = groups(states.len());
         let sql = format!("REPLACE INTO did_states ({COLUMNS}) VALUES {groups}");
         let values = states.iter().flat_map(State::values).collect();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Value, list, runs},
+    databasehandler::{ChangeTx, Db, Value, fills, list},
     models::error::Result,
 };
 use sqlx::Error as SqlError;
@@ -32,7 +32,7 @@ pub(crate) async fn read(db: &Db, people: &[[u8; 16]]) -> Result<HashMap<Vec<u8>
 }
 
 pub(crate) async fn write(tx: &mut ChangeTx<'_>, stickies: &[Sticky]) -> Result<()> {
-    for stickies in runs(stickies) {
+    for stickies in fills(stickies) {
         let groups = vec!["(?, ?, ?)"; stickies.len()].join(", ");
         let sql =
             format!("REPLACE INTO did_stickies (phone_hash, customer_id, did_id) VALUES {groups}");

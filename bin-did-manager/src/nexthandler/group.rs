@@ -82,11 +82,15 @@ impl Group {
         }
     }
 
-    /// Answers what was answered before; learns which numbers people saw last.
+    /// Answers what was answered before, where that is likely; learns which numbers people saw last. The insert
+    /// meets the keys that were not looked up.
     pub(super) async fn look_up(&mut self, shard: &mut Shard) -> Result<()> {
+        let is_likely =
+            shard.expects_repetitions() || self.items.iter().any(|item| item.ask.tries > 0);
         let keys: Vec<_> = self
             .items
             .iter()
+            .filter(|_| is_likely)
             .filter_map(|item| Some(item.job.key?.bytes))
             .collect();
         let people: Vec<_> = self
@@ -96,6 +100,9 @@ impl Group {
             .filter_map(|item| item.job.phone_hash)
             .collect();
         let kept = allocations::by_keys(&shard.store.db, &keys).await?;
+        if !kept.is_empty() {
+            shard.met_repetition();
+        }
         self.stickies = stickies::read(&shard.store.db, &people).await?;
         let mut first = HashMap::new();
         for mut item in std::mem::take(&mut self.items) {

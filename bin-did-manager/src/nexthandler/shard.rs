@@ -36,6 +36,9 @@ const SYNC_PERIOD: Duration = Duration::from_secs(1);
 const SYNC_SHARE: u32 = 20;
 /// How calls went is read so often, for tenants whose rules go by it.
 const PERFORMANCE_PERIOD: Duration = Duration::from_secs(30);
+/// Repetitions come in waves, as after a fault. So long after one was met, keys are looked up before a number is
+/// chosen; else only once an insert has met a key.
+const REPETITIONS_LAST: Duration = Duration::from_secs(10);
 
 pub(super) struct Shard {
     pub store: Store,
@@ -44,6 +47,8 @@ pub(super) struct Shard {
     /// How many requests share a transaction.
     groups: Histogram,
     tenants: HashMap<Uuid, Tenant>,
+    /// When a request came that had come before.
+    repeated: Option<Instant>,
 }
 
 /// A tenant and when things were done for it.
@@ -73,7 +78,18 @@ impl Shard {
             chance: SmallRng::from_rng(&mut rand::rng()),
             groups,
             tenants: HashMap::new(),
+            repeated: None,
         }
+    }
+
+    /// Whether requests are likely to have come before.
+    pub(super) fn expects_repetitions(&self) -> bool {
+        self.repeated
+            .is_some_and(|at| at.elapsed() < REPETITIONS_LAST)
+    }
+
+    pub(super) fn met_repetition(&mut self) {
+        self.repeated = Some(Instant::now());
     }
 
     /// Serves until nobody can ask any more.
