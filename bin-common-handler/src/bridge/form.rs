@@ -1,11 +1,13 @@
 //! The form of an answer: the manager's own words, or what a route's older callers read.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{NAME, answer};
 use crate::{
@@ -25,6 +27,8 @@ pub(super) struct Form {
     text_field: Option<&'static str>,
     /// This field alone, as a CSV file; errors stay as they are.
     csv_field: Option<&'static str>,
+    /// This field once more, under the second name; of answers that are whole.
+    repeated_field: Option<(&'static str, &'static str)>,
 }
 
 /// What a typed error has for people and programs.
@@ -43,6 +47,7 @@ impl Form {
             is_flat: edge.has_flat_errors,
             text_field: edge.text_field.filter(|_| wants_text),
             csv_field: edge.csv_field.filter(|_| wants_csv),
+            repeated_field: edge.repeated_field,
         }
     }
 
@@ -60,13 +65,18 @@ impl Form {
                 self.field(status, reply.body(), field, answer::csv)
             }
             (_, Some(field)) => self.field(status, reply.body(), field, answer::text),
-            _ => answer::respond(
-                status,
-                reply
-                    .data
-                    .map_or_else(|| "null".to_owned(), |data| Box::<str>::from(data).into()),
-            ),
+            _ => answer::respond(status, self.whole(reply)),
         }
+    }
+
+    fn whole(self, reply: sock::Response) -> String {
+        let repeated = self
+            .repeated_field
+            .and_then(|(field, other_name)| repeat(reply.body(), field, other_name));
+        repeated.unwrap_or_else(|| {
+            let data = reply.data.map(Box::<str>::from);
+            data.map_or_else(|| "null".to_owned(), Into::into)
+        })
     }
 
     /// A refusal of the bridge's own: the typed error, and `success` for callers that look only for that.
@@ -117,6 +127,13 @@ impl Form {
     }
 }
 
+/// An object with one of its fields once more, under another name that needs no escape; none when it lacks the field.
+fn repeat(object: &str, field: &str, other_name: &str) -> Option<String> {
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(object).ok()?;
+    let (value, start) = (fields.get(field)?.get(), object.strip_suffix('}')?);
+    Some(format!("{start},\"{other_name}\":{value}}}"))
+}
+
 /// `{"success":false,"error","message"}` and the fields of the first detail, which cannot replace those.
 fn flat(body: Typed) -> Value {
     let mut fields = match body.details.into_iter().next() {
@@ -158,16 +175,19 @@ mod tests {
         is_flat: false,
         text_field: None,
         csv_field: None,
+        repeated_field: None,
     };
     const FLAT: Form = Form {
         is_flat: true,
         text_field: None,
         csv_field: None,
+        repeated_field: None,
     };
     const TEXT: Form = Form {
         is_flat: true,
         text_field: Some("selected_did"),
         csv_field: None,
+        repeated_field: None,
     };
     const CSV: Form = Form {
         csv_field: Some("text"),
@@ -257,6 +277,25 @@ mod tests {
         let reply = said(200, &json!({ "selected_did": "+14155550123", "did": {} }));
         let expected = (200, "text/plain".to_owned(), "+14155550123".to_owned());
         assert_eq!(read(TEXT.reply(reply)).await, expected);
+    }
+
+    #[rstest]
+    #[case(
+        r#"{"did":{"a":"}"},"b":1}"#,
+        r#"{"did":{"a":"}"},"b":1,"data":{"a":"}"}}"#
+    )]
+    #[case(r#"{"b":1}"#, r#"{"b":1}"#)]
+    #[case("[1]", "[1]")]
+    #[tokio::test]
+    async fn a_field_stands_under_its_other_name_too(#[case] data: &str, #[case] expected: &str) {
+        let form = Form {
+            repeated_field: Some(("did", "data")),
+            ..FLAT
+        };
+        let data: Box<RawValue> = serde_json::from_str(data).unwrap();
+        let reply = sock::Response::with(200, "application/json", &data);
+        assert_eq!(read(form.reply(reply)).await.2, expected);
+        assert_eq!(read(form.reply(exhausted())).await.0, 503);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
+    ahead::{self, Ahead},
     answer::RETRY_AFTER_S,
     bucket::{Rate, Steps},
     keys::Key,
@@ -27,29 +28,32 @@ const REDIS_MAX: Duration = Duration::from_millis(50);
 /// Buckets in this process; while more are in use, those that are new have no limit.
 const BUCKETS_MAX: usize = 100_000;
 
-/// As [`Steps::take`] for every bucket, by the server's clock: all of them move, or none. The longest wait and
-/// its bucket, or zero.
+/// As [`Steps::take`] for every bucket, by the server's clock, and so many times as the last argument says, or fewer:
+/// all buckets move, or none. How many were taken; when none, the longest wait and its bucket.
 const TAKE: &str = "local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000000 + tonumber(t[2])
-local wait, by, points = 0, 0, {}
+local count, wait, by, points = tonumber(ARGV[2 * #KEYS + 1]), 0, 0, {}
 for i = 1, #KEYS do
   local step, room = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local point = tonumber(redis.call('GET', KEYS[i]) or now) or now
-  points[i] = math.max(now, math.min(point, now + room)) + step
-  if points[i] - now - room > wait then wait, by = points[i] - now - room, i end
+  points[i] = math.max(now, math.min(point, now + room))
+  count = math.min(count, math.floor((now + room - points[i]) / step))
+  if points[i] + step - now - room > wait then wait, by = points[i] + step - now - room, i end
 end
-if wait > 0 then return {wait, by} end
+if wait > 0 then return {0, wait, by} end
 for i = 1, #KEYS do
-  local ttl = math.ceil((points[i] - now) / 1000) + 1000
-  redis.call('SET', KEYS[i], string.format('%.0f', points[i]), 'PX', string.format('%.0f', ttl))
+  local point = points[i] + count * tonumber(ARGV[2 * i - 1])
+  local ttl = math.ceil((point - now) / 1000) + 1000
+  redis.call('SET', KEYS[i], string.format('%.0f', point), 'PX', string.format('%.0f', ttl))
 end
-return {0, 0}";
+return {count, 0, 0}";
 
 /// The limits of one process.
 pub struct Limits {
     usual: Rate,
     redis: Option<RedisCache>,
     take: Script,
+    ahead: Ahead,
     local: Local,
     metrics: Metrics,
 }
@@ -75,6 +79,7 @@ impl Limits {
             usual,
             redis,
             take: Script::new(TAKE),
+            ahead: Ahead::default(),
             local: Local::default(),
             metrics,
         }
@@ -89,8 +94,16 @@ impl Limits {
         if buckets.is_empty() {
             return Ok(());
         }
-        let taken = match self.take_shared(&buckets).await {
-            Some(taken) => taken,
+        let steps = || buckets.iter().map(|bucket| bucket.steps);
+        if self.ahead.use_one(key.id, steps(), Instant::now()) {
+            return Ok(());
+        }
+        let taken = match self.take_shared(&buckets, ahead::count(steps())).await {
+            Some(taken) => taken.map(|count| {
+                let more = count.saturating_sub(1);
+                self.ahead
+                    .add(key.id, steps().collect(), more, Instant::now());
+            }),
             None => self.local.take(&buckets),
         };
         taken.map_err(|empty| self.refusal(&empty))
@@ -118,17 +131,19 @@ impl Limits {
         .collect()
     }
 
-    /// Nothing when Redis does not answer in time.
-    async fn take_shared(&self, buckets: &[Bucket]) -> Option<Result<(), Empty>> {
+    /// How many were taken, up to `count`; nothing when Redis does not answer in time.
+    async fn take_shared(&self, buckets: &[Bucket], count: u64) -> Option<Result<u64, Empty>> {
         let mut call = self.take.prepare_invoke();
         for bucket in buckets {
             call.key(&bucket.name)
                 .arg(bucket.steps.step_us)
                 .arg(bucket.steps.room_us);
         }
-        let (wait_us, by): (u64, usize) = self.redis.as_ref()?.run(&call, REDIS_MAX).await?;
+        call.arg(count);
+        let (count, wait_us, by): (u64, u64, usize) =
+            self.redis.as_ref()?.run(&call, REDIS_MAX).await?;
         match by.checked_sub(1).and_then(|by| buckets.get(by)) {
-            None => Some(Ok(())),
+            None => Some(Ok(count)),
             Some(bucket) => Some(Err(Empty {
                 by: bucket.by,
                 wait_us,

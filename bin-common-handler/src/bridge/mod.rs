@@ -6,6 +6,7 @@
 //! table ([`crate::listenhandler::Edge`]): [`keys`] and [`limits`] say who may call it and how often, [`form`]
 //! how its answers look, [`rows`] and [`bulk`] what becomes of a file of rows.
 
+mod ahead;
 mod answer;
 mod app;
 mod bucket;

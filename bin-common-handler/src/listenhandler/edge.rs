@@ -27,6 +27,8 @@ pub struct Edge {
     pub text_field: Option<&'static str>,
     /// The field of the reply that callers who ask for `format=csv` have as a file.
     pub csv_field: Option<&'static str>,
+    /// The field of the reply that callers see once more under the second name.
+    pub repeated_field: Option<(&'static str, &'static str)>,
     /// A bulk body may also be an uploaded CSV or JSON file.
     pub is_upload: bool,
     /// The reply is a page of a download.
@@ -66,6 +68,7 @@ impl Default for Edge {
             has_flat_errors: false,
             text_field: None,
             csv_field: None,
+            repeated_field: None,
             is_upload: false,
             export: None,
         }
@@ -130,6 +133,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.csv_field = Some(field))
     }
 
+    /// Callers see this field of the reply under another name as well, where older scripts look for it. Other services
+    /// do not: it would only be carried twice.
+    #[must_use]
+    pub fn repeat(self, field: &'static str, other_name: &'static str) -> Self {
+        self.edge(|edge| edge.repeated_field = Some((field, other_name)))
+    }
+
     /// Rows may also come as an uploaded file, CSV or JSON; for bulk routes.
     #[must_use]
     pub fn upload(self) -> Self {
@@ -174,6 +184,7 @@ mod tests {
             .scope("b:next")
             .within(Duration::from_millis(900))
             .text("number")
+            .repeat("number", "data")
             .get("/v1/c", nothing)
             .infos();
         let edges: Vec<_> = infos.iter().map(|info| info.edge).collect();
@@ -181,6 +192,7 @@ mod tests {
             access: Access::Scope("b:next"),
             within: Duration::from_millis(900),
             text_field: Some("number"),
+            repeated_field: Some(("number", "data")),
             ..Edge::default()
         };
         assert_eq!(edges, [Edge::default(), second, Edge::default()]);

@@ -33,7 +33,7 @@ use super::{
 const MANAGER: &str = "key-manager";
 const BURST: usize = 20;
 
-/// Knows every key, all of them of one customer, which may ask once a second after a burst.
+/// Knows every key, all of them of one customer with its rate.
 struct OneCustomer(Value);
 
 #[async_trait]
@@ -47,13 +47,19 @@ impl Serve for OneCustomer {
     }
 }
 
+/// Keys that may ask once a second after a burst.
 async fn manager() -> Arc<dyn Transport> {
+    manager_of(1).await
+}
+
+async fn manager_of(per_second: u32) -> Arc<dyn Transport> {
     let verdict = json!({
         "id": ids::next(),
         "customer_id": ids::next(),
         "scopes": ["key:read"],
-        "rate_per_second": 1,
+        "rate_per_second": per_second,
         "rate_burst": BURST,
+        "customer_rate_per_second": 0,
     });
     let bus = InProcess::default();
     let (served, health) = (bus.clone(), Health::default());
@@ -89,19 +95,23 @@ async fn served(bridges: &[SocketAddr]) -> usize {
     unreachable!("the cycle does not end")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn replicas_share_a_limit() {
-    let bus = manager().await;
+/// Two bridges that have found Redis: each connects beside its first request, which counts in its own process.
+async fn two_bridges(bus: Arc<dyn Transport>) -> Vec<SocketAddr> {
     let redis = redis_address();
     let mut bridges = Vec::new();
     for _ in 0..2 {
         bridges.push(serve_bridge(Arc::clone(&bus), knowing_keys(MANAGER), Some(&redis)).await);
     }
-    // Each connects beside its first request, which counts in its own process.
     for at in &bridges {
         assert_eq!(ask(*at).await.status, 200);
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
+    bridges
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_share_a_limit() {
+    let bridges = two_bridges(manager().await).await;
     let started = Instant::now();
     let served = served(&bridges).await;
     let refilled = usize::try_from(started.elapsed().as_secs()).unwrap() + 1;
@@ -119,6 +129,19 @@ async fn replicas_share_a_limit() {
         (ask(bridges[1]).await.status == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_ahead_stays_within_the_limit_of_all_replicas() {
+    let per_ms = 1;
+    let bridges = two_bridges(manager_of(per_ms * 1_000).await).await;
+    let started = Instant::now();
+    let served = served(&bridges).await;
+    let refilled = usize::try_from(started.elapsed().as_millis()).unwrap() + 1;
+    assert!(
+        (BURST..=BURST + refilled).contains(&served),
+        "{served} with {refilled} refilled"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,6 +111,7 @@ fn for_dialers(routes: Routes<App>) -> Routes<App> {
         .within(NEXT_WITHIN)
         .flat_errors()
         .text("selected_did")
+        .repeat("did", "data")
 }
 
 /// A dialer or an agent's screen waits for the answer to a report.

@@ -11,13 +11,11 @@ use crate::{
     phone::{E164, NumberFormat},
 };
 
-/// A number for a call.
+/// A number for a call. Over HTTP `did` stands under `data` as well.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Answer {
     pub success: bool,
     pub did: Given,
-    /// The same, where older scripts look for it.
-    pub data: Given,
     pub selected_did: String,
     #[serde(rename = "selectedDID")]
     pub selected: String,
@@ -110,7 +108,6 @@ impl Answer {
         let reason = &usage.reason.0;
         Self {
             success: true,
-            data: given.clone(),
             selected_did: given.number.clone(),
             selected: given.number.clone(),
             metadata: Selection {

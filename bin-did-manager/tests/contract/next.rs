@@ -57,7 +57,7 @@ async fn one_answer_serves_every_script(#[values(Kind::Embedded, Kind::Full)] ki
     let (status, answer) = next(&world.client, uri).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["success"], true);
-    assert_eq!(answer["did"], answer["data"]);
+    assert_eq!(answer["data"], Json::Null, "only the bridge repeats it");
     assert_eq!(answer["selected_did"], did["number"]);
     assert_eq!(answer["selectedDID"], did["number"]);
     let given = &answer["did"];
