@@ -26,7 +26,7 @@ pub struct Input<S> {
     pub(super) call: Call,
     pub(super) route: Arc<RouteInfo>,
     pub(super) path_ids: std::vec::IntoIter<Uuid>,
-    pub(super) query: HashMap<String, String>,
+    pub(super) query: Arc<HashMap<String, String>>,
     pub(super) data: Option<Arc<RawValue>>,
 }
 
@@ -121,7 +121,7 @@ impl<S, T: DeserializeOwned + Default> Extract<S> for OptionalJson<T> {
 }
 
 /// The query parameters.
-pub struct Query(pub HashMap<String, String>);
+pub struct Query(pub Arc<HashMap<String, String>>);
 
 impl Query {
     /// A whole number, when the parameter is there.
@@ -146,7 +146,7 @@ impl Query {
 
 impl<S> Extract<S> for Query {
     fn extract(input: &mut Input<S>) -> Result<Self> {
-        Ok(Self(std::mem::take(&mut input.query)))
+        Ok(Self(Arc::clone(&input.query)))
     }
 }
 
@@ -196,6 +196,9 @@ fn filters_in_body(data: Option<&RawValue>) -> Result<serde_json::Map<String, se
 /// Reads `a=1&b=2`; the last of several equal names wins.
 pub(super) fn parse_query(text: &str) -> HashMap<String, String> {
     let decode = |part: &str| {
+        if !part.contains(['+', '%']) {
+            return part.to_owned();
+        }
         percent_decode_str(&part.replace('+', " "))
             .decode_utf8_lossy()
             .into_owned()

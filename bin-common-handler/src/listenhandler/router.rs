@@ -165,7 +165,7 @@ impl Router {
             call,
             route: Arc::clone(&served.info),
             path_ids: path_ids(path, &served.id_positions).into_iter(),
-            query: parse_query(query),
+            query: Arc::new(parse_query(query)),
             data: request.data.map(Arc::from),
         };
         let (started, mut attempt) = (Instant::now(), 1);

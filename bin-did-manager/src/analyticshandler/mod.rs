@@ -143,7 +143,7 @@ pub(crate) async fn figures(app: &App, customer: &Customer, asked: &Asked) -> Re
         let place = place_of(usage, &calendar);
         let item = match asked.group_by {
             GroupBy::Day => day_key(place.date).to_string(),
-            GroupBy::By(dimension) => place.item(dimension),
+            GroupBy::By(dimension) => place.item(dimension).to_string(),
         };
         figures.by_item.entry(item).or_default().calls += 1;
     }

@@ -10,7 +10,7 @@ mod reputation;
 mod shape;
 pub(crate) mod shapes;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use bin_common_handler::{call::Call, databasehandler::ChangeTx, models::error::Result};
 use serde::Serialize;
@@ -57,7 +57,7 @@ pub(crate) struct Reported {
 /// What a script sends.
 pub(crate) enum Sent {
     Body(Map<String, Json>),
-    Query(HashMap<String, String>),
+    Query(Arc<HashMap<String, String>>),
 }
 
 /// One of the shapes that results come in.
@@ -67,7 +67,7 @@ impl Sent {
     fn fields(&self) -> Fields {
         match self {
             Self::Body(body) => Fields::of_body(body),
-            Self::Query(query) => Fields::of_query(query.clone()),
+            Self::Query(query) => Fields::of_query(query.as_ref().clone()),
         }
     }
 }
@@ -178,7 +178,7 @@ async fn count(
         return Ok(());
     }
     let place = place_of(&usage.origin, &customer.calendar());
-    let increments: Increments = place.cells().map(|cell| (cell, counts)).collect();
+    let increments: Increments = place.day_cells().map(|cell| (cell, counts)).collect();
     Ok(rollups::add(tx.sql(), &increments).await?)
 }
 

@@ -113,6 +113,8 @@ pub(crate) fn next(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bin_common_handler::models::time::Timestamp;
     use rstest::rstest;
     use serde_json::{Value as Json, json};
@@ -287,7 +289,7 @@ mod tests {
             ("epoch", "1795000000"),
         ];
         let query = query.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let result = no_agent(&Sent::Query(query.into()), &customer()).unwrap();
+        let result = no_agent(&Sent::Query(Arc::new(query.into())), &customer()).unwrap();
         assert_eq!(result.source, Source::NoAgent);
         assert!(result.call_ids.is_empty());
         assert_eq!(result.person, phone("+14155550123"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bin_common_handler::{
-    databasehandler::{Db, Dialect, Tx, Value},
+    databasehandler::{Db, Dialect, Tx, Value, runs},
     models::time::Timestamp,
 };
 use sqlx::Error as SqlError;
@@ -11,11 +11,22 @@ use uuid::Uuid;
 
 use crate::models::rollup::{Cell, Counts, Dimension, Span};
 
-/// Rows of one statement at most.
-const ROWS_MAX: usize = 100;
-
 /// What is to be added. Ordered, so that everybody locks rows in the same order.
-pub(crate) type Increments = BTreeMap<Cell, Counts>;
+#[derive(Default)]
+pub(crate) struct Increments(BTreeMap<Cell, Counts>);
+
+impl FromIterator<(Cell, Counts)> for Increments {
+    /// Of the cells of days, which count in their months as well.
+    fn from_iter<I: IntoIterator<Item = (Cell, Counts)>>(days: I) -> Self {
+        let mut increments = Self::default();
+        for (day, counts) in days {
+            for cell in [day, day.of_month()] {
+                *increments.0.entry(cell).or_default() += counts;
+            }
+        }
+        increments
+    }
+}
 
 /// Up to where usages were counted: everything not after this instant and id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
@@ -26,9 +37,9 @@ pub(crate) struct Watermark {
 
 /// Adds to the rows, which come into being where need be.
 pub(crate) async fn add(tx: &mut Tx, increments: &Increments) -> Result<(), SqlError> {
-    let cells: Vec<_> = increments.iter().collect();
+    let cells: Vec<_> = increments.0.iter().collect();
     let dialect = tx.dialect();
-    for cells in cells.chunks(ROWS_MAX) {
+    for cells in runs(&cells) {
         let groups = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; cells.len()].join(", ");
         let sql = format!(
             "INSERT INTO did_rollups (customer_id, kind, day, item, calls, answered, human, duration_seconds) \
@@ -64,7 +75,7 @@ fn row(cell: &Cell, counts: &Counts) -> [Value; 8] {
         cell.customer_id.into(),
         cell.dimension.into(),
         cell.day.into(),
-        cell.item.as_str().into(),
+        cell.item.to_string().into(),
         counts.calls.into(),
         counts.answered.into(),
         counts.human.into(),

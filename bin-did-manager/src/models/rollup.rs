@@ -3,7 +3,7 @@
 //! Each increment goes into the row of its day and into the row of its month, so that a year costs little more
 //! than a day.
 
-use std::ops::AddAssign;
+use std::{fmt, ops::AddAssign};
 
 use bin_common_handler::text_enum;
 use chrono::{Datelike, Days, NaiveDate};
@@ -51,7 +51,7 @@ impl AddAssign for Counts {
 }
 
 /// One row: the calls of `item` on one day, or in one month.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cell {
     /// The tenant.
     pub customer_id: Uuid,
@@ -59,8 +59,53 @@ pub struct Cell {
     pub dimension: Dimension,
     /// A day as 20261120, a month as 20261100.
     pub day: i32,
-    /// An id without dashes, an area code, an hour; empty = none.
-    pub item: String,
+    /// Which of them.
+    pub item: Item,
+}
+
+impl Cell {
+    /// The month of a day's cell.
+    pub fn of_month(self) -> Self {
+        Self {
+            day: self.day / 100 * 100,
+            ..self
+        }
+    }
+}
+
+/// One of those that calls are counted by; as a text what rows and reports have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Item {
+    /// None, or all: empty.
+    Empty,
+    /// An id, without dashes.
+    Id(Uuid),
+    /// An area code.
+    AreaCode(i32),
+    /// An hour in two digits.
+    Hour(u32),
+}
+
+impl From<Uuid> for Item {
+    /// Nil is none.
+    fn from(id: Uuid) -> Self {
+        if id.is_nil() {
+            Self::Empty
+        } else {
+            Self::Id(id)
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => Ok(()),
+            Self::Id(id) => id.simple().fmt(text),
+            Self::AreaCode(npa) => npa.fmt(text),
+            Self::Hour(hour) => write!(text, "{hour:02}"),
+        }
+    }
 }
 
 /// What of a usage calls are counted by.
@@ -84,36 +129,26 @@ pub struct Place {
 
 impl Place {
     /// What `dimension` counts it as.
-    pub fn item(&self, dimension: Dimension) -> String {
+    pub fn item(&self, dimension: Dimension) -> Item {
         match dimension {
-            Dimension::Total => String::new(),
-            Dimension::Did => item_of(self.did_id),
-            Dimension::Pool => item_of(self.didpool_id),
-            Dimension::Campaign => item_of(self.campaign_id),
-            Dimension::AreaCode => self.npa.map(|npa| npa.to_string()).unwrap_or_default(),
-            Dimension::Hour => format!("{:02}", self.hour),
+            Dimension::Total => Item::Empty,
+            Dimension::Did => self.did_id.into(),
+            Dimension::Pool => self.didpool_id.into(),
+            Dimension::Campaign => self.campaign_id.into(),
+            Dimension::AreaCode => self.npa.map_or(Item::Empty, Item::AreaCode),
+            Dimension::Hour => Item::Hour(self.hour),
         }
     }
 
-    /// Every row that it counts in.
-    pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
-        Dimension::ALL.iter().flat_map(|dimension| {
-            [day_key(self.date), month_key(self.date)].map(|day| Cell {
-                customer_id: self.customer_id,
-                dimension: *dimension,
-                day,
-                item: self.item(*dimension),
-            })
+    /// Every row of a day that it counts in; it counts in those of the month as well.
+    pub fn day_cells(&self) -> impl Iterator<Item = Cell> + '_ {
+        let day = day_key(self.date);
+        Dimension::ALL.iter().map(move |dimension| Cell {
+            customer_id: self.customer_id,
+            dimension: *dimension,
+            day,
+            item: self.item(*dimension),
         })
-    }
-}
-
-/// An id as an item; nil is none.
-fn item_of(id: Uuid) -> String {
-    if id.is_nil() {
-        String::new()
-    } else {
-        id.simple().to_string()
     }
 }
 
@@ -225,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_counts_in_a_day_and_a_month_of_each_dimension() {
+    fn a_call_counts_in_a_day_and_its_month_of_each_dimension() {
         let place = Place {
             customer_id: Uuid::from_u128(1),
             did_id: Uuid::from_u128(2),
@@ -235,13 +270,14 @@ mod tests {
             date: date("2026-11-20"),
             hour: 9,
         };
-        let cells: Vec<_> = place.cells().collect();
-        assert_eq!(cells.len(), Dimension::ALL.len() * 2);
-        let items: Vec<_> = cells
-            .iter()
-            .filter(|cell| cell.day == 20_261_120)
-            .map(|cell| cell.item.as_str())
-            .collect();
+        let cells: Vec<_> = place.day_cells().collect();
+        assert!(cells.iter().all(|cell| cell.day == 20_261_120));
+        assert!(
+            cells
+                .iter()
+                .all(|cell| cell.of_month().day == month_key(place.date))
+        );
+        let items: Vec<_> = cells.iter().map(|cell| cell.item.to_string()).collect();
         let expected = [
             "00000000000000000000000000000002",
             "415",
