@@ -48,6 +48,11 @@ pub enum BadDsn {
     /// A part is missing.
     #[error("{0} is missing; write mysql://user:password@host:3306/name")]
     Missing(&'static str),
+    /// Perhaps a part of the password stands where the database's name does.
+    #[error(
+        "there is an @ behind the last /; write @ / ? of a password as %40 %2F %3F, and the database's name last"
+    )]
+    At,
     /// A port that is no number.
     #[error("the port is no number from 1 to 65535")]
     Port,
@@ -101,10 +106,11 @@ struct Parts {
 
 impl Parts {
     fn from_url(rest: &str) -> Result<Self, BadDsn> {
-        let (rest, parameters) = split_parameters(rest);
-        let (place, database) = rest
+        let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (place, database) = before
             .rsplit_once('/')
             .ok_or(BadDsn::Missing("the database name"))?;
+        ensure_no_at(&[database, query])?;
         let (account, host_port) = place.rsplit_once('@').unwrap_or(("", place));
         let (user, password) = split_account(account);
         let (host, port) = split_host_port(host_port)?;
@@ -115,7 +121,7 @@ impl Parts {
             port,
             socket: None,
             database: decode(database),
-            parameters,
+            parameters: parameters(query),
         })
     }
 
@@ -124,7 +130,8 @@ impl Parts {
         let (place, database) = text
             .rsplit_once('/')
             .ok_or(BadDsn::Missing("the database name"))?;
-        let (database, parameters) = split_parameters(database);
+        ensure_no_at(&[database])?;
+        let (database, query) = database.split_once('?').unwrap_or((database, ""));
         let (account, address) = place.rsplit_once('@').ok_or(BadDsn::Missing("the user"))?;
         let (user, password) = split_account(account);
         let (protocol, address) = match address.split_once('(') {
@@ -149,7 +156,7 @@ impl Parts {
             port,
             socket,
             database: database.to_owned(),
-            parameters,
+            parameters: parameters(query),
         })
     }
 
@@ -209,14 +216,20 @@ fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-fn split_parameters(text: &str) -> (&str, BTreeMap<String, String>) {
-    let (before, query) = text.split_once('?').unwrap_or((text, ""));
-    let parameters = query
+/// What follows the last @ is shown in logs, so all before it must have been taken for the account.
+fn ensure_no_at(parts: &[&str]) -> Result<(), BadDsn> {
+    if parts.iter().any(|part| part.contains('@')) {
+        return Err(BadDsn::At);
+    }
+    Ok(())
+}
+
+fn parameters(query: &str) -> BTreeMap<String, String> {
+    query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .map(|(key, value)| (key.to_owned(), decode(value)))
-        .collect();
-    (before, parameters)
+        .collect()
 }
 
 fn split_account(account: &str) -> (&str, Option<&str>) {
@@ -274,6 +287,9 @@ mod tests {
     #[case("mysql://u:p@h/", BadDsn::Missing("the database name"))]
     #[case("mysql://u:p@/d", BadDsn::Missing("the host"))]
     #[case("mysql://u:p@h/d?sslcert=x", BadDsn::Parameter("sslcert".into()))]
+    #[case("mysql://u:a@b/secret@h", BadDsn::At)]
+    #[case("mysql://u:1/b?secret=c@h/d", BadDsn::At)]
+    #[case("u:a@b/secret@tcp(h)", BadDsn::At)]
     #[case("mysql://u:p@h/d?ssl-mode=maybe", BadDsn::SslMode("maybe".into()))]
     #[case("sqlite://", BadDsn::Missing("the path"))]
     fn says_what_is_wrong(#[case] text: &str, #[case] error: BadDsn) {

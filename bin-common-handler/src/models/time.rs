@@ -94,8 +94,9 @@ impl FromStr for Timestamp {
             .map(|time| time.with_timezone(&Utc))
             .ok()
             .or_else(|| parse_without_zone(text))
-            .filter(|time| YEARS.contains(&time.year()))
-            .map(Into::into)
+            .map(Self::from)
+            // A leap second is the first of the year after it.
+            .filter(|time| YEARS.contains(&time.to_chrono().year()))
             .ok_or(BadTimestamp)
     }
 }
@@ -192,6 +193,7 @@ mod tests {
     #[case("2026-11-20T12:22:30.5+02:00", "2026-11-20T10:22:30.5Z")]
     #[case("2026-11-20 10:22:39.248690", "2026-11-20T10:22:39.24869Z")]
     #[case("2026-11-20 10:22:30", "2026-11-20T10:22:30Z")]
+    #[case("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.5Z")]
     fn reads_every_accepted_form_and_writes_one(#[case] text: &str, #[case] wire: &str) {
         assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), wire);
     }
@@ -199,6 +201,7 @@ mod tests {
     #[rstest]
     #[case("")]
     #[case("yesterday")]
+    #[case("9999-12-31T23:59:60Z")]
     #[case("2026-13-01T00:00:00Z")]
     #[case("1763634159")]
     fn refuses_what_is_no_time(#[case] text: &str) {
