@@ -8,10 +8,11 @@ use std::{collections::HashMap, time::Duration};
 
 use bin_common_handler::{
     daemon::Tasks,
-    databasehandler::{Db, Tx},
+    databasehandler::{Db, Dialect, Tx},
     models::time::Timestamp,
 };
 use sqlx::Error as SqlError;
+use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -26,13 +27,21 @@ use crate::{
     models::rollup::{Counts, Place},
 };
 
-const PERIOD: Duration = Duration::from_secs(5);
+/// Often, so that there is little to do each time: callers wait less for many short turns than for a long one.
+const PERIOD: Duration = Duration::from_secs(1);
 /// How far the job stays behind: longer than the transaction of a usage can take, which is 10 s.
 const LAG: Duration = Duration::from_secs(15);
-/// Usages of one transaction: the more, the fewer rows are written for each.
-const BATCH: u32 = 5_000;
-/// Batches of one run; the rest waits for the next run.
-const BATCHES_MAX: usize = 40;
+/// Usages of one run; the rest waits for the next run.
+const RUN_MAX: u32 = 50_000;
+
+/// Usages of one transaction: the more, the fewer rows are written for each; but SQLite has one writer, for whom
+/// everybody waits.
+const fn batch_of(dialect: Dialect) -> u32 {
+    match dialect {
+        Dialect::MySql => 5_000,
+        Dialect::Sqlite => 500,
+    }
+}
 
 /// Counts usages while the daemon runs.
 pub(crate) fn start_jobs(app: &App, tasks: &Tasks) {
@@ -48,10 +57,13 @@ pub(crate) fn start_jobs(app: &App, tasks: &Tasks) {
 }
 
 async fn run(db: &Db) -> Result<(), SqlError> {
-    for _ in 0..BATCHES_MAX {
+    for _ in 0..RUN_MAX / batch_of(db.dialect()) {
+        let started = Instant::now();
         if !count_batch(db).await? {
             return Ok(());
         }
+        // The others' turn.
+        tokio::time::sleep(started.elapsed()).await;
     }
     Ok(())
 }
@@ -64,7 +76,8 @@ async fn count_batch(db: &Db) -> Result<bool, SqlError> {
         tx.rollback().await;
         return Ok(false);
     };
-    let batch = usages::after(&mut tx, mark, end, BATCH).await?;
+    let limit = batch_of(db.dialect());
+    let batch = usages::after(&mut tx, mark, end, limit).await?;
     let Some(last) = batch.last() else {
         tx.rollback().await;
         return Ok(false);
@@ -77,7 +90,7 @@ async fn count_batch(db: &Db) -> Result<bool, SqlError> {
     rollups::move_watermark(&mut tx, mark).await?;
     rollups::add(&mut tx, &increments).await?;
     tx.commit().await?;
-    Ok(batch.len() >= BATCH as usize)
+    Ok(batch.len() >= limit as usize)
 }
 
 async fn increments(tx: &mut Tx, batch: &[Origin]) -> Result<Increments, SqlError> {
