@@ -64,7 +64,7 @@ impl Ahead {
         if counted.len() >= KEYS_MAX {
             counted.retain(|_, counted| now < counted.until);
         }
-        if counted.len() >= KEYS_MAX || more == 0 {
+        if counted.len() >= KEYS_MAX {
             return;
         }
         let of_key = counted.entry(key_id).or_insert_with(|| Counted {

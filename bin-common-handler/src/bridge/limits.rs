@@ -100,9 +100,10 @@ impl Limits {
         }
         let taken = match self.take_shared(&buckets, ahead::count(steps())).await {
             Some(taken) => taken.map(|count| {
-                let more = count.saturating_sub(1);
-                self.ahead
-                    .add(key.id, steps().collect(), more, Instant::now());
+                if let Some(more @ 1..) = count.checked_sub(1) {
+                    self.ahead
+                        .add(key.id, steps().collect(), more, Instant::now());
+                }
             }),
             None => self.local.take(&buckets),
         };

@@ -137,7 +137,7 @@ async fn poison(round: &mut Round<'_>) {
 async fn deep_header(round: &mut Round<'_>) {
     let site = &round.world.outdial.site;
     let name = round.name("deep");
-    // Deeper ones (21,000) are served too, but on a slow machine not always within the wait.
+    // README: known limits. Those that fill a frame (21,000) were not always served within the wait.
     for depth in [1_000, 8_000] {
         publish_deep_header(site, depth, &create(&name)).await;
     }
