@@ -36,6 +36,10 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("MALLOC_ARENA_MAX", "2"),
 ];
 
+/// Stack of each thread that works: headers nested as deep as a frame can hold are given up by recursion, which
+/// takes up to 4 MiB. Only what is used takes memory.
+const STACK_BYTES: usize = 32 * 1024 * 1024;
+
 /// A daemon as data: what it is called, what it serves, how it is wired.
 #[derive(Clone, Copy)]
 pub struct Manager {
@@ -306,11 +310,11 @@ fn with_environment() {
         .exec();
 }
 
-/// Runs async work on a runtime of its own, on threads with ordinary stacks.
+/// Runs async work on a runtime of its own.
 pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .thread_stack_size(4 * 1024 * 1024)
+        .thread_stack_size(STACK_BYTES)
         .build();
     match runtime {
         Ok(runtime) => {

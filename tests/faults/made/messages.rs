@@ -5,7 +5,9 @@ use std::time::Duration;
 use bin_common_handler::{
     clock::Clock,
     models::time::Timestamp,
-    testing::lab::{Site, publish_bad_text, publish_deep_header, until},
+    testing::lab::{
+        DEPTH_MAX, Site, publish_bad_text, publish_deep_deferred, publish_deep_header, until,
+    },
 };
 use lapin::{
     BasicProperties, Channel,
@@ -40,6 +42,11 @@ pub const FAULTS: &[Fault] = &[
         "deep-header",
         "header tables nested as deep as a frame can hold do no harm",
         |round| Box::pin(deep_header(round)),
+    ),
+    fault(
+        "deep-deferred",
+        "a report with such headers whose work fails is tried again without them, and done once",
+        |round| Box::pin(deep_deferred(round)),
     ),
     fault(
         "wrong-requests",
@@ -137,15 +144,40 @@ async fn poison(round: &mut Round<'_>) {
 async fn deep_header(round: &mut Round<'_>) {
     let site = &round.world.outdial.site;
     let name = round.name("deep");
-    // README: known limits. Those that fill a frame (21,000) were not always served within the wait.
-    for depth in [1_000, 8_000] {
-        publish_deep_header(site, depth, &create(&name)).await;
+    for depth in [1_000, DEPTH_MAX] {
+        // Equal requests without an id would be one request, should the broker deliver one again.
+        publish_deep_header(site, depth, &create(&format!("{name} {depth}"))).await;
     }
     until("both are served", async || {
-        (named(site, &name).await == 2).then_some(())
+        (named(site, &format!("{name}%")).await == 2).then_some(())
     })
     .await;
     // What the recursion took of its thread's stack goes with the connection.
+    round.world.lab.cut_connections();
+    round.heal();
+}
+
+async fn deep_deferred(round: &mut Round<'_>) {
+    let name = round.name("deferred");
+    round.world.lab.database.kill();
+    round.world.not_ready().await;
+    let team = &round.world.outdial;
+    let put_off = async || {
+        let label = "result=\"retried\"";
+        team.figure("tandem_deferred_requests_total", label).await
+    };
+    let before = put_off().await;
+    publish_deep_deferred(&team.site, DEPTH_MAX, &create(&name)).await;
+    until("it is put off", async || {
+        (put_off().await > before).then_some(())
+    })
+    .await;
+    round.world.lab.database.start();
+    round.world.lab.database.up().await;
+    until("it is done", async || {
+        (named(&team.site, &name).await == 1).then_some(())
+    })
+    .await;
     round.world.lab.cut_connections();
     round.heal();
 }

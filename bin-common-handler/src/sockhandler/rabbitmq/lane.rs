@@ -19,6 +19,7 @@ use super::{
     connection::{Fault, WRITE_MAX, blocked, connect_to_speak, limit, limit_to},
     delay::publish_confirmed,
     no_arguments,
+    retry::VERSION_HEADER,
 };
 use crate::{
     failpoint,
@@ -150,7 +151,7 @@ impl Lane for RabbitLane {
         let mut confirms = Vec::with_capacity(events.len());
         for event in events {
             let mut headers = FieldTable::default();
-            headers.insert("x-version".into(), AMQPValue::LongLongInt(event.version));
+            headers.insert(VERSION_HEADER.into(), AMQPValue::LongLongInt(event.version));
             let properties = BasicProperties::default()
                 .with_content_type("application/json".into())
                 .with_delivery_mode(2)

@@ -16,15 +16,13 @@ use super::{
     Inner, away,
     connection::{Fault, limit},
     delay::publish_confirmed,
-    retry,
+    retry::{self, DEFERRED_HEADER},
 };
 use crate::models::{
     error::{Error, Result},
     sock::Response,
 };
 
-/// Marks a request that was posted.
-const HEADER: &str = "x-deferred";
 /// The broker has the message by then, or the caller is told that it has not.
 const POST_MAX: Duration = Duration::from_millis(900);
 /// Before a message whose retry could not be arranged goes back to the head of its queue.
@@ -54,7 +52,7 @@ pub(super) async fn post(
     message_id: &str,
 ) -> Result<()> {
     let mut headers = FieldTable::default();
-    headers.insert(HEADER.into(), AMQPValue::Boolean(true));
+    headers.insert(DEFERRED_HEADER.into(), AMQPValue::Boolean(true));
     let properties = BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_delivery_mode(2)
@@ -77,7 +75,7 @@ pub(super) fn is_posted(delivery: &Delivery) -> bool {
         .properties
         .headers()
         .as_ref()
-        .and_then(|headers| headers.inner().get(HEADER));
+        .and_then(|headers| headers.inner().get(DEFERRED_HEADER));
     matches!(header, Some(AMQPValue::Boolean(true))) && delivery.properties.reply_to().is_none()
 }
 

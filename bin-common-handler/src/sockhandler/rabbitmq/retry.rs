@@ -6,7 +6,7 @@ use std::time::Duration;
 use lapin::{
     BasicProperties, Channel,
     options::QueueDeclareOptions,
-    types::{AMQPValue, FieldTable},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use tracing::warn;
 
@@ -18,6 +18,15 @@ use crate::sockhandler::RETRIES;
 
 /// How often a message came back.
 pub(super) const ATTEMPT_HEADER: &str = "x-attempt";
+/// Marks a request that was posted.
+pub(super) const DEFERRED_HEADER: &str = "x-deferred";
+/// The version of the row that an event tells of.
+pub(super) const VERSION_HEADER: &str = "x-version";
+/// Headers that the work itself asks for: they have room before all others.
+const OWN_HEADERS: [&str; 3] = [ATTEMPT_HEADER, DEFERRED_HEADER, VERSION_HEADER];
+/// Names and texts of headers that travel on, in bytes: a header frame is never split, and the connection
+/// that speaks has small ones.
+const HEADERS_MAX: usize = 8 * 1024;
 
 /// Brings a message back after the pause that is next, or sets it aside after the last; what became of it.
 /// The channel must be in confirm mode: afterwards the message may be acknowledged.
@@ -38,10 +47,71 @@ pub(super) async fn later_or_park(
 fn next_try(properties: &BasicProperties) -> Option<(Duration, BasicProperties)> {
     let attempt = attempt(properties);
     let pause = RETRIES.get(attempt)?;
+    let mut properties = carried(properties);
     let mut headers = properties.headers().clone().unwrap_or_default();
     let next = i64::try_from(attempt).unwrap_or(i64::MAX).saturating_add(1);
     headers.insert(ATTEMPT_HEADER.into(), AMQPValue::LongLongInt(next));
-    Some((*pause, properties.clone().with_headers(headers)))
+    properties = properties.with_headers(headers);
+    Some((*pause, properties))
+}
+
+/// What of a message travels on with it. A stranger's headers may be nested too deep to be copied, or be
+/// larger than our frames; a user id that is not ours closes the channel; an expiration would lose it.
+fn carried(properties: &BasicProperties) -> BasicProperties {
+    let mut carried = BasicProperties::default().with_headers(carried_headers(properties));
+    if let Some(content_type) = properties.content_type() {
+        carried = carried.with_content_type(content_type.clone());
+    }
+    if let Some(content_encoding) = properties.content_encoding() {
+        carried = carried.with_content_encoding(content_encoding.clone());
+    }
+    if let Some(correlation_id) = properties.correlation_id() {
+        carried = carried.with_correlation_id(correlation_id.clone());
+    }
+    if let Some(message_id) = properties.message_id() {
+        carried = carried.with_message_id(message_id.clone());
+    }
+    if let Some(timestamp) = properties.timestamp() {
+        carried = carried.with_timestamp(*timestamp);
+    }
+    if let Some(kind) = properties.kind() {
+        carried = carried.with_type(kind.clone());
+    }
+    carried
+}
+
+/// Headers that are flat and short, ours first.
+fn carried_headers(properties: &BasicProperties) -> FieldTable {
+    let mut carried = FieldTable::default();
+    let Some(headers) = properties.headers() else {
+        return carried;
+    };
+    let is_own = |name: &ShortString| OWN_HEADERS.contains(&name.as_str());
+    let (own, others): (Vec<_>, Vec<_>) =
+        headers.inner().iter().partition(|(name, _)| is_own(name));
+    let mut room = HEADERS_MAX;
+    for (name, value) in own.into_iter().chain(others) {
+        let Some(left) = flat_size(value)
+            .and_then(|size| room.checked_sub(size.saturating_add(name.as_str().len())))
+        else {
+            continue;
+        };
+        room = left;
+        carried.insert(name.clone(), value.clone());
+    }
+    carried
+}
+
+/// How many bytes a value takes, at most; nothing when it holds others.
+fn flat_size(value: &AMQPValue) -> Option<usize> {
+    const NUMBER: usize = 10;
+    match value {
+        AMQPValue::FieldTable(_) | AMQPValue::FieldArray(_) => None,
+        AMQPValue::LongString(text) => Some(text.as_bytes().len().saturating_add(NUMBER)),
+        AMQPValue::ByteArray(bytes) => Some(bytes.as_slice().len().saturating_add(NUMBER)),
+        AMQPValue::ShortString(text) => Some(text.as_str().len().saturating_add(NUMBER)),
+        _ => Some(NUMBER),
+    }
 }
 
 /// Sets a message aside in `<queue>.parked`.
@@ -57,7 +127,7 @@ pub(super) async fn park(
         ..QueueDeclareOptions::default()
     };
     limit(side.queue_declare(parked.as_str().into(), durable, FieldTable::default())).await?;
-    let properties = properties.clone().with_delivery_mode(2);
+    let properties = carried(properties).with_delivery_mode(2);
     publish_confirmed(side, "", &parked, body, properties).await?;
     warn!(queue, parked, "message parked");
     Ok("parked")
@@ -78,6 +148,9 @@ pub(super) fn number_header(properties: &BasicProperties, name: &str) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use lapin::types::FieldArray;
     use rstest::rstest;
 
     use super::*;
@@ -99,6 +172,58 @@ mod tests {
         }
         let properties = BasicProperties::default().with_headers(headers);
         assert_eq!(attempt(&properties), expected);
+    }
+
+    fn nested(depth: usize) -> AMQPValue {
+        let table = |inner| FieldTable::from(BTreeMap::from([("".into(), inner)]));
+        (0..depth).fold(AMQPValue::Void, |inner, _| {
+            AMQPValue::FieldTable(table(inner))
+        })
+    }
+
+    #[test]
+    fn what_a_stranger_sent_travels_on_as_far_as_it_does_no_harm() {
+        let long = AMQPValue::LongString("x".repeat(HEADERS_MAX).into());
+        let mut headers = FieldTable::default();
+        headers.insert("deep".into(), nested(100));
+        headers.insert("list".into(), AMQPValue::FieldArray(FieldArray::default()));
+        headers.insert("long".into(), long);
+        headers.insert("traceparent".into(), AMQPValue::LongString("00-1-2".into()));
+        headers.insert(DEFERRED_HEADER.into(), AMQPValue::Boolean(true));
+        let properties = BasicProperties::default()
+            .with_headers(headers)
+            .with_message_id("m".into())
+            .with_correlation_id("c".into())
+            .with_content_type("text/plain".into())
+            .with_user_id("somebody".into())
+            .with_expiration("1".into());
+        let (_, again) = next_try(&properties).unwrap();
+        let mut expected = FieldTable::default();
+        expected.insert(ATTEMPT_HEADER.into(), AMQPValue::LongLongInt(1));
+        expected.insert(DEFERRED_HEADER.into(), AMQPValue::Boolean(true));
+        expected.insert("traceparent".into(), AMQPValue::LongString("00-1-2".into()));
+        let expected = BasicProperties::default()
+            .with_headers(expected)
+            .with_message_id("m".into())
+            .with_correlation_id("c".into())
+            .with_content_type("text/plain".into());
+        assert_eq!(again, expected);
+    }
+
+    #[test]
+    fn our_own_headers_have_room_before_a_strangers() {
+        let mut headers = FieldTable::default();
+        for n in 0..HEADERS_MAX {
+            headers.insert(format!("a{n}").into(), AMQPValue::Boolean(true));
+        }
+        headers.insert(DEFERRED_HEADER.into(), AMQPValue::Boolean(true));
+        headers.insert(VERSION_HEADER.into(), AMQPValue::LongLongInt(7));
+        let kept = carried(&BasicProperties::default().with_headers(headers));
+        let kept = kept.headers().as_ref().unwrap().inner();
+        assert_eq!(kept.get(DEFERRED_HEADER), Some(&AMQPValue::Boolean(true)));
+        assert_eq!(kept.get(VERSION_HEADER), Some(&AMQPValue::LongLongInt(7)));
+        let names: usize = kept.keys().map(|name| name.as_str().len()).sum();
+        assert!(names < HEADERS_MAX, "{names} bytes of names alone");
     }
 
     /// Headers as a stranger may send them.

@@ -18,7 +18,7 @@ use super::{
     Inner,
     connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
     no_arguments,
-    retry::{attempt, later_or_park, number_header, park},
+    retry::{VERSION_HEADER, attempt, later_or_park, number_header, park},
 };
 use crate::{
     backoff::Backoff,
@@ -190,7 +190,7 @@ async fn take(
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
-        version: number_header(&delivery.properties, "x-version"),
+        version: number_header(&delivery.properties, VERSION_HEADER),
     };
     let Err(error) = handler.receive(received).await else {
         return Ok("done");

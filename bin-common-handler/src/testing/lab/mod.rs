@@ -21,7 +21,10 @@ pub use daemon::{Daemon, Program};
 pub use line::{Line, Way};
 pub use node::Node;
 pub use nodes::Lab;
-pub use poison::{leaves_nothing, publish_bad_text, publish_deep_header, survives_poison};
+pub use poison::{
+    DEPTH_MAX, leaves_nothing, publish_bad_text, publish_deep_deferred, publish_deep_header,
+    survives_poison,
+};
 pub use process::Usage;
 pub use scene::Scene;
 pub use sink::Heard;

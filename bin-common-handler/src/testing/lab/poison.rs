@@ -23,8 +23,10 @@ use crate::{
 
 /// How long a poison may take to be answered or removed: a few lives of the consumer.
 const FATE_MAX: Duration = Duration::from_secs(20);
-/// Tables within tables that a frame can hold.
-const DEPTH_MAX: usize = 21_000;
+/// Tables within tables that a frame can hold, with some room for the other properties.
+pub const DEPTH_MAX: usize = 21_800;
+/// Arrays within arrays.
+const ARRAY_DEPTH_MAX: usize = 26_100;
 const SHORT_MAX: usize = 255;
 
 /// What must become of a message.
@@ -99,9 +101,28 @@ pub async fn publish_bad_text(site: &Site, body: &[u8]) {
 
 /// Publishes a message with a header that holds a table that holds a table …
 pub async fn publish_deep_header(site: &Site, depth: usize, body: &[u8]) {
-    let nest = |inner: Vec<u8>, _| entry(b"", b'F', &counted(&inner));
-    let properties = Properties::default().headers(&(0..depth).fold(Vec::new(), nest));
+    let properties = Properties::default().headers(&nested(b"\0F", depth));
     Wire::open(site).await.publish(&properties, body).await;
+}
+
+/// As [`publish_deep_header`], and the request is one that nobody waits for: it is tried again.
+pub async fn publish_deep_deferred(site: &Site, depth: usize, body: &[u8]) {
+    let deferred = entry(b"x-deferred", b't', &[1]);
+    let headers = [deferred, nested(b"\0F", depth)].concat();
+    let properties = Properties::default().headers(&headers);
+    Wire::open(site).await.publish(&properties, body).await;
+}
+
+/// What holds one value of the same kind, which holds one …; `opening` is what stands before each length.
+fn nested(opening: &[u8], depth: usize) -> Vec<u8> {
+    let level = opening.len() + size_of::<u32>();
+    (0..depth)
+        .rev()
+        .flat_map(|inside| {
+            let length = u32::try_from(inside * level).expect("a frame");
+            [opening, &length.to_be_bytes()].concat()
+        })
+        .collect()
 }
 
 /// Ends a daemon that everybody has left: it held nothing back.
@@ -254,13 +275,7 @@ fn wrong_properties(ordinary: &[u8], replies: &str) -> Vec<Poison> {
 /// Tables deep, wide and wrong, and our own headers with values of strangers.
 fn wrong_headers(ordinary: &[u8], replies: &str) -> Vec<Poison> {
     let with = |entries: &[u8]| answered_to(replies).headers(entries);
-    let nested = |kind: u8, depth: usize| {
-        (0..depth).fold(Vec::new(), |inner, _| match kind {
-            b'F' => entry(b"", b'F', &counted(&inner)),
-            _ => [b"A".as_slice(), &counted(&inner)].concat(),
-        })
-    };
-    let array = entry(b"a", b'A', &counted(&nested(b'A', DEPTH_MAX)));
+    let array = entry(b"a", b'A', &counted(&nested(b"A", ARRAY_DEPTH_MAX)));
     let wide: Vec<u8> = (0..5_000_u32)
         .flat_map(|n| entry(n.to_string().as_bytes(), b'I', &n.to_be_bytes()))
         .collect();
@@ -276,7 +291,7 @@ fn wrong_headers(ordinary: &[u8], replies: &str) -> Vec<Poison> {
         poison(
             "tables in tables",
             ok,
-            with(&nested(b'F', DEPTH_MAX)),
+            with(&nested(b"\0F", DEPTH_MAX)),
             ordinary,
         ),
         poison("arrays in arrays", ok, with(&array), ordinary),
