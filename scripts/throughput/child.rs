@@ -88,6 +88,10 @@ impl Child {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Fails when the process has ended.
     pub(crate) fn check(&self) -> Result<()> {
         match self.process().try_wait()? {

@@ -8,6 +8,7 @@ mod child;
 mod daemon;
 mod database;
 mod did;
+mod flame;
 mod http;
 mod line;
 mod load;
@@ -53,6 +54,9 @@ struct Options {
     /// Where the report is written besides standard output
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench-report.md"))]
     report: PathBuf,
+    /// Record where the daemons' time goes under full load; needs perf
+    #[arg(long)]
+    flame: bool,
     /// Given by `cargo bench`; without it, as in `cargo test --benches`, nothing is measured
     #[arg(long)]
     bench: bool,

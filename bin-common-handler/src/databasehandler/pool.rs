@@ -1,4 +1,5 @@
-//! Connections: one pool for MySQL; readers and a single writer for SQLite.
+//! Connections: those of single statements and those of transactions for MySQL; readers and a single writer for
+//! SQLite.
 //!
 //! The pool hands a connection out without a ping (a round trip each way would cost a third of a short
 //! request); one that was idle for long is pinged, and one that failed is thrown away.
@@ -69,8 +70,10 @@ impl Dialect {
 /// Opens connections of one kind and sets each up.
 pub(super) struct Connector<C: Connection> {
     options: C::Options,
-    /// Each is run on a new connection; a server that does not know a setting keeps its own.
+    /// Each is run on a new connection; without it there is none.
     session: &'static [&'static str],
+    /// As `session`, but a server that does not know a setting keeps its own.
+    wishes: &'static [&'static str],
 }
 
 // Two implementations from one text: a generic one would need `for<'c> &'c mut C: Executor<'c>`, with
@@ -86,6 +89,9 @@ macro_rules! manager {
                 let created = async {
                     let mut connection = <$connection>::connect_with(&self.options).await?;
                     for statement in self.session {
+                        connection.execute(sqlx::raw_sql(*statement)).await?;
+                    }
+                    for statement in self.wishes {
                         if let Err(error) = connection.execute(sqlx::raw_sql(*statement)).await
                             && error.as_database_error().is_none()
                         {
@@ -116,12 +122,19 @@ macro_rules! manager {
 manager!(MySqlConnection);
 manager!(SqliteConnection);
 
-const MYSQL_SESSION: &[&str] = &[
+const MYSQL_SINGLE: &[&str] = &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"];
+/// A transaction begins with its first statement: a question less to ask for each.
+const MYSQL_TRANSACTION: &[&str] = &[
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION autocommit = 0",
+];
+const MYSQL_WISHES: &[&str] = &[
     "SET SESSION innodb_lock_wait_timeout = 1",
     // MariaDB only: a replica that stalls inside a transaction frees its rows within seconds.
     "SET SESSION idle_transaction_timeout = 5",
 ];
+/// Of all connections to MySQL one in so many is for single statements, mostly reads.
+const SINGLE_SHARE: usize = 3;
 
 /// A handle on the database; clones share its connections.
 #[derive(Clone)]
@@ -132,7 +145,11 @@ pub struct Db {
 }
 
 pub(super) enum Engine {
-    MySql(Pool<Connector<MySqlConnection>>),
+    MySql {
+        single: Pool<Connector<MySqlConnection>>,
+        /// Nothing is durable before its COMMIT.
+        transactions: Pool<Connector<MySqlConnection>>,
+    },
     Sqlite {
         readers: Pool<Connector<SqliteConnection>>,
         writer: Pool<Connector<SqliteConnection>>,
@@ -170,13 +187,19 @@ impl Db {
         let engine = match dsn {
             Dsn::MySql(options) => {
                 let options = options.as_ref().clone().disable_statement_logging();
-                Engine::MySql(build_pool(
-                    Connector {
-                        options,
-                        session: MYSQL_SESSION,
-                    },
-                    connections_max,
-                )?)
+                let pool = |session, size: usize| {
+                    let connector = Connector {
+                        options: options.clone(),
+                        session,
+                        wishes: MYSQL_WISHES,
+                    };
+                    build_pool(connector, size.max(1))
+                };
+                let single = (connections_max / SINGLE_SHARE).max(1);
+                Engine::MySql {
+                    single: pool(MYSQL_SINGLE, single)?,
+                    transactions: pool(MYSQL_TRANSACTION, connections_max.saturating_sub(single))?,
+                }
             }
             Dsn::Sqlite(path) => Engine::Sqlite {
                 readers: build_pool(sqlite_connector(path), SQLITE_READERS)?,
@@ -193,7 +216,7 @@ impl Db {
     /// Which SQL is spoken.
     pub fn dialect(&self) -> Dialect {
         match *self.engine {
-            Engine::MySql(_) => Dialect::MySql,
+            Engine::MySql { .. } => Dialect::MySql,
             Engine::Sqlite { .. } => Dialect::Sqlite,
         }
     }
@@ -212,22 +235,39 @@ impl Db {
 
     pub(super) async fn reader(&self) -> Result<Conn, sqlx::Error> {
         match &*self.engine {
-            Engine::MySql(pool) => checkout(pool.get()).await.map(Conn::MySql),
+            Engine::MySql { single, .. } => checkout(single.get()).await.map(Conn::MySql),
             Engine::Sqlite { readers, .. } => checkout(readers.get()).await.map(Conn::Sqlite),
         }
     }
 
+    /// For one statement that changes something.
     pub(super) async fn writer(&self) -> Result<Conn, sqlx::Error> {
         match &*self.engine {
-            Engine::MySql(pool) => checkout(pool.get()).await.map(Conn::MySql),
+            Engine::MySql { single, .. } => checkout(single.get()).await.map(Conn::MySql),
             Engine::Sqlite { writer, .. } => checkout(writer.get()).await.map(Conn::Sqlite),
+        }
+    }
+
+    /// For a transaction: on MySQL it begins with its first statement.
+    pub(super) async fn changer(&self) -> Result<Conn, sqlx::Error> {
+        match &*self.engine {
+            Engine::MySql { transactions, .. } => {
+                checkout(transactions.get()).await.map(Conn::MySql)
+            }
+            Engine::Sqlite { .. } => self.writer().await,
         }
     }
 
     /// After one lost connection the idle ones are probably lost too.
     pub(super) fn forget_idle(&self) {
         match &*self.engine {
-            Engine::MySql(pool) => drop(pool.retain(|_, _| false)),
+            Engine::MySql {
+                single,
+                transactions,
+            } => {
+                drop(single.retain(|_, _| false));
+                drop(transactions.retain(|_, _| false));
+            }
             Engine::Sqlite { readers, writer } => {
                 drop(readers.retain(|_, _| false));
                 drop(writer.retain(|_, _| false));
@@ -268,6 +308,7 @@ fn sqlite_connector(path: &Path) -> Connector<SqliteConnection> {
     Connector {
         options,
         session: &[],
+        wishes: &[],
     }
 }
 

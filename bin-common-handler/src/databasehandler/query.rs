@@ -167,17 +167,14 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, SqlError> {
         #[cfg(feature = "test-support")]
         self.script().turn().await;
-        let dialect = self.dialect();
-        let begin = match dialect {
-            Dialect::MySql => "START TRANSACTION",
-            // A plain BEGIN that reads first cannot become a writer later.
-            Dialect::Sqlite => "BEGIN IMMEDIATE",
-        };
         let mut tx = Tx {
-            conn: Some(self.writer().await?),
+            conn: Some(self.changer().await?),
             db: self.clone(),
         };
-        tx.control(begin).await?;
+        if self.dialect() == Dialect::Sqlite {
+            // A plain BEGIN that reads first cannot become a writer later.
+            tx.control("BEGIN IMMEDIATE").await?;
+        }
         Ok(tx)
     }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Result, daemon,
     database::count,
+    flame,
     load::{FULL, Job, LEVELS, TURNS, Until, WARM_UP, closed, in_turns},
     report::Row,
     sample::Sample,
@@ -85,6 +86,10 @@ async fn pools(setup: &mut Setup<'_>, jobs: &[Job; POOLS.len()]) -> Result<(f64,
         let fastest = rates.clone().fold(0.0, f64::max);
         let slowest = rates.fold(f64::INFINITY, f64::min);
         ceiling = samples.get(1).map_or(0.0, Sample::rate);
+        if level == FULL && setup.stand.options.flame {
+            let note = flame::record(setup.stand, child, "next", middle).await?;
+            setup.section.note(note);
+        }
         setup
             .section
             .add(Row::new("bare echo RPC (reference)", level, echo.clone()));

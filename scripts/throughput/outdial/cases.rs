@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Result,
     database::{count, truncate},
+    flame,
     load::{FULL, Job, LEVELS, TURNS, Until, WARM_UP, closed, in_turns},
     report::Row,
     sample::{Sample, per},
@@ -115,6 +116,10 @@ async fn reads(setup: &mut Setup<'_>, outdial: Uuid) -> Result<()> {
         ];
         let warm_up = Until::Elapsed(WARM_UP);
         let [echo, get, load] = in_turns(cases, level, (warm_up, until), TURNS).await?;
+        if level == FULL && setup.stand.options.flame {
+            let note = flame::record(setup.stand, child, "get", &cached).await?;
+            setup.section.note(note);
+        }
         let (echo, get) = (echo.checked("echo")?, get.checked("cached GET")?);
         let stored = Row::new("GET from the database", level, load.checked("GET")?);
         let row = Row::new("cached GET", level, get.clone()).against(&echo, "echo");
@@ -167,6 +172,10 @@ async fn creates(setup: &mut Setup<'_>) -> Result<Vec<Sample>> {
                 reference.add(alone);
                 subject.add(whole);
             }
+        }
+        if level == FULL && setup.stand.options.flame {
+            let note = flame::record(setup.stand, &setup.daemon.child, "create", &job).await?;
+            setup.section.note(note);
         }
         let reference = reference.checked("transaction echo")?;
         let subject = subject.checked("target create")?;
