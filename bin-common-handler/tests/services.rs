@@ -24,6 +24,9 @@ mod posts;
 #[cfg(test)]
 #[path = "services/settled.rs"]
 mod settled;
+#[cfg(test)]
+#[path = "services/transactions.rs"]
+mod transactions;
 
 use std::{
     sync::{

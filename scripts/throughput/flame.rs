@@ -24,8 +24,8 @@ const CALL_GRAPH: &str = "dwarf,16384";
 /// Parts that are named in the report.
 const NAMED: usize = 8;
 /// What a function's name contains, and which part of the program it then belongs to. The innermost function
-/// that is known decides, so a system call belongs to whoever made it.
-const PARTS: [(&str, &str); 14] = [
+/// that is known decides, so a system call belongs to whoever made it; what nobody made is the runtime's.
+const PARTS: [(&str, &str); 12] = [
     ("mi_", "allocator"),
     ("lapin", "AMQP client"),
     ("amq_protocol", "AMQP client"),
@@ -38,9 +38,8 @@ const PARTS: [(&str, &str); 14] = [
     ("sockhandler", "sockhandler"),
     ("listenhandler", "router"),
     ("bin_", "handlers"),
-    ("tracing", "logs and metrics"),
-    ("tokio", "runtime"),
 ];
+const REST: &str = "runtime";
 
 /// Records a daemon while `job` keeps it busy; a sentence for the report.
 pub(crate) async fn record(stand: &Stand, child: &Child, name: &str, job: &Job) -> Result<String> {
@@ -118,12 +117,7 @@ fn part_of(stack: &[String]) -> &'static str {
         let part = PARTS.iter().find(|(text, _)| function.contains(text));
         part.map(|(_, part)| *part)
     };
-    stack
-        .iter()
-        .skip(1)
-        .rev()
-        .find_map(known)
-        .unwrap_or("other")
+    stack.iter().skip(1).rev().find_map(known).unwrap_or(REST)
 }
 
 fn shares(stacks: &Stacks) -> String {
