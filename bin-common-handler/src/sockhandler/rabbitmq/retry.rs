@@ -47,12 +47,11 @@ pub(super) async fn later_or_park(
 fn next_try(properties: &BasicProperties) -> Option<(Duration, BasicProperties)> {
     let attempt = attempt(properties);
     let pause = RETRIES.get(attempt)?;
-    let mut properties = carried(properties);
-    let mut headers = properties.headers().clone().unwrap_or_default();
+    let carried = carried(properties);
+    let mut headers = carried.headers().clone().unwrap_or_default();
     let next = i64::try_from(attempt).unwrap_or(i64::MAX).saturating_add(1);
     headers.insert(ATTEMPT_HEADER.into(), AMQPValue::LongLongInt(next));
-    properties = properties.with_headers(headers);
-    Some((*pause, properties))
+    Some((*pause, carried.with_headers(headers)))
 }
 
 /// What of a message travels on with it. A stranger's headers may be nested too deep to be copied, or be
