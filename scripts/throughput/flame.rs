@@ -13,6 +13,7 @@ use crate::{
     Result,
     child::Child,
     load::{FULL, Job, Until, closed},
+    report::Section,
     sample::as_f64,
     stand::Stand,
 };
@@ -41,8 +42,17 @@ const PARTS: [(&str, &str); 12] = [
 ];
 const REST: &str = "runtime";
 
-/// Records a daemon while `job` keeps it busy; a sentence for the report.
-pub(crate) async fn record(stand: &Stand, child: &Child, name: &str, job: &Job) -> Result<String> {
+/// Records a daemon while `job` keeps it busy, where that is wanted, and notes it in the report.
+pub(crate) async fn record(
+    stand: &Stand,
+    section: &mut Section,
+    child: &Child,
+    name: &str,
+    job: &Job,
+) -> Result<()> {
+    if !stand.options.flame {
+        return Ok(());
+    }
     let folder = stand.folder()?;
     let data = folder.join(format!("flame-{name}.data"));
     let mut perf = Command::new("perf")
@@ -69,10 +79,11 @@ pub(crate) async fn record(stand: &Stand, child: &Child, name: &str, job: &Job) 
     let file = folder.join(format!("flame-{name}.folded"));
     std::fs::write(&file, to_text(&stacks))?;
     let drawn = draw(&file);
-    Ok(format!(
+    section.note(format!(
         "Where the time goes, {name}: {} ({drawn}).",
         shares(&stacks)
-    ))
+    ));
+    Ok(())
 }
 
 /// Stacks from the outermost function to the innermost, and how often each was met.
@@ -84,6 +95,9 @@ fn folded(data: &Path) -> Result<Stacks> {
         .arg(data)
         .stderr(Stdio::null())
         .output()?;
+    if !script.status.success() {
+        return Err(format!("perf script: {}", script.status).into());
+    }
     let text = String::from_utf8_lossy(&script.stdout);
     let mut stacks = Stacks::new();
     for block in text.split("\n\n") {

@@ -180,6 +180,7 @@ impl fmt::Debug for Db {
 
 impl Db {
     /// Opens nothing yet: connections come with the first use, so that a daemon starts before its database.
+    /// `connections_max` (at least 2: one of each kind) is MySQL's.
     ///
     /// # Errors
     /// When the pool cannot be built.
@@ -187,18 +188,19 @@ impl Db {
         let engine = match dsn {
             Dsn::MySql(options) => {
                 let options = options.as_ref().clone().disable_statement_logging();
-                let pool = |session, size: usize| {
+                let pool = |session, size| {
                     let connector = Connector {
                         options: options.clone(),
                         session,
                         wishes: MYSQL_WISHES,
                     };
-                    build_pool(connector, size.max(1))
+                    build_pool(connector, size)
                 };
                 let single = (connections_max / SINGLE_SHARE).max(1);
+                let transactions = connections_max.saturating_sub(single).max(1);
                 Engine::MySql {
                     single: pool(MYSQL_SINGLE, single)?,
-                    transactions: pool(MYSQL_TRANSACTION, connections_max.saturating_sub(single))?,
+                    transactions: pool(MYSQL_TRANSACTION, transactions)?,
                 }
             }
             Dsn::Sqlite(path) => Engine::Sqlite {
@@ -243,7 +245,7 @@ impl Db {
     /// For one statement that changes something.
     pub(super) async fn writer(&self) -> Result<Conn, sqlx::Error> {
         match &*self.engine {
-            Engine::MySql { single, .. } => checkout(single.get()).await.map(Conn::MySql),
+            Engine::MySql { .. } => self.reader().await,
             Engine::Sqlite { writer, .. } => checkout(writer.get()).await.map(Conn::Sqlite),
         }
     }

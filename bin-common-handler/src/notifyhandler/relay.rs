@@ -28,8 +28,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const CLAIM_PAUSE: Duration = Duration::from_secs(1);
 /// Rings of a replica without the lane are at least this far apart.
 const RING_PAUSE: Duration = Duration::from_millis(2);
-/// Between two looks at the outbox, so that under load one look, and one commit that empties it, serves many
-/// changes. Who rings after a rest is heard at once.
+/// The relay's rest between two looks at the outbox, so that under load one look, and one commit that empties
+/// it, serves many changes. Who rings after it is heard at once.
 const COMPANY: Duration = Duration::from_millis(5);
 /// A larger event is parked: brokers refuse 128 MiB, and listeners far less.
 const EVENT_MAX: usize = 16 * 1024 * 1024;
@@ -149,9 +149,7 @@ impl Relay {
                     tokio::time::sleep(backoff.next_pause()).await;
                 }
             }
-            if !stop.is_cancelled() {
-                tokio::time::sleep(COMPANY).await;
-            }
+            tokio::time::sleep(COMPANY).await;
             tokio::select! {
                 () = stop.cancelled() => {
                     let _ = tokio::time::timeout(DRAIN_MAX, self.drain(lane, &CancellationToken::new())).await;

@@ -86,9 +86,8 @@ async fn pools(setup: &mut Setup<'_>, jobs: &[Job; POOLS.len()]) -> Result<(f64,
         let fastest = rates.clone().fold(0.0, f64::max);
         let slowest = rates.fold(f64::INFINITY, f64::min);
         ceiling = samples.get(1).map_or(0.0, Sample::rate);
-        if level == FULL && setup.stand.options.flame {
-            let note = flame::record(setup.stand, child, "next", middle).await?;
-            setup.section.note(note);
+        if level == FULL {
+            flame::record(setup.stand, setup.section, child, "next", middle).await?;
         }
         setup
             .section

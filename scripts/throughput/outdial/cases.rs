@@ -116,9 +116,8 @@ async fn reads(setup: &mut Setup<'_>, outdial: Uuid) -> Result<()> {
         ];
         let warm_up = Until::Elapsed(WARM_UP);
         let [echo, get, load] = in_turns(cases, level, (warm_up, until), TURNS).await?;
-        if level == FULL && setup.stand.options.flame {
-            let note = flame::record(setup.stand, child, "get", &cached).await?;
-            setup.section.note(note);
+        if level == FULL {
+            flame::record(setup.stand, setup.section, child, "get", &cached).await?;
         }
         let (echo, get) = (echo.checked("echo")?, get.checked("cached GET")?);
         let stored = Row::new("GET from the database", level, load.checked("GET")?);
@@ -173,9 +172,9 @@ async fn creates(setup: &mut Setup<'_>) -> Result<Vec<Sample>> {
                 subject.add(whole);
             }
         }
-        if level == FULL && setup.stand.options.flame {
-            let note = flame::record(setup.stand, &setup.daemon.child, "create", &job).await?;
-            setup.section.note(note);
+        if level == FULL {
+            let child = &setup.daemon.child;
+            flame::record(setup.stand, setup.section, child, "create", &job).await?;
         }
         let reference = reference.checked("transaction echo")?;
         let subject = subject.checked("target create")?;

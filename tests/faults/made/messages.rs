@@ -178,6 +178,7 @@ async fn deep_deferred(round: &mut Round<'_>) {
         (named(&team.site, &name).await == 1).then_some(())
     })
     .await;
+    // As after a deep header.
     round.world.lab.cut_connections();
     round.heal();
 }
