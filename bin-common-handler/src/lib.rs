@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod databasehandler;
 pub mod failpoint;
 pub mod health;
+pub mod httphandler;
 pub mod ids;
 pub mod inbox;
 pub mod listenhandler;
@@ -23,6 +24,7 @@ pub mod notifyhandler;
 pub mod redact;
 pub mod requesthandler;
 pub mod resource;
+pub mod sealer;
 pub mod sockhandler;
 #[cfg(feature = "test-support")]
 #[expect(

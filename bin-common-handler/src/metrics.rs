@@ -51,6 +51,10 @@ pub struct Metrics {
     pub rate_limited: IntCounterVec,
     /// `tandem_bridge_request_duration_seconds`: from the headers to the whole answer.
     pub bridge_seconds: Histogram,
+    /// `tandem_outgoing_http_total{result}`: ok, 4xx, 5xx, or why no answer came.
+    pub outgoing_http: IntCounterVec,
+    /// `tandem_outgoing_http_seconds`: to the whole answer, repetitions included.
+    pub outgoing_http_seconds: Histogram,
 }
 
 impl fmt::Debug for Metrics {
@@ -167,6 +171,21 @@ impl Metrics {
                     HistogramOpts::new(
                         "tandem_bridge_request_duration_seconds",
                         "Time to answer an HTTP request.",
+                    )
+                    .buckets(BUCKETS_S.to_vec()),
+                )?,
+            )?,
+            outgoing_http: counter(
+                "tandem_outgoing_http_total",
+                "Requests to third parties by what became of them.",
+                &["result"],
+            )?,
+            outgoing_http_seconds: register(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "tandem_outgoing_http_seconds",
+                        "Time to a third party's whole answer.",
                     )
                     .buckets(BUCKETS_S.to_vec()),
                 )?,

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod error;
 pub mod identity;
+pub mod money;
 pub mod page;
 pub mod sock;
 pub mod text;

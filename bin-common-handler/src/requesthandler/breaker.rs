@@ -13,7 +13,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(crate) enum Admission {
     /// Nothing now.
     Refused,
     /// Make its call.
@@ -24,7 +24,7 @@ pub(super) enum Admission {
 
 /// Remembers how the calls of one queue went.
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     /// In a row, while it is closed.
     failures: u32,
     open_until: Option<Instant>,
@@ -34,7 +34,7 @@ pub(super) struct Breaker {
 
 impl Breaker {
     /// What a call may do at `now`; after the pause one caller at a time may probe.
-    pub(super) fn admit(&mut self, now: Instant) -> Admission {
+    pub(crate) fn admit(&mut self, now: Instant) -> Admission {
         match self.open_until {
             None => Admission::Call,
             Some(until) if now < until || self.is_probing => Admission::Refused,
@@ -47,7 +47,7 @@ impl Breaker {
 
     /// A call was made and did, or did not, reach its service. Calls that were on their way when it opened say
     /// nothing new: the probe's end decides.
-    pub(super) fn note(&mut self, reached: bool, is_probe: bool, now: Instant) {
+    pub(crate) fn note(&mut self, reached: bool, is_probe: bool, now: Instant) {
         match (self.open_until, reached) {
             (Some(_), _) if !is_probe => {}
             (_, true) => *self = Self::default(),
@@ -62,12 +62,12 @@ impl Breaker {
     }
 
     /// A probe ended without telling anything: the next caller may probe.
-    pub(super) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.is_probing = false;
     }
 
     /// As the metric has it: 0 closed, 1 half open, 2 open.
-    pub(super) fn state(&self) -> i64 {
+    pub(crate) fn state(&self) -> i64 {
         match (self.open_until, self.is_probing) {
             (None, _) => 0,
             (Some(_), true) => 1,
@@ -75,7 +75,7 @@ impl Breaker {
         }
     }
 
-    pub(super) fn open(&mut self, now: Instant, pause: Duration) {
+    pub(crate) fn open(&mut self, now: Instant, pause: Duration) {
         self.open_until = Some(now + pause);
         self.pause = pause;
         self.is_probing = false;

@@ -1,6 +1,6 @@
 //! Requests to other services: bounded, with a deadline, behind a circuit breaker per queue.
 
-mod breaker;
+pub(crate) mod breaker;
 mod inflight;
 
 use std::{
