@@ -189,7 +189,7 @@ mod tests {
             Sealer::new(&Secret::new(keys)).unwrap_err(),
             SealFault::BadKeys
         );
-        let many = vec![OLD; KEYS_MAX + 1].join(",");
+        let many = [OLD; KEYS_MAX + 1].join(",");
         assert_eq!(
             Sealer::new(&Secret::new(many)).unwrap_err(),
             SealFault::BadKeys

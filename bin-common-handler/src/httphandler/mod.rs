@@ -113,6 +113,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// 500 when TLS cannot be set up on this system.
+    #[expect(clippy::disallowed_methods, reason = "the one client")]
     pub fn new(metrics: Metrics, allows_private: bool) -> Result<Self, Error> {
         // An error means that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -163,15 +163,14 @@ async fn a_host_that_hangs_does_not_hold_up_another() {
     });
     let (good, _) = server(|stream, _| say(stream, OK));
     let client = client(true);
-    let held: Vec<_> = (0..hosts::IN_FLIGHT_MAX)
-        .map(|_| {
-            let (client, request) = (
-                client.clone(),
-                get(&hanging).within(Duration::from_secs(60)),
-            );
-            tokio::task::spawn(async move { client.send(&request).await })
-        })
-        .collect();
+    let mut held = tokio::task::JoinSet::new();
+    for _ in 0..hosts::IN_FLIGHT_MAX {
+        let (client, request) = (
+            client.clone(),
+            get(&hanging).within(Duration::from_secs(60)),
+        );
+        held.spawn(async move { client.send(&request).await });
+    }
     let host = hanging.trim_start_matches("http://");
     while client.hosts.admit(host).is_ok() {
         tokio::task::yield_now().await;
@@ -181,7 +180,7 @@ async fn a_host_that_hangs_does_not_hold_up_another() {
         HttpFault::TooMany
     );
     assert_eq!(client.send(&get(&good)).await.unwrap().status.as_u16(), 200);
-    held.iter().for_each(tokio::task::JoinHandle::abort);
+    held.abort_all();
 }
 
 #[tokio::test]
