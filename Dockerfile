@@ -13,8 +13,8 @@ ARG BIN=tandem
 # The caches last from one build to the next; so the binary is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --release --workspace --bin "$BIN" \
-    && install -D "target/release/$BIN" /image/daemon \
+    cargo build --locked --profile dist --workspace --bin "$BIN" \
+    && install -D "target/dist/$BIN" /image/daemon \
     && install -D -m 644 bin-did-manager/src/area/NOTICE /image/NOTICE \
     && install -D /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
     && mkdir -p /image/data /image/tmp \
