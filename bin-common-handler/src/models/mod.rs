@@ -4,6 +4,7 @@ pub mod address;
 pub mod encoding;
 pub mod error;
 pub mod identity;
+pub mod json;
 pub mod page;
 pub mod sock;
 pub mod text;
