@@ -27,6 +27,9 @@ mod settled;
 #[cfg(test)]
 #[path = "services/transactions.rs"]
 mod transactions;
+#[cfg(test)]
+#[path = "services/unreadable.rs"]
+mod unreadable;
 
 use std::{
     sync::{

@@ -164,8 +164,14 @@ impl Store {
     /// COMMIT went unanswered: finds out whether it happened. Another delivery of the operation may have been
     /// faster; then its reply counts.
     async fn settle(&self, call: &Call, reply: &Response, error: SqlError) -> Result<()> {
-        let Some(operation) = call.operation.as_ref().filter(|_| is_away(&error)) else {
+        if !is_away(&error) {
             return Err(error.into());
+        }
+        // Not the database's own error: running it again might do it twice.
+        let unknown =
+            || Error::unavailable("database", format!("the outcome is not known: {error}"));
+        let Some(operation) = &call.operation else {
+            return Err(unknown());
         };
         warn!(%error, "commit went unanswered, inquiring");
         for _ in 0..SETTLE_ATTEMPTS {
@@ -180,11 +186,7 @@ impl Store {
                 Err(_) => tokio::time::sleep(SETTLE_PAUSE).await,
             }
         }
-        // Not the database's own error: running it again might do it twice.
-        Err(Error::unavailable(
-            "database",
-            format!("the outcome is not known: {error}"),
-        ))
+        Err(unknown())
     }
 
     async fn replay(&self, call: &Call) -> Error {

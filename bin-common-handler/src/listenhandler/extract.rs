@@ -13,6 +13,7 @@ use crate::{
     call::Call,
     models::{
         error::{Error, Result},
+        json,
         page::{FilterKind, Filters, Page, parse_filters},
         sock::Response,
     },
@@ -101,7 +102,7 @@ impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
                 "The body is an array where an object belongs.",
             ));
         }
-        serde_json::from_str(body).map(Self).map_err(|fault| {
+        json::from_str(body).map(Self).map_err(|fault| {
             let fault = redact::json_fault(&fault);
             Error::invalid_argument("INVALID_BODY", format!("The body is not right: {fault}."))
         })
@@ -189,8 +190,13 @@ fn filters_in_body(data: Option<&RawValue>) -> Result<serde_json::Map<String, se
     let Some(data) = data.filter(|data| data.get() != "null") else {
         return Ok(serde_json::Map::new());
     };
-    serde_json::from_str(data.get())
-        .map_err(|_| Error::invalid_argument("INVALID_FILTER", "Filters are a JSON object."))
+    json::from_str(data.get()).map_err(|fault| {
+        let fault = redact::json_fault(&fault);
+        Error::invalid_argument(
+            "INVALID_FILTER",
+            format!("Filters are a JSON object: {fault}."),
+        )
+    })
 }
 
 /// Reads `a=1&b=2`; the last of several equal names wins.

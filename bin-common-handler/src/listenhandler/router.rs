@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use prometheus::Histogram;
 use rand::RngExt;
+use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -21,9 +22,11 @@ use crate::{
     inbox::Inbox,
     metrics::{ManagerMetrics, Metrics, as_ms},
     models::{
+        encoding::{self, EncodingError},
         error::{Error, Result},
         identity::Scope,
-        sock::{BODY_LIMIT, Request, Response},
+        json,
+        sock::{BODY_LIMIT, Method, Request, Response},
     },
     redact,
     sockhandler::{Delivered, Probe, Serve},
@@ -171,10 +174,9 @@ impl Router {
         let (started, mut attempt) = (Instant::now(), 1);
         loop {
             match run_apart((served.run)(input.clone())).await {
-                // Everything was rolled back: an effect is run again, a moment later.
+                // Everything was rolled back: it is run again, a moment later. Reads too: some of them write.
                 Err(error)
                     if error.is_retriable()
-                        && served.info.is_effect
                         && attempt < ATTEMPTS_MAX
                         && started.elapsed() < RETRY_FOR =>
                 {
@@ -227,7 +229,7 @@ impl Serve for Router {
         {
             return self.drop_request("late");
         }
-        let request = match parse(&delivered.body) {
+        let request = match parse(&delivered.body, &delivered.encoding) {
             Ok(request) => request,
             Err(error) => return self.refuse(&error, "none", started),
         };
@@ -238,8 +240,7 @@ impl Serve for Router {
             .find(request.method, path)
             .and_then(|position| self.routes.get(position));
         let Some(served) = found else {
-            let error = Error::not_found("ROUTE_NOT_FOUND", "There is no such route.");
-            return self.refuse(&error, method, started);
+            return self.refuse(&no_route(), method, started);
         };
         let reply_to = &delivered.travel.reply_to;
         if served.info.is_effect
@@ -301,7 +302,11 @@ fn caller(travel: &Travel) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn parse(body: &[u8]) -> Result<Request> {
+fn no_route() -> Error {
+    Error::not_found("ROUTE_NOT_FOUND", "There is no such route.")
+}
+
+fn parse(body: &[u8], encoding: &str) -> Result<Request> {
     if body.len() > BODY_LIMIT {
         return Err(Error::invalid_argument(
             "REQUEST_TOO_LARGE",
@@ -311,11 +316,46 @@ fn parse(body: &[u8]) -> Result<Request> {
     let refuse = |why: &dyn std::fmt::Display| {
         Error::invalid_argument("INVALID_ENVELOPE", format!("Not a request: {why}."))
     };
+    let body = encoding::decode(encoding, body, BODY_LIMIT).map_err(|fault| {
+        let reason = match fault {
+            EncodingError::Unknown(_) => "UNSUPPORTED_ENCODING",
+            EncodingError::TooLarge(_) => "REQUEST_TOO_LARGE",
+            EncodingError::Broken => "INVALID_ENCODING",
+        };
+        Error::invalid_argument(reason, format!("{fault}."))
+    })?;
+    let body = encoding::skip_bom(&body);
     // As for bodies: an array is none.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(refuse(&"it is an array"));
     }
-    serde_json::from_slice(body).map_err(|fault| refuse(&redact::json_fault(&fault)))
+    let mut request: Request = json::from_slice(body).map_err(|fault| {
+        if names_no_route(body) {
+            no_route()
+        } else {
+            refuse(&redact::json_fault(&fault))
+        }
+    })?;
+    // As over HTTP.
+    if let Some(rest) = request.uri.strip_prefix("/api")
+        && rest.starts_with("/v1/")
+    {
+        request.uri = rest.to_owned();
+    }
+    Ok(request)
+}
+
+/// Whether an envelope that is none lacks nothing but a URI, or a method that we know.
+fn names_no_route(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Target {
+        uri: Option<String>,
+        method: Option<String>,
+    }
+    json::from_slice::<Target>(body).is_ok_and(|target| {
+        let method = target.method.unwrap_or_default();
+        target.uri.is_none() || Method::parse(&method).is_none()
+    })
 }
 
 fn id_positions(template: &str) -> Vec<usize> {
@@ -345,11 +385,14 @@ fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rstest::rstest;
+
     use super::*;
     use crate::{
         databasehandler::{Db, scratch},
-        listenhandler::Json,
-        models::sock::Method,
+        listenhandler::{Json, State},
     };
 
     struct Nobody;
@@ -367,12 +410,16 @@ mod tests {
     }
 
     fn router(db: &Db) -> Router {
+        serving(db, Routes::default().post("/v1/things", make), ())
+    }
+
+    fn serving<S: Clone + Send + Sync + 'static>(db: &Db, routes: Routes<S>, state: S) -> Router {
         let metrics = Metrics::new().unwrap();
         let manager_metrics = metrics.for_manager("test-manager").unwrap();
         Router::new(
             "test-manager",
-            Routes::default().post("/v1/things", make),
-            (),
+            routes,
+            state,
             Inbox::new(db.clone(), "t"),
             Clock::default(),
             metrics,
@@ -386,8 +433,13 @@ mod tests {
             .json(&how)
             .unwrap();
         request.idempotency_key = Some(how.to_owned());
+        send(router, "", &serde_json::to_vec(&request).unwrap()).await
+    }
+
+    async fn send(router: &Router, encoding: &str, body: &[u8]) -> Response {
         let delivered = Delivered {
-            body: serde_json::to_vec(&request).unwrap(),
+            body: body.to_vec(),
+            encoding: encoding.to_owned(),
             ..Delivered::default()
         };
         router.serve(delivered, &Nobody).await.unwrap()
@@ -405,5 +457,161 @@ mod tests {
             assert!(!reply.body().contains("a handler"), "{}", reply.body());
         }
         assert_eq!(ask(&router, "well").await.status_code, 200);
+    }
+
+    #[rstest]
+    #[case::null_is_absent(
+        r#"{"uri":"/v1/things","method":"POST","publisher":null,"data":"x"}"#,
+        200,
+        "x"
+    )]
+    #[case::nobodys_customer(
+        r#"{"uri":"/v1/things","method":"POST","customer_id":"","data":"x"}"#,
+        200,
+        "x"
+    )]
+    #[case::a_mark(
+        "\u{feff}{\"uri\":\"/v1/things\",\"method\":\"POST\",\"data\":\"x\"}",
+        200,
+        "x"
+    )]
+    #[case::keys_in_another_case(r#"{"URI":"/v1/things","Method":"POST","DATA":"x"}"#, 200, "x")]
+    #[case::as_over_http(r#"{"uri":"/api/v1/things","method":"POST","data":"x"}"#, 200, "x")]
+    #[case::with_a_query(r#"{"uri":"/api/v1/things?a=1","method":"POST","data":"x"}"#, 200, "x")]
+    #[case::api_twice(
+        r#"{"uri":"/api/api/v1/things","method":"POST"}"#,
+        404,
+        "ROUTE_NOT_FOUND"
+    )]
+    #[case::api_of_nothing(r#"{"uri":"/apiv1/things","method":"POST"}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::another_method(r#"{"uri":"/v1/things","method":"PATCH"}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::a_method_in_lower_case(
+        r#"{"uri":"/v1/things","method":"post"}"#,
+        404,
+        "ROUTE_NOT_FOUND"
+    )]
+    #[case::an_empty_method(r#"{"uri":"/v1/things","method":""}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::a_null_method(r#"{"uri":"/v1/things","method":null}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::no_method(r#"{"uri":"/v1/things"}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::no_uri(r#"{"method":"POST","data":"x"}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::a_null_uri(r#"{"uri":null,"method":"POST"}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::an_empty_uri(r#"{"uri":"","method":"POST"}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::neither("{}", 404, "ROUTE_NOT_FOUND")]
+    #[case::a_reply(r#"{"status_code":200,"data":[]}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::a_uri_that_is_no_text(r#"{"uri":7,"method":"POST"}"#, 400, "INVALID_ENVELOPE")]
+    #[case::a_method_that_is_no_text(
+        r#"{"uri":"/v1/things","method":[]}"#,
+        400,
+        "INVALID_ENVELOPE"
+    )]
+    #[case::a_key_twice(
+        r#"{"uri":"/v1/things","uri":"/v1/things","method":"POST"}"#,
+        400,
+        "INVALID_ENVELOPE"
+    )]
+    #[case::a_key_twice_in_two_cases(
+        r#"{"uri":"/v1/things","URI":"/v1","method":"POST"}"#,
+        400,
+        "INVALID_ENVELOPE"
+    )]
+    #[case::an_unknown_key_twice(
+        r#"{"uri":"/v1/things","method":"POST","a":1,"a":1,"data":"x"}"#,
+        400,
+        "INVALID_ENVELOPE"
+    )]
+    #[case::a_key_twice_in_the_body(
+        r#"{"uri":"/v1/things","method":"POST","data":{"a":1,"a":1}}"#,
+        400,
+        "INVALID_BODY"
+    )]
+    #[case::no_json("uri=/v1/things", 400, "INVALID_ENVELOPE")]
+    #[case::an_array("[]", 400, "INVALID_ENVELOPE")]
+    #[tokio::test]
+    async fn an_envelope_is_read_to_the_letter(
+        #[case] envelope: &str,
+        #[case] status: u16,
+        #[case] told: &str,
+    ) {
+        let (db, _dir) = scratch::database().await;
+        let reply = send(&router(&db), "", envelope.as_bytes()).await;
+        assert_eq!(reply.status_code, status, "{}", reply.body());
+        assert!(reply.body().contains(told), "{}", reply.body());
+    }
+
+    #[rstest]
+    #[case("gzip", true, 200, "x")]
+    #[case("GZIP", true, 200, "x")]
+    #[case("gzip", false, 400, "INVALID_ENCODING")]
+    #[case("", true, 400, "INVALID_ENVELOPE")]
+    #[case("", false, 200, "x")]
+    #[case("utf-8", false, 200, "x")]
+    #[case("identity", false, 200, "x")]
+    #[case("br", false, 400, "br")]
+    #[case("deflate", true, 400, "UNSUPPORTED_ENCODING")]
+    #[tokio::test]
+    async fn a_body_is_unpacked_as_it_says(
+        #[case] encoding: &str,
+        #[case] is_packed: bool,
+        #[case] status: u16,
+        #[case] told: &str,
+    ) {
+        let (db, _dir) = scratch::database().await;
+        let envelope = br#"{"uri":"/v1/things","method":"POST","data":"x"}"#;
+        let body = if is_packed {
+            gzip(envelope)
+        } else {
+            envelope.to_vec()
+        };
+        let reply = send(&router(&db), encoding, &body).await;
+        assert_eq!(reply.status_code, status, "{}", reply.body());
+        assert!(reply.body().contains(told), "{}", reply.body());
+    }
+
+    #[tokio::test]
+    async fn a_small_body_that_unpacks_to_a_large_one_is_refused() {
+        let (db, _dir) = scratch::database().await;
+        let reply = send(&router(&db), "gzip", &gzip(&vec![b' '; 50 * BODY_LIMIT])).await;
+        assert_eq!(reply.status_code, 400);
+        assert!(
+            reply.body().contains("REQUEST_TOO_LARGE"),
+            "{}",
+            reply.body()
+        );
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    /// Fails as a lost connection does, as often as it is told to.
+    async fn stumble(State(left): State<Arc<AtomicU32>>) -> Result<Json<u32>> {
+        let again = |left: u32| left.checked_sub(1);
+        match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, again) {
+            Ok(_) => Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()).into()),
+            Err(_) => Ok(Json(7)),
+        }
+    }
+
+    #[rstest]
+    #[case("GET", ATTEMPTS_MAX - 1, 200)]
+    #[case("PUT", ATTEMPTS_MAX - 1, 200)]
+    #[case("GET", ATTEMPTS_MAX, 503)]
+    #[case("PUT", ATTEMPTS_MAX, 503)]
+    #[tokio::test]
+    async fn what_was_rolled_back_is_run_again(
+        #[case] method: &str,
+        #[case] failures: u32,
+        #[case] status: u16,
+    ) {
+        let (db, _dir) = scratch::database().await;
+        let routes = Routes::default()
+            .get("/v1/things", stumble)
+            .put("/v1/things", stumble);
+        let router = serving(&db, routes, Arc::new(AtomicU32::new(failures)));
+        let envelope = format!(r#"{{"uri":"/v1/things","method":"{method}"}}"#);
+        let reply = send(&router, "", envelope.as_bytes()).await;
+        assert_eq!(reply.status_code, status, "{}", reply.body());
     }
 }

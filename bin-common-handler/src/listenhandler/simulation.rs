@@ -270,6 +270,7 @@ impl<'d> World<'d> {
             travel,
             deadline,
             maybe_late: message.redelivered,
+            ..Delivered::default()
         };
         let router = Arc::clone(&self.replicas[replica].router);
         Actor::new(async move { router.serve(delivered, &Nobody).await })

@@ -49,7 +49,8 @@ impl Scope {
     }
 }
 
-/// For `#[serde(default, deserialize_with = "uuid_or_nil")]`: every written form; null or missing is nil.
+/// For `#[serde(default, deserialize_with = "uuid_or_nil")]`: every written form; null, empty or missing
+/// is nil.
 ///
 /// # Errors
 /// When the text is no UUID.
@@ -57,13 +58,14 @@ pub fn uuid_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D
     Ok(optional_uuid(deserializer)?.unwrap_or_default())
 }
 
-/// As [`uuid_or_nil`], telling null apart.
+/// As [`uuid_or_nil`], telling what is absent apart: null, or an empty text as some peers write it.
 ///
 /// # Errors
 /// When the text is no UUID.
 pub fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
     let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(deserializer)?;
-    text.map(|text| parse_uuid(&text).ok_or_else(|| de::Error::custom("not a UUID")))
+    text.filter(|text| !text.is_empty())
+        .map(|text| parse_uuid(&text).ok_or_else(|| de::Error::custom("not a UUID")))
         .transpose()
 }
 
@@ -102,6 +104,7 @@ mod tests {
         0x5b1a_0000_0000_0000_0000_0000_0000_000a
     )]
     #[case(r#"{"id":null}"#, 0)]
+    #[case(r#"{"id":""}"#, 0)]
     #[case("{}", 0)]
     fn reads_every_form_of_a_uuid(#[case] json: &str, #[case] id: u128) {
         assert_eq!(
@@ -112,7 +115,7 @@ mod tests {
 
     #[rstest]
     #[case(r#"{"id":"nope"}"#)]
-    #[case(r#"{"id":""}"#)]
+    #[case(r#"{"id":" "}"#)]
     #[case(r#"{"id":7}"#)]
     fn refuses_anything_else(#[case] json: &str) {
         assert!(serde_json::from_str::<Body>(json).is_err());

@@ -1,9 +1,11 @@
 //! The words that every daemon speaks on the wire. No I/O lives here.
 
 pub mod address;
+pub mod encoding;
 pub mod error;
 pub mod identity;
 pub mod money;
+pub mod json;
 pub mod page;
 pub mod sock;
 pub mod text;

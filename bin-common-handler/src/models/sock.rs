@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::identity::optional_uuid;
+use super::{identity::optional_uuid, text::null_is_default};
 
 /// The largest request or reply body that is read, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -60,16 +60,24 @@ pub struct Request {
     /// What to do.
     pub method: Method,
     /// Name of the service that asks.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub publisher: String,
     /// Media type of `data`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub data_type: String,
     /// The body, raw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,
     /// Correlation for logs only.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub request_id: String,
     /// When present, everything is confined to this tenant.
     #[serde(
@@ -127,7 +135,7 @@ pub struct Response {
     /// HTTP-like status code.
     pub status_code: u16,
     /// Media type of `data`, or `voipbin_error`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub data_type: String,
     /// The body, raw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,7 +182,7 @@ pub struct Event {
     /// Name of the daemon whose entity it is.
     pub publisher: String,
     /// Media type of `data`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub data_type: String,
     /// The entity, raw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,6 +254,30 @@ mod tests {
     }
 
     #[test]
+    fn null_is_as_good_as_nothing() {
+        let fields = [
+            "publisher",
+            "data_type",
+            "data",
+            "request_id",
+            "customer_id",
+            "idempotency_key",
+            "access_key_id",
+            "client_request_id",
+        ];
+        let nulls: String = fields.map(|field| format!(r#","{field}":null"#)).concat();
+        let read = |text: &str| serde_json::from_str::<Request>(text).unwrap();
+        let all = read(&format!(r#"{{"uri":"/v1","method":"GET"{nulls}}}"#));
+        let none = read(r#"{"uri":"/v1","method":"GET"}"#);
+        assert_eq!(format!("{all:?}"), format!("{none:?}"));
+        let text = r#"{"status_code":200,"data_type":null,"data":null}"#;
+        let reply: Response = serde_json::from_str(text).unwrap();
+        assert_eq!((reply.data_type.as_str(), reply.body()), ("", "null"));
+        let text = r#"{"type":"a_b","publisher":"p","data_type":null,"data":null}"#;
+        assert!(serde_json::from_str::<Event>(text).is_ok());
+    }
+
+    #[test]
     fn a_response_always_has_its_data_type() {
         assert_eq!(
             serde_json::to_string(&Response::ok(&json!([]))).unwrap(),
@@ -284,6 +316,10 @@ mod tests {
         let scope = |text: &str| serde_json::from_str::<Request>(text).unwrap().customer_id;
         assert_eq!(
             scope(r#"{"uri":"/","method":"GET","customer_id":null}"#),
+            None
+        );
+        assert_eq!(
+            scope(r#"{"uri":"/","method":"GET","customer_id":""}"#),
             None
         );
         assert_eq!(

@@ -55,6 +55,8 @@ pub fn subscribe_queue(name: &str) -> String {
 pub struct Delivered {
     /// The envelope, unparsed.
     pub body: Vec<u8>,
+    /// How the body is packed; empty when it is not.
+    pub encoding: String,
     /// How it came.
     pub travel: Travel,
     /// After this nobody waits for the reply.

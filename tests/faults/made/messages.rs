@@ -6,7 +6,7 @@ use bin_common_handler::{
     clock::Clock,
     models::time::Timestamp,
     testing::lab::{
-        DEPTH_MAX, Site, publish_bad_text, publish_deep_deferred, publish_deep_header, until,
+        DEPTH_MAX, Site, publish_bad_texts, publish_deep_deferred, publish_deep_header, until,
     },
 };
 use lapin::{
@@ -15,6 +15,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 use serde_json::{Value as Json, json};
+use tokio::time::Instant;
 
 use crate::{
     fault::{Fault, fault},
@@ -35,8 +36,13 @@ pub const FAULTS: &[Fault] = &[
     }),
     fault(
         "poison",
-        "properties that are no text: the message is removed and counted, not looped",
+        "properties that are no text: the message is set aside and counted, not looped",
         |round| Box::pin(poison(round)),
+    ),
+    fault(
+        "poison-row",
+        "ten unreadable messages in a row: each is set aside and counted, a good request behind them waits for none",
+        |round| Box::pin(poison_row(round)),
     ),
     fault(
         "deep-header",
@@ -126,16 +132,45 @@ async fn panics(round: &mut Round<'_>) {
     round.promise(stays, "the process has ended");
 }
 
+/// Messages in a row that nobody can read, and how long a good one may wait behind them.
+const ROW: usize = 10;
+const BEHIND_MAX: Duration = Duration::from_secs(3);
+
+async fn unreadable(team: &Team) -> f64 {
+    let label = "reason=\"unreadable\"";
+    team.figure("tandem_requests_dropped_total", label).await
+}
+
 async fn poison(round: &mut Round<'_>) {
     let team = &round.world.outdial;
-    let unreadable = async || {
-        let label = "reason=\"unreadable\"";
-        team.figure("tandem_requests_dropped_total", label).await
-    };
-    let before = unreadable().await;
-    publish_bad_text(&team.site, b"{}").await;
-    until("the poison is removed and counted", async || {
-        (unreadable().await > before).then_some(())
+    let before = unreadable(team).await;
+    publish_bad_texts(&team.site, b"{}", 1).await;
+    until("the poison is set aside and counted", async || {
+        (unreadable(team).await > before).then_some(())
+    })
+    .await;
+    round.heal();
+}
+
+async fn poison_row(round: &mut Round<'_>) {
+    let team = &round.world.outdial;
+    let (_connection, channel) = team.site.channel().await;
+    let replies = reply_queue(&channel).await;
+    let before = unreadable(team).await;
+    let sent = Instant::now();
+    publish_bad_texts(&team.site, b"{}", ROW).await;
+    let good = create(&round.name("behind"));
+    team.site.publish(&channel, &good, to(&replies)).await;
+    let reply = next_reply(&channel, &replies).await;
+    let took = sent.elapsed();
+    assert_eq!(reply["status_code"], 200, "{reply}");
+    round.promise(
+        took < BEHIND_MAX,
+        format!("a good request waited {took:?} behind {ROW} unreadable ones"),
+    );
+    let team = &round.world.outdial;
+    until("each is counted", async || {
+        (unreadable(team).await >= before + ROW as f64).then_some(())
     })
     .await;
     round.heal();

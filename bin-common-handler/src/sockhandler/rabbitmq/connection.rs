@@ -7,6 +7,7 @@ use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::debug;
 
+use super::lenient;
 use crate::{backoff::Backoff, redact::Secret};
 
 /// How long the broker may take to accept a connection or answer a method.
@@ -48,11 +49,6 @@ impl From<lapin::Error> for Fault {
 }
 
 impl Fault {
-    /// A frame that the client library cannot read: a poisoned message, not a broken network.
-    pub(super) fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Amqp(error) if matches!(error.kind(), lapin::ErrorKind::ParsingError(_)))
-    }
-
     /// 405: an exclusive queue that another connection holds.
     pub(super) fn is_locked(&self) -> bool {
         matches!(self, Self::Amqp(error) if error.to_string().contains("RESOURCE_LOCKED")
@@ -106,7 +102,7 @@ async fn open(address: &Secret, role: &str, frame_bytes: Option<u32>) -> Result<
     uri.query.frame_max = uri.query.frame_max.or(frame_bytes);
     let properties =
         ConnectionProperties::default().with_connection_name(format!("tandem {role}").into());
-    let connection = limit(Connection::connect_uri(uri, properties)).await?;
+    let connection = limit(lenient::connect(uri, properties)).await?;
     debug!(role, "connected to the broker");
     Ok(connection)
 }
@@ -128,16 +124,6 @@ pub(super) async fn blocked(
             _ => {}
         }
     }
-}
-
-/// Ends with what broke the connection; the library may leave a call that waits on it without an answer.
-pub(super) async fn broken(mut events: impl Stream<Item = lapin::Event> + Unpin) -> Fault {
-    while let Some(event) = events.next().await {
-        if let lapin::Event::Error(error) = event {
-            return Fault::Amqp(error);
-        }
-    }
-    Fault::Timeout
 }
 
 /// One connection with one channel, opened when needed and again after each fault.

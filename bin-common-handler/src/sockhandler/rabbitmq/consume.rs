@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use lapin::{
     Channel, Connection, Consumer, ExchangeKind,
     options::{
-        BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions,
-        ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+        BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ExchangeBindOptions,
+        ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -22,11 +22,10 @@ use tracing::{debug, info, warn};
 
 use super::{
     Inner, backlog,
-    connection::{Fault, broken, close, connect, limit},
+    connection::{Fault, close, connect, limit},
     delay, no_arguments,
     probe::is_missing,
-    settle,
-    work::{Line, Ready, Work, work_on},
+    work::{Line, Work},
 };
 use crate::{
     backoff::Backoff,
@@ -37,9 +36,6 @@ use crate::{
         request_queue,
     },
 };
-
-/// Unreadable frames in a row before the head of the queue is looked at by itself.
-const UNREADABLE_MAX: u32 = 3;
 
 pub(super) async fn serve(
     inner: &Arc<Inner>,
@@ -57,7 +53,6 @@ pub(super) async fn serve(
         busy: serde_json::to_vec(&busy(name)).unwrap_or_default().into(),
     });
     let mut backoff = Backoff::default();
-    let mut unreadable = 0;
     while !stop.is_cancelled() {
         let served = AtomicU64::new(0);
         let Err(fault) = consume(&work, health, &stop, &served).await else {
@@ -66,17 +61,8 @@ pub(super) async fn serve(
         if served.load(Ordering::Relaxed) > 0 {
             backoff.reset();
         }
-        unreadable = if fault.is_unreadable() {
-            unreadable + 1
-        } else {
-            0
-        };
         if health.set(name, State::Down(format!("broker: {fault}"))) {
             warn!(queue = work.queue, %fault, "request queue lost, will be consumed again");
-        }
-        if unreadable >= UNREADABLE_MAX {
-            unreadable = 0;
-            remove_poison(&work).await;
         }
         tokio::select! {
             () = tokio::time::sleep(backoff.next_pause()) => {}
@@ -235,55 +221,4 @@ async fn declare(work: &Work, channel: &Channel) -> Result<u32, Fault> {
     let prefetch = u16::try_from(HELD_MAX).unwrap_or(u16::MAX);
     limit(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
     Ok(queue.message_count())
-}
-
-/// A frame that cannot be read comes first in the queue and would come first for ever. Messages are
-/// taken one by one on a connection that may die: a readable one is served, the unreadable one removed.
-async fn remove_poison(work: &Arc<Work>) {
-    match serve_heads(work, false).await {
-        Ok(()) => return,
-        Err(fault) if fault.is_unreadable() => {}
-        Err(fault) => {
-            warn!(queue = work.queue, %fault, "could not look at the head of the queue");
-            return;
-        }
-    }
-    // Taken without acknowledgement it is gone, whatever becomes of the connection.
-    if serve_heads(work, true)
-        .await
-        .is_err_and(|fault| fault.is_unreadable())
-    {
-        work.inner
-            .metrics
-            .dropped
-            .with_label_values(&[&work.name, "unreadable"])
-            .inc();
-        warn!(
-            queue = work.queue,
-            "removed a message whose properties cannot be read"
-        );
-    }
-}
-
-/// Serves what can be read from the head of the queue; only one message when taken for good.
-async fn serve_heads(work: &Arc<Work>, no_ack: bool) -> Result<(), Fault> {
-    let connection = connect(&work.inner.address, "poison").await?;
-    let channel = limit(connection.create_channel()).await?;
-    let mut broken = std::pin::pin!(broken(connection.events_listener()));
-    loop {
-        let queue = work.queue.as_str().into();
-        let message = tokio::select! {
-            message = limit(channel.basic_get(queue, BasicGetOptions { no_ack })) => message?,
-            fault = &mut broken => return Err(fault),
-        };
-        let Some(message) = message else { break };
-        let acker = message.delivery.acker.clone();
-        let done = work_on(work, Ready::new(work, message.delivery, true)).await;
-        settle::alone(work, &acker, done).await;
-        if no_ack {
-            break;
-        }
-    }
-    close(&connection).await;
-    Ok(())
 }

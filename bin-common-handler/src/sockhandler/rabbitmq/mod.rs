@@ -7,13 +7,16 @@ mod backlog;
 mod connection;
 mod consume;
 mod delay;
+mod frames;
 mod lane;
+mod lenient;
 mod post;
 mod probe;
 mod retry;
 mod rpc;
 mod settle;
 mod subscribe;
+mod unreadable;
 mod work;
 
 use std::{sync::Arc, time::Duration};

@@ -113,6 +113,25 @@ pub(super) async fn try_later(
     }
 }
 
+/// Sets a message aside in `<queue>.parked`; true when it is safe there.
+pub(super) async fn set_aside(
+    inner: &Arc<Inner>,
+    queue: &str,
+    properties: &BasicProperties,
+    body: &[u8],
+) -> bool {
+    let parked = async {
+        let side = inner.retries.get(inner).await?;
+        retry::park(&side, queue, properties, body).await
+    };
+    let Err(fault) = parked.await else {
+        return true;
+    };
+    warn!(queue, %fault, "a message could not be set aside, it goes back to its queue");
+    tokio::time::sleep(REST).await;
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

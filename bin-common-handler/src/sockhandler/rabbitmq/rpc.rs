@@ -22,6 +22,7 @@ use super::{
     no_arguments,
 };
 use crate::models::{
+    encoding::skip_bom,
     error::{Error, Result},
     sock::Response,
 };
@@ -75,7 +76,7 @@ pub(super) async fn request(
     let reply = asked
         .map_err(|_| Error::unavailable("service", format!("{queue} did not answer in time")))?
         .map_err(away)?;
-    serde_json::from_slice(&reply).map_err(Error::internal)
+    serde_json::from_slice(skip_bom(&reply)).map_err(Error::internal)
 }
 
 async fn ask(

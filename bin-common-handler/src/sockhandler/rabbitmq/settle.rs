@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::{join, join_all};
 use lapin::{
-    Acker, BasicProperties, Channel,
+    BasicProperties, Channel,
     options::{BasicAckOptions, BasicNackOptions, BasicPublishOptions},
-    types::DeliveryTag,
+    types::{DeliveryTag, FieldTable},
 };
 use tokio::sync::mpsc;
 use tracing::debug;
@@ -36,6 +36,7 @@ pub(super) struct Done {
 pub(super) struct Reply {
     pub(super) to: String,
     pub(super) correlation_id: Option<String>,
+    pub(super) headers: Option<FieldTable>,
     pub(super) body: Arc<[u8]>,
 }
 
@@ -121,20 +122,6 @@ impl Settler {
     }
 }
 
-/// Settles a message by itself.
-pub(super) async fn alone(work: &Work, acker: &Acker, mut done: Done) {
-    reply_to_all(work, std::slice::from_mut(&mut done)).await;
-    failpoint::reach("before_ack");
-    let settled = if done.comes_again {
-        limit_to(WRITE_MAX, acker.nack(requeue())).await
-    } else {
-        limit_to(WRITE_MAX, acker.ack(BasicAckOptions::default())).await
-    };
-    if let Err(fault) = settled {
-        untold(work, &fault);
-    }
-}
-
 fn untold(work: &Work, fault: &Fault) {
     let queue = &work.queue;
     debug!(queue, %fault, "acknowledgement not sent, the request will come again");
@@ -195,6 +182,7 @@ async fn reply(
     Reply {
         to,
         correlation_id,
+        headers,
         body,
     }: &Reply,
 ) -> bool {
@@ -209,6 +197,9 @@ async fn reply(
     let mut properties = BasicProperties::default().with_content_type("text/plain".into());
     if let Some(id) = correlation_id {
         properties = properties.with_correlation_id(id.as_str().into());
+    }
+    if let Some(headers) = headers {
+        properties = properties.with_headers(headers.clone());
     }
     let mut backoff = Backoff::default();
     for _ in 0..REPLY_ATTEMPTS {

@@ -19,11 +19,16 @@ use super::{
     connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
     no_arguments,
     retry::{VERSION_HEADER, attempt, later_or_park, number_header, park},
+    unreadable,
 };
 use crate::{
     backoff::Backoff,
     health::State,
     ids,
+    models::{
+        encoding::{self, skip_bom},
+        sock::{BODY_LIMIT, Event},
+    },
     sockhandler::{
         EVENT_EXCHANGE, Receive, ReceivedEvent, Subscription, event_fanout, subscribe_queue,
     },
@@ -174,7 +179,11 @@ async fn take(
     queue: &str,
     durable: bool,
 ) -> Result<&'static str, Fault> {
-    let Ok(event) = serde_json::from_slice(&delivery.data) else {
+    let event = match unreadable::names(&delivery.properties) {
+        None => read(delivery),
+        Some(_) => None,
+    };
+    let Some(event) = event else {
         return if durable {
             park(side, queue, &delivery.properties, &delivery.data).await
         } else {
@@ -201,4 +210,12 @@ async fn take(
         return Ok("parked");
     }
     later_or_park(side, queue, &delivery.properties, &delivery.data).await
+}
+
+/// The event, unpacked where it is packed.
+fn read(delivery: &Delivery) -> Option<Event> {
+    let packed = delivery.properties.content_encoding().as_ref();
+    let packed = packed.map_or("", |encoding| encoding.as_str());
+    let body = encoding::decode(packed, &delivery.data, BODY_LIMIT).ok()?;
+    serde_json::from_slice(skip_bom(&body)).ok()
 }

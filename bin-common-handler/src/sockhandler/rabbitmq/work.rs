@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Inner, post,
     settle::{Done, Reply, settler},
+    unreadable,
 };
 use crate::{
     call::Travel,
@@ -39,7 +40,7 @@ pub(super) struct Work {
 
 /// A message that waits for its turn.
 pub(super) struct Ready {
-    delivery: Delivery,
+    pub(super) delivery: Delivery,
     reply_to: String,
     tenant: Option<Uuid>,
     was_waiting: bool,
@@ -59,10 +60,11 @@ impl Ready {
     }
 
     /// `body`, if its sender waits for something.
-    fn reply_with(&self, body: Arc<[u8]>) -> Option<Reply> {
+    pub(super) fn reply_with(&self, body: Arc<[u8]>) -> Option<Reply> {
         self.can_be_refused().then(|| Reply {
             to: self.reply_to.clone(),
             correlation_id: correlation_id(&self.delivery),
+            headers: unreadable::reply_headers(&self.delivery.properties),
             body,
         })
     }
@@ -178,6 +180,10 @@ fn correlation_id(delivery: &Delivery) -> Option<String> {
 
 /// Serves one message; what is left to do about it.
 pub(super) async fn work_on(work: &Work, ready: Ready) -> Done {
+    if let Some(names) = unreadable::names(&ready.delivery.properties) {
+        // Boxed, as it is seldom.
+        return Box::pin(unreadable::refuse(work, ready, &names)).await;
+    }
     let Ready {
         delivery,
         reply_to,
@@ -196,6 +202,7 @@ pub(super) async fn work_on(work: &Work, ready: Ready) -> Done {
         },
         deadline,
         maybe_late: was_waiting || delivery.redelivered,
+        encoding: text(delivery.properties.content_encoding().as_ref()),
         body: delivery.data,
     };
     let (tag, properties) = (delivery.delivery_tag, delivery.properties);
@@ -223,6 +230,7 @@ pub(super) async fn work_on(work: &Work, ready: Ready) -> Done {
             done.reply = serde_json::to_vec(&response).ok().map(|body| Reply {
                 to: reply_to,
                 correlation_id,
+                headers: None,
                 body: body.into(),
             });
         }

@@ -22,10 +22,11 @@ pub use line::{Line, Way};
 pub use node::Node;
 pub use nodes::Lab;
 pub use poison::{
-    DEPTH_MAX, leaves_nothing, publish_bad_text, publish_deep_deferred, publish_deep_header,
+    DEPTH_MAX, leaves_nothing, publish_bad_texts, publish_deep_deferred, publish_deep_header,
     survives_poison,
 };
 pub use process::Usage;
 pub use scene::Scene;
 pub use sink::Heard;
 pub use site::{Site, until};
+pub use wire::{Properties, Wire, counted, entry, flag};

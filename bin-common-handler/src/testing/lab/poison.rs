@@ -9,6 +9,7 @@ use lapin::{
     types::FieldTable,
 };
 use serde_json::{Value as Json, json};
+use tokio::time::Instant;
 
 use super::{
     callers::Callers,
@@ -28,6 +29,10 @@ pub const DEPTH_MAX: usize = 21_800;
 /// Arrays within arrays.
 const ARRAY_DEPTH_MAX: usize = 26_100;
 const SHORT_MAX: usize = 255;
+/// Messages of one kind in a row, and how long a good request may wait behind them.
+const ROW: usize = 10;
+const BEHIND_MAX: Duration = Duration::from_secs(3);
+const NO_TEXT: &[u8] = b"\xff\xfe";
 
 /// What must become of a message.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +91,7 @@ pub async fn survives_poison(site: &Site, daemon: &mut Daemon, request: &Request
         .await;
         assert!(daemon.runs(), "{name}: {}", daemon.log());
     }
+    rows_of_poison(site, &callers, &ordinary, request).await;
     daemon.ready().await;
     assert!(
         missed.is_empty(),
@@ -93,16 +99,40 @@ pub async fn survives_poison(site: &Site, daemon: &mut Daemon, request: &Request
     );
 }
 
-/// Publishes a message whose id is no text.
-pub async fn publish_bad_text(site: &Site, body: &[u8]) {
-    let properties = Properties::default().text(flag::MESSAGE_ID, b"\xff\xfe");
-    Wire::open(site).await.publish(&properties, body).await;
+/// Publishes many unreadable messages of each kind; a good request behind them is answered soon.
+async fn rows_of_poison(site: &Site, callers: &Callers, ordinary: &[u8], request: &Request) {
+    let mut wire = Wire::open(&site.amqp()).await;
+    for poison in unreadable(ordinary, "nobody") {
+        for _ in 0..ROW {
+            let (properties, body) = (&poison.properties, &poison.body);
+            wire.publish(&site.queue(), properties, body).await;
+        }
+        let sent = Instant::now();
+        let reply = callers.ask(request, PATIENCE).await;
+        let (took, status) = (sent.elapsed(), reply.map(|reply| reply.status_code));
+        assert_eq!(status, Some(200), "behind {ROW}: {}", poison.name);
+        assert!(took < BEHIND_MAX, "{took:?} behind {ROW}: {}", poison.name);
+    }
+}
+
+/// Publishes `count` messages in a row whose ids are no texts.
+pub async fn publish_bad_texts(site: &Site, body: &[u8], count: usize) {
+    let properties = Properties::default().text(flag::MESSAGE_ID, NO_TEXT);
+    let mut wire = Wire::open(&site.amqp()).await;
+    for _ in 0..count {
+        wire.publish(&site.queue(), &properties, body).await;
+    }
+}
+
+async fn publish(site: &Site, properties: &Properties, body: &[u8]) {
+    let mut wire = Wire::open(&site.amqp()).await;
+    wire.publish(&site.queue(), properties, body).await;
 }
 
 /// Publishes a message with a header that holds a table that holds a table …
 pub async fn publish_deep_header(site: &Site, depth: usize, body: &[u8]) {
     let properties = Properties::default().headers(&nested(b"\0F", depth));
-    Wire::open(site).await.publish(&properties, body).await;
+    publish(site, &properties, body).await;
 }
 
 /// As [`publish_deep_header`], and the request is one that nobody waits for: it is tried again.
@@ -110,7 +140,7 @@ pub async fn publish_deep_deferred(site: &Site, depth: usize, body: &[u8]) {
     let deferred = entry(b"x-deferred", b't', &[1]);
     let headers = [deferred, nested(b"\0F", depth)].concat();
     let properties = Properties::default().headers(&headers);
-    Wire::open(site).await.publish(&properties, body).await;
+    publish(site, &properties, body).await;
 }
 
 /// What holds one value of the same kind, which holds one …; `opening` is what stands before each length.
@@ -167,8 +197,7 @@ async fn meets_its_fate(
         Fate::Dropped(reason) => dropped(reason).await,
         Fate::Answered(_) | Fate::Silent => 0.0,
     };
-    let mut wire = Wire::open(site).await;
-    wire.publish(&properties, &body).await;
+    publish(site, &properties, &body).await;
     match fate {
         Fate::Answered(status) => {
             let reply = until(&format!("{name} is answered"), async || {
@@ -192,6 +221,7 @@ async fn meets_its_fate(
 
 fn corpus(ordinary: &[u8], queue: &str, replies: &str) -> Vec<Poison> {
     let mut all = wrong_properties(ordinary, replies);
+    all.extend(unreadable(ordinary, replies));
     all.extend(wrong_headers(ordinary, replies));
     all.extend(wrong_replies(ordinary, queue, replies));
     all.extend(wrong_bodies(replies));
@@ -218,12 +248,10 @@ fn answered_to(replies: &str) -> Properties {
 
 /// Texts that are none, numbers at their ends, everything at once.
 fn wrong_properties(ordinary: &[u8], replies: &str) -> Vec<Poison> {
-    let unreadable = Fate::Dropped("unreadable");
-    let no_text = b"\xff\xfe";
     let long = "x".repeat(SHORT_MAX);
     let full = answered_to(replies)
         .text(flag::CONTENT_TYPE, &long)
-        .text(flag::CONTENT_ENCODING, "gzip")
+        .text(flag::CONTENT_ENCODING, "utf-8")
         .raw(flag::DELIVERY_MODE, [2])
         .raw(flag::PRIORITY, [255])
         .text(flag::CORRELATION_ID, &long)
@@ -231,7 +259,6 @@ fn wrong_properties(ordinary: &[u8], replies: &str) -> Vec<Poison> {
         .raw(flag::TIMESTAMP, u64::MAX.to_be_bytes())
         .text(flag::TYPE, &long)
         .text(flag::APP_ID, &long);
-    let bad = |flag| answered_to(replies).text(flag, no_text);
     vec![
         poison(
             "no properties at all",
@@ -240,33 +267,73 @@ fn wrong_properties(ordinary: &[u8], replies: &str) -> Vec<Poison> {
             ordinary,
         ),
         poison(
+            "an encoding that is not known",
+            Fate::Answered(400),
+            answered_to(replies).text(flag::CONTENT_ENCODING, "br"),
+            ordinary,
+        ),
+        poison(
+            "gzip that is none",
+            Fate::Answered(400),
+            answered_to(replies).text(flag::CONTENT_ENCODING, "gzip"),
+            ordinary,
+        ),
+        poison(
             "every property, as long as can be",
             Fate::Answered(200),
             full,
             ordinary,
         ),
-        poison(
-            "a message id that is no text",
-            unreadable,
-            bad(flag::MESSAGE_ID),
-            ordinary,
-        ),
-        poison(
-            "a correlation id that is no text",
-            unreadable,
-            bad(flag::CORRELATION_ID),
-            ordinary,
-        ),
-        poison(
-            "a content type that is no text",
-            unreadable,
-            bad(flag::CONTENT_TYPE),
-            ordinary,
-        ),
+    ]
+}
+
+/// What the client library cannot read. The broker itself refuses an expiration that is no number, and a user who is
+/// not its own.
+fn unreadable(ordinary: &[u8], replies: &str) -> Vec<Poison> {
+    let text = |name, flag| {
+        let properties = answered_to(replies).text(flag, NO_TEXT);
+        poison(name, Fate::Answered(400), properties, ordinary)
+    };
+    let headers = |name, entries: &[u8]| {
+        let properties = answered_to(replies).headers(entries);
+        poison(name, Fate::Answered(400), properties, ordinary)
+    };
+    let inner = counted(&entry(NO_TEXT, b't', &[1]));
+    vec![
+        text("a message id that is no text", flag::MESSAGE_ID),
+        text("a correlation id that is no text", flag::CORRELATION_ID),
+        text("a content type that is no text", flag::CONTENT_TYPE),
+        text("a content encoding that is no text", flag::CONTENT_ENCODING),
+        text("a type that is no text", flag::TYPE),
+        text("an application that is no text", flag::APP_ID),
+        text("a cluster that is no text", flag::CLUSTER_ID),
         poison(
             "a reply queue that is no text",
-            unreadable,
-            Properties::default().text(flag::REPLY_TO, no_text),
+            Fate::Dropped("unreadable"),
+            Properties::default().text(flag::REPLY_TO, NO_TEXT),
+            ordinary,
+        ),
+        headers(
+            "a header whose name is no text",
+            &entry(NO_TEXT, b't', &[1]),
+        ),
+        headers(
+            "a header in a header whose name is no text",
+            &entry(b"a", b'F', &inner),
+        ),
+        poison(
+            "everything is no text",
+            Fate::Dropped("unreadable"),
+            [
+                flag::MESSAGE_ID,
+                flag::CORRELATION_ID,
+                flag::CONTENT_TYPE,
+                flag::TYPE,
+                flag::APP_ID,
+                flag::REPLY_TO,
+            ]
+            .into_iter()
+            .fold(Properties::default(), |all, flag| all.text(flag, NO_TEXT)),
             ordinary,
         ),
     ]
@@ -296,12 +363,6 @@ fn wrong_headers(ordinary: &[u8], replies: &str) -> Vec<Poison> {
         ),
         poison("arrays in arrays", ok, with(&array), ordinary),
         poison("thousands of headers", ok, with(&wide), ordinary),
-        poison(
-            "a header whose name is no text",
-            Fate::Dropped("unreadable"),
-            with(&entry(b"\xff", b't', &[1])),
-            ordinary,
-        ),
         poison(
             "a header that is any bytes",
             ok,
@@ -375,7 +436,7 @@ fn wrong_replies(ordinary: &[u8], queue: &str, replies: &str) -> Vec<Poison> {
     let reply = json!({"status_code": 200, "data_type": "application/json", "data": []});
     poisons.push(poison(
         "a reply sent as a request",
-        Fate::Answered(400),
+        Fate::Answered(404),
         answered_to(replies),
         reply.to_string(),
     ));
@@ -406,7 +467,7 @@ fn wrong_bodies(replies: &str) -> Vec<Poison> {
             400,
         ),
         ("a URI without end", uri.into(), 404),
-        ("a method without end", method.into(), 400),
+        ("a method without end", method.into(), 404),
         ("a URI twice", twice.into(), 400),
     ]
     .map(|(name, body, status)| poison(name, Fate::Answered(status), answered_to(replies), body))

@@ -2,12 +2,11 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use lapin::uri::AMQPUri;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-use super::site::Site;
 
 const METHOD: u8 = 1;
 const HEADER: u8 = 2;
@@ -19,39 +18,44 @@ const BODY_PART: usize = 131_064;
 
 /// The properties of a message, each by its flag; written as they are, whether they make sense or not.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Properties(BTreeMap<Reverse<u8>, Vec<u8>>);
+pub struct Properties(BTreeMap<Reverse<u8>, Vec<u8>>);
 
 /// The flags of a content header, by their bit.
-pub(super) mod flag {
-    pub(in crate::testing) const CONTENT_TYPE: u8 = 15;
-    pub(in crate::testing) const CONTENT_ENCODING: u8 = 14;
-    pub(in crate::testing) const HEADERS: u8 = 13;
-    pub(in crate::testing) const DELIVERY_MODE: u8 = 12;
-    pub(in crate::testing) const PRIORITY: u8 = 11;
-    pub(in crate::testing) const CORRELATION_ID: u8 = 10;
-    pub(in crate::testing) const REPLY_TO: u8 = 9;
-    pub(in crate::testing) const MESSAGE_ID: u8 = 7;
-    pub(in crate::testing) const TIMESTAMP: u8 = 6;
-    pub(in crate::testing) const TYPE: u8 = 5;
-    pub(in crate::testing) const APP_ID: u8 = 3;
+#[expect(missing_docs, reason = "each is named like its property")]
+pub mod flag {
+    pub const CONTENT_TYPE: u8 = 15;
+    pub const CONTENT_ENCODING: u8 = 14;
+    pub const HEADERS: u8 = 13;
+    pub const DELIVERY_MODE: u8 = 12;
+    pub const PRIORITY: u8 = 11;
+    pub const CORRELATION_ID: u8 = 10;
+    pub const REPLY_TO: u8 = 9;
+    pub const MESSAGE_ID: u8 = 7;
+    pub const TIMESTAMP: u8 = 6;
+    pub const TYPE: u8 = 5;
+    pub const APP_ID: u8 = 3;
+    pub const CLUSTER_ID: u8 = 2;
 }
 
 impl Properties {
     /// With a property's bytes as they are.
-    pub(super) fn raw(mut self, flag: u8, bytes: impl Into<Vec<u8>>) -> Self {
+    #[must_use]
+    pub fn raw(mut self, flag: u8, bytes: impl Into<Vec<u8>>) -> Self {
         self.0.insert(Reverse(flag), bytes.into());
         self
     }
 
     /// With a text of at most 255 bytes.
-    pub(super) fn text(self, flag: u8, text: impl AsRef<[u8]>) -> Self {
+    #[must_use]
+    pub fn text(self, flag: u8, text: impl AsRef<[u8]>) -> Self {
         let mut bytes = Vec::new();
         short(&mut bytes, text.as_ref());
         self.raw(flag, bytes)
     }
 
     /// With headers: the entries of a table, one after the other.
-    pub(super) fn headers(self, entries: &[u8]) -> Self {
+    #[must_use]
+    pub fn headers(self, entries: &[u8]) -> Self {
         let mut bytes = Vec::new();
         long(&mut bytes, entries);
         self.raw(flag::HEADERS, bytes)
@@ -63,7 +67,7 @@ impl Properties {
 }
 
 /// One entry of a table: its name, the letter of its type, its value.
-pub(super) fn entry(name: &[u8], kind: u8, value: &[u8]) -> Vec<u8> {
+pub fn entry(name: &[u8], kind: u8, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(name.len() + value.len() + 2);
     short(&mut bytes, name);
     bytes.push(kind);
@@ -72,26 +76,25 @@ pub(super) fn entry(name: &[u8], kind: u8, value: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes with their length before them.
-pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
+pub fn counted(bytes: &[u8]) -> Vec<u8> {
     let mut all = Vec::with_capacity(bytes.len() + 4);
     long(&mut all, bytes);
     all
 }
 
 /// A connection with one channel.
-pub(super) struct Wire {
+pub struct Wire {
     stream: TcpStream,
-    queue: String,
 }
 
 impl Wire {
-    /// Connects to the site's broker and opens channel 1.
-    pub(super) async fn open(site: &Site) -> Self {
+    /// Connects to a broker and opens channel 1.
+    pub async fn open(address: &str) -> Self {
+        let uri: AMQPUri = address.parse().expect("an address");
+        let authority = uri.authority;
+        let stream = TcpStream::connect((authority.host.as_str(), authority.port)).await;
         let mut wire = Self {
-            stream: TcpStream::connect(("127.0.0.1", site.broker_port))
-                .await
-                .expect("the broker accepts"),
-            queue: site.queue(),
+            stream: stream.expect("the broker accepts"),
         };
         wire.stream
             .write_all(b"AMQP\x00\x00\x09\x01")
@@ -101,7 +104,9 @@ impl Wire {
         let mut start_ok = method(10, 11);
         start_ok.extend(0_u32.to_be_bytes());
         short(&mut start_ok, b"PLAIN");
-        long(&mut start_ok, b"\x00guest\x00guest");
+        let account = authority.userinfo;
+        let secret = format!("\0{}\0{}", account.username, account.password);
+        long(&mut start_ok, secret.as_bytes());
         short(&mut start_ok, b"en_US");
         wire.send(METHOD, 0, &start_ok).await;
         wire.read().await;
@@ -111,7 +116,7 @@ impl Wire {
         tune_ok.extend(0_u16.to_be_bytes());
         wire.send(METHOD, 0, &tune_ok).await;
         let mut open = method(10, 40);
-        short(&mut open, b"/");
+        short(&mut open, uri.vhost.as_bytes());
         open.extend([0, 0]);
         wire.send(METHOD, 0, &open).await;
         wire.read().await;
@@ -122,12 +127,24 @@ impl Wire {
         wire
     }
 
-    /// Publishes to the daemon's request queue.
-    pub(super) async fn publish(&mut self, properties: &Properties, body: &[u8]) {
+    /// Publishes to a queue.
+    pub async fn publish(&mut self, queue: &str, properties: &Properties, body: &[u8]) {
+        self.publish_through("", queue.as_bytes(), properties, body)
+            .await;
+    }
+
+    /// Publishes to an exchange.
+    pub async fn publish_through(
+        &mut self,
+        exchange: &str,
+        routing_key: &[u8],
+        properties: &Properties,
+        body: &[u8],
+    ) {
         let mut publish = method(60, 40);
         publish.extend([0, 0]);
-        short(&mut publish, b"");
-        short(&mut publish, self.queue.as_bytes());
+        short(&mut publish, exchange.as_bytes());
+        short(&mut publish, routing_key);
         publish.push(0);
         self.send(METHOD, 1, &publish).await;
         let mut header = [60_u16.to_be_bytes(), 0_u16.to_be_bytes()].concat();
