@@ -20,6 +20,7 @@ pub mod listenhandler;
 pub mod metrics;
 pub mod models;
 pub mod notifyhandler;
+pub mod phone;
 pub mod redact;
 pub mod requesthandler;
 pub mod resource;

@@ -91,7 +91,9 @@ fn number(position: u32, npa: u16) -> Option<Number> {
         number: e164.as_str().into(),
         npa,
         nxx: e164.nxx().unwrap_or(0),
-        state: e164.area().map_or("", |area| area.state).into(),
+        state: crate::area::of_number(e164.as_str())
+            .map_or("", |area| area.state)
+            .into(),
         city: "".into(),
         carrier: "".into(),
         provider: "".into(),

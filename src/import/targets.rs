@@ -185,12 +185,12 @@ mod tests {
     #[case(
         "destination_0",
         "12345",
-        "destination_0.target must be a phone number in E.164 form, such as +14155550123 (here ***)"
+        "destination_0.target is too short for a phone number (here ***)"
     )]
     #[case(
         "destination_0",
         "+999155501234",
-        "destination_0.target must be a phone number in E.164 form, such as +14155550123 (here +9991***1234)"
+        "destination_0.target has a country code that does not exist (here +9991***1234)"
     )]
     #[case(
         "destination_1",

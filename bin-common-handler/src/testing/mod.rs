@@ -9,6 +9,7 @@ pub mod hostile;
 mod http;
 mod installation;
 pub mod lab;
+pub mod phones;
 mod services;
 pub mod sim;
 mod sink;

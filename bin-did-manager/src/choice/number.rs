@@ -296,7 +296,9 @@ pub(crate) mod tests {
             number: e164.as_str().into(),
             npa: e164.npa().unwrap_or(0),
             nxx: e164.nxx().unwrap_or(0),
-            state: e164.area().map_or("", |area| area.state).into(),
+            state: crate::area::of_number(e164.as_str())
+                .map_or("", |area| area.state)
+                .into(),
             city: "".into(),
             carrier: "".into(),
             provider: "".into(),

@@ -104,7 +104,9 @@ const PEOPLE: [&str; 4] = ["4155559999", "6285559999", "2125559999", ""];
 
 fn target(person: usize) -> Target {
     let number = crate::phone::E164::parse(PEOPLE[person]);
-    let area = number.as_ref().and_then(crate::phone::E164::area);
+    let area = number
+        .as_ref()
+        .and_then(|number| crate::area::of_number(number.as_str()));
     Target {
         npa: number
             .as_ref()

@@ -18,7 +18,10 @@ use super::{
     customer::{CAP_MAX, COOLDOWN_MAX, WARMUP_DEFAULT},
     didstatus::{DidStatus, Standing},
 };
-use crate::{area, phone::E164};
+use crate::{
+    area,
+    phone::{self, E164},
+};
 
 /// Announced when a number's status changed, by a caller or by itself.
 pub const STATUS_CHANGED: &str = "did_status_changed";
@@ -185,7 +188,9 @@ impl Did {
         if moved && self.npa == before.and_then(|before| before.npa) {
             self.npa = number.npa().map(i32::from);
         }
-        let Some(area) = number.area() else { return };
+        let Some(area) = area::of_number(number.as_str()) else {
+            return;
+        };
         if self.state.is_empty() {
             area.state.clone_into(&mut self.state);
         }
@@ -218,8 +223,7 @@ impl Did {
 }
 
 fn check(did: &mut Did, before: Option<&Did>, now: Timestamp) -> Result<()> {
-    let number = E164::parse(&did.number)
-        .ok_or_else(|| wrong("number", "must be a phone number such as +14155550123"))?;
+    let number = phone::parse(&did.number).map_err(|fault| wrong("number", &fault.to_string()))?;
     number.as_str().clone_into(&mut did.number);
     maybe_in_range("daily_cap", did.daily_cap, 0, CAP_MAX)?;
     maybe_in_range("hourly_cap", did.hourly_cap, 0, CAP_MAX)?;

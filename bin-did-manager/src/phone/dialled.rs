@@ -1,6 +1,7 @@
 //! What a dialer sends as the number that it calls.
 
-use super::digits::{Digits, Sign};
+use bin_common_handler::phone::{Digits, Sign};
+
 use super::{DialStatus, E164};
 
 /// Prefixes that many dialplans put before a North American number, longest first; the tenant need not name them.
@@ -43,9 +44,10 @@ pub fn read_dialled(text: &str, prefixes: &[String]) -> Dialled {
 fn number(digits: &Digits, prefixes: &[String]) -> Option<E164> {
     let all = digits.as_str();
     match digits.sign {
-        Sign::Plus => E164::international(all),
+        Sign::Plus => E164::international(all).ok(),
         Sign::Space if all.len() >= DIGITS_AFTER_SPACE_MIN => E164::local(all)
-            .or_else(|| E164::international(all))
+            .or_else(|_| E164::international(all))
+            .ok()
             .or_else(|| prefixed(all, prefixes)),
         Sign::Space | Sign::None => prefixed(all, prefixes),
     }
@@ -54,7 +56,7 @@ fn number(digits: &Digits, prefixes: &[String]) -> Option<E164> {
 /// A number as it is dialled in North America, with or without a prefix.
 fn prefixed(all: &str, prefixes: &[String]) -> Option<E164> {
     without_tenant_prefix(all, prefixes)
-        .or_else(|| E164::local(all))
+        .or_else(|| E164::local(all).ok())
         .or_else(|| without_common_prefix(all))
 }
 
@@ -62,7 +64,7 @@ fn without_tenant_prefix(all: &str, prefixes: &[String]) -> Option<E164> {
     let read = |prefix: &String| {
         Some((
             prefix.len(),
-            E164::local(all.strip_prefix(prefix.as_str())?)?,
+            E164::local(all.strip_prefix(prefix.as_str())?).ok()?,
         ))
     };
     let (_, number) = prefixes
@@ -76,8 +78,8 @@ fn without_tenant_prefix(all: &str, prefixes: &[String]) -> Option<E164> {
 fn without_common_prefix(all: &str) -> Option<E164> {
     let national = COMMON_PREFIXES
         .iter()
-        .find_map(|prefix| E164::national(all.strip_prefix(prefix)?));
-    national.or_else(|| E164::international(all.strip_prefix(LINE_AND_ABROAD)?))
+        .find_map(|prefix| E164::national(all.strip_prefix(prefix)?).ok());
+    national.or_else(|| E164::international(all.strip_prefix(LINE_AND_ABROAD)?).ok())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const DIGITS_MAX: usize = 32;
 
 /// What stood before the digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
+pub enum Sign {
     /// Nothing.
     None,
     /// A `+`.
@@ -17,15 +17,16 @@ pub(super) enum Sign {
 }
 
 /// The digits of a phone number without what people and URLs put between them.
-pub(super) struct Digits {
-    pub(super) sign: Sign,
+pub struct Digits {
+    /// What stood before them.
+    pub sign: Sign,
     buffer: [u8; DIGITS_MAX],
     len: usize,
 }
 
 impl Digits {
     /// Reads a text that has nothing but digits, one `+` before them, and separators; `None` for any other text.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
         }
@@ -49,7 +50,7 @@ impl Digits {
     }
 
     /// The digits.
-    pub(super) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         let digits = self.buffer.get(..self.len).unwrap_or_default();
         std::str::from_utf8(digits).unwrap_or_default()
     }
@@ -74,8 +75,12 @@ fn first_char(text: &str) -> Option<(char, &str)> {
 }
 
 fn is_separator(c: char) -> bool {
-    // The range: typographic hyphens and dashes, which word processors put in place of "-".
-    c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}')
+    // Typographic hyphens, dashes and the minus sign, which word processors put in place of "-".
+    c.is_whitespace()
+        || matches!(
+            c,
+            '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}'
+        )
 }
 
 #[cfg(test)]
