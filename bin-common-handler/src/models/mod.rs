@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod error;
+pub mod flag;
 pub mod identity;
 pub mod page;
 pub mod sock;

@@ -11,7 +11,7 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::verdict::Verdict;
+use super::{customer::OUTCOMES, verdict::Verdict};
 use crate::phone::E164;
 
 text_enum!(
@@ -174,8 +174,11 @@ entity!(
 pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("customer_id", FilterKind::Uuid),
-    ("source", FilterKind::Text),
+    ("source", FilterKind::OneOf(Source::WORDS)),
+    ("number", FilterKind::Phone),
+    ("vicidial_campaign_id", FilterKind::Text),
+    ("phone_last4", FilterKind::Digits(4)),
     ("uniqueid", FilterKind::Text),
     ("lead_id", FilterKind::Text),
-    ("outcome", FilterKind::Text),
+    ("outcome", FilterKind::OneOf(OUTCOMES)),
 ];
