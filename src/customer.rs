@@ -88,7 +88,7 @@ struct Fields {
     #[arg(long, value_name = "CALLS")]
     #[serde(rename = "did_hourly_cap", skip_serializing_if = "Option::is_none")]
     hourly_cap: Option<u32>,
-    /// Rest between two calls of a number, e.g. 5m; 0 = none [default: 5m]
+    /// Rest between two calls of a number, e.g. 5m; 0 = none [default: 4m]
     #[arg(long, value_name = "TIME", value_parser = time)]
     #[serde(
         rename = "did_cooldown_seconds",
@@ -153,7 +153,15 @@ fn create(fields: &Fields, asking: &Asking) -> Outcome {
     }
     let customer: Customer = serde_json::from_value(made).map_err(not_understood)?;
     output::line(&next_steps(&customer))?;
+    warn(&customer);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what of its limits cannot be reached.
+fn warn(customer: &Customer) {
+    for warning in customer.limits().contradictions() {
+        eprintln!("{}: {warning}", output::printable(&customer.name));
+    }
 }
 
 fn next_steps(customer: &Customer) -> String {
@@ -219,6 +227,7 @@ fn list(asking: &Asking) -> Outcome {
         ]
     });
     output::line(&output::table(&header, lines.collect()))?;
+    customers.iter().for_each(warn);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -232,6 +241,9 @@ fn show(id: Option<Uuid>, asking: &Asking) -> Outcome {
         let fields = found.as_object().into_iter().flatten();
         let lines = fields.map(|(name, value)| vec![name.clone(), output::cell(value)]);
         output::line(&output::table(&["FIELD", "VALUE"], lines.collect()))?;
+        if let Ok(customer) = serde_json::from_value(found) {
+            warn(&customer);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -334,7 +346,7 @@ mod tests {
         };
         let said = next_steps(&customer);
         let id = customer.id;
-        assert!(said.starts_with(&format!("{id}  Acme, UTC: each number 75 calls a day, any number of calls an hour, 300 s of rest")), "{said}");
+        assert!(said.starts_with(&format!("{id}  Acme, UTC: each number 75 calls a day, any number of calls an hour, 240 s of rest")), "{said}");
         assert!(
             said.contains(&format!("tandem key create --customer {id}")),
             "{said}"

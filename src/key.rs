@@ -137,14 +137,45 @@ fn how_to_use(made: &Made, address: &Address) -> String {
         || "does not expire".to_owned(),
         |end| format!("expires {}", output::minute(end)),
     );
+    let (to_do, request) = example(&key.scopes.0, &bridge);
     format!(
         "{}  {} may {} and {end}\n\n    {token}\n\n\
-         It is shown this once. To ask for a number with it:\n  \
-         curl -fsS -H 'x-api-key: {token}' '{bridge}/api/v1/dids/next?campaign_id=TEST&customer_phone=2125550123'",
+         It is shown this once. {to_do}\n  curl -fsS -H 'x-api-key: {token}' {request}",
         key.id,
         output::printable(&key.name),
         key.scopes.0.join(", "),
     )
+}
+
+/// What a key with these scopes may do, and the end of the command for it.
+fn example(scopes: &[String], bridge: &str) -> (&'static str, String) {
+    let may = |scope: &str| scopes.iter().any(|known| known == scope);
+    let list = |path: &str| format!("'{bridge}/api{path}?page_size=5'");
+    if may("did:next") {
+        let path = "/api/v1/dids/next?campaign_id=TEST&customer_phone=2125550123";
+        return ("To ask for a number with it:", format!("'{bridge}{path}'"));
+    }
+    if may("did:report") {
+        let body = r#"{"uniqueid":"test.1","call_result":"BUSY"}"#;
+        let request = format!("--json '{body}' '{bridge}/api/v1/calls/report'");
+        return ("To report how a call went with it:", request);
+    }
+    let lists = [
+        (["did:read", "did:write"], "/v1/dids"),
+        (["outdial:read", "outdial:write"], "/v1/outdials"),
+        (["key:read", "key:write"], KEYS),
+        (["audit:read", "audit:read"], "/v1/audit_logs"),
+    ];
+    let listed = lists
+        .iter()
+        .find(|(any, _)| any.iter().any(|scope| may(scope)));
+    match listed {
+        Some((_, path)) => ("To see with it what it may see:", list(path)),
+        None => (
+            "To see whether the bridge answers:",
+            format!("'{bridge}/health'"),
+        ),
+    }
 }
 
 fn list(customer: Option<Uuid>, asking: &Asking) -> Outcome {
@@ -247,6 +278,7 @@ mod tests {
     fn a_new_key_is_shown_with_the_line_that_uses_it() {
         let mut reply = serde_json::to_value(Accesskey::default()).unwrap();
         reply["token"] = json!("did_00");
+        reply["scopes"] = json!(["did:next"]);
         let made: Made = serde_json::from_value(reply).unwrap();
         for (address, bridge) in [
             (
@@ -259,6 +291,41 @@ mod tests {
             let line = format!("curl -fsS -H 'x-api-key: did_00' '{bridge}/api/v1/dids/next?");
             assert!(said.contains(&line), "{said}");
             assert!(said.contains("\n    did_00\n"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_with_a_line_that_it_may_use() {
+        let line = |scopes: &[&str]| {
+            let scopes: Vec<_> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            example(&scopes, "http://b").1
+        };
+        let cases: [(&[&str], &str); 12] = [
+            (&["did:next", "did:report"], "'http://b/api/v1/dids/next?"),
+            (&["did:report", "did:next"], "'http://b/api/v1/dids/next?"),
+            (&["did:next"], "'http://b/api/v1/dids/next?"),
+            (&["did:report"], "--json '{\"uniqueid\":\"test.1\","),
+            (&["did:read", "did:report"], "--json '{"),
+            (&["did:read"], "'http://b/api/v1/dids?page_size=5'"),
+            (&["did:write"], "'http://b/api/v1/dids?"),
+            (&["outdial:write"], "'http://b/api/v1/outdials?"),
+            (
+                &["outdial:read", "audit:read"],
+                "'http://b/api/v1/outdials?",
+            ),
+            (&["key:read"], "'http://b/api/v1/accesskeys?"),
+            (&["audit:read"], "'http://b/api/v1/audit_logs?"),
+            (&[], "'http://b/health'"),
+        ];
+        for (scopes, expected) in cases {
+            assert!(
+                line(scopes).starts_with(expected),
+                "{scopes:?} {}",
+                line(scopes)
+            );
+        }
+        for scope in SCOPES {
+            assert!(!line(&[scope]).contains("/health"), "{scope}");
         }
     }
 

@@ -13,6 +13,7 @@ mod key;
 mod listen;
 mod migrate;
 mod output;
+mod plan;
 mod request;
 mod serve;
 mod settings;
@@ -28,6 +29,7 @@ const EXAMPLES: &str = "Examples:
   tandem serve --rabbitmq-address amqp://guest:guest@127.0.0.1:5672
   tandem customer create --name Acme --timezone America/New_York
   tandem key create --name 'dialer 1'
+  tandem plan --calls-per-hour 500
   tandem import dids numbers.csv
   tandem request outdial GET '/v1/outdials?page_size=10'
   tandem listen outdial
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         "restore" => backup::restore(given),
         "export" => export::run(given),
         "import" => import::command::run(given),
+        "plan" => plan::run(given),
         "completions" => completions::run(given, command()),
         _ => serve::run(given),
     };
@@ -74,6 +77,7 @@ fn command() -> Command {
         .subcommand(serve::command())
         .subcommand(customer::command())
         .subcommand(key::command())
+        .subcommand(plan::command())
         .subcommand(request::command::command())
         .subcommand(listen::command())
         .subcommand(migrate::command())

@@ -1,8 +1,9 @@
 //! Where to ask, and for whom: addresses, managers' names, paths.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::SocketAddr, str::FromStr};
 
 use bin_common_handler::{
+    bridge::reachable,
     redact::{self, Secret},
     sockhandler::rabbitmq::check_address,
 };
@@ -51,6 +52,12 @@ impl fmt::Display for Address {
 }
 
 impl Address {
+    /// Of the bridge of this machine that listens at `listens`.
+    pub fn of_bridge(listens: SocketAddr) -> Self {
+        let at = SocketAddr::new(reachable(listens.ip()), listens.port());
+        Self::Http(format!("http://{at}").parse().unwrap_or_default())
+    }
+
     /// True for a bridge on this machine, which shares the key file with us.
     pub fn is_local_bridge(&self) -> bool {
         let Self::Http(uri) = self else { return false };
@@ -138,6 +145,16 @@ mod tests {
     fn an_address_is_a_broker_or_a_bridge(#[case] text: &str, #[case] shown: Option<&str>) {
         let address = text.parse::<Address>().ok();
         assert_eq!(address.map(|it| it.to_string()).as_deref(), shown);
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:8080", "http://127.0.0.1:8080")]
+    #[case("0.0.0.0:80", "http://127.0.0.1:80")]
+    #[case("[::]:8080", "http://[::1]:8080")]
+    #[case("10.0.0.5:8080", "http://10.0.0.5:8080")]
+    fn a_bridge_is_asked_where_it_listens(#[case] listens: &str, #[case] address: &str) {
+        let found = Address::of_bridge(listens.parse().unwrap());
+        assert_eq!(found.to_string(), address);
     }
 
     #[rstest]

@@ -1,6 +1,9 @@
 //! One way to ask, whatever lies between.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bin_common_handler::{
@@ -20,11 +23,14 @@ use clap::Args;
 use super::{address::Address, http::Bridge};
 use crate::settings;
 
+/// Where the bridge listens when nobody says.
+const USUAL_BRIDGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
 /// Flags of every command that asks a manager.
 #[derive(Args)]
 pub struct Options {
-    /// Whom to ask: amqp:// for a broker, http:// or https:// for a bridge
-    #[arg(long, value_name = "ADDRESS", default_value = "http://127.0.0.1:8080")]
+    /// Whom to ask: amqp:// for a broker, http:// or https:// for a bridge [default: the bridge at HTTP_LISTEN_ADDRESS]
+    #[arg(long, value_name = "ADDRESS", default_value_t = usual_address(), hide_default_value = true)]
     pub address: Address,
     /// The bridge's key [default: BRIDGE_ACCESS_KEY; on this machine also DATA_DIR/bridge.key]
     #[arg(long, value_name = "SECRET")]
@@ -32,6 +38,13 @@ pub struct Options {
     /// How long to wait for each reply
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = time)]
     timeout: Duration,
+}
+
+/// The bridge of this machine, where the settings say that it listens. A setting that is wrong is told when it is needed.
+fn usual_address() -> Address {
+    let config = settings::without_flags().ok();
+    let listens = config.and_then(|config| config.listen_address("HTTP_LISTEN_ADDRESS"));
+    Address::of_bridge(listens.unwrap_or(USUAL_BRIDGE))
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -120,7 +133,10 @@ fn key(options: &Options) -> std::result::Result<Secret, Box<dyn std::error::Err
     }
     let config = settings::without_flags()?;
     let key = config.secret("BRIDGE_ACCESS_KEY");
-    if !key.is_empty() || !options.address.is_local_bridge() {
+    let ours = config.listen_address("HTTP_LISTEN_ADDRESS");
+    let is_ours =
+        ours.is_some_and(|at| Address::of_bridge(at).to_string() == options.address.to_string());
+    if !key.is_empty() || !(is_ours || options.address.is_local_bridge()) {
         return Ok(key);
     }
     let file = config.data_dir().join("bridge.key");

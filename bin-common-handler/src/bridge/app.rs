@@ -101,7 +101,9 @@ impl Bridge {
                 let answered = self.serve(incoming, body).await;
                 answered.unwrap_or_else(|error| refusal(form, &error, id))
             }
-            None if is_health(&head) => answer::json(StatusCode::OK, &json!({ "status": "ok" })),
+            None if is_health(&head) => {
+                answer::json(StatusCode::OK, &json!({ "status": "ok", "success": true }))
+            }
             None => refusal(
                 Form::default(),
                 &Box::pin(self.refuse(&head, started)).await,

@@ -29,6 +29,8 @@ pub(super) struct Form {
     csv_field: Option<&'static str>,
     /// This field once more, under the second name; of answers that are whole.
     repeated_field: Option<(&'static str, &'static str)>,
+    /// A field of that field which stands under the second name only.
+    only_repeated: Option<&'static str>,
 }
 
 /// What a typed error has for people and programs.
@@ -48,6 +50,7 @@ impl Form {
             text_field: edge.text_field.filter(|_| wants_text),
             csv_field: edge.csv_field.filter(|_| wants_csv),
             repeated_field: edge.repeated_field,
+            only_repeated: edge.only_repeated,
         }
     }
 
@@ -70,9 +73,12 @@ impl Form {
     }
 
     fn whole(self, reply: sock::Response) -> String {
-        let repeated = self
-            .repeated_field
-            .and_then(|(field, other_name)| repeat(reply.body(), field, other_name));
+        let repeated =
+            self.repeated_field
+                .and_then(|(field, other_name)| match self.only_repeated {
+                    None => repeat(reply.body(), field, other_name),
+                    Some(inner) => repeat_without(reply.body(), field, other_name, inner),
+                });
         repeated.unwrap_or_else(|| {
             let data = reply.data.map(Box::<str>::from);
             data.map_or_else(|| "null".to_owned(), Into::into)
@@ -134,6 +140,19 @@ fn repeat(object: &str, field: &str, other_name: &str) -> Option<String> {
     Some(format!("{start},\"{other_name}\":{value}}}"))
 }
 
+/// As [`repeat`]; under its first name the field lacks its own field `inner`.
+fn repeat_without(object: &str, field: &str, other_name: &str, inner: &str) -> Option<String> {
+    type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+    let mut fields: Fields<'_> = serde_json::from_str(object).ok()?;
+    let value = *fields.get(field)?;
+    let mut lesser: Fields<'_> = serde_json::from_str(value.get()).ok()?;
+    lesser.remove(inner)?;
+    let lesser = serde_json::value::to_raw_value(&lesser).ok()?;
+    fields.insert(field.into(), &lesser);
+    fields.insert(other_name.into(), value);
+    serde_json::to_string(&fields).ok()
+}
+
 /// `{"success":false,"error","message"}` and the fields of the first detail, which cannot replace those.
 fn flat(body: Typed) -> Value {
     let mut fields = match body.details.into_iter().next() {
@@ -176,18 +195,21 @@ mod tests {
         text_field: None,
         csv_field: None,
         repeated_field: None,
+        only_repeated: None,
     };
     const FLAT: Form = Form {
         is_flat: true,
         text_field: None,
         csv_field: None,
         repeated_field: None,
+        only_repeated: None,
     };
     const TEXT: Form = Form {
         is_flat: true,
         text_field: Some("selected_did"),
         csv_field: None,
         repeated_field: None,
+        only_repeated: None,
     };
     const CSV: Form = Form {
         csv_field: Some("text"),
@@ -296,6 +318,30 @@ mod tests {
         let reply = sock::Response::with(200, "application/json", &data);
         assert_eq!(read(form.reply(reply)).await.2, expected);
         assert_eq!(read(form.reply(exhausted())).await.0, 503);
+    }
+
+    #[rstest]
+    #[case(
+        r#"{"did":{"a":"1","b":2},"c":"x"}"#,
+        r#"{"c":"x","data":{"a":"1","b":2},"did":{"b":2}}"#
+    )]
+    #[case(r#"{"did":{"b":2}}"#, r#"{"did":{"b":2}}"#)]
+    #[case(r#"{"did":"a"}"#, r#"{"did":"a"}"#)]
+    #[case(r#"{"b":1}"#, r#"{"b":1}"#)]
+    #[case("[1]", "[1]")]
+    #[tokio::test]
+    async fn a_field_of_it_stands_under_the_other_name_only(
+        #[case] data: &str,
+        #[case] expected: &str,
+    ) {
+        let form = Form {
+            repeated_field: Some(("did", "data")),
+            only_repeated: Some("a"),
+            ..FLAT
+        };
+        let data: Box<RawValue> = serde_json::from_str(data).unwrap();
+        let reply = sock::Response::with(200, "application/json", &data);
+        assert_eq!(read(form.reply(reply)).await.2, expected);
     }
 
     #[tokio::test]

@@ -42,7 +42,10 @@ impl<'a> Incoming<'a> {
             .flatten();
         let (format, text) = FORMAT;
         let asked_for_text = edge.text_field.is_some()
-            && query::take(&mut query, format, |value| value == text).is_some();
+            && query::take(&mut query, format, |value| {
+                value.trim().eq_ignore_ascii_case(text)
+            })
+            .is_some();
         // Not taken out: the manager has to know it, too.
         let wants_csv = edge.csv_field.is_some() && query::has(&query, format, CSV);
         let uri = match &*query {

@@ -29,7 +29,7 @@ mod table;
 pub use app::Bridge;
 pub use bucket::Rate;
 pub use bulk::Report;
-pub use companion::{companion, main};
+pub use companion::{companion, main, reachable};
 pub use keys::{AccessKey, key_from, key_or_new};
 pub use limits::Limits;
 #[cfg(feature = "test-support")]

@@ -25,13 +25,13 @@ pub(super) fn take(
     taken
 }
 
-/// Whether the parameter `name` has this value; of several equal names the last counts.
+/// Whether the parameter `name` has this value, in capitals or not; of several equal names the last counts.
 pub(super) fn has(query: &str, name: &str, value: &str) -> bool {
     let pairs = query
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let last = pairs.rev().find(|(key, _)| decoded(key) == name);
-    last.is_some_and(|(_, last)| decoded(last) == value)
+    last.is_some_and(|(_, last)| decoded(last).trim().eq_ignore_ascii_case(value))
 }
 
 /// As the manager's router reads it.
@@ -82,6 +82,8 @@ mod tests {
     #[case("a=1&f%6frmat=%63sv", true)]
     #[case("format=csv&format=json", false)]
     #[case("format=json&format=csv", true)]
+    #[case("format=CSV", true)]
+    #[case("format=+csv", true)]
     #[case("formats=csv", false)]
     #[case("", false)]
     fn a_value_is_seen(#[case] query: &str, #[case] expected: bool) {

@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{databasehandler::Dsn, redact, sockhandler::rabbitmq::check_address};
+use crate::{
+    databasehandler::Dsn, models::flag::parse_flag, redact, sockhandler::rabbitmq::check_address,
+};
 
 /// Shortest access key, in characters.
 const ACCESS_KEY_MIN: usize = 16;
@@ -142,11 +144,11 @@ fn in_range(number: u64, min: u64, max: u64, unit: &str) -> Result<(), String> {
 }
 
 pub(super) fn parse_bool(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Some(true),
-        "false" | "0" | "no" | "off" => Some(false),
+    parse_flag(text).or_else(|| match text.to_ascii_lowercase().as_str() {
+        "on" => Some(true),
+        "off" => Some(false),
         _ => None,
-    }
+    })
 }
 
 /// A time span such as `3s`, `250ms`, `6h`; a bare number is seconds.

@@ -6,7 +6,12 @@
 mod kinds;
 mod settings;
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Arg, ArgMatches, Command};
 use config::{Config as Layers, Environment, File, FileFormat};
@@ -16,8 +21,8 @@ pub use settings::COMMON;
 
 use crate::{databasehandler::Dsn, redact::Secret};
 
-/// The file that is read when it exists and no other is named.
-const DEFAULT_FILE: &str = "tandem.toml";
+/// The files of which the first that exists is read when no other is named: one for each folder, one for the machine.
+const DEFAULT_FILES: [&str; 2] = ["tandem.toml", "/etc/tandem/tandem.toml"];
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +92,8 @@ impl Config {
             .alias("config_file")
             .value_name("FILE")
             .help(format!(
-                "Settings as TOML, keys in lower case [default: {DEFAULT_FILE} when it exists]"
+                "Settings as TOML, keys in lower case [default: the first of {} that exists]",
+                DEFAULT_FILES.join(", ")
             ));
         settings.iter().fold(command.arg(file), |command, setting| {
             command.arg(flag(setting))
@@ -106,8 +112,10 @@ impl Config {
                 .map_err(file_fault)?;
         }
         let named = matches.get_one::<String>("config_file").cloned();
-        let file = named.clone().unwrap_or_else(|| DEFAULT_FILE.to_owned());
-        let source = File::new(&file, FileFormat::Toml).required(named.is_some());
+        let usual = || first_of(&DEFAULT_FILES).unwrap_or_default().to_owned();
+        let file = named.unwrap_or_else(usual);
+        let source = File::new(&file, FileFormat::Toml).required(!file.is_empty());
+        ensure_readable(&file)?;
         check_keys(settings, &file, source.clone())?;
         layers = layers.add_source(source).add_source(Environment::default());
         for setting in settings {
@@ -230,6 +238,23 @@ impl Config {
     }
 }
 
+fn first_of<'f>(files: &[&'f str]) -> Option<&'f str> {
+    let mut files = files.iter();
+    files.find(|file| Path::new(file).exists()).copied()
+}
+
+/// The file of the machine holds secrets, so not everybody may read it.
+fn ensure_readable(file: &str) -> Result<(), BadConfig> {
+    match std::fs::File::open(file) {
+        Err(fault) if fault.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(BadConfig::File(format!(
+                "{file} may not be read by this user: run the command as root, or as the user that Tandem runs as"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn key(setting: &Setting) -> String {
     setting.name.to_ascii_lowercase()
 }
@@ -322,6 +347,18 @@ mod tests {
         assert_eq!(config.text("LOG_LEVEL"), "debug");
         assert_eq!(config.text("PROMETHEUS_ENDPOINT"), "/figures");
         assert_eq!(config.text("LOG_FORMAT"), "text");
+    }
+
+    #[test]
+    fn the_first_file_that_is_there_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
+        let paths = [&one, &two].map(|path| path.to_str().unwrap());
+        assert_eq!(first_of(&paths), None);
+        std::fs::write(&two, "").unwrap();
+        assert_eq!(first_of(&paths), Some(paths[1]));
+        std::fs::write(&one, "").unwrap();
+        assert_eq!(first_of(&paths), Some(paths[0]));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Edge {
     pub csv_field: Option<&'static str>,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
+    /// A field of that field which callers see under the second name only.
+    pub only_repeated: Option<&'static str>,
     /// A bulk body may also be an uploaded CSV or JSON file.
     pub is_upload: bool,
     /// The reply is a page of a download.
@@ -69,6 +71,7 @@ impl Default for Edge {
             text_field: None,
             csv_field: None,
             repeated_field: None,
+            only_repeated: None,
             is_upload: false,
             export: None,
         }
@@ -138,6 +141,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn repeat(self, field: &'static str, other_name: &'static str) -> Self {
         self.edge(|edge| edge.repeated_field = Some((field, other_name)))
+    }
+
+    /// Of the field that is repeated, callers see its field `inner` under the second name only: some scripts take it by
+    /// its pattern, and two of them are none.
+    #[must_use]
+    pub fn only_repeated(self, inner: &'static str) -> Self {
+        self.edge(|edge| edge.only_repeated = Some(inner))
     }
 
     /// Rows may also come as an uploaded file, CSV or JSON; for bulk routes.

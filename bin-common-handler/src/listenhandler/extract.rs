@@ -14,7 +14,7 @@ use crate::{
     models::{
         error::{Error, Result},
         json,
-        page::{FilterKind, Filters, Page, parse_filters},
+        page::{FilterKind, Filters, Page, ensure_known_of_list, parse_filters},
         sock::Response,
     },
     redact,
@@ -163,20 +163,15 @@ pub struct List {
 impl<S> Extract<S> for List {
     fn extract(input: &mut Input<S>) -> Result<Self> {
         let query = &input.query;
+        ensure_known_of_list(query, input.route.filters)?;
         let page = Page::parse(
             query.get("page_size").map(String::as_str),
             query.get("page_token").map(String::as_str),
         )?;
         let mut given = filters_in_body(input.data.as_deref())?;
-        for (name, kind) in input.route.filters {
+        for (name, _) in input.route.filters {
             if let Some(value) = query.get(*name) {
-                let value = match kind {
-                    FilterKind::Deleted => value
-                        .parse()
-                        .map_or(serde_json::Value::Null, serde_json::Value::Bool),
-                    FilterKind::Uuid | FilterKind::Text => value.clone().into(),
-                };
-                given.insert((*name).to_owned(), value);
+                given.insert((*name).to_owned(), value.clone().into());
             }
         }
         Ok(Self {

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod encoding;
 pub mod error;
+pub mod flag;
 pub mod identity;
 pub mod money;
 pub mod json;

@@ -74,6 +74,9 @@ macro_rules! text_enum {
             /// Every value, in the order of its declaration.
             pub const ALL: &'static [Self] = &[Self::$first $(, Self::$value)*];
 
+            /// The written form of every value.
+            pub const WORDS: &'static [&'static str] = &[$first_text $(, $text)*];
+
             /// Its written form.
             pub const fn as_str(self) -> &'static str {
                 match self {

@@ -51,7 +51,7 @@ async fn without_the_key_there_is_nothing_to_see_but_health() {
         let answer = send(world.at, &format!("GET {path}"), &[], "").await;
         assert_eq!(
             (answer.status, answer.json()),
-            (200, json!({ "status": "ok" }))
+            (200, json!({ "status": "ok", "success": true }))
         );
     }
 }

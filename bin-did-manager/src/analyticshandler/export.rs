@@ -82,7 +82,7 @@ pub(crate) async fn export(
 }
 
 fn format_of(sent: &Parameters) -> Result<&'static str> {
-    match sent.format.as_str() {
+    match sent.format.trim().to_ascii_lowercase().as_str() {
         "" | "csv" => Ok("csv"),
         "jsonl" => Ok("jsonl"),
         _ => Err(wrong("format", "must be csv or jsonl")),

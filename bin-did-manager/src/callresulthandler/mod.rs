@@ -2,6 +2,7 @@
 //!
 //! Rows are locked in one order by everybody: the usage, its number's performance, the number, rollups.
 
+mod causes;
 mod fields;
 mod kept;
 mod matching;

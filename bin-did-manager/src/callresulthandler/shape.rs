@@ -5,7 +5,7 @@ use bin_common_handler::models::{
     time::Timestamp,
 };
 
-use super::fields::Fields;
+use super::{causes, fields::Fields};
 use crate::{
     models::{
         callresult::{CallResult, Source},
@@ -19,6 +19,10 @@ use crate::{
 const SIP_BLOCKED: [u32; 3] = [603, 607, 608];
 /// Ids of one call that are looked for.
 const CALL_IDS_MAX: usize = 3;
+/// What scripts say for a disposition, or a word, that they do not know.
+const NO_WORD: [&str; 4] = ["UNKNOWN", "NONE", "N/A", "UNDEFINED"];
+/// A text with fewer digits says nothing of who was called.
+const PERSON_DIGITS_MIN: usize = 4;
 
 type Names = &'static [&'static str];
 
@@ -55,15 +59,14 @@ pub(super) const NOTHING: Shape = Shape {
     disposition: &["disposition", "dispo", "status"],
     word: &[],
     duration: &["duration"],
-    began_local: &[],
-    began: &[],
-    ended: &["timestamp", "epoch"],
+    began_local: &["callDate", "call_date"],
+    began: &["startEpoch", "start_epoch"],
+    ended: &["endEpoch", "end_epoch", "timestamp", "epoch"],
 };
 
 impl Shape {
     /// Reads what was sent.
     pub(super) fn read(&self, fields: &Fields, customer: &Customer) -> Result<CallResult> {
-        self.ensure_identified(fields)?;
         let duration_seconds = fields
             .seconds(self.duration)
             .or_else(|| self.length(fields));
@@ -72,35 +75,25 @@ impl Shape {
             call_ids: call_ids(self.call_ids.iter().map(|name| fields.text(&[name]))),
             call_id: fields.short(self.call_id),
             person: self.person(fields, customer),
+            tells_person: self.tells_person(fields),
             did: E164::parse(fields.raw(self.did)),
             campaign: fields.short(self.campaign),
             lead_id: fields.short(self.lead_id),
             verdict: None,
-            disposition: fields.short(self.disposition),
-            word: fields.short(self.word),
+            disposition: said(fields.short(self.disposition), customer),
+            word: said(fields.short(self.word), customer),
             is_blocked: false,
             duration_seconds,
             tm_call: self.began(fields, customer, duration_seconds),
         };
+        ensure_identified(&result)?;
         Ok(judged(result, fields, customer))
     }
 
-    /// Refuses what can never be anybody's call.
-    fn ensure_identified(&self, fields: &Fields) -> Result<()> {
-        let names = [
-            self.call_ids,
-            self.person,
-            self.did,
-            self.lead_id,
-            self.call_id,
-        ];
-        if names.iter().any(|names| !fields.text(names).is_empty()) {
-            return Ok(());
-        }
-        Err(Error::invalid_argument(
-            "CALL_NOT_NAMED",
-            "The report names no call: send uniqueid, call_id, a phone number or the lead's id.",
-        ))
+    /// Whether it says who was called, in whatever form.
+    fn tells_person(&self, fields: &Fields) -> bool {
+        let digits = fields.text(self.person).bytes();
+        digits.filter(u8::is_ascii_digit).count() >= PERSON_DIGITS_MIN
     }
 
     fn person(&self, fields: &Fields, customer: &Customer) -> Option<E164> {
@@ -139,22 +132,48 @@ impl Shape {
     }
 }
 
+/// Refuses what can never be anybody's call.
+fn ensure_identified(result: &CallResult) -> Result<()> {
+    let is_named = !result.call_ids.is_empty()
+        || !result.call_id.is_empty()
+        || !result.lead_id.is_empty()
+        || result.person.is_some()
+        || result.did.is_some();
+    if is_named {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(
+        "CALL_NOT_NAMED",
+        "The report names no call: send uniqueid, call_id, the lead's id, or a whole phone number.",
+    ))
+}
+
+/// What is said of how the call went; nothing where that is that nobody knows, unless it is a word of the tenant's.
+fn said(text: String, customer: &Customer) -> String {
+    let is_none = NO_WORD.iter().any(|word| word.eq_ignore_ascii_case(&text));
+    let is_own = Verdict::of_disposition(&text, &customer.dispositions.0).is_some();
+    if is_none && !is_own {
+        String::new()
+    } else {
+        text
+    }
+}
+
 /// Puts everything that says how the call went together.
 fn judged(mut result: CallResult, fields: &Fields, customer: &Customer) -> CallResult {
+    let hangup_cause = fields.text(&["hangupCause", "hangup_cause"]);
     let known = [
         Verdict::of_disposition(&result.disposition, &customer.dispositions.0),
         Verdict::of_word(&result.word),
         Verdict::of_word(&result.disposition),
         Verdict::of_amd(fields.text(&["amdStatus", "amd_status"])),
-        fields
-            .number(&["hangupCause", "hangup_cause"])
-            .and_then(Verdict::of_cause),
+        causes::q850(hangup_cause).and_then(Verdict::of_cause),
     ];
     let surest = known.into_iter().flatten().reduce(Verdict::or_surer);
-    result.verdict = surest.or_else(|| was_talked(&result).then_some(Verdict::ANSWERED));
-    let is_refused = fields
-        .number(&["sipHangupCause", "sip_hangup_cause"])
-        .is_some_and(|code| SIP_BLOCKED.contains(&code));
+    result.verdict = surest.or_else(|| by_talk(&result));
+    let mut codes = causes::sip(fields.text(&["sipHangupCause", "sip_hangup_cause"]));
+    codes.extend(causes::sip_beside(hangup_cause));
+    let is_refused = codes.iter().any(|code| SIP_BLOCKED.contains(code));
     let is_answered = result
         .verdict
         .is_some_and(|verdict| verdict.outcome.is_answered());
@@ -162,10 +181,15 @@ fn judged(mut result: CallResult, fields: &Fields, customer: &Customer) -> CallR
     result
 }
 
-/// A disposition that nobody knows still says that there was a call, when an agent gave it or it had a length.
-fn was_talked(result: &CallResult) -> bool {
-    let is_long = result.duration_seconds.is_some_and(|seconds| seconds > 0);
-    !result.disposition.is_empty() && (result.source == Source::Dispo || is_long)
+/// A disposition that nobody knows still says that there was a call, when it had a length or an agent gave it.
+fn by_talk(result: &CallResult) -> Option<Verdict> {
+    if result.disposition.is_empty() {
+        return None;
+    }
+    if result.duration_seconds.is_some_and(|seconds| seconds > 0) {
+        return Some(Verdict::ANSWERED);
+    }
+    (result.source == Source::Dispo).then_some(Verdict::GUESSED)
 }
 
 pub(super) fn number(text: &str, customer: &Customer) -> Option<E164> {

@@ -26,9 +26,6 @@ const LOG: Shape = Shape {
     source: Source::Log,
     person: &["phoneNumber", "phone_number"],
     person_country: &["phoneCode", "phone_code"],
-    began_local: &["callDate", "call_date"],
-    began: &["startEpoch", "start_epoch"],
-    ended: &["endEpoch", "end_epoch"],
     ..NOTHING
 };
 
@@ -104,6 +101,7 @@ pub(crate) fn next(
     CallResult {
         call_ids: call_ids([uniqueid]),
         person: number(person, customer),
+        tells_person: !person.trim().is_empty(),
         campaign: campaign.trim().to_owned(),
         verdict: Some(Verdict::of_status(status)),
         word: status.as_str().to_owned(),
@@ -162,6 +160,7 @@ mod tests {
         let expected = CallResult {
             call_ids: vec!["1795000000.12".to_owned()],
             person: phone("+14155550123"),
+            tells_person: true,
             campaign: "SALES".to_owned(),
             verdict: Some(Verdict {
                 outcome: Outcome::Human,
@@ -235,6 +234,7 @@ mod tests {
         let expected = CallResult {
             call_ids: vec!["1.1".to_owned(), "1.2".to_owned()],
             person: phone("+14155550123"),
+            tells_person: true,
             did: phone("+12125550100"),
             campaign: "S".to_owned(),
             verdict: Some(Verdict {
@@ -250,11 +250,11 @@ mod tests {
     }
 
     #[rstest]
-    #[case::customer_phone(json!({"phoneNumber": "1", "customerPhone": "2"}), Source::Hangup)]
-    #[case::dial_status(json!({"phoneNumber": "1", "dialStatus": "BUSY"}), Source::Hangup)]
-    #[case::source(json!({"phoneNumber": "1", "source": "h-extension"}), Source::Hangup)]
-    #[case::empty_customer_phone(json!({"phoneNumber": "1", "customerPhone": ""}), Source::Log)]
-    #[case::log(json!({"phoneNumber": "1", "source": "cron"}), Source::Log)]
+    #[case::customer_phone(json!({"uniqueid": "1.1", "phoneNumber": "1", "customerPhone": "2"}), Source::Hangup)]
+    #[case::dial_status(json!({"uniqueid": "1.1", "phoneNumber": "1", "dialStatus": "BUSY"}), Source::Hangup)]
+    #[case::source(json!({"uniqueid": "1.1", "phoneNumber": "1", "source": "h-extension"}), Source::Hangup)]
+    #[case::empty_customer_phone(json!({"uniqueid": "1.1", "phoneNumber": "1", "customerPhone": ""}), Source::Log)]
+    #[case::log(json!({"uniqueid": "1.1", "phoneNumber": "1", "source": "cron"}), Source::Log)]
     fn the_two_shapes_of_call_results(#[case] body: Json, #[case] source: Source) {
         assert_eq!(read(call_results, body).source, source);
     }
@@ -316,6 +316,11 @@ mod tests {
     #[case::unknown_with_length(json!({"disposition": "WHAT", "duration": 5}), Some((Outcome::Human, Assumed)))]
     #[case::unknown_without_length(json!({"disposition": "WHAT", "duration": 0}), None)]
     #[case::status_as_disposition(json!({"disposition": "BUSY"}), Some((Outcome::Busy, Signalled)))]
+    #[case::answer_beats_cause(json!({"dialStatus": "ANSWER", "hangupCause": "Q.850;cause=1"}), Some((Outcome::Human, Assumed)))]
+    #[case::cause_of_a_header(json!({"dialStatus": "CONGESTION", "hangupCause": "SIP;cause=404, Q.850;cause=1"}), Some((Outcome::Dead, Signalled)))]
+    #[case::unknown(json!({"disposition": "UNKNOWN", "duration": 37}), None)]
+    #[case::unknown_in_small_letters(json!({"disposition": " unknown ", "dialStatus": "BUSY"}), Some((Outcome::Busy, Signalled)))]
+    #[case::none(json!({"disposition": "None", "duration": 37}), None)]
     #[case::nothing(json!({}), None)]
     fn the_surest_word_counts(
         #[case] mut body: Json,
@@ -330,12 +335,73 @@ mod tests {
     }
 
     #[rstest]
+    #[case::call_results(call_results, json!({"phoneNumber": "1"}), false)]
+    #[case::call_results_of_a_hang_up(call_results, json!({"phoneNumber": "1", "customerPhone": "2"}), false)]
+    #[case::call_results_of_a_person(call_results, json!({"phoneNumber": "4155550123"}), true)]
+    #[case::call_results_of_a_number(call_results, json!({"phoneNumber": "4155550123", "customerPhone": "x"}), true)]
+    #[case::older(older, json!({"phoneNumber": "12", "result": "busy"}), false)]
+    #[case::older_of_a_number(older, json!({"phoneNumber": "4155550123", "result": "busy"}), true)]
+    #[case::dispo(dispo, json!({"phone": "0", "dispo": "SALE"}), false)]
+    #[case::dispo_of_a_person(dispo, json!({"phone": "4155550123", "dispo": "SALE"}), true)]
+    #[case::no_agent(no_agent, json!({"phone": "", "status": "DROP"}), false)]
+    fn every_shape_is_refused_when_it_names_nothing(
+        #[case] parser: super::super::Shape,
+        #[case] body: Json,
+        #[case] fine: bool,
+    ) {
+        let read = parser(&body_of(body), &customer());
+        assert_eq!(read.is_ok(), fine, "{read:?}");
+    }
+
+    #[rstest]
+    #[case::network_blocked(json!({"sipHangupCause": "SIP/2.0 603 Network Blocked", "hangupCause": "21"}), true)]
+    #[case::bare(json!({"sipHangupCause": 608}), true)]
+    #[case::reason(json!({"sip_hangup_cause": "Q.850;cause=21, SIP;cause=607"}), true)]
+    #[case::beside_the_cause(json!({"hangupCause": "Q.850;cause=21, SIP;cause=608"}), true)]
+    #[case::another_code(json!({"sipHangupCause": "SIP/2.0 486 Busy Here"}), false)]
+    #[case::a_number_of_the_phrase(json!({"sipHangupCause": "SIP/2.0 486 try 603"}), false)]
+    #[case::a_cause(json!({"hangupCause": "603"}), false)]
+    fn a_refusal_because_of_the_caller(#[case] mut body: Json, #[case] blocked: bool) {
+        body["uniqueid"] = json!("1.1");
+        body["dialStatus"] = json!("CONGESTION");
+        assert_eq!(read(call_results, body.clone()).is_blocked, blocked);
+        assert_eq!(read(report, body.clone()).is_blocked, blocked);
+        assert_eq!(read(older, body).is_blocked, blocked);
+    }
+
+    #[test]
+    fn every_shape_may_tell_when_its_call_began() {
+        for parser in [report, call_results, older, dispo, no_agent] as [super::super::Shape; 5] {
+            for told in [
+                json!({"startEpoch": "1795000000"}),
+                json!({"start_epoch": 1_795_000_000_000_u64}),
+                json!({"callDate": "2026-11-18 06:06:40"}),
+                json!({"call_date": "2026-11-18T06:06:40"}),
+                json!({"endEpoch": 1_795_000_060, "duration": 60, "call_duration": 60, "talk_time": 60}),
+            ] {
+                let mut body = told;
+                body["uniqueid"] = json!("1.1");
+                let expected = Timestamp::from_micros(1_795_000_000_000_000);
+                assert_eq!(read(parser, body.clone()).tm_call, Some(expected), "{body}");
+            }
+        }
+    }
+
+    #[rstest]
     #[case(json!({}), false)]
     #[case(json!({"campaign_id": "S", "disposition": "SALE"}), false)]
     #[case(json!({"uniqueid": "", "customer_phone": null, "lead_id": " "}), false)]
+    #[case(json!({"customer_phone": "garbage"}), false)]
+    #[case(json!({"customer_phone": "1"}), false)]
+    #[case(json!({"customer_phone": "ANSWER"}), false)]
+    #[case(json!({"customer_phone": "55501234"}), false)]
+    #[case(json!({"uniqueid": "\u{feff}"}), false)]
+    #[case(json!({"uniqueid": ["1.1"], "call_id": {"id": "V1"}}), false)]
     #[case(json!({"uniqueid": "1.1"}), true)]
+    #[case(json!({"uniqueid": 1.1}), true)]
+    #[case(json!({"call_id": "V1"}), true)]
     #[case(json!({"lead_id": 7}), true)]
-    #[case(json!({"customer_phone": "garbage"}), true)]
+    #[case(json!({"customer_phone": "84155550123"}), true)]
     fn only_a_report_that_names_nothing_is_refused(#[case] body: Json, #[case] fine: bool) {
         let read = report(&body_of(body), &customer());
         assert_eq!(read.is_ok(), fine, "{read:?}");

@@ -8,21 +8,25 @@ use sqlx::Error as SqlError;
 use uuid::Uuid;
 
 use super::rollups::Watermark;
-use crate::tenancy::marks;
+use crate::{phone::E164, tenancy::marks};
 
 /// Usages of one person, or under one id of a call, that are looked at.
 const CANDIDATES_MAX: u32 = 20;
-const CANDIDATE: &str =
-    "SELECT id, call_ref, phone_hash, number, vicidial_campaign_id FROM did_usages";
+const CANDIDATE: &str = "SELECT id, call_ref, call_id, phone_hash, number, vicidial_campaign_id, lead_id, tm_result, \
+     tm_create FROM did_usages";
 
 /// A usage that a result may be about.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct Candidate {
     pub id: Uuid,
     pub call_ref: Option<i64>,
+    pub call_id: String,
     pub phone_hash: Option<Vec<u8>>,
     pub number: String,
     pub vicidial_campaign_id: String,
+    pub lead_id: String,
+    pub tm_result: Option<Timestamp>,
+    pub tm_create: Timestamp,
 }
 
 /// Usages with one of these references of a call, newest first.
@@ -72,6 +76,46 @@ pub(crate) async fn of_person(
         CANDIDATES_MAX.into(),
     ];
     db.fetch_all(&sql, values).await
+}
+
+/// Usages of one of the tenant's numbers within a span of time, newest first.
+pub(crate) async fn of_number(
+    db: &Db,
+    customer_id: Uuid,
+    number: &E164,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<Candidate>, SqlError> {
+    let sql = format!(
+        "{CANDIDATE} WHERE did_id IN (SELECT id FROM did_dids WHERE customer_id = ? AND number = ?) \
+         AND tm_create BETWEEN ? AND ? AND customer_id = ? ORDER BY tm_create DESC LIMIT ?"
+    );
+    let values = vec![
+        customer_id.into(),
+        number.as_str().into(),
+        from.into(),
+        to.into(),
+        customer_id.into(),
+        CANDIDATES_MAX.into(),
+    ];
+    db.fetch_all(&sql, values).await
+}
+
+#[derive(sqlx::FromRow)]
+struct Known {
+    #[expect(dead_code, reason = "it is there, or it is not")]
+    id: Uuid,
+}
+
+/// Whether a number is, or was, the tenant's.
+pub(crate) async fn is_number_of(
+    db: &Db,
+    customer_id: Uuid,
+    number: &E164,
+) -> Result<bool, SqlError> {
+    let sql = "SELECT id FROM did_dids WHERE customer_id = ? AND number = ? LIMIT 1";
+    let values = vec![customer_id.into(), number.as_str().into()];
+    let found: Option<Known> = db.fetch_optional(sql, values).await?;
+    Ok(found.is_some())
 }
 
 /// What a usage is counted by.

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     call::Call,
     listenhandler::{Json, Path, Query, State},
-    models::{error::Result, sock::Response},
+    models::{error::Result, page::ensure_known, sock::Response},
     resource::query_customer,
 };
 use serde_json::json;
@@ -26,6 +26,7 @@ pub(super) async fn metrics(
 ) -> Result<Json<Metrics>> {
     let named = query_customer(&query)?;
     let customer = tenancy::customer(&app.store, &call, named).await?;
+    ensure_known(&query.0, ["customer_id", "by"])?;
     let by = query.0.get("by").map(String::as_str);
     metrics::make(&app, &customer, by).await.map(Json)
 }
@@ -33,6 +34,10 @@ pub(super) async fn metrics(
 pub(super) async fn reports(State(app): State<App>, call: Call, query: Query) -> Result<Response> {
     let named = query_customer(&query)?;
     let customer = tenancy::customer(&app.store, &call, named).await?;
+    ensure_known(
+        &query.0,
+        ["customer_id", "from", "to", "group_by", "format"],
+    )?;
     let text = |name: &str| query.0.get(name).cloned().unwrap_or_default();
     let sent = Parameters {
         from: text("from"),
@@ -41,7 +46,7 @@ pub(super) async fn reports(State(app): State<App>, call: Call, query: Query) ->
         format: text("format"),
     };
     let asked = report::read(&sent, &customer, app.store.clock.now(), report::ROWS_MAX)?;
-    let is_csv = match sent.format.as_str() {
+    let is_csv = match sent.format.trim().to_ascii_lowercase().as_str() {
         "" | "json" => false,
         "csv" => true,
         _ => return Err(wrong("format", "must be json or csv")),
@@ -75,6 +80,7 @@ pub(super) async fn fetch(
 ) -> Result<Json<DownloadPage>> {
     let named = query_customer(&query)?;
     let customer = tenancy::customer(&app.store, &call, named).await?;
+    ensure_known(&query.0, ["customer_id", "page_token"])?;
     let from = match query.0.get("page_token").map(String::as_str) {
         None | Some("") => 0,
         Some(token) => token

@@ -3,7 +3,10 @@
 use bin_common_handler::{
     call::Call,
     listenhandler::{Json, List, Path, Query, State},
-    models::{error::Result, page::Page},
+    models::{
+        error::Result,
+        page::{Page, ensure_known},
+    },
     resource::{named_customer, query_customer},
 };
 use serde_json::{Map, Value};
@@ -83,6 +86,7 @@ pub(super) async fn members(
     Path(id): Path,
     query: Query,
 ) -> Result<Json<Vec<DidView>>> {
+    ensure_known(&query.0, ["page_size", "page_token", "customer_id"])?;
     let page = Page::parse(query.0.get("page_size").map(String::as_str), None)?;
     let token = query.0.get("page_token").cloned().map(Value::String);
     let after = named_customer(token.as_ref())?.unwrap_or_default();

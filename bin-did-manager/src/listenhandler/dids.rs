@@ -3,8 +3,12 @@
 use bin_common_handler::{
     call::Call,
     listenhandler::{Json, List, Path, Query, State},
-    models::{error::Result, page::Page},
-    resource::{named_customer, query_customer},
+    models::{
+        error::Result,
+        flag::flag,
+        page::{Page, ensure_known},
+    },
+    resource::{self, named_customer, query_customer},
 };
 use serde_json::{Map, Value};
 
@@ -14,10 +18,38 @@ use crate::{
         self, DidView, export,
         import::{self, Report, Wanted},
     },
-    models::download::DownloadPage,
+    models::{customer::Customer, did::Did, download::DownloadPage, limits::Remarked},
 };
 
 type Fields = Map<String, Value>;
+
+pub(super) async fn create(
+    State(app): State<App>,
+    call: Call,
+    query: Query,
+    Json(fields): Json<Fields>,
+) -> Result<Json<Remarked<Did>>> {
+    let named = query_customer(&query)?;
+    let made = resource::create::<Did, App>(&app, &call, named, &fields).await?;
+    Ok(Json(remarked(&app, made).await))
+}
+
+pub(super) async fn update(
+    State(app): State<App>,
+    call: Call,
+    Path(id): Path,
+    Json(fields): Json<Fields>,
+) -> Result<Json<Remarked<Did>>> {
+    let changed = resource::update::<Did, App>(&app, &call, id, &fields).await?;
+    Ok(Json(remarked(&app, changed).await))
+}
+
+/// It is done already: that its customer cannot be read now is no fault of it.
+async fn remarked(app: &App, did: Did) -> Remarked<Did> {
+    let customer = app.store.get::<Customer>(did.customer_id).await;
+    let limits = did.limits(&customer.ok().flatten().unwrap_or_default());
+    Remarked::new(did, limits)
+}
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -41,11 +73,12 @@ pub(super) async fn import(
     query: Query,
     Json(rows): Json<Vec<Fields>>,
 ) -> Result<Json<Report>> {
+    ensure_known(&query.0, ["customer_id", "didpool_id", "update"])?;
     let pool = query.0.get("didpool_id").cloned().map(Value::String);
     let wanted = Wanted {
         customer_id: query_customer(&query)?,
         didpool_id: named_customer(pool.as_ref())?,
-        update: query.0.get("update").is_some_and(|text| text == "true"),
+        update: flag("update", query.0.get("update").map(String::as_str))?,
     };
     import::import(&app, &call, wanted, &rows).await.map(Json)
 }
@@ -55,6 +88,7 @@ pub(super) async fn export(
     call: Call,
     query: Query,
 ) -> Result<Json<DownloadPage>> {
+    ensure_known(&query.0, ["customer_id", "page_token"])?;
     let page = Page::parse(None, query.0.get("page_token").map(String::as_str))?;
     let named = query_customer(&query)?;
     export::export(&app, &call, named, page).await.map(Json)

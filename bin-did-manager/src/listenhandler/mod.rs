@@ -74,7 +74,9 @@ fn tenant_routes(routes: Routes<App>) -> Routes<App> {
 /// The numbers, and how they are chosen.
 fn number_routes(routes: Routes<App>) -> Routes<App> {
     routes
-        .changeable::<Did>("/v1/dids", "/v1/dids/<did-id>")
+        .post("/v1/dids", dids::create)
+        .put("/v1/dids/<did-id>", dids::update)
+        .deletable::<Did>("/v1/dids/<did-id>")
         .get("/v1/dids", dids::list)
         .filtered_by(did::FILTERS)
         .get("/v1/dids/<did-id>", dids::get)
@@ -101,7 +103,8 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
 fn dialer_routes(routes: Routes<App>) -> Routes<App> {
     let routes = routes.get_with_effect("/v1/dids/next", next::next);
     let routes = for_dialers(routes).get_with_effect("/v1/vicidial/next-did", next::next);
-    for_dialers(routes)
+    // One of its scripts takes the number by its pattern, and others from `data`.
+    for_dialers(routes).only_repeated("phoneNumber")
 }
 
 /// How a dialer's script is served: it gives up after a second, and dials without us.

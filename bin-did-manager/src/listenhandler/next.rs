@@ -3,7 +3,7 @@
 use bin_common_handler::{
     call::Call,
     listenhandler::{Json, Query, Reply, State},
-    models::{error::Result, sock::Response},
+    models::{error::Result, flag::flag, sock::Response},
     resource::query_customer,
 };
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     callresulthandler::{self, shapes},
-    models::callresult::CallResult,
+    models::{callresult::CallResult, check::wrong},
     nexthandler::{Fields, Given, Outcome, Question},
     phone::DialStatus,
     tenancy,
@@ -19,6 +19,7 @@ use crate::{
 
 pub(super) async fn next(State(app): State<App>, call: Call, query: Query) -> Result<Response> {
     let named = query_customer(&query)?;
+    ensure_format(&query)?;
     let customer_id = tenancy::owner(&app.store, &call, named).await?;
     let fields = Fields::read(&query.0, call.client_request_id.as_deref());
     let question = Question {
@@ -26,13 +27,25 @@ pub(super) async fn next(State(app): State<App>, call: Call, query: Query) -> Re
         access_key_id: call.access_key_id,
         fields: fields.clone(),
         operation: Given::of(&call),
-        is_dry_run: query.0.get("dry_run").is_some_and(|text| text == "true"),
+        is_dry_run: flag("dry_run", query.0.get("dry_run").map(String::as_str))?,
     };
     match app.next.next(question).await? {
         Outcome::Number(answer) => Ok(Json(answer).into_response()),
         // Boxed, as it is large and seldom: else every request would carry room for it.
         Outcome::Ended(status) => Box::pin(ended(&app, &call, customer_id, &fields, status)).await,
     }
+}
+
+/// The bridge makes bare text of the answer, where it is asked to.
+fn ensure_format(query: &Query) -> Result<()> {
+    let format = query.0.get("format").map_or("", |text| text.trim());
+    let is_known = ["", "json", "text"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(format));
+    if is_known {
+        return Ok(());
+    }
+    Err(wrong("format", "must be json or text"))
 }
 
 /// The end of a call, not the beginning of one: never answered with a number.

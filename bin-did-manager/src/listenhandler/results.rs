@@ -3,7 +3,7 @@
 use bin_common_handler::{
     call::Call,
     databasehandler::ListQuery,
-    listenhandler::{Json, List, Query, State},
+    listenhandler::{Json, List, OptionalJson, Query, State},
     models::error::Result,
     resource::query_customer,
 };
@@ -43,7 +43,7 @@ pub(super) async fn report(
     State(app): State<App>,
     call: Call,
     query: Query,
-    Json(fields): Json<Fields>,
+    OptionalJson(fields): OptionalJson<Fields>,
 ) -> Result<Json<Reported>> {
     body(&app, &call, &query, shapes::report, fields).await
 }
@@ -52,7 +52,7 @@ pub(super) async fn call_results(
     State(app): State<App>,
     call: Call,
     query: Query,
-    Json(fields): Json<Fields>,
+    OptionalJson(fields): OptionalJson<Fields>,
 ) -> Result<Json<Reported>> {
     body(&app, &call, &query, shapes::call_results, fields).await
 }
@@ -61,7 +61,7 @@ pub(super) async fn older(
     State(app): State<App>,
     call: Call,
     query: Query,
-    Json(fields): Json<Fields>,
+    OptionalJson(fields): OptionalJson<Fields>,
 ) -> Result<Json<Reported>> {
     body(&app, &call, &query, shapes::older, fields).await
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     app::App,
-    models::{auditlog::AuditLog, customer::Customer},
+    models::{auditlog::AuditLog, customer::Customer, limits::Remarked},
     tenancy,
 };
 
@@ -30,11 +30,10 @@ pub(super) async fn create_customer(
     State(app): State<App>,
     call: Call,
     Json(fields): Json<Map<String, Value>>,
-) -> Result<Json<Customer>> {
+) -> Result<Json<Remarked<Customer>>> {
     ensure_operator(&call)?;
-    tenancy::create_customer(&app, &call, &fields)
-        .await
-        .map(Json)
+    let made = tenancy::create_customer(&app, &call, &fields).await?;
+    Ok(Json(remarked(made)))
 }
 
 pub(super) async fn update_customer(
@@ -42,9 +41,15 @@ pub(super) async fn update_customer(
     call: Call,
     Path(id): Path,
     Json(fields): Json<Map<String, Value>>,
-) -> Result<Json<Customer>> {
+) -> Result<Json<Remarked<Customer>>> {
     ensure_operator(&call)?;
-    resource::update(&app, &call, id, &fields).await.map(Json)
+    let changed = resource::update(&app, &call, id, &fields).await?;
+    Ok(Json(remarked(changed)))
+}
+
+fn remarked(customer: Customer) -> Remarked<Customer> {
+    let limits = customer.limits();
+    Remarked::new(customer, limits)
 }
 
 pub(super) async fn delete_customer(

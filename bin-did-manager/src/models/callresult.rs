@@ -11,7 +11,7 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::verdict::Verdict;
+use super::{customer::OUTCOMES, verdict::Verdict};
 use crate::phone::E164;
 
 text_enum!(
@@ -45,6 +45,8 @@ pub struct CallResult {
     pub call_id: String,
     /// The person called.
     pub person: Option<E164>,
+    /// Whether it says who was called, be it in a form that cannot be read.
+    pub tells_person: bool,
     /// Our number, where it was told.
     pub did: Option<E164>,
     /// The dialer's id of the campaign.
@@ -73,6 +75,7 @@ impl CallResult {
             call_ids: Vec::new(),
             call_id: String::new(),
             person: None,
+            tells_person: false,
             did: None,
             campaign: String::new(),
             lead_id: String::new(),
@@ -85,13 +88,9 @@ impl CallResult {
         }
     }
 
-    /// Whether its name for the whole call is one that VICIdial makes: a letter, the second of the year, the lead.
-    /// Such a name belongs to one call, whoever is said to have been called.
+    /// Whether its name for the whole call belongs to that call only, whoever is said to have been called.
     pub fn names_one_call(&self) -> bool {
-        let digits = self.call_id.strip_prefix(['V', 'M', 'Y', 'J']);
-        digits.is_some_and(|digits| {
-            digits.len() == 19 && digits.bytes().all(|byte| byte.is_ascii_digit())
-        })
+        is_name_of_vicidial(&self.call_id)
     }
 
     /// What it calls the way the call went: its disposition, else the word that it has for it.
@@ -102,6 +101,14 @@ impl CallResult {
             &self.disposition
         }
     }
+}
+
+/// Whether it is a name of a call as VICIdial makes them, once each: a letter, the second of the year, the lead.
+pub fn is_name_of_vicidial(call_id: &str) -> bool {
+    let digits = call_id.strip_prefix(['V', 'M', 'Y', 'J']);
+    digits.is_some_and(|digits| {
+        digits.len() == 19 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// A result whose call was not found.
@@ -167,8 +174,11 @@ entity!(
 pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("customer_id", FilterKind::Uuid),
-    ("source", FilterKind::Text),
+    ("source", FilterKind::OneOf(Source::WORDS)),
+    ("number", FilterKind::Phone),
+    ("vicidial_campaign_id", FilterKind::Text),
+    ("phone_last4", FilterKind::Digits(4)),
     ("uniqueid", FilterKind::Text),
     ("lead_id", FilterKind::Text),
-    ("outcome", FilterKind::Text),
+    ("outcome", FilterKind::OneOf(OUTCOMES)),
 ];

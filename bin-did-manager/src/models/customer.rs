@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     campaign::Fallback,
     check::{ensure, in_range, maybe_in_range, minutes, short, short_list, timezone},
+    limits::Limits,
 };
 use crate::phone::NumberFormat;
 
@@ -25,8 +26,8 @@ use crate::phone::NumberFormat;
 pub const DAILY_CAP_DEFAULT: i32 = 75;
 /// Calls an hour of one number.
 pub const HOURLY_CAP_DEFAULT: i32 = 15;
-/// Seconds of rest after each call of one number.
-pub const COOLDOWN_DEFAULT: i32 = 300;
+/// Seconds of rest after each call of one number: as long as lets it reach its calls an hour.
+pub const COOLDOWN_DEFAULT: i32 = 240;
 /// A new number's calls a day, by week.
 pub const WARMUP_DEFAULT: [i32; 4] = [10, 20, 40, 75];
 /// Highest cap that can be set.
@@ -67,6 +68,19 @@ text_enum!(
         Failed = "failed",
     }
 );
+
+/// As usages have them: empty while nothing is known.
+pub const OUTCOMES: &[&str] = &[
+    "",
+    Outcome::Human.as_str(),
+    Outcome::Machine.as_str(),
+    Outcome::NoAnswer.as_str(),
+    Outcome::Busy.as_str(),
+    Outcome::Dead.as_str(),
+    Outcome::Congestion.as_str(),
+    Outcome::Dropped.as_str(),
+    Outcome::Failed.as_str(),
+];
 
 /// A tenant. Its `customer_id` is its own id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
@@ -141,7 +155,7 @@ pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("customer_id", FilterKind::Uuid),
     ("name", FilterKind::Text),
-    ("status", FilterKind::Text),
+    ("status", FilterKind::OneOf(CustomerStatus::WORDS)),
     ("deleted", FilterKind::Deleted),
 ];
 
@@ -178,6 +192,15 @@ impl Default for Customer {
 const NO_CAMPAIGN: [&str; 3] = ["", "DEFAULT", "UNKNOWN"];
 
 impl Customer {
+    /// Of its numbers, unless they have their own.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            daily_cap: self.did_daily_cap,
+            hourly_cap: self.did_hourly_cap,
+            cooldown_seconds: self.did_cooldown_seconds,
+        }
+    }
+
     /// Whether a dialer that sends this as the campaign means that there is none.
     pub fn is_no_campaign(&self, text: &str) -> bool {
         let text = text.trim();

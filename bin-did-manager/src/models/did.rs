@@ -3,7 +3,7 @@
 use bin_common_handler::{
     models::{
         error::{Error, Result},
-        page::{Filter, FilterKind},
+        page::{Filter, FilterKind, Reader},
         text::{check_name, check_text},
         time::Timestamp,
     },
@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::{
     check::{ensure, maybe_in_range, short, short_list, wrong},
-    customer::{CAP_MAX, COOLDOWN_MAX, WARMUP_DEFAULT},
+    customer::{CAP_MAX, COOLDOWN_MAX, Customer, WARMUP_DEFAULT},
     didstatus::{DidStatus, Standing},
+    limits::Limits,
 };
 use crate::{
     area,
@@ -132,13 +133,18 @@ resource!(
 pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("customer_id", FilterKind::Uuid),
-    ("number", FilterKind::Text),
-    ("status", FilterKind::Text),
+    ("number", FilterKind::Phone),
+    ("status", FilterKind::OneOf(DidStatus::WORDS)),
     ("carrier", FilterKind::Text),
     ("provider", FilterKind::Text),
-    ("state", FilterKind::Text),
+    ("state", FilterKind::Read(&STATE)),
     ("deleted", FilterKind::Deleted),
 ];
+
+static STATE: Reader = Reader {
+    wanted: "a state or province such as CA",
+    read: |text| area::state_code(text.trim()).map(str::to_owned),
+};
 
 impl Default for Did {
     fn default() -> Self {
@@ -175,6 +181,16 @@ impl Default for Did {
 }
 
 impl Did {
+    /// Its own limits, and its customer's where it has none.
+    pub fn limits(&self, customer: &Customer) -> Limits {
+        let usual = customer.limits();
+        Limits {
+            daily_cap: self.daily_cap.unwrap_or(usual.daily_cap),
+            hourly_cap: self.hourly_cap.unwrap_or(usual.hourly_cap),
+            cooldown_seconds: self.cooldown_seconds.unwrap_or(usual.cooldown_seconds),
+        }
+    }
+
     /// Its status and how long that lasts.
     pub fn standing(&self) -> Standing {
         Standing {

@@ -11,6 +11,7 @@ pub mod didpool;
 pub mod didstatus;
 pub(crate) mod download;
 pub mod hours;
+pub mod limits;
 pub mod performance;
 pub mod rollup;
 pub mod rotationrule;

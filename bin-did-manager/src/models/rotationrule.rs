@@ -120,7 +120,7 @@ pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("customer_id", FilterKind::Uuid),
     ("name", FilterKind::Text),
-    ("algorithm", FilterKind::Text),
+    ("algorithm", FilterKind::OneOf(Algorithm::WORDS)),
     ("deleted", FilterKind::Deleted),
 ];
 

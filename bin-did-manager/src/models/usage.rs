@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::rotationrule::{Algorithm, Tier};
+use super::{
+    customer::OUTCOMES,
+    rotationrule::{Algorithm, Tier},
+};
 
 /// Why this number: stored with the usage, and told by a dry run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,8 +130,11 @@ pub const FILTERS: &[Filter] = &[
     ("did_id", FilterKind::Uuid),
     ("campaign_id", FilterKind::Uuid),
     ("didpool_id", FilterKind::Uuid),
+    ("number", FilterKind::Phone),
+    ("vicidial_campaign_id", FilterKind::Text),
+    ("phone_last4", FilterKind::Digits(4)),
     ("uniqueid", FilterKind::Text),
     ("call_id", FilterKind::Text),
     ("lead_id", FilterKind::Text),
-    ("outcome", FilterKind::Text),
+    ("outcome", FilterKind::OneOf(OUTCOMES)),
 ];

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     models::{
         error::Result,
-        page::{Filter, FilterKind},
+        page::{Filter, FilterKind, Reader},
         text::check_name,
         time::Timestamp,
     },
@@ -64,10 +64,18 @@ resource!(
 pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("customer_id", FilterKind::Uuid),
-    ("email", FilterKind::Text),
-    ("role", FilterKind::Text),
+    ("email", FilterKind::Read(&EMAIL)),
+    ("role", FilterKind::OneOf(Role::WORDS)),
     ("deleted", FilterKind::Deleted),
 ];
+
+static EMAIL: Reader = Reader {
+    wanted: "an address of mail",
+    read: |text| {
+        let text = text.trim().to_lowercase();
+        text.contains('@').then_some(text)
+    },
+};
 
 fn check(user: &mut User, _: Option<&User>, _: Timestamp) -> Result<()> {
     user.email = user.email.trim().to_lowercase();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::customer::Outcome;
 use crate::phone::DialStatus;
 
-/// How sure an outcome is; a surer one replaces another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// How sure an outcome is. The numbers are only how it is stored; see [`Verdict::or_surer`] for what counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
     /// It was answered, by whom nobody said: taken for a person.
     Assumed = 1,
@@ -14,6 +14,8 @@ pub enum Certainty {
     Signalled = 2,
     /// The dialer's disposition says so.
     Disposed = 3,
+    /// An agent gave the call a disposition that nobody knows: taken for a person, unless anything else is known.
+    Guessed = 4,
 }
 
 /// An outcome and how sure it is.
@@ -51,6 +53,12 @@ impl Verdict {
     pub const ANSWERED: Self = Self {
         outcome: Outcome::Human,
         certainty: Certainty::Assumed,
+    };
+
+    /// An agent had something to say of the call.
+    pub const GUESSED: Self = Self {
+        outcome: Outcome::Human,
+        certainty: Certainty::Guessed,
     };
 
     const fn signalled(outcome: Outcome) -> Self {
@@ -122,7 +130,8 @@ impl Verdict {
         }
     }
 
-    /// The one of two that counts.
+    /// The one of two that counts: a disposition before any signal, then an answer before none (a hang-up script tells
+    /// of a call that was answered as CANCEL or NOANSWER, too), then what is said of the answer before what is assumed.
     #[must_use]
     pub fn or_surer(self, other: Self) -> Self {
         if other.weight() > self.weight() {
@@ -137,14 +146,18 @@ impl Verdict {
         self.weight() >= other.weight()
     }
 
-    fn weight(self) -> (Certainty, std::cmp::Reverse<usize>) {
+    fn weight(self) -> (u8, std::cmp::Reverse<usize>) {
+        let level = match self.certainty {
+            Certainty::Disposed => 4,
+            Certainty::Signalled if self.outcome.is_answered() => 3,
+            Certainty::Assumed => 2,
+            Certainty::Signalled => 1,
+            Certainty::Guessed => 0,
+        };
         let place = PRECEDENCE
             .iter()
             .position(|outcome| *outcome == self.outcome);
-        (
-            self.certainty,
-            std::cmp::Reverse(place.unwrap_or(PRECEDENCE.len())),
-        )
+        (level, std::cmp::Reverse(place.unwrap_or(PRECEDENCE.len())))
     }
 }
 
@@ -160,6 +173,7 @@ impl Certainty {
             1 => Some(Self::Assumed),
             2 => Some(Self::Signalled),
             3 => Some(Self::Disposed),
+            4 => Some(Self::Guessed),
             _ => None,
         }
     }
@@ -260,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disposition_beats_a_status_and_any_signal_an_assumption() {
+    fn a_disposition_beats_a_status_and_a_detector_an_assumption() {
         let machine = Verdict::of_disposition("AA", &BTreeMap::new()).unwrap();
         let busy = Verdict::of_status(DialStatus::Busy);
         assert_eq!(machine.or_surer(Verdict::ANSWERED), machine);
@@ -271,8 +285,61 @@ mod tests {
         );
     }
 
+    /// Everything that says that somebody or something took the call, without a disposition.
+    const ANSWERS: [&str; 2] = ["ANSWER", "answered"];
+    /// Everything that says that nobody did.
+    const NONE: [&str; 13] = [
+        "NOANSWER",
+        "CANCEL",
+        "BUSY",
+        "CONGESTION",
+        "CHANUNAVAIL",
+        "FAILED",
+        "DONTCALL",
+        "TORTURE",
+        "INVALIDARGS",
+        "no-answer",
+        "busy",
+        "failed",
+        "dropped",
+    ];
+
+    #[test]
+    fn an_answer_beats_none_in_either_order() {
+        let own = BTreeMap::new();
+        let mut answers = vec![
+            Verdict::of_amd("HUMAN").unwrap(),
+            Verdict::of_amd("MACHINE").unwrap(),
+        ];
+        answers.extend(ANSWERS.map(|word| Verdict::of_word(word).unwrap()));
+        let mut none = vec![
+            Verdict::of_cause(1).unwrap(),
+            Verdict::of_cause(22).unwrap(),
+        ];
+        none.extend(NONE.map(|word| Verdict::of_word(word).unwrap()));
+        for answer in answers {
+            for other in &none {
+                assert_eq!(answer.or_surer(*other), answer, "{answer:?} {other:?}");
+                assert_eq!(other.or_surer(answer), answer, "{other:?} {answer:?}");
+            }
+            assert_eq!(Verdict::GUESSED.or_surer(answer), answer);
+        }
+        for other in none {
+            assert_eq!(Verdict::GUESSED.or_surer(other), other);
+        }
+        for code in ["SALE", "NI", "AA", "AL"] {
+            for other in ["NA", "N", "B", "AB", "ADC", "ADCT", "DROP", "PDROP"] {
+                let [answer, none] =
+                    [code, other].map(|it| Verdict::of_disposition(it, &own).unwrap());
+                assert_eq!(answer.or_surer(none), answer, "{code} {other}");
+                assert_eq!(none.or_surer(answer), answer, "{other} {code}");
+            }
+        }
+    }
+
     fn verdicts() -> impl Strategy<Value = Verdict> {
         let certainty = prop::sample::select(vec![
+            Certainty::Guessed,
             Certainty::Assumed,
             Certainty::Signalled,
             Certainty::Disposed,

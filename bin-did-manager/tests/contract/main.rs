@@ -15,6 +15,8 @@ mod clock;
 #[cfg(test)]
 mod exports;
 #[cfg(test)]
+mod filters;
+#[cfg(test)]
 mod given;
 #[cfg(test)]
 mod migrations;
@@ -22,6 +24,8 @@ mod migrations;
 mod next;
 #[cfg(test)]
 mod numbers;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod results;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     call::Call,
     listenhandler::{Json, List, OptionalJson, Path, Query, State},
-    models::error::Result,
+    models::{error::Result, page::ensure_known},
 };
 
 use crate::{
@@ -49,6 +49,20 @@ pub(super) async fn list(
         .map(Json)
 }
 
+/// What the query may hold; a page of it is its limit.
+const AVAILABLE: [&str; 10] = [
+    "try_count_0",
+    "try_count_1",
+    "try_count_2",
+    "try_count_3",
+    "try_count_4",
+    "limit",
+    "lease",
+    "customer_id",
+    "page_size",
+    "page_token",
+];
+
 /// The limits stand in the query or in the body; the body wins.
 pub(super) async fn available(
     State(app): State<App>,
@@ -57,6 +71,7 @@ pub(super) async fn available(
     query: Query,
     OptionalJson(body): OptionalJson<AvailableBody>,
 ) -> Result<Json<Vec<OutdialTarget>>> {
+    ensure_known(&query.0, AVAILABLE)?;
     let wanted = AvailableBody {
         try_count_0: body.try_count_0.or(query.number("try_count_0")?),
         try_count_1: body.try_count_1.or(query.number("try_count_1")?),

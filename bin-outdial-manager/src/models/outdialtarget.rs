@@ -187,7 +187,10 @@ pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("outdial_id", FilterKind::Uuid),
     ("name", FilterKind::Text),
-    ("status", FilterKind::Text),
+    (
+        "status",
+        FilterKind::OneOf(&["idle", "progressing", "done"]),
+    ),
     ("deleted", FilterKind::Deleted),
 ];
 

@@ -153,6 +153,6 @@ entity!(
 pub const FILTERS: &[Filter] = &[
     ("campaign_id", FilterKind::Uuid),
     ("outdial_target_id", FilterKind::Uuid),
-    ("status", FilterKind::Text),
+    ("status", FilterKind::OneOf(&["progressing", "done"])),
     ("deleted", FilterKind::Deleted),
 ];
