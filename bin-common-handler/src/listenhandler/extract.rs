@@ -14,7 +14,7 @@ use crate::{
     models::{
         error::{Error, Result},
         json,
-        page::{FilterKind, Filters, Page, ensure_known_of_list, parse_filters},
+        page::{Filters, Page, ensure_known_of_list, parse_filters},
         sock::Response,
     },
     redact,
