@@ -9,6 +9,7 @@ pub mod hostile;
 mod http;
 mod installation;
 pub mod lab;
+pub mod schema;
 mod services;
 pub mod sim;
 mod sink;
