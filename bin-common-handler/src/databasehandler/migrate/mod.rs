@@ -251,7 +251,7 @@ impl Session {
         Ok(())
     }
 
-    /// SQLite needs none: a data folder has one process.
+    /// SQLite needs none: a migration is a transaction there, and a data folder has one daemon.
     async fn lock(&mut self) -> Result<(), Error> {
         if self.dialect == Dialect::Sqlite {
             return Ok(());
