@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use bin_common_handler::{
     config::Config,
-    daemon::{Manager, block_on, fail},
-    databasehandler::migrate,
+    daemon::{Manager, block_on, fail, migrate},
 };
 use clap::{Arg, ArgMatches, Command};
 use tandem::managers;

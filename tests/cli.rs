@@ -125,31 +125,35 @@ fn completions_know_the_commands(#[case] shell: &str) {
 }
 
 #[test]
-fn a_new_migration_has_the_next_number_for_both_databases() {
+fn a_new_migration_has_the_next_number_in_one_file() {
     let dir = tempfile::tempdir().unwrap();
     let create = |args: &[&str]| {
         let output = tandem(&[&["migrate", "create"], args].concat(), dir.path());
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
     };
-    create(&["add_priority"]);
-    assert!(
-        dir.path()
-            .join("migrations/mysql/1001_add_priority.up.sql")
-            .exists()
-    );
-    assert!(
-        dir.path()
-            .join("migrations/sqlite/1001_add_priority.down.sql")
-            .exists()
-    );
+    for (args, file) in [
+        (
+            &["add_priority"] as &[&str],
+            "migrations/1001_add_priority.sql",
+        ),
+        (&["add priority!"], "migrations/1002_add_priority_.sql"),
+        (
+            &["other", "--dir", "elsewhere/migrations"],
+            "elsewhere/migrations/1001_other.sql",
+        ),
+    ] {
+        assert_eq!(create(args).trim_end(), file);
+        let text = std::fs::read_to_string(dir.path().join(file)).unwrap();
+        assert!(text.contains("\n-- down\n"), "{text}");
+    }
     let said: serde_json::Value = serde_json::from_str(&create(&["more", "--json"])).unwrap();
-    assert_eq!(said["created"].as_array().unwrap().len(), 4);
-    assert!(
-        dir.path()
-            .join("migrations/mysql/1002_more.up.sql")
-            .exists()
+    assert_eq!(
+        said,
+        serde_json::json!({"created": ["migrations/1003_more.sql"]})
     );
+    let files = std::fs::read_dir(dir.path().join("migrations")).unwrap();
+    assert_eq!(files.count(), 3);
 }
 
 #[test]

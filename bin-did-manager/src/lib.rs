@@ -31,6 +31,7 @@ use bin_common_handler::{
     daemon::{Base, Manager, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Router,
+    migrations,
 };
 
 use crate::app::App;
@@ -42,18 +43,37 @@ pub const NAME: &str = "did-manager";
 pub const MANAGER: Manager = Manager {
     name: NAME,
     prefix: "did",
-    migrations: Migrations {
-        prefix: "did",
-        mysql: &MYSQL,
-        sqlite: &SQLITE,
-    },
+    migrations: MIGRATIONS,
     settings: SETTINGS,
     routes: || listenhandler::routes().infos(),
     start,
 };
 
-static MYSQL: sqlx::migrate::Migrator = sqlx::migrate!("migrations/mysql");
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+const MIGRATIONS: Migrations = migrations!(
+    "did",
+    [
+        "1001_customers",
+        "1002_versions",
+        "1003_users",
+        "1004_accesskeys",
+        "1005_accesskey_hashes",
+        "1006_audit_logs",
+        "1007_dids",
+        "1008_didpools",
+        "1009_didpool_members",
+        "1010_campaigns",
+        "1011_rotation_rules",
+        "1012_states",
+        "1013_usages",
+        "1014_stickies",
+        "1015_secrets",
+        "1016_pool_exhaustions",
+        "1017_callresults",
+        "1018_performances",
+        "1019_rollups",
+        "1020_watermarks",
+    ]
+);
 
 /// How often statuses that have ended are written down.
 const STATUS_PERIOD: Duration = Duration::from_secs(60);

@@ -171,8 +171,7 @@ mod tests {
     async fn database() -> (Db, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::new(&Dsn::Sqlite(dir.path().join("t.db")), 1).unwrap();
-        let sql = include_str!("../migrations/sqlite/1029_secrets.up.sql");
-        db.execute(sql, vec![]).await.unwrap();
+        crate::MANAGER.migrations.up(&db).await.unwrap();
         (db, dir)
     }
 

@@ -15,6 +15,7 @@ use bin_common_handler::{
     daemon::{Base, Manager, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Router,
+    migrations,
 };
 
 use crate::{outdialhandler::OutdialHandler, outdialtargethandler::OutdialTargetHandler};
@@ -26,18 +27,20 @@ pub const NAME: &str = "outdial-manager";
 pub const MANAGER: Manager = Manager {
     name: NAME,
     prefix: "outdial",
-    migrations: Migrations {
-        prefix: "outdial",
-        mysql: &MYSQL,
-        sqlite: &SQLITE,
-    },
+    migrations: MIGRATIONS,
     settings: SETTINGS,
     routes: || listenhandler::routes().infos(),
     start,
 };
 
-static MYSQL: sqlx::migrate::Migrator = sqlx::migrate!("migrations/mysql");
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+const MIGRATIONS: Migrations = migrations!(
+    "outdial",
+    [
+        "1001_outdials",
+        "1002_outdialtargets",
+        "1003_outdialtargetcalls",
+    ]
+);
 
 /// The reaper looks this often, or a tenth of its timeout when that is shorter.
 const REAP_PERIOD_MAX: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 mod admin;
 mod data;
 mod logging;
+pub mod migrate;
 mod parts;
 mod supervise;
 
@@ -153,15 +154,15 @@ pub fn main(manager: Manager) -> ExitCode {
         ))
         .version(env!("CARGO_PKG_VERSION"))
         .args_conflicts_with_subcommands(false)
-        .subcommand(crate::databasehandler::migrate::command());
+        .subcommand(migrate::command());
     let matches = Config::flags(command, &settings).get_matches();
     let config = match Config::load(&settings, &matches) {
         Ok(config) => config,
         Err(fault) => return fail(&fault),
     };
-    if let Some(migrate) = matches.subcommand_matches("migrate") {
+    if let Some(matches) = matches.subcommand_matches("migrate") {
         return block_on(async {
-            match crate::databasehandler::migrate::run_command(&config, &[manager], migrate).await {
+            match migrate::run_command(&config, &[manager], matches).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(fault) => fail(&fault),
             }

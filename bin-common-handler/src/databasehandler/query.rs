@@ -31,7 +31,7 @@ impl Conn {
     // whitelisted filter names; values are always bound.
     //
     // Boxed: the compiler cannot prove the driver's futures Send for every lifetime otherwise.
-    fn fetch_all<'a, T: Row + 'a>(
+    pub(super) fn fetch_all<'a, T: Row + 'a>(
         &'a mut self,
         sql: &'a str,
         values: Vec<Value>,
@@ -53,7 +53,7 @@ impl Conn {
         .boxed()
     }
 
-    fn execute<'a>(
+    pub(super) fn execute<'a>(
         &'a mut self,
         sql: &'a str,
         values: Vec<Value>,

@@ -1,12 +1,6 @@
 //! An empty SQLite database with the tables that every manager has, for unit tests.
 
-use super::{Db, Dsn};
-
-const TABLES: [&str; 3] = [
-    include_str!("../../migrations/sqlite/0001_outbox.up.sql"),
-    include_str!("../../migrations/sqlite/0002_inbox.up.sql"),
-    include_str!("../../migrations/sqlite/0003_parked.up.sql"),
-];
+use super::{Db, Dsn, migrate::Migrations};
 
 /// The database with its tables named `t_…`; it lives as long as the folder.
 pub(crate) async fn database() -> (Db, tempfile::TempDir) {
@@ -18,11 +12,5 @@ pub(crate) async fn database() -> (Db, tempfile::TempDir) {
 
 /// The tables named `t_…`.
 pub(crate) async fn create_tables(db: &Db) {
-    for statement in TABLES.iter().flat_map(|file| file.split(';')) {
-        if !statement.trim().is_empty() {
-            db.execute(&statement.replace("{name}", "t"), vec![])
-                .await
-                .unwrap();
-        }
-    }
+    Migrations::new("t", &[]).up(db).await.unwrap();
 }

@@ -10,6 +10,7 @@ mod http;
 mod installation;
 pub mod lab;
 pub mod phones;
+pub mod schema;
 mod services;
 pub mod sim;
 mod sink;

@@ -29,7 +29,6 @@ use bin_common_handler::{
     sockhandler::{Transport, inprocess::InProcess, rabbitmq::RabbitMq},
 };
 use serde_json::{Value, json};
-use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -42,13 +41,8 @@ use super::{
 /// The small manager's name.
 pub const NAME: &str = "note-manager";
 
-static NOTHING: Migrator = Migrator::DEFAULT;
 /// Its schema: what every manager has.
-pub const MIGRATIONS: Migrations = Migrations {
-    prefix: "note",
-    mysql: &NOTHING,
-    sqlite: &NOTHING,
-};
+pub const MIGRATIONS: Migrations = Migrations::new("note", &[]);
 
 /// Of keys about whom nothing else is said.
 const USUAL_RATE: Rate = Rate {

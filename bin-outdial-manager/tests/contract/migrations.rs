@@ -1,11 +1,21 @@
-//! Migrations: up and down and up again, on an empty database and on one that voipbin filled.
+//! Migrations: up and down and up again, and broken off, on an empty database and on one that voipbin filled; their
+//! schema and the entities.
 
 use bin_common_handler::{
     databasehandler::Value,
     models::{sock::Method::Get, time::Timestamp},
-    testing::{Installation, Kind},
+    testing::{
+        Installation, Kind,
+        schema::{Schema, all_are_listed, break_off},
+        spawn,
+    },
 };
-use bin_outdial_manager::MANAGER;
+use bin_outdial_manager::{
+    MANAGER,
+    models::{
+        outdial::Outdial, outdialtarget::OutdialTarget, outdialtargetcall::OutdialTargetCall,
+    },
+};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -13,11 +23,7 @@ use uuid::Uuid;
 use crate::world::{World, list, progress, put_status, text};
 
 /// voipbin's tables, without anything of ours.
-const TABLES: [&str; 3] = [
-    include_str!("../../migrations/mysql/1001_outdials.up.sql"),
-    include_str!("../../migrations/mysql/1002_outdialtargets.up.sql"),
-    include_str!("../../migrations/mysql/1003_outdialtargetcalls.up.sql"),
-];
+const TABLES: &str = include_str!("voipbin.sql");
 
 const OUTDIAL: Uuid = Uuid::from_u128(0xa1);
 const FRESH: Uuid = Uuid::from_u128(0xb1);
@@ -78,7 +84,8 @@ async fn up_down_and_up_again_leaves_the_rows(#[values(Kind::Embedded, Kind::Ful
 /// What a voipbin service stored: no tm_update before the first change, the JSON text `null` for what is absent.
 async fn fill_as_voipbin(installation: &Installation) {
     let db = installation.db();
-    for table in TABLES {
+    let tables = TABLES.split(';').map(str::trim);
+    for table in tables.filter(|table| !table.is_empty()) {
         db.execute(table, vec![]).await.unwrap();
     }
     let time = |second: i64| Value::Time(Timestamp::from_micros(second * 1_000_000));
@@ -184,4 +191,103 @@ async fn rows_that_voipbin_wrote_are_kept_and_served() {
     assert_eq!(calls.len(), 2);
     replica.stop().await.unwrap();
     installation.remove().await;
+}
+
+#[tokio::test]
+async fn rows_that_voipbin_wrote_survive_migrations_that_are_broken_off() {
+    let installation = Installation::new(Kind::Full, MANAGER, &[]).await;
+    fill_as_voipbin(&installation).await;
+    let db = installation.db();
+    let theirs = Schema::read(&db).await;
+    break_off(&db, MANAGER.migrations).await;
+    MANAGER.migrations.down(&db, 1_000).await.unwrap();
+    assert_eq!(Schema::read(&db).await, theirs, "nothing of ours is left");
+    for (table, rows) in [
+        ("outdial_outdials", 1),
+        ("outdial_outdialtargets", 2),
+        ("outdial_outdialtargetcalls", 1),
+    ] {
+        let sql = format!("UPDATE {table} SET tm_delete = tm_create");
+        assert_eq!(db.execute(&sql, vec![]).await.unwrap(), rows, "{table}");
+    }
+    installation.remove().await;
+}
+
+#[tokio::test]
+async fn an_adopted_database_has_the_schema_of_a_new_one() {
+    let mut schemas = Vec::new();
+    for is_adopted in [false, true] {
+        let installation = Installation::new(Kind::Full, MANAGER, &[]).await;
+        if is_adopted {
+            fill_as_voipbin(&installation).await;
+        }
+        let db = installation.db();
+        MANAGER.migrations.up(&db).await.unwrap();
+        schemas.push(Schema::read(&db).await);
+        installation.remove().await;
+    }
+    assert_eq!(schemas[0], schemas[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_start_at_once_migrate_once() {
+    let installation = Installation::new(Kind::Full, MANAGER, &[]).await;
+    fill_as_voipbin(&installation).await;
+    let replicas: Vec<_> = (0..8)
+        .map(|_| installation.db())
+        .map(|db| spawn(async move { MANAGER.migrations.up(&db).await.unwrap() }))
+        .collect();
+    let mut applied = Vec::new();
+    for replica in replicas {
+        applied.push(replica.await.unwrap());
+    }
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 7]);
+    installation.remove().await;
+}
+
+#[test]
+fn every_file_is_part_of_the_program() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    all_are_listed(dir, MANAGER.migrations.own());
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_that_was_broken_off_is_gone_on_with(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let installation = Installation::new(kind, MANAGER, &[]).await;
+    break_off(&installation.db(), MANAGER.migrations).await;
+    installation.remove().await;
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_schema_and_a_column_for_each_field() {
+    let mut schemas = Vec::new();
+    for kind in [Kind::Embedded, Kind::Full] {
+        let installation = Installation::new(kind, MANAGER, &[]).await;
+        let db = installation.db();
+        MANAGER.migrations.up(&db).await.unwrap();
+        let schema = Schema::read(&db).await.in_any_words();
+        installation.remove().await;
+        assert_eq!(schema.beyond::<Outdial>(), [""; 0]);
+        assert_eq!(schema.beyond::<OutdialTargetCall>(), [""; 0]);
+        assert_eq!(
+            schema.beyond::<OutdialTarget>(),
+            [
+                "idle_try_0",
+                "idle_try_1",
+                "idle_try_2",
+                "idle_try_3",
+                "idle_try_4",
+                "import_key",
+                "lease_until",
+                "refusals",
+                "refused",
+                "refused_until",
+                "winner"
+            ]
+        );
+        schemas.push(schema);
+    }
+    assert_eq!(schemas[0], schemas[1]);
 }

@@ -1,8 +1,0 @@
-CREATE TABLE IF NOT EXISTS {name}_parked (
-    event_id BINARY(16) NOT NULL PRIMARY KEY,
-    type VARCHAR(64) NOT NULL,
-    resource_id BINARY(16) NOT NULL,
-    reason VARCHAR(255) NOT NULL,
-    data MEDIUMTEXT NOT NULL,
-    tm_create BIGINT NOT NULL
-) CHARACTER SET utf8mb4

@@ -1,4 +1,0 @@
-CREATE TABLE IF NOT EXISTS {name}_identity (
-    one INT NOT NULL PRIMARY KEY,
-    id BINARY(16) NOT NULL
-)

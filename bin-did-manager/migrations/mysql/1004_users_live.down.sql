@@ -1,1 +1,0 @@
-DROP INDEX did_users_live ON did_users

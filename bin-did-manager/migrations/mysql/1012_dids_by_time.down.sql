@@ -1,1 +1,0 @@
-DROP INDEX did_dids_by_time ON did_dids

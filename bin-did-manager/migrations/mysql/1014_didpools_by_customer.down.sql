@@ -1,1 +1,0 @@
-DROP INDEX did_didpools_by_customer ON did_didpools

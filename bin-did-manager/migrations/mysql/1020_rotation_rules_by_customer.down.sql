@@ -1,1 +1,0 @@
-DROP INDEX did_rotation_rules_by_customer ON did_rotation_rules

@@ -1,1 +1,0 @@
-DROP INDEX did_states_by_customer ON did_states

@@ -1,1 +1,0 @@
-CREATE INDEX did_states_by_customer ON did_states (customer_id)

@@ -1,1 +1,0 @@
-DROP INDEX did_usages_once ON did_usages

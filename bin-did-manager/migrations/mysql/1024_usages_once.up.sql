@@ -1,1 +1,0 @@
-CREATE UNIQUE INDEX did_usages_once ON did_usages (request_key)

@@ -1,1 +1,0 @@
-CREATE INDEX did_dids_until ON did_dids (until)

@@ -1,1 +1,0 @@
-DROP INDEX did_usages_in_order ON did_usages

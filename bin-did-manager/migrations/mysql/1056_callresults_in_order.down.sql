@@ -1,1 +1,0 @@
-DROP INDEX did_callresults_in_order ON did_callresults

@@ -1,1 +1,0 @@
-CREATE INDEX did_callresults_in_order ON did_callresults (tm_create)

@@ -1,1 +1,0 @@
-ALTER TABLE did_states DROP COLUMN calendar

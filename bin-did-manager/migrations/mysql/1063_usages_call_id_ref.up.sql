@@ -1,1 +1,0 @@
-ALTER TABLE did_usages ADD COLUMN call_id_ref BIGINT NULL

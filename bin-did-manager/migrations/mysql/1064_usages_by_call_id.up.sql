@@ -1,1 +1,0 @@
-CREATE INDEX did_usages_by_call_id ON did_usages (call_id_ref)

@@ -1,1 +1,0 @@
-CREATE UNIQUE INDEX did_users_live ON did_users (customer_id, email) WHERE tm_delete IS NULL

@@ -1,1 +1,0 @@
-CREATE UNIQUE INDEX did_dids_live ON did_dids (customer_id, number) WHERE tm_delete IS NULL

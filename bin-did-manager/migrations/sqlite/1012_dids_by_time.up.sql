@@ -1,1 +1,0 @@
-CREATE INDEX did_dids_by_time ON did_dids (customer_id, tm_create)

@@ -1,1 +1,0 @@
-CREATE INDEX did_didpools_by_customer ON did_didpools (customer_id, tm_create)

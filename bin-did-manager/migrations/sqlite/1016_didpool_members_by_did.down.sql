@@ -1,1 +1,0 @@
-DROP INDEX did_didpool_members_by_did

@@ -1,1 +1,0 @@
-DROP INDEX did_campaigns_live

@@ -1,1 +1,0 @@
-CREATE INDEX did_usages_by_time ON did_usages (customer_id, tm_create)

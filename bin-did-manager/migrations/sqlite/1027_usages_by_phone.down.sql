@@ -1,1 +1,0 @@
-DROP INDEX did_usages_by_phone

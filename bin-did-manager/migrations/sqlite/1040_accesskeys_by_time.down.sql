@@ -1,1 +1,0 @@
-DROP INDEX did_accesskeys_by_time

@@ -1,1 +1,0 @@
-DROP INDEX did_audit_logs_newest

@@ -1,1 +1,0 @@
-ALTER TABLE did_usages DROP COLUMN outcome_rank

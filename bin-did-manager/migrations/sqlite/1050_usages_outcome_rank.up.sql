@@ -1,1 +1,0 @@
-ALTER TABLE did_usages ADD COLUMN outcome_rank INTEGER NOT NULL DEFAULT 0

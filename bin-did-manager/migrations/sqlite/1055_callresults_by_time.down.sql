@@ -1,1 +1,0 @@
-DROP INDEX did_callresults_by_time

@@ -1,1 +1,0 @@
-ALTER TABLE did_usages DROP COLUMN call_id

@@ -1,7 +1,0 @@
-ALTER TABLE outdial_outdialtargets
-    ADD COLUMN lease_until BIGINT NULL,
-    ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0,
-    ADD COLUMN refused_until BIGINT NULL,
-    ADD COLUMN winner VARCHAR(255) NULL,
-    ADD COLUMN refused VARCHAR(255) NULL,
-    ADD COLUMN import_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL

@@ -1,3 +1,0 @@
-DROP INDEX outdial_call_status;
-DROP INDEX outdial_call_target;
-DROP INDEX outdial_call_outdial;
