@@ -2,10 +2,15 @@
 
 use super::{Db, Dsn};
 
-const TABLES: [&str; 3] = [
+const TABLES: [&str; 8] = [
     include_str!("../../migrations/sqlite/0001_outbox.up.sql"),
     include_str!("../../migrations/sqlite/0002_inbox.up.sql"),
     include_str!("../../migrations/sqlite/0003_parked.up.sql"),
+    include_str!("../../migrations/sqlite/0005_timers.up.sql"),
+    include_str!("../../migrations/sqlite/0006_dead_letters.up.sql"),
+    include_str!("../../migrations/sqlite/0007_incoming.up.sql"),
+    include_str!("../../migrations/sqlite/0008_received.up.sql"),
+    include_str!("../../migrations/sqlite/0009_seen_versions.up.sql"),
 ];
 
 /// The database with its tables named `t_…`; it lives as long as the folder.

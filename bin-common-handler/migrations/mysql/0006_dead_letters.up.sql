@@ -1,0 +1,11 @@
+CREATE TABLE IF NOT EXISTS {name}_dead_letters (
+    id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    source VARCHAR(16) NOT NULL,
+    kind VARCHAR(255) NOT NULL,
+    subject VARCHAR(255) NOT NULL,
+    message_id VARCHAR(255) NOT NULL,
+    attempt INT NOT NULL,
+    reason VARCHAR(255) NOT NULL,
+    payload MEDIUMBLOB NOT NULL,
+    tm_create BIGINT NOT NULL
+) CHARACTER SET utf8mb4
