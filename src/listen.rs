@@ -160,6 +160,7 @@ fn as_json(event: &ReceivedEvent, now: Timestamp) -> String {
         "publisher": event.event.publisher,
         "message_id": event.message_id,
         "version": event.version,
+        "customer_id": event.customer_id,
         "data": event.event.data,
     })
     .to_string()
@@ -178,6 +179,7 @@ mod tests {
             routing_key: "outdial-manager.outdial.a.created".to_owned(),
             message_id: "m".to_owned(),
             version: None,
+            customer_id: None,
         }
     }
 

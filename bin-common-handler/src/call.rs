@@ -1,6 +1,9 @@
 //! What a handler knows about the request it serves.
 
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -29,12 +32,57 @@ pub struct Call {
     pub client_request_id: Option<String>,
     /// Present on effects; absent on reads and on jobs of our own.
     pub operation: Option<Operation>,
+    /// What this is done for where no request asked: `timer:<id>`, `event:<id>`. The same each time it is tried.
+    pub origin: Option<String>,
+    /// After this nobody waits for the reply.
+    pub deadline: Option<tokio::time::Instant>,
+    /// Requests that were made for it.
+    pub asked: Asked,
+}
+
+/// Counts the requests made for one run of some work. A clone starts from where this one stands, so that work that is
+/// run again from the same call counts as it did before.
+#[derive(Debug, Default)]
+pub struct Asked(AtomicU32);
+
+impl Clone for Asked {
+    fn clone(&self) -> Self {
+        Self(AtomicU32::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 impl Call {
     /// A job of our own: trusted, without an operation key.
     pub fn internal() -> Self {
         Self::default()
+    }
+
+    /// How long the caller still waits, where that is known.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let now = tokio::time::Instant::now();
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    /// The key of the next request made for this one's effect: the same when all of it is run again in the same
+    /// order. Nothing for a read.
+    pub(crate) fn next_key(&self) -> Option<String> {
+        let own = match (&self.operation, &self.origin) {
+            (Some(operation), _) => hex(&operation.key),
+            (None, Some(origin)) => origin.clone(),
+            (None, None) => return None,
+        };
+        let nth = self.asked.0.fetch_add(1, Ordering::Relaxed) + 1;
+        Some(format!("{own}:{nth}"))
+    }
+
+    /// Work of our own that may be tried again.
+    pub(crate) fn own(origin: String, scope: Scope) -> Self {
+        Self {
+            origin: Some(origin),
+            scope,
+            ..Self::default()
+        }
     }
 }
 
@@ -117,8 +165,13 @@ impl Operation {
     }
 }
 
+/// Bytes as text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Each part is preceded by its length, so that no two lists of parts hash alike.
-fn hash(parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update((part.len() as u64).to_be_bytes());

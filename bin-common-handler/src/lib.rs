@@ -12,6 +12,8 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod databasehandler;
+pub mod deadletter;
+pub mod eventhandler;
 pub mod failpoint;
 pub mod health;
 pub mod httphandler;
@@ -35,3 +37,5 @@ pub mod sockhandler;
     reason = "a test ends at its first surprise"
 )]
 pub mod testing;
+pub mod timerhandler;
+pub mod worker;

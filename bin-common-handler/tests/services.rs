@@ -30,6 +30,9 @@ mod transactions;
 #[cfg(test)]
 #[path = "services/unreadable.rs"]
 mod unreadable;
+#[cfg(test)]
+#[path = "services/words.rs"]
+mod words;
 
 use std::{
     sync::{
@@ -188,6 +191,7 @@ async fn an_event_that_failed_comes_again() {
             routing_key: format!("{name}.thing.-.made"),
             message_id: ids::next().to_string(),
             version: 1,
+            customer_id: None,
             body: br#"{"type":"thing_made","publisher":"test","data_type":"","data":null}"#
                 .to_vec(),
         };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bin_common_handler::{daemon::Base, databasehandler::Store, models::error::Result};
+use bin_common_handler::{daemon::ManagerContext, databasehandler::Store, models::error::Result};
 
 use crate::{
     accesskeyhandler::Uses,
@@ -22,14 +22,14 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(base: &Base) -> Self {
-        let privacy = Privacy::new(&base.config);
+    pub(crate) fn new(ctx: &ManagerContext) -> Self {
+        let privacy = Privacy::new(&ctx.config);
         Self {
-            next: NextHandler::new(&base.store, &privacy, &base.metrics, &base.tasks),
-            store: base.store.clone(),
+            next: NextHandler::new(&ctx.store, &privacy, &ctx.process_metrics, &ctx.tasks),
+            store: ctx.store.clone(),
             privacy,
-            uses: Uses::start(base),
-            data_dir: base.config.data_dir(),
+            uses: Uses::start(ctx),
+            data_dir: ctx.config.data_dir(),
         }
     }
 

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use bin_common_handler::{
     config::{Kind, Setting},
-    daemon::{Base, Manager, StartError},
+    daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Router,
     migrations,
@@ -86,23 +86,23 @@ const SETTINGS: &[Setting] = &[Setting {
     example: "at least 32 characters, such as $(openssl rand -hex 32)",
 }];
 
-fn start(base: Base) -> Result<Router, StartError> {
-    let app = App::new(&base);
+fn start(ctx: ManagerContext) -> Result<Router, StartError> {
+    let app = App::new(&ctx);
     let statuses = app.clone();
-    base.tasks.every("statuses", STATUS_PERIOD, move || {
+    ctx.tasks.every("statuses", STATUS_PERIOD, move || {
         didhandler::standing::end_statuses(statuses.clone())
     });
-    callresulthandler::start_jobs(&app, &base.tasks);
-    rolluphandler::start_jobs(&app, &base.tasks);
-    analyticshandler::export::start_jobs(&app, &base.tasks);
+    callresulthandler::start_jobs(&app, &ctx.tasks);
+    rolluphandler::start_jobs(&app, &ctx.tasks);
+    analyticshandler::export::start_jobs(&app, &ctx.tasks);
     Router::new(
         NAME,
         listenhandler::routes(),
         app,
-        base.store.inbox.clone(),
-        base.store.clock.clone(),
-        base.metrics.clone(),
-        base.manager_metrics.clone(),
+        ctx.store.inbox.clone(),
+        ctx.store.clock.clone(),
+        ctx.process_metrics.clone(),
+        ctx.metrics.clone(),
     )
     .map_err(|fault| StartError::Other(fault.to_string()))
 }

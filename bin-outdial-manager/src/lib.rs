@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bin_common_handler::{
     config::{Kind, Setting},
-    daemon::{Base, Manager, StartError},
+    daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Router,
     migrations,
@@ -100,13 +100,13 @@ pub(crate) struct App {
     pub targets: OutdialTargetHandler,
 }
 
-fn start(base: Base) -> Result<Router, StartError> {
-    let outdials = OutdialHandler::new(base.store.clone());
-    let targets = OutdialTargetHandler::new(base.store.clone(), outdials.clone(), &base.config);
-    let timeout = base.config.duration("PROGRESSING_TIMEOUT");
+fn start(ctx: ManagerContext) -> Result<Router, StartError> {
+    let outdials = OutdialHandler::new(ctx.store.clone());
+    let targets = OutdialTargetHandler::new(ctx.store.clone(), outdials.clone(), &ctx.config);
+    let timeout = ctx.config.duration("PROGRESSING_TIMEOUT");
     if !timeout.is_zero() {
         let reaper = targets.clone();
-        base.tasks
+        ctx.tasks
             .every("reaper", REAP_PERIOD_MAX.min(timeout / 10), move || {
                 let reaper = reaper.clone();
                 async move { reaper.reap(timeout).await }
@@ -116,10 +116,10 @@ fn start(base: Base) -> Result<Router, StartError> {
         NAME,
         listenhandler::routes(),
         App { outdials, targets },
-        base.store.inbox.clone(),
-        base.store.clock.clone(),
-        base.metrics.clone(),
-        base.manager_metrics.clone(),
+        ctx.store.inbox.clone(),
+        ctx.store.clock.clone(),
+        ctx.process_metrics.clone(),
+        ctx.metrics.clone(),
     )
     .map_err(|fault| StartError::Other(fault.to_string()))
 }

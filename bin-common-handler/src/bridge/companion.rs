@@ -74,7 +74,7 @@ async fn start(
     if let Ok(address) = listener.local_addr() {
         announce(&parts.config, address, table.example());
     }
-    let requester = Requester::new(Arc::clone(&parts.transport), NAME, metrics);
+    let requester = Requester::new(Arc::clone(&parts.transport), metrics);
     let limits = limits(&parts)?;
     let bridge = Bridge::new(
         table,

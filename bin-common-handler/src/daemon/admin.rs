@@ -48,6 +48,7 @@ pub(super) async fn serve(parts: Parts, listener: TcpListener, stop: Cancellatio
         .route(&endpoint, get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/deadletters", get(dead_letters))
         .with_state(parts);
     if let Err(fault) = axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
@@ -70,6 +71,22 @@ async fn metrics(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
             Vec::new(),
         ),
     }
+}
+
+/// Timers and events that were given up, without their contents.
+async fn dead_letters(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+    let (status, body) = match parts.dead_letters.list().await {
+        Ok(listed) => (StatusCode::OK, json!(listed)),
+        Err(fault) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            json!({ "reason": fault.reason() }),
+        ),
+    };
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
 }
 
 /// Every part and its state; 200 as long as the process answers.

@@ -21,10 +21,13 @@ use crate::{
     clock::Clock,
     config::{COMMON, Config, Setting},
     databasehandler::{Store, migrate::Migrations},
+    eventhandler::Events,
     health::State,
+    ids::Ids,
     listenhandler::{RouteInfo, Router},
     metrics::{ManagerMetrics, Metrics},
-    requesthandler::Requester,
+    requesthandler::RpcClient,
+    timerhandler::Timers,
 };
 
 /// Longest time for everything to finish after SIGTERM; then the process ends with an error.
@@ -55,22 +58,32 @@ pub struct Manager {
     /// Its route table.
     pub routes: fn() -> Vec<RouteInfo>,
     /// Builds its router and starts its jobs, once its database answers.
-    pub start: fn(Base) -> Result<Router, StartError>,
+    pub start: fn(ManagerContext) -> Result<Router, StartError>,
 }
 
-/// What a manager is given at start.
+/// What a manager is given at start. Clones share it.
 #[derive(Clone)]
-pub struct Base {
+pub struct ManagerContext {
+    /// Its name on the wire.
+    pub name: &'static str,
     /// All settings.
     pub config: Config,
     /// Its tables.
     pub store: Store,
-    /// Other services.
-    pub requester: Requester,
-    /// Figures of the process.
-    pub metrics: Metrics,
-    /// Figures under voipbin's names.
-    pub manager_metrics: ManagerMetrics,
+    /// The time of day.
+    pub clock: Clock,
+    /// Identifiers of what is new.
+    pub ids: Ids,
+    /// Work that is to be done at a time. Handlers are named before `start` returns.
+    pub timers: Timers,
+    /// What happens elsewhere. Handlers are named before `start` returns.
+    pub events: Events,
+    /// Sibling services.
+    pub rpc: RpcClient,
+    /// Its own figures, and those under voipbin's names.
+    pub metrics: ManagerMetrics,
+    /// Figures that all managers have.
+    pub process_metrics: Metrics,
     /// Jobs beside the requests.
     pub tasks: Tasks,
 }
@@ -225,8 +238,9 @@ pub async fn run_with(
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
         supervise::watch_dependencies(&parts, data, &serving);
+        let wired = supervise::Wired::new(managers.len());
         for manager in managers {
-            supervise::start(&parts, data, manager, &serving, &relaying);
+            supervise::start(&parts, data, manager, &wired, &serving, &relaying);
         }
     }
     if let Some(companion) = companion {

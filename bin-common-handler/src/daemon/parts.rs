@@ -6,6 +6,7 @@ use super::{SharedTransport, Tasks};
 use crate::{
     clock::Clock,
     config::Config,
+    deadletter::Registers,
     health::{Health, State},
     metrics::Metrics,
     redact,
@@ -68,6 +69,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// The bus.
     pub transport: SharedTransport,
+    /// What its managers gave up.
+    pub dead_letters: Registers,
     /// Where a companion starts its jobs; they are stopped first.
     pub tasks: Tasks,
 }
@@ -96,6 +99,7 @@ impl Parts {
             health,
             metrics,
             transport,
+            dead_letters: Registers::default(),
             tasks: Tasks::new(),
         })
     }

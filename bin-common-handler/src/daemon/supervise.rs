@@ -2,30 +2,57 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Base, Data, Manager, Parts, StartError, Tasks};
+use super::{Data, Manager, ManagerContext, Parts, StartError, Tasks};
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
     databasehandler::{Db, Dialect, Store},
+    deadletter::DeadLetters,
+    eventhandler::Events,
     health::State,
-    ids,
+    ids::{self, Ids},
+    listenhandler::Router,
+    metrics::ManagerMetrics,
     models::error::Result,
-    notifyhandler::{Bell, Relay, RelayMetrics},
-    requesthandler::Requester,
+    notifyhandler::{Relay, RelayMetrics},
+    requesthandler::{Requester, RpcClient},
+    timerhandler::Timers,
 };
 
 /// How often the database is asked whether it is there.
 const HEALTH_PERIOD: Duration = Duration::from_secs(2);
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
+/// How many managers of the process have yet to say which events they want. Until all have, none publishes: inside one
+/// process an event that finds nobody is gone.
+#[derive(Clone)]
+pub(super) struct Wired(Arc<watch::Sender<usize>>);
+
+impl Wired {
+    pub(super) fn new(managers: usize) -> Self {
+        Self(Arc::new(watch::Sender::new(managers)))
+    }
+
+    fn one(&self) {
+        self.0.send_modify(|left| *left = left.saturating_sub(1));
+    }
+
+    async fn all(&self) {
+        // It cannot close: `self` holds the sender.
+        let _ = self.0.subscribe().wait_for(|left| *left == 0).await;
+    }
+}
+
 pub(super) fn start(
     parts: &Parts,
     data: &Data,
     manager: Manager,
+    wired: &Wired,
     serving: &Tasks,
     relaying: &Tasks,
 ) {
@@ -33,79 +60,131 @@ pub(super) fn start(
         .health
         .set(manager.name, State::Down("starting".to_owned()));
     let (parts, data) = (parts.clone(), data.clone());
-    let (jobs, relaying) = (serving.clone(), relaying.clone());
+    let (jobs, relaying, wired) = (serving.clone(), relaying.clone(), wired.clone());
     serving.spawn(manager.name, |stop| async move {
         let Some(database_id) = wait_for_database(&parts, &data, manager, &stop).await else {
             return;
         };
-        if let Err(fault) = live(&parts, &data, manager, database_id, jobs, relaying, stop).await {
-            warn!(manager = manager.name, %fault, "cannot start");
-        }
+        let wiring = Wiring {
+            parts: &parts,
+            store: &store(&parts, &data, manager),
+            manager,
+        };
+        let router = match wiring.wire(database_id, jobs, relaying, &wired) {
+            Ok(router) => router,
+            Err(fault) => {
+                warn!(manager = manager.name, %fault, "cannot start");
+                return;
+            }
+        };
+        parts
+            .transport
+            .serve(manager.name, Arc::new(router), parts.health.clone(), stop)
+            .await;
     });
 }
 
-async fn live(
-    parts: &Parts,
-    data: &Data,
-    manager: Manager,
-    database_id: String,
-    jobs: Tasks,
-    relaying: Tasks,
-    stop: CancellationToken,
-) -> std::result::Result<(), StartError> {
-    let bell = Arc::new(Bell::default());
-    let store = Store::new(
+fn store(parts: &Parts, data: &Data, manager: Manager) -> Store {
+    Store::new(
         data.db.clone(),
         parts.clock.clone(),
         data.cache.clone(),
-        Arc::clone(&bell),
+        Arc::default(),
         manager.prefix,
         manager.name,
-    );
-    let manager_metrics = parts
-        .metrics
-        .for_manager(manager.name)
-        .map_err(|fault| StartError::Other(fault.to_string()))?;
-    let requester = Requester::new(
-        Arc::clone(&parts.transport),
-        manager.name,
-        manager_metrics.clone(),
-    );
-    let relay = Relay::new(
-        &store,
-        bell,
-        Arc::clone(&parts.transport),
-        RelayMetrics {
-            common: parts.metrics.clone(),
-            manager: manager_metrics.clone(),
-        },
-        manager.name,
-        parts.config.is_on("WEBHOOK_FORWARDING"),
-    );
-    relaying.spawn("relay", |stop| relay.run(database_id, stop));
-    let inbox = store.inbox.clone();
-    jobs.every("inbox sweep", SWEEP_PERIOD, move || {
-        let inbox = inbox.clone();
-        async move {
-            if let Err(fault) = inbox.sweep().await {
-                warn!(%fault, "inbox not swept");
-            }
+    )
+}
+
+/// Puts one manager together.
+struct Wiring<'w> {
+    parts: &'w Parts,
+    store: &'w Store,
+    manager: Manager,
+}
+
+impl Wiring<'_> {
+    fn wire(
+        &self,
+        database_id: String,
+        jobs: Tasks,
+        relaying: Tasks,
+        wired: &Wired,
+    ) -> std::result::Result<Router, StartError> {
+        let (parts, manager) = (self.parts, self.manager);
+        let metrics = parts
+            .metrics
+            .for_manager(manager.name)
+            .map_err(|fault| StartError::Other(fault.to_string()))?;
+        self.sweep_inbox(&jobs);
+        let context = self.context(&metrics, &jobs);
+        let (timers, events) = (context.timers.clone(), context.events.clone());
+        let router = (manager.start)(context)?;
+        events.start(&*parts.transport, &jobs);
+        timers.start(&jobs)?;
+        self.start_relay(database_id, metrics, &relaying, wired.clone());
+        let letters = DeadLetters::new(self.store.db.clone(), manager.prefix);
+        parts.dead_letters.add(manager.name, letters);
+        wired.one();
+        Ok(router)
+    }
+
+    fn context(&self, metrics: &ManagerMetrics, jobs: &Tasks) -> ManagerContext {
+        let (parts, store, name) = (self.parts, self.store, self.manager.name);
+        let requester = Requester::new(Arc::clone(&parts.transport), metrics.clone());
+        ManagerContext {
+            name,
+            config: parts.config.clone(),
+            store: store.clone(),
+            clock: parts.clock.clone(),
+            ids: Ids::default(),
+            timers: Timers::new(store.clone(), parts.metrics.clone(), name),
+            events: Events::new(store.clone(), parts.metrics.clone(), name),
+            rpc: RpcClient::new(Arc::new(requester), name),
+            metrics: metrics.clone(),
+            process_metrics: parts.metrics.clone(),
+            tasks: jobs.clone(),
         }
-    });
-    let base = Base {
-        config: parts.config.clone(),
-        store,
-        requester,
-        metrics: parts.metrics.clone(),
-        manager_metrics,
-        tasks: jobs,
-    };
-    let router = (manager.start)(base)?;
-    parts
-        .transport
-        .serve(manager.name, Arc::new(router), parts.health.clone(), stop)
-        .await;
-    Ok(())
+    }
+
+    fn sweep_inbox(&self, jobs: &Tasks) {
+        let inbox = self.store.inbox.clone();
+        jobs.every("inbox sweep", SWEEP_PERIOD, move || {
+            let inbox = inbox.clone();
+            async move {
+                if let Err(fault) = inbox.sweep().await {
+                    warn!(%fault, "inbox not swept");
+                }
+            }
+        });
+    }
+
+    fn start_relay(
+        &self,
+        database_id: String,
+        metrics: ManagerMetrics,
+        relaying: &Tasks,
+        wired: Wired,
+    ) {
+        let (parts, name) = (self.parts, self.manager.name);
+        let relay = Relay::new(
+            self.store,
+            self.store.bell(),
+            Arc::clone(&parts.transport),
+            RelayMetrics {
+                common: parts.metrics.clone(),
+                manager: metrics,
+            },
+            name,
+            parts.config.is_on("WEBHOOK_FORWARDING"),
+        );
+        relaying.spawn("relay", |stop| async move {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = wired.all() => {}
+            }
+            relay.run(database_id, stop).await;
+        });
+    }
 }
 
 /// Asks until the database answers and its schema is right; its identity, or nothing when stopped.

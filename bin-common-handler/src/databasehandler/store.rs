@@ -1,6 +1,6 @@
 //! A manager's way to change things: entity, event and operation row in one transaction.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use sqlx::Error as SqlError;
@@ -20,6 +20,7 @@ use crate::{
         time::Timestamp,
     },
     notifyhandler::{Bell, outbox},
+    timerhandler::Alarms,
 };
 
 /// Rows written by one INSERT.
@@ -40,6 +41,7 @@ pub struct Store {
     /// Operations done before.
     pub inbox: Inbox,
     bell: Arc<Bell>,
+    alarms: Alarms,
     prefix: &'static str,
     publisher: &'static str,
 }
@@ -52,9 +54,11 @@ pub struct Store {
 pub struct ChangeTx<'c> {
     tx: Tx,
     store: Store,
-    call: &'c Call,
+    call: Cow<'c, Call>,
     marks: Vec<(String, Timestamp)>,
     announced: bool,
+    /// Timers that were set: kind and time.
+    scheduled: Vec<(String, Timestamp)>,
 }
 
 impl Store {
@@ -74,6 +78,7 @@ impl Store {
             cache,
             inbox,
             bell,
+            alarms: Alarms::default(),
             prefix,
             publisher,
         }
@@ -89,6 +94,15 @@ impl Store {
     /// # Errors
     /// 503 when the database is away.
     pub async fn begin<'c>(&self, call: &'c Call) -> Result<ChangeTx<'c>> {
+        self.begin_for(Cow::Borrowed(call)).await
+    }
+
+    /// Begins a change of our own: what it works for is told by [`ChangeTx::work_for`].
+    pub(crate) async fn begin_own(&self) -> Result<ChangeTx<'static>> {
+        self.begin_for(Cow::Owned(Call::internal())).await
+    }
+
+    async fn begin_for<'c>(&self, call: Cow<'c, Call>) -> Result<ChangeTx<'c>> {
         let tx = self.db.begin().await?;
         Ok(ChangeTx {
             tx,
@@ -96,7 +110,18 @@ impl Store {
             call,
             marks: Vec::new(),
             announced: false,
+            scheduled: Vec::new(),
         })
+    }
+
+    /// Wakes the relay.
+    pub(crate) fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
+    }
+
+    /// Wakes this process's timers.
+    pub(crate) fn alarms(&self) -> &Alarms {
+        &self.alarms
     }
 }
 
@@ -135,7 +160,7 @@ impl ChangeTx<'_> {
                 tx, store, call, ..
             } = self;
             tx.rollback().await;
-            return Err(store.replay(call).await);
+            return Err(store.replay(&call).await);
         }
         let is_marked = self.store.cache.mark(&self.marks).await;
         failpoint::reach("before_commit");
@@ -145,9 +170,10 @@ impl ChangeTx<'_> {
             call,
             marks,
             announced,
+            scheduled,
         } = self;
         if let Err(error) = tx.commit().await {
-            store.settle(call, reply, error).await?;
+            store.settle(&call, reply, error).await?;
         }
         if !is_marked {
             store.cache.mark(&marks).await;
@@ -155,6 +181,9 @@ impl ChangeTx<'_> {
         failpoint::reach("after_commit");
         if announced {
             store.bell.ring();
+        }
+        for (kind, at) in scheduled {
+            store.alarms.ring(&kind, at);
         }
         Ok(())
     }
@@ -205,6 +234,36 @@ impl ChangeTx<'_> {
     /// The raw transaction, for SQL that the words here do not say.
     pub fn sql(&mut self) -> &mut Tx {
         &mut self.tx
+    }
+
+    /// On whose behalf this is done, e.g. for a request to another service.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        self.store.clock.now()
+    }
+
+    /// What our tables start with.
+    pub(crate) fn prefix(&self) -> &'static str {
+        self.store.prefix
+    }
+
+    /// Says what a change of our own is done for.
+    pub(crate) fn work_for(&mut self, call: Call) {
+        self.call = Cow::Owned(call);
+    }
+
+    /// Undoes everything, before whoever comes next looks.
+    pub(crate) async fn rollback(self) {
+        self.tx.rollback().await;
+    }
+
+    /// A timer was set: its runner is woken after the commit.
+    pub(crate) fn note_timer(&mut self, kind: &str, at: Timestamp) {
+        self.scheduled.push((kind.to_owned(), at));
     }
 
     /// The version of a row that is changed now: never before the one it had.

@@ -27,6 +27,7 @@ use crate::{
         identity::Scope,
         json,
         sock::{BODY_LIMIT, Method, Request, Response},
+        time::Timestamp,
     },
     redact,
     sockhandler::{Delivered, Probe, Serve},
@@ -128,7 +129,14 @@ impl Router {
             .observe(started.elapsed().as_secs_f64());
     }
 
-    async fn answer(&self, served: &Served, request: Request, travel: &Travel) -> Response {
+    async fn answer(
+        &self,
+        served: &Served,
+        request: Request,
+        travel: &Travel,
+        deadline: Option<Timestamp>,
+    ) -> Response {
+        let (started, time_left) = (Instant::now(), self.time_left(deadline));
         let request_id = request.request_id.clone();
         let operation = match served
             .info
@@ -146,11 +154,21 @@ impl Router {
             access_key_id: request.access_key_id,
             client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),
+            deadline: Some(started + time_left),
+            ..Call::default()
         };
         match self.answer_once(served, request, call).await {
             Ok(response) => response,
             Err(error) => Box::pin(self.answer_error(error, operation, &request_id)).await,
         }
+    }
+
+    /// How long the caller waits at most.
+    fn time_left(&self, deadline: Option<Timestamp>) -> Duration {
+        deadline.map_or(ANSWER_MAX, |deadline| {
+            let micros = deadline.micros().saturating_sub(self.clock.now().micros());
+            Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(ANSWER_MAX)
+        })
     }
 
     async fn answer_once(&self, served: &Served, request: Request, call: Call) -> Result<Response> {
@@ -251,7 +269,9 @@ impl Serve for Router {
             return self.drop_request("caller_gone");
         }
         let request_id = request.request_id.clone();
-        let response = self.answer(served, request, &delivered.travel).await;
+        let response = self
+            .answer(served, request, &delivered.travel, delivered.deadline)
+            .await;
         served.receive_ms.observe(as_ms(started.elapsed()));
         self.observe(served.info.template, method, response.status_code, started);
         debug!(

@@ -57,6 +57,7 @@ impl Waiting {
             routing_key: Event::routing_key(&self.kind, publisher, self.resource_id),
             message_id: self.event_id.to_string(),
             version: self.version,
+            customer_id: (!self.customer_id.is_nil()).then_some(self.customer_id),
             body,
         })
     }

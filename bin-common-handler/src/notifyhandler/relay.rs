@@ -169,7 +169,7 @@ impl Relay {
 
     /// Publishes everything that waits; false when something was not confirmed. Other replicas may add more
     /// for as long as it runs, so `stop` ends it after a window.
-    pub(super) async fn drain(
+    pub(crate) async fn drain(
         &self,
         lane: &mut dyn Lane,
         stop: &CancellationToken,

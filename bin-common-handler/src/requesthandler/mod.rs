@@ -2,6 +2,7 @@
 
 pub(crate) mod breaker;
 mod inflight;
+mod rpc;
 
 use std::{
     collections::HashMap,
@@ -9,17 +10,19 @@ use std::{
     time::Duration,
 };
 
-use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
 use breaker::{Admission, Breaker};
 use inflight::InFlight;
+#[cfg(any(test, feature = "test-support"))]
+pub use rpc::MockRpc;
+pub use rpc::{Rpc, RpcClient};
 
 use crate::{
     metrics::{ManagerMetrics, as_ms},
     models::{
         error::{Error, NOT_SERVED, Result},
-        sock::{Method, Request, Response},
+        sock::{Request, Response},
     },
     sockhandler::{Transport, request_queue},
 };
@@ -28,52 +31,20 @@ use crate::{
 #[derive(Clone)]
 pub struct Requester {
     transport: Arc<dyn Transport>,
-    publisher: &'static str,
     metrics: ManagerMetrics,
     in_flight: Arc<InFlight>,
     breakers: Arc<Mutex<HashMap<String, Breaker>>>,
 }
 
 impl Requester {
-    /// Asks in the name of `publisher`.
-    pub fn new(
-        transport: Arc<dyn Transport>,
-        publisher: &'static str,
-        metrics: ManagerMetrics,
-    ) -> Self {
+    /// Asks over `transport`; its figures are among those of `metrics`.
+    pub fn new(transport: Arc<dyn Transport>, metrics: ManagerMetrics) -> Self {
         Self {
             transport,
-            publisher,
             metrics,
             in_flight: Arc::default(),
             breakers: Arc::default(),
         }
-    }
-
-    /// Asks `service` (e.g. `outdial-manager`) and reads its reply.
-    ///
-    /// # Errors
-    /// 503 when it cannot be reached or its breaker is open; otherwise what the service says.
-    pub async fn ask<T: DeserializeOwned>(
-        &self,
-        service: &str,
-        method: Method,
-        uri: &str,
-        body: Option<&(impl Serialize + Sync)>,
-        timeout: Duration,
-    ) -> Result<T> {
-        let mut request = Request::new(method, uri, self.publisher);
-        if let Some(body) = body {
-            request = request.json(body).map_err(Error::internal)?;
-        }
-        let response = self.send(service, &request, timeout).await?;
-        if response.status_code >= 400 {
-            return Err(Error::unavailable(
-                "service",
-                format!("{service} said {}", response.status_code),
-            ));
-        }
-        serde_json::from_str(response.body()).map_err(Error::internal)
     }
 
     /// Sends a request as it is and gives the reply as it is.
@@ -188,14 +159,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{metrics::Metrics, sockhandler::inprocess::InProcess};
+    use crate::{metrics::Metrics, models::sock::Method, sockhandler::inprocess::InProcess};
 
     const WITHIN: Duration = Duration::from_secs(1);
 
     #[tokio::test]
     async fn a_probe_that_was_never_sent_lets_the_next_one_probe() {
         let metrics = Metrics::new().unwrap().for_manager("test").unwrap();
-        let requester = Requester::new(Arc::new(InProcess::default()), "test", metrics);
+        let requester = Requester::new(Arc::new(InProcess::default()), metrics);
         let queue = request_queue("other-manager");
         requester.with_breaker(&queue, |breaker| {
             breaker.open(Instant::now(), Duration::ZERO);

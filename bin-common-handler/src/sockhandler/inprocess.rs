@@ -1,12 +1,13 @@
 //! The transport inside one process: the same promises, bounded queues, no broker.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot},
     time::Instant,
@@ -16,12 +17,13 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    DRAIN_MAX, Delivered, Lane, Outgoing, Probe, RETRIES, Receive, ReceivedEvent, Serve,
-    Subscription, Transport,
+    Collect, DRAIN_MAX, Delivered, Incoming, Lane, Outgoing, Probe, RETRIES, Receive,
+    ReceivedEvent, Serve, Subscription, Transport,
     gate::{Gate, HELD_MAX, LOOK_PERIOD, Turn, Waits, busy},
 };
 use crate::{
     call::Travel,
+    failpoint,
     health::{Health, State},
     ids,
     models::{
@@ -43,7 +45,42 @@ struct Inner {
     queues: Mutex<HashMap<String, mpsc::Sender<Letter>>>,
     events: broadcast::Sender<Arc<Outgoing>>,
     lanes: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// By the name of their subscription; they stay until the process ends, as a broker's durable queues do.
+    collectors: Mutex<BTreeMap<String, Collector>>,
     tracker: TaskTracker,
+}
+
+/// A durable subscription and what keeps its events.
+#[derive(Clone)]
+struct Collector {
+    subscription: Subscription,
+    keeper: Arc<dyn Collect>,
+}
+
+impl Collector {
+    async fn take(&self, events: &[Outgoing]) -> Result<()> {
+        let is_wanted = |event: &&Outgoing| {
+            let patterns = &self.subscription.patterns;
+            patterns
+                .iter()
+                .any(|pattern| matches(pattern, &event.routing_key))
+        };
+        let wanted: Vec<Incoming> = events.iter().filter(is_wanted).map(incoming).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        self.keeper.collect(wanted).await
+    }
+}
+
+fn incoming(event: &Outgoing) -> Incoming {
+    Incoming {
+        routing_key: event.routing_key.clone(),
+        message_id: event.message_id.clone(),
+        version: Some(event.version),
+        customer_id: event.customer_id,
+        body: event.body.clone(),
+    }
 }
 
 struct Letter {
@@ -124,6 +161,7 @@ impl Default for InProcess {
             queues: Mutex::default(),
             events: broadcast::channel(EVENTS_MAX).0,
             lanes: Mutex::default(),
+            collectors: Mutex::default(),
             tracker: TaskTracker::new(),
         }))
     }
@@ -137,6 +175,12 @@ impl InProcess {
             .unwrap_or_else(PoisonError::into_inner)
             .get(queue)
             .cloned()
+    }
+
+    fn collectors(&self) -> Vec<Collector> {
+        let collectors = self.0.collectors.lock();
+        let collectors = collectors.unwrap_or_else(PoisonError::into_inner);
+        collectors.values().cloned().collect()
     }
 
     /// Puts a request into a queue, with what is known of its journey.
@@ -299,6 +343,29 @@ impl Transport for InProcess {
         }
     }
 
+    fn collect(
+        &self,
+        subscription: Subscription,
+        collector: Arc<dyn Collect>,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, ()> {
+        let mut collectors = self
+            .0
+            .collectors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let keeper = collector;
+        let name = subscription.name.clone();
+        collectors.insert(
+            name,
+            Collector {
+                subscription,
+                keeper,
+            },
+        );
+        Box::pin(stop.cancelled_owned())
+    }
+
     async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>> {
         let key = format!("{publisher}.{database_id}");
         let one = Arc::clone(
@@ -338,6 +405,7 @@ async fn deliver(outgoing: &Outgoing, handler: &Arc<dyn Receive>, tracker: &Task
         routing_key: outgoing.routing_key.clone(),
         message_id: outgoing.message_id.clone(),
         version: Some(outgoing.version),
+        customer_id: outgoing.customer_id,
     };
     if handler.receive(received.clone()).await.is_ok() {
         return;
@@ -365,6 +433,16 @@ struct InProcessLane {
 #[async_trait]
 impl Lane for InProcessLane {
     async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
+        // First who must not miss any: an event counts as published when each of them has written it down.
+        let collectors = self.bus.collectors();
+        for collector in &collectors {
+            if let Err(error) = collector.take(events).await {
+                let subscriber = &collector.subscription.name;
+                warn!(subscriber, %error, "events were not taken, and are published again");
+                return vec![false; events.len()];
+            }
+        }
+        failpoint::reach("after_publish");
         for event in events {
             // Nobody listening is no failure.
             let _ = self.bus.0.events.send(Arc::new(event.clone()));

@@ -7,13 +7,16 @@ pub mod rabbitmq;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     call::Travel,
     health::Health,
     models::{
-        error::Result,
+        error::{Error, Result},
         sock::{Event, Request, Response},
         time::Timestamp,
     },
@@ -88,6 +91,8 @@ pub struct Outgoing {
     pub message_id: String,
     /// The entity's version, in the header `x-version`.
     pub version: i64,
+    /// The tenant, in the header `x-customer-id`.
+    pub customer_id: Option<Uuid>,
     /// The envelope.
     pub body: Vec<u8>,
 }
@@ -121,6 +126,45 @@ pub struct ReceivedEvent {
     pub message_id: String,
     /// The entity's version in µs, when told.
     pub version: Option<i64>,
+    /// The tenant, when told.
+    pub customer_id: Option<Uuid>,
+}
+
+impl ReceivedEvent {
+    /// The entity, as the listener knows it.
+    ///
+    /// # Errors
+    /// When it has another shape.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T> {
+        let data = self.event.data.as_ref().map_or("null", |data| data.get());
+        serde_json::from_str(data).map_err(Error::internal)
+    }
+}
+
+/// An event as it came, not yet read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// The topic; older services' fanouts have none.
+    pub routing_key: String,
+    /// The stable event id; empty from older services.
+    pub message_id: String,
+    /// The entity's version in µs, when told.
+    pub version: Option<i64>,
+    /// The tenant, when told.
+    pub customer_id: Option<Uuid>,
+    /// The envelope.
+    pub body: Vec<u8>,
+}
+
+/// Keeps events until they are worked on.
+#[async_trait]
+pub trait Collect: Send + Sync + 'static {
+    /// Keeps all of them, in their order, or none; those that it has already only once. The bus forgets them
+    /// when this is done.
+    ///
+    /// # Errors
+    /// When they cannot be kept now: they come again.
+    async fn collect(&self, events: Vec<Incoming>) -> Result<()>;
 }
 
 /// Takes events.
@@ -186,6 +230,15 @@ pub trait Transport: Send + Sync + 'static {
         handler: Arc<dyn Receive>,
         stop: CancellationToken,
     );
+
+    /// Hands each event that fits a durable subscription to `collector` until `stop`: what was published once this
+    /// has returned is not lost, whoever dies when.
+    fn collect(
+        &self,
+        subscription: Subscription,
+        collector: Arc<dyn Collect>,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, ()>;
 
     /// Waits for the right to publish the events of `publisher`, unique per database.
     ///

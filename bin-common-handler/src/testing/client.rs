@@ -107,6 +107,7 @@ impl Client {
                 routing_key: "probe.probe.-.made".to_owned(),
                 message_id: ids::next().to_string(),
                 version: 0,
+                customer_id: None,
                 body: br#"{"type":"probe_made","publisher":"probe","data_type":"","data":null}"#
                     .to_vec(),
             };

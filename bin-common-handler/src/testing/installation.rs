@@ -21,7 +21,7 @@ use crate::{
     ids,
     metrics::Metrics,
     redact::Secret,
-    sockhandler::{Transport, event_fanout, rabbitmq::RabbitMq, request_queue},
+    sockhandler::{Transport, event_fanout, rabbitmq::RabbitMq, request_queue, subscribe_queue},
 };
 
 /// On what an installation stands.
@@ -190,9 +190,11 @@ pub(super) async fn remove_from_broker(name: &str) {
         return;
     };
     let (queue, fanout) = (request_queue(name), event_fanout(name));
-    let _ = channel
-        .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
-        .await;
+    for queue in [queue, subscribe_queue(name)] {
+        let _ = channel
+            .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
+            .await;
+    }
     let _ = channel
         .exchange_delete(fanout.as_str().into(), ExchangeDeleteOptions::default())
         .await;

@@ -26,6 +26,7 @@ impl World {
             routing_key: format!("{NAME}.{topic}"),
             message_id: Uuid::from_u128(1).to_string(),
             version: 1,
+            customer_id: None,
             body: br#"{"type":"accesskey_deleted","publisher":"did-manager"}"#.to_vec(),
         };
         let mut lane = self.bus.lane(NAME, "test").await.unwrap();

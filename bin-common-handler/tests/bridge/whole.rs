@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener, time::Duration};
 use bin_common_handler::{
     bridge::{companion, key_from},
     config::{COMMON, Config},
-    daemon::{Base, Manager, StartError, run},
+    daemon::{Manager, ManagerContext, StartError, run},
     listenhandler::Router,
 };
 use serde_json::json;
@@ -26,21 +26,21 @@ const MANAGER: Manager = Manager {
     start: wire,
 };
 
-fn wire(base: Base) -> Result<Router, StartError> {
+fn wire(ctx: ManagerContext) -> Result<Router, StartError> {
     let notes = Notes {
-        store: base.store.clone(),
+        store: ctx.store.clone(),
         created: Default::default(),
         batches: Default::default(),
     };
-    let (inbox, clock) = (base.store.inbox.clone(), base.store.clock.clone());
+    let (inbox, clock) = (ctx.store.inbox.clone(), ctx.store.clock.clone());
     Router::new(
         NAME,
         routes(),
         notes,
         inbox,
         clock,
-        base.metrics,
-        base.manager_metrics,
+        ctx.process_metrics,
+        ctx.metrics,
     )
     .map_err(|fault| StartError::Other(fault.to_string()))
 }

@@ -206,7 +206,6 @@ pub async fn serve_bridge(
     ];
     let requester = Requester::new(
         Arc::clone(&transport),
-        "http-bridge",
         metrics.for_manager("http-bridge").unwrap(),
     );
     let bridge = Bridge::new(

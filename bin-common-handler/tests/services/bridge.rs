@@ -54,7 +54,7 @@ pub async fn serve_bridge(
         burst: 500,
     };
     let redis = redis.map(|at| RedisCache::new(&format!("redis://{at}/1")).unwrap());
-    let requester = Requester::new(transport, "http-bridge", metrics.for_manager("b").unwrap());
+    let requester = Requester::new(transport, metrics.for_manager("b").unwrap());
     let bridge = Bridge::new(
         Table::new(tables).unwrap(),
         AccessKey::new(&Secret::new(KEY)),

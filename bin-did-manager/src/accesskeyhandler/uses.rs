@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bin_common_handler::{daemon::Base, databasehandler::Store, models::time::Timestamp};
+use bin_common_handler::{daemon::ManagerContext, databasehandler::Store, models::time::Timestamp};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::debug;
 use uuid::Uuid;
@@ -28,10 +28,10 @@ struct Use {
 
 impl Uses {
     /// Starts the job that writes them.
-    pub(crate) fn start(base: &Base) -> Self {
+    pub(crate) fn start(ctx: &ManagerContext) -> Self {
         let (waiting, mut uses) = channel(WAITING_MAX);
-        let store = base.store.clone();
-        base.tasks.spawn("uses of keys", |stop| async move {
+        let store = ctx.store.clone();
+        ctx.tasks.spawn("uses of keys", |stop| async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = write_all(&store, &mut uses) => stop.cancelled().await,

@@ -5,9 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use bin_common_handler::databasehandler::{Db, Dialect};
 use uuid::Uuid;
 
-/// Tables in which rows come and go without anybody's change: what waits to be published, what repeated requests
-/// are answered with, and figures that a job adds up.
-const ON_THEIR_OWN: [&str; 5] = ["_outbox", "_inbox", "_parked", "_rollups", "_watermarks"];
+/// Tables in which rows come and go without anybody's change: what waits to be published or worked on, what repeated
+/// requests are answered with, and figures that a job adds up.
+const ON_THEIR_OWN: [&str; 10] = [
+    "_outbox",
+    "_inbox",
+    "_parked",
+    "_timers",
+    "_dead_letters",
+    "_incoming",
+    "_received",
+    "_seen_versions",
+    "_rollups",
+    "_watermarks",
+];
 
 #[derive(sqlx::FromRow)]
 struct Column {

@@ -43,6 +43,26 @@ const COMMON: &[File] = &[
         "0004_identity",
         include_str!("../../../migrations/0004_identity.sql"),
     ),
+    (
+        "0005_timers",
+        include_str!("../../../migrations/0005_timers.sql"),
+    ),
+    (
+        "0006_dead_letters",
+        include_str!("../../../migrations/0006_dead_letters.sql"),
+    ),
+    (
+        "0007_incoming",
+        include_str!("../../../migrations/0007_incoming.sql"),
+    ),
+    (
+        "0008_received",
+        include_str!("../../../migrations/0008_received.sql"),
+    ),
+    (
+        "0009_seen_versions",
+        include_str!("../../../migrations/0009_seen_versions.sql"),
+    ),
 ];
 
 /// A manager's schema. Declare it with [`migrations!`](crate::migrations).
@@ -401,7 +421,7 @@ mod tests {
         schema::break_off(&db, Migrations::new("t", THINGS)).await;
         assert_eq!(
             applied(Migrations::new("t", THINGS), &db).await,
-            [1, 2, 3, 4, 1001, 1002]
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 1001, 1002]
         );
     }
 
@@ -409,11 +429,11 @@ mod tests {
     async fn steps_are_taken_back_newest_first() {
         let (db, _dir) = database();
         let migrations = Migrations::new("t", THINGS);
-        assert_eq!(migrations.up(&db).await.unwrap(), 6);
+        assert_eq!(migrations.up(&db).await.unwrap(), 11);
         for (steps, taken_back, left) in [
-            (1, 1, &[1_i64, 2, 3, 4, 1001] as &[_]),
-            (2, 2, &[1, 2, 3]),
-            (9, 3, &[]),
+            (1, 1, &[1_i64, 2, 3, 4, 5, 6, 7, 8, 9, 1001] as &[_]),
+            (2, 2, &[1, 2, 3, 4, 5, 6, 7, 8]),
+            (9, 8, &[]),
             (1, 0, &[]),
         ] {
             assert_eq!(migrations.down(&db, steps).await.unwrap(), taken_back);
@@ -423,7 +443,7 @@ mod tests {
 
     /// MySQL leaves such a row when a migration was broken off; here it is made by hand.
     #[rstest]
-    #[case::up_again(true, &[1, 2, 3, 4, 1001, 1002])]
+    #[case::up_again(true, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1001, 1002])]
     #[case::down_after_all(false, &[1, 2, 3, 4, 1001])]
     #[tokio::test]
     async fn one_that_was_broken_off_is_missing_until_it_is_done(

@@ -23,6 +23,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("{double}", "DOUBLE", "REAL"),
     ("{json}", "JSON", "TEXT"),
     ("{mediumtext}", "MEDIUMTEXT", "TEXT"),
+    ("{mediumblob}", "MEDIUMBLOB", "BLOB"),
     ("{varchar32}", "VARCHAR(32)", "TEXT"),
     ("{varchar64}", "VARCHAR(64)", "TEXT"),
     ("{varchar255}", "VARCHAR(255)", "TEXT"),

@@ -19,7 +19,7 @@ use super::{
     connection::{Fault, WRITE_MAX, blocked, connect_to_speak, limit, limit_to},
     delay::publish_confirmed,
     no_arguments,
-    retry::VERSION_HEADER,
+    retry::{CUSTOMER_HEADER, VERSION_HEADER},
 };
 use crate::{
     failpoint,
@@ -152,6 +152,10 @@ impl Lane for RabbitLane {
         for event in events {
             let mut headers = FieldTable::default();
             headers.insert(VERSION_HEADER.into(), AMQPValue::LongLongInt(event.version));
+            if let Some(customer_id) = event.customer_id {
+                let text = customer_id.to_string();
+                headers.insert(CUSTOMER_HEADER.into(), AMQPValue::LongString(text.into()));
+            }
             let properties = BasicProperties::default()
                 .with_content_type("application/json".into())
                 .with_delivery_mode(2)

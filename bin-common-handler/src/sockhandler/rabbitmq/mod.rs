@@ -4,6 +4,7 @@
 //! Nothing recovers by itself: a supervisor builds each role anew, with backoff, for ever.
 
 mod backlog;
+mod collect;
 mod connection;
 mod consume;
 mod delay;
@@ -22,6 +23,7 @@ mod work;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use lapin::{BasicProperties, options::BasicPublishOptions, types::FieldTable};
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +34,7 @@ use self::{
     post::ConfirmChannel,
     rpc::RpcChannel,
 };
-use super::{Lane, Receive, Serve, Subscription, Transport};
+use super::{Collect, Lane, Receive, Serve, Subscription, Transport};
 use crate::{
     clock::Clock,
     health::Health,
@@ -112,6 +114,16 @@ impl Transport for RabbitMq {
         stop: CancellationToken,
     ) {
         subscribe::subscribe(&self.0, subscription, handler, stop).await;
+    }
+
+    fn collect(
+        &self,
+        subscription: Subscription,
+        collector: Arc<dyn Collect>,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, ()> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { collect::collect(&inner, subscription, collector, stop).await })
     }
 
     async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>> {

@@ -9,6 +9,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 use tracing::warn;
+use uuid::Uuid;
 
 use super::{
     connection::{Fault, limit},
@@ -22,8 +23,15 @@ pub(super) const ATTEMPT_HEADER: &str = "x-attempt";
 pub(super) const DEFERRED_HEADER: &str = "x-deferred";
 /// The version of the row that an event tells of.
 pub(super) const VERSION_HEADER: &str = "x-version";
+/// The tenant of that row.
+pub(super) const CUSTOMER_HEADER: &str = "x-customer-id";
 /// Headers that the work itself asks for: they have room before all others.
-const OWN_HEADERS: [&str; 3] = [ATTEMPT_HEADER, DEFERRED_HEADER, VERSION_HEADER];
+const OWN_HEADERS: [&str; 4] = [
+    ATTEMPT_HEADER,
+    DEFERRED_HEADER,
+    VERSION_HEADER,
+    CUSTOMER_HEADER,
+];
 /// Names and texts of headers that travel on, in bytes: a header frame is never split, and the connection
 /// that speaks has small ones.
 const HEADERS_MAX: usize = 8 * 1024;
@@ -141,6 +149,16 @@ pub(super) fn number_header(properties: &BasicProperties, name: &str) -> Option<
     match properties.headers().as_ref()?.inner().get(name)? {
         AMQPValue::LongLongInt(number) => Some(*number),
         AMQPValue::LongInt(number) => Some(i64::from(*number)),
+        _ => None,
+    }
+}
+
+/// The tenant that an event tells of, when it does.
+pub(super) fn customer_id(properties: &BasicProperties) -> Option<Uuid> {
+    let headers = properties.headers().as_ref()?;
+    match headers.inner().get(CUSTOMER_HEADER)? {
+        AMQPValue::LongString(text) => Uuid::try_parse_ascii(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Uuid::try_parse(text.as_str()).ok(),
         _ => None,
     }
 }

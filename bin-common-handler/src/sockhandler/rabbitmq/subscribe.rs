@@ -10,6 +10,7 @@ use lapin::{
         BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions,
         ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
+    types::FieldTable,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,7 +19,7 @@ use super::{
     Inner,
     connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
     no_arguments,
-    retry::{VERSION_HEADER, attempt, later_or_park, number_header, park},
+    retry::{VERSION_HEADER, attempt, customer_id, later_or_park, number_header, park},
     unreadable,
 };
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
     },
 };
 
-const PREFETCH: u16 = 50;
+pub(super) const PREFETCH: u16 = 50;
 
 pub(super) async fn subscribe(
     inner: &Arc<Inner>,
@@ -91,7 +92,7 @@ async fn consume(
     // Retries are published here: a slow confirm must not hold up the acknowledgements.
     let side = limit(connection.create_channel()).await?;
     limit(side.confirm_select(ConfirmSelectOptions::default())).await?;
-    declare(&channel, subscription, queue).await?;
+    declare(&channel, subscription, queue, no_arguments()).await?;
     let mut consumer = limit(channel.basic_consume(
         queue.into(),
         "".into(),
@@ -120,7 +121,13 @@ async fn consume(
     Ok(())
 }
 
-async fn declare(channel: &Channel, subscription: &Subscription, queue: &str) -> Result<(), Fault> {
+/// Declares the queue of a subscription and binds it.
+pub(super) async fn declare(
+    channel: &Channel,
+    subscription: &Subscription,
+    queue: &str,
+    arguments: FieldTable,
+) -> Result<(), Fault> {
     let exchange = ExchangeDeclareOptions {
         durable: true,
         ..ExchangeDeclareOptions::default()
@@ -138,7 +145,7 @@ async fn declare(channel: &Channel, subscription: &Subscription, queue: &str) ->
         auto_delete: !subscription.durable,
         ..QueueDeclareOptions::default()
     };
-    limit(channel.queue_declare(queue.into(), options, no_arguments())).await?;
+    limit(channel.queue_declare(queue.into(), options, arguments)).await?;
     let bind = QueueBindOptions::default;
     for pattern in &subscription.patterns {
         limit(channel.queue_bind(
@@ -200,6 +207,7 @@ async fn take(
             .map(ToString::to_string)
             .unwrap_or_default(),
         version: number_header(&delivery.properties, VERSION_HEADER),
+        customer_id: customer_id(&delivery.properties),
     };
     let Err(error) = handler.receive(received).await else {
         return Ok("done");

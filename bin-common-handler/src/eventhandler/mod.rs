@@ -1,0 +1,180 @@
+//! Events of others, worked on once each and in order for each entity.
+//!
+//! ```ignore
+//! ctx.events.on("did-manager.usage.*.updated", charge);
+//! async fn charge(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> { let usage: Usage = event.data()?; … }
+//! ```
+//!
+//! **Lifecycle.** The bus hands events to `<prefix>_incoming` (`incoming.rs`), and forgets them when they stand
+//! there: RabbitMQ by an acknowledgement, the bus inside a process by letting the publisher's relay delete its
+//! outbox row. From there on both are alike (`consumer.rs`): the oldest event of an entity is locked and deleted,
+//! its id is noted in `<prefix>_received`, every handler whose pattern fits runs, and all of that commits at once. One
+//! that fails is tried again after growing pauses ([`crate::worker`]), and is a dead letter in the end.
+//!
+//! **Concurrency.** Replicas share the table; a row is claimed by its lock. Only the oldest event of an entity is ever
+//! worked on, so a failing one holds up the later ones of its entity, and nobody else's, until it is done or dead.
+//!
+//! **Invariants.** An event's effect happens once: its id is remembered for seven days. An event without an id (older
+//! services send none) is known by its content for ten minutes, long enough for any redelivery. An event that is older
+//! than the newest known of its entity is left out; one without a version, or of no entity, never is. The table is
+//! bounded: what has no room stays in the broker, or in the publisher's outbox.
+
+mod consumer;
+mod incoming;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tracing::warn;
+
+use crate::{
+    daemon::Tasks,
+    databasehandler::{ChangeTx, Store},
+    metrics::Metrics,
+    models::error::Result,
+    sockhandler::{ReceivedEvent, Subscription, Transport},
+    worker::{TxFn, TxFnWith, Wake, Worker, workers},
+};
+use consumer::EventQueue;
+use incoming::Collector;
+
+/// How often ids and versions that are no longer needed are removed.
+const SWEEP_PERIOD: Duration = Duration::from_secs(60);
+
+type Handler = Arc<
+    dyn for<'t> Fn(&'t mut ChangeTx<'static>, &'t ReceivedEvent) -> BoxFuture<'t, Result<()>>
+        + Send
+        + Sync,
+>;
+
+/// What is wanted, and who works on it.
+#[derive(Clone, Default)]
+struct Wanted {
+    handlers: Vec<(&'static str, Handler)>,
+    /// Older services, whose events come without a topic.
+    fanouts: Vec<&'static str>,
+}
+
+/// A manager's subscriptions. Clones share them.
+#[derive(Clone)]
+pub struct Events {
+    store: Store,
+    metrics: Metrics,
+    manager: &'static str,
+    wake: Arc<Wake>,
+    wanted: Arc<Mutex<Wanted>>,
+}
+
+impl Events {
+    /// Those of `manager`, in the tables of `store`.
+    pub fn new(store: Store, metrics: Metrics, manager: &'static str) -> Self {
+        Self {
+            store,
+            metrics,
+            manager,
+            wake: Arc::default(),
+            wanted: Arc::default(),
+        }
+    }
+
+    /// Events whose topic fits `pattern` (`*` one word, `#` any number) are worked on by `handler`. Said at start.
+    /// Where several handlers fit one event, all of them run in one transaction, in the order of being said.
+    pub fn on<F>(&self, pattern: &'static str, handler: F)
+    where
+        F: for<'t> TxFn<'t, &'t ReceivedEvent> + 'static,
+    {
+        let handler: Handler = Arc::new(move |tx, event| Box::pin(handler.call(tx, event)));
+        self.with_wanted(|wanted| wanted.handlers.push((pattern, handler)));
+    }
+
+    /// As [`Self::on`], for a handler that needs a state, e.g. the manager's `App`.
+    pub fn on_with<S, F>(&self, pattern: &'static str, state: S, handler: F)
+    where
+        S: Clone + Send + Sync + 'static,
+        F: for<'t> TxFnWith<'t, S, &'t ReceivedEvent> + 'static,
+    {
+        let handler: Handler =
+            Arc::new(move |tx, event| Box::pin(handler.call(state.clone(), tx, event)));
+        self.with_wanted(|wanted| wanted.handlers.push((pattern, handler)));
+    }
+
+    /// Events of an older `service` (e.g. `call-manager`), which it sends to a fanout of its own, are wanted too.
+    /// Their topics are made from their content: `<publisher>.<resource>.<id>.<action>`.
+    pub fn from_fanout(&self, service: &'static str) {
+        self.with_wanted(|wanted| wanted.fanouts.push(service));
+    }
+
+    fn with_wanted<T>(&self, work: impl FnOnce(&mut Wanted) -> T) -> T {
+        work(&mut self.wanted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Subscribes, and starts working on what comes; nothing where nothing is wanted. Before any relay of this
+    /// process publishes, or a first event finds nobody.
+    pub(crate) fn start(&self, transport: &dyn Transport, tasks: &Tasks) {
+        let wanted = self.with_wanted(|wanted| wanted.clone());
+        if wanted.handlers.is_empty() {
+            return;
+        }
+        let subscription = Subscription {
+            name: self.manager.to_owned(),
+            patterns: wanted
+                .handlers
+                .iter()
+                .map(|(pattern, _)| (*pattern).to_owned())
+                .collect(),
+            fanouts: wanted
+                .fanouts
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+            durable: true,
+        };
+        let collector = Arc::new(self.collector());
+        tasks.spawn("event collector", |stop| {
+            transport.collect(subscription, collector, stop)
+        });
+        let worker = self.worker();
+        tasks.spawn("event consumer", |stop| worker.run(stop));
+        let sweeper = self.collector();
+        tasks.every("event sweep", SWEEP_PERIOD, move || {
+            let sweeper = sweeper.clone();
+            async move {
+                if let Err(fault) = sweeper.sweep().await {
+                    warn!(%fault, "received events not swept");
+                }
+            }
+        });
+    }
+
+    fn collector(&self) -> Collector {
+        Collector {
+            store: self.store.clone(),
+            metrics: self.metrics.clone(),
+            manager: self.manager,
+            wake: Arc::clone(&self.wake),
+        }
+    }
+
+    fn worker(&self) -> Worker<EventQueue> {
+        let handlers = self.with_wanted(|wanted| wanted.handlers.clone());
+        Worker {
+            queue: EventQueue {
+                store: self.store.clone(),
+                metrics: self.metrics.clone(),
+                manager: self.manager,
+                handlers,
+            },
+            name: format!("events of {}", self.manager),
+            wake: Arc::clone(&self.wake),
+            clock: self.store.clock.clone(),
+            workers: workers(self.store.db.dialect()),
+        }
+    }
+}
