@@ -5,6 +5,8 @@
 //! did already is left out.
 
 mod present;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 
 use std::borrow::Cow;
@@ -371,126 +373,4 @@ async fn apart<T: Send + 'static>(
     tokio::task::spawn_blocking(move || runtime.block_on(work()))
         .await
         .map_err(Error::internal)?
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::{databasehandler::Dsn, testing::schema};
-
-    const THINGS: &[File] = &[
-        (
-            "1001_things",
-            "CREATE TABLE IF NOT EXISTS t_things (id {uuid} NOT NULL, PRIMARY KEY (id)) {table};\n\
-             CREATE INDEX IF NOT EXISTS t_things_by_id ON t_things (id);\n\
-             -- down\nDROP TABLE IF EXISTS t_things;\n",
-        ),
-        (
-            "1002_things_named",
-            "ALTER TABLE t_things ADD COLUMN IF NOT EXISTS name {varchar64} NULL;\n\
-             ALTER TABLE t_things ADD COLUMN IF NOT EXISTS detail TEXT NULL;\n\
-             -- down\nALTER TABLE t_things DROP COLUMN IF EXISTS detail;\n\
-             ALTER TABLE t_things DROP COLUMN IF EXISTS name;\n",
-        ),
-    ];
-
-    fn database() -> (Db, TempDir) {
-        let dir = tempfile::tempdir().unwrap();
-        let db = Db::new(&Dsn::Sqlite(dir.path().join("t.db")), 1).unwrap();
-        (db, dir)
-    }
-
-    async fn applied(migrations: Migrations, db: &Db) -> Vec<i64> {
-        let states = migrations.status(db).await.unwrap();
-        let applied = states.into_iter().filter(|state| state.applied);
-        applied.map(|state| state.version).collect()
-    }
-
-    #[test]
-    fn common_files_are_listed() {
-        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
-        schema::all_are_listed(dir, COMMON);
-    }
-
-    #[tokio::test]
-    async fn migrations_broken_off_anywhere_are_gone_on_with() {
-        let (db, _dir) = database();
-        schema::break_off(&db, Migrations::new("t", THINGS)).await;
-        assert_eq!(
-            applied(Migrations::new("t", THINGS), &db).await,
-            [1, 2, 3, 4, 5, 6, 7, 8, 9, 1001, 1002]
-        );
-    }
-
-    #[tokio::test]
-    async fn steps_are_taken_back_newest_first() {
-        let (db, _dir) = database();
-        let migrations = Migrations::new("t", THINGS);
-        assert_eq!(migrations.up(&db).await.unwrap(), 11);
-        for (steps, taken_back, left) in [
-            (1, 1, &[1_i64, 2, 3, 4, 5, 6, 7, 8, 9, 1001] as &[_]),
-            (2, 2, &[1, 2, 3, 4, 5, 6, 7, 8]),
-            (9, 8, &[]),
-            (1, 0, &[]),
-        ] {
-            assert_eq!(migrations.down(&db, steps).await.unwrap(), taken_back);
-            assert_eq!(applied(migrations, &db).await, left);
-        }
-    }
-
-    /// MySQL leaves such a row when a migration was broken off; here it is made by hand.
-    #[rstest]
-    #[case::up_again(true, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1001, 1002])]
-    #[case::down_after_all(false, &[1, 2, 3, 4, 1001])]
-    #[tokio::test]
-    async fn one_that_was_broken_off_is_missing_until_it_is_done(
-        #[case] is_up: bool,
-        #[case] left: &[i64],
-    ) {
-        let (db, _dir) = database();
-        let migrations = Migrations::new("t", THINGS);
-        migrations.up(&db).await.unwrap();
-        let unfinished = "UPDATE t_migrations SET success = FALSE WHERE version = 1002";
-        db.execute(unfinished, vec![]).await.unwrap();
-        assert_eq!(applied(migrations, &db).await, [1, 2, 3, 4, 1001]);
-        let done = if is_up {
-            migrations.up(&db).await
-        } else {
-            migrations.down(&db, 1).await
-        };
-        assert_eq!(done.unwrap(), 1);
-        assert_eq!(applied(migrations, &db).await, left);
-    }
-
-    #[tokio::test]
-    async fn an_applied_one_may_gain_comments_but_no_statements() {
-        let (db, _dir) = database();
-        Migrations::new("t", &[("1001_a", "CREATE TABLE t_a (a INT);\n-- down\n")])
-            .up(&db)
-            .await
-            .unwrap();
-        let commented = "-- Why.\nCREATE TABLE t_a (a INT);\n-- down\nDROP TABLE IF EXISTS t_a;\n";
-        let same = Migrations::new("t", Vec::leak(vec![("1001_a", commented)]));
-        assert_eq!(same.up(&db).await.unwrap(), 0);
-        let edited = Migrations::new("t", &[("1001_a", "CREATE TABLE t_a (b INT);\n-- down\n")]);
-        edited.up(&db).await.unwrap_err();
-    }
-
-    #[rstest]
-    #[case("1001_things", Some((1001, "things")))]
-    #[case("0001_pool_members", Some((1, "pool members")))]
-    #[case("things", None)]
-    #[case("x_things", None)]
-    #[case("1001", None)]
-    #[case("", None)]
-    fn a_file_has_a_number_and_says_what_it_does(
-        #[case] name: &str,
-        #[case] read: Option<(i64, &str)>,
-    ) {
-        let found = numbered(name).ok();
-        assert_eq!(found.as_ref().map(|(n, what)| (*n, what.as_str())), read);
-    }
 }
