@@ -11,6 +11,8 @@ use crate::models::{
     sock::Request,
 };
 
+/// Who speaks for people: the bridge and the command line.
+const FOR_PEOPLE: [&str; 2] = [crate::bridge::NAME, "tandem"];
 /// Longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -23,6 +25,9 @@ pub struct Call {
     pub request_id: String,
     /// Tells one client from another where the transport does: its direct reply-to channel.
     pub caller: Option<String>,
+    /// Another service asks, not a person through the bridge or the command line: then what is not said is not
+    /// guessed, as in voipbin.
+    pub is_service: bool,
     /// The access key that asks, where one does.
     pub access_key_id: Option<Uuid>,
     /// The request id that the client itself chose, e.g. an Asterisk uniqueid that is the same on a retry.
@@ -35,6 +40,11 @@ impl Call {
     /// A job of our own: trusted, without an operation key.
     pub fn internal() -> Self {
         Self::default()
+    }
+
+    /// Whether `publisher` is a service of its own.
+    pub fn is_service(publisher: &str) -> bool {
+        !FOR_PEOPLE.contains(&publisher)
     }
 }
 

@@ -12,11 +12,11 @@ use super::{Reply, RouteInfo};
 use crate::{
     call::Call,
     models::{
+        bad_json,
         error::{Error, Result},
-        page::{FilterKind, Filters, Page, parse_filters},
+        page::{FilterKind, Filters, Page, parse_filters, whole},
         sock::Response,
     },
-    redact,
 };
 
 /// A request on its way to its handler. Cheap to clone: work that met a conflict is run again.
@@ -101,9 +101,8 @@ impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
                 "The body is an array where an object belongs.",
             ));
         }
-        serde_json::from_str(body).map(Self).map_err(|fault| {
-            let fault = redact::json_fault(&fault);
-            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {fault}."))
+        bad_json::from_str(body).map(Self).map_err(|bad| {
+            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {bad}."))
         })
     }
 }
@@ -133,12 +132,14 @@ impl Query {
             .get(name)
             .filter(|text| !text.is_empty())
             .map(|text| {
-                text.parse().map_err(|_| {
-                    Error::invalid_argument(
-                        "INVALID_PARAMETER",
-                        format!("{name} must be a whole number."),
-                    )
-                })
+                whole(text)
+                    .and_then(|number| u32::try_from(number).ok())
+                    .ok_or_else(|| {
+                        Error::invalid_argument(
+                            "INVALID_PARAMETER",
+                            format!("{name} must be a whole number."),
+                        )
+                    })
             })
             .transpose()
     }

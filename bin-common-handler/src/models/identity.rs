@@ -63,7 +63,7 @@ pub fn uuid_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D
 /// When the text is no UUID.
 pub fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
     let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(deserializer)?;
-    text.map(|text| parse_uuid(&text).ok_or_else(|| de::Error::custom("not a UUID")))
+    text.map(|text| parse_uuid(&text).ok_or_else(|| de::Error::custom("must be a UUID")))
         .transpose()
 }
 

@@ -15,6 +15,8 @@ mod clock;
 #[cfg(test)]
 mod exports;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod given;
 #[cfg(test)]
 mod migrations;
@@ -28,5 +30,7 @@ mod results;
 mod tenants;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod words;
 #[cfg(test)]
 mod world;
