@@ -185,17 +185,17 @@ mod tests {
     #[case(
         "destination_0",
         "12345",
-        "destination_0.target must be a phone number in E.164 form, such as +14155550123 (here ***)"
+        "destination_0.target must be a phone number in E.164 form, such as +14155550123; a national number needs + and its country code before it (here ***)"
     )]
     #[case(
         "destination_0",
         "+999155501234",
-        "destination_0.target must be a phone number in E.164 form, such as +14155550123 (here +9991***1234)"
+        "destination_0.target must be a phone number in E.164 form, such as +14155550123; a national number needs + and its country code before it (here +9991***1234)"
     )]
     #[case(
         "destination_1",
         "sip:alice",
-        "destination_1.target must be user@domain (here ***)"
+        "destination_1.target must be a SIP URI such as user@domain or sips:user@domain:5061 (here ***)"
     )]
     #[case(
         "destination_0",
