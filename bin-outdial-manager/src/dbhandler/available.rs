@@ -30,6 +30,10 @@ const LIMIT_MAX: u32 = 1_000;
 const SLOTS_MAX: usize = 16;
 /// How often targets are looked for anew when others took all that were seen, each time twice as far.
 const ROUNDS_MAX: u32 = 8;
+/// How often others are waited for, when whoever went first took what was waited for.
+const WAITS_MAX: u32 = 32;
+/// How far is looked then, as a power of two.
+const WAIT_REACH: u32 = 3;
 /// Ended leases that may stand before they are cleared.
 const OLD_LEASES_MAX: usize = 100;
 /// Ended leases cleared at once.
@@ -197,8 +201,9 @@ pub(crate) async fn claim(
 /// Takes what is free once those who hold it have gone. Between the look and the lock somebody may take it all;
 /// then another look is due.
 async fn wait(tx: &mut Tx, outdial_id: Uuid, limits: &Limits) -> Result<Vec<OutdialTarget>> {
-    for round in 0..ROUNDS_MAX {
-        let reach = limits.reaching(round);
+    for round in 0..WAITS_MAX {
+        // Few at a time: all of them are held while the next is waited for.
+        let reach = limits.reaching(round.min(WAIT_REACH));
         let mut source = Source::Tx(tx);
         let slots = slots(&mut source, outdial_id, &reach).await?;
         let seen = candidates(&mut source, outdial_id, &reach, &slots).await?;
