@@ -14,6 +14,8 @@ use crate::models::{
     sock::Request,
 };
 
+/// Who speaks for people: the bridge and the command line.
+const FOR_PEOPLE: [&str; 2] = [crate::bridge::NAME, "tandem"];
 /// Longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -26,6 +28,9 @@ pub struct Call {
     pub request_id: String,
     /// Tells one client from another where the transport does: its direct reply-to channel.
     pub caller: Option<String>,
+    /// Another service asks, not a person through the bridge or the command line: then what is not said is not
+    /// guessed, as in voipbin.
+    pub is_service: bool,
     /// The access key that asks, where one does.
     pub access_key_id: Option<Uuid>,
     /// The request id that the client itself chose, e.g. an Asterisk uniqueid that is the same on a retry.
@@ -83,6 +88,11 @@ impl Call {
             scope,
             ..Self::default()
         }
+    }
+
+    /// Whether `publisher` is a service of its own.
+    pub fn is_service(publisher: &str) -> bool {
+        !FOR_PEOPLE.contains(&publisher)
     }
 }
 

@@ -85,6 +85,9 @@ impl Metrics {
         registry.register(Box::new(
             prometheus::process_collector::ProcessCollector::for_self(),
         ))?;
+        if let Some(odd) = crate::databasehandler::stored::NOT_UNDERSTOOD.as_ref() {
+            registry.register(Box::new(odd.clone()))?;
+        }
         let counter = |name: &str, help: &str, labels: &[&str]| {
             register(
                 &registry,

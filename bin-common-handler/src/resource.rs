@@ -16,12 +16,12 @@ use crate::{
     ids,
     listenhandler::{Json as Body, List, Path, Query, Routes, State},
     models::{
+        bad_json,
         error::{Error, Result},
         identity::parse_uuid,
         page::Filter,
         time::Timestamp,
     },
-    redact,
 };
 
 /// What every resource has, whatever else it holds.
@@ -47,6 +47,8 @@ pub trait Resource: Entity + DeserializeOwned + Default {
     /// What its list may be filtered by.
     const FILTERS: &'static [Filter];
 
+    /// Takes one of [`Self::FIELDS`] over from another row.
+    fn take(&mut self, field: &str, from: &Self);
     /// The fields that every resource has.
     fn head(&mut self) -> Head<'_>;
     /// The tenant it belongs to.
@@ -64,17 +66,24 @@ pub trait Resource: Entity + DeserializeOwned + Default {
 }
 
 /// Declares an entity's table and columns, and itself as a resource:
-/// `resource!(Didpool, "didpool", "did_didpools", [id, …], fields: ["name"], filters: FILTERS, check: check)`.
+/// `resource!(Didpool, "didpool", "did_didpools", [id, …], fields: [name], filters: FILTERS, check: check)`.
 #[macro_export]
 macro_rules! resource {
     ($type:ty, $name:literal, $table:literal, [$($column:ident),+ $(,)?],
-     fields: [$($field:literal),* $(,)?], filters: $filters:expr, check: $check:path $(,)?) => {
+     fields: [$($field:ident),* $(,)?], filters: $filters:expr, check: $check:path $(,)?) => {
         $crate::entity!($type, $table, [$($column),+]);
 
         impl $crate::resource::Resource for $type {
             const NAME: &'static str = $name;
-            const FIELDS: &'static [&'static str] = &[$($field),*];
+            const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
             const FILTERS: &'static [$crate::models::page::Filter] = $filters;
+
+            fn take(&mut self, field: &str, from: &Self) {
+                match field {
+                    $(stringify!($field) => self.$field.clone_from(&from.$field),)*
+                    _ => {}
+                }
+            }
 
             fn head(&mut self) -> $crate::resource::Head<'_> {
                 $crate::resource::Head {
@@ -344,14 +353,12 @@ fn bad_customer() -> Error {
     Error::invalid_argument("INVALID_CUSTOMER_ID", "customer_id must be a UUID.")
 }
 
-/// `row` with those of the given fields that a caller may set; null is the field's default.
+/// `row` with those of the given fields that a caller may set; null is the field's default. The other fields of
+/// the row stay as they are, understood or not.
 ///
 /// # Errors
-/// 400 naming the first field whose value has the wrong shape.
+/// 400 naming the field whose value has the wrong shape.
 pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
-    let Json::Object(base) = serde_json::to_value(row).map_err(Error::internal)? else {
-        return Err(Error::internal("a resource is no JSON object"));
-    };
     let given: Vec<_> = R::FIELDS
         .iter()
         .filter_map(|name| fields.get(*name).map(|value| (*name, value)))
@@ -359,26 +366,22 @@ pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
     if given.is_empty() {
         return Ok(row.clone());
     }
-    let defaults = serde_json::to_value(R::default()).map_err(Error::internal)?;
-    let with = |given: &[(&str, &Json)]| {
-        let mut whole = base.clone();
-        for (name, value) in given {
-            let value = match value {
-                Json::Null => defaults.get(*name).cloned().unwrap_or(Json::Null),
-                value => (*value).clone(),
-            };
-            whole.insert((*name).to_owned(), value);
-        }
-        serde_json::from_value::<R>(Json::Object(whole))
+    let Json::Object(mut whole) = serde_json::to_value(R::default()).map_err(Error::internal)?
+    else {
+        return Err(Error::internal("a resource is no JSON object"));
     };
-    with(&given).map_err(|fault| {
-        let wrong = given
-            .iter()
-            .find_map(|field| with(&[*field]).err().map(|fault| (field.0, fault)));
-        let (name, fault) = wrong.unwrap_or(("body", fault));
-        let fault = redact::json_fault(&fault);
-        Error::invalid_argument("INVALID_FIELD", format!("{name} is not right: {fault}."))
-    })
+    for (name, value) in &given {
+        if !value.is_null() {
+            whole.insert((*name).to_owned(), (*value).clone());
+        }
+    }
+    let read: R = bad_json::from_value(Json::Object(whole))
+        .map_err(|bad| Error::invalid_argument("INVALID_FIELD", format!("{bad}.")))?;
+    let mut row = row.clone();
+    for (name, _) in given {
+        row.take(name, &read);
+    }
+    Ok(row)
 }
 
 type Fields = Map<String, Json>;

@@ -54,7 +54,8 @@ const SETTINGS: &[Setting] = &[
             min_ms: 0,
             max_ms: 4_999,
         },
-        help: "How long a target that was handed out is not handed out again; below 5s, 0 = off",
+        help: "How long a target that was handed out is not handed out again; below 5s. 0 = off: two callers \
+               then meet the guard's 409, at which a voipbin campaign stops",
         example: "3s",
     },
     Setting {

@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     call::Call,
-    databasehandler::{ListQuery, Store},
+    databasehandler::{Entity, ListQuery, Store},
     ids,
     models::{
         error::{Error, Result},
@@ -43,7 +43,7 @@ impl OutdialHandler {
             detail: body.detail,
             data: body.data,
             tm_create: now,
-            tm_update: now,
+            tm_update: None,
             tm_delete: None,
         };
         let mut tx = self.store.begin(call).await?;
@@ -67,7 +67,7 @@ impl OutdialHandler {
         page: Page,
         filters: &Filters,
     ) -> Result<Vec<Outdial>> {
-        let mut query = ListQuery::new(filters, page);
+        let mut query = ListQuery::new(filters, page_for(call, page));
         if let Some(customer_id) = call.scope.customer_id() {
             query = query.matching("customer_id", customer_id);
         }
@@ -94,7 +94,7 @@ impl OutdialHandler {
         outdial.detail = change.detail.clone().unwrap_or(outdial.detail);
         outdial.data = change.data.clone().unwrap_or(outdial.data);
         outdial.campaign_id = change.campaign_id.unwrap_or(outdial.campaign_id);
-        outdial.tm_update = tx.next_version(outdial.tm_update);
+        outdial.tm_update = Some(tx.next_version(outdial.version()));
         tx.update(&outdial).await?;
         tx.announce(outdial::UPDATED, &outdial, outdial.customer_id)
             .await?;
@@ -112,8 +112,9 @@ impl OutdialHandler {
         if outdial.tm_delete.is_some() {
             return tx.commit(outdial).await;
         }
-        outdial.tm_update = tx.next_version(outdial.tm_update);
-        outdial.tm_delete = Some(outdial.tm_update);
+        let now = tx.next_version(outdial.version());
+        outdial.tm_update = Some(now);
+        outdial.tm_delete = Some(now);
         tx.update(&outdial).await?;
         tx.announce(outdial::DELETED, &outdial, outdial.customer_id)
             .await?;
@@ -134,11 +135,21 @@ impl OutdialHandler {
         filters: &Filters,
     ) -> Result<Vec<OutdialTargetCall>> {
         let outdial = self.get(call, id).await?;
-        let query = ListQuery::new(filters, page).matching("outdial_id", outdial.id);
+        let query =
+            ListQuery::new(filters, page_for(call, page)).matching("outdial_id", outdial.id);
         self.store
             .db
             .list(&query, |call: &OutdialTargetCall| call.tm_create)
             .await
+    }
+}
+
+/// A service that says no size gets nothing, as from voipbin.
+pub(crate) fn page_for(call: &Call, page: Page) -> Page {
+    if call.is_service {
+        page.or_nothing()
+    } else {
+        page
     }
 }
 

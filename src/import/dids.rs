@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, Read};
 
+use bin_common_handler::models::bad_json;
 use serde_json::{
     Value,
     value::{RawValue, to_raw_value},
@@ -130,7 +131,9 @@ fn read_json(
 
 /// The elements of an array, or of the first array in an object.
 fn elements(text: &str) -> Result<Vec<&str>, String> {
-    let not_json = |fault: serde_json::Error| format!("the file is not JSON: {fault}");
+    let not_json = |fault: serde_json::Error| {
+        bad_json::sentence(&fault, "").replacen("it is", "the file is", 1)
+    };
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let array = if text.starts_with('{') {
         let fields: std::collections::BTreeMap<String, &RawValue> =
@@ -150,7 +153,7 @@ fn element_row(at: u64, element: &str) -> Result<Row, String> {
     if element.len() > RECORD_MAX {
         return Err("is too long: a row has at most 64 KiB".to_owned());
     }
-    let value: Value = serde_json::from_str(element).map_err(|fault| fault.to_string())?;
+    let value: Value = bad_json::from_str(element).map_err(|bad| bad.to_string())?;
     match value {
         Value::Object(_) => row(at, &value),
         Value::String(_) | Value::Number(_) => row(at, &serde_json::json!({ "0": value })),

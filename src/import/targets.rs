@@ -195,7 +195,7 @@ mod tests {
     #[case(
         "destination_1",
         "sip:alice",
-        "destination_1.target must be user@domain (here ***)"
+        "destination_1.target must be a SIP URI such as user@domain or sips:user@domain:5061 (here ***)"
     )]
     #[case(
         "destination_0",

@@ -8,6 +8,7 @@ use std::{
 use bin_common_handler::{
     daemon::{block_on, fail},
     models::{
+        bad_json,
         identity::parse_uuid,
         sock::{Method, Request, Response},
     },
@@ -127,7 +128,7 @@ fn body_of(given: &str) -> Result<Box<RawValue>, String> {
         }
         None => given.to_owned(),
     };
-    serde_json::from_str(&text).map_err(|fault| format!("the body is not JSON: {fault}"))
+    bad_json::from_str(&text).map_err(|bad| format!("the body is not right: {bad}"))
 }
 
 fn show(response: &Response, as_json: bool) -> Outcome {

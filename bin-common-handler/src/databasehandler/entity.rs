@@ -1,7 +1,6 @@
 //! Entities: a struct, its table and its columns, declared once.
 
 use serde::{Deserialize, Serialize, Serializer};
-use sqlx::{MySql, Sqlite, ValueRef};
 use uuid::Uuid;
 
 use super::{Row, Value};
@@ -22,7 +21,8 @@ pub trait Entity: Row + Serialize + Clone + Send + Sync + 'static {
     fn version(&self) -> Timestamp;
 }
 
-/// Declares a struct as a row of a table: `entity!(Outdial, "outdial_outdials", [id, name, tm_update])`.
+/// Declares a struct as a row of a table: `entity!(Outdial, "outdial_outdials", [id, name, tm_update])`. Its
+/// columns are read as [`Stored`](crate::databasehandler::Stored) says.
 #[macro_export]
 macro_rules! entity {
     ($type:ty, $table:literal, [$($column:ident),+ $(,)?]) => {
@@ -39,7 +39,33 @@ macro_rules! entity {
             }
 
             fn version(&self) -> $crate::models::time::Timestamp {
-                self.tm_update
+                $crate::databasehandler::Changed::version(self.tm_update, self.tm_create)
+            }
+        }
+
+        $crate::stored_row!($type, $table, [$($column),+], |read| {
+            read.tm_update =
+                $crate::databasehandler::Changed::settled(read.tm_update, read.tm_create);
+        });
+    };
+}
+
+/// Reads a struct from the columns of a query, whatever they hold:
+/// `stored_row!(Candidate, "outdial_outdialtargets", [id, tm_update])`.
+#[macro_export]
+macro_rules! stored_row {
+    ($type:ty, $table:literal, [$($column:ident),+ $(,)?]) => {
+        $crate::stored_row!($type, $table, [$($column),+], |_read| {});
+    };
+    ($type:ty, $table:literal, [$($column:ident),+], |$read:ident| $then:block) => {
+        impl<'r, R: sqlx::Row + $crate::databasehandler::Cells> sqlx::FromRow<'r, R> for $type {
+            fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+                let mut read = Self {
+                    $($column: $crate::databasehandler::read(row, $table, stringify!($column))?),+
+                };
+                let $read = &mut read;
+                $then;
+                Ok(read)
             }
         }
     };
@@ -64,51 +90,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonColumn<T> {
 impl<T: Serialize> From<JsonColumn<T>> for Value {
     fn from(column: JsonColumn<T>) -> Self {
         column.0.map_or(Self::Null, |value| Self::json(&value))
-    }
-}
-
-impl<T> sqlx::Type<MySql> for JsonColumn<T> {
-    fn type_info() -> <MySql as sqlx::Database>::TypeInfo {
-        <sqlx::types::Json<()> as sqlx::Type<MySql>>::type_info()
-    }
-
-    fn compatible(ty: &<MySql as sqlx::Database>::TypeInfo) -> bool {
-        <sqlx::types::Json<()> as sqlx::Type<MySql>>::compatible(ty)
-            || <&[u8] as sqlx::Type<MySql>>::compatible(ty)
-    }
-}
-
-impl<'r, T: serde::de::DeserializeOwned + 'r> sqlx::Decode<'r, MySql> for JsonColumn<T> {
-    fn decode(
-        value: <MySql as sqlx::Database>::ValueRef<'r>,
-    ) -> Result<Self, sqlx::error::BoxDynError> {
-        if value.is_null() {
-            return Ok(Self(None));
-        }
-        <sqlx::types::Json<Option<T>> as sqlx::Decode<'r, MySql>>::decode(value)
-            .map(|json| Self(json.0))
-    }
-}
-
-impl<T> sqlx::Type<Sqlite> for JsonColumn<T> {
-    fn type_info() -> <Sqlite as sqlx::Database>::TypeInfo {
-        <String as sqlx::Type<Sqlite>>::type_info()
-    }
-
-    fn compatible(ty: &<Sqlite as sqlx::Database>::TypeInfo) -> bool {
-        <String as sqlx::Type<Sqlite>>::compatible(ty)
-    }
-}
-
-impl<'r, T: serde::de::DeserializeOwned> sqlx::Decode<'r, Sqlite> for JsonColumn<T> {
-    fn decode(
-        value: <Sqlite as sqlx::Database>::ValueRef<'r>,
-    ) -> Result<Self, sqlx::error::BoxDynError> {
-        if value.is_null() {
-            return Ok(Self(None));
-        }
-        let text = <&str as sqlx::Decode<'r, Sqlite>>::decode(value)?;
-        Ok(Self(serde_json::from_str(text)?))
     }
 }
 

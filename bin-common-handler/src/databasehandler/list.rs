@@ -9,6 +9,8 @@ use crate::models::{
 
 /// Rows that may share one tm_create before a page is cut all the same.
 const SAME_TIME_MAX: u32 = 100_000;
+/// Of rows that others wrote.
+const WITHOUT_TIME: &str = "tm_create IS NULL";
 
 /// Which rows are wanted.
 pub struct ListQuery {
@@ -67,8 +69,9 @@ impl ListQuery {
 }
 
 impl Db {
-    /// One page. It is longer than asked for when several rows share its last tm_create: the next page
-    /// begins before that time, so all of them must stand here.
+    /// One page; a size of 0 is an empty one. Rows whose tm_create is not known stand at the end of the list.
+    /// It is longer than asked for when several rows share its last tm_create: the next page begins before
+    /// that time, so all of them must stand here.
     ///
     /// # Errors
     /// Whatever the database says.
@@ -77,27 +80,44 @@ impl Db {
         query: &ListQuery,
         created: impl Fn(&E) -> Timestamp,
     ) -> Result<Vec<E>> {
-        let mut values = query.values.clone();
-        let on_time = query.page.token.map_or("", |token| {
-            values.push(token.into());
-            "tm_create < ?"
-        });
-        values.push(query.page.size.into());
-        let mut rows: Vec<E> = self.fetch_all(&query.sql::<E>(on_time), values).await?;
-        let Some(last) = rows.last().map(&created) else {
+        if query.page.size == 0 {
+            return Ok(Vec::new());
+        }
+        let size = query.page.size as usize;
+        let (on_time, time) = match query.page.token {
+            Some(token) => ("tm_create < ?", Some(token)),
+            None => ("", None),
+        };
+        let mut rows: Vec<E> = self.part(query, on_time, time, query.page.size).await?;
+        let is_short = rows.len() < size;
+        if is_short && query.page.token.is_some() {
+            let rest = self.part(query, WITHOUT_TIME, None, SAME_TIME_MAX).await?;
+            rows.extend(rest);
+        }
+        let Some(last) = rows.last().map(&created).filter(|_| !is_short) else {
             return Ok(rows);
         };
-        if rows.len() < query.page.size as usize {
-            return Ok(rows);
-        }
         rows.retain(|row| created(row) != last);
-        let mut values = query.values.clone();
-        values.push(last.into());
-        values.push(SAME_TIME_MAX.into());
-        rows.extend(
-            self.fetch_all::<E>(&query.sql::<E>("tm_create = ?"), values)
-                .await?,
-        );
+        let same = if last.is_unset() {
+            self.part(query, WITHOUT_TIME, None, SAME_TIME_MAX).await?
+        } else {
+            self.part(query, "tm_create = ?", Some(last), SAME_TIME_MAX)
+                .await?
+        };
+        rows.extend(same);
         Ok(rows)
+    }
+
+    async fn part<E: Entity>(
+        &self,
+        query: &ListQuery,
+        on_time: &str,
+        time: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<E>> {
+        let mut values = query.values.clone();
+        values.extend(time.map(Value::from));
+        values.push(limit.into());
+        Ok(self.fetch_all(&query.sql::<E>(on_time), values).await?)
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod scratch;
 #[cfg(feature = "test-support")]
 mod script;
 mod store;
+pub(crate) mod stored;
 mod value;
 
 pub use dsn::{BadDsn, Dsn};
@@ -27,4 +28,5 @@ pub use query::{Row, Tx};
 #[cfg(feature = "test-support")]
 pub use script::{Mishap, Script};
 pub use store::{ChangeTx, Fact, Store};
+pub use stored::{Cell, Cells, Changed, Stored, StoredJson, lasting, note, read};
 pub use value::Value;

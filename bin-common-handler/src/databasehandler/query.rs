@@ -249,6 +249,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Undoes everything and begins anew: whatever was locked is free.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn restart(&mut self) -> Result<(), SqlError> {
+        self.control("ROLLBACK").await?;
+        if self.dialect() == Dialect::Sqlite {
+            self.control("BEGIN IMMEDIATE").await?;
+        }
+        Ok(())
+    }
+
     /// Undoes everything. Where even that fails the connection is closed, which does the same.
     pub async fn rollback(mut self) {
         if self.control("ROLLBACK").await.is_ok() {

@@ -12,12 +12,12 @@ use super::{Reply, RouteInfo};
 use crate::{
     call::Call,
     models::{
+        bad_json,
         error::{Error, Result},
         json,
-        page::{Filters, Page, ensure_known_of_list, parse_filters},
+        page::{Filters, Page, ensure_known_of_list, parse_filters, whole},
         sock::Response,
     },
-    redact,
 };
 
 /// A request on its way to its handler. Cheap to clone: work that met a conflict is run again.
@@ -102,9 +102,8 @@ impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
                 "The body is an array where an object belongs.",
             ));
         }
-        json::from_str(body).map(Self).map_err(|fault| {
-            let fault = redact::json_fault(&fault);
-            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {fault}."))
+        bad_json::from_str(body).map(Self).map_err(|bad| {
+            Error::invalid_argument("INVALID_BODY", format!("The body is not right: {bad}."))
         })
     }
 }
@@ -134,12 +133,14 @@ impl Query {
             .get(name)
             .filter(|text| !text.is_empty())
             .map(|text| {
-                text.parse().map_err(|_| {
-                    Error::invalid_argument(
-                        "INVALID_PARAMETER",
-                        format!("{name} must be a whole number."),
-                    )
-                })
+                whole(text)
+                    .and_then(|number| u32::try_from(number).ok())
+                    .ok_or_else(|| {
+                        Error::invalid_argument(
+                            "INVALID_PARAMETER",
+                            format!("{name} must be a whole number."),
+                        )
+                    })
             })
             .transpose()
     }
@@ -186,7 +187,7 @@ fn filters_in_body(data: Option<&RawValue>) -> Result<serde_json::Map<String, se
         return Ok(serde_json::Map::new());
     };
     json::from_str(data.get()).map_err(|fault| {
-        let fault = redact::json_fault(&fault);
+        let fault = bad_json::sentence(&fault, "");
         Error::invalid_argument(
             "INVALID_FILTER",
             format!("Filters are a JSON object: {fault}."),

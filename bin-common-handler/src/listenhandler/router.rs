@@ -151,6 +151,7 @@ impl Router {
             scope: Scope::from_envelope(request.customer_id),
             request_id: request_id.clone(),
             caller: caller(travel),
+            is_service: Call::is_service(&request.publisher),
             access_key_id: request.access_key_id,
             client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),

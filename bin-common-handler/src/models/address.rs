@@ -1,53 +1,61 @@
 //! Where a call or a message goes: a type and a target that fits it.
 
-use serde::{Deserialize, Serialize};
+use std::{fmt, net::Ipv6Addr};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
 
 use super::{
     error::{Error, Result},
     identity::parse_uuid,
 };
-use crate::phone;
+use crate::{
+    databasehandler::{StoredJson, lasting},
+    phone, text_enum,
+};
 
 /// Longest target, in bytes.
 const TARGET_MAX: usize = 255;
+/// Longest extension, in bytes.
+const EXTENSION_MAX: usize = 64;
 
-/// What a target is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AddressType {
-    /// Not said.
-    #[default]
-    #[serde(rename = "")]
-    None,
-    /// An agent, by UUID.
-    Agent,
-    /// An AI, by UUID.
-    Ai,
-    /// A team of AIs, by UUID.
-    AiTeam,
-    /// A conference, by UUID.
-    Conference,
-    /// An e-mail address.
-    Email,
-    /// An extension, by UUID.
-    Extension,
-    /// A LINE user.
-    Line,
-    /// A SIP URI, `user@domain`.
-    Sip,
-    /// A phone number, E.164.
-    Tel,
-    /// A web chat, by UUID.
-    Webchat,
-    /// A web session, by UUID.
-    WebSession,
-    /// A WhatsApp number, E.164.
-    Whatsapp,
-}
+text_enum!(
+    /// What a target is.
+    pub enum AddressType {
+        /// Not said.
+        None = "",
+        /// An agent: its UUID or its name.
+        Agent = "agent",
+        /// An AI, by UUID.
+        Ai = "ai",
+        /// A team of AIs, by UUID.
+        AiTeam = "ai_team",
+        /// A conference, by UUID.
+        Conference = "conference",
+        /// An e-mail address.
+        Email = "email",
+        /// An extension: its UUID, or what is dialled.
+        Extension = "extension",
+        /// A LINE user.
+        Line = "line",
+        /// A SIP URI.
+        Sip = "sip",
+        /// A phone number, E.164.
+        Tel = "tel",
+        /// A web chat, by UUID.
+        Webchat = "webchat",
+        /// A web session, by UUID.
+        WebSession = "web_session",
+        /// A WhatsApp number, E.164.
+        Whatsapp = "whatsapp",
+    }
+);
 
 /// An address; on the wire each field is left out when empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Address {
     /// What the target is.
     #[serde(rename = "type", skip_serializing_if = "is_none")]
@@ -66,10 +74,51 @@ pub struct Address {
     pub detail: String,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
+/// As a caller writes it: whatever is null is not there.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Given {
+    #[serde(rename = "type")]
+    kind: Option<AddressType>,
+    target: Option<String>,
+    target_name: Option<String>,
+    name: Option<String>,
+    detail: Option<String>,
+}
+
+impl From<Given> for Address {
+    fn from(given: Given) -> Self {
+        Self {
+            kind: given.kind.unwrap_or_default(),
+            target: given.target.unwrap_or_default(),
+            target_name: given.target_name.unwrap_or_default(),
+            name: given.name.unwrap_or_default(),
+            detail: given.detail.unwrap_or_default(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    /// Fields have names; the derived form would take an array for them in their order.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Address;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("must be an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Address, A::Error> {
+                Given::deserialize(MapAccessDeserializer::new(map)).map(Address::from)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
 fn is_none(kind: &AddressType) -> bool {
     *kind == AddressType::None
 }
@@ -102,15 +151,12 @@ impl Address {
                 })?;
                 number.as_str().clone_into(&mut self.target);
             }
-            AddressType::Sip => {
-                let uri = self.target.strip_prefix("sip:").unwrap_or(&self.target);
-                if !is_user_at_domain(uri) {
-                    return refuse("user@domain");
-                }
-                self.target = uri.to_owned();
-            }
+            AddressType::Sip => match sip_uri(&self.target) {
+                Some(uri) => self.target = uri,
+                None => return refuse("a SIP URI such as user@domain or sips:user@domain:5061"),
+            },
             AddressType::Email => {
-                if !is_user_at_domain(&self.target) {
+                if !is_email(&self.target) {
                     return refuse("an e-mail address");
                 }
             }
@@ -119,30 +165,132 @@ impl Address {
                     return refuse("a LINE user");
                 }
             }
-            AddressType::Agent
-            | AddressType::Ai
+            AddressType::Agent | AddressType::Extension => match parse_uuid(&self.target) {
+                Some(id) => self.target = id.to_string(),
+                None if is_extension(&self.target) => {}
+                None => return refuse("a UUID, or what is dialled, such as 2001"),
+            },
+            AddressType::Ai
             | AddressType::AiTeam
             | AddressType::Conference
-            | AddressType::Extension
             | AddressType::Webchat
             | AddressType::WebSession => match parse_uuid(&self.target) {
                 Some(id) => self.target = id.to_string(),
                 None => return refuse("a UUID"),
             },
+            AddressType::Other(_) => return refuse("of a known type"),
         }
         Ok(self)
     }
 }
 
-fn is_user_at_domain(text: &str) -> bool {
-    let Some((user, domain)) = text.split_once('@') else {
-        return false;
+/// A SIP URI as it is kept: `sip:` is left out where a user is named, `sips:` stays.
+fn sip_uri(text: &str) -> Option<String> {
+    let (scheme, rest) = match text.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sips") => ("sips:", rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => ("sip:", rest),
+        _ => ("", text),
     };
-    let domain_ok = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-    !user.is_empty()
-        && !domain.is_empty()
-        && domain.chars().all(domain_ok)
-        && user.chars().all(|c| c.is_ascii_graphic() && c != '@')
+    if !rest
+        .chars()
+        .all(|c| c.is_ascii_graphic() && !"<>\"".contains(c))
+    {
+        return None;
+    }
+    let (user, place) = match rest.rsplit_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, rest),
+    };
+    let user_fits = user.map_or(!scheme.is_empty(), |user| {
+        !user.is_empty() && !user.starts_with(':') && !user.contains('@')
+    });
+    let host = place.split([';', '?']).next().unwrap_or_default();
+    if !user_fits || !is_host_and_port(host) {
+        return None;
+    }
+    let scheme = if user.is_some() && scheme == "sip:" {
+        ""
+    } else {
+        scheme
+    };
+    Some(format!("{scheme}{rest}"))
+}
+
+/// `host`, `host:5060`, `192.0.2.1:5060`, `[2001:db8::1]` or `[2001:db8::1]:5060`.
+fn is_host_and_port(text: &str) -> bool {
+    let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
+    if let Some(rest) = text.strip_prefix('[') {
+        return rest.split_once(']').is_some_and(|(address, port)| {
+            address.parse::<Ipv6Addr>().is_ok()
+                && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        });
+    }
+    match text.split_once(':') {
+        Some((host, port)) => is_domain(host) && is_port(port),
+        None => is_domain(text),
+    }
+}
+
+fn is_domain(text: &str) -> bool {
+    let fits = |label: &str| {
+        !label.is_empty()
+            && label
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
+    text.strip_suffix('.').unwrap_or(text).split('.').all(fits)
+}
+
+fn is_email(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(user, domain)| {
+        !user.is_empty()
+            && user.chars().all(|c| c.is_ascii_graphic() && c != '@')
+            && is_domain(domain)
+    })
+}
+
+/// What a telephone can dial inside a house, or the name of an agent.
+fn is_extension(text: &str) -> bool {
+    (1..=EXTENSION_MAX).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.-+*#".contains(c))
+}
+
+impl StoredJson for Address {
+    /// Fields that are no text are empty; an unknown type is passed on, and `{}` is no address.
+    fn stored_json(value: Value) -> Result<Option<Self>, Option<Self>> {
+        let Value::Object(fields) = value else {
+            return Err(None);
+        };
+        let mut understood = true;
+        let mut text = |name: &str| match fields.get(name) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(_) => {
+                understood = false;
+                String::new()
+            }
+        };
+        let kind = text("type");
+        let mut address = Self {
+            kind: AddressType::None,
+            target: text("target"),
+            target_name: text("target_name"),
+            name: text("name"),
+            detail: text("detail"),
+        };
+        address.kind = AddressType::parse(&kind).unwrap_or_else(|| {
+            understood = false;
+            AddressType::Other(lasting(&kind))
+        });
+        let address = Some(address).filter(|address| *address != Self::default());
+        if understood {
+            Ok(address)
+        } else {
+            Err(address)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -159,7 +307,43 @@ mod tests {
     #[case(AddressType::Email, "a@b.example", true)]
     #[case(AddressType::Email, "a@", false)]
     #[case(AddressType::Agent, "5B1A0000-0000-0000-0000-00000000000A", true)]
-    #[case(AddressType::Extension, "1001", false)]
+    #[case(AddressType::Sip, "sip:alice@example.com;transport=ws", true)]
+    #[case(
+        AddressType::Sip,
+        "sip:alice@example.com:5060;transport=tls?X-Id=7",
+        true
+    )]
+    #[case(AddressType::Sip, "SIPS:alice@example.com", true)]
+    #[case(
+        AddressType::Sip,
+        "sip:+14155550123;phone-context=example.com@gw.example.com",
+        true
+    )]
+    #[case(AddressType::Sip, "sip:alice:secret@192.0.2.1:5080", true)]
+    #[case(AddressType::Sip, "alice@[2001:db8::1]", true)]
+    #[case(AddressType::Sip, "sip:alice@[2001:db8::1]:5061;lr", true)]
+    #[case(AddressType::Sip, "sip:pbx.example.com", true)]
+    #[case(AddressType::Sip, "2001@pbx_1", true)]
+    #[case(AddressType::Sip, "sip:alice@example.com:0", false)]
+    #[case(AddressType::Sip, "sip:alice@example.com:70000", false)]
+    #[case(AddressType::Sip, "sip:alice@[2001:db8::1", false)]
+    #[case(AddressType::Sip, "sip:alice@[example]", false)]
+    #[case(AddressType::Sip, "sip:@example.com", false)]
+    #[case(AddressType::Sip, "sip:a@b@example.com", false)]
+    #[case(AddressType::Sip, "sip:", false)]
+    #[case(AddressType::Sip, "<sip:alice@example.com>", false)]
+    #[case(AddressType::Sip, "sip:alice@", false)]
+    #[case(AddressType::Extension, "1001", true)]
+    #[case(AddressType::Extension, "*72#", true)]
+    #[case(AddressType::Extension, "5B1A0000-0000-0000-0000-00000000000A", true)]
+    #[case(AddressType::Extension, "20 01", false)]
+    #[case(AddressType::Extension, "", false)]
+    #[case(AddressType::Agent, "6666", true)]
+    #[case(AddressType::Agent, "ana.m", true)]
+    #[case(AddressType::Agent, "ana@x", false)]
+    #[case(AddressType::Conference, "6666", false)]
+    #[case(AddressType::Tel, "4155550123456789", false)]
+    #[case(AddressType::Other("fax"), "1", false)]
     #[case(AddressType::None, "x", false)]
     #[case(AddressType::Whatsapp, "+4915112345678", true)]
     fn a_target_must_fit_its_type(
@@ -181,6 +365,73 @@ mod tests {
                 error.message()
             );
         }
+    }
+
+    #[rstest]
+    #[case("sip:a@b.example", "a@b.example")]
+    #[case("SIP:a@b.example;transport=ws", "a@b.example;transport=ws")]
+    #[case("sips:a@b.example", "sips:a@b.example")]
+    #[case("Sips:a@[::1]:5061", "sips:a@[::1]:5061")]
+    #[case("sip:b.example", "sip:b.example")]
+    fn a_sip_uri_has_one_form_and_keeps_it(#[case] text: &str, #[case] kept: &str) {
+        let once = sip_uri(text).unwrap();
+        assert_eq!(once, kept);
+        assert_eq!(sip_uri(&once).unwrap(), kept);
+    }
+
+    fn stored(text: &str) -> Result<Option<Address>, Option<Address>> {
+        Address::stored_json(serde_json::from_str(text).unwrap())
+    }
+
+    #[rstest]
+    #[case("{}")]
+    #[case(r#"{"type":"","target":""}"#)]
+    #[case(r#"{"type":null,"target":null,"name":null}"#)]
+    fn an_address_without_anything_is_none(#[case] text: &str) {
+        assert_eq!(stored(text), Ok(None));
+    }
+
+    #[rstest]
+    #[case(r#""tel""#)]
+    #[case("7")]
+    #[case("[]")]
+    #[case("true")]
+    fn what_is_no_object_is_no_address(#[case] text: &str) {
+        assert_eq!(stored(text), Err(None));
+    }
+
+    #[rstest]
+    #[case(r#"{"type":"fax","target":"1"}"#, "fax", "1")]
+    #[case(r#"{"type":"TEL","target":"1"}"#, "TEL", "1")]
+    #[case(r#"{"type":"tel","target":14155550123}"#, "tel", "")]
+    #[case(r#"{"type":{"a":1},"target":"1"}"#, "", "1")]
+    fn what_is_odd_in_an_address_is_passed_on_or_left_out(
+        #[case] text: &str,
+        #[case] kind: &str,
+        #[case] target: &str,
+    ) {
+        let address = stored(text).unwrap_err().unwrap();
+        assert_eq!(
+            (address.kind.as_str(), address.target.as_str()),
+            (kind, target)
+        );
+    }
+
+    #[rstest]
+    #[case("[]")]
+    #[case(r#"["tel","+14155550123"]"#)]
+    #[case(r#""tel""#)]
+    #[case("7")]
+    fn an_address_is_an_object(#[case] text: &str) {
+        assert!(serde_json::from_str::<Address>(text).is_err());
+    }
+
+    #[test]
+    fn nothing_in_an_address_must_be_there() {
+        let read: Address =
+            serde_json::from_str(r#"{"type":null,"target":null,"name":null,"detail":null}"#)
+                .unwrap();
+        assert_eq!(read, Address::default());
     }
 
     #[test]

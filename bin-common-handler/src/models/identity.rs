@@ -65,7 +65,7 @@ pub fn uuid_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D
 pub fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
     let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(deserializer)?;
     text.filter(|text| !text.is_empty())
-        .map(|text| parse_uuid(&text).ok_or_else(|| de::Error::custom("not a UUID")))
+        .map(|text| parse_uuid(&text).ok_or_else(|| de::Error::custom("must be a UUID")))
         .transpose()
 }
 

@@ -37,7 +37,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
 const OWN_NAMES: &str = "$serde_json::private::";
 
 /// A deserializer, a seed, a visitor or a part of a value, read to the letter.
-struct Strict<T>(T);
+pub(super) struct Strict<T>(pub(super) T);
 
 macro_rules! forward {
     ($($method:ident)*) => {$(
@@ -235,7 +235,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Object<'de, A> {
             Some(field) => Cow::Borrowed(field),
             None if self.others.insert(key.clone()) => key,
             // Not named: it may be anything, somebody's number too.
-            None => return Err(A::Error::custom("a key is there twice")),
+            None => return Err(A::Error::custom("has a key twice")),
         };
         let key: CowStrDeserializer<'_, A::Error> = key.into_deserializer();
         seed.deserialize(key).map(Some)

@@ -1,6 +1,7 @@
 //! The words that every daemon speaks on the wire. No I/O lives here.
 
 pub mod address;
+pub mod bad_json;
 pub mod encoding;
 pub mod error;
 pub mod flag;

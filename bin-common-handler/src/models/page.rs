@@ -26,8 +26,10 @@ const NAME_DIGITS_MAX: usize = 3;
 /// Which part of a list is wanted, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
-    /// How many rows, 1 … [`PAGE_SIZE_MAX`]; more only to finish a run of equal tm_create.
+    /// How many rows, up to [`PAGE_SIZE_MAX`]; more only to finish a run of equal tm_create.
     pub size: u32,
+    /// Whether the caller asked for that many, rather than for nothing or 0.
+    pub is_sized: bool,
     /// Only rows created before this time.
     pub token: Option<Timestamp>,
 }
@@ -38,20 +40,17 @@ impl Page {
     /// # Errors
     /// 400 when either does not parse.
     pub fn parse(size: Option<&str>, token: Option<&str>) -> Result<Self> {
-        let size = match size.filter(|text| !text.is_empty()) {
-            None => PAGE_SIZE_DEFAULT,
-            Some(text) => match text.parse::<u64>() {
-                Ok(0) => PAGE_SIZE_DEFAULT,
-                Ok(size) => u32::try_from(size)
-                    .unwrap_or(PAGE_SIZE_MAX)
-                    .min(PAGE_SIZE_MAX),
-                Err(_) => {
-                    return Err(Error::invalid_argument(
-                        "INVALID_PAGE_SIZE",
-                        "page_size must be a whole number.",
-                    ));
-                }
-            },
+        let asked = match size.filter(|text| !text.is_empty()) {
+            None => 0,
+            Some(text) => whole(text).ok_or_else(|| {
+                Error::invalid_argument("INVALID_PAGE_SIZE", "page_size must be a whole number.")
+            })?,
+        };
+        let size = match asked {
+            0 => PAGE_SIZE_DEFAULT,
+            asked => u32::try_from(asked)
+                .unwrap_or(PAGE_SIZE_MAX)
+                .min(PAGE_SIZE_MAX),
         };
         let token = token
             .filter(|text| !text.is_empty())
@@ -64,8 +63,31 @@ impl Page {
                 })
             })
             .transpose()?;
-        Ok(Self { size, token })
+        Ok(Self {
+            size,
+            is_sized: asked > 0,
+            token,
+        })
     }
+
+    /// The page of a voipbin client, which gets nothing unless it says how many rows it wants.
+    #[must_use]
+    pub fn or_nothing(self) -> Self {
+        Self {
+            size: if self.is_sized { self.size } else { 0 },
+            ..self
+        }
+    }
+}
+
+/// `3`, or `3.0`: not every language tells them apart.
+pub fn whole(text: &str) -> Option<u64> {
+    let whole = match text.split_once('.') {
+        Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => whole,
+        Some(_) => return None,
+        None => text,
+    };
+    whole.parse().ok()
 }
 
 /// What a filter's value must be.
@@ -253,15 +275,20 @@ mod tests {
     #[case(Some(""), 100)]
     #[case(Some("0"), 100)]
     #[case(Some("7"), 7)]
+    #[case(Some("7.0"), 7)]
     #[case(Some("1001"), 1000)]
     #[case(Some("99999999999999"), 1000)]
     fn page_size_has_a_default_and_a_cap(#[case] text: Option<&str>, #[case] size: u32) {
-        assert_eq!(Page::parse(text, None).unwrap().size, size);
+        let page = Page::parse(text, None).unwrap();
+        assert_eq!(page.size, size);
+        let is_sized = !matches!(text, None | Some("" | "0"));
+        assert_eq!(page.or_nothing().size, if is_sized { size } else { 0 });
     }
 
     #[rstest]
     #[case(Some("-1"), None, "INVALID_PAGE_SIZE")]
     #[case(Some("ten"), None, "INVALID_PAGE_SIZE")]
+    #[case(Some("7.5"), None, "INVALID_PAGE_SIZE")]
     #[case(None, Some("x"), "INVALID_PAGE_TOKEN")]
     fn a_bad_page_is_refused(
         #[case] size: Option<&str>,

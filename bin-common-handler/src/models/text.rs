@@ -1,6 +1,11 @@
 //! Free text fields: strings, empty by default, with a limit.
 
-use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Visitor},
+};
 
 use super::error::{Error, Result};
 
@@ -51,6 +56,8 @@ pub fn check_text(field: &str, text: &str) -> Result<()> {
 
 /// Declares an enum whose values have one written form each, the same on the wire, in SQL and in settings:
 /// `text_enum!(/// Why. pub enum Role { /// May do all. Admin = "admin", … })`. The first is the default.
+///
+/// A text in the database that is none of them is read as `Other`, and written as it was; no caller may send one.
 #[macro_export]
 macro_rules! text_enum {
     ($(#[$doc:meta])* pub enum $name:ident {
@@ -58,20 +65,18 @@ macro_rules! text_enum {
         $(, $(#[$value_doc:meta])* $value:ident = $text:literal)* $(,)?
     }) => {
         $(#[$doc])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default,
-            serde::Serialize, serde::Deserialize,
-        )]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
         pub enum $name {
             $(#[$first_doc])*
             #[default]
-            #[serde(rename = $first_text)]
             $first,
-            $($(#[$value_doc])* #[serde(rename = $text)] $value,)*
+            $($(#[$value_doc])* $value,)*
+            /// A stored text that is not known here: passed on as it is, and never acted on.
+            Other(&'static str),
         }
 
         impl $name {
-            /// Every value, in the order of its declaration.
+            /// Every known value, in the order of its declaration.
             pub const ALL: &'static [Self] = &[Self::$first $(, Self::$value)*];
 
             /// The written form of every value.
@@ -82,6 +87,7 @@ macro_rules! text_enum {
                 match self {
                     Self::$first => $first_text,
                     $(Self::$value => $text,)*
+                    Self::Other(text) => text,
                 }
             }
 
@@ -97,11 +103,33 @@ macro_rules! text_enum {
             }
         }
 
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::models::text::one_of(deserializer, Self::ALL, Self::as_str)
+            }
+        }
+
         impl TryFrom<String> for $name {
             type Error = String;
 
             fn try_from(text: String) -> Result<Self, String> {
                 Self::parse(&text).ok_or_else(|| format!("{text:?} is not known"))
+            }
+        }
+
+        impl $crate::databasehandler::Stored for $name {
+            fn stored(cell: $crate::databasehandler::Cell<'_>) -> Result<Self, Self> {
+                let (Ok(text) | Err(text)) =
+                    <String as $crate::databasehandler::Stored>::stored(cell);
+                Self::parse(&text).ok_or_else(|| {
+                    Self::Other($crate::databasehandler::lasting(&text))
+                })
             }
         }
 
@@ -111,6 +139,52 @@ macro_rules! text_enum {
             }
         }
     };
+}
+
+/// Reads one of the known values of a [`text_enum!`](crate::text_enum).
+///
+/// # Errors
+/// When it is none of them; the error names them.
+pub fn one_of<'de, D, T>(
+    deserializer: D,
+    all: &'static [T],
+    as_str: fn(T) -> &'static str,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Copy,
+{
+    struct OneOf<T: 'static>(&'static [T], fn(T) -> &'static str);
+
+    impl<T: Copy> OneOf<T> {
+        fn wanted(&self) -> String {
+            let known: Vec<_> = self.0.iter().map(|value| (self.1)(*value)).collect();
+            let known: Vec<_> = known
+                .into_iter()
+                .map(|text| if text.is_empty() { "\"\"" } else { text })
+                .collect();
+            format!("must be one of {}", known.join(", "))
+        }
+    }
+
+    impl<T: Copy> Visitor<'_> for OneOf<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.wanted())
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            let found = self
+                .0
+                .iter()
+                .copied()
+                .find(|value| (self.1)(*value) == text);
+            found.ok_or_else(|| E::custom(self.wanted()))
+        }
+    }
+
+    deserializer.deserialize_str(OneOf(all, as_str))
 }
 
 fn check(fits: bool, field: &str, limit: &str) -> Result<()> {

@@ -2,9 +2,9 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sqlx::{MySql, Sqlite};
+use sqlx::{MySql, Sqlite, ValueRef};
 
 /// A point in time, in microseconds since 1970-01-01T00:00:00Z.
 ///
@@ -13,7 +13,25 @@ use sqlx::{MySql, Sqlite};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
+/// The first and the last time that a DATETIME holds and RFC 3339 can write, in microseconds.
+const FIRST: i64 = -62_135_596_800_000_000;
+const LAST: i64 = 253_402_300_799_999_999;
+
 impl Timestamp {
+    /// Not known: NULL in SQL, null on the wire.
+    pub const UNSET: Self = Self(i64::MIN);
+
+    /// Whether it is not known.
+    pub const fn is_unset(self) -> bool {
+        self.0 == i64::MIN
+    }
+
+    /// The nearest time that can be stored and written.
+    #[must_use]
+    pub fn in_range(self) -> Self {
+        Self(self.0.clamp(FIRST, LAST))
+    }
+
     /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -50,11 +68,11 @@ impl Timestamp {
     /// The version that follows `previous`: now, or one microsecond later when the clock stepped back.
     #[must_use]
     pub fn after(self, previous: Self) -> Self {
-        Self(self.0.max(previous.0.saturating_add(1)))
+        Self(self.0.max(previous.0.saturating_add(1)).min(LAST))
     }
 
     fn to_chrono(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0).unwrap_or(DateTime::UNIX_EPOCH)
+        DateTime::from_timestamp_micros(self.in_range().0).unwrap_or(DateTime::UNIX_EPOCH)
     }
 }
 
@@ -77,12 +95,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Years that a DATETIME holds and RFC 3339 can write.
-const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
-
 /// A text that is no time in any accepted form.
 #[derive(Debug, thiserror::Error)]
-#[error("not a time; write it as 2026-11-20T10:22:39.248690Z")]
+#[error("must be a time such as 2026-11-20T10:22:39.248690Z")]
 pub struct BadTimestamp;
 
 impl FromStr for Timestamp {
@@ -96,7 +111,7 @@ impl FromStr for Timestamp {
             .or_else(|| parse_without_zone(text))
             .map(Self::from)
             // A leap second is the first of the year after it.
-            .filter(|time| YEARS.contains(&time.to_chrono().year()))
+            .filter(|time| time.in_range() == *time)
             .ok_or(BadTimestamp)
     }
 }
@@ -110,14 +125,19 @@ fn parse_without_zone(text: &str) -> Option<DateTime<Utc>> {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_unset() {
+            return serializer.serialize_none();
+        }
         serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(deserializer)?;
+        text.map_or(Ok(Self::UNSET), |text| {
+            text.parse().map_err(de::Error::custom)
+        })
     }
 }
 
@@ -137,6 +157,9 @@ impl<'r> sqlx::Decode<'r, MySql> for Timestamp {
     fn decode(
         value: <MySql as sqlx::Database>::ValueRef<'r>,
     ) -> Result<Self, sqlx::error::BoxDynError> {
+        if value.is_null() {
+            return Ok(Self::UNSET);
+        }
         <NaiveDateTime as sqlx::Decode<'r, MySql>>::decode(value).map(|time| time.and_utc().into())
     }
 }
@@ -146,6 +169,9 @@ impl<'q> sqlx::Encode<'q, MySql> for Timestamp {
         &self,
         buf: &mut <MySql as sqlx::Database>::ArgumentBuffer,
     ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        if self.is_unset() {
+            return Ok(sqlx::encode::IsNull::Yes);
+        }
         <NaiveDateTime as sqlx::Encode<'q, MySql>>::encode_by_ref(
             &self.to_chrono().naive_utc(),
             buf,
@@ -167,7 +193,10 @@ impl<'r> sqlx::Decode<'r, Sqlite> for Timestamp {
     fn decode(
         value: <Sqlite as sqlx::Database>::ValueRef<'r>,
     ) -> Result<Self, sqlx::error::BoxDynError> {
-        <i64 as sqlx::Decode<'r, Sqlite>>::decode(value).map(Self)
+        if value.is_null() {
+            return Ok(Self::UNSET);
+        }
+        <i64 as sqlx::Decode<'r, Sqlite>>::decode(value).map(|micros| Self(micros).in_range())
     }
 }
 
@@ -176,6 +205,9 @@ impl<'q> sqlx::Encode<'q, Sqlite> for Timestamp {
         &self,
         buf: &mut <Sqlite as sqlx::Database>::ArgumentBuffer,
     ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        if self.is_unset() {
+            return Ok(sqlx::encode::IsNull::Yes);
+        }
         <i64 as sqlx::Encode<'q, Sqlite>>::encode_by_ref(&self.0, buf)
     }
 }
@@ -219,6 +251,24 @@ mod tests {
             Timestamp::from_micros(400).after(old),
             Timestamp::from_micros(400)
         );
+    }
+
+    #[test]
+    fn what_is_not_known_is_null() {
+        assert_eq!(serde_json::to_string(&Timestamp::UNSET).unwrap(), "null");
+        let read = serde_json::from_str::<Timestamp>("null").unwrap();
+        assert!(read.is_unset());
+        assert_eq!(
+            Timestamp::from_micros(40).after(Timestamp::UNSET),
+            Timestamp::from_micros(40)
+        );
+    }
+
+    #[test]
+    fn no_version_is_later_than_can_be_stored() {
+        let last = Timestamp::from_micros(i64::MAX).in_range();
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp::from_micros(40).after(last), last);
     }
 
     proptest! {

@@ -127,7 +127,7 @@ impl E164 {
     /// The number as a dialer wants it.
     pub fn display(&self, format: NumberFormat) -> &str {
         let shorter = match format {
-            NumberFormat::E164 => None,
+            NumberFormat::E164 | NumberFormat::Other(_) => None,
             NumberFormat::Eleven => self.ten().and(self.0.strip_prefix('+')),
             NumberFormat::Ten => self.ten(),
         };

@@ -52,7 +52,7 @@ impl Client {
         body: Option<Json>,
         key: Option<&str>,
     ) -> (u16, Json) {
-        let mut request = Request::new(method, uri, "test");
+        let mut request = Request::new(method, uri, "tandem");
         if let Some(body) = body {
             request = request.json(&body).expect("JSON");
         }

@@ -16,6 +16,7 @@ pub mod sim;
 mod sink;
 mod wait;
 mod whole;
+pub mod words;
 
 pub use client::Client;
 pub use http::{Answer, http};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bin_common_handler::{
     databasehandler::Db,
     models::{error::Result, time::Timestamp},
+    stored_row,
 };
 use serde::Serialize;
 
@@ -27,9 +28,8 @@ pub(crate) struct Numbers {
     pub exhausted: u32,
 }
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 struct Number {
-    #[sqlx(try_from = "String")]
     status: DidStatus,
     until: Option<Timestamp>,
     tm_status: Timestamp,
@@ -37,6 +37,12 @@ struct Number {
     day_start: Option<i64>,
     day_count: Option<i32>,
 }
+
+stored_row!(
+    Number,
+    "did_dids",
+    [status, until, tm_status, daily_cap, day_start, day_count]
+);
 
 /// Reads all of a tenant's numbers, a few columns of each.
 pub(super) async fn of(db: &Db, customer: &Customer, now: Timestamp) -> Result<Numbers> {

@@ -132,7 +132,7 @@ impl Index {
 fn rank(algorithm: Algorithm, number: &Number, windows: &Windows) -> Option<i64> {
     let today = i64::from(number.used.today(windows));
     Some(match algorithm {
-        Algorithm::Lru | Algorithm::Nearest => number.used.last_used,
+        Algorithm::Lru | Algorithm::Nearest | Algorithm::Other(_) => number.used.last_used,
         Algorithm::RoundRobin => 0,
         // Among equals the one used longest ago, to the second; microseconds would not fit beside the count.
         Algorithm::LeastUsed => by_count(today, number),

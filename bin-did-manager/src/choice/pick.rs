@@ -87,7 +87,10 @@ impl Plan {
             pool,
             fallback: fallback.filter(|other| *other != pool),
             algorithm: rule.map_or(Algorithm::Lru, |rule| rule.algorithm),
-            tiers: rule.map_or_else(|| Tier::ALL.to_vec(), |rule| rule.tiers.0.clone()),
+            tiers: rule
+                .map(|rule| rule.tiers.0.clone())
+                .filter(|tiers| !tiers.is_empty())
+                .unwrap_or_else(|| Tier::ALL.to_vec()),
             parameters: rule.map_or_else(Parameters::default, |rule| rule.parameters.0),
         }
     }
@@ -244,6 +247,7 @@ fn buckets(tier: Tier, target: &Target) -> Vec<Bucket> {
                 .collect()
         }),
         Tier::Any => vec![Bucket::Any],
+        Tier::Other(_) => Vec::new(),
     }
 }
 
@@ -279,7 +283,9 @@ fn choose(
             .map(|((_, slot), bucket)| (bucket, slot))
     };
     match plan.algorithm {
-        Algorithm::Lru | Algorithm::LeastUsed | Algorithm::Weighted => first(),
+        Algorithm::Lru | Algorithm::LeastUsed | Algorithm::Weighted | Algorithm::Other(_) => {
+            first()
+        }
         Algorithm::RoundRobin => buckets
             .iter()
             .find_map(|bucket| Some((*bucket, set(bucket)?.next_turn()?))),

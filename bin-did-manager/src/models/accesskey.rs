@@ -33,7 +33,7 @@ const SCOPES_DEFAULT: [&str; 2] = ["did:next", "did:report"];
 const RATE_MAX: i32 = 1_000_000;
 
 /// A key's row; its secret is elsewhere, as a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accesskey {
     /// Its identifier.
     pub id: Uuid,
@@ -69,7 +69,7 @@ resource!(
         id, customer_id, name, prefix, scopes, number_format, rate_per_second, rate_burst, tm_expire,
         tm_used, tm_create, tm_update, tm_delete,
     ],
-    fields: ["name", "scopes", "number_format", "rate_per_second", "rate_burst", "tm_expire"],
+    fields: [name, scopes, number_format, rate_per_second, rate_burst, tm_expire],
     filters: FILTERS,
     check: check,
 );

@@ -13,7 +13,7 @@ use sqlx::types::Json as Column;
 use uuid::Uuid;
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditLog {
     /// Its identifier.
     pub id: Uuid,

@@ -112,14 +112,13 @@ pub fn is_name_of_vicidial(call_id: &str) -> bool {
 }
 
 /// A result whose call was not found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unmatched {
     /// Its identifier.
     pub id: Uuid,
     /// The tenant.
     pub customer_id: Uuid,
     /// Who told it.
-    #[sqlx(try_from = "String")]
     pub source: Source,
     /// The dialer's id of the call.
     pub uniqueid: String,

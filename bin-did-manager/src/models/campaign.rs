@@ -30,7 +30,7 @@ text_enum!(
 );
 
 /// A campaign of a dialer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Campaign {
     /// Its identifier.
     pub id: Uuid,
@@ -51,7 +51,6 @@ pub struct Campaign {
     /// The zone of its hours; empty = the customer's.
     pub timezone: String,
     /// What it gets when its own pool is used up.
-    #[sqlx(try_from = "String")]
     pub fallback: Fallback,
     /// When it was made.
     pub tm_create: Timestamp,
@@ -67,7 +66,7 @@ resource!(
         id, customer_id, name, vicidial_campaign_id, didpool_id, rule_id, hours, timezone, fallback,
         tm_create, tm_update, tm_delete,
     ],
-    fields: ["name", "vicidial_campaign_id", "didpool_id", "rule_id", "hours", "timezone", "fallback"],
+    fields: [name, vicidial_campaign_id, didpool_id, rule_id, hours, timezone, fallback],
     filters: FILTERS,
     check: check,
 );

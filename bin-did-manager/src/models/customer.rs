@@ -83,7 +83,7 @@ pub const OUTCOMES: &[&str] = &[
 ];
 
 /// A tenant. Its `customer_id` is its own id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Customer {
     /// Its identifier.
     pub id: Uuid,
@@ -94,7 +94,6 @@ pub struct Customer {
     /// More for people.
     pub detail: String,
     /// Whether it may use the service.
-    #[sqlx(try_from = "String")]
     pub status: CustomerStatus,
     /// The zone of its days and hours, e.g. `America/New_York`.
     pub timezone: String,
@@ -109,7 +108,6 @@ pub struct Customer {
     /// Calls a day of a warming number, by week.
     pub warmup_daily_caps: Json<Vec<i32>>,
     /// How answers write numbers.
-    #[sqlx(try_from = "String")]
     pub number_format: NumberFormat,
     /// What its dialers put before a number, e.g. `9`.
     pub dial_prefixes: Json<Vec<String>>,
@@ -120,7 +118,6 @@ pub struct Customer {
     /// The pool used without a campaign; nil = all its numbers.
     pub didpool_id: Uuid,
     /// What a campaign whose own numbers are used up gets, unless the campaign says.
-    #[sqlx(try_from = "String")]
     pub fallback: Fallback,
     /// Requests a second of all its keys; null = the installation's limit.
     pub rate_per_second: Option<i32>,
@@ -142,9 +139,9 @@ resource!(
         dispositions, didpool_id, fallback, rate_per_second, rate_burst, tm_create, tm_update, tm_delete,
     ],
     fields: [
-        "name", "detail", "status", "timezone", "day_start", "did_daily_cap", "did_hourly_cap",
-        "did_cooldown_seconds", "warmup_daily_caps", "number_format", "dial_prefixes", "filler_campaigns",
-        "dispositions", "didpool_id", "fallback", "rate_per_second", "rate_burst",
+        name, detail, status, timezone, day_start, did_daily_cap, did_hourly_cap,
+        did_cooldown_seconds, warmup_daily_caps, number_format, dial_prefixes, filler_campaigns,
+        dispositions, didpool_id, fallback, rate_per_second, rate_burst,
     ],
     filters: FILTERS,
     check: check,

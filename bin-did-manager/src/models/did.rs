@@ -52,7 +52,7 @@ text_enum!(
 );
 
 /// A caller-ID number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Did {
     /// Its identifier.
     pub id: Uuid,
@@ -61,7 +61,6 @@ pub struct Did {
     /// E.164; unique among the customer's live numbers.
     pub number: String,
     /// Where it is in its life.
-    #[sqlx(try_from = "String")]
     pub status: DidStatus,
     /// When the status ends by itself; null = it does not.
     pub until: Option<Timestamp>,
@@ -80,7 +79,6 @@ pub struct Did {
     /// Who rents it out.
     pub provider: String,
     /// How far its carrier vouches for it.
-    #[sqlx(try_from = "String")]
     pub attestation: Attestation,
     /// More for people.
     pub description: String,
@@ -121,9 +119,9 @@ resource!(
         reputation_source, tm_reputation, seq, tm_create, tm_update, tm_delete,
     ],
     fields: [
-        "number", "status", "until", "daily_cap", "hourly_cap", "cooldown_seconds", "weight", "carrier",
-        "provider", "attestation", "description", "tags", "state", "city", "npa", "latitude", "longitude",
-        "reputation", "reputation_source",
+        number, status, until, daily_cap, hourly_cap, cooldown_seconds, weight, carrier,
+        provider, attestation, description, tags, state, city, npa, latitude, longitude,
+        reputation, reputation_source,
     ],
     filters: FILTERS,
     check: check,

@@ -18,7 +18,7 @@ use super::check::ensure;
 pub const EXHAUSTED: &str = "pool_exhausted";
 
 /// A named set of numbers; a number may be in many.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Didpool {
     /// Its identifier.
     pub id: Uuid,
@@ -39,7 +39,7 @@ pub struct Didpool {
 resource!(
     Didpool, "didpool", "did_didpools",
     [id, customer_id, name, detail, tm_create, tm_update, tm_delete],
-    fields: ["name", "detail"],
+    fields: [name, detail],
     filters: FILTERS,
     check: check,
 );

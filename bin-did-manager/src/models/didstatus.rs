@@ -68,7 +68,7 @@ impl DidStatus {
             Self::Warming => WEEK.saturating_mul(weeks),
             Self::Resting | Self::Flagged => REST,
             Self::Probation => PROBATION,
-            Self::Active | Self::Retired | Self::Inactive => return None,
+            Self::Active | Self::Retired | Self::Inactive | Self::Other(_) => return None,
         };
         Some(now.plus(length))
     }
@@ -77,7 +77,7 @@ impl DidStatus {
         match self {
             Self::Warming | Self::Probation => Some(Self::Active),
             Self::Resting | Self::Flagged => Some(Self::Probation),
-            Self::Active | Self::Retired | Self::Inactive => None,
+            Self::Active | Self::Retired | Self::Inactive | Self::Other(_) => None,
         }
     }
 }

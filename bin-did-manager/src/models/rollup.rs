@@ -131,7 +131,7 @@ impl Place {
     /// What `dimension` counts it as.
     pub fn item(&self, dimension: Dimension) -> Item {
         match dimension {
-            Dimension::Total => Item::Empty,
+            Dimension::Total | Dimension::Other(_) => Item::Empty,
             Dimension::Did => self.did_id.into(),
             Dimension::Pool => self.didpool_id.into(),
             Dimension::Campaign => self.campaign_id.into(),

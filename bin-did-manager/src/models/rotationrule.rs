@@ -73,7 +73,7 @@ impl Default for Parameters {
 }
 
 /// How numbers are chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RotationRule {
     /// Its identifier.
     pub id: Uuid,
@@ -82,7 +82,6 @@ pub struct RotationRule {
     /// A name for people.
     pub name: String,
     /// How a number is chosen among equals.
-    #[sqlx(try_from = "String")]
     pub algorithm: Algorithm,
     /// Which tiers are tried, in order.
     pub tiers: Json<Vec<Tier>>,
@@ -110,7 +109,7 @@ resource!(
         id, customer_id, name, algorithm, tiers, sticky, parameters, priority, valid_from, valid_to,
         tm_create, tm_update, tm_delete,
     ],
-    fields: ["name", "algorithm", "tiers", "sticky", "parameters", "priority", "valid_from", "valid_to"],
+    fields: [name, algorithm, tiers, sticky, parameters, priority, valid_from, valid_to],
     filters: FILTERS,
     check: check,
 );

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Why this number: stored with the usage, and told by a dry run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// How near it is to the person called.
     pub tier: Tier,
@@ -47,7 +47,7 @@ pub struct Excluded {
 }
 
 /// One number given for one call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Its identifier.
     pub id: Uuid,

@@ -31,7 +31,7 @@ text_enum!(
 );
 
 /// A person who works for a customer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct User {
     /// Its identifier.
     pub id: Uuid,
@@ -42,7 +42,6 @@ pub struct User {
     /// Their name.
     pub name: String,
     /// What they may do.
-    #[sqlx(try_from = "String")]
     pub role: Role,
     /// When it was made.
     pub tm_create: Timestamp,
@@ -55,7 +54,7 @@ pub struct User {
 resource!(
     User, "user", "did_users",
     [id, customer_id, email, name, role, tm_create, tm_update, tm_delete],
-    fields: ["email", "name", "role"],
+    fields: [email, name, role],
     filters: FILTERS,
     check: check,
 );

@@ -351,13 +351,13 @@ async fn a_key_is_changed_field_by_field(#[values(Kind::Embedded, Kind::Full)] k
 #[rstest]
 #[case(json!({"scopes": ["did:everything"]}), "scopes must be among did:next")]
 #[case(json!({"scopes": []}), "the number of scopes")]
-#[case(json!({"scopes": "did:next"}), "scopes is not right")]
+#[case(json!({"scopes": "did:next"}), "scopes must be a list")]
 #[case(json!({"number_format": "e16"}), "number_format must be e164, 11 or 10")]
 #[case(json!({"rate_per_second": -1}), "rate_per_second must be from 0")]
 #[case(json!({"rate_burst": 0}), "rate_burst must be from 1")]
 #[case(json!({"expires": "tomorrow"}), "expires must be a time")]
 #[case(json!({"expires": "2020-01-01"}), "expires must lie in the future")]
-#[case(json!({"name": 7}), "name is not right")]
+#[case(json!({"name": 7}), "name must be a text")]
 #[tokio::test]
 async fn a_wrong_field_is_named(#[case] fields: Json, #[case] message: &str) {
     let world = World::new(Kind::Embedded).await;

@@ -17,6 +17,8 @@ mod exports;
 #[cfg(test)]
 mod filters;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod given;
 #[cfg(test)]
 mod migrations;
@@ -32,5 +34,7 @@ mod results;
 mod tenants;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod words;
 #[cfg(test)]
 mod world;

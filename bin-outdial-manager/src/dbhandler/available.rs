@@ -6,17 +6,16 @@
 //! found without reading one that is done, exhausted, leased, deleted or another outdial's. A target whose
 //! lease has ended is found by a second index, (outdial, lease_until), until the lease is forgotten.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use bin_common_handler::{
     databasehandler::{Db, Dialect, Entity, Tx, Value},
     models::{
+        address::AddressType,
         error::{Error, Result},
         time::Timestamp,
     },
+    stored_row,
 };
 use uuid::Uuid;
 
@@ -31,6 +30,10 @@ const LIMIT_MAX: u32 = 1_000;
 const SLOTS_MAX: usize = 16;
 /// How often targets are looked for anew when others took all that were seen, each time twice as far.
 const ROUNDS_MAX: u32 = 8;
+/// How often others are waited for, when whoever went first took what was waited for.
+const WAITS_MAX: u32 = 32;
+/// How far is looked then, as a power of two.
+const WAIT_REACH: u32 = 3;
 /// Ended leases that may stand before they are cleared.
 const OLD_LEASES_MAX: usize = 100;
 /// Ended leases cleared at once.
@@ -110,71 +113,105 @@ impl Slot {
             &format!("outdial_target_idle_{}", self.destination),
         );
         format!(
-            "SELECT {columns} FROM {table} WHERE outdial_id = ? AND {} = {} ORDER BY tm_update, id LIMIT ?",
+            "SELECT {columns} FROM {table} WHERE outdial_id = ? AND {} = {} AND {} AND {} \
+             ORDER BY tm_update, id LIMIT ?",
             self.column(),
-            self.tries
+            self.tries,
+            is_idle(dialect),
+            is_dialable(dialect, self.destination)
         )
     }
 }
 
-#[derive(sqlx::FromRow)]
 struct Candidate {
     id: Uuid,
+    /// A row that others wrote may not say it: it stands before all that do.
     tm_update: Timestamp,
-    /// Position of its slot, or -1 where its lease has ended.
-    slot: i64,
 }
 
-#[derive(sqlx::FromRow)]
+stored_row!(Candidate, "outdial_outdialtargets", [id, tm_update]);
+
 struct Level {
     destination: i64,
     tries: i64,
 }
 
-#[derive(sqlx::FromRow)]
+stored_row!(Level, "outdial_outdialtargets", [destination, tries]);
+
 struct Id {
     id: Uuid,
 }
+
+stored_row!(Id, "outdial_outdialtargets", [id]);
 
 /// Looks without taking.
 pub(crate) async fn look(db: &Db, outdial_id: Uuid, limits: &Limits) -> Result<Vec<OutdialTarget>> {
     let mut source = Source::Db(db);
     let slots = slots(&mut source, outdial_id, limits).await?;
     let candidates = candidates(&mut source, outdial_id, limits, &slots).await?;
-    let ids: Vec<_> = candidates
-        .into_iter()
-        .map(|candidate| candidate.id)
-        .collect();
-    let (sql, values) = select_ids(&ids);
-    let mut targets: Vec<OutdialTarget> = source.fetch_all(&sql, values).await?;
-    targets.sort_by_key(|target| (target.tm_update, target.id));
-    Ok(targets)
+    let (sql, values) = select_ids(db.dialect(), &candidates);
+    let targets = source.fetch_all(&sql, values).await?;
+    Ok(in_order(targets, limits))
 }
 
 /// Takes targets and leases them, in the transaction that selects them. Nothing is said only where nothing
 /// was free: an empty list ends a campaign.
+///
+/// Rows are locked by their primary key only, in its order, and nobody waits while he holds one: whoever
+/// locks by another index locks that first and the row second, and a change of the row the other way round.
 pub(crate) async fn claim(
     tx: &mut Tx,
     outdial_id: Uuid,
     limits: &Limits,
     lease: Duration,
 ) -> Result<Vec<OutdialTarget>> {
+    let (mut taken, mut tried) = (Vec::new(), BTreeSet::new());
     for round in 0..ROUNDS_MAX {
         let reach = limits.reaching(round);
         let mut source = Source::Tx(tx);
         let slots = slots(&mut source, outdial_id, &reach).await?;
-        let candidates = candidates(&mut source, outdial_id, &reach, &slots).await?;
-        if candidates.is_empty() && (round > 0 || !limits.are_many()) {
+        let seen = candidates(&mut source, outdial_id, &reach, &slots).await?;
+        if seen.is_empty() && taken.is_empty() && (round > 0 || !limits.are_many()) {
             return Ok(Vec::new());
         }
-        let mut taken = take_free(tx, outdial_id, &slots, &candidates, &reach).await?;
-        taken.sort_by_key(|target| (target.tm_update, target.id));
-        taken.truncate(limits.count as usize);
-        if !taken.is_empty() {
-            lease_all(tx, &taken, lease).await?;
+        let fresh: Vec<_> = seen
+            .iter()
+            .copied()
+            .filter(|id| tried.insert(*id))
+            .collect();
+        let skip = tx.dialect().for_update_skip_locked();
+        taken.extend(take(tx, outdial_id, limits, &fresh, skip).await?);
+        let is_all = seen.len() < reach.count as usize || reach.count == LIMIT_MAX;
+        if taken.len() >= limits.count as usize || (is_all && taken.len() == tried.len()) {
+            break;
+        }
+        if is_all || round + 1 == ROUNDS_MAX {
+            // Others hold some: they are waited for, with nothing in hand. A row that somebody holds for a
+            // moment is no reason for a short answer.
+            tx.restart().await?;
+            taken = wait(tx, outdial_id, limits).await?;
+            break;
+        }
+    }
+    let taken = in_order(taken, limits);
+    lease_all(tx, &taken, lease).await?;
+    Ok(taken)
+}
+
+/// Takes what is free once those who hold it have gone. Between the look and the lock somebody may take it all;
+/// then another look is due.
+async fn wait(tx: &mut Tx, outdial_id: Uuid, limits: &Limits) -> Result<Vec<OutdialTarget>> {
+    for round in 0..WAITS_MAX {
+        // Few at a time: all of them are held while the next is waited for.
+        let reach = limits.reaching(round.min(WAIT_REACH));
+        let mut source = Source::Tx(tx);
+        let slots = slots(&mut source, outdial_id, &reach).await?;
+        let seen = candidates(&mut source, outdial_id, &reach, &slots).await?;
+        let locking = tx.dialect().for_update();
+        let taken = take(tx, outdial_id, limits, &seen, locking).await?;
+        if !taken.is_empty() || (seen.is_empty() && (round > 0 || !limits.are_many())) {
             return Ok(taken);
         }
-        // Between the look and the lock somebody took them all, or forgot their leases.
     }
     Err(Error::unavailable(
         "database",
@@ -182,23 +219,11 @@ pub(crate) async fn claim(
     ))
 }
 
-/// Passes over what others hold; when too little is left, waits for them: a row that somebody holds for a
-/// moment is no reason for a short answer.
-async fn take_free(
-    tx: &mut Tx,
-    outdial_id: Uuid,
-    slots: &[Slot],
-    candidates: &[Candidate],
-    limits: &Limits,
-) -> Result<Vec<OutdialTarget>> {
-    let skip_locked = tx.dialect().for_update_skip_locked();
-    let taken = take(tx, outdial_id, slots, candidates, limits, skip_locked).await?;
-    let seen: BTreeSet<_> = candidates.iter().map(|candidate| candidate.id).collect();
-    if taken.len() >= seen.len() {
-        return Ok(taken);
-    }
-    let wait = tx.dialect().for_update();
-    take(tx, outdial_id, slots, candidates, limits, wait).await
+/// Least recently updated first, and no more than wanted.
+fn in_order(mut targets: Vec<OutdialTarget>, limits: &Limits) -> Vec<OutdialTarget> {
+    targets.sort_by_key(|target| (target.tm_update, target.id));
+    targets.truncate(limits.count as usize);
+    targets
 }
 
 /// The slots that are worth a look: all of them when they are few, else those that occur.
@@ -220,7 +245,7 @@ async fn slots(source: &mut Source<'_>, outdial_id: Uuid, limits: &Limits) -> Re
         );
         parts.push(format!(
             "SELECT DISTINCT {destination} AS destination, idle_try_{destination} AS tries FROM {table} \
-             WHERE outdial_id = ? AND idle_try_{destination} < ?"
+             WHERE outdial_id = ? AND idle_try_{destination} >= 0 AND idle_try_{destination} < ?"
         ));
         values.extend([outdial_id.into(), Value::Int(i64::from(*tries))]);
     }
@@ -232,117 +257,113 @@ async fn slots(source: &mut Source<'_>, outdial_id: Uuid, limits: &Limits) -> Re
     Ok(levels.into_iter().map(slot).collect())
 }
 
-/// The best targets over all slots, without locking any, each in every slot where it stands: tells how many
-/// to take from which slot.
+/// The best targets over all slots, in order, without locking any.
 async fn candidates(
     source: &mut Source<'_>,
     outdial_id: Uuid,
     limits: &Limits,
     slots: &[Slot],
-) -> Result<Vec<Candidate>> {
+) -> Result<Vec<Uuid>> {
     let dialect = source.dialect();
+    let count = Value::Int(limits.count.into());
     let mut parts = Vec::with_capacity(slots.len() + 1);
     let mut values = Vec::new();
-    for (position, slot) in slots.iter().enumerate() {
-        parts.push(slot.select(dialect, &format!("id, tm_update, {position} AS slot")));
-        values.extend([outdial_id.into(), Value::Int(limits.count.into())]);
+    for slot in slots {
+        parts.push(slot.select(dialect, "id, tm_update"));
+        values.extend([outdial_id.into(), count.clone()]);
     }
-    let (ended, ended_values) =
-        select_ended(dialect, outdial_id, limits, "id, tm_update, -1 AS slot");
-    parts.push(format!("{ended} ORDER BY tm_update, id LIMIT ?"));
-    values.extend(ended_values);
-    values.push(Value::Int(limits.count.into()));
+    // Targets whose lease has ended stand in an index of their own.
+    let table = indexed_table(dialect, "outdial_target_lease");
+    parts.push(format!(
+        "SELECT id, tm_update FROM {table} WHERE outdial_id = ? AND lease_until <= {} AND {} \
+         ORDER BY tm_update, id LIMIT ?",
+        dialect.now_micros(),
+        is_free(dialect, limits)
+    ));
+    values.extend([outdial_id.into(), count]);
     let parts: Vec<_> = parts
         .iter()
         .enumerate()
         .map(|(n, part)| format!("SELECT * FROM ({part}) AS part_{n}"))
         .collect();
-    let mut found: Vec<Candidate> = source.fetch_all(&parts.join(" UNION ALL "), values).await?;
-    found.sort_by_key(|candidate| (candidate.tm_update, candidate.id, candidate.slot));
-    let (mut targets, mut last) = (0, None);
-    found.retain(|candidate| {
-        targets += u32::from(last.replace(candidate.id) != Some(candidate.id));
-        targets <= limits.count
-    });
-    Ok(found)
+    let found: Vec<Candidate> = source.fetch_all(&parts.join(" UNION ALL "), values).await?;
+    // A target stands in a slot for each of its destinations.
+    let found: BTreeSet<_> = found
+        .into_iter()
+        .map(|row| (row.tm_update, row.id))
+        .collect();
+    let best = found.into_iter().take(limits.count as usize);
+    Ok(best.map(|(_, id)| id).collect())
 }
 
-/// Holds as many targets of each slot as its candidates tell; fewer where `locking` passes over held rows.
+/// Holds those of some targets that are still free; fewer where `locking` passes over held rows.
 async fn take(
     tx: &mut Tx,
     outdial_id: Uuid,
-    slots: &[Slot],
-    candidates: &[Candidate],
     limits: &Limits,
+    ids: &[Uuid],
     locking: &str,
 ) -> Result<Vec<OutdialTarget>> {
-    let columns = OutdialTarget::COLUMNS.join(", ");
-    let mut per_slot = BTreeMap::new();
-    for candidate in candidates {
-        *per_slot.entry(candidate.slot).or_insert(0_i64) += 1;
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    let mut taken: BTreeMap<Uuid, OutdialTarget> = BTreeMap::new();
-    for (position, count) in per_slot {
-        let slot = usize::try_from(position)
-            .ok()
-            .and_then(|position| slots.get(position));
-        let (sql, values) = match slot {
-            Some(slot) => (
-                slot.select(tx.dialect(), &columns),
-                vec![outdial_id.into(), Value::Int(count)],
-            ),
-            None => {
-                let (sql, mut values) = select_ended(tx.dialect(), outdial_id, limits, &columns);
-                let ids: Vec<_> = candidates
-                    .iter()
-                    .filter(|candidate| candidate.slot < 0)
-                    .map(|candidate| candidate.id)
-                    .collect();
-                values.extend(ids.iter().map(|id| Value::from(*id)));
-                (
-                    format!("{sql} AND id IN ({})", vec!["?"; ids.len()].join(", ")),
-                    values,
-                )
-            }
-        };
-        let rows: Vec<OutdialTarget> = tx.fetch_all(&format!("{sql}{locking}"), values).await?;
-        taken.extend(rows.into_iter().map(|target| (target.id, target)));
-    }
-    Ok(taken.into_values().collect())
+    let dialect = tx.dialect();
+    let (sql, mut values) = select_ids(dialect, ids);
+    let sql = format!(
+        "{sql} AND outdial_id = ? AND (lease_until IS NULL OR lease_until <= {}) AND {} ORDER BY id{locking}",
+        dialect.now_micros(),
+        is_free(dialect, limits)
+    );
+    values.push(outdial_id.into());
+    Ok(tx.fetch_all(&sql, values).await?)
 }
 
-/// Live idle targets whose lease has ended and that `limits` admit.
-fn select_ended(
-    dialect: Dialect,
-    outdial_id: Uuid,
-    limits: &Limits,
-    columns: &str,
-) -> (String, Vec<Value>) {
-    // As in the generated columns: the JSON text `null` counts as absent.
-    let (json_type, json_null) = match dialect {
-        Dialect::MySql => ("JSON_TYPE", "NULL"),
-        Dialect::Sqlite => ("json_type", "null"),
-    };
-    let admit = |(n, tries): (usize, &u32)| {
-        format!(
-            "(destination_{n} IS NOT NULL AND {json_type}(destination_{n}) <> '{json_null}' AND try_count_{n} < {tries})"
-        )
-    };
-    let admitted: Vec<_> = limits
-        .tries
-        .iter()
-        .enumerate()
+/// Whether a target is live, idle, and has a destination that `limits` admit.
+fn is_free(dialect: Dialect, limits: &Limits) -> String {
+    let wanted = limits.tries.iter().enumerate();
+    let admitted: Vec<_> = wanted
         .filter(|(_, tries)| **tries > 0)
-        .map(admit)
+        .map(|(n, tries)| {
+            let dialable = is_dialable(dialect, n);
+            format!("(try_count_{n} >= 0 AND try_count_{n} < {tries} AND {dialable})")
+        })
         .collect();
-    let sql = format!(
-        "SELECT {columns} FROM {} WHERE outdial_id = ? AND lease_until <= {} \
-         AND status = 'idle' AND tm_delete IS NULL AND ({})",
-        indexed_table(dialect, "outdial_target_lease"),
-        dialect.now_micros(),
+    format!(
+        "{} AND tm_delete IS NULL AND ({})",
+        is_idle(dialect),
         admitted.join(" OR ")
-    );
-    (sql, vec![outdial_id.into()])
+    )
+}
+
+/// MySQL takes `IDLE` for `idle`, which is a state that we do not know.
+fn is_idle(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::MySql => "CAST(status AS BINARY) = 'idle'",
+        Dialect::Sqlite => "status = 'idle'",
+    }
+}
+
+/// Whether a destination is an address of a type that we know, with a target; `{}`, or what is no address, is none.
+fn is_dialable(dialect: Dialect, destination: usize) -> String {
+    let column = format!("destination_{destination}");
+    let known: Vec<_> = AddressType::ALL
+        .iter()
+        .map(|kind| format!("'{kind}'"))
+        .collect();
+    let known = known.join(", ");
+    match dialect {
+        Dialect::MySql => format!(
+            "(COALESCE(CAST(JSON_UNQUOTE(JSON_EXTRACT({column}, '$.type')) AS BINARY), '') IN ({known}) \
+             AND JSON_TYPE(JSON_EXTRACT({column}, '$.target')) = 'STRING' \
+             AND JSON_UNQUOTE(JSON_EXTRACT({column}, '$.target')) <> '')"
+        ),
+        // Asked in another way, it fails the statement where the column holds no JSON.
+        Dialect::Sqlite => format!(
+            "CASE WHEN json_valid({column}) \
+             THEN COALESCE(json_extract({column}, '$.type'), '') IN ({known}) \
+             AND json_type({column}, '$.target') = 'text' AND json_extract({column}, '$.target') <> '' END"
+        ),
+    }
 }
 
 /// A lease changes no tm_update and sends no event.
@@ -387,7 +408,8 @@ pub(crate) async fn forget_old_leases(db: &Db, outdial_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-fn select_ids(ids: &[Uuid]) -> (String, Vec<Value>) {
+/// By primary key: whatever else the optimiser would use, it would lock.
+fn select_ids(dialect: Dialect, ids: &[Uuid]) -> (String, Vec<Value>) {
     // An empty list is no SQL; the nil id is no target.
     let ids = if ids.is_empty() {
         vec![Uuid::nil()]
@@ -396,7 +418,11 @@ fn select_ids(ids: &[Uuid]) -> (String, Vec<Value>) {
     };
     let marks = vec!["?"; ids.len()].join(", ");
     let columns = OutdialTarget::COLUMNS.join(", ");
-    let sql = format!("SELECT {columns} FROM outdial_outdialtargets WHERE id IN ({marks})");
+    let by_key = match dialect {
+        Dialect::MySql => " FORCE INDEX (PRIMARY)",
+        Dialect::Sqlite => "",
+    };
+    let sql = format!("SELECT {columns} FROM outdial_outdialtargets{by_key} WHERE id IN ({marks})");
     (sql, ids.into_iter().map(Value::from).collect())
 }
 

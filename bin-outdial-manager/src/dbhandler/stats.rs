@@ -1,6 +1,6 @@
 //! Counts of an outdial, from indexes.
 
-use bin_common_handler::{databasehandler::Db, models::error::Result};
+use bin_common_handler::{databasehandler::Db, models::error::Result, stored_row};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -21,11 +21,12 @@ struct Counts {
     done: i64,
 }
 
-#[derive(sqlx::FromRow)]
 struct Row {
     status: String,
     total: i64,
 }
+
+stored_row!(Row, "outdial_outdialtargets", [status, total]);
 
 pub(crate) async fn of(db: &Db, outdial_id: Uuid) -> Result<Stats> {
     let targets = "SELECT status, COUNT(*) AS total FROM outdial_outdialtargets \

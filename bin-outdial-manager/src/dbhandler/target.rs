@@ -5,6 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use bin_common_handler::{
     databasehandler::{ChangeTx, Db, Entity, Value},
     models::{error::Result, time::Timestamp},
+    stored_row,
 };
 use uuid::Uuid;
 
@@ -110,10 +111,11 @@ pub(crate) async fn swallow(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
 struct Key {
     import_key: String,
 }
+
+stored_row!(Key, "outdial_outdialtargets", [import_key]);
 
 /// Which of these keys the outdial's targets have.
 pub(crate) async fn known_keys(
@@ -137,10 +139,11 @@ struct Now {
     db_now: i64,
 }
 
-#[derive(sqlx::FromRow)]
 struct Id {
     id: Uuid,
 }
+
+stored_row!(Id, "outdial_outdialtargets", [id]);
 
 /// Targets that have been progressing for longer than `timeout`, by the database's clock.
 pub(crate) async fn stuck(db: &Db, timeout: Duration) -> Result<Vec<Uuid>> {
@@ -154,11 +157,21 @@ pub(crate) async fn stuck(db: &Db, timeout: Duration) -> Result<Vec<Uuid>> {
         return Ok(Vec::new());
     };
     let before = Timestamp::from_micros(db_now).minus(timeout);
-    let sql = "SELECT id FROM outdial_outdialtargets \
-               WHERE status = 'progressing' AND tm_update < ? AND tm_delete IS NULL ORDER BY tm_update LIMIT ?";
-    let rows: Vec<Id> = db
-        .fetch_all(sql, vec![before.into(), Value::Int(STUCK_MAX)])
-        .await?;
+    let select =
+        "SELECT id FROM outdial_outdialtargets WHERE status = 'progressing' AND tm_delete IS NULL";
+    // A row that others wrote may not say when it was changed.
+    let sql = format!(
+        "SELECT id FROM ({select} AND tm_update < ? ORDER BY tm_update LIMIT ?) AS changed \
+         UNION ALL \
+         SELECT id FROM ({select} AND tm_update IS NULL AND tm_create < ? LIMIT ?) AS unchanged"
+    );
+    let values = vec![
+        before.into(),
+        Value::Int(STUCK_MAX),
+        before.into(),
+        Value::Int(STUCK_MAX),
+    ];
+    let rows: Vec<Id> = db.fetch_all(&sql, values).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 

@@ -107,7 +107,7 @@ pub(super) async fn progress(
     State(app): State<App>,
     call: Call,
     Path(id): Path,
-    Json(body): Json<ProgressingBody>,
+    OptionalJson(body): OptionalJson<ProgressingBody>,
 ) -> Result<Json<OutdialTarget>> {
     app.targets
         .progress(&call, id, body.destination_index)

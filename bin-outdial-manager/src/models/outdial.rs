@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A list of targets that one campaign dials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outdial {
     /// Its identifier.
     pub id: Uuid,
@@ -30,8 +30,8 @@ pub struct Outdial {
     pub data: String,
     /// When it was made.
     pub tm_create: Timestamp,
-    /// When it was changed last; its version.
-    pub tm_update: Timestamp,
+    /// When it was changed last; null until then. Its version is this, or tm_create.
+    pub tm_update: Option<Timestamp>,
     /// When it was deleted; null while it lives.
     pub tm_delete: Option<Timestamp>,
 }
@@ -65,6 +65,8 @@ pub const FILTERS: &[Filter] = &[
     ("customer_id", FilterKind::Uuid),
     ("campaign_id", FilterKind::Uuid),
     ("name", FilterKind::Text),
+    ("detail", FilterKind::Text),
+    ("data", FilterKind::Text),
     ("deleted", FilterKind::Deleted),
 ];
 
@@ -165,12 +167,12 @@ mod tests {
             detail: String::new(),
             data: String::new(),
             tm_create: Timestamp::from_micros(1_000_000),
-            tm_update: Timestamp::from_micros(1_000_000),
+            tm_update: None,
             tm_delete: None,
         };
         assert_eq!(
             serde_json::to_string(&outdial).unwrap(),
-            r#"{"id":"00000000-0000-0000-0000-000000000001","customer_id":"00000000-0000-0000-0000-000000000000","campaign_id":"00000000-0000-0000-0000-000000000000","name":"n","detail":"","data":"","tm_create":"1970-01-01T00:00:01Z","tm_update":"1970-01-01T00:00:01Z","tm_delete":null}"#
+            r#"{"id":"00000000-0000-0000-0000-000000000001","customer_id":"00000000-0000-0000-0000-000000000000","campaign_id":"00000000-0000-0000-0000-000000000000","name":"n","detail":"","data":"","tm_create":"1970-01-01T00:00:01Z","tm_update":null,"tm_delete":null}"#
         );
     }
 

@@ -10,11 +10,10 @@ use bin_common_handler::{
         text::{check_name, check_text, null_is_default},
         time::Timestamp,
     },
+    text_enum,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::outdialtargetcall::TextEnum;
 
 /// Destinations of a target.
 pub const DESTINATIONS: usize = 5;
@@ -23,31 +22,23 @@ pub const BULK_MAX: usize = 1_000;
 /// Longest import key, in bytes.
 const KEY_MAX: usize = 255;
 
-/// Where a target is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetStatus {
-    /// May be called.
-    Idle,
-    /// Is being called.
-    Progressing,
-    /// Needs no more calls.
-    Done,
-}
-
-impl TextEnum for TargetStatus {
-    const ALL: &'static [(Self, &'static str)] = &[
-        (Self::Idle, "idle"),
-        (Self::Progressing, "progressing"),
-        (Self::Done, "done"),
-    ];
-}
+text_enum!(
+    /// Where a target is in its life.
+    pub enum TargetStatus {
+        /// May be called.
+        Idle = "idle",
+        /// Is being called.
+        Progressing = "progressing",
+        /// Needs no more calls.
+        Done = "done",
+    }
+);
 
 /// A destination as its column holds it.
 pub type Destination = JsonColumn<Address>;
 
 /// Someone to call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutdialTarget {
     /// Its identifier.
     pub id: Uuid,
@@ -60,7 +51,6 @@ pub struct OutdialTarget {
     /// The caller's own data.
     pub data: String,
     /// Where it is in its life.
-    #[sqlx(try_from = "String")]
     pub status: TargetStatus,
     /// First destination, null when absent.
     pub destination_0: Destination,
@@ -187,6 +177,8 @@ pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),
     ("outdial_id", FilterKind::Uuid),
     ("name", FilterKind::Text),
+    ("detail", FilterKind::Text),
+    ("data", FilterKind::Text),
     (
         "status",
         FilterKind::OneOf(&["idle", "progressing", "done"]),
@@ -242,29 +234,32 @@ impl TargetCreate {
                 "key must have 1 to 255 bytes.",
             ));
         }
-        if validates {
-            let fields = [
-                ("destination_0", &mut self.destination_0),
-                ("destination_1", &mut self.destination_1),
-                ("destination_2", &mut self.destination_2),
-                ("destination_3", &mut self.destination_3),
-                ("destination_4", &mut self.destination_4),
-            ];
-            for (field, destination) in fields {
-                *destination = destination
-                    .take()
-                    .map(|address| address.validated(field))
-                    .transpose()?;
-            }
+        let fields = [
+            ("destination_0", &mut self.destination_0),
+            ("destination_1", &mut self.destination_1),
+            ("destination_2", &mut self.destination_2),
+            ("destination_3", &mut self.destination_3),
+            ("destination_4", &mut self.destination_4),
+        ];
+        for (field, destination) in fields {
+            // `{}` says as little as null.
+            let given = destination
+                .take()
+                .filter(|address| *address != Address::default());
+            *destination = match given {
+                Some(address) if validates => Some(address.validated(field)?),
+                given => given,
+            };
         }
         Ok(self)
     }
 }
 
 /// Body of `POST /v1/outdialtargets/<outdialtarget-id>/progressing`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct ProgressingBody {
-    /// Which destination is called, 0 … 4.
+    /// Which destination is called, 0 … 4; the first when it is not said.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub destination_index: usize,
 }
 
@@ -298,7 +293,7 @@ pub struct AvailableBody {
     pub try_count_3: Option<u32>,
     /// The fifth.
     pub try_count_4: Option<u32>,
-    /// Targets at most, 1 … 1000; 100 by default.
+    /// Targets at most, 1 … 1000. When it is not said a person gets 100, a service nothing.
     pub limit: Option<u32>,
     /// 0 looks without taking.
     pub lease: Option<u32>,

@@ -17,7 +17,7 @@ use crate::{
     models::{
         outdial::Outdial,
         outdialtarget::{self, Destination, OutdialTarget, TargetStatus},
-        outdialtargetcall::{CallStatus, OutdialTargetCall, ReferenceType, TextEnum},
+        outdialtargetcall::{CallStatus, OutdialTargetCall, ReferenceType},
     },
 };
 
@@ -41,9 +41,12 @@ impl OutdialTargetHandler {
                 if !self.guard.is_zero() =>
             {
                 note_refusal(&mut tx, id, self.guard, call.caller.as_deref()).await?;
-                return tx.commit_refusal(not_callable(status.as_text())).await;
+                return tx.commit_refusal(not_callable(status.as_str())).await;
             }
             (None, TargetStatus::Done) => return Err(not_callable("done")),
+            (None, TargetStatus::Other(_)) => {
+                return Err(not_callable("in a state that is not known here"));
+            }
             (None, TargetStatus::Progressing | TargetStatus::Idle) => {}
         }
         self.begin(&mut tx, call, &mut target, &outdial, index)

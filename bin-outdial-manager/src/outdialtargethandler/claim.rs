@@ -21,7 +21,8 @@ impl OutdialTargetHandler {
     ) -> Result<Vec<OutdialTarget>> {
         let outdial = self.outdials.get(call, outdial_id).await?;
         let limits = Limits::from(wanted);
-        if outdial.tm_delete.is_some() || limits.admit_nothing() {
+        let wants_none = call.is_service && wanted.limit.unwrap_or_default() == 0;
+        if outdial.tm_delete.is_some() || wants_none || limits.admit_nothing() {
             return Ok(Vec::new());
         }
         if self.lease.is_zero() || wanted.lease == Some(0) {

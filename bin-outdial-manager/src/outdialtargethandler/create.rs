@@ -5,11 +5,11 @@ use bin_common_handler::{
     databasehandler::ChangeTx,
     ids,
     models::{
+        bad_json,
         error::{Error, Result},
         text::brief,
         time::Timestamp,
     },
-    redact,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -124,8 +124,11 @@ impl OutdialTargetHandler {
         at: Timestamp,
         row: serde_json::Value,
     ) -> Result<KeyedTarget, String> {
-        let body: TargetCreate =
-            serde_json::from_value(row).map_err(|fault| brief(redact::json_fault(&fault)))?;
+        // As for bodies: fields have names.
+        if !row.is_object() {
+            return Err("it must be a JSON object".to_owned());
+        }
+        let body: TargetCreate = bad_json::from_value(row).map_err(|bad| brief(bad.to_string()))?;
         let key = body.key.clone();
         OutdialTarget::new(ids::next(), outdial.id, at, body, self.validates)
             .map(|target| KeyedTarget { target, key })

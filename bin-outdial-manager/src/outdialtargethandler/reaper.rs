@@ -18,7 +18,11 @@ impl OutdialTargetHandler {
         let result = async {
             let mut reaped = 0;
             for id in stuck(&self.store.db, timeout).await? {
-                reaped += usize::from(self.reap_one(id, timeout).await?);
+                match self.reap_one(id, timeout).await {
+                    Ok(was_stuck) => reaped += usize::from(was_stuck),
+                    // The others are no worse for it; it is looked at again with the next round.
+                    Err(error) => warn!(%error, %id, "a stuck target was not freed"),
+                }
             }
             Ok::<_, bin_common_handler::models::error::Error>(reaped)
         };
@@ -45,6 +49,8 @@ impl OutdialTargetHandler {
         ) = lock(&mut tx, &call, id).await?;
         let is_stuck = target.status == TargetStatus::Progressing
             && target.tm_delete.is_none()
+            // Whoever has been called for who knows how long may still be on the phone.
+            && !target.tm_update.is_unset()
             && target.tm_update < now.minus(timeout);
         if is_stuck {
             target.status = TargetStatus::Idle;

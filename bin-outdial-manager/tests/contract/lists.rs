@@ -180,7 +180,7 @@ async fn a_filter_outside_the_whitelist_is_400_and_harms_nothing(
         "customer_id = '' OR 1=1 -- ",
         "id); DROP TABLE outdial_outdials; -- ",
         "tm_create",
-        "detail",
+        "tm_create",
         "Customer_id",
         "",
         "deleted ",

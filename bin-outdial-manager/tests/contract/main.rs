@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod available;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod leases;
@@ -24,5 +28,7 @@ mod targets;
 mod tenancy;
 #[cfg(test)]
 mod voipbin;
+#[cfg(test)]
+mod words;
 #[cfg(test)]
 mod world;

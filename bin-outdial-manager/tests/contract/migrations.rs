@@ -157,7 +157,7 @@ async fn rows_that_voipbin_wrote_are_kept_and_served() {
         json!({
             "id": OUTDIAL, "customer_id": Uuid::from_u128(1), "campaign_id": Uuid::from_u128(2),
             "name": "old", "detail": "", "data": "",
-            "tm_create": "1970-01-01T00:16:40Z", "tm_update": "1970-01-01T00:16:40Z", "tm_delete": null,
+            "tm_create": "1970-01-01T00:16:40Z", "tm_update": null, "tm_delete": null,
         })
     );
     assert_eq!(client.ok(Get, "/v1/outdials", None).await, json!([outdial]));

@@ -101,6 +101,24 @@ const ADDRESSES: &[(&str, &str, Option<&str>)] = &[
         "sip:ann@example.com:5060",
         Some("ann@example.com:5060"),
     ),
+    (
+        "sip",
+        "sip:ann@example.com;transport=ws",
+        Some("ann@example.com;transport=ws"),
+    ),
+    (
+        "sip",
+        "sips:ann@example.com:5061",
+        Some("sips:ann@example.com:5061"),
+    ),
+    (
+        "sip",
+        "ann;phone-context=x@[2001:db8::1]:5060",
+        Some("ann;phone-context=x@[2001:db8::1]:5060"),
+    ),
+    ("sip", "sip:example.com", Some("sip:example.com")),
+    ("sip", "sip:ann@[2001:db8::1", None),
+    ("sip", "sip:ann@example.com:99999", None),
     ("sip", "ann", None),
     ("sip", "ann@exa mple.com", None),
     ("email", "ann@example.com", Some("ann@example.com")),
@@ -108,7 +126,9 @@ const ADDRESSES: &[(&str, &str, Option<&str>)] = &[
     ("line", "U123", Some("U123")),
     ("line", "", None),
     ("agent", "5B1A0000-0000-4000-8000-00000000000A", Some(ID)),
-    ("agent", "ann", None),
+    ("agent", "ann", Some("ann")),
+    ("agent", "6666", Some("6666")),
+    ("agent", "a nn", None),
     ("ai", ID, Some(ID)),
     ("ai", "1", None),
     ("ai_team", ID, Some(ID)),
@@ -116,7 +136,10 @@ const ADDRESSES: &[(&str, &str, Option<&str>)] = &[
     ("conference", ID, Some(ID)),
     ("conference", "room", None),
     ("extension", ID, Some(ID)),
-    ("extension", "1001", None),
+    ("extension", "2001", Some("2001")),
+    ("extension", "*72#", Some("*72#")),
+    ("extension", "2001@house", None),
+    ("extension", "", None),
     ("webchat", ID, Some(ID)),
     ("webchat", "x", None),
     ("web_session", ID, Some(ID)),
@@ -253,7 +276,7 @@ async fn progressing_is_refused_where_nobody_can_be_called(
     let (status, reply) = progress(&world.client, &unknown, 0).await;
     assert_eq!(
         (status, text(&reply, "reason")),
-        (404, "OUTDIALTARGET_NOT_FOUND")
+        (404, "OUTDIAL_TARGET_NOT_FOUND")
     );
     world.end().await;
 }
@@ -307,7 +330,7 @@ async fn a_deleted_target_is_read_but_neither_changed_nor_offered(
     let unknown = format!("/v1/outdialtargets/{ID}");
     for method in [Get, Delete] {
         let (status, reason) = world.refused(method, &unknown, None).await;
-        assert_eq!((status, reason.as_str()), (404, "OUTDIALTARGET_NOT_FOUND"));
+        assert_eq!((status, reason.as_str()), (404, "OUTDIAL_TARGET_NOT_FOUND"));
         let upper = uri.replace(text(&target, "id"), &text(&target, "id").to_uppercase());
         assert_eq!(world.refused(method, &upper, None).await.0, 404);
     }

@@ -1,10 +1,7 @@
 //! On the broker: what voipbin's services send, and what they find and hear.
 
 use bin_common_handler::{
-    models::{
-        sock::Method::{Get, Post, Put},
-        time::Timestamp,
-    },
+    models::sock::Method::{Get, Post, Put},
     testing::{Kind, until},
 };
 use lapin::{
@@ -18,7 +15,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     peer::{Peer, envelope},
-    world::{World, list, text},
+    world::{World, list, text, version},
 };
 
 fn queue(world: &World) -> String {
@@ -217,7 +214,7 @@ async fn an_event_is_published_once_and_reaches_old_and_new_listeners() {
             let key = format!("{name}.outdial.{}.{action}", text(entity, "id"));
             assert_eq!(delivery.routing_key.as_str(), key);
             assert_eq!(delivery.properties.delivery_mode(), &Some(2));
-            let version: Timestamp = text(entity, "tm_update").parse().unwrap();
+            let version = version(entity);
             let headers = delivery.properties.headers().as_ref().unwrap();
             assert_eq!(
                 headers.inner().get("x-version"),

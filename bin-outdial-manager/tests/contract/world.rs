@@ -2,9 +2,12 @@
 
 use bin_common_handler::{
     databasehandler::Value,
-    models::sock::{
-        Method::{self, Get, Post, Put},
-        Request,
+    models::{
+        sock::{
+            Method::{self, Get, Post, Put},
+            Request,
+        },
+        time::Timestamp,
     },
     testing::{Client, Installation, Kind, Replica},
 };
@@ -162,6 +165,12 @@ pub async fn get_target(client: &Client, target: &Json) -> Json {
 
 pub fn target_uri(target: &Json) -> String {
     format!("/v1/outdialtargets/{}", text(target, "id"))
+}
+
+/// When a row was changed last, or made.
+pub fn version(row: &Json) -> Timestamp {
+    let changed = text(row, "tm_update").parse();
+    changed.unwrap_or_else(|_| text(row, "tm_create").parse().unwrap())
 }
 
 pub fn tel(n: usize) -> Json {

@@ -107,7 +107,7 @@ impl World {
         } else {
             &tenant.dids
         };
-        let mut request = Request::new(ask.route.method, ask.uri(), "test");
+        let mut request = Request::new(ask.route.method, ask.uri(), "tandem");
         request.customer_id = client.customer_id;
         if let Some(body) = &ask.sample.body {
             request = request.json(body).unwrap();

@@ -1,0 +1,564 @@
+//! Rows that we did not write, each column as loose as its type allows: an odd value takes nothing but itself away.
+
+use bin_common_handler::{
+    databasehandler::Value,
+    models::{
+        sock::Method::{Delete, Get, Post, Put},
+        time::Timestamp,
+    },
+    testing::Kind,
+};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use crate::world::{
+    LONG_LEASES, Outdial, World, ids, list, progress, put_status, target_uri, text,
+};
+
+/// A column, and what may stand in it: on both databases, and only where types are loose.
+struct Odd {
+    column: &'static str,
+    everywhere: Vec<Value>,
+    sqlite: Vec<Value>,
+}
+
+fn odd(column: &'static str, everywhere: Vec<Value>, sqlite: Vec<Value>) -> Odd {
+    Odd {
+        column,
+        everywhere,
+        sqlite,
+    }
+}
+
+fn odd_texts(column: &'static str) -> Odd {
+    let blob = Value::Bytes(vec![b'a', 0xff, 0xfe]);
+    odd(
+        column,
+        vec![Value::Null, "".into()],
+        vec![blob, Value::Int(7), Value::Float(1.5)],
+    )
+}
+
+fn odd_times(column: &'static str) -> Odd {
+    let at = |micros| Value::Time(Timestamp::from_micros(micros));
+    odd(
+        column,
+        vec![Value::Null, at(0), at(253_402_300_799_999_999)],
+        vec![
+            Value::Int(i64::MAX),
+            Value::Int(i64::MIN + 1),
+            "yesterday".into(),
+            Value::Float(0.5),
+            Value::Bytes(vec![1]),
+        ],
+    )
+}
+
+fn odd_ids(column: &'static str) -> Odd {
+    odd(
+        column,
+        vec![Value::Null, Uuid::nil().into(), Value::Bytes(vec![7; 5])],
+        vec![Value::Bytes(vec![7; 17]), "an id".into(), Value::Int(7)],
+    )
+}
+
+fn odd_numbers(column: &'static str) -> Odd {
+    odd(
+        column,
+        vec![Value::Null, Value::Int(-5), Value::Int(i32::MAX.into())],
+        vec![Value::Int(5_000_000_000), "three".into(), Value::Float(1.5)],
+    )
+}
+
+fn odd_statuses() -> Odd {
+    odd(
+        "status",
+        vec![
+            Value::Null,
+            "".into(),
+            "paused".into(),
+            "IDLE".into(),
+            "idle ".into(),
+            "finished".into(),
+        ],
+        vec![Value::Int(1), Value::Bytes(vec![0xff])],
+    )
+}
+
+fn odd_destinations(column: &'static str) -> Odd {
+    odd(
+        column,
+        vec![
+            Value::Null,
+            "null".into(),
+            "{}".into(),
+            r#""tel""#.into(),
+            "7".into(),
+            "[]".into(),
+            "true".into(),
+            r#"{"type":"fax","target":"1"}"#.into(),
+            r#"{"type":"TEL","target":"+14155550123"}"#.into(),
+            r#"{"type":null,"target":null}"#.into(),
+            r#"{"type":7,"target":{}}"#.into(),
+            r#"{"target":14155550123}"#.into(),
+        ],
+        vec![],
+    )
+}
+
+fn cases(kind: Kind, odds: Vec<Odd>) -> Vec<(&'static str, Value)> {
+    odds.into_iter()
+        .flat_map(|odd| {
+            let loose = (kind == Kind::Embedded).then_some(odd.sqlite);
+            let values = odd
+                .everywhere
+                .into_iter()
+                .chain(loose.into_iter().flatten());
+            values.map(move |value| (odd.column, value))
+        })
+        .collect()
+}
+
+/// Whether a client in Go can read a row: times are null or RFC 3339, ids are ids, texts are texts.
+fn assert_readable(row: &Json, asked: &str) {
+    let fields = row.as_object().unwrap_or_else(|| panic!("{asked}: {row}"));
+    for (name, value) in fields {
+        let fits = match name.as_str() {
+            "id" => value.as_str().is_some_and(|id| Uuid::try_parse(id).is_ok()),
+            name if name.ends_with("_id") => {
+                value.as_str().is_some_and(|id| Uuid::try_parse(id).is_ok())
+            }
+            name if name.starts_with("tm_") => {
+                value.is_null()
+                    || value
+                        .as_str()
+                        .is_some_and(|time| time.len() <= 27 && time.parse::<Timestamp>().is_ok())
+            }
+            name if name.starts_with("destination_") && name != "destination_index" => {
+                value.is_null() || value.is_object()
+            }
+            name if name.starts_with("try_count") || name == "destination_index" => value
+                .as_i64()
+                .is_some_and(|count| i32::try_from(count).is_ok()),
+            "destination" => value.is_null() || value.is_object(),
+            _ => value.is_string(),
+        };
+        assert!(fits, "{asked}: {name} is {value}");
+    }
+}
+
+async fn write(world: &World, table: &str, column: &str, value: &Value, id: Uuid) {
+    let sql = format!("UPDATE {table} SET {column} = ? WHERE id = ?");
+    let touched = world.sql(&sql, vec![value.clone(), id.into()]).await;
+    assert_eq!(touched, 1, "{column} {value:?}");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odd_outdial_is_served_and_so_are_the_others(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let good = world.outdial().await;
+    let odds = vec![
+        odd_ids("customer_id"),
+        odd_ids("campaign_id"),
+        odd_texts("name"),
+        odd_texts("detail"),
+        odd_texts("data"),
+        odd_times("tm_create"),
+        odd_times("tm_update"),
+    ];
+    for (column, value) in cases(kind, odds) {
+        let asked = format!("{column} {value:?}");
+        let outdial = world.outdial().await;
+        let target = outdial.target().await;
+        write(&world, "outdial_outdials", column, &value, outdial.id()).await;
+
+        let read = world.client.ok(Get, &outdial.uri, None).await;
+        assert_readable(&read, &asked);
+        let all = list(world.client.ok(Get, "/v1/outdials", None).await);
+        assert!(ids(&all).contains(&good.id().to_string()), "{asked}");
+        assert!(ids(&all).contains(&outdial.id().to_string()), "{asked}");
+        all.iter().for_each(|row| assert_readable(row, &asked));
+        for tail in [
+            "/targets",
+            "/targetcalls",
+            "/stats",
+            "/available?try_count_0=1&lease=0",
+        ] {
+            let uri = format!("{}{tail}", outdial.uri);
+            world.client.ok(Get, &uri, None).await;
+        }
+        assert_eq!(
+            outdial.available("try_count_0=1&limit=1").await.len(),
+            1,
+            "{asked}"
+        );
+        assert_eq!(progress(&world.client, &target, 0).await.0, 200, "{asked}");
+        assert_eq!(
+            put_status(&world.client, &target, "idle").await.0,
+            200,
+            "{asked}"
+        );
+        for (tail, body) in [
+            ("", json!({"name": "new"})),
+            ("/data", json!({"data": "new"})),
+            ("/campaign_id", json!({"campaign_id": Uuid::from_u128(7)})),
+        ] {
+            let uri = format!("{}{tail}", outdial.uri);
+            let changed = world.client.ok(Put, &uri, Some(body)).await;
+            assert_readable(&changed, &asked);
+        }
+        outdial.target().await;
+        let deleted = world.client.ok(Delete, &outdial.uri, None).await;
+        assert!(deleted["tm_delete"].is_string(), "{asked}: {deleted}");
+    }
+    world.end().await;
+}
+
+async fn serves_target(world: &World, outdial: &Outdial<'_>, target: &Json, asked: &str) {
+    let read = world.client.ok(Get, &target_uri(target), None).await;
+    assert_readable(&read, asked);
+    let all = list(
+        world
+            .client
+            .ok(Get, &format!("{}/targets", outdial.uri), None)
+            .await,
+    );
+    assert_eq!(all.len(), 2, "{asked}");
+    all.iter().for_each(|row| assert_readable(row, asked));
+    world
+        .client
+        .ok(Get, &format!("{}/stats", outdial.uri), None)
+        .await;
+    world
+        .client
+        .ok(Get, &format!("{}/calls", target_uri(target)), None)
+        .await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odd_target_is_served_and_so_are_the_others(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with(kind, LONG_LEASES).await;
+    let mut odds = vec![
+        odd_texts("name"),
+        odd_texts("detail"),
+        odd_texts("data"),
+        odd_statuses(),
+        odd_times("tm_create"),
+        odd_times("tm_update"),
+        odd_destinations("destination_0"),
+        odd_destinations("destination_4"),
+        odd_numbers("try_count_0"),
+        odd_numbers("try_count_3"),
+    ];
+    // What is not understood in these keeps a target from being dialled.
+    let is_undialable = |column: &str, value: &Value| match column {
+        "status" | "destination_0" => true,
+        "try_count_0" => *value != Value::Int(i32::MAX.into()),
+        _ => false,
+    };
+    odds.retain(|odd| !odd.everywhere.is_empty());
+    for (column, value) in cases(kind, odds) {
+        let asked = format!("{column} {value:?}");
+        let outdial = world.outdial().await;
+        let (target, good) = (outdial.target().await, outdial.target().await);
+        let id = text(&target, "id").parse().unwrap();
+        write(&world, "outdial_outdialtargets", column, &value, id).await;
+
+        serves_target(&world, &outdial, &target, &asked).await;
+        for query in [
+            "try_count_0=3&lease=0",
+            "try_count_0=40&lease=0",
+            "try_count_0=3",
+        ] {
+            let offered = ids(&outdial.available(query).await);
+            assert!(
+                offered.contains(&text(&good, "id").to_owned()),
+                "{asked} {query}"
+            );
+            if is_undialable(column, &value) {
+                assert_eq!(offered.len(), 1, "{asked} {query}: {offered:?}");
+            }
+        }
+        let (status, _) = progress(&world.client, &target, 0).await;
+        assert!([200, 400, 409].contains(&status), "{asked}: {status}");
+        assert_eq!(
+            put_status(&world.client, &target, "idle").await.0,
+            200,
+            "{asked}"
+        );
+        serves_target(&world, &outdial, &target, &asked).await;
+        let deleted = world.client.ok(Delete, &target_uri(&target), None).await;
+        assert!(deleted["tm_delete"].is_string(), "{asked}: {deleted}");
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odd_attempt_is_listed_with_the_others(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    let target = outdial.target().await;
+    for _ in 0..2 {
+        assert_eq!(progress(&world.client, &target, 0).await.0, 200);
+        assert_eq!(put_status(&world.client, &target, "idle").await.0, 200);
+    }
+    let odds = vec![
+        odd_ids("customer_id"),
+        odd_ids("campaign_id"),
+        odd_ids("activeflow_id"),
+        odd_ids("reference_id"),
+        odd("status", vec![Value::Null, "ringing".into()], vec![]),
+        odd("reference_type", vec![Value::Null, "chat".into()], vec![]),
+        odd_destinations("destination"),
+        odd_numbers("destination_index"),
+        odd_numbers("try_count"),
+        odd_times("tm_create"),
+        odd_times("tm_update"),
+        odd_times("tm_delete"),
+    ];
+    let uri = format!("{}/targetcalls", outdial.uri);
+    let odd_one = list(world.client.ok(Get, &uri, None).await).remove(0);
+    let id = text(&odd_one, "id").parse().unwrap();
+    for (column, value) in cases(kind, odds) {
+        let asked = format!("{column} {value:?}");
+        write(&world, "outdial_outdialtargetcalls", column, &value, id).await;
+        for uri in [&uri, &format!("{}/calls", target_uri(&target))] {
+            let calls = list(world.client.ok(Get, uri, None).await);
+            assert_eq!(calls.len(), 2, "{asked}");
+            calls.iter().for_each(|row| assert_readable(row, &asked));
+        }
+        world
+            .client
+            .ok(Get, &format!("{}/stats", outdial.uri), None)
+            .await;
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_words_pass_through_and_stay(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    let target = outdial.target().await;
+    let id: Uuid = text(&target, "id").parse().unwrap();
+    let fax = r#"{"type":"fax","target":"1","name":"n"}"#;
+    write(
+        &world,
+        "outdial_outdialtargets",
+        "destination_1",
+        &fax.into(),
+        id,
+    )
+    .await;
+    write(
+        &world,
+        "outdial_outdialtargets",
+        "status",
+        &"paused".into(),
+        id,
+    )
+    .await;
+    let read = world.client.ok(Get, &target_uri(&target), None).await;
+    assert_eq!(read["status"], "paused");
+    assert_eq!(
+        read["destination_1"],
+        json!({"type": "fax", "target": "1", "name": "n"})
+    );
+    let (status, refused) = progress(&world.client, &target, 0).await;
+    assert_eq!(status, 409, "{refused}");
+    assert_eq!(put_status(&world.client, &target, "paused").await.0, 400);
+
+    // By its other destination it may be dialled.
+    assert_eq!(put_status(&world.client, &target, "idle").await.0, 200);
+    assert_eq!(outdial.available("try_count_1=5&lease=0").await.len(), 0);
+    assert_eq!(
+        outdial.available("try_count_0=5&try_count_1=5").await.len(),
+        1
+    );
+    let deleted = world.client.ok(Delete, &target_uri(&target), None).await;
+    assert_eq!(deleted["destination_1"]["type"], "fax");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_without_an_outdial_is_read_and_deleted(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    for lost in [Value::Null, Uuid::from_u128(99).into(), Uuid::nil().into()] {
+        let target = outdial.target().await;
+        let id = text(&target, "id").parse().unwrap();
+        write(&world, "outdial_outdialtargets", "outdial_id", &lost, id).await;
+        world.client.ok(Get, &target_uri(&target), None).await;
+        assert_eq!(put_status(&world.client, &target, "done").await.0, 200);
+        world.client.ok(Delete, &target_uri(&target), None).await;
+        let tenant = world.client.within(Uuid::from_u128(5));
+        assert_eq!(tenant.call(Get, &target_uri(&target), None).await.0, 404);
+        assert_eq!(tenant.call(Delete, &target_uri(&target), None).await.0, 404);
+    }
+    world.end().await;
+}
+
+/// Three rows whose tm_create is not known stand once on the last page.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_end_with_rows_whose_time_is_not_known(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let mut expected = Vec::new();
+    for n in 0..7 {
+        let outdial = world.outdial().await;
+        expected.push(outdial.id().to_string());
+        if n < 3 {
+            write(
+                &world,
+                "outdial_outdials",
+                "tm_create",
+                &Value::Null,
+                outdial.id(),
+            )
+            .await;
+        }
+    }
+    for size in 1..=8 {
+        let (mut seen, mut token) = (Vec::new(), String::new());
+        loop {
+            let uri = format!("/v1/outdials?page_size={size}&page_token={token}");
+            let page = list(world.client.ok(Get, &uri, None).await);
+            seen.extend(ids(&page));
+            match page.last().and_then(|row| row["tm_create"].as_str()) {
+                Some(last) => token = last.to_owned(),
+                None => break,
+            }
+        }
+        seen.sort();
+        expected.sort();
+        assert_eq!(seen, expected, "pages of {size}");
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_says_no_size_gets_nothing(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    use bin_common_handler::models::sock::Request;
+
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    let target = outdial.target().await;
+    progress(&world.client, &target, 0).await;
+    put_status(&world.client, &target, "idle").await;
+    let base = &outdial.uri;
+    for (uri, is_sized) in [
+        ("/v1/outdials".to_owned(), false),
+        ("/v1/outdials?page_size=0".to_owned(), false),
+        ("/v1/outdials?page_size=".to_owned(), false),
+        ("/v1/outdials?page_size=10".to_owned(), true),
+        ("/v1/outdials?page_size=10.0".to_owned(), true),
+        (format!("{base}/targets"), false),
+        (format!("{base}/targets?page_size=0.0"), false),
+        (format!("{base}/targets?page_size=1"), true),
+        (format!("{base}/targetcalls"), false),
+        (format!("{base}/targetcalls?page_size=5"), true),
+        (format!("{}/calls", target_uri(&target)), false),
+        (format!("{}/calls?page_size=5", target_uri(&target)), true),
+        (format!("{base}/available?try_count_0=3&lease=0"), false),
+        (
+            format!("{base}/available?try_count_0=3&lease=0&limit=0"),
+            false,
+        ),
+        (
+            format!("{base}/available?try_count_0=3.0&lease=0&limit=2.0"),
+            true,
+        ),
+    ] {
+        let rows = async |publisher: &str| {
+            let request = Request::new(Get, uri.as_str(), publisher);
+            let reply = world.client.send(&request).await.unwrap();
+            assert_eq!(reply.status_code, 200, "{uri}");
+            list(serde_json::from_str(reply.body()).unwrap()).len()
+        };
+        assert_eq!(
+            rows("campaign-manager").await,
+            usize::from(is_sized),
+            "{uri}"
+        );
+        assert_eq!(rows("").await, usize::from(is_sized), "{uri}");
+        assert_eq!(rows("http-bridge").await, 1, "{uri}: a person");
+    }
+    world.end().await;
+}
+
+/// What voipbin's own daemon takes.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_read_as_voipbin_reads_them(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    let made = outdial
+        .target_with(json!({
+            "name": "n", "detail": "d", "data": "x", "destination_0": {"type": "tel", "target": "+14155550123"},
+            "destination_1": {}, "destination_2": {"type": "", "target": ""}, "destination_3": null,
+        }))
+        .await;
+    for n in 1..5 {
+        assert_eq!(made[format!("destination_{n}")], Json::Null);
+    }
+    let uri = format!("{}/progressing", target_uri(&made));
+    for (body, tries) in [
+        (Some(json!({})), 1),
+        (None, 2),
+        (Some(json!({"destination_index": null})), 3),
+        (Some(json!({"destination_index": 0.0})), 4),
+    ] {
+        let called = world.client.ok(Post, &uri, body).await;
+        assert_eq!(called["try_count_0"], tries);
+        put_status(&world.client, &made, "idle").await;
+    }
+    let uri = format!("{}/available", outdial.uri);
+    let body = json!({"try_count_0": 5.0, "limit": 1.0, "lease": 0.0});
+    assert_eq!(list(world.client.ok(Get, &uri, Some(body)).await).len(), 1);
+
+    let uri = format!("{}/targets", outdial.uri);
+    outdial.target().await;
+    for filter in [
+        json!({"detail": "d"}),
+        json!({"data": "x"}),
+        json!({"data": "x", "detail": "d", "name": "n"}),
+    ] {
+        let found = list(world.client.ok(Get, &uri, Some(filter.clone())).await);
+        assert_eq!(ids(&found), [text(&made, "id")], "{filter}");
+    }
+    world
+        .client
+        .ok(
+            Put,
+            &format!("{}/data", outdial.uri),
+            Some(json!({"data": "mine"})),
+        )
+        .await;
+    let found = list(
+        world
+            .client
+            .ok(Get, "/v1/outdials", Some(json!({"data": "mine"})))
+            .await,
+    );
+    assert_eq!(ids(&found), [outdial.id().to_string()]);
+    world.end().await;
+}
