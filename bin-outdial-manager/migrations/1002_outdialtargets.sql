@@ -31,24 +31,24 @@ ALTER TABLE outdial_outdialtargets ADD COLUMN IF NOT EXISTS refused {varchar255}
 ALTER TABLE outdial_outdialtargets ADD COLUMN IF NOT EXISTS import_key {exact255} NULL;
 ALTER TABLE outdial_outdialtargets ADD COLUMN IF NOT EXISTS idle_try_0 INTEGER GENERATED ALWAYS AS
     (CASE WHEN status = 'idle' AND tm_delete IS NULL AND lease_until IS NULL AND destination_0 IS NOT NULL
-    -- mysql: AND JSON_TYPE(destination_0) <> 'NULL' THEN try_count_0 END) STORED;
-    -- sqlite: AND json_type(destination_0) <> 'null' THEN try_count_0 END) VIRTUAL;
+    -- mysql: AND JSON_TYPE(destination_0) <> 'NULL' THEN COALESCE(try_count_0, 0) END) STORED;
+    -- sqlite: AND json_type(destination_0) <> 'null' THEN COALESCE(try_count_0, 0) END) VIRTUAL;
 ALTER TABLE outdial_outdialtargets ADD COLUMN IF NOT EXISTS idle_try_1 INTEGER GENERATED ALWAYS AS
     (CASE WHEN status = 'idle' AND tm_delete IS NULL AND lease_until IS NULL AND destination_1 IS NOT NULL
-    -- mysql: AND JSON_TYPE(destination_1) <> 'NULL' THEN try_count_1 END) STORED;
-    -- sqlite: AND json_type(destination_1) <> 'null' THEN try_count_1 END) VIRTUAL;
+    -- mysql: AND JSON_TYPE(destination_1) <> 'NULL' THEN COALESCE(try_count_1, 0) END) STORED;
+    -- sqlite: AND json_type(destination_1) <> 'null' THEN COALESCE(try_count_1, 0) END) VIRTUAL;
 ALTER TABLE outdial_outdialtargets ADD COLUMN IF NOT EXISTS idle_try_2 INTEGER GENERATED ALWAYS AS
     (CASE WHEN status = 'idle' AND tm_delete IS NULL AND lease_until IS NULL AND destination_2 IS NOT NULL
-    -- mysql: AND JSON_TYPE(destination_2) <> 'NULL' THEN try_count_2 END) STORED;
-    -- sqlite: AND json_type(destination_2) <> 'null' THEN try_count_2 END) VIRTUAL;
+    -- mysql: AND JSON_TYPE(destination_2) <> 'NULL' THEN COALESCE(try_count_2, 0) END) STORED;
+    -- sqlite: AND json_type(destination_2) <> 'null' THEN COALESCE(try_count_2, 0) END) VIRTUAL;
 ALTER TABLE outdial_outdialtargets ADD COLUMN IF NOT EXISTS idle_try_3 INTEGER GENERATED ALWAYS AS
     (CASE WHEN status = 'idle' AND tm_delete IS NULL AND lease_until IS NULL AND destination_3 IS NOT NULL
-    -- mysql: AND JSON_TYPE(destination_3) <> 'NULL' THEN try_count_3 END) STORED;
-    -- sqlite: AND json_type(destination_3) <> 'null' THEN try_count_3 END) VIRTUAL;
+    -- mysql: AND JSON_TYPE(destination_3) <> 'NULL' THEN COALESCE(try_count_3, 0) END) STORED;
+    -- sqlite: AND json_type(destination_3) <> 'null' THEN COALESCE(try_count_3, 0) END) VIRTUAL;
 ALTER TABLE outdial_outdialtargets ADD COLUMN IF NOT EXISTS idle_try_4 INTEGER GENERATED ALWAYS AS
     (CASE WHEN status = 'idle' AND tm_delete IS NULL AND lease_until IS NULL AND destination_4 IS NOT NULL
-    -- mysql: AND JSON_TYPE(destination_4) <> 'NULL' THEN try_count_4 END) STORED;
-    -- sqlite: AND json_type(destination_4) <> 'null' THEN try_count_4 END) VIRTUAL;
+    -- mysql: AND JSON_TYPE(destination_4) <> 'NULL' THEN COALESCE(try_count_4, 0) END) STORED;
+    -- sqlite: AND json_type(destination_4) <> 'null' THEN COALESCE(try_count_4, 0) END) VIRTUAL;
 CREATE INDEX IF NOT EXISTS outdial_target_idle_0 ON outdial_outdialtargets (outdial_id, idle_try_0, tm_update)
     -- sqlite: WHERE idle_try_0 IS NOT NULL
 ;
