@@ -236,22 +236,11 @@ fn assert_in_order(heard: &[(Uuid, i64)], expected: &BTreeSet<(Uuid, i64)>) {
     }
 }
 
-#[rstest]
-#[case(Kind::Full, 2)]
-#[case(Kind::Embedded, 1)]
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_timers_that_are_due_at_once_fire_once_each(
-    #[case] kind: Kind,
-    #[case] replicas: usize,
-) {
-    let (mut installation, db) = installation(kind).await;
-    let (clock, mut running) = (Clock::default(), Vec::new());
-    for _ in 0..replicas {
-        running.push(installation.start_with_clock(clock.clone()).await);
-    }
-    let due = clock.now().plus(Duration::from_secs(3_600)).micros();
+/// Sets timers of so many entities, as changes do.
+async fn write_timers(db: &Db, timers: u128, due: Timestamp) {
+    let due = due.micros();
     let mut tx = db.begin().await.unwrap();
-    let all: Vec<u128> = (1..=TIMERS).collect();
+    let all: Vec<u128> = (1..=timers).collect();
     for some in all.chunks(500) {
         let marks = vec!["(?, ?, ?, ?, ?, 0, 'null')"; some.len()].join(", ");
         let sql = format!(
@@ -266,6 +255,22 @@ async fn ten_thousand_timers_that_are_due_at_once_fire_once_each(
         tx.execute(&sql, values).await.unwrap();
     }
     tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[case(Kind::Full, 2)]
+#[case(Kind::Embedded, 1)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_timers_that_are_due_at_once_fire_once_each(
+    #[case] kind: Kind,
+    #[case] replicas: usize,
+) {
+    let (mut installation, db) = installation(kind).await;
+    let (clock, mut running) = (Clock::default(), Vec::new());
+    for _ in 0..replicas {
+        running.push(installation.start_with_clock(clock.clone()).await);
+    }
+    write_timers(&db, TIMERS, clock.now().plus(Duration::from_secs(3_600))).await;
     assert_eq!(count(&db, "word_fired", "entity_id").await.0, 0);
     let began = Instant::now();
     clock.shift(3_601_000_000);
@@ -382,11 +387,12 @@ async fn daemon_that_may_be_killed() {
 #[case(Kind::Full)]
 #[case(Kind::Embedded)]
 #[tokio::test(flavor = "multi_thread")]
-async fn events_outlive_every_kill_each_with_one_effect_in_order(#[case] kind: Kind) {
+async fn events_and_timers_outlive_every_kill_each_with_one_effect(#[case] kind: Kind) {
     let (mut installation, db) = installation(kind).await;
     // The tables, and on a broker the queue.
     installation.start().await.stop().await.unwrap();
     let expected = write_outbox(&db, 6, 20).await;
+    write_timers(&db, 60, Clock::default().now()).await;
     for failpoint in [
         "after_publish:1",
         "before_outbox_delete:1",
@@ -412,8 +418,10 @@ async fn events_outlive_every_kill_each_with_one_effect_in_order(#[case] kind: K
         println!("{kind:?} {failpoint}: {status}, {done} heard");
     }
     let mut last = child(&installation, "");
-    until_within(SOON, "all events", async || {
-        (count(&db, "word_heard", "version").await.0 >= 120).then_some(())
+    until_within(SOON, "all events and timers", async || {
+        let heard = count(&db, "word_heard", "version").await.0;
+        let fired = count(&db, "word_fired", "entity_id").await.0;
+        (heard >= 120 && fired >= 60).then_some(())
     })
     .await;
     // What is published again now must change nothing.
@@ -421,6 +429,7 @@ async fn events_outlive_every_kill_each_with_one_effect_in_order(#[case] kind: K
     let _ = last.kill();
     let _ = last.wait();
     assert_in_order(&heard(&db).await, &expected);
+    assert_eq!(count(&db, "word_fired", "entity_id").await, (60, 60));
     for table in ["word_outbox", "word_incoming"] {
         assert_eq!(count(&db, table, "version").await.0, 0, "{table}");
     }
