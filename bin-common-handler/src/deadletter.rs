@@ -4,12 +4,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde::Serialize;
 
 use crate::{
-    databasehandler::{Db, Tx, Value},
+    databasehandler::{Db, Tx, Value, list},
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -18,6 +19,12 @@ use crate::{
 
 /// Bytes of a text that are kept: it fits its column in any alphabet.
 const TEXT_MAX: usize = 255;
+/// How long a dead letter is kept.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Dead letters that are kept at most; the oldest beyond that go with the next sweep.
+const KEPT_MAX: i64 = 1_000_000;
+/// Rows of one statement of the sweep.
+const SWEEP_BATCH: i64 = 1_000;
 /// Dead letters that are listed at most.
 const LISTED_MAX: i64 = 1_000;
 
@@ -137,6 +144,37 @@ impl DeadLetters {
     }
 }
 
+#[derive(sqlx::FromRow)]
+struct Number {
+    id: i64,
+}
+
+impl DeadLetters {
+    /// Removes what nobody looked at for long; the number of rows removed.
+    ///
+    /// # Errors
+    /// 503 when the database is away.
+    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<u64> {
+        let table = format!("{}_dead_letters", self.prefix);
+        let old = format!(
+            "SELECT id FROM {table} WHERE tm_create < ? \
+             OR id <= (SELECT MAX(id) FROM {table}) - {KEPT_MAX} ORDER BY id LIMIT ?"
+        );
+        let before = Value::Int(now.minus(KEPT).micros());
+        let mut removed = 0;
+        loop {
+            let values = vec![before.clone(), SWEEP_BATCH.into()];
+            let rows: Vec<Number> = self.db.fetch_all(&old, values).await?;
+            if rows.is_empty() {
+                return Ok(removed);
+            }
+            let (marks, values) = list(rows.iter().map(|row| row.id));
+            let sql = format!("DELETE FROM {table} WHERE id IN ({marks})");
+            removed += self.db.execute(&sql, values).await?;
+        }
+    }
+}
+
 /// The dead letters of all managers of a process. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Registers(Arc<Mutex<BTreeMap<&'static str, DeadLetters>>>);
@@ -168,6 +206,33 @@ impl Registers {
 mod tests {
     use super::*;
     use crate::databasehandler::scratch;
+
+    #[tokio::test]
+    async fn one_is_kept_for_a_month() {
+        let (db, _dir) = scratch::database().await;
+        let then = Timestamp::from_micros(5);
+        for after in [Duration::ZERO, KEPT] {
+            let mut tx = db.begin().await.unwrap();
+            let letter = Letter {
+                source: "timer",
+                kind: "close",
+                subject: "",
+                message_id: "",
+                attempt: 9,
+                reason: String::new(),
+                payload: Vec::new(),
+                now: then.plus(after),
+            };
+            bury(&mut tx, "t", letter).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let letters = DeadLetters::new(db, "t");
+        let soon = Duration::from_secs(1);
+        for (now, removed) in [(then.plus(KEPT), 0), (then.plus(KEPT).plus(soon), 1)] {
+            assert_eq!(letters.sweep(now).await.unwrap(), removed);
+        }
+        assert_eq!(letters.list().await.unwrap().len(), 1);
+    }
 
     #[tokio::test]
     async fn a_dead_letter_is_listed_without_its_payload_and_fits_its_columns() {

@@ -115,15 +115,13 @@ impl Wiring<'_> {
             .metrics
             .for_manager(manager.name)
             .map_err(|fault| StartError::Other(fault.to_string()))?;
-        self.sweep_inbox(&jobs);
+        self.sweep(&jobs);
         let context = self.context(&metrics, &jobs);
         let (timers, events) = (context.timers.clone(), context.events.clone());
         let router = (manager.start)(context)?;
         events.start(&*parts.transport, &jobs);
         timers.start(&jobs)?;
         self.start_relay(database_id, metrics, &relaying, wired.clone());
-        let letters = DeadLetters::new(self.store.db.clone(), manager.prefix);
-        parts.dead_letters.add(manager.name, letters);
         wired.one();
         Ok(router)
     }
@@ -146,13 +144,21 @@ impl Wiring<'_> {
         }
     }
 
-    fn sweep_inbox(&self, jobs: &Tasks) {
-        let inbox = self.store.inbox.clone();
+    /// Forgets what is old: operations, and what was given up.
+    fn sweep(&self, jobs: &Tasks) {
+        let (inbox, clock) = (self.store.inbox.clone(), self.store.clock.clone());
+        let letters = DeadLetters::new(self.store.db.clone(), self.manager.prefix);
+        self.parts
+            .dead_letters
+            .add(self.manager.name, letters.clone());
         jobs.every("inbox sweep", SWEEP_PERIOD, move || {
-            let inbox = inbox.clone();
+            let (inbox, letters, now) = (inbox.clone(), letters.clone(), clock.now());
             async move {
                 if let Err(fault) = inbox.sweep().await {
                     warn!(%fault, "inbox not swept");
+                }
+                if let Err(fault) = letters.sweep(now).await {
+                    warn!(%fault, "dead letters not swept");
                 }
             }
         });

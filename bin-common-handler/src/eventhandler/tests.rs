@@ -278,6 +278,31 @@ async fn an_older_peers_event_is_known_by_its_content_for_a_while() {
 }
 
 #[tokio::test]
+async fn what_has_no_room_stays_on_the_bus() {
+    let world = World::new().await;
+    let full = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100000) \
+                INSERT INTO t_incoming (event_key, entity, message_id, routing_key, payload, attempt, next_at) \
+                SELECT n, n, '', '', '', 0, 9000000000000000000 FROM numbers";
+    world.store.db.execute(full, vec![]).await.unwrap();
+    let collector = world.events.collector();
+    let refused = collector.collect(vec![event("a", 1)]).await.unwrap_err();
+    assert_eq!(refused.status().code(), 503);
+    let one = "DELETE FROM t_incoming WHERE seq = 1";
+    world.store.db.execute(one, vec![]).await.unwrap();
+    world.take(&[event("a", 1)]).await;
+    world.work().await;
+    assert_eq!(world.values(), [1]);
+    assert_eq!(
+        world
+            .metrics
+            .incoming_depth
+            .with_label_values(&["test"])
+            .get(),
+        99_999
+    );
+}
+
+#[tokio::test]
 async fn only_what_is_old_enough_is_swept() {
     let world = World::new().await;
     world.take(&[event("a", 1), event("b", 2)]).await;

@@ -26,6 +26,8 @@ use crate::{
 
 /// The longest wait for a sibling's reply.
 const WITHIN_MAX: Duration = Duration::from_secs(10);
+/// Of the time that the caller has left: the rest is for our own answer, whatever the sibling does.
+const SHARE: f64 = 0.9;
 
 /// The way to other services. [`Requester`] is the one implementation; tests mock it.
 #[cfg_attr(any(test, feature = "test-support"), mockall::automock)]
@@ -128,9 +130,10 @@ impl RpcClient {
         mut request: Request,
         call: &Call,
     ) -> Result<T> {
-        let within = call
+        let left = call
             .time_left()
-            .map_or(WITHIN_MAX, |left| left.min(WITHIN_MAX));
+            .map_or(WITHIN_MAX, |left| left.mul_f64(SHARE));
+        let within = left.min(WITHIN_MAX);
         if within.is_zero() {
             return Err(Error::unavailable("service", "no time is left to ask it"));
         }

@@ -15,9 +15,9 @@
 //! four hours in all; then it becomes a dead letter.
 //!
 //! **Concurrency.** Each kind has a loop of its own, so a slow or failing kind holds no other up. Replicas share
-//! what is due: a row is claimed by its lock, and passed over by others. On SQLite, with its one writer, a few
-//! timers share a transaction; when one of them fails, they are run again one by one. Whether a timer is due is
-//! asked of the injected clock.
+//! what is due: a row is claimed by its lock, and passed over by others. On SQLite, with its one writer, and while they
+//! are late, a few timers share a transaction; when one of them fails, they are run again one by one. Whether a timer
+//! is due is asked of the injected clock.
 //!
 //! **Invariants.** A timer that was committed fires once, or is cancelled, moved or a dead letter; nothing else
 //! removes its row. A handler sees only its transaction: what it does beside it may be done again.

@@ -1,6 +1,9 @@
 //! The timers of one kind as a queue.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tracing::{debug, error};
@@ -20,8 +23,11 @@ use crate::{
     worker::{Attempt, Look, Queue, guarded, jittered, pause_after},
 };
 
-/// Timers in one transaction on SQLite, where each commit waits for the disk and nobody else could write.
+/// Timers that may share a transaction: always on SQLite, where nobody else could write meanwhile; on a server only
+/// while they are late, as their locks are held for longer.
 const GROUP: i64 = 16;
+/// They are late when the oldest was due so long ago.
+const LATE: Duration = Duration::from_secs(1);
 
 pub(super) struct KindQueue {
     store: Store,
@@ -29,7 +35,8 @@ pub(super) struct KindQueue {
     manager: &'static str,
     kind: &'static str,
     handler: Handler,
-    group: i64,
+    /// The last ones taken were due long ago.
+    is_late: AtomicBool,
     /// Timers yet to be run one by one: one of a group failed.
     alone: AtomicI64,
 }
@@ -56,10 +63,7 @@ impl KindQueue {
             manager: timers.manager,
             kind,
             handler,
-            group: match timers.store.db.dialect() {
-                Dialect::MySql => 1,
-                Dialect::Sqlite => GROUP,
-            },
+            is_late: AtomicBool::new(false),
             alone: AtomicI64::new(0),
         }
     }
@@ -71,7 +75,10 @@ impl KindQueue {
             self.alone.store(alone - 1, Ordering::Relaxed);
             return 1;
         }
-        self.group
+        match self.store.db.dialect() {
+            Dialect::MySql if !self.is_late.load(Ordering::Relaxed) => 1,
+            _ => GROUP,
+        }
     }
 
     /// Takes the oldest that are due out of the table: nobody else can have them unless this is rolled back.
@@ -84,6 +91,9 @@ impl KindQueue {
         );
         let values = vec![self.kind.into(), Value::Int(now.micros()), limit.into()];
         let rows: Vec<Row> = tx.sql().fetch_all(&sql, values).await?;
+        let oldest = rows.first().map(|row| Timestamp::from_micros(row.due_at));
+        let is_late = oldest.is_some_and(|due| due.plus(LATE) < now);
+        self.is_late.store(is_late, Ordering::Relaxed);
         if rows.is_empty() {
             return Ok(Vec::new());
         }

@@ -21,8 +21,8 @@ use bin_common_handler::{
         time::Timestamp,
     },
     requesthandler::RpcClient,
-    sockhandler::{Outgoing, ReceivedEvent},
-    testing::{Installation, Kind, service, until_within},
+    sockhandler::{Outgoing, ReceivedEvent, event_fanout},
+    testing::{Installation, Kind, rabbitmq_address, service, until_within},
     timerhandler::Timer,
 };
 use rstest::rstest;
@@ -140,6 +140,20 @@ async fn hear(app: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<
     Ok(())
 }
 
+#[derive(serde::Deserialize)]
+struct Older {
+    id: Uuid,
+    number: i64,
+}
+
+async fn hear_older(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+    let older: Older = event.data()?;
+    let sql = "INSERT INTO word_heard (entity_id, version) VALUES (?, ?)";
+    let values = vec![older.id.into(), older.number.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
 fn start(ctx: ManagerContext) -> std::result::Result<Router, StartError> {
     let app = App {
         store: ctx.store.clone(),
@@ -150,6 +164,10 @@ fn start(ctx: ManagerContext) -> std::result::Result<Router, StartError> {
     // Installations have names of their own.
     let pattern: &'static str = format!("{}.word.#", ctx.name).leak();
     ctx.events.on_with(pattern, app.clone(), hear);
+    // As if it were an older service, which tells events without ids, versions and topics.
+    ctx.events.from_fanout(ctx.name);
+    ctx.events
+        .on(format!("{}.call.#", ctx.name).leak(), hear_older);
     let (inbox, clock) = (ctx.store.inbox.clone(), ctx.clock.clone());
     let (common, own) = (ctx.process_metrics.clone(), ctx.metrics.clone());
     Router::new(NAME, routes(), app, inbox, clock, common, own)
@@ -212,22 +230,11 @@ fn assert_in_order(heard: &[(Uuid, i64)], expected: &BTreeSet<(Uuid, i64)>) {
     }
 }
 
-#[rstest]
-#[case(Kind::Full, 2)]
-#[case(Kind::Embedded, 1)]
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_timers_that_are_due_at_once_fire_once_each(
-    #[case] kind: Kind,
-    #[case] replicas: usize,
-) {
-    let (mut installation, db) = installation(kind).await;
-    let (clock, mut running) = (Clock::default(), Vec::new());
-    for _ in 0..replicas {
-        running.push(installation.start_with_clock(clock.clone()).await);
-    }
-    let due = clock.now().plus(Duration::from_secs(3_600)).micros();
+/// Sets timers of so many entities, as changes do.
+async fn write_timers(db: &Db, timers: u128, due: Timestamp) {
+    let due = due.micros();
     let mut tx = db.begin().await.unwrap();
-    let all: Vec<u128> = (1..=TIMERS).collect();
+    let all: Vec<u128> = (1..=timers).collect();
     for some in all.chunks(500) {
         let marks = vec!["(?, ?, ?, ?, ?, 0, 'null')"; some.len()].join(", ");
         let sql = format!(
@@ -242,6 +249,22 @@ async fn ten_thousand_timers_that_are_due_at_once_fire_once_each(
         tx.execute(&sql, values).await.unwrap();
     }
     tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[case(Kind::Full, 2)]
+#[case(Kind::Embedded, 1)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_timers_that_are_due_at_once_fire_once_each(
+    #[case] kind: Kind,
+    #[case] replicas: usize,
+) {
+    let (mut installation, db) = installation(kind).await;
+    let (clock, mut running) = (Clock::default(), Vec::new());
+    for _ in 0..replicas {
+        running.push(installation.start_with_clock(clock.clone()).await);
+    }
+    write_timers(&db, TIMERS, clock.now().plus(Duration::from_secs(3_600))).await;
     assert_eq!(count(&db, "word_fired", "entity_id").await.0, 0);
     let began = Instant::now();
     clock.shift(3_601_000_000);
@@ -358,17 +381,18 @@ async fn daemon_that_may_be_killed() {
 #[case(Kind::Full)]
 #[case(Kind::Embedded)]
 #[tokio::test(flavor = "multi_thread")]
-async fn events_outlive_every_kill_each_with_one_effect_in_order(#[case] kind: Kind) {
+async fn events_and_timers_outlive_every_kill_each_with_one_effect(#[case] kind: Kind) {
     let (mut installation, db) = installation(kind).await;
     // The tables, and on a broker the queue.
     installation.start().await.stop().await.unwrap();
     let expected = write_outbox(&db, 6, 20).await;
+    write_timers(&db, 60, Clock::default().now()).await;
     for failpoint in [
         "after_publish:1",
+        "before_outbox_delete:1",
         "before_event_ack:1",
         "before_commit:9",
         "after_commit:12",
-        "before_outbox_delete:1",
         "before_commit:25",
         "after_commit:1",
     ] {
@@ -388,8 +412,10 @@ async fn events_outlive_every_kill_each_with_one_effect_in_order(#[case] kind: K
         println!("{kind:?} {failpoint}: {status}, {done} heard");
     }
     let mut last = child(&installation, "");
-    until_within(SOON, "all events", async || {
-        (count(&db, "word_heard", "version").await.0 >= 120).then_some(())
+    until_within(SOON, "all events and timers", async || {
+        let heard = count(&db, "word_heard", "version").await.0;
+        let fired = count(&db, "word_fired", "entity_id").await.0;
+        (heard >= 120 && fired >= 60).then_some(())
     })
     .await;
     // What is published again now must change nothing.
@@ -397,6 +423,7 @@ async fn events_outlive_every_kill_each_with_one_effect_in_order(#[case] kind: K
     let _ = last.kill();
     let _ = last.wait();
     assert_in_order(&heard(&db).await, &expected);
+    assert_eq!(count(&db, "word_fired", "entity_id").await, (60, 60));
     for table in ["word_outbox", "word_incoming"] {
         assert_eq!(count(&db, table, "version").await.0, 0, "{table}");
     }
@@ -459,5 +486,73 @@ async fn what_is_told_and_told_again_while_nobody_listens_is_heard_once_by_two_r
     for replica in replicas {
         replica.stop().await.unwrap();
     }
+    installation.remove().await;
+}
+
+/// Tells something to a manager's fanout, as older services do.
+async fn tell_fanout(name: &str, bodies: &[String]) {
+    let properties = lapin::ConnectionProperties::default();
+    let address = rabbitmq_address();
+    let connection = lapin::Connection::connect(&address, properties)
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(Default::default()).await.unwrap();
+    let exchange = event_fanout(name);
+    for body in bodies {
+        let (exchange, properties) = (exchange.as_str().into(), Default::default());
+        let told = channel
+            .basic_publish(
+                exchange,
+                "".into(),
+                Default::default(),
+                body.as_bytes(),
+                properties,
+            )
+            .await
+            .unwrap();
+        assert!(told.await.unwrap().is_ack());
+    }
+    connection.close(200, "bye".into()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_services_events_are_heard_and_what_is_none_is_a_dead_letter() {
+    let (mut installation, db) = installation(Kind::Full).await;
+    let replica = installation.start().await;
+    let name = installation.manager.name;
+    let older = |id: u128, number: i64| {
+        let data = json!({ "id": Uuid::from_u128(id), "number": number });
+        json!({ "type": "call_hangup", "publisher": name, "data": data }).to_string()
+    };
+    let bodies = [
+        older(1, 2),
+        older(1, 2),
+        "no event".to_owned(),
+        older(1, 1),
+        older(2, 1),
+    ];
+    // Its queue is bound a moment after it serves.
+    until_within(SOON, "the first is heard", async || {
+        tell_fanout(name, &bodies[..1]).await;
+        (count(&db, "word_heard", "version").await.0 > 0).then_some(())
+    })
+    .await;
+    tell_fanout(name, &bodies).await;
+    until_within(SOON, "all are heard", async || {
+        (count(&db, "word_heard", "version").await.0 == 3).then_some(())
+    })
+    .await;
+    let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let (ones, others): (Vec<_>, Vec<_>) =
+        heard(&db).await.into_iter().partition(|(id, _)| *id == one);
+    assert_eq!(ones, [(one, 2), (one, 1)], "in the order of being told");
+    assert_eq!(others, [(two, 1)]);
+    let dead = replica.parts.dead_letters.list().await.unwrap();
+    let [dead] = &*dead[name] else {
+        panic!("{dead:?}")
+    };
+    assert_eq!(dead.reason, "UNREADABLE: It is no event.");
+    replica.stop().await.unwrap();
     installation.remove().await;
 }
