@@ -18,6 +18,7 @@ use crate::{
     models::{
         error::{Error, Result},
         identity::parse_uuid,
+        json,
         page::Filter,
         time::Timestamp,
     },
@@ -154,7 +155,7 @@ pub async fn make<R: Resource, S: Keeps<R>>(
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<R> {
-    let in_body = named_customer(fields.get("customer_id"))?;
+    let in_body = named_customer(json::field(fields, "customer_id")?)?;
     let owner = state.owner(call, in_body.or(named)).await?;
     let now = state.store().clock.now();
     let mut row = overlay(&R::default(), fields)?;
@@ -352,10 +353,12 @@ pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
     let Json::Object(base) = serde_json::to_value(row).map_err(Error::internal)? else {
         return Err(Error::internal("a resource is no JSON object"));
     };
-    let given: Vec<_> = R::FIELDS
-        .iter()
-        .filter_map(|name| fields.get(*name).map(|value| (*name, value)))
-        .collect();
+    let mut given = Vec::new();
+    for name in R::FIELDS {
+        if let Some(value) = json::field(fields, name)? {
+            given.push((*name, value));
+        }
+    }
     if given.is_empty() {
         return Ok(row.clone());
     }
