@@ -19,6 +19,7 @@ use crate::{
         bad_json,
         error::{Error, Result},
         identity::parse_uuid,
+        json,
         page::Filter,
         time::Timestamp,
     },
@@ -163,7 +164,7 @@ pub async fn make<R: Resource, S: Keeps<R>>(
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<R> {
-    let in_body = named_customer(fields.get("customer_id"))?;
+    let in_body = named_customer(json::field(fields, "customer_id")?)?;
     let owner = state.owner(call, in_body.or(named)).await?;
     let now = state.store().clock.now();
     let mut row = overlay(&R::default(), fields)?;
@@ -359,10 +360,12 @@ fn bad_customer() -> Error {
 /// # Errors
 /// 400 naming the field whose value has the wrong shape.
 pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
-    let given: Vec<_> = R::FIELDS
-        .iter()
-        .filter_map(|name| fields.get(*name).map(|value| (*name, value)))
-        .collect();
+    let mut given = Vec::new();
+    for name in R::FIELDS {
+        if let Some(value) = json::field(fields, name)? {
+            given.push((*name, value));
+        }
+    }
     if given.is_empty() {
         return Ok(row.clone());
     }

@@ -22,6 +22,9 @@ mod overload;
 #[path = "services/posts.rs"]
 mod posts;
 #[cfg(test)]
+#[path = "services/refused.rs"]
+mod refused;
+#[cfg(test)]
 #[path = "services/settled.rs"]
 mod settled;
 #[cfg(test)]

@@ -4,7 +4,10 @@ use bin_common_handler::{
     call::Call,
     databasehandler::ChangeTx,
     listenhandler::List,
-    models::error::{Error, Result},
+    models::{
+        error::{Error, Result},
+        json::field,
+    },
     resource::{self, Keeps, Resource},
 };
 use serde::{Deserialize, Serialize};
@@ -81,7 +84,7 @@ impl Tenanted for User {
 
 /// The field `did_ids` of a body, when it is there.
 fn did_ids(fields: &Map<String, Json>) -> Result<Option<Vec<Uuid>>> {
-    let Some(value) = fields.get("did_ids").filter(|value| !value.is_null()) else {
+    let Some(value) = field(fields, "did_ids")?.filter(|value| !value.is_null()) else {
         return Ok(None);
     };
     let ids: Vec<Uuid> = serde_json::from_value(value.clone())

@@ -12,6 +12,7 @@ use bin_common_handler::{
     models::{
         error::{Error, Result},
         identity::parse_uuid,
+        json,
     },
     resource::{self, Keeps, Resource},
 };
@@ -111,7 +112,7 @@ pub(crate) async fn create_customer(
     call: &Call,
     fields: &Map<String, Json>,
 ) -> Result<Customer> {
-    let id = match fields.get("id").and_then(Json::as_str) {
+    let id = match json::field(fields, "id")?.and_then(Json::as_str) {
         None | Some("") => ids::next(),
         Some(text) => parse_uuid(text)
             .filter(|id| !id.is_nil())

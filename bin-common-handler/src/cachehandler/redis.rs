@@ -94,20 +94,25 @@ impl RedisCache {
 
     /// Whether Redis answers now, asked with its own connection. When it does, keys that could not be marked are
     /// deleted: other replicas may have copies of them, and this one may have nothing to ask for a while.
-    pub async fn is_up(&self) -> bool {
+    ///
+    /// # Errors
+    /// Why it does not, and what to do.
+    pub async fn is_up(&self) -> Result<(), String> {
         let asked = async {
-            let mut connection = self.0.pool.get().await.ok()?;
+            let mut connection = self.0.pool.get().await.map_err(|fault| fault.to_string())?;
             redis::cmd("PING")
                 .query_async::<String>(&mut connection)
                 .await
-                .ok()
+                .map_err(|fault| fault.to_string())
         };
-        let answer = tokio::time::timeout(ANSWER_MAX * 2, asked).await;
-        let is_up = answer.ok().flatten().is_some();
-        if is_up {
-            self.connection().await;
+        match tokio::time::timeout(ANSWER_MAX * 2, asked).await {
+            Err(_) => Err("no answer".to_owned()),
+            Ok(Err(fault)) => Err(reason(&fault)),
+            Ok(Ok(_)) => {
+                self.connection().await;
+                Ok(())
+            }
         }
-        is_up
     }
 
     /// Runs a script within `time`. Nothing when Redis fails, while it rests after a failure, and until it is
@@ -264,6 +269,32 @@ impl RedisCache {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What to do when Redis does not let us in; of other faults only that there is no answer.
+fn reason(fault: &str) -> String {
+    let fault = fault.to_ascii_lowercase();
+    let said = |words: &[&str]| words.iter().any(|word| fault.contains(word));
+    let reason = if said(&["noauth", "authentication required"]) {
+        "it wants a password: set REDIS_PASSWORD"
+    } else if said(&[
+        "wrongpass",
+        "password authentication failed",
+        "invalid password",
+    ]) {
+        "it does not know this user and password: correct REDIS_PASSWORD, or the account in REDIS_ADDRESS"
+    } else if said(&["without any password configured"]) {
+        "it has no password: leave REDIS_PASSWORD empty"
+    } else if said(&[
+        "db index is out of range",
+        "out of range",
+        "redis server refused to switch",
+    ]) {
+        "it has no database of this number: correct REDIS_DATABASE, or the end of REDIS_ADDRESS"
+    } else {
+        "no answer"
+    };
+    reason.to_owned()
 }
 
 fn ttl_ms() -> u64 {

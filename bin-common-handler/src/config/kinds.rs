@@ -70,7 +70,8 @@ impl Kind {
             Self::Amqp => check_address(text).map_err(|fault| fault.to_string()),
             Self::Redis => redis_url(text, "", "0")
                 .map(drop)
-                .ok_or_else(|| "it is no address of Redis".to_owned()),
+                .ok_or_else(|| "write host:6379, redis://:password@host:6379/0, or rediss:// for TLS; write @ / ? # % of a password as \
+                     %40 %2F %3F %23 %25".to_owned()),
             Self::ListenAddress => parse_listen_address(text).map(drop),
             Self::UriPath if text.starts_with('/') => Ok(()),
             Self::UriPath => Err("a path starts with /".to_owned()),
@@ -182,37 +183,67 @@ pub(super) fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
 
 /// Password and database number are added where the address itself has none.
 pub(super) fn redis_url(address: &str, password: &str, database: &str) -> Option<String> {
-    if address.is_empty() {
-        return None;
-    }
-    let (scheme, rest) = address.split_once("://").unwrap_or(("redis", address));
-    if !matches!(scheme, "redis" | "rediss") {
-        return None;
-    }
-    let rest = rest.trim_end_matches('/');
-    let encoded =
-        percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
-    let account = if rest.contains('@') || password.is_empty() {
+    let (scheme, rest) = address
+        .trim()
+        .split_once("://")
+        .unwrap_or(("redis", address.trim()));
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "redis" | "valkey" | "tcp" => "redis",
+        "rediss" | "valkeys" | "redis+tls" | "redis+ssl" => "rediss",
+        _ => return None,
+    };
+    let (account, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let (place, query) = place.split_once('?').unwrap_or((place, ""));
+    let place = place.trim_end_matches('/');
+    let (host_port, path) = place.split_once('/').unwrap_or((place, ""));
+    let in_query = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("db="))
+        .unwrap_or(database);
+    let number: u32 = if path.is_empty() { in_query } else { path }.parse().ok()?;
+    let (host, port) = redis_place(host_port)?;
+    let (user, own_password) = account.split_once(':').unwrap_or((account, ""));
+    let decode = |text| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8()
+            .ok()
+    };
+    let (user, own_password) = (decode(user)?, decode(own_password)?);
+    let password = if own_password.is_empty() {
+        password
+    } else {
+        &own_password
+    };
+    let encode = |text| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let account = if password.is_empty() {
         String::new()
     } else {
-        format!(":{encoded}@")
+        format!("{}:{}@", encode(&user), encode(password))
     };
-    let number = if rest.contains('/') {
-        String::new()
-    } else {
-        format!("/{database}")
+    Some(format!("{scheme}://{account}{host}:{port}/{number}"))
+}
+
+/// A host and a port; one of them may be missing.
+fn redis_place(text: &str) -> Option<(&str, u16)> {
+    const PORT: u16 = 6379;
+    if let Some(v6_end) = text.strip_prefix('[').and(text.find(']')) {
+        let (host, port) = text.split_at_checked(v6_end + 1)?;
+        let port = port.strip_prefix(':');
+        return Some((host, port.map_or(Some(PORT), |port| port.parse().ok())?));
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (text, PORT),
     };
-    let host = rest
-        .rsplit('@')
-        .next()
-        .unwrap_or_default()
-        .split('/')
-        .next()
-        .unwrap_or_default();
-    let port_ok = host
-        .rsplit_once(':')
-        .is_none_or(|(_, port)| port.parse::<u16>().is_ok());
-    (!host.is_empty() && port_ok).then(|| format!("{scheme}://{account}{rest}{number}"))
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match host {
+        "" if text.is_empty() => None,
+        // As a listen address: this machine.
+        "" => Some(("127.0.0.1", port)),
+        host => host.chars().all(is_name).then_some((host, port)),
+    }
 }
 
 #[cfg(test)]
@@ -240,8 +271,46 @@ mod tests {
     #[case("cache:6379", "p@ss", "0", Some("redis://:p%40ss@cache:6379/0"))]
     #[case("rediss://cache:6380", "x", "2", Some("rediss://:x@cache:6380/2"))]
     #[case("redis://:y@cache:6380/3", "x", "2", Some("redis://:y@cache:6380/3"))]
+    #[case("redis://cache", "", "1", Some("redis://cache:6379/1"))]
+    #[case("redis://cache/", "", "1", Some("redis://cache:6379/1"))]
+    #[case("redis://cache/0", "", "1", Some("redis://cache:6379/0"))]
+    #[case("redis://cache:6379/0/", "", "1", Some("redis://cache:6379/0"))]
+    #[case("redis://cache?db=4", "", "1", Some("redis://cache:6379/4"))]
+    #[case(
+        "redis://cache/?protocol=3&db=4",
+        "",
+        "1",
+        Some("redis://cache:6379/4")
+    )]
+    #[case("redis://u:y@cache", "x", "0", Some("redis://u:y@cache:6379/0"))]
+    #[case("redis://u@cache", "x", "0", Some("redis://u:x@cache:6379/0"))]
+    #[case(
+        "redis://:a/b?c@cache:6379",
+        "",
+        "0",
+        Some("redis://:a%2Fb%3Fc@cache:6379/0")
+    )]
+    #[case(
+        "redis://:a%2Fb@cache:6379",
+        "",
+        "0",
+        Some("redis://:a%2Fb@cache:6379/0")
+    )]
+    #[case(":p@cache", "", "0", Some("redis://:p@cache:6379/0"))]
+    #[case("cache", "", "0", Some("redis://cache:6379/0"))]
+    #[case(":6379", "", "0", Some("redis://127.0.0.1:6379/0"))]
+    #[case("[::1]:6380", "", "0", Some("redis://[::1]:6380/0"))]
+    #[case("redis://[::1]/2", "", "0", Some("redis://[::1]:6379/2"))]
+    #[case("REDIS://cache", "", "0", Some("redis://cache:6379/0"))]
+    #[case("tcp://cache:6379", "", "0", Some("redis://cache:6379/0"))]
+    #[case("rediss://u:y@cache/", "", "0", Some("rediss://u:y@cache:6379/0"))]
+    #[case(" redis://cache ", "", "0", Some("redis://cache:6379/0"))]
     #[case("http://cache", "", "0", None)]
     #[case("cache:port", "", "0", None)]
+    #[case("cache:70000", "", "0", None)]
+    #[case("redis://cache/first", "", "0", None)]
+    #[case("redis://", "", "0", None)]
+    #[case("redis://a,b:6379", "", "0", None)]
     #[case("", "", "0", None)]
     fn a_redis_address(
         #[case] address: &str,

@@ -277,10 +277,11 @@ pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
         async move {
             parts.health.set("database", durability(&data.db).await);
             if let Cache::Redis(redis) = &data.cache {
-                let state = if redis.is_up().await {
-                    State::Up
-                } else {
-                    State::Reduced("no answer; everything is read from the database".to_owned())
+                let state = match redis.is_up().await {
+                    Ok(()) => State::Up,
+                    Err(why) => {
+                        State::Reduced(format!("{why}; everything is read from the database"))
+                    }
                 };
                 parts.health.set("cache", state);
             }

@@ -10,6 +10,9 @@ const MYSQL_AWAY: &[u16] = &[
 ];
 const MYSQL_DEADLOCK: u16 = 1213;
 const MYSQL_LOCK_WAIT: u16 = 1205;
+const MYSQL_NO_RIGHTS: u16 = 1044;
+const MYSQL_NO_LOGIN: u16 = 1045;
+const MYSQL_NO_DATABASE: u16 = 1049;
 /// `idle_transaction_timeout` killed the connection, or a statement outlived its limit.
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
@@ -21,6 +24,9 @@ impl From<SqlError> for Error {
         {
             return Self::already_exists("ALREADY_EXISTS", "There is already one like it.")
                 .caused_by(error);
+        }
+        if let Some(advice) = advice(&error) {
+            return Self::unavailable("database", format!("{error}; {advice}"));
         }
         if is_away(&error) || is_conflict(&error) {
             return Self::unavailable("database", error);
@@ -36,6 +42,20 @@ impl Error {
         self.sql_cause().is_some_and(|cause| {
             !matches!(cause, SqlError::PoolTimedOut) && (is_conflict(cause) || is_away(cause))
         })
+    }
+}
+
+/// What to do when the server does not let us in. Its own words name the user and the database.
+fn advice(error: &SqlError) -> Option<&'static str> {
+    match database_code(error)? {
+        Code::MySql(MYSQL_NO_DATABASE) => {
+            Some("correct the end of DATABASE_DSN, or make it: CREATE DATABASE")
+        }
+        Code::MySql(MYSQL_NO_LOGIN) => Some(
+            "correct user and password in DATABASE_DSN, or make the user: CREATE USER, GRANT ALL ON",
+        ),
+        Code::MySql(MYSQL_NO_RIGHTS) => Some("give the user its rights: GRANT ALL ON"),
+        _ => None,
     }
 }
 

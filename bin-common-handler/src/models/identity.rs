@@ -49,8 +49,7 @@ impl Scope {
     }
 }
 
-/// For `#[serde(default, deserialize_with = "uuid_or_nil")]`: every written form; null, empty or missing
-/// is nil.
+/// For `#[serde(default, deserialize_with = "uuid_or_nil")]`: every written form; null or missing is nil.
 ///
 /// # Errors
 /// When the text is no UUID.
@@ -58,15 +57,37 @@ pub fn uuid_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D
     Ok(optional_uuid(deserializer)?.unwrap_or_default())
 }
 
-/// As [`uuid_or_nil`], telling what is absent apart: null, or an empty text as some peers write it.
+/// As [`uuid_or_nil`], telling null apart.
 ///
 /// # Errors
 /// When the text is no UUID.
 pub fn optional_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
     let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(deserializer)?;
-    text.filter(|text| !text.is_empty())
-        .map(|text| parse_uuid(&text).ok_or_else(|| de::Error::custom("must be a UUID")))
-        .transpose()
+    text.map(|text| read_uuid(&text)).transpose()
+}
+
+/// As [`uuid_or_nil`], for an owner: some peers write an empty text for nobody.
+///
+/// # Errors
+/// When the text is no UUID.
+pub fn owner_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+    Ok(optional_owner(deserializer)?.unwrap_or_default())
+}
+
+/// As [`optional_uuid`], for an owner: an empty text is nobody.
+///
+/// # Errors
+/// When the text is no UUID.
+pub fn optional_owner<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Uuid>, D::Error> {
+    let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(deserializer)?;
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| read_uuid(&text)).transpose()
+}
+
+fn read_uuid<E: de::Error>(text: &str) -> Result<Uuid, E> {
+    parse_uuid(text).ok_or_else(|| E::custom("must be a UUID"))
 }
 
 /// Reads a UUID with dashes, as 32 hex digits, in braces or as `urn:uuid:`, in any case.
@@ -104,7 +125,6 @@ mod tests {
         0x5b1a_0000_0000_0000_0000_0000_0000_000a
     )]
     #[case(r#"{"id":null}"#, 0)]
-    #[case(r#"{"id":""}"#, 0)]
     #[case("{}", 0)]
     fn reads_every_form_of_a_uuid(#[case] json: &str, #[case] id: u128) {
         assert_eq!(
@@ -115,10 +135,32 @@ mod tests {
 
     #[rstest]
     #[case(r#"{"id":"nope"}"#)]
+    #[case(r#"{"id":""}"#)]
     #[case(r#"{"id":" "}"#)]
     #[case(r#"{"id":7}"#)]
     fn refuses_anything_else(#[case] json: &str) {
         assert!(serde_json::from_str::<Body>(json).is_err());
+    }
+
+    #[rstest]
+    #[case(r#"{"owner":""}"#, Some(0))]
+    #[case(r#"{"owner":null}"#, Some(0))]
+    #[case("{}", Some(0))]
+    #[case(
+        r#"{"owner":"5b1a0000-0000-0000-0000-00000000000a"}"#,
+        Some(0x5b1a_0000_0000_0000_0000_0000_0000_000a)
+    )]
+    #[case(r#"{"owner":" "}"#, None)]
+    #[case(r#"{"owner":"me"}"#, None)]
+    #[case(r#"{"owner":0}"#, None)]
+    fn an_empty_owner_is_nobody(#[case] json: &str, #[case] id: Option<u128>) {
+        #[derive(Deserialize)]
+        struct Owned {
+            #[serde(default, deserialize_with = "owner_or_nil")]
+            owner: Uuid,
+        }
+        let read = serde_json::from_str::<Owned>(json).ok();
+        assert_eq!(read.map(|body| body.owner), id.map(Uuid::from_u128));
     }
 
     #[test]

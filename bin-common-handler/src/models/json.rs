@@ -10,6 +10,9 @@ use serde::{
         SeqAccess, Visitor, value::CowStrDeserializer,
     },
 };
+use serde_json::{Map, Value};
+
+use super::error::{Error, Result};
 
 /// As [`serde_json::from_str`].
 ///
@@ -31,6 +34,24 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let read = T::deserialize(Strict(&mut reader))?;
     reader.end()?;
     Ok(read)
+}
+
+/// A field of an object whose keys are not checked against a type: the key may be in another case.
+///
+/// # Errors
+/// 400 when it is there twice, in different cases.
+pub fn field<'f>(object: &'f Map<String, Value>, name: &str) -> Result<Option<&'f Value>> {
+    let mut found = object
+        .iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(Error::invalid_argument(
+            "INVALID_BODY",
+            format!("The body is not right: {name} is there twice, in different cases."),
+        ));
+    }
+    Ok(first.map(|(_, value)| value))
 }
 
 /// Values that serde_json takes as they are written, such as raw JSON.
@@ -293,7 +314,7 @@ mod tests {
 
     use rstest::rstest;
     use serde::Deserialize;
-    use serde_json::{Value, value::RawValue};
+    use serde_json::{json, value::RawValue};
 
     use super::*;
 
@@ -361,6 +382,26 @@ mod tests {
         assert_eq!(body.name, name);
         assert_eq!(body.tries, tries);
         assert_eq!(body.place.map(|place| place.city).as_deref(), city);
+    }
+
+    #[rstest]
+    #[case(json!({"name": 1}), Some(1))]
+    #[case(json!({"NAME": 1}), Some(1))]
+    #[case(json!({"Name": 1, "names": 2}), Some(1))]
+    #[case(json!({"names": 2}), None)]
+    #[case(json!({}), None)]
+    fn a_field_of_an_object_is_found(#[case] object: Value, #[case] value: Option<u64>) {
+        let object = object.as_object().unwrap();
+        let found = field(object, "name").unwrap();
+        assert_eq!(found.and_then(Value::as_u64), value);
+    }
+
+    #[test]
+    fn a_field_in_two_cases_is_refused() {
+        for twice in [json!({"name": 1, "NAME": 1}), json!({"Name": 1, "NAME": 2})] {
+            let fault = field(twice.as_object().unwrap(), "name").unwrap_err();
+            assert!(fault.to_string().contains("name is there twice"));
+        }
     }
 
     #[test]

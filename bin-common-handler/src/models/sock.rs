@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{identity::optional_uuid, text::null_is_default};
+use super::{
+    identity::{optional_owner, optional_uuid},
+    text::null_is_default,
+};
 
 /// The largest request or reply body that is read, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -82,7 +85,7 @@ pub struct Request {
     /// When present, everything is confined to this tenant.
     #[serde(
         default,
-        deserialize_with = "optional_uuid",
+        deserialize_with = "optional_owner",
         skip_serializing_if = "Option::is_none"
     )]
     pub customer_id: Option<Uuid>,

@@ -160,6 +160,33 @@ async fn a_pool_holds_numbers_of_its_own_tenant_only(
 
 #[rstest]
 #[tokio::test]
+async fn a_key_in_another_case_is_the_field_and_a_key_twice_is_refused(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let client = &world.client;
+    for body in [
+        json!({"name": "west", "detail": "d"}),
+        json!({"NAME": "west", "Detail": "d"}),
+        json!({"Name": "west", "detail": "d", "CUSTOMER_ID": ""}),
+    ] {
+        let pool = client.ok(Post, "/v1/didpools", Some(body)).await;
+        assert_eq!(
+            (&pool["name"], &pool["detail"]),
+            (&json!("west"), &json!("d"))
+        );
+        let uri = format!("/v1/didpools/{}", text(&pool, "id"));
+        let pool = client.ok(Put, &uri, Some(json!({"NAME": "east"}))).await;
+        assert_eq!(pool["name"], "east");
+    }
+    let twice = json!({"name": "a", "NAME": "b"});
+    let no = refused(client, Post, "/v1/didpools", Some(twice)).await;
+    assert_eq!(no, (400, "INVALID_BODY".to_owned()));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_file_may_fill_a_pool_that_is_in_use(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
     let pool = world

@@ -4,7 +4,7 @@ use bin_common_handler::{
     entity,
     models::{
         error::Result,
-        identity::uuid_or_nil,
+        identity::{owner_or_nil, uuid_or_nil},
         page::{Filter, FilterKind},
         text::{check_name, check_text, null_is_default},
         time::Timestamp,
@@ -74,7 +74,7 @@ pub const FILTERS: &[Filter] = &[
 #[derive(Debug, Deserialize)]
 pub struct OutdialCreate {
     /// The tenant; a scoped caller leaves it out.
-    #[serde(default, deserialize_with = "uuid_or_nil")]
+    #[serde(default, deserialize_with = "owner_or_nil")]
     pub customer_id: Uuid,
     /// The campaign that dials it.
     #[serde(default, deserialize_with = "uuid_or_nil")]

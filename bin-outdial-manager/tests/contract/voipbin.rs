@@ -72,6 +72,71 @@ async fn a_correlation_id_is_echoed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_to_nothing_is_answered_404() {
+    let world = World::new(Kind::Full).await;
+    let peer = Peer::connect().await;
+    for message in [
+        "{}",
+        r#"{"uri":"/v1/outdials"}"#,
+        r#"{"uri":"/v1/outdials","method":null}"#,
+        r#"{"uri":"/v1/outdials","method":""}"#,
+        r#"{"uri":"/v1/outdials","method":"get"}"#,
+        r#"{"uri":"/v1/outdials","method":"PATCH"}"#,
+        r#"{"uri":"","method":"GET"}"#,
+        r#"{"uri":null,"method":"GET"}"#,
+        r#"{"method":"GET"}"#,
+        r#"{"uri":"/api/v2/outdials","method":"GET"}"#,
+    ] {
+        let reply = peer.ask(&queue(&world), message.as_bytes()).await;
+        let response = body(&reply);
+        assert_eq!(response["status_code"], 404, "{message}: {response}");
+        assert_eq!(response["data"]["reason"], "ROUTE_NOT_FOUND", "{message}");
+    }
+}
+
+/// As other peers write them: with nulls, keys in another case, a mark before them, our address of HTTP.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envelope_of_another_hand_is_served() {
+    let world = World::new(Kind::Full).await;
+    let peer = Peer::connect().await;
+    for message in [
+        r#"{"uri":"/v1/outdials","method":"GET","publisher":null}"#,
+        r#"{"uri":"/v1/outdials","method":"GET","data_type":null,"data":null,"request_id":null}"#,
+        r#"{"uri":"/v1/outdials","method":"GET","customer_id":"","idempotency_key":null}"#,
+        r#"{"URI":"/v1/outdials","Method":"GET","Publisher":"x"}"#,
+        r#"{"uri":"/api/v1/outdials?page_size=1","method":"GET"}"#,
+        "\u{feff}{\"uri\":\"/v1/outdials\",\"method\":\"GET\"}",
+    ] {
+        let reply = peer.ask(&queue(&world), message.as_bytes()).await;
+        let response = body(&reply);
+        assert_eq!(response["status_code"], 200, "{message}: {response}");
+    }
+    let post = |data: &str| format!(r#"{{"uri":"/v1/outdials","method":"POST","data":{data}}}"#);
+    for (data, name) in [
+        (r#"{"NAME":"shouted"}"#, "shouted"),
+        (r#"{"Name":"first","CUSTOMER_ID":""}"#, "first"),
+        (r#"{"name":"n","Detail":"d"}"#, "n"),
+    ] {
+        let reply = peer.ask(&queue(&world), post(data).as_bytes()).await;
+        let response = body(&reply);
+        assert_eq!(response["status_code"], 200, "{data}: {response}");
+        assert_eq!(response["data"]["name"], name, "{data}");
+    }
+    for data in [
+        r#"{"name":"a","name":"b"}"#,
+        r#"{"name":"a","NAME":"b"}"#,
+        r#"{"name":"a","x":{"y":1,"y":2}}"#,
+    ] {
+        let reply = peer.ask(&queue(&world), post(data).as_bytes()).await;
+        let response = body(&reply);
+        assert_eq!(
+            response["data"]["reason"], "INVALID_BODY",
+            "{data}: {response}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_envelope_is_answered_400() {
     let world = World::new(Kind::Full).await;
     let peer = Peer::connect().await;
@@ -81,10 +146,8 @@ async fn what_is_no_envelope_is_answered_400() {
         "[]",
         r#" ["/v1/outdials","GET"]"#,
         "null",
-        "{}",
-        r#"{"uri":"/v1/outdials"}"#,
-        r#"{"uri":"/v1/outdials","method":"get"}"#,
-        r#"{"uri":"/v1/outdials","method":"PATCH"}"#,
+        r#"{"uri":"/v1/outdials","uri":"/v1/outdials","method":"GET"}"#,
+        r#"{"uri":"/v1/outdials","method":"GET","a":1,"a":1}"#,
         r#"{"uri":7,"method":"GET"}"#,
         r#"{"uri":"/v1/outdials","method":"GET","customer_id":"me"}"#,
         r#"{"uri":"/v1/outdials","method":"GET""#,

@@ -59,6 +59,11 @@ pub const FAULTS: &[Fault] = &[
         |round| Box::pin(queue_deleted(round)),
     ),
     fault(
+        "permission-lost-quietly",
+        "rights taken away, connections kept: not ready within 10 s, with the reason and one line; recovers by itself",
+        |round| Box::pin(permission_lost_quietly(round)),
+    ),
+    fault(
         "permission-withdrawn",
         "clear_permissions: backoff and no hot loop, then back",
         |round| Box::pin(permission_withdrawn(round)),
@@ -190,6 +195,30 @@ async fn permission_withdrawn(round: &mut Round<'_>) {
         (1..LINES_MAX).contains(&lines),
         format!("{lines} lines in {WITHDRAWN:?}"),
     );
+    round.world.lab.permit(true);
+    round.heal();
+}
+
+/// Nothing is cut: what is open stays open, and is refused whatever it asks for next.
+async fn permission_lost_quietly(round: &mut Round<'_>) {
+    const NOTICED_MAX: Duration = Duration::from_secs(10);
+    let lost = |round: &Round<'_>| {
+        let log = round.world.outdial.daemon(0).log();
+        log.matches("request queue lost").count()
+    };
+    let before = lost(round);
+    let started = Instant::now();
+    round.world.lab.permit(false);
+    round.world.not_ready().await;
+    let took = started.elapsed();
+    round.promise(took < NOTICED_MAX, format!("noticed after {took:?}"));
+    let report = round.world.outdial.daemon(0).report("/readyz").await;
+    let told = report
+        .map(|(_, report)| report.to_string())
+        .unwrap_or_default();
+    round.promise(told.contains("has no rights"), told);
+    let lines = lost(round) - before;
+    round.promise(lines == 1, format!("{lines} lines"));
     round.world.lab.permit(true);
     round.heal();
 }

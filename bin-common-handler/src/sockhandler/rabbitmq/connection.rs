@@ -3,11 +3,11 @@
 use std::{fmt, time::Duration};
 
 use futures_util::{Stream, StreamExt};
-use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::debug;
 
-use super::lenient;
+use super::{address, lenient};
 use crate::{backoff::Backoff, redact::Secret};
 
 /// How long the broker may take to accept a connection or answer a method.
@@ -28,6 +28,8 @@ pub(super) enum Fault {
     Timeout,
     /// Tried a moment ago; not yet again.
     Resting,
+    /// The broker does not let us in, and what to do about it.
+    Refused(String),
 }
 
 impl fmt::Display for Fault {
@@ -35,6 +37,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Amqp(error) => write!(f, "{error}"),
             Self::Timeout => f.write_str("no answer in time"),
+            Self::Refused(advice) => f.write_str(advice),
             Self::Resting => f.write_str("waiting before the next attempt"),
         }
     }
@@ -54,19 +57,6 @@ impl Fault {
         matches!(self, Self::Amqp(error) if error.to_string().contains("RESOURCE_LOCKED")
             || error.to_string().contains("RESOURCE-LOCKED"))
     }
-}
-
-/// An address that is none of RabbitMQ's.
-#[derive(Debug, thiserror::Error)]
-#[error("write amqp://user:password@host:5672/vhost, or amqps:// for TLS")]
-pub struct BadAddress;
-
-/// Checks an address without connecting.
-///
-/// # Errors
-/// When it is none of RabbitMQ's.
-pub fn check_address(address: &str) -> std::result::Result<(), BadAddress> {
-    address.parse::<AMQPUri>().map(drop).map_err(|_| BadAddress)
 }
 
 /// Every await of the client library has an end.
@@ -97,12 +87,18 @@ pub(super) async fn connect_to_speak(address: &Secret, role: &str) -> Result<Con
 }
 
 async fn open(address: &Secret, role: &str, frame_bytes: Option<u32>) -> Result<Connection, Fault> {
-    let mut uri: AMQPUri = address.expose().parse().map_err(|_| Fault::Timeout)?;
+    let mut uri =
+        address::parse(address.expose()).map_err(|fault| Fault::Refused(fault.to_string()))?;
     uri.query.heartbeat = Some(HEARTBEAT_S);
     uri.query.frame_max = uri.query.frame_max.or(frame_bytes);
     let properties =
         ConnectionProperties::default().with_connection_name(format!("tandem {role}").into());
-    let connection = limit(lenient::connect(uri, properties)).await?;
+    let connection = limit(lenient::connect(uri.clone(), properties)).await;
+    let connection =
+        connection.map_err(|fault| match address::advice(&fault.to_string(), &uri) {
+            Some(advice) => Fault::Refused(advice),
+            None => fault,
+        })?;
     debug!(role, "connected to the broker");
     Ok(connection)
 }
@@ -168,6 +164,20 @@ impl Link {
             Some((connection, _)) => limit(connection.create_channel()).await,
             None => Err(Fault::Resting),
         }
+    }
+
+    /// As [`Self::scratch`]; nothing while an alarm of the broker stops what publishes.
+    pub(super) async fn scratch_unless_blocked(&self) -> Result<Option<Channel>, Fault> {
+        let state = self.state.lock().await;
+        let is_blocked = state
+            .open
+            .as_ref()
+            .is_some_and(|(connection, _)| connection.status().blocked());
+        drop(state);
+        if is_blocked {
+            return Ok(None);
+        }
+        self.scratch().await.map(Some)
     }
 
     /// Closes the connection; the next use opens another.

@@ -24,7 +24,7 @@ use super::{
     Inner, backlog,
     connection::{Fault, close, connect, limit},
     delay, no_arguments,
-    probe::is_missing,
+    probe::{check_rights, is_missing, watch_rights},
     work::{Line, Work},
 };
 use crate::{
@@ -80,6 +80,8 @@ async fn consume(
 ) -> Result<(), Fault> {
     let inner = &work.inner;
     let connection = connect(&inner.address, &work.name).await?;
+    // Boxed, as it is large and seldom.
+    Box::pin(check_rights(inner)).await?;
     report_loss(work, &connection).await?;
     let channel = limit(connection.create_channel()).await?;
     let waiting = declare(work, &channel).await?;
@@ -96,6 +98,7 @@ async fn consume(
     let line = Line::new(work, &channel);
     let mut look = tokio::time::interval(LOOK_PERIOD);
     let gate = Arc::clone(&line.gate);
+    let mut rights = Box::pin(watch_rights(inner));
     let mut backlog = pin!(backlog::watch(work, &channel, &gate, served));
     let ended = loop {
         tokio::select! {
@@ -103,6 +106,7 @@ async fn consume(
             () = stop.cancelled() => break Ok(()),
             _ = look.tick() => line.look(),
             fault = &mut backlog => break Err(fault),
+            fault = &mut rights => break Err(fault),
             next = consumer.next() => match next {
                 Some(Ok(delivery)) => {
                     let number = served.fetch_add(1, Ordering::Relaxed);

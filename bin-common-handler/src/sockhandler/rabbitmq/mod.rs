@@ -3,6 +3,7 @@
 //! A memory alarm stops what publishes and not what consumes; a channel error takes one role, not all.
 //! Nothing recovers by itself: a supervisor builds each role anew, with backoff, for ever.
 
+mod address;
 mod backlog;
 mod collect;
 mod connection;
@@ -27,7 +28,7 @@ use futures_util::future::BoxFuture;
 use lapin::{BasicProperties, options::BasicPublishOptions, types::FieldTable};
 use tokio_util::sync::CancellationToken;
 
-pub use connection::{BadAddress, check_address};
+pub use address::{BadAddress, check_address};
 
 use self::{
     connection::{Link, limit},

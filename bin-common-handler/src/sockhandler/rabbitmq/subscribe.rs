@@ -19,6 +19,7 @@ use super::{
     Inner,
     connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
     no_arguments,
+    probe::{check_rights, watch_rights},
     retry::{VERSION_HEADER, attempt, customer_id, later_or_park, number_header, park},
     unreadable,
 };
@@ -88,6 +89,8 @@ async fn consume(
     served: &mut bool,
 ) -> Result<(), Fault> {
     let connection = connect(&inner.address, &subscription.name).await?;
+    // Boxed, as it is large and seldom.
+    Box::pin(check_rights(inner)).await?;
     let channel = limit(connection.create_channel()).await?;
     // Retries are published here: a slow confirm must not hold up the acknowledgements.
     let side = limit(connection.create_channel()).await?;
@@ -102,8 +105,10 @@ async fn consume(
     .await?;
     inner.health.set(part, State::Up);
     info!(queue, "listening to events");
+    let mut rights = Box::pin(watch_rights(inner));
     loop {
         let next = tokio::select! {
+            fault = &mut rights => return Err(fault),
             () = stop.cancelled() => break,
             next = consumer.next() => next,
         };
