@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod databasehandler;
 pub mod failpoint;
 pub mod health;
+pub mod httpserver;
 pub mod ids;
 pub mod inbox;
 pub mod listenhandler;

@@ -62,6 +62,7 @@ async fn live(
         manager.prefix,
         manager.name,
     );
+    parts.metrics.start_manager(manager.name);
     let manager_metrics = parts
         .metrics
         .for_manager(manager.name)
