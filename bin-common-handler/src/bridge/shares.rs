@@ -34,7 +34,13 @@ struct Inner {
     bulks_per_customer: usize,
     bytes_per_customer: usize,
     metrics: Option<Metrics>,
-    taken: Mutex<HashMap<Uuid, Taken>>,
+    taken: Mutex<AllTaken>,
+}
+
+#[derive(Default)]
+struct AllTaken {
+    by_customer: HashMap<Uuid, Taken>,
+    sum: Taken,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,7 +52,7 @@ struct Taken {
 impl Default for Inner {
     fn default() -> Self {
         Self {
-            bulks_per_customer: 4,
+            bulks_per_customer: 8,
             bytes_per_customer: 32 * MIB,
             metrics: None,
             taken: Mutex::default(),
@@ -114,7 +120,7 @@ impl Shares {
         OverShare { reason, message }
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<Uuid, Taken>> {
+    fn taken(&self) -> MutexGuard<'_, AllTaken> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -130,15 +136,18 @@ impl Share {
     fn take(&mut self, bulks: usize, bytes: usize) -> Result<(), OverShare> {
         let inner = &self.shares.0;
         let mut taken = self.shares.taken();
-        let sum = |of: fn(&Taken) -> usize| taken.values().map(of).sum::<usize>();
-        let theirs = taken.get(&self.customer).copied().unwrap_or_default();
+        let theirs = taken
+            .by_customer
+            .get(&self.customer)
+            .copied()
+            .unwrap_or_default();
         let of_customer = inner.bulks_per_customer;
         if bulks > 0 && theirs.bulks + bulks > of_customer {
             return Err(self.shares.over("bulk", "TOO_MANY_REQUESTS", format!(
                 "{of_customer} bulk requests of this customer are running, and more may not (BULK_REQUESTS_PER_CUSTOMER); wait until one has ended."
             )));
         }
-        if bulks > 0 && sum(|it| it.bulks) + bulks > BULKS_MAX {
+        if bulks > 0 && taken.sum.bulks + bulks > BULKS_MAX {
             return Err(self.shares.over("bulk", "TOO_MANY_REQUESTS", format!(
                 "{BULKS_MAX} bulk requests of all customers are running, and more may not; come again later."
             )));
@@ -149,31 +158,42 @@ impl Share {
                 "Requests of this customer that are under way have {of_customer} bytes of bodies, and more may not (BODY_MIB_PER_CUSTOMER); send fewer at a time."
             )));
         }
-        if bytes > 0 && sum(|it| it.bytes) + bytes > BYTES_MAX {
+        if bytes > 0 && taken.sum.bytes + bytes > BYTES_MAX {
             return Err(self.shares.over("bytes", "TOO_MANY_BYTES", format!(
                 "Requests of all customers that are under way have {BYTES_MAX} bytes of bodies, and more may not; come again later."
             )));
         }
-        let theirs = taken.entry(self.customer).or_default();
-        theirs.bulks += bulks;
-        theirs.bytes += bytes;
-        self.taken.bulks += bulks;
-        self.taken.bytes += bytes;
+        let AllTaken { by_customer, sum } = &mut *taken;
+        let theirs = by_customer.entry(self.customer).or_default();
+        for it in [theirs, sum, &mut self.taken] {
+            it.bulks += bulks;
+            it.bytes += bytes;
+        }
         Ok(())
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut taken = self.shares.taken();
-        let Some(theirs) = taken.get_mut(&self.customer) else {
+        if self.taken == Taken::default() {
             return;
-        };
-        theirs.bulks = theirs.bulks.saturating_sub(self.taken.bulks);
-        theirs.bytes = theirs.bytes.saturating_sub(self.taken.bytes);
-        if *theirs == Taken::default() {
-            taken.remove(&self.customer);
         }
+        let mut taken = self.shares.taken();
+        let AllTaken { by_customer, sum } = &mut *taken;
+        sum.give_back(self.taken);
+        if let Some(theirs) = by_customer.get_mut(&self.customer) {
+            theirs.give_back(self.taken);
+            if *theirs == Taken::default() {
+                by_customer.remove(&self.customer);
+            }
+        }
+    }
+}
+
+impl Taken {
+    fn give_back(&mut self, other: Self) {
+        self.bulks = self.bulks.saturating_sub(other.bulks);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
     }
 }
 
@@ -258,7 +278,10 @@ mod tests {
         );
         drop(taken);
         assert!(shares.bulk(ONE).is_ok());
-        assert!(shares.taken().is_empty(), "nothing is kept of who is gone");
+        assert!(
+            shares.taken().by_customer.is_empty(),
+            "nothing is kept of who is gone"
+        );
     }
 
     #[tokio::test]
@@ -277,6 +300,6 @@ mod tests {
         drop(held);
         let (whole, _) = shares.metered(ONE, body(MIB));
         assert!(whole.collect().await.is_ok());
-        assert!(shares.taken().is_empty());
+        assert!(shares.taken().by_customer.is_empty());
     }
 }

@@ -106,10 +106,10 @@ pub const COMMON: &[Setting] = &[
     },
     Setting {
         name: "BULK_REQUESTS_PER_CUSTOMER",
-        default: "4",
+        default: "8",
         kind: Kind::Number { min: 1, max: 64 },
         help: "Imports over HTTP that one customer may have running",
-        example: "4",
+        example: "8",
     },
     Setting {
         name: "BODY_MIB_PER_CUSTOMER",

@@ -28,6 +28,8 @@ use super::{
 };
 
 const LONG: Duration = Duration::from_secs(60);
+/// What an answer takes at most while the callers that hold connections have half of a busy machine.
+const ANSWERED: Duration = Duration::from_secs(5);
 
 /// Limits that are met within a test; times are long where a test says nothing else.
 fn few(connections_max: usize, per_address_max: usize) -> Options {
@@ -141,9 +143,11 @@ async fn twelve_hundred_held_on_each_port_of_a_daemon_hinder_nobody() {
     while began.elapsed() < Duration::from_secs(13) {
         for (to, line, status) in [
             (at, "GET /health", 200),
+            (at, "HEAD /health", 200),
             (at, "GET /v1/nothing", 404),
             (admin, "GET /readyz", 200),
             (admin, "GET /metrics", 200),
+            (admin, "HEAD /healthz/", 200),
         ] {
             let asked = Instant::now();
             let answer = http(to, line, &[&key], "").await;
@@ -152,7 +156,7 @@ async fn twelve_hundred_held_on_each_port_of_a_daemon_hinder_nobody() {
         }
         sleep(Duration::from_millis(50)).await;
     }
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(slowest < ANSWERED, "{slowest:?}");
     let text = http(admin, "GET /metrics", &[], "").await.unwrap().body;
     for listener in ["bridge", "admin"] {
         let name = format!(
@@ -169,7 +173,7 @@ async fn twelve_hundred_held_on_each_port_of_a_daemon_hinder_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_held_than_there_are_seats_hinder_nobody() {
     let world = few_with(few(128, 96)).await;
-    let held = hold(world.at, 1_200);
+    let held = hold(world.at, 400);
     until("the seats are taken", async || {
         (refused(&world.metrics, "address") > 100).then_some(())
     })
@@ -177,11 +181,7 @@ async fn more_held_than_there_are_seats_hinder_nobody() {
     for _ in 0..20 {
         let asked = Instant::now();
         assert_eq!(call(world.at, "GET /v1/notes", &[], "").await.status, 200);
-        assert!(
-            asked.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            asked.elapsed()
-        );
+        assert!(asked.elapsed() < ANSWERED, "{:?}", asked.elapsed());
     }
     drop(held);
 }
