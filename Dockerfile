@@ -24,6 +24,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM scratch
 COPY --from=build /image /
 ENV DATA_DIR=/data
+# Inside a container, loopback reaches nobody.
+ENV PROMETHEUS_LISTEN_ADDRESS=0.0.0.0:2112
 USER 65532:65532
 VOLUME /data
 EXPOSE 2112

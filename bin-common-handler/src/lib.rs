@@ -17,6 +17,7 @@ pub mod eventhandler;
 pub mod failpoint;
 pub mod health;
 pub mod httphandler;
+pub mod httpserver;
 pub mod ids;
 pub mod inbox;
 pub mod listenhandler;

@@ -19,6 +19,11 @@ const BUCKETS_MS: [f64; 5] = [50.0, 100.0, 500.0, 1000.0, 3000.0];
 const BUCKETS_S: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
+/// What the bridge answers by itself.
+const BRIDGE_STATUSES: [&str; 14] = [
+    "200", "204", "207", "400", "401", "403", "404", "405", "408", "413", "415", "429", "500",
+    "503",
+];
 /// Of groups, in requests.
 const BUCKETS_REQUESTS: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
@@ -57,10 +62,16 @@ pub struct Metrics {
     pub deferred: IntCounterVec,
     /// `tandem_feature_available{feature}`: 1 or 0, e.g. the broker's delay plugin.
     pub feature: IntGaugeVec,
+    /// `tandem_connections{listener}`: open ones.
+    pub connections: IntGaugeVec,
+    /// `tandem_connections_refused_total{listener,reason}`: closed from our side before they were through.
+    pub connections_refused: IntCounterVec,
     /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
     pub bridge_requests: IntCounterVec,
     /// `tandem_bridge_rate_limited_total{by}`: refusals by an empty bucket: key, customer.
     pub rate_limited: IntCounterVec,
+    /// `tandem_bridge_over_share_total{limit}`: refusals of what one customer took at once: bulk, bytes.
+    pub over_share: IntCounterVec,
     /// `tandem_bridge_request_duration_seconds`: from the headers to the whole answer.
     pub bridge_seconds: Histogram,
     /// `tandem_outgoing_http_total{result}`: ok, 4xx, 5xx, or why no answer came.
@@ -191,6 +202,16 @@ impl Metrics {
                 "1 when the feature can be used.",
                 &["feature"],
             )?,
+            connections: gauge(
+                "tandem_connections",
+                "Connections that are open.",
+                &["listener"],
+            )?,
+            connections_refused: counter(
+                "tandem_connections_refused_total",
+                "Connections that were refused, or closed for others or for their slowness.",
+                &["listener", "reason"],
+            )?,
             bridge_requests: counter(
                 "tandem_bridge_requests_total",
                 "HTTP requests by status code.",
@@ -200,6 +221,11 @@ impl Metrics {
                 "tandem_bridge_rate_limited_total",
                 "HTTP requests refused by a rate limit.",
                 &["by"],
+            )?,
+            over_share: counter(
+                "tandem_bridge_over_share_total",
+                "HTTP requests refused because too much of their customer, or of all, was under way.",
+                &["limit"],
             )?,
             bridge_seconds: register(
                 &registry,
@@ -280,6 +306,42 @@ impl Metrics {
                 )?,
             )?,
         })
+    }
+
+    /// Shows every counter of a manager whose labels are known before anything was counted: a rate over a counter
+    /// that is not there yet misses its first event.
+    pub fn start_manager(&self, name: &str) {
+        for reason in ["late", "caller_gone", "busy", "reply_loop", "unreadable"] {
+            self.dropped.with_label_values(&[name, reason]);
+        }
+        for result in ["published", "repeated", "parked"] {
+            self.events.with_label_values(&[name, result]);
+        }
+        for result in ["retried", "parked"] {
+            self.deferred.with_label_values(&[name, result]);
+        }
+        self.redeclared.with_label_values(&[name]);
+        self.replies_failed.with_label_values(&[name]);
+        self.outbox_depth.with_label_values(&[name]);
+        self.outbox_oldest_ms.with_label_values(&[name]);
+        self.queue_wait_ms.with_label_values(&[name]);
+    }
+
+    /// As [`Self::start_manager`], of one who hears events.
+    pub fn start_subscriber(&self, name: &str) {
+        for result in ["done", "retried", "parked"] {
+            self.received_events.with_label_values(&[name, result]);
+        }
+    }
+
+    /// As [`Self::start_manager`], of the bridge.
+    pub fn start_bridge(&self) {
+        for status in BRIDGE_STATUSES {
+            self.bridge_requests.with_label_values(&[status]);
+        }
+        for by in ["key", "customer"] {
+            self.rate_limited.with_label_values(&[by]);
+        }
     }
 
     /// The text that Prometheus reads.

@@ -11,9 +11,13 @@ mod bridge {
     mod export;
     mod forms;
     mod forwarding;
+    mod held;
+    mod http;
     mod keys;
     mod limits;
+    mod packed;
     mod rates;
+    mod shares;
     mod upload;
     mod whole;
     mod world;

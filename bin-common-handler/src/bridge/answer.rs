@@ -1,15 +1,23 @@
 //! The parts of an answer over HTTP, and the bridge's own refusals.
 
 use axum::{
+    BoxError,
     body::Body,
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
+use http_body_util::LengthLimitError;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::form::Form;
-use crate::models::error::{Error, Status};
+use super::{form::Form, shares::OverShare};
+use crate::{
+    httpserver::SlowUpload,
+    models::{
+        encoding::EncodingError,
+        error::{Error, Status},
+    },
+};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
@@ -68,16 +76,84 @@ pub(super) fn retry_after(status: StatusCode, typed: &str) -> Option<HeaderValue
     Some(told.and_then(Value::as_u64).unwrap_or(1).max(1).into())
 }
 
-/// As HTTP has it: there a body that is too large is told apart from one that is wrong.
+/// As HTTP has it, which tells apart more than other transports do.
 pub(super) fn status(error: &Error) -> StatusCode {
-    if error.reason() == TOO_LARGE {
-        return StatusCode::PAYLOAD_TOO_LARGE;
+    match error.reason() {
+        TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+        UNSUPPORTED_ENCODING => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        METHOD_NOT_ALLOWED => StatusCode::METHOD_NOT_ALLOWED,
+        UPLOAD_TOO_SLOW => StatusCode::REQUEST_TIMEOUT,
+        _ => {
+            StatusCode::from_u16(error.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        }
     }
-    StatusCode::from_u16(error.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The reason of a body, or a row, that is larger than its limit; 413 over HTTP.
 const TOO_LARGE: &str = "REQUEST_TOO_LARGE";
+/// The reason of a body that is packed in a way that nobody here knows; 415 over HTTP.
+const UNSUPPORTED_ENCODING: &str = "UNSUPPORTED_ENCODING";
+/// The reason of a method that a path does not have; 405 over HTTP.
+const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
+/// The reason of a body that came too slowly; 408 over HTTP.
+const UPLOAD_TOO_SLOW: &str = "UPLOAD_TOO_SLOW";
+
+/// A method that a path does not have; `allow` names those that it has.
+pub(super) fn not_allowed(form: Form, allow: HeaderValue) -> Response {
+    let error = Error::invalid_argument(
+        METHOD_NOT_ALLOWED,
+        "This path has no such method; the header Allow names those that it has.",
+    );
+    let mut response = form.error(&error);
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
+
+/// Nothing but the methods that a path has.
+pub(super) fn options(allow: HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
+
+/// Why a body of at most so many bytes could not be read.
+pub(super) fn unread(fault: BoxError, limit_bytes: usize) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*fault);
+    while let Some(it) = cause {
+        if it.is::<LengthLimitError>() {
+            return too_large(limit_bytes);
+        }
+        if it.is::<SlowUpload>() {
+            let message = "The body came too slowly; it must come with 1 KiB a second or more.";
+            return Error::invalid_argument(UPLOAD_TOO_SLOW, message);
+        }
+        if let Some(over) = it.downcast_ref::<OverShare>() {
+            return over.refusal();
+        }
+        if let Some(fault) = it.downcast_ref::<EncodingError>() {
+            return badly_encoded(fault, limit_bytes);
+        }
+        cause = it.source();
+    }
+    bad_body("The body did not arrive whole.").caused_by(Unread(fault))
+}
+
+/// A body that is not what its content encoding says.
+pub(super) fn badly_encoded(fault: &EncodingError, limit_bytes: usize) -> Error {
+    match fault {
+        EncodingError::TooLarge(_) => too_large(limit_bytes),
+        EncodingError::Unknown(_) => {
+            Error::invalid_argument(UNSUPPORTED_ENCODING, format!("{fault}."))
+        }
+        EncodingError::Broken => Error::invalid_argument("INVALID_ENCODING", format!("{fault}.")),
+    }
+}
+
+/// For the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unread(BoxError);
 
 pub(super) fn too_large(limit_bytes: usize) -> Error {
     Error::invalid_argument(
@@ -86,8 +162,11 @@ pub(super) fn too_large(limit_bytes: usize) -> Error {
     )
 }
 
+/// The reason of a body that is not what the route takes.
+pub(super) const INVALID_BODY: &str = "INVALID_BODY";
+
 pub(super) fn bad_body(message: &'static str) -> Error {
-    Error::invalid_argument("INVALID_BODY", message)
+    Error::invalid_argument(INVALID_BODY, message)
 }
 
 pub(super) fn too_slow() -> Error {

@@ -6,14 +6,12 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::{Next, from_fn_with_state},
     response::Response,
 };
 use serde_json::json;
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
+use tokio::time::Instant;
 use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
 
@@ -22,11 +20,14 @@ use super::{
     form::Form,
     forward,
     forward::Outbound,
-    incoming::{Incoming, is_health},
+    incoming::{Incoming, is_health, is_health_path},
     keys,
     keys::{Grant, Keys, Verdicts},
     request_id,
     request_id::RequestId,
+    rows::BULK_LIMIT,
+    table::Target,
+    unpack::unpacked,
 };
 use crate::{
     clock::Clock,
@@ -34,14 +35,16 @@ use crate::{
     metrics::Metrics,
     models::{
         error::{Error, Result},
-        sock,
+        sock::{self, BODY_LIMIT},
     },
     requesthandler::Requester,
     sockhandler::{Receive, Subscription},
 };
 
-/// Bulk requests at once: each may hold three batches in memory.
-const BULKS_MAX: usize = 16;
+/// What the health of the bridge may be asked with.
+const HEALTH_ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+/// What the bridge as a whole knows.
+const ALL_ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS");
 
 /// What every request needs.
 pub struct Bridge {
@@ -50,7 +53,6 @@ pub struct Bridge {
     requester: Requester,
     metrics: Metrics,
     limits: Limits,
-    bulks: Semaphore,
 }
 
 impl Bridge {
@@ -67,57 +69,88 @@ impl Bridge {
         let verdicts = table
             .verifier()
             .map(|service| Arc::new(Verdicts::new(service, requester.clone())));
+        metrics.start_bridge();
         Self {
             table,
             keys: Keys::new(operator, verdicts, clock),
             requester,
             metrics,
             limits,
-            bulks: Semaphore::new(BULKS_MAX),
         }
     }
 
     /// The events that the bridge has to hear, where there are any, and who hears them.
     pub fn listener(&self) -> Option<(Subscription, Arc<dyn Receive>)> {
         let verdicts = self.keys.verdicts()?;
-        Some((verdicts.subscription(), verdicts))
+        let subscription = verdicts.subscription();
+        self.metrics.start_subscriber(&subscription.name);
+        Some((subscription, verdicts))
     }
 
     /// The bridge as an HTTP service, with CORS where it is switched on.
     pub fn into_app(self, cors: Option<CorsLayer>) -> Router {
-        let app = Router::new().fallback(handle).with_state(Arc::new(self));
-        match cors {
-            Some(cors) => app.layer(cors),
-            None => app,
-        }
+        let bridge = Arc::new(self);
+        let app = Router::new()
+            .fallback(handle)
+            .with_state(Arc::clone(&bridge));
+        let Some(cors) = cors else {
+            return app;
+        };
+        // CORS takes every OPTIONS for a browser's question; others want to know the methods.
+        app.layer(cors).layer(from_fn_with_state(
+            bridge,
+            |state, request: Request, next: Next| async move {
+                if request.method() == Method::OPTIONS && !asks_for_a_browser(request.headers()) {
+                    handle(state, request).await
+                } else {
+                    next.run(request).await
+                }
+            },
+        ))
     }
 
     async fn answer(&self, request: Request, id: &RequestId, started: Instant) -> Response {
         let (head, body) = request.into_parts();
         match self.table.find(head.method.as_str(), head.uri.path()) {
             Some(target) => {
+                let has_forms = target.route.edge.text_field.is_some();
                 let incoming = Incoming::read(target, &head, id, started);
                 let form = incoming.form;
                 let answered = self.serve(incoming, body).await;
-                answered.unwrap_or_else(|error| refusal(form, &error, id))
+                let mut response = answered.unwrap_or_else(|error| refusal(form, &error, id));
+                if has_forms {
+                    let accept = HeaderValue::from_static("accept");
+                    response.headers_mut().append(header::VARY, accept);
+                }
+                response
             }
-            None if is_health(&head) => {
-                answer::json(StatusCode::OK, &json!({ "status": "ok", "success": true }))
-            }
-            None => refusal(
-                Form::default(),
-                &Box::pin(self.refuse(&head, started)).await,
-                id,
-            ),
+            None if is_health(&head) => health(&head),
+            None => Box::pin(self.refuse(&head, id, started)).await,
         }
     }
 
     /// Who has no key learns not even which routes there are.
-    async fn refuse(&self, head: &Parts, started: Instant) -> Error {
+    async fn refuse(&self, head: &Parts, id: &RequestId, started: Instant) -> Response {
+        if head.method == Method::OPTIONS && head.uri.path() == "*" {
+            return answer::options(ALL_ALLOW);
+        }
         let deadline = started + Edge::default().within;
-        match self.keys.check(keys::shown(&head.headers), deadline).await {
-            Ok(_) => Error::not_found("ROUTE_NOT_FOUND", "There is no such route."),
-            Err(error) => error,
+        if let Err(error) = self.keys.check(keys::shown(&head.headers), deadline).await {
+            return refusal(Form::default(), &error, id);
+        }
+        let targets = self.table.all(head.uri.path());
+        let (form, allow) = match targets.first() {
+            Some(target) => (Form::of(&target.route.edge, false, false), allow(&targets)),
+            None if is_health_path(head.uri.path()) => (Form::default(), HEALTH_ALLOW),
+            None => {
+                let error = Error::not_found("ROUTE_NOT_FOUND", "There is no such route.");
+                return refusal(Form::default(), &error, id);
+            }
+        };
+        if head.method == Method::OPTIONS {
+            answer::options(allow)
+        } else {
+            answer::not_allowed(form, allow)
         }
     }
 
@@ -128,25 +161,24 @@ impl Bridge {
             self.limits.take(key).await?;
         }
         let headers = &incoming.head.headers;
+        let customer = grant.scope().customer_id().unwrap_or_default();
         let outbound = self.outbound(incoming, &grant)?;
         let edge = outbound.route.edge;
         if outbound.route.is_bulk {
-            let _one = self.one_bulk()?;
+            let _one = self.limits.shares().bulk(customer)?;
+            let body = unpacked(headers, body, BULK_LIMIT)?;
             // Boxed, as these are large and seldom: else every request would carry room for them.
-            Box::pin(bulk::forward(outbound, headers, body)).await
-        } else if let Some(file) = edge.export {
+            return Box::pin(bulk::forward(outbound, headers, body)).await;
+        }
+        let body = unpacked(headers, body, BODY_LIMIT)?;
+        let (body, _bytes) = self.limits.shares().metered(customer, body);
+        if let Some(file) = edge.export {
             Box::pin(export::forward(outbound, file, body)).await
         } else if edge.is_deferred {
             forward::defer(outbound, body).await
         } else {
             forward::forward(outbound, body).await
         }
-    }
-
-    fn one_bulk(&self) -> Result<SemaphorePermit<'_>> {
-        self.bulks.try_acquire().map_err(|_| {
-            Error::resource_exhausted("TOO_MANY_REQUESTS", "Too many bulk requests are running.")
-        })
     }
 
     fn outbound<'a>(&'a self, incoming: Incoming<'a>, grant: &Grant) -> Result<Outbound<'a>> {
@@ -195,7 +227,40 @@ async fn handle(State(bridge): State<Arc<Bridge>>, request: Request) -> Response
     if let Ok(value) = HeaderValue::from_str(&id.text) {
         response.headers_mut().insert(request_id::HEADER, value);
     }
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Bearer");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, scheme);
+    }
     response
+}
+
+fn health(head: &Parts) -> Response {
+    if head.method == Method::OPTIONS {
+        return answer::options(HEALTH_ALLOW);
+    }
+    answer::json(StatusCode::OK, &json!({ "status": "ok", "success": true }))
+}
+
+/// The methods of a path.
+fn allow(targets: &[Target<'_>]) -> HeaderValue {
+    let mut methods = Vec::new();
+    for target in targets {
+        let route = target.route;
+        methods.push(route.method.as_str());
+        if route.method == sock::Method::Get && !route.is_effect {
+            methods.push("HEAD");
+        }
+    }
+    methods.push("OPTIONS");
+    HeaderValue::from_str(&methods.join(", ")).unwrap_or(ALL_ALLOW)
+}
+
+/// Whether OPTIONS comes from a browser that is about to send a page's request.
+fn asks_for_a_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn refusal(form: Form, error: &Error, id: &RequestId) -> Response {

@@ -21,10 +21,11 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{
     NAME, answer,
-    forward::Outbound,
+    forward::{Outbound, refuse_large},
     rows,
     rows::{Batch, Batches, Place},
     summary::Summary,
+    unpack::without_mark,
 };
 use crate::models::{
     error::{Error, Result},
@@ -78,7 +79,8 @@ pub(super) async fn forward(
         let batches = rows::open(headers, body, outbound.deadline).await?;
         return send_all(&outbound, batches, Summary::default(), true).await;
     }
-    let batches = Batches::json(body, outbound.deadline)?;
+    refuse_large(&body, rows::BULK_LIMIT)?;
+    let batches = Batches::json(without_mark(body), outbound.deadline)?;
     send_all(&outbound, batches, Report::default(), false).await
 }
 

@@ -10,12 +10,13 @@ use std::{
 use clap::Command;
 use tokio::time::{sleep, timeout};
 
-use super::{AccessKey, Bridge, Limits, NAME, Rate, Table, cors, key_or_new, keys, serve};
+use super::{AccessKey, Bridge, Limits, NAME, Rate, Shares, Table, cors, key_or_new, keys};
 use crate::{
     cachehandler::RedisCache,
     config::{COMMON, Config, Setting},
     daemon::{self, Companion, Manager, Parts, StartError},
     health::Health,
+    httpserver,
     listenhandler::RouteInfo,
     requesthandler::Requester,
 };
@@ -91,13 +92,14 @@ async fn start(
         });
     }
     let app = bridge.into_app(cors);
-    let health = parts.health.clone();
+    let (health, metrics) = (parts.health.clone(), parts.metrics.clone());
+    let options = httpserver::Options::bridge(httpserver::raise_descriptors());
     parts.tasks.spawn(NAME, |stop| async move {
         tokio::select! {
             () = stop.cancelled() => {}
             _ = timeout(START_MAX, ready(&health)) => {}
         }
-        serve(listener, app, stop).await;
+        httpserver::serve(listener, app, options, metrics, stop).await;
     });
     Ok(())
 }
@@ -115,7 +117,13 @@ fn limits(parts: &Parts) -> Result<Limits, StartError> {
         .map(|url| RedisCache::new(url.expose()))
         .transpose()
         .map_err(|_| StartError::Other("REDIS_ADDRESS".to_owned()))?;
-    Ok(Limits::new(usual, redis, parts.metrics.clone()))
+    let size = |name| usize::try_from(parts.config.number(name)).unwrap_or(usize::MAX);
+    let shares = Shares::new(
+        size("BULK_REQUESTS_PER_CUSTOMER"),
+        size("BODY_MIB_PER_CUSTOMER"),
+        parts.metrics.clone(),
+    );
+    Ok(Limits::new(usual, redis, parts.metrics.clone()).with_shares(shares))
 }
 
 /// Until the managers of this process serve: so the first caller is answered instead of refused.

@@ -28,11 +28,18 @@ pub(super) fn layer(origins: &str) -> Result<Option<CorsLayer>, StartError> {
     let name = HeaderName::from_static;
     let layer = CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+        ])
         .allow_headers([
             name(keys::HEADER),
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::CONTENT_ENCODING,
             name("idempotency-key"),
             name("x-request-id"),
         ])

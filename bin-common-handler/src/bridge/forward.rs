@@ -5,15 +5,19 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use serde_json::{json, value::RawValue};
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::{answer, form::Form};
+use super::{
+    answer::{self, INVALID_BODY},
+    form::Form,
+};
 use crate::{
     ids,
     listenhandler::RouteInfo,
     models::{
+        encoding::skip_bom,
         error::{Error, Result},
         sock::{self, BODY_LIMIT},
     },
@@ -81,6 +85,11 @@ impl Outbound<'_> {
 pub(super) async fn forward(outbound: Outbound<'_>, body: Body) -> Result<Response> {
     let request = whole(&outbound, body).await?;
     let reply = outbound.send(&request).await?;
+    let lacks_body = request.data.is_none_or(|data| data.get() == "null");
+    if lacks_body && reply.status_code == 400 && Error::from_reply(&reply).reason() == INVALID_BODY
+    {
+        return Err(answer::bad_body("A JSON object is required as the body."));
+    }
     Ok(outbound.form.reply(reply))
 }
 
@@ -103,6 +112,7 @@ pub(super) async fn defer(outbound: Outbound<'_>, body: Body) -> Result<Response
 /// The envelope with the whole body, when there is one.
 pub(super) async fn whole(outbound: &Outbound<'_>, body: Body) -> Result<sock::Request> {
     let body = read_whole(body, outbound.deadline).await?;
+    let body = skip_bom(&body);
     if body.is_empty() {
         return Ok(outbound.envelope.clone());
     }
@@ -116,7 +126,7 @@ pub(super) async fn whole(outbound: &Outbound<'_>, body: Body) -> Result<sock::R
     if body.len() + 2 * uri_and_key + ENVELOPE_BYTES > BODY_LIMIT {
         return Err(answer::too_large(BODY_LIMIT));
     }
-    Ok(outbound.with(parse(&body)?))
+    Ok(outbound.with(parse(body)?))
 }
 
 /// Checks that it is JSON, and nothing more.
@@ -148,8 +158,7 @@ async fn read_whole(body: Body, deadline: Instant) -> Result<Bytes> {
     let read = timeout_at(deadline, Limited::new(body, BODY_LIMIT).collect());
     match read.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(fault)) if fault.is::<LengthLimitError>() => Err(answer::too_large(BODY_LIMIT)),
-        Ok(Err(fault)) => Err(answer::bad_body("The body did not arrive whole.").caused_by(fault)),
+        Ok(Err(fault)) => Err(answer::unread(fault, BODY_LIMIT)),
         Err(_) => Err(answer::too_slow()),
     }
 }

@@ -76,7 +76,11 @@ impl<'a> Incoming<'a> {
 
 /// Whoever asks so asks whether the bridge is there, under whatever name its product had.
 pub(super) fn is_health(head: &Parts) -> bool {
-    let path = head.uri.path();
+    matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        && is_health_path(head.uri.path())
+}
+
+pub(super) fn is_health_path(path: &str) -> bool {
     let is_ours = path == "/health" || path.starts_with("/api/") || path.starts_with("/v1/");
-    head.method == Method::GET && is_ours && path.ends_with("/health")
+    is_ours && path.ends_with("/health")
 }

@@ -16,6 +16,7 @@ use super::{
     answer::RETRY_AFTER_S,
     bucket::{Rate, Steps},
     keys::Key,
+    shares::Shares,
 };
 use crate::{
     cachehandler::RedisCache,
@@ -55,6 +56,7 @@ pub struct Limits {
     take: Script,
     ahead: Ahead,
     local: Local,
+    shares: Shares,
     metrics: Metrics,
 }
 
@@ -81,8 +83,20 @@ impl Limits {
             take: Script::new(TAKE),
             ahead: Ahead::default(),
             local: Local::default(),
+            shares: Shares::default(),
             metrics,
         }
+    }
+
+    /// As it is, with other shares for customers.
+    #[must_use]
+    pub fn with_shares(self, shares: Shares) -> Self {
+        Self { shares, ..self }
+    }
+
+    /// What customers take at the same time.
+    pub(super) fn shares(&self) -> &Shares {
+        &self.shares
     }
 
     /// Counts a request of `key`.

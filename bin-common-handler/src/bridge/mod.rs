@@ -22,9 +22,10 @@ mod limits;
 mod query;
 mod request_id;
 mod rows;
-mod server;
+mod shares;
 mod summary;
 mod table;
+mod unpack;
 
 pub use app::Bridge;
 pub use bucket::Rate;
@@ -35,7 +36,7 @@ pub use limits::Limits;
 #[cfg(feature = "test-support")]
 pub(crate) use rows::cut_csv;
 pub use rows::{BadRows, Splitter};
-pub use server::serve;
+pub use shares::Shares;
 pub use table::Table;
 
 /// The bridge's name: publisher of its requests, domain of its errors.

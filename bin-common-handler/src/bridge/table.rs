@@ -5,6 +5,8 @@ use crate::models::sock::Method;
 
 use super::keys::VERIFY;
 
+const METHODS: [Method; 4] = [Method::Get, Method::Post, Method::Put, Method::Delete];
+
 /// The routes of all managers.
 #[derive(Debug)]
 pub struct Table {
@@ -57,13 +59,31 @@ impl Table {
         self.verifier
     }
 
-    /// The most specific route for a request; `/api` before `/v1` may be there or not.
+    /// The most specific route for a request; `/api` before `/v1` may be there or not. HEAD is GET, where that has no
+    /// effect: who looks does not mean to be given anything.
     pub(super) fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<Target<'a>> {
+        match method {
+            "HEAD" => self
+                .route(Method::Get, path)
+                .filter(|target| !target.route.is_effect),
+            method => self.route(Method::parse(method)?, path),
+        }
+    }
+
+    /// Every route of a path, whatever its method.
+    pub(super) fn all<'a>(&'a self, path: &'a str) -> Vec<Target<'a>> {
+        METHODS
+            .into_iter()
+            .filter_map(|method| self.route(method, path))
+            .collect()
+    }
+
+    fn route<'a>(&'a self, method: Method, path: &'a str) -> Option<Target<'a>> {
         let path = path
             .strip_prefix("/api")
             .filter(|rest| rest.starts_with("/v1/"))
             .unwrap_or(path);
-        let position = self.matcher.find(Method::parse(method)?, path)?;
+        let position = self.matcher.find(method, path)?;
         let (service, route) = self.routes.get(position)?;
         Some(Target {
             service,
@@ -111,7 +131,13 @@ mod tests {
                     route(Method::Get, "/v1/outdials"),
                 ],
             ),
-            ("did-manager", vec![route(Method::Get, "/v1/dids/next")]),
+            (
+                "did-manager",
+                vec![RouteInfo {
+                    is_effect: true,
+                    ..route(Method::Get, "/v1/dids/next")
+                }],
+            ),
         ])
         .unwrap()
     }
@@ -123,6 +149,10 @@ mod tests {
     #[case("GET", "/api/api/v1/outdials", None)]
     #[case("GET", "/apiv1/outdials", None)]
     #[case("GET", "/api/outdials", None)]
+    #[case("HEAD", "/v1/outdials", Some(("outdial-manager", "/v1/outdials")))]
+    #[case("HEAD", "/api/v1/dids/next", None)]
+    #[case("HEAD", "/v1/nothing", None)]
+    #[case("OPTIONS", "/v1/outdials", None)]
     #[case("POST", "/v1/outdials", None)]
     #[case("get", "/v1/outdials", None)]
     #[case("PATCH", "/v1/outdials", None)]
@@ -134,6 +164,14 @@ mod tests {
         let table = table();
         let found = table.find(method, path);
         assert_eq!(found.map(|target| (target.service, target.path)), expected);
+    }
+
+    #[rstest]
+    #[case("/v1/outdials", 1)]
+    #[case("/api/v1/dids/next", 1)]
+    #[case("/v1/nothing", 0)]
+    fn all_routes_of_a_path_are_known(#[case] path: &str, #[case] count: usize) {
+        assert_eq!(table().all(path).len(), count);
     }
 
     #[test]

@@ -65,10 +65,10 @@ pub const COMMON: &[Setting] = &[
     },
     Setting {
         name: "PROMETHEUS_LISTEN_ADDRESS",
-        default: ":2112",
+        default: "127.0.0.1:2112",
         kind: Kind::ListenAddress,
-        help: "Where metrics, /healthz and /readyz are served",
-        example: ":2112",
+        help: "Where metrics, /healthz and /readyz are served; in a container 0.0.0.0:2112",
+        example: "127.0.0.1:2112",
     },
     Setting {
         name: "HTTP_LISTEN_ADDRESS",
@@ -103,6 +103,20 @@ pub const COMMON: &[Setting] = &[
         },
         help: "HTTP requests at once before that rate holds",
         example: "500",
+    },
+    Setting {
+        name: "BULK_REQUESTS_PER_CUSTOMER",
+        default: "8",
+        kind: Kind::Number { min: 1, max: 64 },
+        help: "Imports over HTTP that one customer may have running",
+        example: "8",
+    },
+    Setting {
+        name: "BODY_MIB_PER_CUSTOMER",
+        default: "32",
+        kind: Kind::Number { min: 1, max: 256 },
+        help: "Bodies of one customer's other HTTP requests under way, together, in MiB",
+        example: "32",
     },
     Setting {
         name: "BRIDGE_CORS_ORIGINS",

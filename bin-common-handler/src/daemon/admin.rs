@@ -10,10 +10,9 @@ use axum::{
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 
 use super::Parts;
-use crate::{config::Config, redact};
+use crate::{config::Config, httpserver, redact};
 
 /// Prints what this process uses and where its figures are.
 pub(super) fn announce(parts: &Parts, has_data: bool, listener: &TcpListener) {
@@ -44,21 +43,18 @@ fn place(config: &Config, setting: &str) -> String {
 
 pub(super) async fn serve(parts: Parts, listener: TcpListener, stop: CancellationToken) {
     let endpoint = parts.config.text("PROMETHEUS_ENDPOINT").to_owned();
+    let metrics = parts.metrics.clone();
     let app = Router::new()
-        .route(&endpoint, get(metrics))
+        .route(&endpoint, get(figures))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/deadletters", get(dead_letters))
         .with_state(parts);
-    if let Err(fault) = axum::serve(listener, app)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-    {
-        error!(%fault, "metrics are no longer served");
-    }
+    let options = httpserver::Options::admin(httpserver::raise_descriptors());
+    httpserver::serve(listener, app, options, metrics, stop).await;
 }
 
-async fn metrics(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+async fn figures(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
     match parts.metrics.encode() {
         Ok(text) => (
             StatusCode::OK,

@@ -111,6 +111,7 @@ impl Wiring<'_> {
         wired: &Wired,
     ) -> std::result::Result<Router, StartError> {
         let (parts, manager) = (self.parts, self.manager);
+        parts.metrics.start_manager(manager.name);
         let metrics = parts
             .metrics
             .for_manager(manager.name)

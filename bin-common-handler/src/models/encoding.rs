@@ -40,19 +40,31 @@ pub fn decode<'b>(
     bytes: &'b [u8],
     max: usize,
 ) -> Result<Cow<'b, [u8]>, EncodingError> {
+    if is_gzip(encoding)? {
+        gunzip(bytes, max).map(Cow::Owned)
+    } else {
+        Ok(Cow::Borrowed(bytes))
+    }
+}
+
+/// Whether a body of this content encoding is packed with gzip; else it is as it is.
+///
+/// # Errors
+/// When the encoding is neither.
+pub fn is_gzip(encoding: &str) -> Result<bool, EncodingError> {
     let mut packed = encoding.split(',').map(str::trim).filter(|name| {
         !IDENTITIES
             .iter()
             .any(|same| same.eq_ignore_ascii_case(name))
     });
     match (packed.next(), packed.next()) {
-        (None, _) => Ok(Cow::Borrowed(bytes)),
+        (None, _) => Ok(false),
         (Some(name), None)
             if ["gzip", "x-gzip"]
                 .iter()
                 .any(|gzip| gzip.eq_ignore_ascii_case(name)) =>
         {
-            gunzip(bytes, max).map(Cow::Owned)
+            Ok(true)
         }
         _ => Err(EncodingError::Unknown(
             encoding.chars().take(NAME_MAX).collect(),

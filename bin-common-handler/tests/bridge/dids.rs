@@ -112,6 +112,7 @@ pub fn routes() -> Routes<Dids> {
         .upload()
         .get("/v1/dids/export", export)
         .export("text/csv", "dids.csv")
+        .post("/v1/dids/map", map)
         .get("/v1/dids/late", late)
         .within(Duration::from_millis(300))
 }
@@ -227,6 +228,11 @@ async fn tell(call: Call, Query(query): Query) -> Result<Json<Value>> {
         "client_request_id": call.client_request_id,
         "query": query,
     })))
+}
+
+/// Wants an object.
+async fn map(Json(body): Json<serde_json::Map<String, Value>>) -> Result<Json<Value>> {
+    Ok(Json(Value::Object(body)))
 }
 
 async fn late(_: Query) -> Result<Json<Value>> {

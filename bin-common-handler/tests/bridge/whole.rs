@@ -91,6 +91,12 @@ async fn a_first_start_makes_a_key_that_opens_and_a_stop_answers_before_the_mana
         (answer.status, allowed),
         (200, Some("https://app.example.com"))
     );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    for headers in [vec![&*key], vec![&*key, "origin: https://app.example.com"]] {
+        let answer = send(at, "OPTIONS /v1/notes", &headers, "").await;
+        let allow = Some("GET, HEAD, POST, OPTIONS");
+        assert_eq!((answer.status, answer.header("allow")), (204, allow));
+    }
     let slow = tokio::spawn(async move { send(at, "GET /v1/notes/slow", &[&key], "").await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     stop.send(()).unwrap();

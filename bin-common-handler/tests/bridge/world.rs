@@ -11,12 +11,13 @@ use std::{
 };
 
 use bin_common_handler::{
-    bridge::{AccessKey, Bridge, Limits, Rate, Table, serve},
+    bridge::{AccessKey, Bridge, Limits, Rate, Shares, Table},
     cachehandler::Cache,
     call::Call,
     clock::Clock,
     databasehandler::{Db, Dsn, Store, migrate::Migrations},
     health::Health,
+    httpserver::{Options, raise_descriptors, serve},
     listenhandler::{Json, List, Path as PathId, Query, RouteInfo, Router, Routes, State},
     metrics::Metrics,
     models::{
@@ -158,6 +159,11 @@ pub struct World {
 
 /// Starts all; one entry of the table has no manager behind it.
 pub async fn start() -> World {
+    start_with(Options::bridge(raise_descriptors()), Shares::default()).await
+}
+
+/// As [`start`], with other limits.
+pub async fn start_with(options: Options, shares: Shares) -> World {
     let dir = TempDir::new().unwrap();
     let notes = Notes {
         store: store(dir.path()).await,
@@ -176,7 +182,9 @@ pub async fn start() -> World {
         dids.clone(),
     );
     let (stop, clock) = (CancellationToken::new(), Clock::default());
-    let (at, bridge) = serve_bridge(Arc::new(bus.clone()), &clock, &metrics, stop.clone()).await;
+    let transport: Arc<dyn Transport> = Arc::new(bus.clone());
+    let limits = Limits::new(USUAL_RATE, None, metrics.clone()).with_shares(shares);
+    let (at, bridge) = serve_with(transport, limits, options, &clock, &metrics, stop.clone()).await;
     World {
         at,
         notes,
@@ -197,6 +205,19 @@ pub async fn serve_bridge(
     metrics: &Metrics,
     stop: CancellationToken,
 ) -> (SocketAddr, JoinHandle<()>) {
+    let limits = Limits::new(USUAL_RATE, None, metrics.clone());
+    let options = Options::bridge(raise_descriptors());
+    serve_with(transport, limits, options, clock, metrics, stop).await
+}
+
+async fn serve_with(
+    transport: Arc<dyn Transport>,
+    limits: Limits,
+    options: Options,
+    clock: &Clock,
+    metrics: &Metrics,
+    stop: CancellationToken,
+) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let tables = vec![
@@ -212,7 +233,7 @@ pub async fn serve_bridge(
         Table::new(tables).unwrap(),
         AccessKey::new(&Secret::new(KEY)),
         requester,
-        Limits::new(USUAL_RATE, None, metrics.clone()),
+        limits,
         clock.clone(),
         metrics.clone(),
     );
@@ -221,7 +242,8 @@ pub async fn serve_bridge(
         let never = CancellationToken::new();
         transport.subscribe(subscription, ear, never).await;
     });
-    let served = tokio::spawn(serve(listener, bridge.into_app(None), stop));
+    let app = bridge.into_app(None);
+    let served = tokio::spawn(serve(listener, app, options, metrics.clone(), stop));
     tokio::task::yield_now().await;
     (at, served)
 }

@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bin_common_handler::{
-    bridge::{AccessKey, Bridge, Limits, Rate, Table, serve},
+    bridge::{AccessKey, Bridge, Limits, Rate, Table},
     cachehandler::RedisCache,
     clock::Clock,
+    httpserver::{Options, raise_descriptors, serve},
     listenhandler::{Json, Query, RouteInfo, Routes},
     metrics::Metrics,
     models::error::Result,
@@ -61,11 +62,18 @@ pub async fn serve_bridge(
         requester,
         Limits::new(usual, redis, metrics.clone()),
         Clock::default(),
-        metrics,
+        metrics.clone(),
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let never = CancellationToken::new();
-    tokio::spawn(serve(listener, bridge.into_app(None), never));
+    let options = Options::bridge(raise_descriptors());
+    tokio::spawn(serve(
+        listener,
+        bridge.into_app(None),
+        options,
+        metrics,
+        never,
+    ));
     at
 }

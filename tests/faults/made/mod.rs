@@ -5,6 +5,7 @@ mod clock;
 mod crash;
 mod database;
 mod deliveries;
+mod held;
 mod line;
 mod messages;
 mod redis;
@@ -32,6 +33,7 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
         deliveries::FAULTS,
         start::FAULTS,
         settings::FAULTS,
+        held::FAULTS,
     ];
     tables.into_iter().flatten()
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Largest body of a bulk request, in bytes.
-pub(super) const BULK_LIMIT: usize = 32 * 1024 * 1024;
+pub(in crate::bridge) const BULK_LIMIT: usize = 32 * 1024 * 1024;
 /// The part of a form that holds the file.
 const FILE: &str = "file";
 
@@ -125,17 +125,17 @@ impl Source {
             Self::Whole(body) => match body.frame().await {
                 None => Ok(None),
                 Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-                Some(Err(fault)) => {
-                    Err(answer::bad_body("The body did not arrive whole.").caused_by(fault))
-                }
+                Some(Err(fault)) => Err(answer::unread(fault.into(), BULK_LIMIT)),
             },
         }
     }
 }
 
 fn broken_form(fault: multer::Error) -> Error {
-    if matches!(fault, multer::Error::StreamSizeExceeded { .. }) {
-        return answer::too_large(BULK_LIMIT);
+    match fault {
+        multer::Error::StreamSizeExceeded { .. } => return answer::too_large(BULK_LIMIT),
+        multer::Error::StreamReadFailed(fault) => return answer::unread(fault, BULK_LIMIT),
+        _ => {}
     }
     answer::bad_body("The form is not whole, or is none.").caused_by(fault)
 }

@@ -8,6 +8,7 @@ mod splitter;
 mod upload;
 
 pub(super) use batches::{Batch, Batches, Place};
+pub(super) use chunks::BULK_LIMIT;
 pub use splitter::{BadRows, Splitter};
 pub(super) use upload::open;
 

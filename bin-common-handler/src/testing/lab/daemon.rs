@@ -100,6 +100,11 @@ impl Daemon {
         Some((status, serde_json::from_str(&body).ok()?))
     }
 
+    /// The port of its metrics and health.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// All figures, as they are told.
     pub async fn figures(&self) -> Option<String> {
         Some(http::get(self.port, "/metrics").await?.1)
