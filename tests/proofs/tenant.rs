@@ -167,13 +167,18 @@ impl Tenant {
         self.make("export-id", "/v1/analytics/export", export).await;
         let usages = self.dids.ok(Get, "/v1/usages", None).await;
         self.values.insert("usage-id", id(&usages[0]));
-        for uniqueid in [self.value("uniqueid"), &format!("{uniqueid}.lost")] {
-            let report = json!({
-                "campaign_id": self.value("campaign"), "uniqueid": uniqueid, "lead_id": lead,
-                "call_result": "ANSWER", "disposition": "SALE", "call_duration": "30",
-            });
-            self.dids.ok(Post, "/v1/calls/report", Some(report)).await;
-        }
+        let report = json!({
+            "campaign_id": self.value("campaign"), "uniqueid": self.value("uniqueid"), "lead_id": lead,
+            "call_result": "ANSWER", "disposition": "SALE", "call_duration": "30",
+        });
+        self.dids.ok(Post, "/v1/calls/report", Some(report)).await;
+        // Of nobody who was called.
+        let lost = json!({
+            "campaignId": self.value("campaign"), "uniqueid": format!("{uniqueid}.lost"), "leadId": lead,
+            "phoneNumber": self.value("number"), "customerPhone": self.value("number"),
+            "dialStatus": "ANSWER", "disposition": "SALE", "duration": "30",
+        });
+        self.dids.ok(Post, "/v1/call-results", Some(lost)).await;
     }
 
     async fn lists(&mut self) {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod asterisk;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod next;

@@ -19,20 +19,20 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::asterisk::{Asterisk, CALL_ID};
 
-const NUMBERS: [&str; 3] = ["+14155550101", "+14155550102", "+14155550103"];
+pub const NUMBERS: [&str; 3] = ["+14155550101", "+14155550102", "+14155550103"];
 
 /// Tandem with one customer, its numbers, and a key for its dialer.
-struct Tandem {
+pub struct Tandem {
     _dir: TempDir,
-    at: SocketAddr,
+    pub at: SocketAddr,
     operator: String,
-    dialer: String,
+    pub dialer: String,
     stop: oneshot::Sender<()>,
     running: JoinHandle<Result<(), StartError>>,
 }
 
 impl Tandem {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let dir = TempDir::new().unwrap();
         let at = free_address();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -77,7 +77,7 @@ impl Tandem {
         serde_json::from_str(&text).unwrap()
     }
 
-    fn usages(&self) -> Vec<Value> {
+    pub fn usages(&self) -> Vec<Value> {
         serde_json::from_value(self.ask("GET /api/v1/usages", "")).unwrap()
     }
 
@@ -91,7 +91,7 @@ impl Tandem {
         asterisk
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         self.stop.send(()).unwrap();
         self.running.await.unwrap().unwrap();
     }
@@ -116,7 +116,7 @@ fn free_address() -> SocketAddr {
         .unwrap()
 }
 
-fn http(at: SocketAddr, line: &str, key: &str, body: &str) -> (u16, String) {
+pub fn http(at: SocketAddr, line: &str, key: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(at).unwrap();
     let length = body.len();
     let head = format!("{line} HTTP/1.1\r\nhost: t\r\nconnection: close\r\nx-api-key: {key}");

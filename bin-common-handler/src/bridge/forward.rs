@@ -96,6 +96,10 @@ pub(super) async fn forward(outbound: Outbound<'_>, body: Body) -> Result<Respon
 /// Hands over a request that is worked on later. The caller hears that it is safe, not what becomes of it.
 pub(super) async fn defer(outbound: Outbound<'_>, body: Body) -> Result<Response> {
     let request = whole(&outbound, body).await?;
+    if let Some(check) = outbound.route.edge.check {
+        let body = request.data.as_ref().map_or("", |data| data.get());
+        check.run(&request.uri, body)?;
+    }
     let left = outbound.left()?;
     outbound
         .requester

@@ -1,9 +1,10 @@
 //! How a route is served over HTTP: declared beside the route, carried out by the bridge, which thus needs
 //! to know no route by name.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use super::Routes;
+use super::{Routes, extract::parse_query};
+use crate::models::error::Result;
 
 /// Total time of an HTTP request whose route says nothing else.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -19,6 +20,8 @@ pub struct Edge {
     pub within: Duration,
     /// Answered as soon as the request is safely taken, before it is worked on.
     pub is_deferred: bool,
+    /// What a deferred request must hold for anybody to work on it.
+    pub check: Option<Check>,
     /// The access key may also come as the query parameter `key`.
     pub takes_key_in_query: bool,
     /// Errors are `{"success":false,"error","message"}` and the fields of their first detail.
@@ -36,6 +39,29 @@ pub struct Edge {
     /// The reply is a page of a download.
     pub export: Option<Export>,
 }
+
+/// Looks at the query and the body (empty where there is none) of a request without knowing whose it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Check(fn(&HashMap<String, String>, &str) -> Result<()>);
+
+impl Check {
+    /// Looks at a request.
+    ///
+    /// # Errors
+    /// 400 for what nobody could work on.
+    pub(crate) fn run(self, uri: &str, body: &str) -> Result<()> {
+        let (_, query) = uri.split_once('?').unwrap_or((uri, ""));
+        (self.0)(&parse_query(query), body)
+    }
+}
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
+
+impl Eq for Check {}
 
 /// Who may call a route over HTTP. The bootstrap key may call every one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +92,7 @@ impl Default for Edge {
             access: Access::ByEffect,
             within: WITHIN,
             is_deferred: false,
+            check: None,
             takes_key_in_query: false,
             has_flat_errors: false,
             text_field: None,
@@ -109,6 +136,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn deferred(self) -> Self {
         self.edge(|edge| edge.is_deferred = true)
+    }
+
+    /// Refused before it is taken where `check` says so: who is told that a deferred request is safe hears nothing more.
+    #[must_use]
+    pub fn checked(self, check: fn(&HashMap<String, String>, &str) -> Result<()>) -> Self {
+        self.edge(|edge| edge.check = Some(Check(check)))
     }
 
     /// The access key may also come as the query parameter `key`, for callers that can send no header.
@@ -179,7 +212,7 @@ mod tests {
     use super::*;
     use crate::{
         listenhandler::{Json, Query},
-        models::error::Result,
+        models::error::Error,
     };
 
     async fn nothing(_: Query) -> Result<Json<()>> {
@@ -206,6 +239,19 @@ mod tests {
             ..Edge::default()
         };
         assert_eq!(edges, [Edge::default(), second, Edge::default()]);
+    }
+
+    #[test]
+    fn a_check_sees_query_and_body() {
+        let check = Check(
+            |query, body| match (query.get("a").map(String::as_str), body) {
+                (Some("+1"), "{}") => Ok(()),
+                _ => Err(Error::invalid_argument("A", "b")),
+            },
+        );
+        assert!(check.run("/v1/x?a=%2B1", "{}").is_ok());
+        assert!(check.run("/v1/x?a=2", "{}").is_err());
+        assert!(check.run("/v1/x", "").is_err());
     }
 
     #[test]

@@ -193,8 +193,10 @@ pub fn parse_filters(
     given: &serde_json::Map<String, Value>,
     whitelist: &[Filter],
 ) -> Result<Filters> {
-    let is_absent = |key: &str, value: &Value| {
-        value.is_null() || (key == "customer_id" && value.as_str() == Some(""))
+    // A flag says yes or no; without, both live and deleted rows would come.
+    let is_absent = |key: &str, kind: FilterKind, value: &Value| {
+        (value.is_null() && kind != FilterKind::Deleted)
+            || (key == "customer_id" && value.as_str() == Some(""))
     };
     let mut filters = Filters::new();
     for (key, value) in given {
@@ -205,7 +207,7 @@ pub fn parse_filters(
                 format!("This list filters by {} only.", known.join(", ")),
             ));
         };
-        if !is_absent(key, value) {
+        if !is_absent(key, *kind, value) {
             filters.insert(*name, parse_filter(name, *kind, value)?);
         }
     }
@@ -351,6 +353,7 @@ mod tests {
     #[case(json!({"email": "ann"}), "email")]
     #[case(json!({"customer_id": "7"}), "customer_id")]
     #[case(json!({"deleted": ""}), "deleted")]
+    #[case(json!({"deleted": null}), "deleted")]
     #[case(json!({"deleted": "2"}), "deleted")]
     fn a_wrong_value_is_refused_with_its_filter(#[case] given: Value, #[case] name: &str) {
         let error = parse_filters(given.as_object().unwrap(), WHITELIST).unwrap_err();
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(json!({"name": null, "deleted": null}))]
+    #[case(json!({"name": null, "number": null}))]
     #[case(json!({"customer_id": ""}))]
     #[case(json!({"customer_id": null}))]
     fn null_is_as_if_it_were_missing(#[case] given: Value) {

@@ -72,10 +72,15 @@ async fn path_and_query_arrive_as_they_were(#[case] prefix: &str) {
 #[tokio::test]
 async fn a_list_is_filtered_by_its_query() {
     let world = start().await;
-    let line = "GET /v1/notes?page_size=7&name=x%20y&deleted=false&unknown=1";
+    let line = "GET /v1/notes?page_size=7&name=x%20y&deleted=false";
     let answer = call(world.at, line, &[], "").await;
     let filters = [r#"("deleted", Deleted(false))"#, r#"("name", Text("x y"))"#];
     assert_eq!(answer.json(), json!({ "size": 7, "filters": filters }));
+    let answer = call(world.at, &format!("{line}&unknown=1"), &[], "").await;
+    assert_eq!(
+        (answer.status, answer.reason()),
+        (400, "UNKNOWN_PARAMETER".to_owned())
+    );
     let answer = call(world.at, "GET /v1/notes", &[], r#"{"name":"z"}"#).await;
     assert_eq!(answer.json()["filters"], json!([r#"("name", Text("z"))"#]));
     let answer = call(world.at, "GET /v1/notes", &[], r#"{"size":"z"}"#).await;

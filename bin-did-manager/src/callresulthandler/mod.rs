@@ -39,6 +39,17 @@ use crate::{
 
 pub(crate) use kept::start_jobs;
 
+/// Where the shapes have phone numbers.
+const PHONES: [&str; 5] = [
+    "customer_phone",
+    "customerPhone",
+    "phoneNumber",
+    "phone_number",
+    "phone",
+];
+/// Digits of a number with a tenant's prefix before it.
+const WITH_PREFIX_MIN: usize = 11;
+
 /// The answer to a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Reported {
@@ -70,6 +81,33 @@ impl Sent {
             Self::Body(body) => Fields::of_body(body),
             Self::Query(query) => Fields::of_query(query.as_ref().clone()),
         }
+    }
+}
+
+/// Refuses what will be refused whoever sends it. A prefix before a number is the tenant's, so a long one passes.
+///
+/// # Errors
+/// 400 `CALL_NOT_NAMED`.
+pub(crate) fn ensure_names_a_call(
+    shape: Shape,
+    query: &HashMap<String, String>,
+    body: &str,
+) -> Result<()> {
+    // Another body than an object is refused, or passed over, where the rest of it is read.
+    let sent = match serde_json::from_str(body) {
+        Ok(Json::Object(fields)) => Sent::Body(fields),
+        _ => Sent::Query(Arc::new(query.clone())),
+    };
+    let is_long = |text: &str| text.bytes().filter(u8::is_ascii_digit).count() >= WITH_PREFIX_MIN;
+    match shape(&sent, &Customer::default()) {
+        Err(error)
+            if !PHONES
+                .iter()
+                .any(|name| is_long(sent.fields().text(&[name]))) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -190,4 +228,31 @@ async fn answer_rate(tx: &mut ChangeTx<'_>, customer_id: Uuid, result: &CallResu
     };
     let performance = performances::of_number(tx, customer_id, did).await?;
     Ok(performance.unwrap_or_default().answer_rate())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::nothing("", "", false)]
+    #[case::no_object("", "[1]", false)]
+    #[case::too_short("", r#"{"phoneNumber":"1"}"#, false)]
+    #[case::null("", r#"{"uniqueid":null,"phoneNumber":"55501"}"#, false)]
+    #[case::no_phone("", r#"{"startEpoch":"1795000000123"}"#, false)]
+    #[case::an_id("", r#"{"uniqueid":"1.1"}"#, true)]
+    #[case::a_phone("", r#"{"phoneNumber":"4155550123"}"#, true)]
+    #[case::a_phone_behind_a_prefix("", r#"{"phoneNumber":"84155550123"}"#, true)]
+    #[case::in_the_query("uniqueid", "", true)]
+    fn a_request_that_nobody_could_work_on(
+        #[case] name: &str,
+        #[case] body: &str,
+        #[case] fine: bool,
+    ) {
+        let query = HashMap::from([(name.to_owned(), "1.1".to_owned())]);
+        let checked = ensure_names_a_call(shapes::call_results, &query, body);
+        assert_eq!(checked.is_ok(), fine, "{checked:?}");
+    }
 }

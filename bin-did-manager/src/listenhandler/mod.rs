@@ -15,6 +15,7 @@ use bin_common_handler::listenhandler::Routes;
 
 use crate::{
     app::App,
+    callresulthandler::{self, shapes},
     models::{
         accesskey::Accesskey,
         auditlog, callresult,
@@ -126,11 +127,15 @@ fn result_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/calls/report", results::report)
         .scope("did:report")
         .deferred()
+        .checked(|query, body| callresulthandler::ensure_names_a_call(shapes::report, query, body))
         .flat_errors()
         .within(REPORT_WITHIN)
         .post("/v1/call-results", results::call_results)
         .scope("did:report")
         .deferred()
+        .checked(|query, body| {
+            callresulthandler::ensure_names_a_call(shapes::call_results, query, body)
+        })
         .flat_errors()
         .within(REPORT_WITHIN)
         // Its callers want a figure back, so they wait for it.
@@ -141,12 +146,16 @@ fn result_routes(routes: Routes<App>) -> Routes<App> {
         .get_with_effect("/v1/vicidial/dispo", results::dispo)
         .scope("did:report")
         .deferred()
+        .checked(|query, body| callresulthandler::ensure_names_a_call(shapes::dispo, query, body))
         .key_in_query()
         .flat_errors()
         .within(REPORT_WITHIN)
         .get_with_effect("/v1/vicidial/no-agent", results::no_agent)
         .scope("did:report")
         .deferred()
+        .checked(|query, body| {
+            callresulthandler::ensure_names_a_call(shapes::no_agent, query, body)
+        })
         .key_in_query()
         .flat_errors()
         .within(REPORT_WITHIN)

@@ -167,6 +167,50 @@ async fn targets_are_filtered_by_status(#[values(Kind::Embedded, Kind::Full)] ki
 }
 
 #[rstest]
+#[tokio::test]
+async fn an_unknown_parameter_is_refused_on_every_list(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    outdial.target().await;
+    for tail in ["", "/targets", "/targetcalls", "/available"] {
+        let uri = match tail {
+            "" => "/v1/outdials".to_owned(),
+            tail => format!("{}{tail}", outdial.uri),
+        };
+        for name in ["tag", "pagesize", "Deleted", "detail", "try_count", "a%20b"] {
+            let uri = format!("{uri}?{name}=x");
+            let (status, reason) = world.refused(Get, &uri, None).await;
+            assert_eq!(
+                (status, reason.as_str()),
+                (400, "UNKNOWN_PARAMETER"),
+                "{uri}"
+            );
+        }
+        let known = "page_size=1&page_token=&customer_id=";
+        get(&world, &format!("{uri}?{known}"), json!({})).await;
+    }
+    for (query, count) in [
+        ("deleted=0", 1),
+        ("deleted=No", 1),
+        ("deleted=YES", 0),
+        ("deleted=1", 0),
+    ] {
+        let rows = get(&world, &format!("/v1/outdials?{query}"), json!({})).await;
+        assert_eq!(rows.len(), count, "{query}");
+    }
+    let targets = format!("{}/targets", outdial.uri);
+    let idle = get(&world, &format!("{targets}?status=Idle"), json!({})).await;
+    assert_eq!(idle.len(), 1);
+    for bad in ["status=idel", "status=", "deleted=2"] {
+        let (status, reason) = world.refused(Get, &format!("{targets}?{bad}"), None).await;
+        assert_eq!((status, reason.as_str()), (400, "INVALID_FILTER"), "{bad}");
+    }
+    world.end().await;
+}
+
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_outside_the_whitelist_is_400_and_harms_nothing(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,

@@ -172,7 +172,7 @@ async fn no_filter_finds_what_is_anothers(#[values(Kind::Embedded, Kind::Full)] 
     for (route, (name, kind)) in filters {
         let value = match kind {
             FilterKind::Deleted => "false".to_owned(),
-            FilterKind::Uuid | FilterKind::Text => own_value(&world, route, name).await,
+            _ => own_value(&world, route, name).await,
         };
         for way in WAYS {
             let own = Ask::of(route, &world.foreign.values).with_filter(way, name, &value);
