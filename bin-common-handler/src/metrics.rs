@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 pub use prometheus::Histogram;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector,
 };
 
 /// voipbin's buckets, in milliseconds.
@@ -43,6 +43,8 @@ pub struct Metrics {
     pub received_events: IntCounterVec,
     /// `tandem_deferred_requests_total{manager,result}`: retried, parked.
     pub deferred: IntCounterVec,
+    /// `tandem_disk_free_bytes`: where DATA_DIR lies.
+    pub disk_free_bytes: IntGauge,
     /// `tandem_feature_available{feature}`: 1 or 0, e.g. the broker's delay plugin.
     pub feature: IntGaugeVec,
     /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
@@ -145,6 +147,13 @@ impl Metrics {
                 "tandem_deferred_requests_total",
                 "Deferred requests that failed, by what became of them.",
                 &["manager", "result"],
+            )?,
+            disk_free_bytes: register(
+                &registry,
+                IntGauge::new(
+                    "tandem_disk_free_bytes",
+                    "Bytes that are free where DATA_DIR lies.",
+                )?,
             )?,
             feature: gauge(
                 "tandem_feature_available",

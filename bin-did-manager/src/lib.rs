@@ -8,7 +8,6 @@ mod app;
 pub mod area;
 mod callresulthandler;
 mod choice;
-mod csv;
 mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
@@ -28,6 +27,8 @@ use std::time::Duration;
 
 use bin_common_handler::{
     config::{Kind, Setting},
+    // One form of cells for every file that is written or read.
+    csv,
     daemon::{Base, Manager, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Router,

@@ -23,6 +23,7 @@ use crate::{
     health::State,
     listenhandler::{RouteInfo, Router},
     metrics::{ManagerMetrics, Metrics},
+    models::text::escaped,
     requesthandler::Requester,
 };
 
@@ -328,7 +329,8 @@ pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
 
 /// Says what went wrong and how to go on.
 pub fn fail(fault: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("error: {fault}");
+    // Part of it may be what somebody sent.
+    eprintln!("error: {}", escaped(&fault.to_string()));
     ExitCode::FAILURE
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::{Base, Data, Manager, Parts, StartError, Tasks};
@@ -11,6 +11,7 @@ use crate::{
     backoff::Backoff,
     cachehandler::Cache,
     databasehandler::{Db, Dialect, Store},
+    files,
     health::State,
     ids,
     models::error::Result,
@@ -20,6 +21,9 @@ use crate::{
 
 /// How often the database is asked whether it is there.
 const HEALTH_PERIOD: Duration = Duration::from_secs(2);
+/// A database that nobody has written to for so long is tried.
+const TRY_AFTER: Duration = Duration::from_secs(4);
+const MIB: u64 = 1024 * 1024;
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
 pub(super) fn start(
@@ -119,6 +123,7 @@ async fn wait_for_database(
     loop {
         match prepare_database(parts, data, manager).await {
             Ok(id) => {
+                data.set_ready(manager.prefix);
                 parts.health.set("database", durability(&data.db).await);
                 return Some(id.simple().to_string());
             }
@@ -190,7 +195,8 @@ pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
     jobs.every("dependency check", HEALTH_PERIOD, move || {
         let (parts, data) = (parts.clone(), data.clone());
         async move {
-            parts.health.set("database", durability(&data.db).await);
+            watch_disk(&parts);
+            tell_database(&parts, database(&data).await);
             if let Cache::Redis(redis) = &data.cache {
                 let state = if redis.is_up().await {
                     State::Up
@@ -201,4 +207,57 @@ pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
             }
         }
     });
+}
+
+/// Whether it can be read, and really be written.
+async fn database(data: &Data) -> State {
+    let state = durability(&data.db).await;
+    if matches!(state, State::Down(_)) {
+        return state;
+    }
+    for prefix in data.ready() {
+        if let Some(trouble) = data.db.try_write(prefix, TRY_AFTER).await {
+            return State::Down(trouble.why().to_owned());
+        }
+    }
+    state
+}
+
+/// One line in the log for each change; requests that fail meanwhile say nothing of their own.
+fn tell_database(parts: &Parts, state: State) {
+    let was_down = matches!(parts.health.report().get("database"), Some(State::Down(_)));
+    if !parts.health.set("database", state.clone()) {
+        return;
+    }
+    match state {
+        State::Down(why) => error!(why, "the database does not work; requests are refused"),
+        _ if was_down => info!("the database works again"),
+        _ => {}
+    }
+}
+
+/// Says that the disk of DATA_DIR will be full, while there is still time.
+fn watch_disk(parts: &Parts) {
+    let Some(free) = files::free_bytes(&parts.config.data_dir()) else {
+        return;
+    };
+    parts
+        .metrics
+        .disk_free_bytes
+        .set(i64::try_from(free).unwrap_or(i64::MAX));
+    let least = parts.config.number("DISK_ALARM_MB");
+    let state = if free >= least.saturating_mul(MIB) {
+        State::Up
+    } else {
+        State::Reduced(format!(
+            "less than {least} MiB are free where DATA_DIR lies"
+        ))
+    };
+    if parts.health.set("disk", state.clone()) && state != State::Up {
+        warn!(
+            free_mib = free / MIB,
+            least_mib = least,
+            "the disk of DATA_DIR is nearly full"
+        );
+    }
 }

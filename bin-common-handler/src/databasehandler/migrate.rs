@@ -233,7 +233,7 @@ pub async fn run_command(
     if let super::Dsn::Sqlite(path) = &dsn
         && let Some(dir) = path.parent()
     {
-        std::fs::create_dir_all(dir).map_err(Error::internal)?;
+        crate::files::make_private_dir(dir).map_err(Error::internal)?;
     }
     let db = Db::new(&dsn, 2).map_err(Error::internal)?;
     let as_json = matches.get_flag("json");
@@ -322,7 +322,9 @@ fn create_files(matches: &clap::ArgMatches, as_json: bool) -> Result<(), Error> 
             let path = root
                 .join(dialect)
                 .join(format!("{next}_{name}.{direction}.sql"));
-            std::fs::write(&path, "-- One statement.\n").map_err(Error::internal)?;
+            std::fs::File::create_new(&path)
+                .and_then(|mut file| std::io::Write::write_all(&mut file, b"-- One statement.\n"))
+                .map_err(Error::internal)?;
             created.push(path.display().to_string());
         }
     }
