@@ -13,6 +13,7 @@ mod key;
 mod listen;
 mod migrate;
 mod output;
+mod repair;
 mod request;
 mod serve;
 mod settings;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         "customer" => customer::run(given),
         "key" => key::run(given),
         "backup" => backup::backup(given),
+        "repair" => repair::run(given),
         "restore" => backup::restore(given),
         "export" => export::run(given),
         "import" => import::command::run(given),
@@ -79,6 +81,7 @@ fn command() -> Command {
         .subcommand(migrate::command())
         .subcommand(backup::backup_command())
         .subcommand(backup::restore_command())
+        .subcommand(repair::command())
         .subcommand(import::command::command())
         .subcommand(export::command())
         .subcommand(completions::command())

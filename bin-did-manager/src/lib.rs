@@ -22,6 +22,7 @@ pub mod phone;
 mod privacy;
 mod rolluphandler;
 mod tenancy;
+mod times;
 
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ pub const MANAGER: Manager = Manager {
         sqlite: &SQLITE,
     },
     settings: SETTINGS,
+    times: times::COLUMNS,
     routes: || listenhandler::routes().infos(),
     start,
 };

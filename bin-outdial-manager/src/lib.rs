@@ -32,6 +32,7 @@ pub const MANAGER: Manager = Manager {
         sqlite: &SQLITE,
     },
     settings: SETTINGS,
+    times: dbhandler::times::COLUMNS,
     routes: || listenhandler::routes().infos(),
     start,
 };

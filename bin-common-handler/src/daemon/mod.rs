@@ -19,7 +19,7 @@ pub use parts::{Parts, StartError};
 use crate::{
     clock::Clock,
     config::{COMMON, Config, Setting},
-    databasehandler::{Store, migrate::Migrations},
+    databasehandler::{Store, ahead::TimeColumn, migrate::Migrations},
     health::State,
     listenhandler::{RouteInfo, Router},
     metrics::{ManagerMetrics, Metrics},
@@ -52,6 +52,8 @@ pub struct Manager {
     pub migrations: Migrations,
     /// Settings beyond the common ones.
     pub settings: &'static [Setting],
+    /// Where its tables hold times that do harm when a clock was wrong.
+    pub times: &'static [TimeColumn],
     /// Its route table.
     pub routes: fn() -> Vec<RouteInfo>,
     /// Builds its router and starts its jobs, once its database answers.
@@ -224,7 +226,7 @@ pub async fn run_with(
     admin::announce(&parts, data.is_some(), &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
-        supervise::watch_dependencies(&parts, data, &serving);
+        supervise::watch_dependencies(&parts, data, &managers, &serving);
         for manager in managers {
             supervise::start(&parts, data, manager, &serving, &relaying);
         }

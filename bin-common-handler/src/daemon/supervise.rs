@@ -3,14 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
 use super::{Base, Data, Manager, Parts, StartError, Tasks};
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
-    databasehandler::{Db, Dialect, Store},
+    databasehandler::{
+        Db, Dialect, Store,
+        ahead::{self, Ahead},
+    },
     files,
     health::State,
     ids,
@@ -23,6 +26,8 @@ use crate::{
 const HEALTH_PERIOD: Duration = Duration::from_secs(2);
 /// A database that nobody has written to for so long is tried.
 const TRY_AFTER: Duration = Duration::from_secs(4);
+/// How often times that are ahead are looked for.
+const TIMES_PERIOD: Duration = Duration::from_secs(10);
 const MIB: u64 = 1024 * 1024;
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
@@ -190,8 +195,9 @@ async fn durability(db: &Db) -> State {
 }
 
 /// Keeps `/readyz` true while nobody asks anything.
-pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
+pub(super) fn watch_dependencies(parts: &Parts, data: &Data, managers: &[Manager], jobs: &Tasks) {
     let (parts, data) = (parts.clone(), data.clone());
+    watch_times(&parts, &data, managers, jobs);
     jobs.every("dependency check", HEALTH_PERIOD, move || {
         let (parts, data) = (parts.clone(), data.clone());
         async move {
@@ -207,6 +213,50 @@ pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
             }
         }
     });
+}
+
+/// Says that a clock was wrong once and has left times that do harm; sets nothing right by itself.
+fn watch_times(parts: &Parts, data: &Data, managers: &[Manager], jobs: &Tasks) {
+    let (parts, data, managers) = (parts.clone(), data.clone(), managers.to_vec());
+    jobs.every("times ahead", TIMES_PERIOD, move || {
+        let (parts, data, managers) = (parts.clone(), data.clone(), managers.clone());
+        async move {
+            let (ready, now) = (data.ready(), parts.clock.now());
+            let mut found = Vec::new();
+            for manager in managers.iter().filter(|it| ready.contains(&it.prefix)) {
+                match ahead::find(&data.db, manager.prefix, manager.times, now, true).await {
+                    Ok(ahead) => found.extend(ahead),
+                    Err(fault) => {
+                        debug!(%fault, "times not looked at");
+                        return;
+                    }
+                }
+            }
+            tell_times(&parts, &found);
+        }
+    });
+}
+
+fn tell_times(parts: &Parts, found: &[Ahead]) {
+    let columns: Vec<_> = found
+        .iter()
+        .map(|it| format!("{}.{}", it.table, it.column))
+        .collect();
+    let columns = columns.join(", ");
+    let state = if found.is_empty() {
+        State::Up
+    } else {
+        State::Reduced(format!(
+            "times in the database are more than a day ahead of the clock ({columns}): it was wrong, or is behind \
+             now; \"tandem repair clock\" lists them"
+        ))
+    };
+    if parts.health.set("clock", state.clone()) && state != State::Up {
+        warn!(
+            columns,
+            "times in the database are more than a day ahead: tandem repair clock"
+        );
+    }
 }
 
 /// Whether it can be read, and really be written.

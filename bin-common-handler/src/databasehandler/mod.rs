@@ -3,6 +3,7 @@
 //! SQL is written with `?` and bound [`Value`]s; nothing that a caller sends ever becomes SQL text.
 //! [`Db`] reads and opens transactions, [`Store`] is a manager's way to change things.
 
+pub mod ahead;
 mod condition;
 mod dsn;
 mod entity;

@@ -85,7 +85,9 @@ async fn an_export_is_fetched_until_there_are_enough_newer_ones(
     let world = World::new(kind).await;
     let client = &world.client;
     let first = export(client).await;
-    let written = std::fs::read_to_string(text(&first, "file")).unwrap();
+    let exports = world.installation.data_dir().join("exports");
+    let own = exports.join(world.customer_id.to_string());
+    let written = std::fs::read_to_string(own.join(text(&first, "file"))).unwrap();
     let expected = json!({"text": written, "next_page_token": ""});
     for _ in 1..KEPT {
         export(client).await;
