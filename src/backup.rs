@@ -9,6 +9,7 @@ use bin_common_handler::{
     config::Config,
     daemon::{Data, block_on, fail},
     databasehandler::Dsn,
+    files,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -66,6 +67,8 @@ fn command(name: &'static str, about: &'static str) -> Command {
 pub fn backup(matches: &ArgMatches) -> Outcome {
     let (database, file) = (database(&load(matches)?)?, file(matches));
     let may_replace = matches.get_flag("force");
+    let ours = files::in_use(&load(matches)?.data_dir(), Some(&database));
+    files::ensure_writable(&file, &ours)?;
     Ok(block_on(async {
         match snapshot::make(&database, &file, may_replace).await {
             Ok(bytes) => told(&format!(
@@ -95,6 +98,7 @@ async fn put_back(
     file: &Path,
     database: &Path,
 ) -> Result<Option<PathBuf>, Box<dyn std::error::Error>> {
+    snapshot::ensure_other(file, database)?;
     snapshot::check(file).await?;
     // Holds the folder's lock until the end: no daemon runs on the database, and none starts.
     let _held = Data::open(config)?;

@@ -1,13 +1,16 @@
 //! `tandem export`: all rows of a kind into a file, in columns that an import takes.
 
 use std::{
-    fs::{self, File},
-    io::{BufWriter, Write, stdout},
-    path::{Path, PathBuf},
+    io::{self, BufWriter, IsTerminal, StdoutLock, Write, stdout},
+    path::PathBuf,
     process::ExitCode,
 };
 
-use bin_common_handler::models::sock::Method;
+use bin_common_handler::{
+    databasehandler::Dsn,
+    files::{self, Draft},
+    models::{sock::Method, text::escaped},
+};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,7 +19,7 @@ use crate::{
     Outcome,
     client::{Ask, Options, fetch, not_understood, with_client},
     customer::{MANAGER, uuid},
-    output,
+    output, settings,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -57,30 +60,50 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     };
     let flags = Flags::from_arg_matches(given)?;
     match &flags.file {
-        None => export(&flags, stdout().lock())?,
+        None => export(&flags, Shown(stdout().lock()))?,
         Some(path) => {
-            let draft = draft(path);
-            let written =
-                export(&flags, &file(&draft)?).and_then(|()| Ok(fs::rename(&draft, path)?));
-            if let Err(fault) = written {
-                let _ = fs::remove_file(&draft);
-                return Err(fault);
+            let at = |fault: io::Error| format!("{}: {fault}", path.display());
+            if let Some(stream) = files::stream(path, &ours()?).map_err(at)? {
+                export(&flags, stream)?;
+                return Ok(ExitCode::SUCCESS);
             }
+            files::ensure_writable(path, &ours()?)?;
+            let mut draft = Draft::of(path).map_err(at)?;
+            export(&flags, &mut draft)?;
+            draft.publish().map_err(at)?;
             output::line(&format!("written to {}", path.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Beside the file, so that it can take its place in one step.
-fn draft(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
+/// The files that a tandem with the settings of this place works on.
+fn ours() -> Result<Vec<PathBuf>, Box<dyn std::error::Error>> {
+    let config = settings::without_flags()?;
+    let database = match config.database()? {
+        Dsn::Sqlite(path) => Some(path),
+        Dsn::MySql(_) => None,
+    };
+    Ok(files::in_use(&config.data_dir(), database.as_deref()))
 }
 
-fn file(path: &Path) -> Result<File, String> {
-    File::create(path).map_err(|fault| format!("{}: {fault}", path.display()))
+/// Standard output; a terminal obeys nothing of it.
+struct Shown(StdoutLock<'static>);
+
+impl Write for Shown {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.0.is_terminal() {
+            return self.0.write(bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        self.0
+            .write_all(escaped(&text.replace("\r\n", "\n")).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn export(flags: &Flags, to: impl Write) -> Result<(), Box<dyn std::error::Error>> {

@@ -111,10 +111,10 @@ async fn watch(health: &Health) {
             _ if now == last => {}
             Some(State::Up) => eprintln!("listening"),
             Some(State::Down(why)) if last.is_none() => {
-                eprintln!("error: the broker cannot be reached: {why}");
+                output::say(&format!("error: the broker cannot be reached: {why}"));
                 return;
             }
-            Some(State::Down(why)) => eprintln!("events stopped ({why}); trying again"),
+            Some(State::Down(why)) => output::say(&format!("events stopped ({why}); trying again")),
             _ => {}
         }
         last = now;
@@ -149,7 +149,10 @@ fn as_text(event: &ReceivedEvent, now: Timestamp) -> String {
         .version
         .map_or_else(|| "-".to_owned(), |v| v.to_string());
     let entity = event.event.data.as_ref().map_or("null", |data| data.get());
-    format!("{now}  {}  {version}  {entity}", event.routing_key)
+    format!(
+        "{now}  {}  {version}  {entity}",
+        output::printable(&event.routing_key)
+    )
 }
 
 fn as_json(event: &ReceivedEvent, now: Timestamp) -> String {
@@ -190,6 +193,14 @@ mod tests {
             r#"1970-01-01T00:00:00Z  outdial-manager.outdial.a.created  -  {"id":"a"}"#
         );
         assert!(as_json(&event(), Timestamp::from_micros(0)).contains(r#""data":{"id":"a"}"#));
+    }
+
+    #[test]
+    fn a_topic_is_one_word_of_one_line() {
+        let mut event = event();
+        event.routing_key = "a\nb\u{1b}[2J\u{202e}".to_owned();
+        let line = as_text(&event, Timestamp::from_micros(0));
+        assert!(line.contains(r"a b\u001b[2J\u202e"), "{line}");
     }
 
     #[test]

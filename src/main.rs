@@ -14,6 +14,7 @@ mod listen;
 mod migrate;
 mod output;
 mod plan;
+mod repair;
 mod request;
 mod serve;
 mod settings;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         "customer" => customer::run(given),
         "key" => key::run(given),
         "backup" => backup::backup(given),
+        "repair" => repair::run(given),
         "restore" => backup::restore(given),
         "export" => export::run(given),
         "import" => import::command::run(given),
@@ -83,6 +85,7 @@ fn command() -> Command {
         .subcommand(migrate::command())
         .subcommand(backup::backup_command())
         .subcommand(backup::restore_command())
+        .subcommand(repair::command())
         .subcommand(import::command::command())
         .subcommand(export::command())
         .subcommand(completions::command())

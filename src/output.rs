@@ -5,15 +5,15 @@ use std::{
     io::{self, Write},
 };
 
-use bin_common_handler::models::time::Timestamp;
+use bin_common_handler::models::{text::escaped, time::Timestamp};
 use serde_json::Value;
 
-/// Prints one line.
+/// Prints one line; what others put into it does nothing to a terminal.
 ///
 /// # Errors
 /// When nobody reads any more.
 pub fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    writeln!(io::stdout().lock(), "{}", escaped(text))
 }
 
 /// True when a failure only means that our reader has left.
@@ -60,11 +60,14 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     lines.iter().map(padded).collect::<Vec<_>>().join("\n")
 }
 
-/// A text that others wrote, without what a terminal would obey.
+/// Says something on standard error, as [`line`] does on standard output.
+pub fn say(text: &str) {
+    eprintln!("{}", escaped(text));
+}
+
+/// A text that others wrote, on one line, without what a terminal would obey.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    escaped(text).replace(['\n', '\t'], " ")
 }
 
 /// A JSON value as people read it in a table.
@@ -151,7 +154,7 @@ mod tests {
         ];
         assert_eq!(
             table(&["ID", "NAME", "Z"], rows),
-            "ID  NAME           Z\n1   long  [2Jname  x\n22  é"
+            "ID  NAME                Z\n1   long \\u001b[2Jname  x\n22  é"
         );
     }
 

@@ -3,16 +3,17 @@
 //! Every file appears whole under its name or not at all, and the database's own name always leads to one.
 
 use std::{
-    ffi::OsString,
     fmt,
     fs::{self, File},
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use bin_common_handler::ids;
+use bin_common_handler::{
+    files::{self, COMPANIONS, with_suffix},
+    ids,
+};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tandem::managers;
 
@@ -20,8 +21,6 @@ use tandem::managers;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long a copy waits for a lock of the daemon's.
 const BUSY_MAX: Duration = Duration::from_secs(10);
-/// What SQLite keeps beside a database.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 /// Why there is no copy, or nothing was put back.
 #[derive(Debug)]
@@ -30,6 +29,8 @@ pub enum Fault {
     File(PathBuf, io::Error),
     /// The database says no.
     Sql(PathBuf, sqlx::Error),
+    /// A file that a person named may not be used; it is in the text.
+    Named(String),
     /// The file is not what it should be.
     Wrong(PathBuf, String),
 }
@@ -38,6 +39,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, fault) => write!(f, "{}: {fault}", path.display()),
+            Self::Named(why) => f.write_str(why),
             Self::Sql(path, fault) => write!(f, "{}: {fault}", path.display()),
             Self::Wrong(path, why) => write!(f, "{}: {why}", path.display()),
         }
@@ -62,10 +64,14 @@ fn sql_at(path: &Path) -> impl FnOnce(sqlx::Error) -> Fault {
 /// When there is no database, `target` is there and may not be replaced, or the copy is not sound.
 pub async fn make(database: &Path, target: &Path, may_replace: bool) -> Result<u64> {
     ensure_file(database)?;
+    let ours = files::in_use(&folder_of(database), Some(database));
+    files::ensure_writable(target, &ours).map_err(Fault::Named)?;
     if !may_replace && target.exists() {
         let why = "is there already; choose another name, or add --force to replace it";
         return Err(Fault::Wrong(target.to_owned(), why.to_owned()));
     }
+    // A link is followed: the copy takes the place of the file that it leads to.
+    let target = &files::place(target);
     let part = beside(target, ".part");
     let made = copy(database, &part).await;
     let made = match made {
@@ -143,8 +149,20 @@ async fn inspect(
     }
     let tables: Vec<String> =
         sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
+    let code: Vec<(String, String)> = sqlx::query_as(
+        "SELECT type, name FROM sqlite_master \
+         WHERE type IN ('trigger', 'view') OR sql LIKE 'CREATE VIRTUAL%' LIMIT 1",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    if let Some((kind, name)) = code.first() {
+        let why = format!(
+            "holds the {kind} {name:?}, which is none of ours and would act on what is written; take it away first"
+        );
+        return Ok(Some(why));
+    }
     let is_ours = managers::ALL
         .iter()
         .any(|manager| tables.contains(&format!("{}_identity", manager.prefix)));
@@ -157,6 +175,7 @@ async fn inspect(
 /// # Errors
 /// When the copy is not sound or a file cannot be written; then the database is as it was.
 pub async fn put_back(file: &Path, database: &Path) -> Result<Option<PathBuf>> {
+    ensure_other(file, database)?;
     let part = beside(database, ".restoring");
     let placed = place(file, &part, database).await;
     if placed.is_err() {
@@ -171,7 +190,8 @@ async fn place(file: &Path, part: &Path, database: &Path) -> Result<Option<PathB
     io::copy(&mut from, &mut to).map_err(at(part))?;
     to.sync_all().map_err(at(part))?;
     check(part).await?;
-    let kept = if database.exists() {
+    // An empty file is what a start leaves that went no further.
+    let kept = if fs::metadata(database).is_ok_and(|about| about.len() > 0) {
         Some(set_aside(database).await?)
     } else {
         None
@@ -208,6 +228,20 @@ async fn fold(database: &Path) -> std::result::Result<(), sqlx::Error> {
     folded.map(drop)
 }
 
+/// What is put back is a copy: never the database itself, whose last commits may lie beside it.
+///
+/// # Errors
+/// When it is.
+pub fn ensure_other(file: &Path, database: &Path) -> Result<()> {
+    let ours = files::in_use(&folder_of(database), Some(database));
+    if ours.iter().any(|own| files::is_same(file, own)) {
+        let why =
+            "is the database itself, or a file beside it; name a copy that tandem backup made";
+        return Err(Fault::Wrong(file.to_owned(), why.to_owned()));
+    }
+    Ok(())
+}
+
 fn ensure_file(database: &Path) -> Result<()> {
     if database.is_file() {
         return Ok(());
@@ -230,12 +264,7 @@ fn publish(part: &Path, target: &Path, may_replace: bool) -> Result<()> {
 
 /// A new file for our eyes only.
 fn private_file(path: &Path) -> Result<File> {
-    File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(at(path))
+    files::new_private_file(path).map_err(at(path))
 }
 
 fn sync(path: &Path) -> Result<()> {
@@ -254,12 +283,6 @@ fn folder_of(path: &Path) -> PathBuf {
 /// A name in the same folder that nobody has.
 fn beside(path: &Path, what: &str) -> PathBuf {
     with_suffix(path, &format!("{what}-{}", ids::next().simple()))
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]

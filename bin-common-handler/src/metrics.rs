@@ -9,8 +9,8 @@ use std::{
 
 pub use prometheus::Histogram;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector,
 };
 
 /// voipbin's buckets, in milliseconds.
@@ -60,6 +60,8 @@ pub struct Metrics {
     pub timer_late_seconds: HistogramVec,
     /// `tandem_deferred_requests_total{manager,result}`: retried, parked.
     pub deferred: IntCounterVec,
+    /// `tandem_disk_free_bytes`: where DATA_DIR lies.
+    pub disk_free_bytes: IntGauge,
     /// `tandem_feature_available{feature}`: 1 or 0, e.g. the broker's delay plugin.
     pub feature: IntGaugeVec,
     /// `tandem_connections{listener}`: open ones.
@@ -196,6 +198,13 @@ impl Metrics {
                 "tandem_deferred_requests_total",
                 "Deferred requests that failed, by what became of them.",
                 &["manager", "result"],
+            )?,
+            disk_free_bytes: register(
+                &registry,
+                IntGauge::new(
+                    "tandem_disk_free_bytes",
+                    "Bytes that are free where DATA_DIR lies.",
+                )?,
             )?,
             feature: gauge(
                 "tandem_feature_available",

@@ -7,7 +7,7 @@ use bin_common_handler::{
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    csv::{read_cell, write_cell},
+    csv::{read_cell, unquoted, write_cell},
     didhandler::row,
     models::did::Did,
     phone::{Dialled, E164, NumberFormat, read_dialled},
@@ -80,14 +80,7 @@ pub fn cell(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut line = String::new();
     write_cell(&text, &mut line);
-    let is_quoted = text.contains([',', '"', '\n', '\r']);
-    let inner = line
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    let written = match inner {
-        Some(inner) if is_quoted => inner.replace("\"\"", "\""),
-        _ => line.clone(),
-    };
+    let written = unquoted(&line);
     assert_eq!(read_cell(&written), text);
     let calculates = written.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let is_number = written.parse::<f64>().is_ok();

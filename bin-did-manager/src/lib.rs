@@ -8,7 +8,6 @@ mod app;
 pub mod area;
 mod callresulthandler;
 mod choice;
-mod csv;
 mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
@@ -23,11 +22,14 @@ pub mod phone;
 mod privacy;
 mod rolluphandler;
 mod tenancy;
+mod times;
 
 use std::time::Duration;
 
 use bin_common_handler::{
     config::{Kind, Setting},
+    // One form of cells for every file that is written or read.
+    csv,
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Router,
@@ -45,6 +47,7 @@ pub const MANAGER: Manager = Manager {
     prefix: "did",
     migrations: MIGRATIONS,
     settings: SETTINGS,
+    times: times::COLUMNS,
     routes: || listenhandler::routes().infos(),
     start,
 };

@@ -29,6 +29,7 @@ pub const MANAGER: Manager = Manager {
     prefix: "outdial",
     migrations: MIGRATIONS,
     settings: SETTINGS,
+    times: dbhandler::times::COLUMNS,
     routes: || listenhandler::routes().infos(),
     start,
 };

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::send::Sent;
-use crate::output::grouped;
+use crate::output::{self, grouped};
 
 /// Bad rows that are told one by one; the rest is counted.
 const TOLD_MAX: u64 = 1_000;
@@ -105,7 +105,7 @@ impl Report {
         }
         match self.how {
             How::Lines { as_json: true } => {
-                eprintln!("{}", json!({ self.unit(): at, "message": message }));
+                output::say(&json!({ self.unit(): at, "message": message }).to_string());
             }
             _ => self.note(&format!("{} {at}: {message}", self.unit())),
         }
@@ -143,8 +143,8 @@ impl Report {
     /// Something for people, above the bar.
     pub fn note(&self, text: &str) {
         match &self.how {
-            How::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
-            How::Lines { as_json: false } => eprintln!("{text}"),
+            How::Bar(bar) => bar.suspend(|| output::say(text)),
+            How::Lines { as_json: false } => output::say(text),
             _ => {}
         }
     }

@@ -140,7 +140,7 @@ fn show(response: &Response, as_json: bool) -> Outcome {
     if response.status_code < 400 {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("{}", status_line(response));
+    output::say(&status_line(response));
     Ok(ExitCode::FAILURE)
 }
 

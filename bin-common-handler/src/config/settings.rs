@@ -140,6 +140,16 @@ pub const COMMON: &[Setting] = &[
         example: "./data",
     },
     Setting {
+        name: "DISK_ALARM_MB",
+        default: "256",
+        kind: Kind::Number {
+            min: 0,
+            max: 1_000_000_000,
+        },
+        help: "MiB that should be free where DATA_DIR lies; with less, health says reduced",
+        example: "256",
+    },
+    Setting {
         name: "LOG_LEVEL",
         default: "info",
         kind: Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),

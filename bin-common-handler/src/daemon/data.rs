@@ -1,12 +1,18 @@
 //! What only managers need: the database, the cache, and the lock of an embedded one.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::File,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::StartError;
 use crate::{
     cachehandler::{Cache, RedisCache},
     config::Config,
     databasehandler::{Db, Dialect, Dsn},
+    files,
 };
 
 /// The database and the cache of a process's managers. Clones share them.
@@ -16,8 +22,10 @@ pub struct Data {
     pub db: Db,
     /// The cache.
     pub cache: Cache,
-    /// Held while this process is the one on its embedded database.
-    _lock: Option<Arc<File>>,
+    /// The prefixes of managers whose schema is there: their tables can be tried.
+    ready: Arc<Mutex<Vec<&'static str>>>,
+    /// Held while this process is the one on its embedded database: of the folder, and of the file itself.
+    _locks: Option<Arc<[File; 2]>>,
 }
 
 impl Data {
@@ -29,9 +37,9 @@ impl Data {
         let dsn = config
             .database()
             .map_err(|fault| StartError::Other(fault.to_string()))?;
-        let lock = match dsn {
-            Dsn::Sqlite(_) => Some(Arc::new(lock_data_dir(config)?)),
-            _ => None,
+        let locks = match &dsn {
+            Dsn::Sqlite(path) => Some(Arc::new(lock_all(config, path)?)),
+            Dsn::MySql(_) => None,
         };
         let connections = usize::try_from(config.number("DATABASE_CONNECTIONS")).unwrap_or(2);
         let db =
@@ -47,28 +55,55 @@ impl Data {
         Ok(Self {
             db,
             cache,
-            _lock: lock,
+            ready: Arc::default(),
+            _locks: locks,
         })
+    }
+
+    /// Says that a manager's schema is there.
+    pub(super) fn set_ready(&self, prefix: &'static str) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ready.contains(&prefix) {
+            ready.push(prefix);
+        }
+    }
+
+    /// The prefixes of managers whose schema is there.
+    pub(super) fn ready(&self) -> Vec<&'static str> {
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.clone()
     }
 }
 
-/// Makes DATA_DIR and takes its lock: the cache and the bus inside a process are right only while no other
-/// process works on the same file.
-fn lock_data_dir(config: &Config) -> Result<File, StartError> {
+/// Makes DATA_DIR and takes the locks: the cache and the bus inside a process are right only while no other
+/// process works on the same file. The file's own lock holds where the folder's was deleted, and where two folders
+/// lead to one database. SQLite's locks are of another kind, which closing a file would release: ours stays open.
+fn lock_all(config: &Config, database: &Path) -> Result<[File; 2], StartError> {
     let dir = config.data_dir();
     let failed = |fault| StartError::DataDir {
         path: dir.display().to_string(),
         fault,
     };
-    std::fs::create_dir_all(&dir).map_err(failed)?;
-    let path = dir.join("tandem.lock");
-    let file = File::options()
+    files::make_private_dir(&dir).map_err(failed)?;
+    let folder = lock(&dir.join(files::LOCK), &dir)?;
+    files::keep_private(&dir, Some(database));
+    Ok([folder, lock(database, database)?])
+}
+
+/// Opens a file, or makes it, and locks it; `shown` is what is in use when it is locked.
+fn lock(path: &Path, shown: &Path) -> Result<File, StartError> {
+    let opened = File::options()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
-        .open(&path)
-        .map_err(failed)?;
+        .mode(0o600)
+        .open(path);
+    let file = opened.map_err(|fault| StartError::DataDir {
+        path: path.display().to_string(),
+        fault,
+    })?;
     file.try_lock()
-        .map_err(|_| StartError::DataDirInUse(dir.display().to_string()))?;
+        .map_err(|_| StartError::DataDirInUse(shown.display().to_string()))?;
     Ok(file)
 }

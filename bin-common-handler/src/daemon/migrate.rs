@@ -72,7 +72,7 @@ pub async fn run_command(
     if let Dsn::Sqlite(path) = &dsn
         && let Some(dir) = path.parent()
     {
-        std::fs::create_dir_all(dir).map_err(Error::internal)?;
+        crate::files::make_private_dir(dir).map_err(Error::internal)?;
     }
     let db = Db::new(&dsn, 2).map_err(Error::internal)?;
     let as_json = matches.get_flag("json");
@@ -156,7 +156,9 @@ fn create_file(matches: &ArgMatches, as_json: bool) -> Result<(), Error> {
     let empty = format!(
         "-- Statements that may run again; name this file in the manager's migrations!(…).\n\n{DOWN}\n"
     );
-    std::fs::write(&path, empty).map_err(Error::internal)?;
+    std::fs::File::create_new(&path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, empty.as_bytes()))
+        .map_err(Error::internal)?;
     if as_json {
         println!("{}", serde_json::json!({ "created": [path] }));
     } else {

@@ -20,12 +20,13 @@ pub use parts::{Parts, StartError};
 use crate::{
     clock::Clock,
     config::{COMMON, Config, Setting},
-    databasehandler::{Store, migrate::Migrations},
+    databasehandler::{Store, ahead::TimeColumn, migrate::Migrations},
     eventhandler::Events,
     health::State,
     ids::Ids,
     listenhandler::{RouteInfo, Router},
     metrics::{ManagerMetrics, Metrics},
+    models::text::escaped,
     requesthandler::RpcClient,
     timerhandler::Timers,
 };
@@ -55,6 +56,8 @@ pub struct Manager {
     pub migrations: Migrations,
     /// Settings beyond the common ones.
     pub settings: &'static [Setting],
+    /// Where its tables hold times that do harm when a clock was wrong.
+    pub times: &'static [TimeColumn],
     /// Its route table.
     pub routes: fn() -> Vec<RouteInfo>,
     /// Builds its router and starts its jobs, once its database answers.
@@ -237,7 +240,7 @@ pub async fn run_with(
     admin::announce(&parts, data.is_some(), &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
-        supervise::watch_dependencies(&parts, data, &serving);
+        supervise::watch_dependencies(&parts, data, &managers, &serving);
         let wired = supervise::Wired::new(managers.len());
         for manager in managers {
             supervise::start(&parts, data, manager, &wired, &serving, &relaying);
@@ -343,7 +346,8 @@ pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
 
 /// Says what went wrong and how to go on.
 pub fn fail(fault: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("error: {fault}");
+    // Part of it may be what somebody sent.
+    eprintln!("error: {}", escaped(&fault.to_string()));
     ExitCode::FAILURE
 }
 

@@ -4,16 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
 use super::{Data, Manager, ManagerContext, Parts, StartError, Tasks};
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
-    databasehandler::{Db, Dialect, Store},
+    databasehandler::{
+        Db, Dialect, Store,
+        ahead::{self, Ahead},
+    },
     deadletter::DeadLetters,
     eventhandler::Events,
+    files,
     health::State,
     ids::{self, Ids},
     listenhandler::Router,
@@ -26,6 +30,11 @@ use crate::{
 
 /// How often the database is asked whether it is there.
 const HEALTH_PERIOD: Duration = Duration::from_secs(2);
+/// A database that nobody has written to for so long is tried.
+const TRY_AFTER: Duration = Duration::from_secs(4);
+/// How often times that are ahead are looked for.
+const TIMES_PERIOD: Duration = Duration::from_secs(10);
+const MIB: u64 = 1024 * 1024;
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
 /// How many managers of the process have yet to say which events they want. Until all have, none publishes: inside one
@@ -205,6 +214,7 @@ async fn wait_for_database(
     loop {
         match prepare_database(parts, data, manager).await {
             Ok(id) => {
+                data.set_ready(manager.prefix);
                 parts.health.set("database", durability(&data.db).await);
                 return Some(id.simple().to_string());
             }
@@ -271,12 +281,14 @@ async fn durability(db: &Db) -> State {
 }
 
 /// Keeps `/readyz` true while nobody asks anything.
-pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
+pub(super) fn watch_dependencies(parts: &Parts, data: &Data, managers: &[Manager], jobs: &Tasks) {
     let (parts, data) = (parts.clone(), data.clone());
+    watch_times(&parts, &data, managers, jobs);
     jobs.every("dependency check", HEALTH_PERIOD, move || {
         let (parts, data) = (parts.clone(), data.clone());
         async move {
-            parts.health.set("database", durability(&data.db).await);
+            watch_disk(&parts);
+            tell_database(&parts, database(&data).await);
             if let Cache::Redis(redis) = &data.cache {
                 let state = match redis.is_up().await {
                     Ok(()) => State::Up,
@@ -288,4 +300,101 @@ pub(super) fn watch_dependencies(parts: &Parts, data: &Data, jobs: &Tasks) {
             }
         }
     });
+}
+
+/// Says that a clock was wrong once and has left times that do harm; sets nothing right by itself.
+fn watch_times(parts: &Parts, data: &Data, managers: &[Manager], jobs: &Tasks) {
+    let (parts, data, managers) = (parts.clone(), data.clone(), managers.to_vec());
+    jobs.every("times ahead", TIMES_PERIOD, move || {
+        let (parts, data, managers) = (parts.clone(), data.clone(), managers.clone());
+        async move {
+            let (ready, now) = (data.ready(), parts.clock.now());
+            let mut found = Vec::new();
+            for manager in managers.iter().filter(|it| ready.contains(&it.prefix)) {
+                match ahead::find(&data.db, manager.prefix, manager.times, now, true).await {
+                    Ok(ahead) => found.extend(ahead),
+                    Err(fault) => {
+                        debug!(%fault, "times not looked at");
+                        return;
+                    }
+                }
+            }
+            tell_times(&parts, &found);
+        }
+    });
+}
+
+fn tell_times(parts: &Parts, found: &[Ahead]) {
+    let columns: Vec<_> = found
+        .iter()
+        .map(|it| format!("{}.{}", it.table, it.column))
+        .collect();
+    let columns = columns.join(", ");
+    let state = if found.is_empty() {
+        State::Up
+    } else {
+        State::Reduced(format!(
+            "times in the database are more than a day ahead of the clock ({columns}): it was wrong, or is behind \
+             now; \"tandem repair clock\" lists them"
+        ))
+    };
+    if parts.health.set("clock", state.clone()) && state != State::Up {
+        warn!(
+            columns,
+            "times in the database are more than a day ahead: tandem repair clock"
+        );
+    }
+}
+
+/// Whether it can be read, and really be written.
+async fn database(data: &Data) -> State {
+    let state = durability(&data.db).await;
+    if matches!(state, State::Down(_)) {
+        return state;
+    }
+    for prefix in data.ready() {
+        if let Some(trouble) = data.db.try_write(prefix, TRY_AFTER).await {
+            return State::Down(trouble.why().to_owned());
+        }
+    }
+    state
+}
+
+/// One line in the log for each change; requests that fail meanwhile say nothing of their own.
+fn tell_database(parts: &Parts, state: State) {
+    let was_down = matches!(parts.health.report().get("database"), Some(State::Down(_)));
+    if !parts.health.set("database", state.clone()) {
+        return;
+    }
+    match state {
+        State::Down(why) => error!(why, "the database does not work; requests are refused"),
+        _ if was_down => info!("the database works again"),
+        _ => {}
+    }
+}
+
+/// Says that the disk of DATA_DIR will be full, while there is still time.
+fn watch_disk(parts: &Parts) {
+    let Some(free) = files::free_bytes(&parts.config.data_dir()) else {
+        return;
+    };
+    parts
+        .metrics
+        .disk_free_bytes
+        .set(i64::try_from(free).unwrap_or(i64::MAX));
+    let least = parts.config.number("DISK_ALARM_MB");
+    let state = if free >= least.saturating_mul(MIB) {
+        State::Up
+    } else {
+        State::Reduced(format!(
+            "less than {least} MiB are free where DATA_DIR lies"
+        ))
+    };
+    if parts.health.set("disk", state.clone()) && state != State::Up {
+        warn!(
+            free_mib = free / MIB,
+            least_mib = least,
+            "the disk of DATA_DIR is nearly full"
+        );
+    }
 }

@@ -3,6 +3,8 @@
 //! SQL is written with `?` and bound [`Value`]s; nothing that a caller sends ever becomes SQL text.
 //! [`Db`] reads and opens transactions, [`Store`] is a manager's way to change things.
 
+pub mod ahead;
+mod condition;
 mod dsn;
 mod entity;
 mod error;
@@ -18,9 +20,11 @@ mod script;
 mod store;
 pub(crate) mod stored;
 mod value;
+mod watch;
 
 pub use dsn::{BadDsn, Dsn};
 pub use entity::{Entity, JsonColumn};
+pub use error::Trouble;
 pub use lengths::{fills, list, runs};
 pub use list::ListQuery;
 pub use pool::{Db, Dialect};

@@ -12,7 +12,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::Dsn;
+use super::{Dsn, Trouble, condition::Condition, watch::Watch};
+use crate::ids;
 
 /// How long a request waits for a free connection.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -74,6 +75,14 @@ pub(super) struct Connector<C: Connection> {
     session: &'static [&'static str],
     /// As `session`, but a server that does not know a setting keeps its own.
     wishes: &'static [&'static str],
+    /// An embedded database's files; and whether this is the connection that writes.
+    watch: Option<(Arc<Watch>, Role)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Reader,
+    Writer,
 }
 
 // Two implementations from one text: a generic one would need `for<'c> &'c mut C: Executor<'c>`, with
@@ -87,6 +96,12 @@ macro_rules! manager {
             async fn create(&self) -> Result<$connection, sqlx::Error> {
                 // Boxed, as it is large and seldom: else every request would carry room for it.
                 let created = async {
+                    if let Some((watch, role)) = &self.watch {
+                        watch.prepare()?;
+                        if *role == Role::Writer {
+                            watch.forget_beside();
+                        }
+                    }
                     let mut connection = <$connection>::connect_with(&self.options).await?;
                     for statement in self.session {
                         connection.execute(sqlx::raw_sql(*statement)).await?;
@@ -140,6 +155,7 @@ const SINGLE_SHARE: usize = 3;
 #[derive(Clone)]
 pub struct Db {
     engine: Arc<Engine>,
+    condition: Arc<Condition>,
     #[cfg(feature = "test-support")]
     script: super::Script,
 }
@@ -153,6 +169,7 @@ pub(super) enum Engine {
     Sqlite {
         readers: Pool<Connector<SqliteConnection>>,
         writer: Pool<Connector<SqliteConnection>>,
+        watch: Arc<Watch>,
     },
 }
 
@@ -193,6 +210,7 @@ impl Db {
                         options: options.clone(),
                         session,
                         wishes: MYSQL_WISHES,
+                        watch: None,
                     };
                     build_pool(connector, size)
                 };
@@ -203,13 +221,19 @@ impl Db {
                     transactions: pool(MYSQL_TRANSACTION, transactions)?,
                 }
             }
-            Dsn::Sqlite(path) => Engine::Sqlite {
-                readers: build_pool(sqlite_connector(path), SQLITE_READERS)?,
-                writer: build_pool(sqlite_connector(path), 1)?,
-            },
+            Dsn::Sqlite(path) => {
+                let watch = Arc::new(Watch::new(path));
+                let connector = |role| sqlite_connector(path, &watch, role);
+                Engine::Sqlite {
+                    readers: build_pool(connector(Role::Reader), SQLITE_READERS)?,
+                    writer: build_pool(connector(Role::Writer), 1)?,
+                    watch: Arc::clone(&watch),
+                }
+            }
         };
         Ok(Self {
             engine: Arc::new(engine),
+            condition: Arc::default(),
             #[cfg(feature = "test-support")]
             script: super::Script::default(),
         })
@@ -237,8 +261,12 @@ impl Db {
 
     pub(super) async fn reader(&self) -> Result<Conn, sqlx::Error> {
         match &*self.engine {
-            Engine::MySql { single, .. } => checkout(single.get()).await.map(Conn::MySql),
-            Engine::Sqlite { readers, .. } => checkout(readers.get()).await.map(Conn::Sqlite),
+            Engine::MySql { single, .. } => checkout(&self.condition, single.get())
+                .await
+                .map(Conn::MySql),
+            Engine::Sqlite { readers, .. } => checkout(&self.condition, readers.get())
+                .await
+                .map(Conn::Sqlite),
         }
     }
 
@@ -246,17 +274,63 @@ impl Db {
     pub(super) async fn writer(&self) -> Result<Conn, sqlx::Error> {
         match &*self.engine {
             Engine::MySql { .. } => self.reader().await,
-            Engine::Sqlite { writer, .. } => checkout(writer.get()).await.map(Conn::Sqlite),
+            Engine::Sqlite { writer, .. } => checkout(&self.condition, writer.get())
+                .await
+                .map(Conn::Sqlite),
         }
     }
 
     /// For a transaction: on MySQL it begins with its first statement.
     pub(super) async fn changer(&self) -> Result<Conn, sqlx::Error> {
         match &*self.engine {
-            Engine::MySql { transactions, .. } => {
-                checkout(transactions.get()).await.map(Conn::MySql)
-            }
+            Engine::MySql { transactions, .. } => checkout(&self.condition, transactions.get())
+                .await
+                .map(Conn::MySql),
             Engine::Sqlite { .. } => self.writer().await,
+        }
+    }
+
+    /// Writes a row that nobody reads, unless somebody else has written within `period`: why nothing can be
+    /// written, if so. `prefix` is that of a manager whose schema is there.
+    pub(crate) async fn try_write(&self, prefix: &str, period: Duration) -> Option<Trouble> {
+        if self.condition.trouble().is_some() || self.condition.is_idle(period) {
+            let sql = format!("REPLACE INTO {prefix}_identity (one, id) VALUES (2, ?)");
+            // What it says is noted.
+            let _ = self.execute(&sql, vec![ids::next().into()]).await;
+        }
+        self.condition.trouble()
+    }
+
+    pub(super) fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// Before something is written: that it goes where it will be found.
+    pub(super) fn ensure_there(&self) -> Result<(), sqlx::Error> {
+        let there = self.watch().map_or(Ok(()), Watch::ensure_there);
+        self.noted_files(there)
+    }
+
+    /// When something was written, and before anybody is told so.
+    pub(super) fn written(&self) -> Result<(), sqlx::Error> {
+        let whole = self.watch().map_or(Ok(()), Watch::ensure_whole);
+        self.noted_files(whole)?;
+        self.condition.worked(self.watch().map(Watch::folder));
+        Ok(())
+    }
+
+    fn noted_files(&self, checked: Result<(), super::watch::Gone>) -> Result<(), sqlx::Error> {
+        let checked = checked.map_err(sqlx::Error::from);
+        if let Err(error) = &checked {
+            self.condition.failed(error);
+        }
+        checked
+    }
+
+    fn watch(&self) -> Option<&Watch> {
+        match &*self.engine {
+            Engine::MySql { .. } => None,
+            Engine::Sqlite { watch, .. } => Some(watch),
         }
     }
 
@@ -270,7 +344,9 @@ impl Db {
                 drop(single.retain(|_, _| false));
                 drop(transactions.retain(|_, _| false));
             }
-            Engine::Sqlite { readers, writer } => {
+            Engine::Sqlite {
+                readers, writer, ..
+            } => {
                 drop(readers.retain(|_, _| false));
                 drop(writer.retain(|_, _| false));
             }
@@ -297,10 +373,11 @@ where
         .build()
 }
 
-fn sqlite_connector(path: &Path) -> Connector<SqliteConnection> {
+fn sqlite_connector(path: &Path, watch: &Arc<Watch>, role: Role) -> Connector<SqliteConnection> {
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
+        // Made by us, for our eyes only; and never anew while it should be there.
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         // An acknowledged change survives a power cut.
         .synchronous(SqliteSynchronous::Full)
@@ -311,15 +388,22 @@ fn sqlite_connector(path: &Path) -> Connector<SqliteConnection> {
         options,
         session: &[],
         wishes: &[],
+        watch: Some((Arc::clone(watch), role)),
     }
 }
 
 async fn checkout<T>(
+    condition: &Condition,
     get: impl Future<Output = Result<T, managed::PoolError<sqlx::Error>>>,
 ) -> Result<T, sqlx::Error> {
-    get.await.map_err(|error| match error {
+    let got = get.await.map_err(|error| match error {
         managed::PoolError::Backend(error) => error,
         managed::PoolError::Closed => sqlx::Error::PoolClosed,
         _ => sqlx::Error::PoolTimedOut,
-    })
+    });
+    // An account without rights does not even come in.
+    if let Err(error) = &got {
+        condition.failed(error);
+    }
+    got
 }

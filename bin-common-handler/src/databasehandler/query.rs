@@ -148,16 +148,19 @@ impl Db {
     /// # Errors
     /// Whatever the database says.
     pub async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, SqlError> {
+        self.ensure_there()?;
         let mut conn = self.writer().await?;
-        match self.run(conn.execute(sql, values.clone())).await {
+        let done = match self.run(conn.execute(sql, values.clone())).await {
             Err(error) if is_away(&error) => {
                 conn.discard();
                 self.forget_idle();
                 let mut conn = self.writer().await?;
-                self.run(conn.execute(sql, values)).await
+                self.run(conn.execute(sql, values)).await?
             }
-            done => done,
-        }
+            done => done?,
+        };
+        self.written()?;
+        Ok(done)
     }
 
     /// Opens a transaction.
@@ -184,9 +187,13 @@ impl Db {
         statement: impl Future<Output = Result<T, SqlError>>,
     ) -> Result<T, SqlError> {
         #[cfg(feature = "test-support")]
-        return self.script().play(statement).await;
+        let done = self.script().play(statement).await;
         #[cfg(not(feature = "test-support"))]
-        statement.await
+        let done = statement.await;
+        if let Err(error) = &done {
+            self.condition().failed(error);
+        }
+        done
     }
 }
 
@@ -244,9 +251,10 @@ impl Tx {
     /// # Errors
     /// Whatever the database says.
     pub async fn commit(mut self) -> Result<(), SqlError> {
+        self.db.ensure_there()?;
         self.control("COMMIT").await?;
         self.conn = None;
-        Ok(())
+        self.db.written()
     }
 
     /// Undoes everything and begins anew: whatever was locked is free.

@@ -214,7 +214,9 @@ impl Router {
         operation: Option<Operation>,
         request_id: &str,
     ) -> Response {
-        if error.is_fault() {
+        if error.is_told_by_health() {
+            debug!(%error, request_id, "request failed");
+        } else if error.is_fault() {
             warn!(%error, request_id, status = error.status().code(), "request failed");
         }
         let response = error.to_response(self.domain);

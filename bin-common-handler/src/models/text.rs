@@ -1,6 +1,9 @@
 //! Free text fields: strings, empty by default, with a limit.
 
-use std::fmt;
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -24,6 +27,33 @@ pub fn brief(mut said: String) -> String {
         said.push('…');
     }
     said
+}
+
+/// A text that others wrote, as a terminal shows it: what a terminal would obey, or what would show letters in
+/// another order, is written `\u001b`. Within JSON this is the same text. Lines and tabs stay.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_obeyed(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String does not fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Controls (C0, DEL, C1), what turns the direction of a text, other line ends, marks of annotations, and tags.
+fn is_obeyed(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// For `#[serde(default, deserialize_with = "null_is_default")]`: null as if it were missing.
@@ -195,4 +225,44 @@ fn check(fits: bool, field: &str, limit: &str) -> Result<()> {
         "TEXT_TOO_LONG",
         format!("{field} has at most {limit}."),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("plain é 日本 😀", "plain é 日本 😀")]
+    #[case("two\nlines\tand a tab", "two\nlines\tand a tab")]
+    #[case::escape("a\u{1b}[2J", "a\\u001b[2J")]
+    #[case::bell("\u{7}", "\\u0007")]
+    #[case::backspace("a\u{8}b", "a\\u0008b")]
+    #[case::carriage_return("good\rbad", "good\\u000dbad")]
+    #[case::null("\0", "\\u0000")]
+    #[case::delete("\u{7f}", "\\u007f")]
+    #[case::c1_csi("\u{9b}31m", "\\u009b31m")]
+    #[case::c1_osc("\u{9d}0;title\u{9c}", "\\u009d0;title\\u009c")]
+    #[case::c1_next_line("\u{85}", "\\u0085")]
+    #[case::override_right("abc\u{202e}fdp.exe", "abc\\u202efdp.exe")]
+    #[case::override_left("\u{202d}", "\\u202d")]
+    #[case::embedding("\u{202a}\u{202b}\u{202c}", "\\u202a\\u202b\\u202c")]
+    #[case::isolates("\u{2066}\u{2067}\u{2068}\u{2069}", "\\u2066\\u2067\\u2068\\u2069")]
+    #[case::marks("\u{200e}\u{200f}\u{61c}", "\\u200e\\u200f\\u061c")]
+    #[case::line_ends("\u{2028}\u{2029}", "\\u2028\\u2029")]
+    #[case::tags("\u{e0041}", "\\udb40\\udc41")]
+    fn a_terminal_obeys_nobody(#[case] text: &str, #[case] shown: &str) {
+        assert_eq!(escaped(text), shown);
+    }
+
+    #[test]
+    fn json_stays_the_same_text() {
+        let text = "a\u{9b}b\u{202e}c\u{e0041}d";
+        let json = serde_json::to_string(text).unwrap();
+        assert_eq!(
+            serde_json::from_str::<String>(&escaped(&json)).unwrap(),
+            text
+        );
+    }
 }

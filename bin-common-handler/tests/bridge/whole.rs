@@ -22,6 +22,7 @@ const MANAGER: Manager = Manager {
     prefix: "note",
     migrations: MIGRATIONS,
     settings: &[],
+    times: &[],
     routes: || routes().infos(),
     start: wire,
 };

@@ -45,6 +45,7 @@ const MANAGER: Manager = Manager {
     prefix: "word",
     migrations: Migrations::new("word", &[]),
     settings: &[],
+    times: &[],
     routes: || routes().infos(),
     start,
 };

@@ -35,7 +35,7 @@ pub(crate) struct Exported {
     pub success: bool,
     /// By which it is fetched.
     pub id: Uuid,
-    /// The file, on the machine that answered.
+    /// Its name, in the customer's folder of exports; where that lies is nobody's business.
     pub file: String,
     pub format: &'static str,
     pub rows: usize,
@@ -61,11 +61,12 @@ pub(crate) async fn export(
         report::jsonl(&made.rows)?
     };
     let id = ids::next();
-    let path = folder_of(app, customer).join(file_name(&asked, id, format));
+    let name = file_name(&asked, id, format);
+    let path = folder_of(app, customer).join(&name);
     let exported = Exported {
         success: true,
         id,
-        file: path.display().to_string(),
+        file: name,
         format,
         rows: made.rows.len(),
         bytes: text.len(),

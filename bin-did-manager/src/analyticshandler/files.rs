@@ -8,9 +8,12 @@ use std::{
     time::Duration,
 };
 
-use bin_common_handler::models::{
-    error::{Error, Result},
-    time::Timestamp,
+use bin_common_handler::{
+    files,
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
 };
 use uuid::Uuid;
 
@@ -28,7 +31,7 @@ const PAGE_BYTES: u64 = 256 * 1024;
 /// # Errors
 /// When the disk says no, or the file is there already.
 pub(super) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder_of(path))?;
+    files::make_private_dir(folder_of(path))?;
     let part = path.with_extension("part");
     let done = write_whole(&part, path, text);
     if done.is_err() {
@@ -39,7 +42,7 @@ pub(super) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
 
 /// The name of the file is new, so a rename cannot meet another; a link would fail where it did.
 fn write_whole(part: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(part)?;
+    let mut file = files::new_private_file(part)?;
     file.write_all(text)?;
     file.sync_all()?;
     fs::hard_link(part, path)?;
@@ -185,7 +188,7 @@ fn read_lines(path: &Path, from: u64) -> io::Result<DownloadPage> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::FileTimes;
+    use std::{fs::FileTimes, os::unix::fs::PermissionsExt};
 
     use rstest::rstest;
     use tempfile::TempDir;
@@ -227,6 +230,10 @@ mod tests {
         write(&path, b"a\r\n").unwrap();
         assert!(write(&path, b"b\r\n").is_err());
         assert_eq!(fs::read(&path).unwrap(), b"a\r\n");
+        for (path, mode) in [(path.as_path(), 0o600), (path.parent().unwrap(), 0o700)] {
+            let is = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(is & 0o777, mode);
+        }
         assert_eq!(names(path.parent().unwrap()), ["one.csv"]);
     }
 

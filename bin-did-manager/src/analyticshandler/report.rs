@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn rows_become_lines() {
         let text = csv(&[a_row()]);
-        assert_eq!(text.lines().nth(1), Some(",'=1+1,4,1,0,0.25,9,9"));
+        assert_eq!(text.lines().nth(1), Some(",\"'=1+1\",4,1,0,0.25,9,9"));
         let expected = r#"{"item":"","label":"=1+1","calls":4,"answered":1,"human":0,"duration_seconds":9,"asr":0.25,"average_duration_seconds":9.0}"#;
         assert_eq!(jsonl(&[a_row()]).unwrap().trim_end(), expected);
     }

@@ -81,7 +81,8 @@ fn field(name: &str, value: &Json) -> Result<Json> {
     let Json::String(text) = value else {
         return Ok(value.clone());
     };
-    let text = read_cell(text.trim());
+    let cell = read_cell(text.trim());
+    let text: &str = &cell;
     if name == "tags" {
         return Ok(tags(text));
     }

@@ -284,9 +284,23 @@ fn next_group(waiting: &mut VecDeque<Ask>) -> Vec<Ask> {
 }
 
 fn refuse_all(asks: Vec<Ask>, error: &Error) -> Vec<Ask> {
-    warn!(%error, requests = asks.len(), "no number given");
+    if error.is_told_by_health() {
+        debug!(%error, requests = asks.len(), "no number given");
+    } else {
+        warn!(%error, requests = asks.len(), "no number given");
+    }
     for ask in asks {
-        ask.answer(Err(Error::unavailable("database", error.to_string())));
+        // A state of the database keeps its own reason; all else is that it did not do what it was asked.
+        let told = if error.is_told_by_health() {
+            Error::new(
+                error.status(),
+                error.reason().to_owned(),
+                error.message().to_owned(),
+            )
+        } else {
+            Error::unavailable("database", error.to_string())
+        };
+        ask.answer(Err(told));
     }
     Vec::new()
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accesskeys;
 #[cfg(test)]
+mod ahead;
+#[cfg(test)]
 mod analytics;
 #[cfg(test)]
 mod audit;

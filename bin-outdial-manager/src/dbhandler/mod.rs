@@ -4,3 +4,4 @@ pub(crate) mod available;
 pub(crate) mod call;
 pub(crate) mod stats;
 pub(crate) mod target;
+pub(crate) mod times;

@@ -2,13 +2,12 @@
 
 use std::{
     fmt::Write as _,
-    fs::{self, File},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt,
+    fs,
+    io::{self, IsTerminal, Write as _},
     path::{Path, PathBuf},
 };
 
-use crate::{config::Config, daemon::StartError, ids, redact::Secret};
+use crate::{config::Config, daemon::StartError, files, ids, redact::Secret};
 
 /// Tells a key of ours from other secrets, e.g. for scanners of source code.
 const PREFIX: &str = "tandem_";
@@ -17,7 +16,7 @@ const LENGTH_MIN: usize = 16;
 
 /// The file in DATA_DIR that holds the key.
 pub(in crate::bridge) fn path(config: &Config) -> PathBuf {
-    config.data_dir().join("bridge.key")
+    config.data_dir().join(files::BRIDGE_KEY)
 }
 
 /// The key that callers must show: BRIDGE_ACCESS_KEY, else what an earlier start has kept, else none.
@@ -85,7 +84,7 @@ fn generate() -> Secret {
 /// and never takes the place of another.
 fn keep(path: &Path, key: &Secret) -> io::Result<()> {
     if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir)?;
+        files::make_private_dir(dir)?;
     }
     let draft = path.with_extension(format!("key.{}", ids::next()));
     let kept = write_private(&draft, key).and_then(|()| fs::hard_link(&draft, path));
@@ -94,24 +93,31 @@ fn keep(path: &Path, key: &Secret) -> io::Result<()> {
 }
 
 fn write_private(path: &Path, key: &Secret) -> io::Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = files::new_private_file(path)?;
     writeln!(file, "{}", key.expose())?;
     file.sync_all()
 }
 
 fn show(path: &Path, key: &Secret) {
-    eprintln!(
-        "\nBRIDGE_ACCESS_KEY is not set, so a key for HTTP callers was made. It is shown this once, and kept in\n\
-         {} for the next start:\n\n    {}\n\n\
-         Callers send it in the header {}. Set BRIDGE_ACCESS_KEY to use a key of your own.\n",
-        path.display(),
-        key.expose(),
-        super::HEADER,
-    );
+    eprintln!("{}", told(path, key, io::stderr().is_terminal()));
+}
+
+/// A terminal forgets; what else reads standard error is most likely a log, which many read and nobody clears.
+fn told(path: &Path, key: &Secret, is_terminal: bool) -> String {
+    let path = path.display();
+    let made = "BRIDGE_ACCESS_KEY is not set, so a key for HTTP callers was made";
+    let key = if is_terminal {
+        format!(
+            "{made}. It is shown this once, and kept in\n{path} for the next start:\n\n    {}",
+            key.expose()
+        )
+    } else {
+        format!("{made}; it is in\n{path}")
+    };
+    format!(
+        "\n{key}\n\nCallers send it in the header {}. Set BRIDGE_ACCESS_KEY to use a key of your own.\n",
+        super::HEADER
+    )
 }
 
 #[cfg(test)]
@@ -141,6 +147,21 @@ mod tests {
         assert_eq!(key.expose().len(), PREFIX.len() + 64);
         assert_eq!(key_or_new(&config).unwrap(), key);
         assert_eq!(key_from(&config).unwrap(), Some(key));
+    }
+
+    #[test]
+    fn the_key_is_shown_on_a_terminal_only_and_its_place_always() {
+        let key = generate();
+        for is_terminal in [true, false] {
+            let told = told(Path::new("/data/bridge.key"), &key, is_terminal);
+            assert_eq!(told.contains(key.expose()), is_terminal);
+            assert_eq!(
+                told.contains("tandem_"),
+                is_terminal,
+                "no part of it either"
+            );
+            assert!(told.contains("/data/bridge.key") && told.contains("x-api-key"));
+        }
     }
 
     #[test]
