@@ -1,7 +1,8 @@
 //! What every daemon shares, so that a manager is a route table, models, rules and SQL.
 //!
 //! Data comes in at [`sockhandler`], is routed by [`listenhandler`], decided upon in a manager's handlers,
-//! written through [`databasehandler`], and leaves through [`notifyhandler`].
+//! written through [`databasehandler`], and leaves through [`notifyhandler`]. What happens elsewhere comes in at
+//! [`eventhandler`], and what is to happen at a time at [`timerhandler`].
 
 mod allocator;
 pub mod backoff;

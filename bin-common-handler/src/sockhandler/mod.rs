@@ -223,7 +223,8 @@ pub trait Transport: Send + Sync + 'static {
     /// 503 within a second when the broker does not take it; inside one process, what the service says.
     async fn post(&self, queue: &str, request: &Request, message_id: &str) -> Result<()>;
 
-    /// Takes events until `stop`.
+    /// Takes events until `stop`, for those who may miss some: inside one process nothing waits for a listener that is
+    /// away. [`Self::collect`] loses none.
     async fn subscribe(
         &self,
         subscription: Subscription,

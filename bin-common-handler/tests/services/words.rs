@@ -1,8 +1,12 @@
 //! Timers, events and requests to siblings of whole daemons, on RabbitMQ and MariaDB, and on the embedded default.
 
+#[path = "words/killed.rs"]
+mod killed;
+#[path = "words/told.rs"]
+mod told;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    process::{Child, Command, Stdio},
     sync::{LazyLock, Mutex},
     time::Duration,
 };
@@ -10,8 +14,7 @@ use std::{
 use bin_common_handler::{
     call::Call,
     clock::Clock,
-    config::{COMMON, Config},
-    daemon::{Manager, ManagerContext, StartError, run},
+    daemon::{Manager, ManagerContext, StartError},
     databasehandler::{ChangeTx, Db, Dialect, Fact, Store, Value, migrate::Migrations},
     ids,
     listenhandler::{Json, Path, Router, Routes, State},
@@ -21,8 +24,8 @@ use bin_common_handler::{
         time::Timestamp,
     },
     requesthandler::RpcClient,
-    sockhandler::{Outgoing, ReceivedEvent, event_fanout},
-    testing::{Installation, Kind, rabbitmq_address, service, until_within},
+    sockhandler::ReceivedEvent,
+    testing::{Installation, Kind, until_within},
     timerhandler::Timer,
 };
 use rstest::rstest;
@@ -316,244 +319,6 @@ async fn a_change_sets_a_timer_and_tells_an_event_and_siblings_are_asked(#[case]
         (told == (2, 2)).then_some(())
     })
     .await;
-    replica.stop().await.unwrap();
-    installation.remove().await;
-}
-
-/// Writes events into the outbox, as changes do: `versions` of each of some entities.
-async fn write_outbox(db: &Db, entities: u128, versions: i64) -> BTreeSet<(Uuid, i64)> {
-    let mut written = BTreeSet::new();
-    for version in 1..=versions {
-        for entity in 1..=entities {
-            let id = Uuid::from_u128(entity);
-            let values = vec![
-                ids::next().into(),
-                "word_made".into(),
-                id.into(),
-                Uuid::from_u128(7).into(),
-                version.into(),
-                json!({ "version": version }).to_string().into(),
-                Value::Int(0),
-            ];
-            let sql = "INSERT INTO word_outbox (event_id, type, resource_id, customer_id, \
-                       version, data, tm_create) VALUES (?, ?, ?, ?, ?, ?, ?)";
-            db.execute(sql, values).await.unwrap();
-            written.insert((id, version));
-        }
-    }
-    written
-}
-
-/// The daemon of an installation as a process of its own, which a failpoint kills.
-fn child(installation: &Installation, failpoint: &str) -> Child {
-    let settings: BTreeMap<_, _> = installation.settings.iter().cloned().collect();
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "words::daemon_that_may_be_killed", "--ignored"])
-        .env("WORDS_NAME", installation.manager.name)
-        .env("WORDS_SETTINGS", json!(settings).to_string())
-        .env("TANDEM_FAILPOINT", failpoint)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a process that other tests start"]
-async fn daemon_that_may_be_killed() {
-    let name: &'static str = service("WORDS_NAME", "").leak();
-    let settings: BTreeMap<String, String> =
-        serde_json::from_str(&service("WORDS_SETTINGS", "{}")).unwrap();
-    let settings: Vec<(&'static str, String)> = settings
-        .into_iter()
-        .map(|(name, value)| -> (&'static str, String) { (name.leak(), value) })
-        .collect();
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let config = Config::with_values(COMMON, &settings).unwrap();
-    let manager = Manager { name, ..MANAGER };
-    run(config, vec![manager], None, std::future::pending())
-        .await
-        .unwrap();
-}
-
-#[rstest]
-#[case(Kind::Full)]
-#[case(Kind::Embedded)]
-#[tokio::test(flavor = "multi_thread")]
-async fn events_and_timers_outlive_every_kill_each_with_one_effect(#[case] kind: Kind) {
-    let (mut installation, db) = installation(kind).await;
-    // The tables, and on a broker the queue.
-    installation.start().await.stop().await.unwrap();
-    let expected = write_outbox(&db, 6, 20).await;
-    write_timers(&db, 60, Clock::default().now()).await;
-    for failpoint in [
-        "after_publish:1",
-        "before_outbox_delete:1",
-        "before_event_ack:1",
-        "before_commit:9",
-        "after_commit:12",
-        "before_commit:25",
-        "after_commit:1",
-    ] {
-        let mut killed = child(&installation, failpoint);
-        let mut done = 0;
-        until_within(SOON, failpoint, async || {
-            done = count(&db, "word_heard", "version").await.0;
-            let is_over = killed.try_wait().unwrap().is_some();
-            // A place that this transport, or so late a state, does not reach any more.
-            let is_idle =
-                done == 120 || (kind == Kind::Embedded && failpoint.contains("event_ack"));
-            (is_over || is_idle).then_some(())
-        })
-        .await;
-        let _ = killed.kill();
-        let status = killed.wait().unwrap();
-        println!("{kind:?} {failpoint}: {status}, {done} heard");
-    }
-    let mut last = child(&installation, "");
-    until_within(SOON, "all events and timers", async || {
-        let heard = count(&db, "word_heard", "version").await.0;
-        let fired = count(&db, "word_fired", "entity_id").await.0;
-        (heard >= 120 && fired >= 60).then_some(())
-    })
-    .await;
-    // What is published again now must change nothing.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let _ = last.kill();
-    let _ = last.wait();
-    assert_in_order(&heard(&db).await, &expected);
-    assert_eq!(count(&db, "word_fired", "entity_id").await, (60, 60));
-    for table in ["word_outbox", "word_incoming"] {
-        assert_eq!(count(&db, table, "version").await.0, 0, "{table}");
-    }
-    installation.remove().await;
-}
-
-fn told(name: &str, entity: u128, version: i64) -> Outgoing {
-    let body = json!({
-        "type": "word_made",
-        "publisher": name,
-        "data": { "version": version },
-    });
-    Outgoing {
-        routing_key: format!("{name}.word.{}.made", Uuid::from_u128(entity)),
-        message_id: Uuid::from_u128((entity << 64) | version as u128).to_string(),
-        version,
-        customer_id: Some(Uuid::from_u128(7)),
-        body: body.to_string().into_bytes(),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_told_and_told_again_while_nobody_listens_is_heard_once_by_two_replicas() {
-    let (mut installation, db) = installation(Kind::Full).await;
-    installation.start().await.stop().await.unwrap();
-    let name = installation.manager.name;
-    let events: Vec<_> = (1..=40)
-        .flat_map(|version| (1..=10).map(move |entity| told(name, entity, version)))
-        .collect();
-    let mut lane = installation
-        .client()
-        .transport
-        .lane(name, "test")
-        .await
-        .unwrap();
-    for window in [&events[..], &events[300..], &events[..50]] {
-        assert!(
-            lane.publish(window)
-                .await
-                .iter()
-                .all(|confirmed| *confirmed)
-        );
-    }
-    // Some fail at first: their entities wait, and stay in order.
-    FAILURES.lock().unwrap().insert(name, 3);
-    let replicas = [installation.start().await, installation.start().await];
-    until_within(SOON, "all events", async || {
-        (count(&db, "word_heard", "version").await.0 >= 400).then_some(())
-    })
-    .await;
-    until_within(SOON, "the repeated ones", async || {
-        (count(&db, "word_incoming", "seq").await.0 == 0).then_some(())
-    })
-    .await;
-    let ids = |event: &Outgoing| {
-        let id = event.routing_key.split('.').nth(2).unwrap();
-        (id.parse().unwrap(), event.version)
-    };
-    assert_in_order(&heard(&db).await, &events.iter().map(ids).collect());
-    for replica in replicas {
-        replica.stop().await.unwrap();
-    }
-    installation.remove().await;
-}
-
-/// Tells something to a manager's fanout, as older services do.
-async fn tell_fanout(name: &str, bodies: &[String]) {
-    let properties = lapin::ConnectionProperties::default();
-    let address = rabbitmq_address();
-    let connection = lapin::Connection::connect(&address, properties)
-        .await
-        .unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    channel.confirm_select(Default::default()).await.unwrap();
-    let exchange = event_fanout(name);
-    for body in bodies {
-        let (exchange, properties) = (exchange.as_str().into(), Default::default());
-        let told = channel
-            .basic_publish(
-                exchange,
-                "".into(),
-                Default::default(),
-                body.as_bytes(),
-                properties,
-            )
-            .await
-            .unwrap();
-        assert!(told.await.unwrap().is_ack());
-    }
-    connection.close(200, "bye".into()).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_older_services_events_are_heard_and_what_is_none_is_a_dead_letter() {
-    let (mut installation, db) = installation(Kind::Full).await;
-    let replica = installation.start().await;
-    let name = installation.manager.name;
-    let older = |id: u128, number: i64| {
-        let data = json!({ "id": Uuid::from_u128(id), "number": number });
-        json!({ "type": "call_hangup", "publisher": name, "data": data }).to_string()
-    };
-    let bodies = [
-        older(1, 2),
-        older(1, 2),
-        "no event".to_owned(),
-        older(1, 1),
-        older(2, 1),
-    ];
-    // Its queue is bound a moment after it serves.
-    until_within(SOON, "the first is heard", async || {
-        tell_fanout(name, &bodies[..1]).await;
-        (count(&db, "word_heard", "version").await.0 > 0).then_some(())
-    })
-    .await;
-    tell_fanout(name, &bodies).await;
-    until_within(SOON, "all are heard", async || {
-        (count(&db, "word_heard", "version").await.0 == 3).then_some(())
-    })
-    .await;
-    let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let (ones, others): (Vec<_>, Vec<_>) =
-        heard(&db).await.into_iter().partition(|(id, _)| *id == one);
-    assert_eq!(ones, [(one, 2), (one, 1)], "in the order of being told");
-    assert_eq!(others, [(two, 1)]);
-    let dead = replica.parts.dead_letters.list().await.unwrap();
-    let [dead] = &*dead[name] else {
-        panic!("{dead:?}")
-    };
-    assert_eq!(dead.reason, "UNREADABLE: It is no event.");
     replica.stop().await.unwrap();
     installation.remove().await;
 }
