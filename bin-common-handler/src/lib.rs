@@ -25,6 +25,7 @@ pub mod redact;
 pub mod requesthandler;
 pub mod resource;
 pub mod sockhandler;
+pub mod table;
 #[cfg(feature = "test-support")]
 #[expect(
     clippy::expect_used,

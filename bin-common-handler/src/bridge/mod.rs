@@ -32,9 +32,6 @@ pub use bulk::Report;
 pub use companion::{companion, main};
 pub use keys::{AccessKey, key_from, key_or_new};
 pub use limits::Limits;
-#[cfg(feature = "test-support")]
-pub(crate) use rows::cut_csv;
-pub use rows::{BadRows, Splitter};
 pub use server::serve;
 pub use table::Table;
 

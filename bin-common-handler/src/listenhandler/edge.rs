@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Routes;
+use crate::table::Schema;
 
 /// Total time of an HTTP request whose route says nothing else.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -29,8 +30,10 @@ pub struct Edge {
     pub csv_field: Option<&'static str>,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
-    /// A bulk body may also be an uploaded CSV or JSON file.
-    pub is_upload: bool,
+    /// A bulk body may also be an uploaded CSV or JSON file with these columns.
+    pub upload: Option<&'static Schema>,
+    /// Of these bodies, only what says that it is a form or CSV; JSON is passed on as it is.
+    pub is_plain_json: bool,
     /// The reply is a page of a download.
     pub export: Option<Export>,
 }
@@ -69,7 +72,8 @@ impl Default for Edge {
             text_field: None,
             csv_field: None,
             repeated_field: None,
-            is_upload: false,
+            upload: None,
+            is_plain_json: false,
             export: None,
         }
     }
@@ -140,10 +144,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.repeated_field = Some((field, other_name)))
     }
 
-    /// Rows may also come as an uploaded file, CSV or JSON; for bulk routes.
+    /// Rows may also come as an uploaded file, CSV or JSON, with these columns; for bulk routes.
     #[must_use]
-    pub fn upload(self) -> Self {
-        self.edge(|edge| edge.is_upload = true)
+    pub fn upload(self, schema: &'static Schema) -> Self {
+        self.edge(|edge| edge.upload = Some(schema))
+    }
+
+    /// As [`Self::upload`], for a form or CSV alone: JSON is answered as other services see it.
+    #[must_use]
+    pub fn files(self, schema: &'static Schema) -> Self {
+        self.edge(|edge| {
+            edge.upload = Some(schema);
+            edge.is_plain_json = true;
+        })
     }
 
     /// Replies `{"text","next_page_token"}` are asked for until the token is empty, and sent as one file.
