@@ -186,7 +186,7 @@ fn an_import_that_reaches_nobody_says_how_to_go_on() {
         "{out}"
     );
     assert!(
-        err.contains("line 3: destination_0.target") && err.contains("--run "),
+        err.contains("line 3: destination_0 is not a phone number") && err.contains("--run "),
         "{err}"
     );
 }

@@ -33,6 +33,7 @@ pub mod requesthandler;
 pub mod resource;
 pub mod sealer;
 pub mod sockhandler;
+pub mod table;
 #[cfg(feature = "test-support")]
 #[expect(
     clippy::expect_used,

@@ -3,13 +3,14 @@
 use bin_common_handler::{
     models::time::Timestamp,
     resource::{self, Resource},
+    table::Columns,
 };
 use serde_json::{Map, Value as Json};
 
 use crate::{
     csv::{read_cell, unquoted, write_cell},
     didhandler::row,
-    models::did::Did,
+    models::{did::Did, didcolumns::COLUMNS},
     phone::{Dialled, E164, NumberFormat, read_dialled},
 };
 
@@ -51,7 +52,11 @@ pub fn did_row(data: &[u8]) {
     let Ok(row) = serde_json::from_slice::<Map<String, Json>>(data) else {
         return;
     };
-    match row::read(&row) {
+    let rows = std::slice::from_ref(&row);
+    let Ok(columns) = Columns::of_objects(&COLUMNS, rows) else {
+        return;
+    };
+    match row::read(&columns, &row) {
         Ok(None) => {}
         Err(error) => assert_eq!(error.status().code(), 400, "{error}"),
         Ok(Some((number, fields))) => {

@@ -6,7 +6,7 @@ use bin_common_handler::ids;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use uuid::Uuid;
 
-use super::{csv, dids, flow::Flow, report::What, targets::Columns};
+use super::{flow::Flow, report::What, table};
 use crate::{
     Outcome,
     client::Options,
@@ -22,15 +22,18 @@ const TARGETS: &str = "Examples:
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv \\
                         --address amqp://guest:guest@127.0.0.1:5672 --batch 1000 --concurrency 8
 
-The file is CSV in UTF-8; its first row names the columns, of which one destination is enough:
+The file is CSV or a JSON array. One destination is enough:
 
   key,name,destination_0,destination_1
   1001,Ann,+14155550123,sip:ann@example.com
   1002,\"Doe, Bob\",tel:+1 (415) 555-0124,
 
 destination_0 to destination_4 hold tel:NUMBER, sip:USER@DOMAIN, or just a phone number; name, detail and
-data hold any text. With a key, a row that was imported before is skipped, so a file may be imported again;
+data hold any text. destination_0 may also be called destination, phone, phone number, telephone or number.
+With a key, a row that was imported before is skipped, so a file may be imported again;
 without, it is imported once more. Bad rows are told with their line, and the rest is imported.
+
+{FILES}
 
 Exits with 1 when a row was bad or the import was given up. To go on with one that was, repeat it with the
 --run that it names, the same file and the same --batch, within a day.";
@@ -41,18 +44,29 @@ const DIDS: &str = "Examples:
   tandem import dids edited.csv --update --address amqp://guest:guest@127.0.0.1:5672
   tandem export dids numbers.csv
 
-The file is CSV in UTF-8 (commas, semicolons or tabs), or a JSON array. One column with phone numbers is
-enough, with or without a name:
+The file is CSV or a JSON array. One column with phone numbers is enough, with or without a name:
 
   number,daily_cap,carrier,description,tags
   (415) 555-0123,75,acme,\"front desk, west\",west;new
   +14155550124,,,,
 
-The number's column may be called number, phoneNumber, phone_number, cid or did; the others have the names of
-the fields of a number, as tandem export dids writes them, and capacity is daily_cap. What is blank has its
-default. A number that is there already is a duplicate and stays as it is, or with --update takes the row's
+The number's column may be called number, phone, phone number, did, did number, cid, caller id, outbound cid,
+tn, msisdn, ani, telephone or full number; the others have the names of the fields of a number, as tandem
+export dids writes them; active (Y or N) is a status, and capacity, daily limit, max calls and calls per day
+are daily_cap. What is blank has its default. A number that is there already is a duplicate and stays as it is, or with --update takes the row's
 fields. So a file may be imported again, also one that was given up. Bad rows are told as a spreadsheet
-counts them, and the rest is imported. Exits with 1 when a row was bad or the import was given up.";
+counts them, and the rest is imported.
+
+{FILES}
+
+Exits with 1 when a row was bad or the import was given up.";
+
+/// What both kinds of files may be.
+const FILES: &str = "Files: UTF-8, UTF-16 or Windows-1252; commas, semicolons, tabs or bars, or as a first line sep=; says. Names
+of columns are compared without case, spaces, _, - and dots. Titles above the header are passed over. Columns
+with other names are ignored, and told. Without a header the one column that looks like phone numbers is
+taken; where two do, or two columns have names for the same, nothing is imported. A number without + is North
+American: ten digits, or 1 and ten; others are written in E.164, with + and the country code.";
 
 #[derive(Args)]
 struct Targets {
@@ -101,11 +115,11 @@ pub fn command() -> Command {
     let targets = Targets::augment_args(Command::new("targets"))
         .about("Import the targets of an outdial from a CSV file")
         .mut_arg("timeout", |flag| flag.default_value("30s"))
-        .after_help(TARGETS);
+        .after_help(TARGETS.replace("{FILES}", FILES));
     let dids = Dids::augment_args(Command::new("dids"))
         .about("Import caller-ID numbers from a CSV or JSON file")
         .mut_arg("timeout", |flag| flag.default_value("30s"))
-        .after_help(DIDS);
+        .after_help(DIDS.replace("{FILES}", FILES));
     Command::new("import")
         .about("Import many rows from a file")
         .subcommand_required(true)
@@ -137,7 +151,7 @@ fn import_targets(flags: &Targets) -> Outcome {
         json: flags.json,
         to_go_on: format!("repeat the command with --run {run}"),
     };
-    flow.run(csv::read::<Columns>)
+    flow.run(table::targets)
 }
 
 fn import_dids(flags: &Dids) -> Outcome {
@@ -154,7 +168,7 @@ fn import_dids(flags: &Dids) -> Outcome {
         json: flags.json,
         to_go_on: "repeat the command: numbers that are there count as duplicates".to_owned(),
     };
-    flow.run(dids::read)
+    flow.run(table::dids)
 }
 
 fn dids_uri(flags: &Dids) -> String {

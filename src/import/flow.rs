@@ -61,21 +61,32 @@ impl Flow<'_> {
         let client = Client::open(self.options, self.manager)?;
         let report = Report::new(self.what, file.metadata()?.len(), self.json)?;
         let report = Arc::new(report);
-        let mut given_up = None;
+        let mut ended = Ok(());
         block_on(async {
-            given_up = self.import(file, read, &client, &report).await.err();
+            ended = self.import(file, read, &client, &report).await;
             ExitCode::SUCCESS
         });
         let (summary, is_clean) = report.finish(self.json);
         output::line(&summary)?;
-        match given_up {
-            Some(fault) => Ok(fail(&format!(
+        match ended {
+            Err(GivenUp::File(fault)) => Ok(fail(&self.file_is_wrong(&fault, report.has_sent()))),
+            Err(GivenUp::Sending(fault)) => Ok(fail(&format!(
                 "given up: {}: {fault}\nto go on, {}",
                 self.options.address, self.to_go_on
             ))),
-            None if is_clean => Ok(ExitCode::SUCCESS),
-            None => Ok(ExitCode::FAILURE),
+            Ok(()) if is_clean => Ok(ExitCode::SUCCESS),
+            Ok(()) => Ok(ExitCode::FAILURE),
         }
+    }
+
+    /// To repeat the command would change nothing: the file has to be changed.
+    fn file_is_wrong(&self, fault: &str, has_sent: bool) -> String {
+        let so_far = if has_sent {
+            "what stands before it was imported"
+        } else {
+            "nothing was imported"
+        };
+        format!("{}: {fault}\n{so_far}", self.file.display())
     }
 
     /// Reads on a thread of its own and sends here; between them a queue as long as there are senders, so
@@ -86,7 +97,7 @@ impl Flow<'_> {
         read: Read,
         client: &impl Ask,
         report: &Arc<Report>,
-    ) -> Result<(), String> {
+    ) -> Result<(), GivenUp> {
         let (out, batches) = mpsc::channel(self.concurrency);
         let (told, rows_max) = (Arc::clone(report), self.rows_max);
         let reader =
@@ -114,10 +125,19 @@ impl Flow<'_> {
         })
         .await;
         if let Some(why) = fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(why);
+            return Err(GivenUp::Sending(why));
         }
-        reader.await.map_err(|fault| fault.to_string())?
+        let read = reader.await.map_err(|fault| fault.to_string());
+        read.flatten().map_err(GivenUp::File)
     }
+}
+
+/// Why an import ended before the file did.
+enum GivenUp {
+    /// The file is no table that can be imported.
+    File(String),
+    /// The manager was not reached, or refused.
+    Sending(String),
 }
 
 fn open(path: &Path) -> Result<File, String> {

@@ -34,6 +34,7 @@ pub struct Report {
     how: How,
     total_bytes: u64,
     counts: Mutex<Counts>,
+    ignored: Mutex<Vec<String>>,
 }
 
 enum How {
@@ -78,6 +79,7 @@ impl Report {
             how,
             total_bytes,
             counts: Mutex::default(),
+            ignored: Mutex::default(),
         }
     }
 
@@ -140,6 +142,21 @@ impl Report {
         }
     }
 
+    /// Columns of the file that were not looked at.
+    pub fn ignored(&self, names: Vec<String>) {
+        if names.is_empty() {
+            return;
+        }
+        self.note(&format!("columns that are ignored: {}", names.join(", ")));
+        *self.ignored.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    /// Whether anything was imported.
+    pub fn has_sent(&self) -> bool {
+        let counts = self.counts();
+        counts.rows() > counts.bad
+    }
+
     /// Something for people, above the bar.
     pub fn note(&self, text: &str) {
         match &self.how {
@@ -158,6 +175,10 @@ impl Report {
         let (seconds, rate) = (self.began.elapsed().as_secs_f64(), self.rate(&counts));
         let summary = if as_json {
             let mut summary = self.figures(&counts);
+            let ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
+            if !ignored.is_empty() {
+                summary.insert("ignored".to_owned(), json!(*ignored));
+            }
             summary.extend([
                 ("seconds".to_owned(), json!(seconds)),
                 ("rows_per_second".to_owned(), json!(rate)),

@@ -219,7 +219,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::import::{csv::Layout, targets::Columns};
 
     /// Answers from a list and remembers what it was asked.
     struct Fake {
@@ -246,12 +245,12 @@ mod tests {
             asked: Mutex::default(),
         };
         let report = Report::silent();
-        let columns = Columns::of(&["destination_0".to_owned()], &report)
-            .unwrap()
-            .0;
-        let rows = (0..4)
-            .map(|n| columns.row(n + 2, &[format!("+1415555010{n}")]).unwrap())
-            .collect();
+        let row = |n: u64| Row {
+            at: n + 2,
+            numbers: vec![format!("+1415555010{n}")],
+            body: serde_json::value::to_raw_value(&json!({})).unwrap(),
+        };
+        let rows = (0..4).map(row).collect();
         let import = Import {
             ask: &fake,
             uri: "/v1/things/bulk".to_owned(),

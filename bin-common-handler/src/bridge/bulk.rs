@@ -23,7 +23,7 @@ use super::{
     NAME, answer,
     forward::{Outbound, refuse_large},
     rows,
-    rows::{Batch, Batches, Place},
+    rows::{Batch, Batches, Place, Unreadable},
     summary::Summary,
     unpack::without_mark,
 };
@@ -63,6 +63,10 @@ pub(super) fn is_zero(number: &u64) -> bool {
 pub(super) trait Tally {
     /// A batch was answered, well or not.
     fn answered(&mut self, place: &Place, reply: &sock::Response);
+    /// Rows that could not be read, by their numbers.
+    fn unreadable(&mut self, rows: Unreadable);
+    /// Columns that were not looked at.
+    fn ignored(&mut self, names: Vec<String>);
     /// Nothing more is sent, from `place` on.
     fn stopped(&mut self, place: &Place, error: Error);
     /// The answer, after so many batches.
@@ -75,8 +79,12 @@ pub(super) async fn forward(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response> {
-    if outbound.route.edge.is_upload {
-        let batches = rows::open(headers, body, outbound.deadline).await?;
+    let edge = outbound.route.edge;
+    let upload = edge
+        .upload
+        .filter(|_| !edge.is_plain_json || rows::is_file(headers));
+    if let Some(schema) = upload {
+        let batches = rows::open(headers, body, outbound.deadline, schema).await?;
         return send_all(&outbound, batches, Summary::default(), true).await;
     }
     refuse_large(&body, rows::BULK_LIMIT)?;
@@ -96,6 +104,7 @@ async fn send_all(
     let mut sent = 0;
     while let Some(Batch { place, data }) = next {
         sent += 1;
+        tally.unreadable(batches.take_bad());
         let reply = outbound.send(&request(outbound, data, sent)).await;
         let goes_on = is_about_the_rows(&reply);
         let went_well = reply.as_ref().is_ok_and(|reply| reply.status_code < 400);
@@ -121,6 +130,8 @@ async fn send_all(
             }
         };
     }
+    tally.unreadable(batches.take_bad());
+    tally.ignored(batches.ignored());
     Ok(tally.answer(sent))
 }
 
@@ -148,6 +159,11 @@ impl Tally for Report {
             self.add(place.first_row, said);
         }
     }
+
+    // Only tables have such rows and columns, and they are told otherwise.
+    fn unreadable(&mut self, _: Unreadable) {}
+
+    fn ignored(&mut self, _: Vec<String>) {}
 
     fn stopped(&mut self, place: &Place, error: Error) {
         let reply = error.to_response(NAME);

@@ -33,9 +33,6 @@ pub use bulk::Report;
 pub use companion::{companion, main, reachable};
 pub use keys::{AccessKey, key_from, key_or_new};
 pub use limits::Limits;
-#[cfg(feature = "test-support")]
-pub(crate) use rows::cut_csv;
-pub use rows::{BadRows, Splitter};
 pub use shares::Shares;
 pub use table::Table;
 

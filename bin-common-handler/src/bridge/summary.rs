@@ -1,6 +1,6 @@
 //! What became of an uploaded file, for the person who uploaded it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{http::StatusCode, response::Response};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     answer,
     bulk::{ERRORS_MAX, Tally, counts, is_zero},
-    rows::Place,
+    rows::{Place, Unreadable},
 };
 use crate::models::{error::Error, sock};
 
@@ -27,6 +27,9 @@ pub(super) struct Summary {
     /// Errors beyond the first 1,000.
     #[serde(skip_serializing_if = "is_zero")]
     more_errors: u64,
+    /// Columns that were not looked at.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    ignored: BTreeSet<String>,
     #[serde(skip)]
     refused: u64,
     #[serde(skip)]
@@ -39,6 +42,7 @@ impl Default for Summary {
             counts: COUNTS.map(|name| (name.to_owned(), 0)).into(),
             errors: Vec::new(),
             more_errors: 0,
+            ignored: BTreeSet::new(),
             refused: 0,
             stopped: None,
         }
@@ -58,6 +62,19 @@ impl Tally for Summary {
         for error in list(&said, "errors") {
             self.add(row(place, error), text(error, "message"));
         }
+        let names = list(&said, "ignored").iter().filter_map(Value::as_str);
+        self.ignored(names.map(str::to_owned).collect());
+    }
+
+    fn unreadable(&mut self, rows: Unreadable) {
+        for (number, fault) in rows.told {
+            self.add(number, &fault);
+        }
+        self.more_errors += rows.more;
+    }
+
+    fn ignored(&mut self, names: Vec<String>) {
+        self.ignored.extend(names);
     }
 
     fn stopped(&mut self, place: &Place, error: Error) {
@@ -129,7 +146,15 @@ impl Summary {
         let number = |name: &str| self.counts.get(name).copied().unwrap_or(0);
         let errors = self.errors.len() as u64 + self.more_errors;
         let [created, skipped, duplicates] = COUNTS.map(number);
-        format!("{created} created, {duplicates} duplicates, {skipped} skipped, {errors} errors")
+        let mut message = format!(
+            "{created} created, {duplicates} duplicates, {skipped} skipped, {errors} errors"
+        );
+        if !self.ignored.is_empty() {
+            let names: Vec<_> = self.ignored.iter().map(String::as_str).collect();
+            message.push_str("; ignored columns: ");
+            message.push_str(&names.join(", "));
+        }
+        message
     }
 }
 

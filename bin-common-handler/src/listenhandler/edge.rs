@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{Routes, extract::parse_query};
-use crate::models::error::Result;
+use crate::{models::error::Result, table::Schema};
 
 /// Total time of an HTTP request whose route says nothing else.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -34,8 +34,10 @@ pub struct Edge {
     pub repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which callers see under the second name only.
     pub only_repeated: Option<&'static str>,
-    /// A bulk body may also be an uploaded CSV or JSON file.
-    pub is_upload: bool,
+    /// A bulk body may also be an uploaded CSV or JSON file with these columns.
+    pub upload: Option<&'static Schema>,
+    /// Of these bodies, only what says that it is a form or CSV; JSON is passed on as it is.
+    pub is_plain_json: bool,
     /// The reply is a page of a download.
     pub export: Option<Export>,
 }
@@ -99,7 +101,8 @@ impl Default for Edge {
             csv_field: None,
             repeated_field: None,
             only_repeated: None,
-            is_upload: false,
+            upload: None,
+            is_plain_json: false,
             export: None,
         }
     }
@@ -183,10 +186,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.only_repeated = Some(inner))
     }
 
-    /// Rows may also come as an uploaded file, CSV or JSON; for bulk routes.
+    /// Rows may also come as an uploaded file, CSV or JSON, with these columns; for bulk routes.
     #[must_use]
-    pub fn upload(self) -> Self {
-        self.edge(|edge| edge.is_upload = true)
+    pub fn upload(self, schema: &'static Schema) -> Self {
+        self.edge(|edge| edge.upload = Some(schema))
+    }
+
+    /// As [`Self::upload`], for a form or CSV alone: JSON is answered as other services see it.
+    #[must_use]
+    pub fn files(self, schema: &'static Schema) -> Self {
+        self.edge(|edge| {
+            edge.upload = Some(schema);
+            edge.is_plain_json = true;
+        })
     }
 
     /// Replies `{"text","next_page_token"}` are asked for until the token is empty, and sent as one file.

@@ -13,11 +13,17 @@ use bin_common_handler::{
     call::Call,
     listenhandler::{Json, Query, Routes, State},
     models::error::{Error, Result, Status},
+    table::{Field, Schema},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+/// The columns of its files.
+static COLUMNS: Schema = Schema {
+    fields: &[Field::number("number", &["cid"]), Field::of("name", &[])],
+};
 
 /// Its name.
 pub const NAME: &str = "did-manager";
@@ -109,7 +115,7 @@ pub fn routes() -> Routes<Dids> {
         .deferred()
         .post("/v1/dids/bulk", add)
         .bulk()
-        .upload()
+        .upload(&COLUMNS)
         .get("/v1/dids/export", export)
         .export("text/csv", "dids.csv")
         .post("/v1/dids/map", map)
@@ -173,7 +179,7 @@ async fn add(
     Json(rows): Json<Vec<Value>>,
 ) -> Result<Json<Value>> {
     let number = |row: &Value| {
-        let named = ["cid", "0"].iter().find_map(|name| row.get(name));
+        let named = ["cid", "number"].iter().find_map(|name| row.get(name));
         named.unwrap_or(row).as_str().unwrap_or("bad").to_owned()
     };
     let cells: Vec<_> = rows.iter().map(number).collect();

@@ -68,6 +68,22 @@ async fn a_small_file_has_one_batch_and_one_summary(#[case] name: &str, #[case] 
 }
 
 #[tokio::test]
+async fn columns_that_are_ignored_and_rows_that_are_none_are_told() {
+    let world = start().await;
+    let file = "cid,Colour\n4155550123,red\n4155550124,a,b\n";
+    let answer = world.upload("list.csv", file).await;
+    let expected = json!({
+        "success": true,
+        "message": "1 created, 0 duplicates, 0 skipped, 1 errors; ignored columns: Colour",
+        "data": {
+            "created": 1, "skipped": 0, "duplicates": 0, "ignored": ["Colour"],
+            "errors": ["Row 3: has 3 cells, but the header has 2"],
+        },
+    });
+    assert_eq!((answer.status, answer.json()), (200, expected));
+}
+
+#[tokio::test]
 async fn the_real_file_of_84_325_rows_goes_through() {
     let world = start().await;
     let mut file = "cid\r\n".to_owned();
@@ -126,16 +142,19 @@ async fn a_stop_midway_says_from_where_to_go_on() {
     assert_eq!(world.batch_sizes(), [1_000], "nothing more is sent");
     let open_quote = format!("cid\n{}\"4155559999\n", rows(0, 2_500));
     let answer = world.upload("list.csv", &open_quote).await;
-    assert_eq!(
-        answer.json()["message"],
-        "Stopped at row 2002: A quote is not closed."
-    );
+    let body = answer.json();
+    let errors = json!(["Row 2502: opens a quote that is never closed"]);
+    assert_eq!(body["data"]["errors"], errors);
+    assert_eq!(body["data"]["created"], 1_500);
 }
 
 #[rstest]
 #[case("cid\naway\n", 503, "DATABASE_UNAVAILABLE")]
 #[case("cid\nrefuse\n", 400, "INVALID_ROWS")]
-#[case("\"cid\n4155550123\n", 400, "INVALID_BODY")]
+#[case("", 400, "INVALID_BODY")]
+#[case("cid,cid\n4155550123,1\n", 400, "INVALID_COLUMNS")]
+#[case("name,cid,number\nx,4155550123,4155550124\n", 400, "INVALID_COLUMNS")]
+#[case("a,4155550503,2125550504\n", 400, "INVALID_COLUMNS")]
 #[tokio::test]
 async fn what_fails_before_anything_is_done_is_the_answer(
     #[case] file: &str,

@@ -11,6 +11,7 @@ use bin_common_handler::{
         time::Timestamp,
     },
     resource::{self, Keeps, Resource},
+    table::Columns,
 };
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
@@ -21,7 +22,7 @@ use crate::{
     app::App,
     dbhandler::states,
     didpoolhandler,
-    models::did::Did,
+    models::{did::Did, didcolumns::COLUMNS},
     phone::E164,
     tenancy::{self, Noted, marks},
 };
@@ -44,6 +45,9 @@ pub(crate) struct Report {
     pub duplicates: u32,
     /// Rows that were refused.
     pub errors: Vec<RowError>,
+    /// Columns that a number does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
 }
 
 /// Why a row was refused.
@@ -94,8 +98,12 @@ pub(crate) async fn import(
         ));
     }
     let customer_id = <App as Keeps<Did>>::owner(app, call, wanted.customer_id).await?;
-    let mut report = Report::default();
-    let rows = read_all(rows, &mut report);
+    let columns = Columns::of_objects(&COLUMNS, rows)?;
+    let mut report = Report {
+        ignored: columns.ignored(),
+        ..Report::default()
+    };
+    let rows = read_all(&columns, rows, &mut report);
     let mut tx = app.store.begin(call).await?;
     let version = tenancy::next_version(&mut tx, customer_id).await?;
     let known = known(&mut tx, customer_id, &rows.order).await?;
@@ -118,13 +126,13 @@ pub(crate) async fn import(
     tx.commit(report).await
 }
 
-fn read_all(rows: &[Map<String, Json>], report: &mut Report) -> Rows {
+fn read_all(columns: &Columns, rows: &[Map<String, Json>], report: &mut Report) -> Rows {
     let mut read = Rows {
         order: Vec::with_capacity(rows.len()),
         fields: HashMap::with_capacity(rows.len()),
     };
     for (index, row) in rows.iter().enumerate() {
-        match row::read(row) {
+        match row::read(columns, row) {
             Ok(None) => report.skipped += 1,
             Ok(Some((number, fields))) => {
                 if read.fields.contains_key(&number) {

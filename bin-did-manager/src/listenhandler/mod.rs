@@ -22,6 +22,7 @@ use crate::{
         campaign::Campaign,
         customer::Customer,
         did::{self, Did},
+        didcolumns,
         didpool::{self, Didpool},
         rotationrule::RotationRule,
         usage,
@@ -83,7 +84,7 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/dids/<did-id>", dids::get)
         .post("/v1/dids/bulk", dids::import)
         .bulk()
-        .upload()
+        .upload(&didcolumns::COLUMNS)
         .within(UPLOAD_WITHIN)
         .get("/v1/dids/export", dids::export)
         .export("text/csv; charset=utf-8", "dids.csv")

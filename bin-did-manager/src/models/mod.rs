@@ -7,6 +7,7 @@ pub mod campaign;
 pub mod check;
 pub mod customer;
 pub mod did;
+pub mod didcolumns;
 pub mod didpool;
 pub mod didstatus;
 pub(crate) mod download;

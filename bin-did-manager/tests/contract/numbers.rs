@@ -2,7 +2,12 @@
 
 use bin_common_handler::{
     models::sock::Method::{Delete, Get, Post, Put},
-    testing::{Kind, until},
+    phone::PhoneFault::Empty,
+    testing::{
+        Kind,
+        phones::{REFUSED, TAKEN},
+        until,
+    },
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -111,6 +116,59 @@ async fn an_import_reports_every_row(#[values(Kind::Embedded, Kind::Full)] kind:
         (&again["created"], &again["duplicates"]),
         (&json!(0), &json!(3))
     );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn every_text_is_the_number_that_it_is_in_files_and_bodies(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    for (text, number) in TAKEN.iter().step_by(7) {
+        let did = world.did(json!({"number": text})).await;
+        assert_eq!(did["number"], *number, "{text:?}");
+    }
+    let told = REFUSED.iter().filter(|(_, fault)| *fault != Empty);
+    let told: Vec<_> = told
+        .map(|(_, fault)| format!("Caller ID {fault}."))
+        .collect();
+    let texts = TAKEN.iter().map(|(text, _)| text);
+    let texts = texts.chain(REFUSED.iter().map(|(text, _)| text));
+    let rows: Json = texts
+        .map(|text| json!({"Caller ID": text, "Status": "Inactive", "Agent Cell": "2125550507"}))
+        .collect();
+    let report = world.client.ok(Post, "/v1/dids/bulk", Some(rows)).await;
+    let expected = [
+        TAKEN.len() - TAKEN.len().div_ceil(7),
+        TAKEN.len().div_ceil(7),
+    ];
+    let expected = expected.map(|count| json!(count));
+    assert_eq!(
+        [&report["created"], &report["duplicates"]],
+        [&expected[0], &expected[1]]
+    );
+    assert_eq!(report["ignored"], json!(["Agent Cell"]));
+    let wrong: Vec<_> = list(report["errors"].clone())
+        .iter()
+        .map(|error| text(error, "message").to_owned())
+        .filter(|message| message != "the row holds no phone number.")
+        .collect();
+    assert_eq!(wrong, told);
+    world.end().await;
+}
+
+#[rstest]
+#[case(json!([{"cid": "4155550123", "DID": "4155550124"}]))]
+#[case(json!([{"capacity": 1, "daily_cap": 2, "cid": "4155550123"}]))]
+#[case(json!([{"a": "4155550123", "b": "2125550124"}]))]
+#[tokio::test]
+async fn columns_that_leave_doubt_change_nothing(#[case] rows: Json) {
+    let world = World::new(Kind::Embedded).await;
+    let no = refused(&world.client, Post, "/v1/dids/bulk", Some(rows)).await;
+    assert_eq!(no, (400, "INVALID_COLUMNS".to_owned()));
+    let dids = list(world.client.ok(Get, "/v1/dids", None).await);
+    assert_eq!(dids, [] as [Json; 0]);
     world.end().await;
 }
 

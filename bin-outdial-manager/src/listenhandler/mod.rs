@@ -7,7 +7,7 @@ use bin_common_handler::listenhandler::Routes;
 
 use crate::{
     App,
-    models::{outdial, outdialtarget, outdialtargetcall},
+    models::{outdial, outdialtarget, outdialtargetcall, targetrow},
 };
 
 /// The route table, in the order of the wire contract.
@@ -38,6 +38,7 @@ pub(crate) fn routes() -> Routes<App> {
             outdialtargets::create_bulk,
         )
         .bulk()
+        .files(&targetrow::COLUMNS)
         .get_with_effect(
             "/v1/outdials/<outdial-id>/available",
             outdialtargets::available,

@@ -3,3 +3,4 @@
 pub mod outdial;
 pub mod outdialtarget;
 pub mod outdialtargetcall;
+pub mod targetrow;

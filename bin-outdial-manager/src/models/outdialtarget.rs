@@ -271,12 +271,15 @@ pub struct StatusBody {
 }
 
 /// Reply of the bulk route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BulkReport {
     /// Rows that became targets.
     pub created: usize,
     /// Rows whose key was there already.
     pub skipped: usize,
+    /// Columns that a target does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
 }
 
 /// What `available` may hand out. Fields that are missing count as zero.

@@ -10,6 +10,7 @@ use bin_common_handler::{
         text::brief,
         time::Timestamp,
     },
+    table::Columns,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -20,6 +21,7 @@ use crate::{
     models::{
         outdial::Outdial,
         outdialtarget::{self, BULK_MAX, BulkReport, OutdialTarget, TargetCreate},
+        targetrow,
     },
     outdialhandler::not_found,
 };
@@ -71,7 +73,12 @@ impl OutdialTargetHandler {
             ));
         }
         let outdial = self.live_outdial(call, outdial_id).await?;
-        let rows = self.check_rows(&outdial, rows)?;
+        let objects: Vec<_> = rows
+            .iter()
+            .filter_map(|row| row.as_object().cloned())
+            .collect();
+        let columns = Columns::of_objects(&targetrow::COLUMNS, &objects)?;
+        let rows = self.check_rows(&outdial, &columns, rows)?;
         let total = rows.len();
         let mut tx = self.store.begin(call).await?;
 
@@ -83,6 +90,7 @@ impl OutdialTargetHandler {
         tx.commit(BulkReport {
             created: rows.len(),
             skipped: total - rows.len(),
+            ignored: columns.ignored(),
         })
         .await
     }
@@ -92,6 +100,7 @@ impl OutdialTargetHandler {
     fn check_rows(
         &self,
         outdial: &Outdial,
+        columns: &Columns,
         rows: Vec<serde_json::Value>,
     ) -> Result<Vec<KeyedTarget>> {
         let now = self.store.clock.now();
@@ -102,7 +111,7 @@ impl OutdialTargetHandler {
                 now.micros()
                     .saturating_add(i64::try_from(index).unwrap_or(0)),
             );
-            match self.check_row(outdial, at, row) {
+            match self.check_row(outdial, columns, at, row) {
                 Ok(row) => good.push(row),
                 Err(message) => bad.push(json!({ "index": index, "message": message })),
             }
@@ -121,13 +130,15 @@ impl OutdialTargetHandler {
     fn check_row(
         &self,
         outdial: &Outdial,
+        columns: &Columns,
         at: Timestamp,
         row: serde_json::Value,
     ) -> Result<KeyedTarget, String> {
         // As for bodies: fields have names.
-        if !row.is_object() {
+        let Some(fields) = row.as_object() else {
             return Err("it must be a JSON object".to_owned());
-        }
+        };
+        let row = targetrow::read(columns, fields)?.into();
         let body: TargetCreate = bad_json::from_value(row).map_err(|bad| brief(bad.to_string()))?;
         let key = body.key.clone();
         OutdialTarget::new(ids::next(), outdial.id, at, body, self.validates)

@@ -2,10 +2,17 @@
 
 use bin_common_handler::{
     models::{
-        sock::Method::{Delete, Get, Post, Put},
+        sock::{
+            Method::{Delete, Get, Post, Put},
+            Request,
+        },
         time::Timestamp,
     },
-    testing::Kind,
+    phone::PhoneFault::Empty,
+    testing::{
+        Kind,
+        phones::{REFUSED, TAKEN},
+    },
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -346,4 +353,58 @@ async fn a_deleted_target_is_read_but_neither_changed_nor_offered(
         ]
     );
     world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn destinations_are_the_numbers_that_they_are_in_files_and_bodies(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    for (text, number) in TAKEN.iter().step_by(7) {
+        let destination = json!({"type": "tel", "target": text});
+        let made = outdial
+            .target_with(json!({"destination_0": destination}))
+            .await;
+        assert_eq!(made["destination_0"]["target"], *number, "{text:?}");
+    }
+    let uri = format!("{}/targets/bulk", outdial.uri);
+    let rows: Json = TAKEN
+        .iter()
+        .map(|(text, number)| json!({"Phone Number": text, "Name": number, "colour": "red"}))
+        .collect();
+    let report = world.client.ok(Post, &uri, Some(rows)).await;
+    let expected = json!({"created": TAKEN.len(), "skipped": 0, "ignored": ["colour"]});
+    assert_eq!(report, expected);
+    let targets = format!("{}/targets?page_size=1000", outdial.uri);
+    let targets = list(world.client.ok(Get, &targets, None).await);
+    let named = targets.iter().filter(|target| target["name"] != "");
+    for target in named {
+        assert_eq!(target["destination_0"]["target"], target["name"]);
+    }
+    let faults: Vec<_> = REFUSED
+        .iter()
+        .filter(|(_, fault)| *fault != Empty)
+        .collect();
+    let rows: Json = faults
+        .iter()
+        .map(|(text, _)| json!({"Phone Number": text}))
+        .collect();
+    let request = Request::new(Post, &uri, "test").json(&rows).unwrap();
+    let response = world.client.send(&request).await.unwrap();
+    let error: Json = serde_json::from_str(response.body()).unwrap();
+    assert_eq!(
+        (response.status_code, &error["reason"]),
+        (400, &json!("INVALID_ROWS"))
+    );
+    let told: Vec<_> = list(error["details"].clone())
+        .iter()
+        .map(|detail| text(detail, "message").to_owned())
+        .collect();
+    let expected: Vec<_> = faults
+        .iter()
+        .map(|(_, fault)| format!("Phone Number {fault}"))
+        .collect();
+    assert_eq!(told, expected);
 }

@@ -4,15 +4,11 @@ use axum::body::{Body, Bytes};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{
-    chunks::Chunks,
-    csv::CsvRows,
-    json::JsonRows,
-    splitter::{BadRows, ROW_MAX, Row},
-};
+use super::chunks::Chunks;
 use crate::{
-    bridge::{answer, forward::parse},
+    bridge::{answer, bulk::ERRORS_MAX, forward::parse},
     models::error::{Error, Result},
+    table::{BadRows, JsonRows, ROW_MAX, Reader},
 };
 
 /// Rows in a batch at most.
@@ -32,16 +28,42 @@ pub(in crate::bridge) struct Batch {
 pub(in crate::bridge) struct Place {
     /// Rows before the first one.
     pub first_row: usize,
-    /// What people call each row; see [`Row::number`].
+    /// What people call each row.
     pub numbers: Vec<u64>,
 }
 
 /// How the rows are written.
 pub(super) enum Rows {
-    /// As an array, or as an object's first.
+    /// As JSON that is passed on as it is.
     Json(Box<JsonRows>),
-    /// As lines.
-    Csv(Box<CsvRows>),
+    /// As a table that is read here.
+    Table(Box<Reader>),
+}
+
+/// Rows that are in no batch.
+#[derive(Debug, Default)]
+pub(in crate::bridge) struct Unreadable {
+    /// Their numbers, and what is wrong with them.
+    pub told: Vec<(u64, String)>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+impl Unreadable {
+    fn add(&mut self, number: u64, fault: String) {
+        if self.told.len() < ERRORS_MAX {
+            self.told.push((number, fault));
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+/// One row as JSON.
+struct Row {
+    /// As people count it: the row of a spreadsheet, or the position in an array, both from 1.
+    number: u64,
+    text: Vec<u8>,
 }
 
 /// Reads batches from a body.
@@ -55,8 +77,13 @@ pub(in crate::bridge) struct Batches {
     /// Rows in the batches that were made.
     count: usize,
     last_number: u64,
+    /// Rows of JSON that were cut.
+    cut: u64,
     is_first: bool,
+    /// The body has ended.
+    is_whole: bool,
     ahead: Option<Batch>,
+    bad: Unreadable,
 }
 
 impl Batches {
@@ -69,8 +96,11 @@ impl Batches {
             left_over: None,
             count: 0,
             last_number: 0,
+            cut: 0,
             is_first: true,
+            is_whole: false,
             ahead: None,
+            bad: Unreadable::default(),
         }
     }
 
@@ -84,6 +114,19 @@ impl Batches {
     pub(in crate::bridge) async fn has_more(&mut self) -> Result<bool> {
         self.ahead = self.next().await?;
         Ok(self.ahead.is_some())
+    }
+
+    /// Rows that could not be read since the last call, and why.
+    pub(in crate::bridge) fn take_bad(&mut self) -> Unreadable {
+        std::mem::take(&mut self.bad)
+    }
+
+    /// The names of columns that are ignored.
+    pub(in crate::bridge) fn ignored(&self) -> Vec<String> {
+        match &self.rows {
+            Rows::Json(_) => Vec::new(),
+            Rows::Table(table) => table.ignored(),
+        }
     }
 
     /// Where the row stands that comes after the last one that was read into a batch.
@@ -130,35 +173,54 @@ impl Batches {
             return Ok(Some(row));
         }
         loop {
-            let mut unread: &[u8] = &self.chunk;
-            let row = self.rows.next_row(&mut unread).map_err(refusal)?;
-            let read = self.chunk.len() - unread.len();
-            self.chunk = self.chunk.split_off(read);
-            if row.is_some() {
-                return Ok(row);
+            if let Some(row) = self.read_row()? {
+                return Ok(Some(row));
             }
-            match self.chunks.next().await? {
-                Some(chunk) => self.chunk = chunk,
-                None => return self.rows.finish().map_err(refusal),
+            if self.is_whole {
+                return Ok(None);
             }
-        }
-    }
-}
-
-impl Rows {
-    fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<Row>, BadRows> {
-        match self {
-            Self::Json(rows) => rows.next_row(input),
-            Self::Csv(rows) => rows.next_row(input),
+            self.read_more().await?;
         }
     }
 
-    /// The last row, where only the end tells that it is whole.
-    fn finish(&mut self) -> Result<Option<Row>, BadRows> {
-        match self {
-            Self::Json(rows) => rows.finish().map(|()| None),
-            Self::Csv(rows) => rows.finish(),
+    /// A row of what was read.
+    fn read_row(&mut self) -> Result<Option<Row>> {
+        match &mut self.rows {
+            Rows::Json(rows) => {
+                let mut unread: &[u8] = &self.chunk;
+                let text = rows.next_row(&mut unread).map_err(refusal)?;
+                let read = self.chunk.len() - unread.len();
+                self.chunk = self.chunk.split_off(read);
+                self.cut += u64::from(text.is_some());
+                let number = self.cut;
+                Ok(text.map(|text| Row { number, text }))
+            }
+            Rows::Table(table) => {
+                while let Some(row) = table.next_row()? {
+                    let number = row.number;
+                    match row.fields {
+                        Ok(fields) => {
+                            let text = serde_json::to_vec(&fields).map_err(Error::internal)?;
+                            return Ok(Some(Row { number, text }));
+                        }
+                        Err(fault) => self.bad.add(number, fault),
+                    }
+                }
+                Ok(None)
+            }
         }
+    }
+
+    async fn read_more(&mut self) -> Result<()> {
+        let chunk = self.chunks.next().await?;
+        self.is_whole = chunk.is_none();
+        match (&mut self.rows, chunk) {
+            (Rows::Json(_), Some(chunk)) => self.chunk = chunk,
+            (Rows::Json(rows), None) => rows.finish().map_err(refusal)?,
+            (Rows::Table(table), Some(chunk)) => table.push(&chunk)?,
+            (Rows::Table(table), None) => table.finish()?,
+        }
+        Ok(())
     }
 }
 
@@ -166,10 +228,6 @@ fn refusal(bad: BadRows) -> Error {
     match bad {
         BadRows::NotAnArray => answer::bad_body("The body must be one JSON array of rows."),
         BadRows::RowTooLarge => answer::too_large(ROW_MAX),
-        BadRows::LineTooLong => {
-            answer::bad_body("A line has more than 64 KiB; perhaps a quote is not closed.")
-        }
-        BadRows::QuoteOpen => answer::bad_body("A quote is not closed."),
     }
 }
 

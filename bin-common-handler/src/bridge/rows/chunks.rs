@@ -20,8 +20,6 @@ pub(super) struct Chunks {
     source: Source,
     deadline: Instant,
     bytes_read: usize,
-    /// What was looked at before its time.
-    ahead: Bytes,
 }
 
 enum Source {
@@ -70,7 +68,6 @@ impl Chunks {
             source,
             deadline,
             bytes_read: 0,
-            ahead: Bytes::new(),
         }
     }
 
@@ -79,33 +76,6 @@ impl Chunks {
     /// # Errors
     /// 413 beyond the limit, 503 when time is up, 400 when the rest does not arrive.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
-        if self.ahead.is_empty() {
-            return self.read().await;
-        }
-        Ok(Some(std::mem::take(&mut self.ahead)))
-    }
-
-    /// At least `count` of the bytes that are next, without taking them; less only at the end.
-    pub(super) async fn peek(&mut self, count: usize) -> Result<&[u8]> {
-        while self.ahead.len() < count {
-            let Some(more) = self.read().await? else {
-                break;
-            };
-            self.ahead = if self.ahead.is_empty() {
-                more
-            } else {
-                [&*self.ahead, &more].concat().into()
-            };
-        }
-        Ok(&self.ahead)
-    }
-
-    /// Drops some of the bytes that were looked at.
-    pub(super) fn skip(&mut self, count: usize) {
-        let _ = self.ahead.split_to(count.min(self.ahead.len()));
-    }
-
-    async fn read(&mut self) -> Result<Option<Bytes>> {
         let read = timeout_at(self.deadline, self.source.read()).await;
         let Some(chunk) = read.map_err(|_| answer::too_slow())?? else {
             return Ok(None);

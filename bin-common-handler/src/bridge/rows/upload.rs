@@ -10,62 +10,49 @@ use super::{
     batches::{Batches, Rows},
     chunks::Chunks,
 };
-use crate::{bridge::answer, models::error::Result};
+use crate::{
+    models::error::Result,
+    table::{Kind, Reader, Schema},
+};
 
-/// Some editors put it before text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// As much of a file as tells what it is.
-const HEAD: usize = 512;
+/// Whether a request says that it brings a form or CSV.
+pub(in crate::bridge) fn is_file(headers: &HeaderMap) -> bool {
+    let content_type = content_type(headers);
+    multer::parse_boundary(content_type).is_ok() || by_media_type(content_type) == Some(Kind::Csv)
+}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Csv,
-    Json,
+fn content_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE);
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 /// The rows of a request.
 ///
 /// # Errors
-/// 400 when it holds neither CSV nor JSON.
+/// 400 when a form holds no file.
 pub(in crate::bridge) async fn open(
     headers: &HeaderMap,
     body: Body,
     deadline: Instant,
+    schema: &'static Schema,
 ) -> Result<Batches> {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let (mut chunks, declared) = match multer::parse_boundary(content_type) {
+    let content_type = content_type(headers);
+    let (chunks, kind) = match multer::parse_boundary(content_type) {
         Ok(boundary) => {
             let (chunks, name, kind) = Chunks::file_of(body, boundary, deadline).await?;
             (chunks, by_name(&name).or_else(|| by_media_type(&kind)))
         }
         Err(_) => (Chunks::whole(body, deadline)?, by_media_type(content_type)),
     };
-    let head = chunks.peek(HEAD).await?;
-    // A spreadsheet's own format, or text of two bytes a character.
-    if head.contains(&0) {
-        return Err(answer::bad_body(
-            "The file is neither CSV nor JSON in UTF-8.",
-        ));
-    }
-    let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
-    let kind = declared.unwrap_or_else(|| by_content(text));
-    let mark = head.len() - text.len();
-    chunks.skip(mark);
-    Ok(Batches::new(
-        chunks,
-        match kind {
-            Kind::Csv => Rows::Csv(Box::default()),
-            Kind::Json => Rows::Json(Box::default()),
-        },
-    ))
+    let table = Reader::new(schema, kind);
+    Ok(Batches::new(chunks, Rows::Table(Box::new(table))))
 }
 
 fn by_name(name: &str) -> Option<Kind> {
     match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
-        "csv" => Some(Kind::Csv),
+        "csv" | "tsv" => Some(Kind::Csv),
         "json" => Some(Kind::Json),
         _ => None,
     }
@@ -74,16 +61,12 @@ fn by_name(name: &str) -> Option<Kind> {
 fn by_media_type(media_type: &str) -> Option<Kind> {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     match essence.to_ascii_lowercase().as_str() {
-        "text/csv" | "application/csv" => Some(Kind::Csv),
+        "text/csv"
+        | "application/csv"
+        | "text/tab-separated-values"
+        | "application/vnd.ms-excel" => Some(Kind::Csv),
         "application/json" => Some(Kind::Json),
         _ => None,
-    }
-}
-
-fn by_content(head: &[u8]) -> Kind {
-    match head.trim_ascii_start().first() {
-        Some(b'[' | b'{') => Kind::Json,
-        _ => Kind::Csv,
     }
 }
 
@@ -95,6 +78,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::table::Field;
+
+    static SCHEMA: Schema = Schema {
+        fields: &[Field::number("number", &["cid"])],
+    };
 
     async fn rows(content_type: &str, body: &str) -> Result<Vec<Value>> {
         let mut headers = HeaderMap::new();
@@ -108,7 +96,7 @@ mod tests {
             .collect();
         let body = Body::from_stream(futures_util::stream::iter(chunks));
         let deadline = Instant::now() + Duration::from_secs(5);
-        let mut batches = open(&headers, body, deadline).await?;
+        let mut batches = open(&headers, body, deadline, &SCHEMA).await?;
         let mut rows = Vec::new();
         while let Some(batch) = batches.next().await? {
             rows.extend(serde_json::from_str::<Vec<Value>>(batch.data.get()).unwrap());
@@ -165,6 +153,7 @@ mod tests {
     #[case("multipart/form-data; boundary=x", "cid\n4155550123\n".to_owned())]
     #[case("multipart/form-data; boundary=x", form("file", "a.csv", "text/csv", "cid\n1").replace("\r\n--x--", ""))]
     #[case("text/csv", "PK\u{3}\u{4}\0\0".to_owned())]
+    #[case("text/csv", String::new())]
     #[case("application/json", "cid\n4155550123\n".to_owned())]
     #[tokio::test]
     async fn anything_else_is_refused(#[case] kind: &str, #[case] body: String) {

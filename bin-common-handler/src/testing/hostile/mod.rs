@@ -11,7 +11,6 @@ pub use mangle::survives;
 pub use server::{filters, query, request, uri};
 
 use crate::{
-    bridge::{BadRows, Splitter, cut_csv},
     databasehandler::Dsn,
     models::{
         page::{PAGE_SIZE_MAX, Page},
@@ -19,6 +18,7 @@ use crate::{
         text::MESSAGE_MAX,
         time::Timestamp,
     },
+    table::{BadRows, Field, Reader, Row, Schema, Splitter, TableFault},
 };
 
 /// Stands where a secret would.
@@ -92,17 +92,36 @@ pub fn rows(data: &[u8]) {
     let (piece, file) = data.split_first().map_or((1, data), |(first, rest)| {
         (usize::from(*first) % 64 + 1, rest)
     });
-    let whole = cut_csv(file, usize::MAX);
-    assert_eq!(cut_csv(file, piece), whole, "in pieces of {piece}");
-    for row in whole.unwrap_or_default() {
-        let row: Json = serde_json::from_slice(&row).expect("a row is JSON");
-        assert!(row.is_object());
-    }
+    let whole = read(file, usize::MAX);
+    assert_eq!(read(file, piece), whole, "in pieces of {piece}");
     let array = cut_json(file, usize::MAX);
     assert_eq!(cut_json(file, piece), array, "in pieces of {piece}");
     if let Ok(rows) = serde_json::from_slice::<Vec<Json>>(file) {
         assert_eq!(array.map(|array| array.len()), Ok(rows.len()));
     }
+}
+
+static SCHEMA: Schema = Schema {
+    fields: &[
+        Field::number("number", &["cid", "phonenumber"]),
+        Field::of("status", &[]),
+        Field::of("daily_cap", &["capacity"]),
+    ],
+};
+
+fn read(file: &[u8], piece: usize) -> Result<Vec<Row>, TableFault> {
+    let (mut reader, mut rows) = (Reader::new(&SCHEMA, None), Vec::new());
+    for piece in file.chunks(piece) {
+        reader.push(piece)?;
+        while let Some(row) = reader.next_row()? {
+            rows.push(row);
+        }
+    }
+    reader.finish()?;
+    while let Some(row) = reader.next_row()? {
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 fn cut_json(file: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, BadRows> {

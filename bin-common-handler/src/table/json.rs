@@ -1,17 +1,16 @@
 //! Rows in JSON: an array, or an object whose first array they are.
 
-use super::splitter::{BadRows, Row, Splitter};
+use super::splitter::{BadRows, Splitter};
 
 /// Cuts JSON into rows.
 #[derive(Debug, Default)]
-pub(super) struct JsonRows {
+pub(crate) struct JsonRows {
     place: Place,
     splitter: Splitter,
     /// Open brackets around the array.
     depth: usize,
     in_string: bool,
     after_backslash: bool,
-    rows: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,7 @@ enum Place {
 
 impl JsonRows {
     /// As [`Splitter::next_row`].
-    pub(super) fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<Row>, BadRows> {
+    pub(crate) fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, BadRows> {
         while let Some(byte) = input.first().copied() {
             let row = match self.place {
                 Place::Bare => self.splitter.next_row(input)?,
@@ -43,16 +42,14 @@ impl JsonRows {
                     None
                 }
             };
-            if let Some(text) = row {
-                self.rows += 1;
-                let number = self.rows;
-                return Ok(Some(Row { number, text }));
+            if row.is_some() {
+                return Ok(row);
             }
         }
         Ok(None)
     }
 
-    pub(super) fn finish(&self) -> Result<(), BadRows> {
+    pub(crate) fn finish(&self) -> Result<(), BadRows> {
         match self.place {
             Place::Bare => self.splitter.finish(),
             Place::End => Ok(()),
@@ -135,8 +132,7 @@ mod tests {
         let (mut json, mut rows) = (JsonRows::default(), Vec::new());
         for mut chunk in text.as_bytes().chunks(chunk.max(1)) {
             while let Some(row) = json.next_row(&mut chunk)? {
-                assert_eq!(row.number, rows.len() as u64 + 1);
-                rows.push(String::from_utf8(row.text).unwrap());
+                rows.push(String::from_utf8(row).unwrap());
             }
         }
         json.finish().map(|()| rows)

@@ -4,7 +4,7 @@
 //! not JSON is found not to be JSON when its batch is parsed, since a batch is the same text again.
 
 /// Largest row, in bytes: one must fit into a batch.
-pub(super) const ROW_MAX: usize = 850 * 1024;
+pub(crate) const ROW_MAX: usize = 850 * 1024;
 
 /// Why a body is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -15,20 +15,6 @@ pub enum BadRows {
     /// A row is larger than an envelope may be.
     #[error("a row has at most {ROW_MAX} bytes")]
     RowTooLarge,
-    /// A line of a CSV file is longer than any that is meant.
-    #[error("a line of a CSV file has at most 64 KiB; perhaps a quote before it is not closed")]
-    LineTooLong,
-    /// A CSV file ends inside quotes.
-    #[error("a quote in the CSV file is not closed")]
-    QuoteOpen,
-}
-
-/// One row as JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    /// As people count it: the row of a spreadsheet, or the position in an array, both from 1.
-    pub number: u64,
-    pub text: Vec<u8>,
 }
 
 /// Finds where the rows of an array end.
