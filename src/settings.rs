@@ -34,3 +34,54 @@ pub fn without_flags() -> Result<Config, BadConfig> {
     let command = Config::flags(Command::new("tandem"), &all());
     Config::load(&all(), &command.get_matches_from(["tandem"]))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::all;
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+    const HEAD: &str = "# Settings
+
+Made from the table in the code by `UPDATE_DOCS=1 cargo test -p tandem settings`; a test compares the two.
+
+A value comes from the defaults, then a file (`tandem.toml`, else `/etc/tandem/tandem.toml`, or `--config-file FILE`), then
+the environment, then flags. `DATABASE_DSN`, `--database_dsn`, `--database-dsn` and the file's key `database_dsn` are one
+setting. The service and every command read the same ones, so a command finds the bridge and its key. A wrong value stops
+the start with the setting's name, what is wrong, and a value that works. Secrets are never printed.
+
+| setting | default | what it does | for example |
+|---|---|---|---|
+";
+
+    fn page() -> String {
+        let mut page = HEAD.to_owned();
+        for setting in all() {
+            let default = match setting.default {
+                "" => "none".to_owned(),
+                default => format!("`{default}`"),
+            };
+            let cell = |text: &str| text.replace('|', "\\|");
+            writeln!(
+                page,
+                "| `{}` | {} | {} | `{}` |",
+                setting.name,
+                cell(&default),
+                cell(setting.help),
+                cell(setting.example)
+            )
+            .unwrap();
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_of_settings_is_that_of_the_code() {
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(PAGE, page()).unwrap();
+        }
+        let written = std::fs::read_to_string(PAGE).unwrap();
+        assert_eq!(written, page(), "run: UPDATE_DOCS=1 cargo test -p tandem settings");
+    }
+}

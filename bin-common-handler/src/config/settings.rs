@@ -8,7 +8,7 @@ pub const COMMON: &[Setting] = &[
         name: "DATABASE_DSN",
         default: "",
         kind: Kind::Dsn,
-        help: "Database; without it SQLite in DATA_DIR",
+        help: "Database: mysql:// URL, Go's user:password@tcp(host:3306)/name, JDBC's jdbc:mysql://, or sqlite://path; TLS by ?ssl-mode=required, verify_ca or verify_identity and &ssl-ca=FILE; without it SQLite in DATA_DIR",
         example: "mysql://user:password@127.0.0.1:3306/tandem",
     },
     Setting {
@@ -29,14 +29,14 @@ pub const COMMON: &[Setting] = &[
         name: "RABBITMQ_ADDRESS",
         default: "",
         kind: Kind::Amqp,
-        help: "Broker; without it a bus inside this process",
+        help: "Broker: amqp:// or, for TLS, amqps://; without a virtual host the default one; without an address a bus inside this process",
         example: "amqp://user:password@127.0.0.1:5672",
     },
     Setting {
         name: "REDIS_ADDRESS",
         default: "",
         kind: Kind::Redis,
-        help: "Cache, host:port or rediss:// for TLS; without it one inside this process",
+        help: "Cache: host:port, redis:// or, for TLS, rediss://; without it one inside this process; needed with MySQL or MariaDB",
         example: "127.0.0.1:6379",
     },
     Setting {
@@ -67,7 +67,7 @@ pub const COMMON: &[Setting] = &[
         name: "PROMETHEUS_LISTEN_ADDRESS",
         default: "127.0.0.1:2112",
         kind: Kind::ListenAddress,
-        help: "Where metrics, /healthz and /readyz are served; in a container 0.0.0.0:2112",
+        help: "Where metrics, /healthz and /readyz are served to anybody who reaches the port; in a container 0.0.0.0:2112",
         example: "127.0.0.1:2112",
     },
     Setting {
@@ -81,7 +81,7 @@ pub const COMMON: &[Setting] = &[
         name: "BRIDGE_ACCESS_KEY",
         default: "",
         kind: Kind::AccessKey,
-        help: "Key that HTTP callers must show; without it one is made and kept in DATA_DIR/bridge.key",
+        help: "Key that HTTP callers show as x-api-key or Authorization: Bearer; without it one is made and kept in DATA_DIR/bridge.key",
         example: "at least 16 characters, such as $(openssl rand -hex 32)",
     },
     Setting {
@@ -136,7 +136,7 @@ pub const COMMON: &[Setting] = &[
         name: "DATA_DIR",
         default: "./data",
         kind: Kind::Text,
-        help: "Where the embedded database and the bridge's key are kept",
+        help: "Where the embedded database, the bridge's key, its lock and exports are kept; nobody else may enter it (0700, files 0600)",
         example: "./data",
     },
     Setting {
