@@ -216,12 +216,7 @@ fn cases() -> Vec<(Method, &'static str, Json, &'static str)> {
         ),
         (Post, "/v1/dids/bulk", json!("x"), "must be a list"),
         (Post, "/v1/calls/report", json!(7), "must be a JSON object"),
-        (
-            Post,
-            "/v1/call-results",
-            json!(null),
-            "must be a JSON object",
-        ),
+        (Post, "/v1/call-results", json!(null), "names no call"),
     ]
 }
 

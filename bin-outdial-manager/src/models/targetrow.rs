@@ -151,7 +151,7 @@ mod tests {
 
     #[rstest]
     #[case(json!({"destination_0": "12345"}), "destination_0 is too short for a phone number")]
-    #[case(json!({"destination_1": "sip:alice"}), "destination_1.target must be user@domain")]
+    #[case(json!({"destination_1": "sip:alice"}), "destination_1.target must be a SIP URI such as user@domain or sips:user@domain:5061")]
     #[case(json!({"destination_0": "fax:+14155550123"}), "destination_0 has an unknown type; write tel:+14155550123 or sip:user@domain")]
     #[case(json!({"Phone": "020 7946 0958"}), "Phone is not North American; write it in E.164, with + and the country code")]
     fn a_bad_row_is_told_without_its_number(#[case] row: Json, #[case] message: &str) {

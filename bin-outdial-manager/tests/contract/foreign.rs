@@ -260,7 +260,7 @@ async fn an_odd_target_is_served_and_so_are_the_others(
     // What is not understood in these keeps a target from being dialled.
     let is_undialable = |column: &str, value: &Value| match column {
         "status" | "destination_0" => true,
-        "try_count_0" => *value != Value::Int(i32::MAX.into()),
+        "try_count_0" => !matches!(value, Value::Null) && *value != Value::Int(i32::MAX.into()),
         _ => false,
     };
     odds.retain(|odd| !odd.everywhere.is_empty());

@@ -179,7 +179,14 @@ async fn an_unknown_parameter_is_refused_on_every_list(
             "" => "/v1/outdials".to_owned(),
             tail => format!("{}{tail}", outdial.uri),
         };
-        for name in ["tag", "pagesize", "Deleted", "detail", "try_count", "a%20b"] {
+        for name in [
+            "tag",
+            "pagesize",
+            "Deleted",
+            "details",
+            "try_count",
+            "a%20b",
+        ] {
             let uri = format!("{uri}?{name}=x");
             let (status, reason) = world.refused(Get, &uri, None).await;
             assert_eq!(

@@ -99,7 +99,7 @@ fn cases() -> Vec<(Method, &'static str, Json, &'static str)> {
             Post,
             targets,
             json!({"destination_4": {"type": "tel", "target": "4155"}}),
-            "country code",
+            "too short",
         ),
         (
             Post,

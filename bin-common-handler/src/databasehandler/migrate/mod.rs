@@ -113,6 +113,12 @@ impl Migrations {
         self.own
     }
 
+    /// How many there are, common ones included.
+    #[cfg(feature = "test-support")]
+    pub const fn count(&self) -> usize {
+        self.common.len() + self.own.len()
+    }
+
     /// All files in their order, as one list.
     #[cfg(feature = "test-support")]
     pub(crate) fn files(&self) -> Vec<File> {
