@@ -40,7 +40,7 @@ pub async fn agree(site: &Site, subject: Subject, book: &Book, heard: &[Heard], 
 
 async fn rows(site: &Site, subject: Subject, run: &str) -> Rows {
     let sql = format!(
-        "SELECT id, name, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', tm_update) AS version \
+        "SELECT id, name, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', COALESCE(tm_update, tm_create)) AS version \
          FROM {} WHERE name LIKE ?",
         subject.table()
     );
