@@ -29,6 +29,8 @@ mod next;
 #[cfg(test)]
 mod numbers;
 #[cfg(test)]
+mod quotas;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod results;
