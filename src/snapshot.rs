@@ -11,6 +11,7 @@ use std::{
 };
 
 use bin_common_handler::{
+    databasehandler::Dialect,
     files::{self, COMPANIONS, with_suffix},
     ids,
 };
@@ -163,10 +164,56 @@ async fn inspect(
         );
         return Ok(Some(why));
     }
+    if let Some(why) = odd_objects(connection, &tables).await? {
+        return Ok(Some(why));
+    }
     let is_ours = managers::ALL
         .iter()
         .any(|manager| tables.contains(&format!("{}_identity", manager.prefix)));
     Ok((!is_ours).then(|| "is a database of something else".to_owned()))
+}
+
+/// An index of others on our tables, which may refuse what we write, or a table of ours that is missing although its
+/// migration was applied.
+async fn odd_objects(
+    connection: &mut SqliteConnection,
+    tables: &[String],
+) -> std::result::Result<Option<String>, sqlx::Error> {
+    let indexes: Vec<(String, String)> = sqlx::query_as(
+        "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for manager in managers::ALL {
+        let ours = manager.migrations.objects(Dialect::Sqlite);
+        let odd = indexes
+            .iter()
+            .find(|(index, table)| ours.contains(table) && !ours.contains(index));
+        if let Some((index, table)) = odd {
+            return Ok(Some(format!(
+                "has the index {index:?} on {table}, which is none of ours and may refuse what is written; drop it first"
+            )));
+        }
+        let applied = format!("{}_migrations", manager.prefix);
+        if !tables.contains(&applied) {
+            continue;
+        }
+        let sql = format!("SELECT COUNT(*) FROM {applied} WHERE success = TRUE");
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut *connection)
+            .await?;
+        let is_whole =
+            usize::try_from(count).is_ok_and(|count| count >= manager.migrations.count());
+        let is_there =
+            |name: &String| tables.contains(name) || indexes.iter().any(|(index, _)| index == name);
+        if is_whole && let Some(missing) = ours.iter().find(|name| !is_there(name)) {
+            return Ok(Some(format!(
+                "lacks {missing}, which {} needs",
+                manager.name
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Puts a copy in the place of `database`, which nobody may use meanwhile; where the replaced one is kept, if
@@ -289,6 +336,7 @@ fn beside(path: &Path, what: &str) -> PathBuf {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use bin_common_handler::databasehandler::{Db, Dsn};
     use tempfile::TempDir;
 
     use super::*;
@@ -446,5 +494,41 @@ mod tests {
         assert!(fault.to_string().contains("something else"), "{fault}");
         assert_eq!(rows(&path).await, 2);
         assert!(names(&dir).iter().all(|name| !name.contains("restoring")));
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_lacks_or_has_what_would_harm_is_refused() {
+        for (sql, why) in [
+            ("DROP TABLE did_dids", Some("lacks did_dids")),
+            ("DROP TABLE outdial_outbox", Some("lacks outdial_outbox")),
+            (
+                "DROP INDEX did_dids_by_time",
+                Some("lacks did_dids_by_time"),
+            ),
+            (
+                "CREATE UNIQUE INDEX ii ON did_dids (status)",
+                Some("has the index \"ii\" on did_dids"),
+            ),
+            ("CREATE TABLE notes (a INTEGER)", None),
+            ("DELETE FROM did_migrations WHERE version = 1020", None),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("copy.db");
+            let db = Db::new(&Dsn::Sqlite(path.clone()), 1).unwrap();
+            for manager in managers::ALL {
+                manager.migrations.up(&db).await.unwrap();
+            }
+            for sql in [sql, "PRAGMA wal_checkpoint(TRUNCATE)"] {
+                db.execute(sql, vec![]).await.unwrap();
+            }
+            let said = check(&path).await.map_err(|fault| fault.to_string());
+            match why {
+                None => assert_eq!(said, Ok(()), "{sql}"),
+                Some(why) => assert!(
+                    said.clone().is_err_and(|said| said.contains(why)),
+                    "{sql}: {said:?}"
+                ),
+            }
+        }
     }
 }

@@ -24,6 +24,7 @@ pub mod httpserver;
 pub mod ids;
 pub mod inbox;
 pub mod listenhandler;
+pub mod loglimit;
 pub mod metrics;
 pub mod models;
 pub mod notifyhandler;

@@ -27,11 +27,11 @@ const UNMARKED_MAX: usize = 10_000;
 
 /// A value is `<version>:<body>`; a marker has no body.
 const MARK: &str = "local c = redis.call('GET', KEYS[1])
-if c and tonumber(string.match(c, '^%d+')) > tonumber(ARGV[1]) then return 0 end
+if c and tonumber(string.match(c, '^%-?%d+') or 0) > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ':', 'PX', ARGV[2])
 return 1";
 const FILL: &str = "local c = redis.call('GET', KEYS[1])
-if c and tonumber(string.match(c, '^%d+')) > tonumber(ARGV[1]) then return 0 end
+if c and tonumber(string.match(c, '^%-?%d+') or 0) > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ':' .. ARGV[3], 'PX', ARGV[2])
 return 1";
 

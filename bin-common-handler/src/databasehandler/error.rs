@@ -29,6 +29,10 @@ pub enum Trouble {
     ReadOnly,
     /// The account may not do what it must.
     NoRights,
+    /// The account is not let in.
+    NoLogin,
+    /// The server has no such database.
+    NoDatabase,
     /// Its file is gone, or another one.
     Gone,
     /// Tables are missing.
@@ -64,8 +68,10 @@ impl Trouble {
                     .or(Some(Self::Unusable))
             }
             1290 | 1792 | 1836 => Some(Self::ReadOnly),
-            1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 => Some(Self::NoRights),
-            1049 | 1146 => Some(Self::NoSchema),
+            1044 | 1142 | 1143 | 1227 | 1370 | 1410 => Some(Self::NoRights),
+            1045 | 1698 => Some(Self::NoLogin),
+            1049 => Some(Self::NoDatabase),
+            1146 => Some(Self::NoSchema),
             _ => None,
         }
     }
@@ -95,7 +101,13 @@ impl Trouble {
             Self::DiskFull => "the disk of the database is full",
             Self::ReadOnly => "the database takes no writes: it is read-only",
             Self::NoRights => {
-                "the database's account may not do what it must: its rights were taken away"
+                "the database's account lacks a right that it must have: GRANT ALL ON the database"
+            }
+            Self::NoLogin => {
+                "the database does not let the account in: correct user and password in DATABASE_DSN, or make the user"
+            }
+            Self::NoDatabase => {
+                "there is no such database on the server: correct the end of DATABASE_DSN, or make it"
             }
             Self::Gone => {
                 "a file of the database was removed or replaced while it was in use; nothing is written any more. \

@@ -113,8 +113,22 @@ impl Migrations {
         self.own
     }
 
+    /// The names of all tables and indexes that these migrations make.
+    pub fn objects(&self, dialect: Dialect) -> Vec<String> {
+        let files = self.common.iter().chain(self.own);
+        let statements =
+            files.flat_map(|(_, text)| Statements::read(text, dialect, self.prefix).up);
+        let made = statements.filter_map(|statement| {
+            let (what, rest) = statement.split_once(" IF NOT EXISTS ")?;
+            let name = rest.split([' ', '(']).next()?;
+            what.trim_start()
+                .starts_with("CREATE ")
+                .then(|| name.to_owned())
+        });
+        made.collect()
+    }
+
     /// How many there are, common ones included.
-    #[cfg(feature = "test-support")]
     pub const fn count(&self) -> usize {
         self.common.len() + self.own.len()
     }

@@ -15,8 +15,10 @@ use super::{
     connection::{Fault, limit},
     delay::{publish_confirmed, publish_later},
 };
-use crate::sockhandler::RETRIES;
+use crate::{loglimit::LogLimit, sockhandler::RETRIES};
 
+/// At most one line about parked messages in this time.
+static PARKED_LOG: LogLimit = LogLimit::new(Duration::from_secs(10));
 /// How often a message came back.
 pub(super) const ATTEMPT_HEADER: &str = "x-attempt";
 /// Marks a request that was posted.
@@ -136,7 +138,10 @@ pub(super) async fn park(
     limit(side.queue_declare(parked.as_str().into(), durable, FieldTable::default())).await?;
     let properties = carried(properties).with_delivery_mode(2);
     publish_confirmed(side, "", &parked, body, properties).await?;
-    warn!(queue, parked, "message parked");
+    // Each is counted; the log is told at most so often, as a careless publisher may send any number.
+    if PARKED_LOG.admit() {
+        warn!(queue, parked, "message parked");
+    }
     Ok("parked")
 }
 
