@@ -29,7 +29,6 @@ pub mod metrics;
 pub mod models;
 pub mod notifyhandler;
 pub mod phone;
-pub mod quota;
 pub mod redact;
 pub mod requesthandler;
 pub mod resource;

@@ -8,7 +8,6 @@ use crate::{
     accesskeyhandler::Uses,
     nexthandler::NextHandler,
     privacy::{PhoneHasher, Privacy},
-    quotas::Quotas,
 };
 
 /// The daemon's parts. Clones share them.
@@ -17,7 +16,6 @@ pub(crate) struct App {
     pub store: Store,
     pub next: NextHandler,
     pub uses: Uses,
-    pub quotas: Quotas,
     privacy: Privacy,
     /// Where files of our own are written.
     pub data_dir: PathBuf,
@@ -31,7 +29,6 @@ impl App {
             store: ctx.store.clone(),
             privacy,
             uses: Uses::start(ctx),
-            quotas: Quotas::new(&ctx.config),
             data_dir: ctx.config.data_dir(),
         }
     }

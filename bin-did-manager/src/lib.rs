@@ -20,7 +20,6 @@ pub mod models;
 mod nexthandler;
 pub mod phone;
 mod privacy;
-mod quotas;
 mod rolluphandler;
 mod tenancy;
 mod times;
@@ -82,17 +81,13 @@ const MIGRATIONS: Migrations = migrations!(
 /// How often statuses that have ended are written down.
 const STATUS_PERIOD: Duration = Duration::from_secs(60);
 
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: privacy::SETTING,
-        default: "",
-        kind: Kind::HashKey,
-        help: "Key of the hashes that people called are kept as; without it one is made and kept in the database",
-        example: "at least 32 characters, such as $(openssl rand -hex 32)",
-    },
-    quotas::SETTINGS[0],
-    quotas::SETTINGS[1],
-];
+const SETTINGS: &[Setting] = &[Setting {
+    name: privacy::SETTING,
+    default: "",
+    kind: Kind::HashKey,
+    help: "Key of the hashes that people called are kept as; without it one is made and kept in the database",
+    example: "at least 32 characters, such as $(openssl rand -hex 32)",
+}];
 
 fn start(ctx: ManagerContext) -> Result<Router, StartError> {
     let app = App::new(&ctx);

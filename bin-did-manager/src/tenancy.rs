@@ -59,9 +59,6 @@ impl<R: Tenanted> Keeps<R> for App {
         let is_new_tenant = R::NAME == Customer::NAME && before.is_none();
         if before.is_none() && !is_new_tenant {
             ensure_owned::<Customer>(tx, customer_id, customer_id).await?;
-            if let Some(quota) = self.quotas.of::<R>() {
-                quota.admit(tx, customer_id, 1).await?;
-            }
         }
         let version = match (is_new_tenant, R::STEERS) {
             (true, _) => begin_versions(tx, customer_id).await?,

@@ -13,17 +13,12 @@ use std::time::Duration;
 use bin_common_handler::{
     config::{Kind, Setting},
     daemon::{Manager, ManagerContext, StartError},
-    databasehandler::{Entity, migrate::Migrations},
+    databasehandler::migrate::Migrations,
     listenhandler::Router,
     migrations,
-    quota::{Limit, Quota},
 };
 
-use crate::{
-    models::{outdial::Outdial, outdialtarget::OutdialTarget},
-    outdialhandler::OutdialHandler,
-    outdialtargethandler::OutdialTargetHandler,
-};
+use crate::{outdialhandler::OutdialHandler, outdialtargethandler::OutdialTargetHandler};
 
 /// The service's name on the wire.
 pub const NAME: &str = "outdial-manager";
@@ -85,26 +80,6 @@ const SETTINGS: &[Setting] = &[
         example: "6h",
     },
     Setting {
-        name: OUTDIALS.setting,
-        default: "10000",
-        kind: Kind::Number {
-            min: 0,
-            max: 100_000_000,
-        },
-        help: "Outdials that one customer may have; 0 = no limit",
-        example: "10000",
-    },
-    Setting {
-        name: TARGETS.setting,
-        default: "1000000",
-        kind: Kind::Number {
-            min: 0,
-            max: 1_000_000_000,
-        },
-        help: "Targets that one outdial may have; 0 = no limit",
-        example: "1000000",
-    },
-    Setting {
         name: "VALIDATE_ADDRESSES",
         default: "true",
         kind: Kind::Bool,
@@ -120,20 +95,6 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
-const OUTDIALS: Limit = Limit {
-    setting: "OUTDIALS_PER_CUSTOMER",
-    table: Outdial::TABLE,
-    owner: "customer_id",
-    what: "outdials",
-};
-
-const TARGETS: Limit = Limit {
-    setting: "TARGETS_PER_OUTDIAL",
-    table: OutdialTarget::TABLE,
-    owner: "outdial_id",
-    what: "targets",
-};
-
 /// What the routes share.
 #[derive(Clone)]
 pub(crate) struct App {
@@ -142,13 +103,8 @@ pub(crate) struct App {
 }
 
 fn start(ctx: ManagerContext) -> Result<Router, StartError> {
-    let outdials = OutdialHandler::new(ctx.store.clone(), Quota::new(OUTDIALS, &ctx.config));
-    let targets = OutdialTargetHandler::new(
-        ctx.store.clone(),
-        outdials.clone(),
-        Quota::new(TARGETS, &ctx.config),
-        &ctx.config,
-    );
+    let outdials = OutdialHandler::new(ctx.store.clone());
+    let targets = OutdialTargetHandler::new(ctx.store.clone(), outdials.clone(), &ctx.config);
     let timeout = ctx.config.duration("PROGRESSING_TIMEOUT");
     if !timeout.is_zero() {
         let reaper = targets.clone();

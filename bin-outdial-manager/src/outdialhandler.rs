@@ -8,7 +8,6 @@ use bin_common_handler::{
         error::{Error, Result},
         page::{Filters, Page},
     },
-    quota::Quota,
 };
 use uuid::Uuid;
 
@@ -26,12 +25,11 @@ pub(crate) use dbhandler::stats::Stats;
 #[derive(Debug, Clone)]
 pub(crate) struct OutdialHandler {
     store: Store,
-    quota: Quota,
 }
 
 impl OutdialHandler {
-    pub(crate) fn new(store: Store, quota: Quota) -> Self {
-        Self { store, quota }
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
     }
 
     pub(crate) async fn create(&self, call: &Call, body: OutdialCreate) -> Result<Outdial> {
@@ -49,7 +47,6 @@ impl OutdialHandler {
             tm_delete: None,
         };
         let mut tx = self.store.begin(call).await?;
-        self.quota.admit(&mut tx, outdial.customer_id, 1).await?;
         tx.insert(&outdial).await?;
         tx.announce(outdial::CREATED, &outdial, outdial.customer_id)
             .await?;

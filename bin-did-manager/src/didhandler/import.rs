@@ -108,9 +108,6 @@ pub(crate) async fn import(
     let version = tenancy::next_version(&mut tx, customer_id).await?;
     let known = known(&mut tx, customer_id, &rows.order).await?;
     let made = make_all(app, customer_id, version, &rows, &known, &mut report);
-    if let Some(quota) = app.quotas.of::<Did>() {
-        quota.admit(&mut tx, customer_id, made.len()).await?;
-    }
     insert(&mut tx, customer_id, &made).await?;
     if wanted.update {
         update_known(app, &mut tx, call, &rows, &known, &mut report).await?;

@@ -29,8 +29,6 @@ mod next;
 #[cfg(test)]
 mod numbers;
 #[cfg(test)]
-mod quotas;
-#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod results;

@@ -47,7 +47,7 @@ impl OutdialTargetHandler {
         )?;
         let row = KeyedTarget { target, key };
         let mut tx = self.store.begin(call).await?;
-        self.quota.admit(&mut tx, outdial.id, 1).await?;
+
         tx.insert(&row).await?;
         self.announce(
             &mut tx,
@@ -83,7 +83,6 @@ impl OutdialTargetHandler {
         let mut tx = self.store.begin(call).await?;
 
         let rows = self.unknown_rows(&mut tx, &outdial, &rows).await?;
-        self.quota.admit(&mut tx, outdial.id, rows.len()).await?;
         tx.insert_all(&rows).await?;
         let targets: Vec<_> = rows.iter().map(|row| row.target.clone()).collect();
         self.announce(&mut tx, outdialtarget::CREATED, &targets, &outdial)

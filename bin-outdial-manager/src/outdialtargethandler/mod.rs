@@ -18,7 +18,6 @@ use bin_common_handler::{
         error::{Error, Result},
         page::{Filters, Page},
     },
-    quota::Quota,
 };
 use uuid::Uuid;
 
@@ -37,7 +36,6 @@ use crate::{
 pub(crate) struct OutdialTargetHandler {
     store: Store,
     outdials: OutdialHandler,
-    quota: Quota,
     lease: Duration,
     guard: Duration,
     validates: bool,
@@ -45,16 +43,10 @@ pub(crate) struct OutdialTargetHandler {
 }
 
 impl OutdialTargetHandler {
-    pub(crate) fn new(
-        store: Store,
-        outdials: OutdialHandler,
-        quota: Quota,
-        config: &Config,
-    ) -> Self {
+    pub(crate) fn new(store: Store, outdials: OutdialHandler, config: &Config) -> Self {
         Self {
             store,
             outdials,
-            quota,
             lease: config.duration("OUTDIAL_LEASE"),
             guard: config.duration("OUTDIAL_GUARD"),
             validates: config.is_on("VALIDATE_ADDRESSES"),

@@ -15,7 +15,7 @@ use bin_common_handler::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{OutdialTargetHandler, Quota};
+use super::OutdialTargetHandler;
 use crate::{
     MANAGER,
     models::{
@@ -80,13 +80,8 @@ impl Manager {
         let settings: Vec<_> = COMMON.iter().chain(MANAGER.settings).copied().collect();
         let given = [("OUTDIAL_LEASE", "3s"), ("OUTDIAL_GUARD", "10s")];
         let config = Config::with_values(&settings, &given).unwrap();
-        let outdials = OutdialHandler::new(store.clone(), Quota::new(crate::OUTDIALS, &config));
-        let targets = OutdialTargetHandler::new(
-            store,
-            outdials.clone(),
-            Quota::new(crate::TARGETS, &config),
-            &config,
-        );
+        let outdials = OutdialHandler::new(store.clone());
+        let targets = OutdialTargetHandler::new(store, outdials.clone(), &config);
         Self {
             process,
             targets,

@@ -21,8 +21,6 @@ mod outdials;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
-mod quotas;
-#[cfg(test)]
 mod targetcalls;
 #[cfg(test)]
 mod targets;
