@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod models;
 pub mod notifyhandler;
 pub mod phone;
+pub mod quota;
 pub mod redact;
 pub mod requesthandler;
 pub mod resource;

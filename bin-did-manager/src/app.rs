@@ -8,6 +8,7 @@ use crate::{
     accesskeyhandler::Uses,
     nexthandler::NextHandler,
     privacy::{PhoneHasher, Privacy},
+    room::Rooms,
 };
 
 /// The daemon's parts. Clones share them.
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub store: Store,
     pub next: NextHandler,
     pub uses: Uses,
+    pub rooms: Rooms,
     privacy: Privacy,
     /// Where files of our own are written.
     pub data_dir: PathBuf,
@@ -29,6 +31,7 @@ impl App {
             store: ctx.store.clone(),
             privacy,
             uses: Uses::start(ctx),
+            rooms: Rooms::new(&ctx.config),
             data_dir: ctx.config.data_dir(),
         }
     }

@@ -21,6 +21,7 @@ mod nexthandler;
 pub mod phone;
 mod privacy;
 mod rolluphandler;
+mod room;
 mod tenancy;
 mod times;
 
@@ -32,7 +33,7 @@ use bin_common_handler::{
     csv,
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
-    listenhandler::Router,
+    listenhandler::{Intake, Router},
     migrations,
 };
 
@@ -81,13 +82,17 @@ const MIGRATIONS: Migrations = migrations!(
 /// How often statuses that have ended are written down.
 const STATUS_PERIOD: Duration = Duration::from_secs(60);
 
-const SETTINGS: &[Setting] = &[Setting {
-    name: privacy::SETTING,
-    default: "",
-    kind: Kind::HashKey,
-    help: "Key of the hashes that people called are kept as; without it one is made and kept in the database",
-    example: "at least 32 characters, such as $(openssl rand -hex 32)",
-}];
+const SETTINGS: &[Setting] = &[
+    room::DIDS,
+    room::OTHERS,
+    Setting {
+        name: privacy::SETTING,
+        default: "",
+        kind: Kind::HashKey,
+        help: "Key of the hashes that people called are kept as; without it one is made and kept in the database",
+        example: "at least 32 characters, such as $(openssl rand -hex 32)",
+    },
+];
 
 fn start(ctx: ManagerContext) -> Result<Router, StartError> {
     let app = App::new(&ctx);
@@ -107,5 +112,6 @@ fn start(ctx: ManagerContext) -> Result<Router, StartError> {
         ctx.process_metrics.clone(),
         ctx.metrics.clone(),
     )
+    .map(|router| router.with_intake(Intake::new(&ctx.config)))
     .map_err(|fault| StartError::Other(fault.to_string()))
 }

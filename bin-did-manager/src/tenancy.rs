@@ -65,6 +65,9 @@ impl<R: Tenanted> Keeps<R> for App {
             (false, true) => next_version(tx, customer_id).await?,
             (false, false) => 0,
         };
+        if before.is_none() {
+            self.rooms.take::<R>(tx, customer_id, 1).await?;
+        }
         after.verify(tx, before, version).await?;
         audit(tx, call, before, after).await
     }

@@ -14,8 +14,8 @@ use bin_common_handler::{
     config::{Kind, Setting},
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
-    listenhandler::Router,
-    migrations,
+    listenhandler::{Intake, Router},
+    migrations, quota,
 };
 
 use crate::{outdialhandler::OutdialHandler, outdialtargethandler::OutdialTargetHandler};
@@ -47,6 +47,16 @@ const MIGRATIONS: Migrations = migrations!(
 const REAP_PERIOD_MAX: Duration = Duration::from_secs(60);
 
 const SETTINGS: &[Setting] = &[
+    quota::setting(
+        outdialhandler::LIMIT,
+        "100000",
+        "Live outdials that one customer may have; 0 = no limit",
+    ),
+    quota::setting(
+        outdialtargethandler::LIMIT,
+        "5000000",
+        "Live targets of its live outdials that one customer may have; 0 = no limit",
+    ),
     Setting {
         name: "OUTDIAL_LEASE",
         default: "3s",
@@ -103,7 +113,7 @@ pub(crate) struct App {
 }
 
 fn start(ctx: ManagerContext) -> Result<Router, StartError> {
-    let outdials = OutdialHandler::new(ctx.store.clone());
+    let outdials = OutdialHandler::new(ctx.store.clone(), &ctx.config);
     let targets = OutdialTargetHandler::new(ctx.store.clone(), outdials.clone(), &ctx.config);
     let timeout = ctx.config.duration("PROGRESSING_TIMEOUT");
     if !timeout.is_zero() {
@@ -123,5 +133,6 @@ fn start(ctx: ManagerContext) -> Result<Router, StartError> {
         ctx.process_metrics.clone(),
         ctx.metrics.clone(),
     )
+    .map(|router| router.with_intake(Intake::new(&ctx.config)))
     .map_err(|fault| StartError::Other(fault.to_string()))
 }

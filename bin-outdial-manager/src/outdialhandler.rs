@@ -2,12 +2,14 @@
 
 use bin_common_handler::{
     call::Call,
+    config::Config,
     databasehandler::{Entity, ListQuery, Store},
     ids,
     models::{
         error::{Error, Result},
         page::{Filters, Page},
     },
+    quota::Quota,
 };
 use uuid::Uuid;
 
@@ -21,15 +23,21 @@ use crate::{
 
 pub(crate) use dbhandler::stats::Stats;
 
+/// The setting that limits them.
+pub(crate) const LIMIT: &str = "OUTDIALS_PER_CUSTOMER";
+const LIVE: &str = "outdial_outdials WHERE customer_id = ? AND tm_delete IS NULL";
+
 /// Creates, reads, changes and deletes outdials.
 #[derive(Debug, Clone)]
 pub(crate) struct OutdialHandler {
     store: Store,
+    quota: Quota,
 }
 
 impl OutdialHandler {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Store, config: &Config) -> Self {
+        let quota = Quota::new("OUTDIALS", LIMIT, LIVE, config);
+        Self { store, quota }
     }
 
     pub(crate) async fn create(&self, call: &Call, body: OutdialCreate) -> Result<Outdial> {
@@ -47,6 +55,7 @@ impl OutdialHandler {
             tm_delete: None,
         };
         let mut tx = self.store.begin(call).await?;
+        self.quota.take(&mut tx, outdial.customer_id, 1).await?;
         tx.insert(&outdial).await?;
         tx.announce(outdial::CREATED, &outdial, outdial.customer_id)
             .await?;

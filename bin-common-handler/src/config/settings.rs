@@ -119,6 +119,26 @@ pub const COMMON: &[Setting] = &[
         example: "32",
     },
     Setting {
+        name: "STORE_MIB_PER_SECOND",
+        default: "4",
+        kind: Kind::Number {
+            min: 0,
+            max: 100_000,
+        },
+        help: "MiB a second that one customer may send to be stored, at each daemon; 0 = no limit",
+        example: "4",
+    },
+    Setting {
+        name: "STORE_MIB_BURST",
+        default: "64",
+        kind: Kind::Number {
+            min: 1,
+            max: 100_000,
+        },
+        help: "MiB at once before that rate holds",
+        example: "64",
+    },
+    Setting {
         name: "BRIDGE_CORS_ORIGINS",
         default: "",
         kind: Kind::Text,

@@ -20,6 +20,7 @@ use crate::{
         time::Timestamp,
     },
     notifyhandler::{Bell, outbox},
+    quota::Room,
     timerhandler::Alarms,
 };
 
@@ -59,6 +60,8 @@ pub struct ChangeTx<'c> {
     announced: bool,
     /// Timers that were set: kind and time.
     scheduled: Vec<(String, Timestamp)>,
+    /// Room that was taken for new rows.
+    rooms: Vec<Room>,
 }
 
 impl Store {
@@ -111,6 +114,7 @@ impl Store {
             marks: Vec::new(),
             announced: false,
             scheduled: Vec::new(),
+            rooms: Vec::new(),
         })
     }
 
@@ -171,10 +175,12 @@ impl ChangeTx<'_> {
             marks,
             announced,
             scheduled,
+            rooms,
         } = self;
         if let Err(error) = tx.commit().await {
             store.settle(&call, reply, error).await?;
         }
+        rooms.into_iter().for_each(Room::keep);
         if !is_marked {
             store.cache.mark(&marks).await;
         }
@@ -264,6 +270,11 @@ impl ChangeTx<'_> {
     /// A timer was set: its runner is woken after the commit.
     pub(crate) fn note_timer(&mut self, kind: &str, at: Timestamp) {
         self.scheduled.push((kind.to_owned(), at));
+    }
+
+    /// Room for new rows is theirs with the commit, and given back without one.
+    pub(crate) fn hold(&mut self, room: Room) {
+        self.rooms.push(room);
     }
 
     /// The version of a row that is changed now: never before the one it had.

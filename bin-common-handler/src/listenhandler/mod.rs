@@ -2,6 +2,7 @@
 
 mod edge;
 mod extract;
+mod intake;
 mod reply;
 mod router;
 mod routes;
@@ -10,6 +11,7 @@ mod simulation;
 
 pub use edge::{Access, Check, Edge, Export};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, Path, Query, State};
+pub use intake::Intake;
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    Input, RouteInfo, Routes,
+    Input, Intake, RouteInfo, Routes,
     extract::{Answer, ErasedEndpoint, parse_query},
     routes::{BadRoutes, RouteMatcher, is_placeholder},
 };
@@ -52,6 +52,7 @@ pub struct Router {
     clock: Clock,
     metrics: Metrics,
     manager_metrics: ManagerMetrics,
+    intake: Intake,
 }
 
 struct Served {
@@ -98,7 +99,15 @@ impl Router {
             clock,
             metrics,
             manager_metrics,
+            intake: Intake::default(),
         })
+    }
+
+    /// Lets customers send no more to be stored than `intake` says.
+    #[must_use]
+    pub fn with_intake(mut self, intake: Intake) -> Self {
+        self.intake = intake;
+        self
     }
 
     fn drop_request(&self, reason: &str) -> Option<Response> {
@@ -137,6 +146,9 @@ impl Router {
         deadline: Option<Timestamp>,
     ) -> Response {
         let (started, time_left) = (Instant::now(), self.time_left(deadline));
+        if let Err(error) = self.admit(served, &request) {
+            return error.to_response(self.domain);
+        }
         let request_id = request.request_id.clone();
         let operation = match served
             .info
@@ -162,6 +174,16 @@ impl Router {
             Ok(response) => response,
             Err(error) => Box::pin(self.answer_error(error, operation, &request_id)).await,
         }
+    }
+
+    /// What is stored counts: the bodies of effects.
+    fn admit(&self, served: &Served, request: &Request) -> Result<()> {
+        let bytes = request.data.as_ref().map_or(0, |data| data.get().len());
+        if !served.info.is_effect || bytes == 0 {
+            return Ok(());
+        }
+        let scope = Scope::from_envelope(request.customer_id);
+        self.intake.admit(scope, bytes, self.clock.now())
     }
 
     /// How long the caller waits at most.

@@ -209,9 +209,11 @@ impl Error {
     }
 
     /// True for a considered "no" (404, 409 …) that a repeated request must hear again:
-    /// not for a malformed request, a limit, or a fault.
+    /// not for a malformed request, a limit, a lack of room, or a fault.
     pub fn is_decided(&self) -> bool {
-        self.0.replay.is_none() && !matches!(self.status().code(), 400 | 429 | 500..)
+        self.0.replay.is_none()
+            && !matches!(self.status().code(), 400 | 429 | 500..)
+            && !crate::quota::is_full(self.reason())
     }
 
     /// The stored reply, where this is a replay.

@@ -108,6 +108,8 @@ pub(crate) async fn import(
     let version = tenancy::next_version(&mut tx, customer_id).await?;
     let known = known(&mut tx, customer_id, &rows.order).await?;
     let made = make_all(app, customer_id, version, &rows, &known, &mut report);
+    let count = made.len();
+    app.rooms.take::<Did>(&mut tx, customer_id, count).await?;
     insert(&mut tx, customer_id, &made).await?;
     if wanted.update {
         update_known(app, &mut tx, call, &rows, &known, &mut report).await?;

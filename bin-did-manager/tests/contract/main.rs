@@ -33,6 +33,8 @@ mod reports;
 #[cfg(test)]
 mod results;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod tenants;
 #[cfg(test)]
 mod told;

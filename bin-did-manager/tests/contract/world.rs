@@ -37,7 +37,17 @@ impl World {
 
     /// With a clock that the test can shift; the database's stays.
     pub async fn with_clock(kind: Kind, customer: Json, clock: Clock) -> Self {
-        let mut installation = Installation::new(kind, MANAGER, &[]).await;
+        let installation = Installation::new(kind, MANAGER, &[]).await;
+        Self::on(installation, customer, clock).await
+    }
+
+    /// With settings of its own.
+    pub async fn set(kind: Kind, settings: &[(&'static str, &str)]) -> Self {
+        let installation = Installation::new(kind, MANAGER, settings).await;
+        Self::on(installation, json!({}), Clock::default()).await
+    }
+
+    async fn on(mut installation: Installation, customer: Json, clock: Clock) -> Self {
         let replicas = vec![installation.start_with_clock(clock).await];
         let operator = installation.client();
         let customer = operator.ok(Post, "/v1/customers", Some(customer)).await;

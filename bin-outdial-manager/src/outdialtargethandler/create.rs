@@ -48,6 +48,7 @@ impl OutdialTargetHandler {
         let row = KeyedTarget { target, key };
         let mut tx = self.store.begin(call).await?;
 
+        self.quota.take(&mut tx, outdial.customer_id, 1).await?;
         tx.insert(&row).await?;
         self.announce(
             &mut tx,
@@ -83,6 +84,9 @@ impl OutdialTargetHandler {
         let mut tx = self.store.begin(call).await?;
 
         let rows = self.unknown_rows(&mut tx, &outdial, &rows).await?;
+        self.quota
+            .take(&mut tx, outdial.customer_id, rows.len())
+            .await?;
         tx.insert_all(&rows).await?;
         let targets: Vec<_> = rows.iter().map(|row| row.target.clone()).collect();
         self.announce(&mut tx, outdialtarget::CREATED, &targets, &outdial)

@@ -18,6 +18,7 @@ use bin_common_handler::{
         error::{Error, Result},
         page::{Filters, Page},
     },
+    quota::Quota,
 };
 use uuid::Uuid;
 
@@ -31,11 +32,18 @@ use crate::{
     outdialhandler::{OutdialHandler, page_for},
 };
 
+/// The setting that limits them.
+pub(crate) const LIMIT: &str = "TARGETS_PER_CUSTOMER";
+/// Each outdial's live targets stand together in an index.
+const LIVE: &str = "outdial_outdials AS o CROSS JOIN outdial_outdialtargets AS t \
+                    WHERE o.customer_id = ? AND o.tm_delete IS NULL AND t.outdial_id = o.id AND t.tm_delete IS NULL";
+
 /// Creates, hands out, changes and deletes targets.
 #[derive(Debug, Clone)]
 pub(crate) struct OutdialTargetHandler {
     store: Store,
     outdials: OutdialHandler,
+    quota: Quota,
     lease: Duration,
     guard: Duration,
     validates: bool,
@@ -47,6 +55,7 @@ impl OutdialTargetHandler {
         Self {
             store,
             outdials,
+            quota: Quota::new("TARGETS", LIMIT, LIVE, config),
             lease: config.duration("OUTDIAL_LEASE"),
             guard: config.duration("OUTDIAL_GUARD"),
             validates: config.is_on("VALIDATE_ADDRESSES"),

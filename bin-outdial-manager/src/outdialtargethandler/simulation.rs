@@ -80,7 +80,7 @@ impl Manager {
         let settings: Vec<_> = COMMON.iter().chain(MANAGER.settings).copied().collect();
         let given = [("OUTDIAL_LEASE", "3s"), ("OUTDIAL_GUARD", "10s")];
         let config = Config::with_values(&settings, &given).unwrap();
-        let outdials = OutdialHandler::new(store.clone());
+        let outdials = OutdialHandler::new(store.clone(), &config);
         let targets = OutdialTargetHandler::new(store, outdials.clone(), &config);
         Self {
             process,

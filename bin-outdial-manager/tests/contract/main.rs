@@ -21,6 +21,8 @@ mod outdials;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod targetcalls;
 #[cfg(test)]
 mod targets;
