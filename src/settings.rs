@@ -82,6 +82,10 @@ the start with the setting's name, what is wrong, and a value that works. Secret
             std::fs::write(PAGE, page()).unwrap();
         }
         let written = std::fs::read_to_string(PAGE).unwrap();
-        assert_eq!(written, page(), "run: UPDATE_DOCS=1 cargo test -p tandem settings");
+        assert_eq!(
+            written,
+            page(),
+            "run: UPDATE_DOCS=1 cargo test -p tandem settings"
+        );
     }
 }

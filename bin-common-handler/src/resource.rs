@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
-    call::Call,
+    context::RequestContext,
     databasehandler::{ChangeTx, Entity, ListQuery, Store},
     ids,
     listenhandler::{Json as Body, List, Path, Query, Routes, State},
@@ -125,14 +125,18 @@ pub trait Keeps<R: Resource>: Clone + Send + Sync + 'static {
     fn store(&self) -> &Store;
 
     /// The tenant of a new row; `named` stands in the query or the body.
-    fn owner(&self, call: &Call, named: Option<Uuid>) -> impl Future<Output = Result<Uuid>> + Send;
+    fn owner(
+        &self,
+        ctx: &RequestContext,
+        named: Option<Uuid>,
+    ) -> impl Future<Output = Result<Uuid>> + Send;
 
     /// Called in the transaction of each change, before the row is written, with the row locked: checks what
     /// needs the database, and writes what goes with the change. `before` is missing at creation.
     fn keep(
         &self,
         tx: &mut ChangeTx<'_>,
-        call: &Call,
+        ctx: &RequestContext,
         before: Option<&R>,
         after: &mut R,
     ) -> impl Future<Output = Result<()>> + Send;
@@ -144,13 +148,13 @@ pub trait Keeps<R: Resource>: Clone + Send + Sync + 'static {
 /// 400 naming what is wrong, 409 when there is one like it, 503 when the database is away.
 pub async fn create<R: Resource, S: Keeps<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<R> {
-    let row = make::<R, S>(state, call, named, fields).await?;
-    let mut tx = state.store().begin(call).await?;
-    let row = add(state, &mut tx, call, row).await?;
+    let row = make::<R, S>(state, ctx, named, fields).await?;
+    let mut tx = state.store().begin(ctx).await?;
+    let row = add(state, &mut tx, ctx, row).await?;
     tx.commit(row).await
 }
 
@@ -160,12 +164,12 @@ pub async fn create<R: Resource, S: Keeps<R>>(
 /// 400 naming what is wrong.
 pub async fn make<R: Resource, S: Keeps<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<R> {
     let in_body = named_customer(json::field(fields, "customer_id")?)?;
-    let owner = state.owner(call, in_body.or(named)).await?;
+    let owner = state.owner(ctx, in_body.or(named)).await?;
     let now = state.store().clock.now();
     let mut row = overlay(&R::default(), fields)?;
     let head = row.head();
@@ -185,11 +189,11 @@ pub async fn make<R: Resource, S: Keeps<R>>(
 pub async fn add<R: Resource, S: Keeps<R>>(
     state: &S,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     mut row: R,
 ) -> Result<R> {
     // What is kept beside a row may be the first to meet the one that is there.
-    let kept = state.keep(tx, call, None, &mut row).await;
+    let kept = state.keep(tx, ctx, None, &mut row).await;
     kept.map_err(|error| like_it::<R>(error))?;
     tx.insert(&row).await.map_err(|error| like_it::<R>(error))?;
     tx.announce(&event::<R>("created"), &row, row.customer_id())
@@ -201,10 +205,10 @@ pub async fn add<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 404, 503 when the database is away.
-pub async fn get<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> Result<R> {
+pub async fn get<R: Resource, S: Keeps<R>>(state: &S, ctx: &RequestContext, id: Uuid) -> Result<R> {
     let found = state.store().get::<R>(id).await?;
     found
-        .filter(|row| call.scope.allows(row.customer_id()))
+        .filter(|row| ctx.scope.allows(row.customer_id()))
         .ok_or_else(not_found::<R>)
 }
 
@@ -214,11 +218,11 @@ pub async fn get<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> 
 /// 503 when the database is away.
 pub async fn list<R: Resource, S: Keeps<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     wanted: List,
 ) -> Result<Vec<R>> {
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
-    if let Some(customer_id) = call.scope.customer_id() {
+    if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
     state.store().db.list(&query, R::tm_create).await
@@ -230,13 +234,13 @@ pub async fn list<R: Resource, S: Keeps<R>>(
 /// 404 when it is not there, deleted or foreign; 400 naming the field; 409; 503.
 pub async fn update<R: Resource, S: Keeps<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     id: Uuid,
     fields: &Map<String, Json>,
 ) -> Result<R> {
-    let mut tx = state.store().begin(call).await?;
-    let before = lock_live::<R>(&mut tx, call, id).await?;
-    let row = change(state, &mut tx, call, &before, overlay(&before, fields)?).await?;
+    let mut tx = state.store().begin(ctx).await?;
+    let before = lock_live::<R>(&mut tx, ctx, id).await?;
+    let row = change(state, &mut tx, ctx, &before, overlay(&before, fields)?).await?;
     tx.commit(row).await
 }
 
@@ -244,10 +248,14 @@ pub async fn update<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 404 when it is not there, deleted or foreign.
-pub async fn lock_live<R: Resource>(tx: &mut ChangeTx<'_>, call: &Call, id: Uuid) -> Result<R> {
+pub async fn lock_live<R: Resource>(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<R> {
     let found = tx.lock::<R>(id).await?;
     found
-        .filter(|row| call.scope.allows(row.customer_id()) && row.tm_delete().is_none())
+        .filter(|row| ctx.scope.allows(row.customer_id()) && row.tm_delete().is_none())
         .ok_or_else(not_found::<R>)
 }
 
@@ -258,13 +266,13 @@ pub async fn lock_live<R: Resource>(tx: &mut ChangeTx<'_>, call: &Call, id: Uuid
 pub async fn change<R: Resource, S: Keeps<R>>(
     state: &S,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     before: &R,
     mut after: R,
 ) -> Result<R> {
     *after.head().tm_update = tx.next_version(before.version());
     after.check(Some(before), after.version())?;
-    state.keep(tx, call, Some(before), &mut after).await?;
+    state.keep(tx, ctx, Some(before), &mut after).await?;
     tx.update(&after)
         .await
         .map_err(|error| like_it::<R>(error))?;
@@ -277,16 +285,20 @@ pub async fn change<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 404 when it is not there or foreign; 503.
-pub async fn delete<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> Result<R> {
-    let mut tx = state.store().begin(call).await?;
+pub async fn delete<R: Resource, S: Keeps<R>>(
+    state: &S,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<R> {
+    let mut tx = state.store().begin(ctx).await?;
     let found = tx.lock::<R>(id).await?;
     let before = found
-        .filter(|row| call.scope.allows(row.customer_id()))
+        .filter(|row| ctx.scope.allows(row.customer_id()))
         .ok_or_else(not_found::<R>)?;
     if before.tm_delete().is_some() {
         return tx.commit(before).await;
     }
-    let row = remove(state, &mut tx, call, &before).await?;
+    let row = remove(state, &mut tx, ctx, &before).await?;
     tx.commit(row).await
 }
 
@@ -297,14 +309,14 @@ pub async fn delete<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) 
 pub async fn remove<R: Resource, S: Keeps<R>>(
     state: &S,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     before: &R,
 ) -> Result<R> {
     let mut after = before.clone();
     let now = tx.next_version(before.version());
     *after.head().tm_update = now;
     *after.head().tm_delete = Some(now);
-    state.keep(tx, call, Some(before), &mut after).await?;
+    state.keep(tx, ctx, Some(before), &mut after).await?;
     tx.update(&after).await?;
     tx.announce(&event::<R>("deleted"), &after, after.customer_id())
         .await?;
@@ -391,45 +403,45 @@ type Fields = Map<String, Json>;
 
 async fn serve_create<R: Resource, S: Keeps<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
     Body(fields): Body<Fields>,
 ) -> Result<Body<R>> {
     let named = query_customer(&query)?;
-    create(&state, &call, named, &fields).await.map(Body)
+    create(&state, &ctx, named, &fields).await.map(Body)
 }
 
 async fn serve_list<R: Resource, S: Keeps<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     wanted: List,
 ) -> Result<Body<Vec<R>>> {
-    list(&state, &call, wanted).await.map(Body)
+    list(&state, &ctx, wanted).await.map(Body)
 }
 
 async fn serve_get<R: Resource, S: Keeps<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Body<R>> {
-    get(&state, &call, id).await.map(Body)
+    get(&state, &ctx, id).await.map(Body)
 }
 
 async fn serve_update<R: Resource, S: Keeps<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Body(fields): Body<Fields>,
 ) -> Result<Body<R>> {
-    update(&state, &call, id, &fields).await.map(Body)
+    update(&state, &ctx, id, &fields).await.map(Body)
 }
 
 async fn serve_delete<R: Resource, S: Keeps<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Body<R>> {
-    delete(&state, &call, id).await.map(Body)
+    delete(&state, &ctx, id).await.map(Body)
 }
 
 /// The tenant that the query names.

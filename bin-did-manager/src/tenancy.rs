@@ -6,7 +6,7 @@
 use std::future::Future;
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::{ChangeTx, Store, Value},
     ids,
     models::{
@@ -44,14 +44,14 @@ impl<R: Tenanted> Keeps<R> for App {
         &self.store
     }
 
-    async fn owner(&self, call: &Call, named: Option<Uuid>) -> Result<Uuid> {
-        owner(&self.store, call, named).await
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        owner(&self.store, ctx, named).await
     }
 
     async fn keep(
         &self,
         tx: &mut ChangeTx<'_>,
-        call: &Call,
+        ctx: &RequestContext,
         before: Option<&R>,
         after: &mut R,
     ) -> Result<()> {
@@ -66,7 +66,7 @@ impl<R: Tenanted> Keeps<R> for App {
             (false, false) => 0,
         };
         after.verify(tx, before, version).await?;
-        audit(tx, call, before, after).await
+        audit(tx, ctx, before, after).await
     }
 }
 
@@ -81,8 +81,12 @@ struct Version {
 }
 
 /// The tenant that a request without a scope is for: the one it names, else the only one there is.
-pub(crate) async fn owner(store: &Store, call: &Call, named: Option<Uuid>) -> Result<Uuid> {
-    let owner = call.scope.owner(named.unwrap_or_default())?;
+pub(crate) async fn owner(
+    store: &Store,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+) -> Result<Uuid> {
+    let owner = ctx.scope.owner(named.unwrap_or_default())?;
     if !owner.is_nil() {
         return Ok(owner);
     }
@@ -109,7 +113,7 @@ async fn only_tenant(store: &Store) -> Result<Uuid> {
 /// Makes a tenant. A trusted caller may name its id, so that it is the same in all services.
 pub(crate) async fn create_customer(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     fields: &Map<String, Json>,
 ) -> Result<Customer> {
     let id = match json::field(fields, "id")?.and_then(Json::as_str) {
@@ -122,14 +126,18 @@ pub(crate) async fn create_customer(
     let mut customer = resource::overlay(&Customer::default(), fields)?;
     (customer.id, customer.tm_create, customer.tm_update) = (id, now, now);
     customer.check(None, now)?;
-    let mut tx = app.store.begin(call).await?;
-    let customer = resource::add(app, &mut tx, call, customer).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let customer = resource::add(app, &mut tx, ctx, customer).await?;
     tx.commit(customer).await
 }
 
 /// As [`owner`], with its row.
-pub(crate) async fn customer(store: &Store, call: &Call, named: Option<Uuid>) -> Result<Customer> {
-    let id = owner(store, call, named).await?;
+pub(crate) async fn customer(
+    store: &Store,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+) -> Result<Customer> {
+    let id = owner(store, ctx, named).await?;
     let found = store.get::<Customer>(id).await?;
     found
         .filter(|customer| customer.tm_delete.is_none())
@@ -157,7 +165,7 @@ pub(crate) async fn next_version(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Re
 
 async fn audit<R: Resource>(
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     before: Option<&R>,
     after: &R,
 ) -> Result<()> {
@@ -172,7 +180,7 @@ async fn audit<R: Resource>(
     };
     note(
         tx,
-        call,
+        ctx,
         Noted {
             customer_id: after.customer_id(),
             action,
@@ -196,13 +204,13 @@ pub(crate) struct Noted {
 }
 
 /// Writes a line into the audit log.
-pub(crate) async fn note(tx: &mut ChangeTx<'_>, call: &Call, noted: Noted) -> Result<()> {
+pub(crate) async fn note(tx: &mut ChangeTx<'_>, ctx: &RequestContext, noted: Noted) -> Result<()> {
     let now = tx.next_version(bin_common_handler::models::time::Timestamp::default());
     let row = AuditLog {
         id: ids::next(),
         customer_id: noted.customer_id,
-        accesskey_id: call.access_key_id.unwrap_or_default(),
-        request_id: call.request_id.chars().take(255).collect(),
+        accesskey_id: ctx.access_key_id.unwrap_or_default(),
+        request_id: ctx.request_id.chars().take(255).collect(),
         action: noted.action.to_owned(),
         resource: noted.resource.to_owned(),
         resource_id: noted.resource_id,

@@ -7,8 +7,8 @@ use std::{
 
 use bin_common_handler::{
     cachehandler::Cache,
-    call::{Call, Operation},
     clock::Clock,
+    context::{Operation, RequestContext},
     databasehandler::{Db, Entity, Store, Value},
     ids,
     models::sock::Response,
@@ -180,11 +180,11 @@ impl Writer {
             tm_update: now,
             ..self.template.clone()
         };
-        let call = Call {
+        let ctx = RequestContext {
             operation: Some(operation()),
-            ..Call::default()
+            ..RequestContext::default()
         };
-        let mut tx = self.store.begin(&call).await?;
+        let mut tx = self.store.begin(&ctx).await?;
         let mut values = target.values();
         values.push(Value::Null);
         tx.sql().execute(&self.insert, values).await?;
@@ -204,8 +204,8 @@ fn operation() -> Operation {
         key,
         fingerprint: key,
         owner: [7; 32],
-        given: false,
-        consult: false,
+        key_from_caller: false,
+        check_inbox_first: false,
         received: std::time::Instant::now(),
     }
 }

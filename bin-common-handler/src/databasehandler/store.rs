@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Db, Entity, Tx, Value, entity, error::is_away};
 use crate::{
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
+    context::RequestContext,
     failpoint,
     inbox::Inbox,
     models::{
@@ -54,7 +54,7 @@ pub struct Store {
 pub struct ChangeTx<'c> {
     tx: Tx,
     store: Store,
-    call: Cow<'c, Call>,
+    ctx: Cow<'c, RequestContext>,
     marks: Vec<(String, Timestamp)>,
     announced: bool,
     /// Timers that were set: kind and time.
@@ -89,25 +89,25 @@ impl Store {
         self.prefix
     }
 
-    /// Begins a change for `call`.
+    /// Begins a change for `ctx`.
     ///
     /// # Errors
     /// 503 when the database is away.
-    pub async fn begin<'c>(&self, call: &'c Call) -> Result<ChangeTx<'c>> {
-        self.begin_for(Cow::Borrowed(call)).await
+    pub async fn begin<'c>(&self, ctx: &'c RequestContext) -> Result<ChangeTx<'c>> {
+        self.begin_for(Cow::Borrowed(ctx)).await
     }
 
     /// Begins a change of our own: what it works for is told by [`ChangeTx::work_for`].
     pub(crate) async fn begin_own(&self) -> Result<ChangeTx<'static>> {
-        self.begin_for(Cow::Owned(Call::internal())).await
+        self.begin_for(Cow::Owned(RequestContext::internal())).await
     }
 
-    async fn begin_for<'c>(&self, call: Cow<'c, Call>) -> Result<ChangeTx<'c>> {
+    async fn begin_for<'c>(&self, ctx: Cow<'c, RequestContext>) -> Result<ChangeTx<'c>> {
         let tx = self.db.begin().await?;
         Ok(ChangeTx {
             tx,
             store: self.clone(),
-            call,
+            ctx,
             marks: Vec::new(),
             announced: false,
             scheduled: Vec::new(),
@@ -149,31 +149,29 @@ impl ChangeTx<'_> {
     }
 
     async fn finish(mut self, reply: &Response) -> Result<()> {
-        if let Some(operation) = &self.call.operation
+        if let Some(operation) = &self.ctx.operation
             && !self
                 .store
                 .inbox
                 .record(&mut self.tx, operation, reply)
                 .await?
         {
-            let Self {
-                tx, store, call, ..
-            } = self;
+            let Self { tx, store, ctx, .. } = self;
             tx.rollback().await;
-            return Err(store.replay(&call).await);
+            return Err(store.replay(&ctx).await);
         }
         let is_marked = self.store.cache.mark(&self.marks).await;
         failpoint::reach("before_commit");
         let Self {
             tx,
             store,
-            call,
+            ctx,
             marks,
             announced,
             scheduled,
         } = self;
         if let Err(error) = tx.commit().await {
-            store.settle(&call, reply, error).await?;
+            store.settle(&ctx, reply, error).await?;
         }
         if !is_marked {
             store.cache.mark(&marks).await;
@@ -192,20 +190,20 @@ impl ChangeTx<'_> {
 impl Store {
     /// COMMIT went unanswered: finds out whether it happened. Another delivery of the operation may have been
     /// faster; then its reply counts.
-    async fn settle(&self, call: &Call, reply: &Response, error: SqlError) -> Result<()> {
+    async fn settle(&self, ctx: &RequestContext, reply: &Response, error: SqlError) -> Result<()> {
         if !is_away(&error) {
             return Err(error.into());
         }
         // Not the database's own error: running it again might do it twice.
         let unknown =
             || Error::unavailable("database", format!("the outcome is not known: {error}"));
-        let Some(operation) = &call.operation else {
+        let Some(operation) = &ctx.operation else {
             return Err(unknown());
         };
         warn!(%error, "commit went unanswered, inquiring");
         for _ in 0..SETTLE_ATTEMPTS {
             match self.inbox.has_happened(operation).await {
-                Ok(true) => match self.replay(call).await {
+                Ok(true) => match self.replay(ctx).await {
                     done if done.replayed().is_some_and(|first| is_same(first, reply)) => {
                         return Ok(());
                     }
@@ -218,8 +216,8 @@ impl Store {
         Err(unknown())
     }
 
-    async fn replay(&self, call: &Call) -> Error {
-        let Some(operation) = &call.operation else {
+    async fn replay(&self, ctx: &RequestContext) -> Error {
+        let Some(operation) = &ctx.operation else {
             return Error::internal("a replay without an operation");
         };
         match self.inbox.find(operation).await {
@@ -237,8 +235,8 @@ impl ChangeTx<'_> {
     }
 
     /// On whose behalf this is done, e.g. for a request to another service.
-    pub fn call(&self) -> &Call {
-        &self.call
+    pub fn context(&self) -> &RequestContext {
+        &self.ctx
     }
 
     /// The time of day.
@@ -252,8 +250,8 @@ impl ChangeTx<'_> {
     }
 
     /// Says what a change of our own is done for.
-    pub(crate) fn work_for(&mut self, call: Call) {
-        self.call = Cow::Owned(call);
+    pub(crate) fn work_for(&mut self, ctx: RequestContext) {
+        self.ctx = Cow::Owned(ctx);
     }
 
     /// Undoes everything, before whoever comes next looks.

@@ -8,7 +8,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use crate::{
-    call::hash,
+    context::hash,
     databasehandler::{Dialect, Store, Tx, Value, list, runs},
     deadletter::{Letter, bury},
     metrics::Metrics,

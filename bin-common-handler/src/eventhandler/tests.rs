@@ -45,7 +45,7 @@ async fn note(notes: Notes, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Res
     if thing.value < 0 {
         panic!("a negative value");
     }
-    let customers = [tx.call().scope.customer_id(), event.customer_id];
+    let customers = [tx.context().scope.customer_id(), event.customer_id];
     notes.customers.lock().unwrap().extend(customers);
     let entity = event.routing_key.split('.').nth(2).unwrap().to_owned();
     notes.done.lock().unwrap().push((entity, thing.value));

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Json, Router, Routes, State};
 use crate::{
     cachehandler::Cache,
-    call::{Call, Travel},
     clock::Clock,
+    context::{DeliveryInfo, RequestContext},
     databasehandler::{Fact, Mishap, Store, Value, scratch},
     ids,
     inbox::Inbox,
@@ -56,10 +56,10 @@ struct Count {
 /// The rule: one thing of each name.
 async fn make(
     State(store): State<Store>,
-    call: Call,
+    ctx: RequestContext,
     Json(thing): Json<Thing>,
 ) -> Result<Json<Made>> {
-    let mut tx = store.begin(&call).await?;
+    let mut tx = store.begin(&ctx).await?;
     let sql = "SELECT COUNT(*) AS rows_there FROM t_things WHERE name = ?";
     let name = Value::from(thing.name.as_str());
     let there: Option<Count> = tx.sql().fetch_optional(sql, vec![name.clone()]).await?;
@@ -253,21 +253,21 @@ impl<'d> World<'d> {
         let mut request = Request::new(Method::Post, "/v1/things", "sim")
             .json(&thing)
             .unwrap();
-        let mut travel = Travel {
+        let mut delivery_info = DeliveryInfo {
             redelivered: message.redelivered,
-            ..Travel::default()
+            ..DeliveryInfo::default()
         };
         match operation.known {
             Known::Key => request.idempotency_key = Some(mark),
-            Known::MessageId => travel.message_id = mark,
-            Known::Way => travel.reply_to = mark,
+            Known::MessageId => delivery_info.message_id = mark,
+            Known::Way => delivery_info.reply_to = mark,
         }
         let deadline = operation
             .is_late
             .then(|| Clock::default().now().minus(Duration::from_secs(1)));
         let delivered = Delivered {
             body: serde_json::to_vec(&request).unwrap(),
-            travel,
+            delivery_info,
             deadline,
             maybe_late: message.redelivered,
             ..Delivered::default()

@@ -22,7 +22,7 @@ use super::{
     gate::{Gate, HELD_MAX, LOOK_PERIOD, Turn, Waits, busy},
 };
 use crate::{
-    call::Travel,
+    context::DeliveryInfo,
     failpoint,
     health::{Health, State},
     ids,
@@ -91,7 +91,7 @@ struct Letter {
 
 impl Letter {
     fn wants_reply(&self) -> bool {
-        !self.delivered.travel.reply_to.is_empty()
+        !self.delivered.delivery_info.reply_to.is_empty()
     }
 
     /// Its caller gave up.
@@ -188,18 +188,18 @@ impl InProcess {
         &self,
         queue: &str,
         request: &Request,
-        travel: Travel,
+        delivery_info: DeliveryInfo,
     ) -> Result<oneshot::Receiver<Response>> {
         let body = serde_json::to_vec(request).map_err(Error::internal)?;
         let (reply, replied) = oneshot::channel();
-        let travel = Travel {
+        let delivery_info = DeliveryInfo {
             correlation_id: ids::next().to_string(),
-            ..travel
+            ..delivery_info
         };
         let letter = Letter {
             delivered: Delivered {
                 body,
-                travel,
+                delivery_info,
                 ..Delivered::default()
             },
             reply,
@@ -271,11 +271,11 @@ impl Transport for InProcess {
     }
 
     async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response> {
-        let travel = Travel {
+        let delivery_info = DeliveryInfo {
             reply_to: "inprocess".to_owned(),
-            ..Travel::default()
+            ..DeliveryInfo::default()
         };
-        let replied = self.put(queue, request, travel)?;
+        let replied = self.put(queue, request, delivery_info)?;
         tokio::time::timeout(timeout, replied)
             .await
             .map_err(|_| Error::unavailable("service", format!("{queue} did not answer in time")))?
@@ -286,7 +286,7 @@ impl Transport for InProcess {
         let (bus, queue, request) = (self.clone(), queue.to_owned(), request.clone());
         self.0.tracker.spawn(async move {
             tokio::time::sleep(delay).await;
-            if let Err(error) = bus.put(&queue, &request, Travel::default()) {
+            if let Err(error) = bus.put(&queue, &request, DeliveryInfo::default()) {
                 warn!(%error, queue, "delayed request was not taken");
             }
         });
@@ -294,12 +294,12 @@ impl Transport for InProcess {
     }
 
     async fn post(&self, queue: &str, request: &Request, message_id: &str) -> Result<()> {
-        let travel = Travel {
+        let delivery_info = DeliveryInfo {
             message_id: message_id.to_owned(),
-            ..Travel::default()
+            ..DeliveryInfo::default()
         };
         let reply = self
-            .put(queue, request, travel)?
+            .put(queue, request, delivery_info)?
             .await
             .map_err(|_| Error::unavailable("service", format!("{queue} dropped the request")))?;
         if reply.status_code < 400 {
@@ -459,8 +459,11 @@ impl Lane for InProcessLane {
     }
 
     async fn forward(&mut self, queue: &str, _message_id: &str, body: Vec<u8>) -> bool {
-        serde_json::from_slice(&body)
-            .is_ok_and(|request| self.bus.put(queue, &request, Travel::default()).is_ok())
+        serde_json::from_slice(&body).is_ok_and(|request| {
+            self.bus
+                .put(queue, &request, DeliveryInfo::default())
+                .is_ok()
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    call::Travel,
+    context::DeliveryInfo,
     health::Health,
     models::{
         error::{Error, Result},
@@ -61,7 +61,7 @@ pub struct Delivered {
     /// How the body is packed; empty when it is not.
     pub encoding: String,
     /// How it came.
-    pub travel: Travel,
+    pub delivery_info: DeliveryInfo,
     /// After this nobody waits for the reply.
     pub deadline: Option<Timestamp>,
     /// It may be older than its caller's patience: waiting before we came, or delivered again.

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::{Timer, Timers, runner::KindQueue};
 use crate::{
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
+    context::RequestContext,
     databasehandler::{ChangeTx, Fact, Mishap, Store, Value, scratch},
     metrics::Metrics,
     models::error::{Error, Result},
@@ -196,9 +196,9 @@ impl<'d> World<'d> {
         let at = self.clock.now().micros() + seconds * SECOND;
         let at = crate::models::time::Timestamp::from_micros(at);
         let id = Uuid::from_u128(entity as u128);
-        let call = Call::internal();
+        let ctx = RequestContext::internal();
         self.observer.run(async {
-            let mut tx = self.store.begin(&call).await.unwrap();
+            let mut tx = self.store.begin(&ctx).await.unwrap();
             tx.schedule(KIND, id, at, &number).await.unwrap();
             tx.commit(()).await.unwrap();
         });
@@ -211,9 +211,9 @@ impl<'d> World<'d> {
         sim.tell(|| format!("{entity} is cancelled"));
         self.retire(entity);
         let id = Uuid::from_u128(entity as u128);
-        let call = Call::internal();
+        let ctx = RequestContext::internal();
         self.observer.run(async {
-            let mut tx = self.store.begin(&call).await.unwrap();
+            let mut tx = self.store.begin(&ctx).await.unwrap();
             tx.cancel(KIND, id).await.unwrap();
             tx.commit(()).await.unwrap();
         });

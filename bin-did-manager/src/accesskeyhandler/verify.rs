@@ -1,7 +1,7 @@
 //! What a shown key allows: the question that the bridge asks before it lets a caller in.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -44,13 +44,17 @@ pub(crate) struct Verdict {
 }
 
 /// Says what a key allows, and that it was used.
-pub(crate) async fn verify(app: &App, call: &Call, question: &Question) -> Result<Verdict> {
+pub(crate) async fn verify(
+    app: &App,
+    ctx: &RequestContext,
+    question: &Question,
+) -> Result<Verdict> {
     let hash = read_hash(&question.hash).ok_or_else(|| wrong("hash", "must be 64 hex digits"))?;
     let now = app.store.clock.now();
     let known = accesskeys::find(&app.store.db, &hash).await?;
     let known = known
         .filter(|known| is_shown(known, question) && known.is_open(now))
-        .filter(|known| call.scope.allows(known.customer_id))
+        .filter(|known| ctx.scope.allows(known.customer_id))
         // One answer for all of these: a guess must not learn which it was.
         .ok_or_else(|| Error::unauthenticated("INVALID_API_KEY", "Invalid API key"))?;
     app.uses.note(known.id, known.tm_used, now);

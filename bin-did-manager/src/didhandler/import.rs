@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     ids,
     models::{
@@ -85,7 +85,7 @@ struct Rows {
 /// Imports one batch.
 pub(crate) async fn import(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     wanted: Wanted,
     rows: &[Map<String, Json>],
 ) -> Result<Report> {
@@ -97,20 +97,20 @@ pub(crate) async fn import(
             ),
         ));
     }
-    let customer_id = <App as Keeps<Did>>::owner(app, call, wanted.customer_id).await?;
+    let customer_id = <App as Keeps<Did>>::owner(app, ctx, wanted.customer_id).await?;
     let columns = Columns::of_objects(&COLUMNS, rows)?;
     let mut report = Report {
         ignored: columns.ignored(),
         ..Report::default()
     };
     let rows = read_all(&columns, rows, &mut report);
-    let mut tx = app.store.begin(call).await?;
+    let mut tx = app.store.begin(ctx).await?;
     let version = tenancy::next_version(&mut tx, customer_id).await?;
     let known = known(&mut tx, customer_id, &rows.order).await?;
     let made = make_all(app, customer_id, version, &rows, &known, &mut report);
     insert(&mut tx, customer_id, &made).await?;
     if wanted.update {
-        update_known(app, &mut tx, call, &rows, &known, &mut report).await?;
+        update_known(app, &mut tx, ctx, &rows, &known, &mut report).await?;
     }
     let known_rows = u32::try_from(known.len()).unwrap_or(u32::MAX);
     report.duplicates += known_rows.saturating_sub(report.updated);
@@ -120,9 +120,9 @@ pub(crate) async fn import(
             .map(|did| did.id)
             .chain(known.values().copied())
             .collect();
-        didpoolhandler::add_imported(&mut tx, call, customer_id, pool, &dids).await?;
+        didpoolhandler::add_imported(&mut tx, ctx, customer_id, pool, &dids).await?;
     }
-    note(&mut tx, call, customer_id, &report).await?;
+    note(&mut tx, ctx, customer_id, &report).await?;
     tx.commit(report).await
 }
 
@@ -234,7 +234,7 @@ async fn insert(tx: &mut ChangeTx<'_>, customer_id: Uuid, made: &[Did]) -> Resul
 async fn update_known(
     app: &App,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     rows: &Rows,
     known: &HashMap<String, Uuid>,
     report: &mut Report,
@@ -245,7 +245,7 @@ async fn update_known(
         else {
             continue;
         };
-        let before = resource::lock_live::<Did>(tx, call, *id).await?;
+        let before = resource::lock_live::<Did>(tx, ctx, *id).await?;
         let mut checked = match resource::overlay(&before, fields) {
             Ok(after) => after,
             Err(error) => {
@@ -262,7 +262,7 @@ async fn update_known(
             report.refuse(*index, &error);
             continue;
         }
-        resource::change(app, tx, call, &before, checked).await?;
+        resource::change(app, tx, ctx, &before, checked).await?;
         report.updated += 1;
     }
     Ok(())
@@ -271,7 +271,7 @@ async fn update_known(
 /// One line for the whole batch.
 async fn note(
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     customer_id: Uuid,
     report: &Report,
 ) -> Result<()> {
@@ -283,5 +283,5 @@ async fn note(
         before: json!({}),
         after: json!({"created": report.created, "updated": report.updated, "duplicates": report.duplicates}),
     };
-    tenancy::note(tx, call, noted).await
+    tenancy::note(tx, ctx, noted).await
 }

@@ -8,7 +8,7 @@ pub(crate) mod standing;
 use std::collections::{HashMap, hash_map::Entry};
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     listenhandler::List,
     models::{error::Result, time::Timestamp},
@@ -85,14 +85,14 @@ impl Tenanted for Customer {
     }
 }
 
-pub(crate) async fn get(app: &App, call: &Call, id: Uuid) -> Result<DidView> {
-    let did = resource::get::<Did, App>(app, call, id).await?;
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<DidView> {
+    let did = resource::get::<Did, App>(app, ctx, id).await?;
     let view = views(app, vec![did]).await?.pop();
     view.ok_or_else(resource::not_found::<Did>)
 }
 
-pub(crate) async fn list(app: &App, call: &Call, wanted: List) -> Result<Vec<DidView>> {
-    let dids = resource::list::<Did, App>(app, call, wanted).await?;
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<DidView>> {
+    let dids = resource::list::<Did, App>(app, ctx, wanted).await?;
     views(app, dids).await
 }
 

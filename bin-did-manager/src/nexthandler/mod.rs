@@ -24,7 +24,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     daemon::Tasks,
     databasehandler::Store,
     metrics::Metrics,
@@ -146,16 +146,16 @@ impl NextHandler {
 
 impl Given {
     /// The key of a call, if its transport or caller gave one that tells it from others.
-    pub(crate) fn of(call: &Call) -> Option<Self> {
-        let operation = call.operation.as_ref()?;
+    pub(crate) fn of(ctx: &RequestContext) -> Option<Self> {
+        let operation = ctx.operation.as_ref()?;
         let mut key = [0; 16];
         key.iter_mut()
             .zip(operation.key)
             .for_each(|(to, from)| *to = from);
         Some(Self {
             key,
-            is_chosen: operation.given,
-            replays: operation.consult,
+            is_chosen: operation.key_from_caller,
+            replays: operation.check_inbox_first,
         })
     }
 }

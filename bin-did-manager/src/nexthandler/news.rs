@@ -1,6 +1,6 @@
 //! What is said when numbers or a pool have had all their calls.
 
-use bin_common_handler::{call::Call, databasehandler::Fact, models::time::Timestamp};
+use bin_common_handler::{context::RequestContext, databasehandler::Fact, models::time::Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -53,9 +53,9 @@ pub(super) async fn announce_exhausted(
     if !tenant.is_news(resource_id, windows.hour) {
         return;
     }
-    let call = Call::internal();
+    let ctx = RequestContext::internal();
     let said = async {
-        let mut tx = store.begin(&call).await?;
+        let mut tx = store.begin(&ctx).await?;
         if exhaustions::note(&mut tx, resource_id, windows.hour).await? {
             let data = json!({
                 "id": pool, "customer_id": customer_id, "reason": refused.reason,

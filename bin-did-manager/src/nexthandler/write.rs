@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     models::error::{Error, Result},
 };
@@ -43,8 +43,8 @@ impl Group {
         dids.sort_unstable();
         dids.dedup();
         let store = shard.store.clone();
-        let call = Call::internal();
-        let mut tx = store.begin(&call).await?;
+        let ctx = RequestContext::internal();
+        let mut tx = store.begin(&ctx).await?;
         allocations::free_keys(&mut tx, &self.free).await?;
         let locked = states::lock(&mut tx, &dids).await?;
         self.truth = locked;

@@ -17,7 +17,7 @@ use super::{
     unreadable,
 };
 use crate::{
-    call::Travel,
+    context::DeliveryInfo,
     failpoint,
     models::time::Timestamp,
     sockhandler::{
@@ -194,7 +194,7 @@ pub(super) async fn work_on(work: &Work, ready: Ready) -> Done {
     let correlation_id = correlation_id(&delivery);
     let posted = post::is_posted(&delivery).then(|| delivery.data.clone());
     let delivered = Delivered {
-        travel: Travel {
+        delivery_info: DeliveryInfo {
             reply_to: reply_to.clone(),
             correlation_id: correlation_id.clone().unwrap_or_default(),
             message_id: text(delivery.properties.message_id().as_ref()),
