@@ -8,7 +8,7 @@ use bin_common_handler::{
         error::{Error, Result},
         json::field,
     },
-    resource::{self, Keeps, Resource},
+    resource::{self, Resource, ResourceHooks},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -22,7 +22,7 @@ use crate::{
         campaign::Campaign, check::wrong, did::Did, didpool::Didpool, rotationrule::RotationRule,
         user::User,
     },
-    tenancy::{self, Noted, Tenanted, ensure_chosen},
+    tenancy::{self, AuditEntry, AuditedResource, ensure_chosen},
 };
 
 /// Numbers that one request may put into a pool or take out.
@@ -48,16 +48,16 @@ pub(crate) struct DidIds {
     pub did_ids: Vec<Uuid>,
 }
 
-impl Tenanted for Didpool {
-    const STEERS: bool = true;
+impl AuditedResource for Didpool {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
     }
 }
 
-impl Tenanted for Campaign {
-    const STEERS: bool = true;
+impl AuditedResource for Campaign {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, tx: &mut ChangeTx<'_>, before: Option<&Self>, _: i64) -> Result<()> {
         let (pool, rule) = before.map(|it| (it.didpool_id, it.rule_id)).unzip();
@@ -66,16 +66,16 @@ impl Tenanted for Campaign {
     }
 }
 
-impl Tenanted for RotationRule {
-    const STEERS: bool = true;
+impl AuditedResource for RotationRule {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
     }
 }
 
-impl Tenanted for User {
-    const STEERS: bool = false;
+impl AuditedResource for User {
+    const AFFECTS_ROUTING: bool = false;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
@@ -107,9 +107,9 @@ pub(crate) async fn create(
     fields: &Map<String, Json>,
 ) -> Result<PoolView> {
     let dids = did_ids(fields)?.unwrap_or_default();
-    let pool = resource::make::<Didpool, App>(app, ctx, named, fields).await?;
+    let pool = resource::build::<Didpool, App>(app, ctx, named, fields).await?;
     let mut tx = app.store.begin(ctx).await?;
-    let pool = resource::add(app, &mut tx, ctx, pool).await?;
+    let pool = resource::insert(app, &mut tx, ctx, pool).await?;
     put(&mut tx, &pool, &dids).await?;
     commit(tx, pool).await
 }
@@ -123,8 +123,8 @@ pub(crate) async fn update(
     let dids = did_ids(fields)?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Didpool>(&mut tx, ctx, id).await?;
-    let after = resource::overlay(&before, fields)?;
-    let pool = resource::change(app, &mut tx, ctx, &before, after).await?;
+    let after = resource::apply_patch(&before, fields)?;
+    let pool = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     if let Some(dids) = dids {
         members::clear(&mut tx, id).await?;
         put(&mut tx, &pool, &dids).await?;
@@ -204,7 +204,7 @@ pub(crate) async fn change_members(
     }
     touch(&mut tx, &mut pool).await?;
     let action = if is_in { "dids_added" } else { "dids_removed" };
-    let noted = Noted {
+    let entry = AuditEntry {
         customer_id: pool.customer_id,
         action,
         resource: Didpool::NAME,
@@ -212,7 +212,7 @@ pub(crate) async fn change_members(
         before: json!({}),
         after: json!({"did_ids": dids.iter().take(100).collect::<Vec<_>>(), "count": dids.len()}),
     };
-    tenancy::note(&mut tx, ctx, noted).await?;
+    tenancy::record_audit(&mut tx, ctx, entry).await?;
     commit(tx, pool).await
 }
 
@@ -250,7 +250,10 @@ pub(crate) async fn list_members(
     let ids = members::page(&app.store.db, pool.id, after, size).await?;
     let mut dids = Vec::with_capacity(ids.len());
     for id in ids {
-        if let Some(did) = <App as Keeps<Did>>::store(app).get::<Did>(id).await? {
+        if let Some(did) = <App as ResourceHooks<Did>>::store(app)
+            .get::<Did>(id)
+            .await?
+        {
             dids.push(did);
         }
     }

@@ -14,7 +14,7 @@ use bin_common_handler::{
         identity::parse_uuid,
         json,
     },
-    resource::{self, Keeps, Resource},
+    resource::{self, Resource, ResourceHooks},
 };
 use serde_json::{Map, Value as Json};
 use sqlx::types::Json as Column;
@@ -26,9 +26,9 @@ use crate::{
 };
 
 /// A resource of this manager.
-pub(crate) trait Tenanted: Resource {
+pub(crate) trait AuditedResource: Resource {
     /// Whether it has a say in which numbers are given.
-    const STEERS: bool;
+    const AFFECTS_ROUTING: bool;
 
     /// Checks and writes what needs the database; `version` is the tenant's with this change.
     fn verify(
@@ -39,7 +39,7 @@ pub(crate) trait Tenanted: Resource {
     ) -> impl Future<Output = Result<()>> + Send;
 }
 
-impl<R: Tenanted> Keeps<R> for App {
+impl<R: AuditedResource> ResourceHooks<R> for App {
     fn store(&self) -> &Store {
         &self.store
     }
@@ -48,7 +48,7 @@ impl<R: Tenanted> Keeps<R> for App {
         owner(&self.store, ctx, named).await
     }
 
-    async fn keep(
+    async fn before_write(
         &self,
         tx: &mut ChangeTx<'_>,
         ctx: &RequestContext,
@@ -60,7 +60,7 @@ impl<R: Tenanted> Keeps<R> for App {
         if before.is_none() && !is_new_tenant {
             ensure_owned::<Customer>(tx, customer_id, customer_id).await?;
         }
-        let version = match (is_new_tenant, R::STEERS) {
+        let version = match (is_new_tenant, R::AFFECTS_ROUTING) {
             (true, _) => begin_versions(tx, customer_id).await?,
             (false, true) => next_version(tx, customer_id).await?,
             (false, false) => 0,
@@ -123,11 +123,11 @@ pub(crate) async fn create_customer(
             .ok_or_else(|| Error::invalid_argument("INVALID_FIELD", "id must be a UUID."))?,
     };
     let now = app.store.clock.now();
-    let mut customer = resource::overlay(&Customer::default(), fields)?;
+    let mut customer = resource::apply_patch(&Customer::default(), fields)?;
     (customer.id, customer.tm_create, customer.tm_update) = (id, now, now);
     customer.check(None, now)?;
     let mut tx = app.store.begin(ctx).await?;
-    let customer = resource::add(app, &mut tx, ctx, customer).await?;
+    let customer = resource::insert(app, &mut tx, ctx, customer).await?;
     tx.commit(customer).await
 }
 
@@ -178,10 +178,10 @@ async fn audit<R: Resource>(
         Some(_) if after.tm_delete().is_some() => "deleted",
         Some(_) => "updated",
     };
-    note(
+    record_audit(
         tx,
         ctx,
-        Noted {
+        AuditEntry {
             customer_id: after.customer_id(),
             action,
             resource: R::NAME,
@@ -194,7 +194,7 @@ async fn audit<R: Resource>(
 }
 
 /// One line for the audit log.
-pub(crate) struct Noted {
+pub(crate) struct AuditEntry {
     pub customer_id: Uuid,
     pub action: &'static str,
     pub resource: &'static str,
@@ -204,18 +204,22 @@ pub(crate) struct Noted {
 }
 
 /// Writes a line into the audit log.
-pub(crate) async fn note(tx: &mut ChangeTx<'_>, ctx: &RequestContext, noted: Noted) -> Result<()> {
+pub(crate) async fn record_audit(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    entry: AuditEntry,
+) -> Result<()> {
     let now = tx.next_version(bin_common_handler::models::time::Timestamp::default());
     let row = AuditLog {
         id: ids::next(),
-        customer_id: noted.customer_id,
+        customer_id: entry.customer_id,
         accesskey_id: ctx.access_key_id.unwrap_or_default(),
         request_id: ctx.request_id.chars().take(255).collect(),
-        action: noted.action.to_owned(),
-        resource: noted.resource.to_owned(),
-        resource_id: noted.resource_id,
-        value_before: Column(noted.before),
-        value_after: Column(noted.after),
+        action: entry.action.to_owned(),
+        resource: entry.resource.to_owned(),
+        resource_id: entry.resource_id,
+        value_before: Column(entry.before),
+        value_after: Column(entry.after),
         tm_create: now,
         tm_update: now,
     };

@@ -19,7 +19,9 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use crate::{app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::Tenanted};
+use crate::{
+    app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::AuditedResource,
+};
 use token::Token;
 pub(crate) use uses::Uses;
 
@@ -31,9 +33,9 @@ pub(crate) struct NewKey {
     token: String,
 }
 
-impl Tenanted for Accesskey {
+impl AuditedResource for Accesskey {
     // Its number format does.
-    const STEERS: bool = true;
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
@@ -47,12 +49,12 @@ pub(crate) async fn create(
     fields: &Map<String, Json>,
 ) -> Result<NewKey> {
     let fields = expiry::resolve(fields, app.store.clock.now())?;
-    let mut key = resource::make::<Accesskey, App>(app, ctx, named, &fields).await?;
+    let mut key = resource::build::<Accesskey, App>(app, ctx, named, &fields).await?;
     let token = Token::draw();
     key.prefix = token.prefix();
     let mut tx = app.store.begin(ctx).await?;
     ensure_may_grant(&mut tx, ctx, &[], &key).await?;
-    let key = resource::add(app, &mut tx, ctx, key).await?;
+    let key = resource::insert(app, &mut tx, ctx, key).await?;
     accesskeys::insert_hash(&mut tx, key.id, &token.hash()).await?;
     // The reply that is kept is the key alone; the token is added only to the one that leaves now.
     let key = tx.commit(key).await?;
@@ -71,9 +73,9 @@ pub(crate) async fn update(
     let fields = expiry::resolve(fields, app.store.clock.now())?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Accesskey>(&mut tx, ctx, id).await?;
-    let after = resource::overlay(&before, &fields)?;
+    let after = resource::apply_patch(&before, &fields)?;
     ensure_may_grant(&mut tx, ctx, &before.scopes.0, &after).await?;
-    let key = resource::change(app, &mut tx, ctx, &before, after).await?;
+    let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await
 }
 

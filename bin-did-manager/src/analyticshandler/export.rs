@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     models::{check::wrong, customer::Customer, download::DownloadPage},
-    tenancy::{self, Noted},
+    tenancy::{self, AuditEntry},
 };
 
 /// Rows of one file.
@@ -73,7 +73,7 @@ pub(crate) async fn export(
     };
     let file = path.clone();
     apart(move || files::write(&file, text.as_bytes()).map_err(Error::internal)).await?;
-    if let Err(error) = note(app, ctx, customer, &exported).await {
+    if let Err(error) = record(app, ctx, customer, &exported).await {
         // Nobody will be told of it.
         let _ = fs::remove_file(&path);
         return Err(error);
@@ -144,14 +144,14 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'sta
 }
 
 /// The audit log's line, and the reply for a repetition.
-async fn note(
+async fn record(
     app: &App,
     ctx: &RequestContext,
     customer: &Customer,
     exported: &Exported,
 ) -> Result<()> {
     let mut tx = app.store.begin(ctx).await?;
-    let noted = Noted {
+    let entry = AuditEntry {
         customer_id: customer.id,
         action: "exported",
         resource: "analytics",
@@ -159,6 +159,6 @@ async fn note(
         before: json!({}),
         after: json!({"file": exported.file, "rows": exported.rows}),
     };
-    tenancy::note(&mut tx, ctx, noted).await?;
+    tenancy::record_audit(&mut tx, ctx, entry).await?;
     tx.commit(exported.clone()).await.map(drop)
 }

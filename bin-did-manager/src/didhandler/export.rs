@@ -7,7 +7,7 @@ use bin_common_handler::{
         error::Result,
         page::{Filters, Page},
     },
-    resource::{Keeps, Resource},
+    resource::{Resource, ResourceHooks},
 };
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub(crate) async fn export(
     named: Option<Uuid>,
     page: Page,
 ) -> Result<DownloadPage> {
-    let customer_id = <App as Keeps<Did>>::owner(app, ctx, named).await?;
+    let customer_id = <App as ResourceHooks<Did>>::owner(app, ctx, named).await?;
     let is_first = page.token.is_none();
     let page = Page {
         size: PAGE_SIZE,

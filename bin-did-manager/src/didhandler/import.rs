@@ -10,7 +10,7 @@ use bin_common_handler::{
         error::{Error, Result},
         time::Timestamp,
     },
-    resource::{self, Keeps, Resource},
+    resource::{self, Resource, ResourceHooks},
     table::Columns,
 };
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::{
     didpoolhandler,
     models::{did::Did, didcolumns::COLUMNS},
     phone::E164,
-    tenancy::{self, Noted, marks},
+    tenancy::{self, AuditEntry, marks},
 };
 
 /// Rows of one request at most; a longer file comes in batches.
@@ -97,7 +97,7 @@ pub(crate) async fn import(
             ),
         ));
     }
-    let customer_id = <App as Keeps<Did>>::owner(app, ctx, wanted.customer_id).await?;
+    let customer_id = <App as ResourceHooks<Did>>::owner(app, ctx, wanted.customer_id).await?;
     let columns = Columns::of_objects(&COLUMNS, rows)?;
     let mut report = Report {
         ignored: columns.ignored(),
@@ -122,7 +122,7 @@ pub(crate) async fn import(
             .collect();
         didpoolhandler::add_imported(&mut tx, ctx, customer_id, pool, &dids).await?;
     }
-    note(&mut tx, ctx, customer_id, &report).await?;
+    record(&mut tx, ctx, customer_id, &report).await?;
     tx.commit(report).await
 }
 
@@ -212,7 +212,7 @@ fn make(
     fields: &Map<String, Json>,
     now: Timestamp,
 ) -> Result<Did> {
-    let mut did = resource::overlay(&Did::default(), fields)?;
+    let mut did = resource::apply_patch(&Did::default(), fields)?;
     did.id = ids::next();
     did.customer_id = customer_id;
     did.seq = version;
@@ -246,7 +246,7 @@ async fn update_known(
             continue;
         };
         let before = resource::lock_live::<Did>(tx, ctx, *id).await?;
-        let mut checked = match resource::overlay(&before, fields) {
+        let mut checked = match resource::apply_patch(&before, fields) {
             Ok(after) => after,
             Err(error) => {
                 report.refuse(*index, &error);
@@ -262,20 +262,20 @@ async fn update_known(
             report.refuse(*index, &error);
             continue;
         }
-        resource::change(app, tx, ctx, &before, checked).await?;
+        resource::update_locked(app, tx, ctx, &before, checked).await?;
         report.updated += 1;
     }
     Ok(())
 }
 
 /// One line for the whole batch.
-async fn note(
+async fn record(
     tx: &mut ChangeTx<'_>,
     ctx: &RequestContext,
     customer_id: Uuid,
     report: &Report,
 ) -> Result<()> {
-    let noted = Noted {
+    let entry = AuditEntry {
         customer_id,
         action: "imported",
         resource: Did::NAME,
@@ -283,5 +283,5 @@ async fn note(
         before: json!({}),
         after: json!({"created": report.created, "updated": report.updated, "duplicates": report.duplicates}),
     };
-    tenancy::note(tx, ctx, noted).await
+    tenancy::record_audit(tx, ctx, entry).await
 }

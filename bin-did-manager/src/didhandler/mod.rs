@@ -26,7 +26,7 @@ use crate::{
         did::{self, Did},
         didpool::Didpool,
     },
-    tenancy::{Tenanted, ensure_chosen},
+    tenancy::{AuditedResource, ensure_chosen},
 };
 
 /// A number with its counters.
@@ -44,8 +44,8 @@ pub(crate) struct DidView {
     pub tm_used: Option<Timestamp>,
 }
 
-impl Tenanted for Did {
-    const STEERS: bool = true;
+impl AuditedResource for Did {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(
         &mut self,
@@ -65,8 +65,8 @@ impl Tenanted for Did {
     }
 }
 
-impl Tenanted for Customer {
-    const STEERS: bool = true;
+impl AuditedResource for Customer {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(
         &mut self,

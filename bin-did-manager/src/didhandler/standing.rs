@@ -59,6 +59,6 @@ async fn end_one(app: &App, id: Uuid) -> Result<()> {
         tm_status: began,
         ..before.clone()
     };
-    resource::change(app, &mut tx, &ctx, &before, after).await?;
+    resource::update_locked(app, &mut tx, &ctx, &before, after).await?;
     tx.commit(()).await
 }
