@@ -198,7 +198,7 @@ pub async fn insert<R: Resource, S: ResourceHooks<R>>(
     tx.insert(&row)
         .await
         .map_err(|error| map_conflict::<R>(error))?;
-    tx.announce(&event::<R>("created"), &row, row.customer_id())
+    tx.emit(&event::<R>("created"), &row, row.customer_id())
         .await?;
     Ok(row)
 }
@@ -284,7 +284,7 @@ pub async fn update_locked<R: Resource, S: ResourceHooks<R>>(
     tx.update(&after)
         .await
         .map_err(|error| map_conflict::<R>(error))?;
-    tx.announce(&event::<R>("updated"), &after, after.customer_id())
+    tx.emit(&event::<R>("updated"), &after, after.customer_id())
         .await?;
     Ok(after)
 }
@@ -328,7 +328,7 @@ pub async fn soft_delete<R: Resource, S: ResourceHooks<R>>(
         .before_write(tx, ctx, Some(before), &mut after)
         .await?;
     tx.update(&after).await?;
-    tx.announce(&event::<R>("deleted"), &after, after.customer_id())
+    tx.emit(&event::<R>("deleted"), &after, after.customer_id())
         .await?;
     Ok(after)
 }

@@ -235,7 +235,7 @@ pub(crate) async fn add_imported(
 async fn touch(tx: &mut ChangeTx<'_>, pool: &mut Didpool) -> Result<()> {
     pool.tm_update = tx.next_version(pool.tm_update);
     tx.update(pool).await?;
-    tx.announce("didpool_updated", pool, pool.customer_id).await
+    tx.emit("didpool_updated", pool, pool.customer_id).await
 }
 
 /// The numbers of a pool, in the order of their ids; the token of the next page is the last id.

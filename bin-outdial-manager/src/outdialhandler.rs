@@ -52,7 +52,7 @@ impl OutdialHandler {
         };
         let mut tx = self.store.begin(ctx).await?;
         tx.insert(&outdial).await?;
-        tx.announce(outdial::CREATED, &outdial, outdial.customer_id)
+        tx.emit(outdial::CREATED, &outdial, outdial.customer_id)
             .await?;
         tx.commit(outdial).await
     }
@@ -100,7 +100,7 @@ impl OutdialHandler {
         outdial.campaign_id = change.campaign_id.unwrap_or(outdial.campaign_id);
         outdial.tm_update = Some(tx.next_version(outdial.version()));
         tx.update(&outdial).await?;
-        tx.announce(outdial::UPDATED, &outdial, outdial.customer_id)
+        tx.emit(outdial::UPDATED, &outdial, outdial.customer_id)
             .await?;
         tx.commit(outdial).await
     }
@@ -120,7 +120,7 @@ impl OutdialHandler {
         outdial.tm_update = Some(now);
         outdial.tm_delete = Some(now);
         tx.update(&outdial).await?;
-        tx.announce(outdial::DELETED, &outdial, outdial.customer_id)
+        tx.emit(outdial::DELETED, &outdial, outdial.customer_id)
             .await?;
         tx.commit(outdial).await
     }

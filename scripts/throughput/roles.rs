@@ -12,7 +12,7 @@ use bin_common_handler::{
     databasehandler::{Db, Entity, Store, Value},
     ids,
     models::sock::Response,
-    notifyhandler::Bell,
+    notifyhandler::Waker,
     sockhandler::CONCURRENCY,
 };
 use bin_outdial_manager::{
@@ -153,7 +153,14 @@ impl Writer {
     fn new(task: &Task) -> Result<Self> {
         let (clock, cache) = (Clock::default(), Cache::local());
         let db = Db::new(&task.dsn.parse()?, task.connections)?;
-        let store = Store::new(db, clock, cache, Arc::new(Bell::default()), "outdial", NAME);
+        let store = Store::new(
+            db,
+            clock,
+            cache,
+            Arc::new(Waker::default()),
+            "outdial",
+            NAME,
+        );
         let body: TargetCreate = serde_json::from_value(super::outdial::target_body(0))?;
         let now = store.clock.now();
         let template = OutdialTarget::new(ids::next(), ids::next(), now, body, true)?;
@@ -188,7 +195,7 @@ impl Writer {
         let mut values = target.values();
         values.push(Value::Null);
         tx.sql().execute(&self.insert, values).await?;
-        tx.announce(CREATED, &target, Uuid::nil()).await?;
+        tx.emit(CREATED, &target, Uuid::nil()).await?;
         Ok(Response::ok(&tx.commit(target).await?))
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         sock::Response,
         time::Timestamp,
     },
-    notifyhandler::{Bell, outbox},
+    notifyhandler::{Waker, outbox},
     timerhandler::Alarms,
 };
 
@@ -40,7 +40,7 @@ pub struct Store {
     pub cache: Cache,
     /// Operations done before.
     pub inbox: Inbox,
-    bell: Arc<Bell>,
+    waker: Arc<Waker>,
     alarms: Alarms,
     prefix: &'static str,
     publisher: &'static str,
@@ -56,18 +56,18 @@ pub struct ChangeTx<'c> {
     store: Store,
     ctx: Cow<'c, RequestContext>,
     marks: Vec<(String, Timestamp)>,
-    announced: bool,
+    emitted: bool,
     /// Timers that were set: kind and time.
     scheduled: Vec<(String, Timestamp)>,
 }
 
 impl Store {
-    /// The store of `publisher`, whose tables start with `prefix`; `bell` wakes its relay.
+    /// The store of `publisher`, whose tables start with `prefix`; `waker` wakes its relay.
     pub fn new(
         db: Db,
         clock: Clock,
         cache: Cache,
-        bell: Arc<Bell>,
+        waker: Arc<Waker>,
         prefix: &'static str,
         publisher: &'static str,
     ) -> Self {
@@ -77,7 +77,7 @@ impl Store {
             clock,
             cache,
             inbox,
-            bell,
+            waker,
             alarms: Alarms::default(),
             prefix,
             publisher,
@@ -109,14 +109,14 @@ impl Store {
             store: self.clone(),
             ctx,
             marks: Vec::new(),
-            announced: false,
+            emitted: false,
             scheduled: Vec::new(),
         })
     }
 
     /// Wakes the relay.
-    pub(crate) fn bell(&self) -> Arc<Bell> {
-        Arc::clone(&self.bell)
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
     }
 
     /// Wakes this process's timers.
@@ -167,7 +167,7 @@ impl ChangeTx<'_> {
             store,
             ctx,
             marks,
-            announced,
+            emitted,
             scheduled,
         } = self;
         if let Err(error) = tx.commit().await {
@@ -177,11 +177,11 @@ impl ChangeTx<'_> {
             store.cache.mark(&marks).await;
         }
         failpoint::reach("after_commit");
-        if announced {
-            store.bell.ring();
+        if emitted {
+            store.waker.wake();
         }
         for (kind, at) in scheduled {
-            store.alarms.ring(&kind, at);
+            store.alarms.wake(&kind, at);
         }
         Ok(())
     }
@@ -334,17 +334,12 @@ impl ChangeTx<'_> {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn announce<E: Entity>(
-        &mut self,
-        kind: &str,
-        row: &E,
-        customer_id: Uuid,
-    ) -> Result<()> {
+    pub async fn emit<E: Entity>(&mut self, kind: &str, row: &E, customer_id: Uuid) -> Result<()> {
         self.announce_all(kind, std::slice::from_ref(row), customer_id)
             .await
     }
 
-    /// As [`Self::announce`], one event for each row.
+    /// As [`Self::emit`], one event for each row.
     ///
     /// # Errors
     /// Whatever the database says.
@@ -354,31 +349,31 @@ impl ChangeTx<'_> {
         rows: &[E],
         customer_id: Uuid,
     ) -> Result<()> {
-        let facts = rows.iter().map(|row| {
+        let payloads = rows.iter().map(|row| {
             let data = serde_json::to_string(row).map_err(Error::internal)?;
-            Ok(Fact {
+            Ok(EventPayload {
                 resource_id: row.id(),
                 customer_id,
                 version: row.version(),
                 data,
             })
         });
-        self.announce_facts(kind, facts.collect::<Result<_>>()?)
+        self.emit_payloads(kind, payloads.collect::<Result<_>>()?)
             .await
     }
 
-    /// As [`Self::announce`], of something that is no row of its own.
+    /// As [`Self::emit`], of something that is no row of its own.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn announce_fact(&mut self, kind: &str, fact: Fact) -> Result<()> {
-        self.announce_facts(kind, vec![fact]).await
+    pub async fn emit_payload(&mut self, kind: &str, payload: EventPayload) -> Result<()> {
+        self.emit_payloads(kind, vec![payload]).await
     }
 
-    async fn announce_facts(&mut self, kind: &str, facts: Vec<Fact>) -> Result<()> {
-        let mut facts = facts.into_iter();
+    async fn emit_payloads(&mut self, kind: &str, payloads: Vec<EventPayload>) -> Result<()> {
+        let mut payloads = payloads.into_iter();
         loop {
-            let some: Vec<_> = facts.by_ref().take(ROWS_PER_INSERT).collect();
+            let some: Vec<_> = payloads.by_ref().take(ROWS_PER_INSERT).collect();
             if some.is_empty() {
                 return Ok(());
             }
@@ -386,12 +381,12 @@ impl ChangeTx<'_> {
             let now = self.store.clock.now();
             let values = some
                 .into_iter()
-                .flat_map(|fact| fact.values(kind, now))
+                .flat_map(|payload| payload.values(kind, now))
                 .collect();
             self.tx
                 .execute(&outbox::insert(self.store.prefix, count), values)
                 .await?;
-            self.announced = true;
+            self.emitted = true;
         }
     }
 }
@@ -402,18 +397,18 @@ fn is_same(one: &Response, other: &Response) -> bool {
 
 /// What an event says.
 #[derive(Debug, Clone)]
-pub struct Fact {
+pub struct EventPayload {
     /// Whose id the event's topic has.
     pub resource_id: Uuid,
     /// The tenant.
     pub customer_id: Uuid,
-    /// Later facts of the same resource have higher versions.
+    /// Later events of the same resource have higher versions.
     pub version: Timestamp,
     /// The event's data, as JSON.
     pub data: String,
 }
 
-impl Fact {
+impl EventPayload {
     fn values(self, kind: &str, now: Timestamp) -> [Value; outbox::COLUMNS.len()] {
         [
             crate::ids::next().into(),

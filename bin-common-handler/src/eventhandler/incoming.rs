@@ -261,7 +261,7 @@ impl Collect for Collector {
         self.insert(&mut tx, &kept).await?;
         tx.commit().await?;
         self.count("taken", count);
-        self.wake.ring(Timestamp::default());
+        self.wake.wake(Timestamp::default());
         Ok(())
     }
 }

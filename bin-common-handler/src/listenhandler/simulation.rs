@@ -12,7 +12,7 @@ use crate::{
     cachehandler::Cache,
     clock::Clock,
     context::{DeliveryInfo, RequestContext},
-    databasehandler::{Fact, Mishap, Store, Value, scratch},
+    databasehandler::{EventPayload, Mishap, Store, Value, scratch},
     ids,
     inbox::Inbox,
     metrics::Metrics,
@@ -70,13 +70,13 @@ async fn make(
     let sql = "INSERT INTO t_things (id, name, operation) VALUES (?, ?, ?)";
     let values = vec![id.into(), name, Value::Int(thing.operation)];
     tx.sql().execute(sql, values).await?;
-    let fact = Fact {
+    let payload = EventPayload {
         resource_id: id,
         customer_id: Uuid::nil(),
         version: store.clock.now(),
         data: "{}".to_owned(),
     };
-    tx.announce_fact("thing_created", fact).await?;
+    tx.emit_payload("thing_created", payload).await?;
     tx.commit(Made { id }).await.map(Json)
 }
 

@@ -17,7 +17,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Collect, DRAIN_MAX, Delivered, Incoming, Lane, Outgoing, Probe, RETRIES, Receive,
+    Collect, DRAIN_MAX, Delivered, Incoming, Outgoing, Probe, PublisherLease, RETRIES, Receive,
     ReceivedEvent, Serve, Subscription, Transport,
     gate::{Gate, HELD_MAX, LOOK_PERIOD, Turn, Waits, busy},
 };
@@ -44,7 +44,7 @@ pub struct InProcess(Arc<Inner>);
 struct Inner {
     queues: Mutex<HashMap<String, mpsc::Sender<Letter>>>,
     events: broadcast::Sender<Arc<Outgoing>>,
-    lanes: Mutex<HashMap<String, Arc<Semaphore>>>,
+    leases: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// By the name of their subscription; they stay until the process ends, as a broker's durable queues do.
     collectors: Mutex<BTreeMap<String, Collector>>,
     tracker: TaskTracker,
@@ -160,7 +160,7 @@ impl Default for InProcess {
         Self(Arc::new(Inner {
             queues: Mutex::default(),
             events: broadcast::channel(EVENTS_MAX).0,
-            lanes: Mutex::default(),
+            leases: Mutex::default(),
             collectors: Mutex::default(),
             tracker: TaskTracker::new(),
         }))
@@ -366,24 +366,24 @@ impl Transport for InProcess {
         Box::pin(stop.cancelled_owned())
     }
 
-    async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>> {
+    async fn lease(&self, publisher: &str, database_id: &str) -> Result<Box<dyn PublisherLease>> {
         let key = format!("{publisher}.{database_id}");
         let one = Arc::clone(
             self.0
-                .lanes
+                .leases
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .entry(key)
                 .or_insert_with(|| Arc::new(Semaphore::new(1))),
         );
         let permit = one.acquire_owned().await.map_err(Error::internal)?;
-        Ok(Box::new(InProcessLane {
+        Ok(Box::new(InProcessLease {
             bus: self.clone(),
             _permit: permit,
         }))
     }
 
-    async fn ring(&self, _publisher: &str, _database_id: &str) {}
+    async fn wake(&self, _publisher: &str, _database_id: &str) {}
 }
 
 /// Nobody was asked: unlike silence, this says nothing about the service's health.
@@ -425,13 +425,13 @@ async fn deliver(outgoing: &Outgoing, handler: &Arc<dyn Receive>, tracker: &Task
     });
 }
 
-struct InProcessLane {
+struct InProcessLease {
     bus: InProcess,
     _permit: tokio::sync::OwnedSemaphorePermit,
 }
 
 #[async_trait]
-impl Lane for InProcessLane {
+impl PublisherLease for InProcessLease {
     async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
         // First who must not miss any: an event counts as published when each of them has written it down.
         let collectors = self.bus.collectors();
@@ -454,7 +454,7 @@ impl Lane for InProcessLane {
         true
     }
 
-    async fn rung(&mut self) {
+    async fn woken(&mut self) {
         std::future::pending().await
     }
 

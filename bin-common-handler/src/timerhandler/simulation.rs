@@ -15,7 +15,7 @@ use crate::{
     cachehandler::Cache,
     clock::Clock,
     context::RequestContext,
-    databasehandler::{ChangeTx, Fact, Mishap, Store, Value, scratch},
+    databasehandler::{ChangeTx, EventPayload, Mishap, Store, Value, scratch},
     metrics::Metrics,
     models::error::{Error, Result},
     testing::sim::{Actor, Disk, Process, Sim, Turn, simulate},
@@ -44,13 +44,13 @@ async fn fire(fate: Fate, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let setting: i64 = timer.payload()?;
     let sql = "INSERT INTO t_effects (setting) VALUES (?)";
     tx.sql().execute(sql, vec![setting.into()]).await?;
-    let fact = Fact {
+    let payload = EventPayload {
         resource_id: timer.entity_id,
         customer_id: Uuid::nil(),
         version: tx.now(),
         data: setting.to_string(),
     };
-    tx.announce_fact("thing_closed", fact).await?;
+    tx.emit_payload("thing_closed", payload).await?;
     let is_poison = fate.poison.lock().unwrap().contains(&setting);
     let is_calm = *fate.is_calm.lock().unwrap();
     let one_in_four = fate.chance.lock().unwrap().random_range(0..4) == 0;

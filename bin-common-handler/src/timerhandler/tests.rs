@@ -15,7 +15,7 @@ use crate::{
     cachehandler::Cache,
     clock::Clock,
     context::RequestContext,
-    databasehandler::{ChangeTx, Db, Fact, Store, Value, scratch},
+    databasehandler::{ChangeTx, Db, EventPayload, Store, Value, scratch},
     deadletter::DeadLetters,
     metrics::Metrics,
     models::{
@@ -44,13 +44,13 @@ enum Bad {
 
 async fn note(notes: Notes, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let payload: i64 = timer.payload()?;
-    let fact = Fact {
+    let event = EventPayload {
         resource_id: timer.entity_id,
         customer_id: Uuid::nil(),
         version: tx.now(),
         data: payload.to_string(),
     };
-    tx.announce_fact("thing_closed", fact).await?;
+    tx.emit_payload("thing_closed", event).await?;
     let bad = notes.bad.lock().unwrap().clone();
     match bad.iter().find(|(bad, _)| *bad == payload) {
         Some((_, Bad::Fails)) => return Err(Error::not_found("GONE", "It is gone.")),

@@ -24,7 +24,7 @@ use bin_common_handler::{
         error::{Error, Result},
         page::{Filter, FilterKind},
     },
-    notifyhandler::Bell,
+    notifyhandler::Waker,
     redact::Secret,
     requesthandler::Requester,
     sockhandler::{Transport, inprocess::InProcess, rabbitmq::RabbitMq},
@@ -139,8 +139,8 @@ async fn bulk(
 pub async fn store(dir: &Path) -> Store {
     let db = Db::new(&Dsn::Sqlite(dir.join("notes.db")), 2).unwrap();
     MIGRATIONS.up(&db).await.unwrap();
-    let bell = Arc::new(Bell::default());
-    Store::new(db, Clock::default(), Cache::local(), bell, "note", NAME)
+    let waker = Arc::new(Waker::default());
+    Store::new(db, Clock::default(), Cache::local(), waker, "note", NAME)
 }
 
 /// Managers, a bridge, and where it listens.

@@ -15,7 +15,7 @@ use bin_common_handler::{
     clock::Clock,
     context::RequestContext,
     daemon::{Manager, ManagerContext, StartError},
-    databasehandler::{ChangeTx, Db, Dialect, Fact, Store, Value, migrate::Migrations},
+    databasehandler::{ChangeTx, Db, Dialect, EventPayload, Store, Value, migrate::Migrations},
     ids,
     listenhandler::{Json, Path, Router, Routes, State},
     models::{
@@ -105,13 +105,13 @@ async fn ask(State(app): State<App>, ctx: RequestContext) -> Result<Json<Data>> 
 }
 
 async fn tell(tx: &mut ChangeTx<'_>, kind: &str, id: Uuid, version: i64) -> Result<()> {
-    let fact = Fact {
+    let payload = EventPayload {
         resource_id: id,
         customer_id: Uuid::from_u128(7),
         version: Timestamp::from_micros(version),
         data: json!({ "version": version }).to_string(),
     };
-    tx.announce_fact(kind, fact).await
+    tx.emit_payload(kind, payload).await
 }
 
 async fn close(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {

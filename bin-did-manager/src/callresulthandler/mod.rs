@@ -178,7 +178,7 @@ async fn settle(
     let after = merge::merge(before, result, keys, app.store.clock.now());
     if after != *before {
         usages::settle(tx, &after).await?;
-        announce(tx, after.origin.id).await?;
+        emit(tx, after.origin.id).await?;
     }
     let change = merge::tally(&after).since(merge::tally(before));
     if change != Tally::default() {
@@ -194,11 +194,11 @@ async fn settle(
 }
 
 /// Says what the row holds now; the caller has it locked.
-async fn announce(tx: &mut ChangeTx<'_>, usage_id: Uuid) -> Result<()> {
+async fn emit(tx: &mut ChangeTx<'_>, usage_id: Uuid) -> Result<()> {
     let Some(usage) = tx.lock::<Usage>(usage_id).await? else {
         return Ok(());
     };
-    tx.announce(usage::UPDATED, &usage, usage.customer_id).await
+    tx.emit(usage::UPDATED, &usage, usage.customer_id).await
 }
 
 async fn count(

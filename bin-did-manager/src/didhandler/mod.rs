@@ -57,8 +57,7 @@ impl AuditedResource for Did {
         match before {
             None => states::insert(tx, self.customer_id, &[self.id]).await,
             Some(before) if before.status != self.status => {
-                tx.announce(did::STATUS_CHANGED, self, self.customer_id)
-                    .await
+                tx.emit(did::STATUS_CHANGED, self, self.customer_id).await
             }
             Some(_) => Ok(()),
         }

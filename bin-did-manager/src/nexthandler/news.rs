@@ -1,6 +1,8 @@
 //! What is said when numbers or a pool have had all their calls.
 
-use bin_common_handler::{context::RequestContext, databasehandler::Fact, models::time::Timestamp};
+use bin_common_handler::{
+    context::RequestContext, databasehandler::EventPayload, models::time::Timestamp,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// What is said when a number has just had its last call of a day or an hour.
-pub(super) fn exhausted(view: &View, state: &State, now: i64) -> Option<Fact> {
+pub(super) fn exhausted(view: &View, state: &State, now: i64) -> Option<EventPayload> {
     let (_, number) = view.by_id(state.did_id)?;
     let windows = view.windows_at(now);
     let blocked = number.spent(state, &view.defaults, &windows, now)?;
@@ -25,7 +27,7 @@ pub(super) fn exhausted(view: &View, state: &State, now: i64) -> Option<Fact> {
         "calls_this_hour": state.this_hour(&windows),
         "until": Timestamp::from_micros(blocked.until),
     });
-    Some(Fact {
+    Some(EventPayload {
         resource_id: number.id,
         customer_id: state.customer_id,
         version: Timestamp::from_micros(now),
@@ -61,13 +63,13 @@ pub(super) async fn announce_exhausted(
                 "id": pool, "customer_id": customer_id, "reason": refused.reason,
                 "retry_at": refused.retry_at.map(Timestamp::from_micros),
             });
-            let fact = Fact {
+            let payload = EventPayload {
                 resource_id,
                 customer_id,
                 version: Timestamp::from_micros(now),
                 data: data.to_string(),
             };
-            tx.announce_fact(didpool::EXHAUSTED, fact).await?;
+            tx.emit_payload(didpool::EXHAUSTED, payload).await?;
         }
         tx.commit(()).await
     };

@@ -133,8 +133,8 @@ impl Group {
         stickies::write(tx, &sticky).await?;
         for state in &states {
             let view = &shard.tenant(state.customer_id)?.known.view;
-            if let Some(fact) = exhausted(view, state, self.now) {
-                tx.announce_fact(did::EXHAUSTED, fact).await?;
+            if let Some(payload) = exhausted(view, state, self.now) {
+                tx.emit_payload(did::EXHAUSTED, payload).await?;
             }
         }
         Ok(())

@@ -90,7 +90,7 @@ impl OutdialTargetHandler {
         call::close(tx, target.id, now).await?;
         tx.insert(&attempt).await?;
         update(tx, target, ctx.caller.as_deref()).await?;
-        self.announce(
+        self.emit(
             tx,
             outdialtarget::UPDATED,
             std::slice::from_ref(target),

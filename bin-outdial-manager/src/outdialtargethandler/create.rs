@@ -49,7 +49,7 @@ impl OutdialTargetHandler {
         let mut tx = self.store.begin(ctx).await?;
 
         tx.insert(&row).await?;
-        self.announce(
+        self.emit(
             &mut tx,
             outdialtarget::CREATED,
             std::slice::from_ref(&row.target),
@@ -85,7 +85,7 @@ impl OutdialTargetHandler {
         let rows = self.unknown_rows(&mut tx, &outdial, &rows).await?;
         tx.insert_all(&rows).await?;
         let targets: Vec<_> = rows.iter().map(|row| row.target.clone()).collect();
-        self.announce(&mut tx, outdialtarget::CREATED, &targets, &outdial)
+        self.emit(&mut tx, outdialtarget::CREATED, &targets, &outdial)
             .await?;
         tx.commit(BulkReport {
             created: rows.len(),

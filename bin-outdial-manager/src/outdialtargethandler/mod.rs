@@ -125,11 +125,11 @@ impl OutdialTargetHandler {
         outdial: &Outdial,
     ) -> Result<()> {
         crate::dbhandler::target::update(tx, target, None).await?;
-        self.announce(tx, event, std::slice::from_ref(target), outdial)
+        self.emit(tx, event, std::slice::from_ref(target), outdial)
             .await
     }
 
-    async fn announce(
+    async fn emit(
         &self,
         tx: &mut ChangeTx<'_>,
         event: &str,
