@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::token::read_hash;
 use crate::{
     app::App,
-    dbhandler::accesskeys::{self, Known},
+    dbhandler::accesskeys::{self, KeyRow},
     models::check::wrong,
 };
 
@@ -62,19 +62,19 @@ pub(crate) async fn verify(
 }
 
 /// The digest alone finds the key; a prefix that is not the key's own tells of a mistake of the asker.
-fn is_shown(known: &Known, question: &Question) -> bool {
+fn is_shown(known: &KeyRow, question: &Question) -> bool {
     let (own, shown) = (known.prefix.as_bytes(), question.prefix.as_bytes());
     own.ct_eq(shown).into()
 }
 
-impl Known {
+impl KeyRow {
     fn is_open(&self, now: Timestamp) -> bool {
         self.tm_expire.is_none_or(|end| now < end)
     }
 }
 
 impl Verdict {
-    fn of(known: Known) -> Self {
+    fn of(known: KeyRow) -> Self {
         Self {
             id: known.id,
             customer_id: known.customer_id,

@@ -1,9 +1,9 @@
 //! The rules of numbers: made, changed, imported, told with their counters.
 
+pub(crate) mod expiry;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod row;
-pub(crate) mod standing;
 
 use std::collections::{HashMap, hash_map::Entry};
 

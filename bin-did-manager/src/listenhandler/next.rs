@@ -12,7 +12,7 @@ use crate::{
     app::App,
     callresulthandler::{self, shapes},
     models::{callresult::CallResult, check::wrong},
-    nexthandler::{Fields, Given, Outcome, Question},
+    nexthandler::{Fields, RequestKey, Outcome, Question},
     phone::DialStatus,
     tenancy,
 };
@@ -30,7 +30,7 @@ pub(super) async fn next(
         customer_id,
         access_key_id: ctx.access_key_id,
         fields: fields.clone(),
-        operation: Given::of(&ctx),
+        operation: RequestKey::of(&ctx),
         is_dry_run: flag("dry_run", query.0.get("dry_run").map(String::as_str))?,
     };
     match app.next.next(question).await? {

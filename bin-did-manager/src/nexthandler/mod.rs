@@ -6,11 +6,11 @@
 //! So a usage is durable before its number is given, and no limit is overrun, whatever else runs or dies.
 
 mod answer;
+mod events;
 mod fields;
 mod group;
 mod item;
 mod load;
-mod news;
 mod resolve;
 mod shard;
 #[cfg(test)]
@@ -53,14 +53,14 @@ pub(crate) struct Question {
     pub access_key_id: Option<Uuid>,
     pub fields: Fields,
     /// Makes a repetition known, where the caller or the bus gave one.
-    pub operation: Option<Given>,
+    pub operation: Option<RequestKey>,
     /// Only explain.
     pub is_dry_run: bool,
 }
 
 /// What tells a request from others, as its caller or the bus has it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Given {
+pub(crate) struct RequestKey {
     pub key: [u8; 16],
     /// The caller chose it; else it is made of how the request travelled.
     pub is_chosen: bool,
@@ -144,7 +144,7 @@ impl NextHandler {
     }
 }
 
-impl Given {
+impl RequestKey {
     /// The key of a call, if its transport or caller gave one that tells it from others.
     pub(crate) fn of(ctx: &RequestContext) -> Option<Self> {
         let operation = ctx.operation.as_ref()?;

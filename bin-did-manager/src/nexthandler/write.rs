@@ -9,10 +9,10 @@ use bin_common_handler::{
 };
 
 use super::{
+    events::exhausted,
     group::Group,
     item::{Item, usage},
-    load::Known,
-    news::exhausted,
+    load::TenantSnapshot,
     shard::Shard,
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Group {
                 continue;
             }
             let customer_id = item.ask.question.customer_id;
-            let Known { view, .. } = &shard.tenant(customer_id)?.known;
+            let TenantSnapshot { view, .. } = &shard.tenant(customer_id)?.snapshot;
             let Some(choice) = &mut item.choice else {
                 continue;
             };
@@ -132,7 +132,7 @@ impl Group {
         let sticky: Vec<_> = self.items.iter().filter_map(Item::sticky).collect();
         stickies::write(tx, &sticky).await?;
         for state in &states {
-            let view = &shard.tenant(state.customer_id)?.known.view;
+            let view = &shard.tenant(state.customer_id)?.snapshot.view;
             if let Some(payload) = exhausted(view, state, self.now) {
                 tx.emit_payload(did::EXHAUSTED, payload).await?;
             }
@@ -148,7 +148,7 @@ impl Group {
             };
             if let Ok(tenant) = shard.tenant(item.ask.question.customer_id) {
                 tenant
-                    .known
+                    .snapshot
                     .view
                     .learn(choice.picked.slot, choice.before, self.now);
             }

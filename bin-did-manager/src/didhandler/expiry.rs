@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    models::{did::Did, didstatus::Standing},
+    models::{did::Did, didstatus::StatusPeriod},
 };
 
 /// Numbers looked at in one round.
@@ -48,7 +48,7 @@ async fn end_one(app: &App, id: Uuid) -> Result<()> {
     let mut tx = app.store.begin(&ctx).await?;
     let before = resource::lock_live::<Did>(&mut tx, &ctx, id).await?;
     let now = app.store.clock.now();
-    let Standing { status, until } = before.standing().at(now);
+    let StatusPeriod { status, until } = before.status_period().at(now);
     if status == before.status {
         return Ok(());
     }

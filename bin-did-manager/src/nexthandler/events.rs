@@ -1,4 +1,4 @@
-//! What is said when numbers or a pool have had all their calls.
+//! Events for numbers and pools that have had all their calls.
 
 use bin_common_handler::{
     context::RequestContext, databasehandler::EventPayload, models::time::Timestamp,
@@ -50,13 +50,13 @@ pub(super) async fn announce_exhausted(
     let Ok(tenant) = shard.tenant(customer_id) else {
         return;
     };
-    let windows = tenant.known.view.windows_at(now);
+    let windows = tenant.snapshot.view.windows_at(now);
     let resource_id = if pool.is_nil() { customer_id } else { pool };
     if !tenant.is_news(resource_id, windows.hour) {
         return;
     }
     let ctx = RequestContext::internal();
-    let said = async {
+    let emitted = async {
         let mut tx = store.begin(&ctx).await?;
         if exhaustions::note(&mut tx, resource_id, windows.hour).await? {
             let data = json!({
@@ -73,7 +73,7 @@ pub(super) async fn announce_exhausted(
         }
         tx.commit(()).await
     };
-    if let Err(error) = said.await {
+    if let Err(error) = emitted.await {
         tracing::debug!(%error, "not announced that a pool is exhausted");
     }
 }
