@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     Collect, DRAIN_MAX, Delivered, Incoming, Outgoing, Probe, PublisherLease, RETRIES, Receive,
     ReceivedEvent, Serve, Subscription, Transport,
-    gate::{Gate, HELD_MAX, LOOK_PERIOD, Turn, Waits, busy},
+    admission::{Admission, AdmissionQueue, HELD_MAX, Queued, TICK_PERIOD, busy},
 };
 use crate::{
     context::DeliveryInfo,
@@ -122,7 +122,7 @@ async fn next(letters: &mut mpsc::Receiver<Letter>, places: &Arc<Semaphore>) -> 
     })
 }
 
-impl Waits for Held {
+impl Queued for Held {
     fn tenant(&self) -> Option<Uuid> {
         self.letter.tenant
     }
@@ -133,7 +133,7 @@ impl Waits for Held {
 }
 
 /// One after the other, until nobody waits.
-async fn serve_all(handler: Arc<dyn Serve>, gate: Arc<Gate<Held>>, held: Held) {
+async fn serve_all(handler: Arc<dyn Serve>, admission: Arc<AdmissionQueue<Held>>, held: Held) {
     let mut turn = Some(held);
     while let Some(Held { letter, _place }) = turn {
         if !letter.is_late()
@@ -141,7 +141,7 @@ async fn serve_all(handler: Arc<dyn Serve>, gate: Arc<Gate<Held>>, held: Held) {
         {
             let _ = letter.reply.send(response);
         }
-        turn = gate.next();
+        turn = admission.next();
     }
 }
 
@@ -231,14 +231,14 @@ impl Transport for InProcess {
             .insert(queue.clone(), sender);
         health.set(name, State::Up);
         let places = Arc::new(Semaphore::new(HELD_MAX));
-        let gate = Arc::new(Gate::<Held>::default());
+        let admission = Arc::new(AdmissionQueue::<Held>::default());
         let tracker = TaskTracker::new();
-        let mut look = tokio::time::interval(LOOK_PERIOD);
+        let mut look = tokio::time::interval(TICK_PERIOD);
         loop {
             let held = tokio::select! {
                 biased;
                 _ = look.tick() => {
-                    gate.look(Instant::now()).into_iter().for_each(|held| held.refuse(name));
+                    admission.tick(Instant::now()).into_iter().for_each(|held| held.refuse(name));
                     continue;
                 }
                 held = next(&mut letters, &places) => held,
@@ -252,13 +252,13 @@ impl Transport for InProcess {
             let Some(held) = held else {
                 break;
             };
-            match gate.arrive(held, Instant::now()) {
-                Turn::Now(held) => {
-                    let (handler, gate) = (Arc::clone(&handler), Arc::clone(&gate));
-                    tracker.spawn(serve_all(handler, gate, held));
+            match admission.arrive(held, Instant::now()) {
+                Admission::Now(held) => {
+                    let (handler, admission) = (Arc::clone(&handler), Arc::clone(&admission));
+                    tracker.spawn(serve_all(handler, admission, held));
                 }
-                Turn::Later => {}
-                Turn::Refuse(held) => held.refuse(name),
+                Admission::Later => {}
+                Admission::Refuse(held) => held.refuse(name),
             }
         }
         tracker.close();

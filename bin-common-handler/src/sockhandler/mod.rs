@@ -1,6 +1,6 @@
 //! The transport: requests in, replies out, events both ways. RabbitMQ, or inside this process.
 
-mod gate;
+mod admission;
 pub mod inprocess;
 pub mod rabbitmq;
 

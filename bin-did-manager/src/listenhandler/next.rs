@@ -12,7 +12,7 @@ use crate::{
     app::App,
     callresulthandler::{self, shapes},
     models::{callresult::CallResult, check::wrong},
-    nexthandler::{Fields, RequestKey, Outcome, Question},
+    nexthandler::{Fields, Outcome, Question, RequestKey},
     phone::DialStatus,
     tenancy,
 };
