@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Error as SqlError;
 
 use crate::{
-    call::Operation,
+    context::Operation,
     databasehandler::{Db, Tx, Value, list},
     models::{
         error::{Error, Result},
@@ -99,7 +99,7 @@ impl Inbox {
         operation: &Operation,
         reply: &Response,
     ) -> Result<bool, SqlError> {
-        let ttl = micros(if operation.given {
+        let ttl = micros(if operation.key_from_caller {
             GIVEN_TTL
         } else {
             DERIVED_TTL
@@ -112,7 +112,7 @@ impl Inbox {
         );
         match tx.execute(&sql, row(operation, reply, ttl)).await {
             Ok(_) => Ok(true),
-            Err(error) if is_duplicate(&error) && !operation.consult => {
+            Err(error) if is_duplicate(&error) && !operation.check_inbox_first => {
                 self.supersede(tx, operation, reply, ttl).await
             }
             Err(error) if is_duplicate(&error) => Ok(false),
@@ -166,7 +166,7 @@ impl Inbox {
     pub async fn has_happened(&self, operation: &Operation) -> Result<bool, SqlError> {
         let mut tx = self.db.begin().await?;
         let tombstone = Operation {
-            consult: true,
+            check_inbox_first: true,
             ..operation.clone()
         };
         let written = self.record(&mut tx, &tombstone, &Response::ok(&())).await;

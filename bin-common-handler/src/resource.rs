@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
-    call::Call,
+    context::RequestContext,
     databasehandler::{ChangeTx, Entity, ListQuery, Store},
     ids,
     listenhandler::{Json as Body, List, Path, Query, Routes, State},
@@ -25,17 +25,17 @@ use crate::{
     },
 };
 
-/// What every resource has, whatever else it holds.
-pub struct Head<'r> {
-    /// Its identifier.
+/// The system fields: what every resource has, set by the server and never by a caller.
+pub struct SystemFields<'r> {
+    /// UUIDv7, chosen at creation.
     pub id: &'r mut Uuid,
     /// The tenant it belongs to.
     pub customer_id: &'r mut Uuid,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: &'r mut Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: &'r mut Timestamp,
-    /// When it was deleted.
+    /// Deletion time; absent while the row is live.
     pub tm_delete: &'r mut Option<Timestamp>,
 }
 
@@ -50,13 +50,13 @@ pub trait Resource: Entity + DeserializeOwned + Default {
 
     /// Takes one of [`Self::FIELDS`] over from another row.
     fn take(&mut self, field: &str, from: &Self);
-    /// The fields that every resource has.
-    fn head(&mut self) -> Head<'_>;
+    /// The system fields, to be set.
+    fn system_fields(&mut self) -> SystemFields<'_>;
     /// The tenant it belongs to.
     fn customer_id(&self) -> Uuid;
-    /// When it was made.
+    /// Creation time.
     fn tm_create(&self) -> Timestamp;
-    /// When it was deleted.
+    /// Deletion time; absent while the row is live.
     fn tm_delete(&self) -> Option<Timestamp>;
 
     /// Puts values into their one form and checks them; `before` is what they were, if anything.
@@ -86,8 +86,8 @@ macro_rules! resource {
                 }
             }
 
-            fn head(&mut self) -> $crate::resource::Head<'_> {
-                $crate::resource::Head {
+            fn system_fields(&mut self) -> $crate::resource::SystemFields<'_> {
+                $crate::resource::SystemFields {
                     id: &mut self.id,
                     customer_id: &mut self.customer_id,
                     tm_create: &mut self.tm_create,
@@ -119,20 +119,24 @@ macro_rules! resource {
     };
 }
 
-/// A manager that serves the resource `R`: its store, and what it keeps beside each change.
-pub trait Keeps<R: Resource>: Clone + Send + Sync + 'static {
+/// Hooks of a manager that serves the resource `R`: its store, the owner of a new row, and what goes with each change.
+pub trait ResourceHooks<R: Resource>: Clone + Send + Sync + 'static {
     /// Its tables.
     fn store(&self) -> &Store;
 
     /// The tenant of a new row; `named` stands in the query or the body.
-    fn owner(&self, call: &Call, named: Option<Uuid>) -> impl Future<Output = Result<Uuid>> + Send;
+    fn owner(
+        &self,
+        ctx: &RequestContext,
+        named: Option<Uuid>,
+    ) -> impl Future<Output = Result<Uuid>> + Send;
 
     /// Called in the transaction of each change, before the row is written, with the row locked: checks what
     /// needs the database, and writes what goes with the change. `before` is missing at creation.
-    fn keep(
+    fn before_write(
         &self,
         tx: &mut ChangeTx<'_>,
-        call: &Call,
+        ctx: &RequestContext,
         before: Option<&R>,
         after: &mut R,
     ) -> impl Future<Output = Result<()>> + Send;
@@ -141,16 +145,16 @@ pub trait Keeps<R: Resource>: Clone + Send + Sync + 'static {
 /// Makes a row of `R` from a caller's fields.
 ///
 /// # Errors
-/// 400 naming what is wrong, 409 when there is one like it, 503 when the database is away.
-pub async fn create<R: Resource, S: Keeps<R>>(
+/// 400 naming what is wrong, 409 when it conflicts with another, 503 when the database is away.
+pub async fn create<R: Resource, S: ResourceHooks<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<R> {
-    let row = make::<R, S>(state, call, named, fields).await?;
-    let mut tx = state.store().begin(call).await?;
-    let row = add(state, &mut tx, call, row).await?;
+    let row = build::<R, S>(state, ctx, named, fields).await?;
+    let mut tx = state.store().begin(ctx).await?;
+    let row = insert(state, &mut tx, ctx, row).await?;
     tx.commit(row).await
 }
 
@@ -158,41 +162,43 @@ pub async fn create<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 400 naming what is wrong.
-pub async fn make<R: Resource, S: Keeps<R>>(
+pub async fn build<R: Resource, S: ResourceHooks<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<R> {
     let in_body = named_customer(json::field(fields, "customer_id")?)?;
-    let owner = state.owner(call, in_body.or(named)).await?;
+    let owner = state.owner(ctx, in_body.or(named)).await?;
     let now = state.store().clock.now();
-    let mut row = overlay(&R::default(), fields)?;
-    let head = row.head();
-    *head.id = ids::next();
-    *head.customer_id = owner;
-    *head.tm_create = now;
-    *head.tm_update = now;
-    *head.tm_delete = None;
+    let mut row = apply_patch(&R::default(), fields)?;
+    let system_fields = row.system_fields();
+    *system_fields.id = ids::next();
+    *system_fields.customer_id = owner;
+    *system_fields.tm_create = now;
+    *system_fields.tm_update = now;
+    *system_fields.tm_delete = None;
     row.check(None, now)?;
     Ok(row)
 }
 
-/// Writes a row that [`make`] made, with its event.
+/// Writes a row that [`build`] made, with its event.
 ///
 /// # Errors
-/// 409 when there is one like it, 503 when the database is away.
-pub async fn add<R: Resource, S: Keeps<R>>(
+/// 409 when it conflicts with another, 503 when the database is away.
+pub async fn insert<R: Resource, S: ResourceHooks<R>>(
     state: &S,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     mut row: R,
 ) -> Result<R> {
-    // What is kept beside a row may be the first to meet the one that is there.
-    let kept = state.keep(tx, call, None, &mut row).await;
-    kept.map_err(|error| like_it::<R>(error))?;
-    tx.insert(&row).await.map_err(|error| like_it::<R>(error))?;
-    tx.announce(&event::<R>("created"), &row, row.customer_id())
+    // What the hook writes may be the first to meet the conflicting row.
+    let checked = state.before_write(tx, ctx, None, &mut row).await;
+    checked.map_err(|error| map_conflict::<R>(error))?;
+    tx.insert(&row)
+        .await
+        .map_err(|error| map_conflict::<R>(error))?;
+    tx.emit(&event::<R>("created"), &row, row.customer_id())
         .await?;
     Ok(row)
 }
@@ -201,10 +207,14 @@ pub async fn add<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 404, 503 when the database is away.
-pub async fn get<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> Result<R> {
+pub async fn get<R: Resource, S: ResourceHooks<R>>(
+    state: &S,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<R> {
     let found = state.store().get::<R>(id).await?;
     found
-        .filter(|row| call.scope.allows(row.customer_id()))
+        .filter(|row| ctx.scope.allows(row.customer_id()))
         .ok_or_else(not_found::<R>)
 }
 
@@ -212,13 +222,13 @@ pub async fn get<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> 
 ///
 /// # Errors
 /// 503 when the database is away.
-pub async fn list<R: Resource, S: Keeps<R>>(
+pub async fn list<R: Resource, S: ResourceHooks<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     wanted: List,
 ) -> Result<Vec<R>> {
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
-    if let Some(customer_id) = call.scope.customer_id() {
+    if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
     state.store().db.list(&query, R::tm_create).await
@@ -228,15 +238,15 @@ pub async fn list<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 404 when it is not there, deleted or foreign; 400 naming the field; 409; 503.
-pub async fn update<R: Resource, S: Keeps<R>>(
+pub async fn update<R: Resource, S: ResourceHooks<R>>(
     state: &S,
-    call: &Call,
+    ctx: &RequestContext,
     id: Uuid,
     fields: &Map<String, Json>,
 ) -> Result<R> {
-    let mut tx = state.store().begin(call).await?;
-    let before = lock_live::<R>(&mut tx, call, id).await?;
-    let row = change(state, &mut tx, call, &before, overlay(&before, fields)?).await?;
+    let mut tx = state.store().begin(ctx).await?;
+    let before = lock_live::<R>(&mut tx, ctx, id).await?;
+    let row = update_locked(state, &mut tx, ctx, &before, apply_patch(&before, fields)?).await?;
     tx.commit(row).await
 }
 
@@ -244,10 +254,14 @@ pub async fn update<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 404 when it is not there, deleted or foreign.
-pub async fn lock_live<R: Resource>(tx: &mut ChangeTx<'_>, call: &Call, id: Uuid) -> Result<R> {
+pub async fn lock_live<R: Resource>(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<R> {
     let found = tx.lock::<R>(id).await?;
     found
-        .filter(|row| call.scope.allows(row.customer_id()) && row.tm_delete().is_none())
+        .filter(|row| ctx.scope.allows(row.customer_id()) && row.tm_delete().is_none())
         .ok_or_else(not_found::<R>)
 }
 
@@ -255,20 +269,22 @@ pub async fn lock_live<R: Resource>(tx: &mut ChangeTx<'_>, call: &Call, id: Uuid
 ///
 /// # Errors
 /// 400, 409, 503.
-pub async fn change<R: Resource, S: Keeps<R>>(
+pub async fn update_locked<R: Resource, S: ResourceHooks<R>>(
     state: &S,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     before: &R,
     mut after: R,
 ) -> Result<R> {
-    *after.head().tm_update = tx.next_version(before.version());
+    *after.system_fields().tm_update = tx.next_version(before.version());
     after.check(Some(before), after.version())?;
-    state.keep(tx, call, Some(before), &mut after).await?;
+    state
+        .before_write(tx, ctx, Some(before), &mut after)
+        .await?;
     tx.update(&after)
         .await
-        .map_err(|error| like_it::<R>(error))?;
-    tx.announce(&event::<R>("updated"), &after, after.customer_id())
+        .map_err(|error| map_conflict::<R>(error))?;
+    tx.emit(&event::<R>("updated"), &after, after.customer_id())
         .await?;
     Ok(after)
 }
@@ -277,16 +293,20 @@ pub async fn change<R: Resource, S: Keeps<R>>(
 ///
 /// # Errors
 /// 404 when it is not there or foreign; 503.
-pub async fn delete<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) -> Result<R> {
-    let mut tx = state.store().begin(call).await?;
+pub async fn delete<R: Resource, S: ResourceHooks<R>>(
+    state: &S,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<R> {
+    let mut tx = state.store().begin(ctx).await?;
     let found = tx.lock::<R>(id).await?;
     let before = found
-        .filter(|row| call.scope.allows(row.customer_id()))
+        .filter(|row| ctx.scope.allows(row.customer_id()))
         .ok_or_else(not_found::<R>)?;
     if before.tm_delete().is_some() {
         return tx.commit(before).await;
     }
-    let row = remove(state, &mut tx, call, &before).await?;
+    let row = soft_delete(state, &mut tx, ctx, &before).await?;
     tx.commit(row).await
 }
 
@@ -294,19 +314,21 @@ pub async fn delete<R: Resource, S: Keeps<R>>(state: &S, call: &Call, id: Uuid) 
 ///
 /// # Errors
 /// Whatever the manager or the database says.
-pub async fn remove<R: Resource, S: Keeps<R>>(
+pub async fn soft_delete<R: Resource, S: ResourceHooks<R>>(
     state: &S,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     before: &R,
 ) -> Result<R> {
     let mut after = before.clone();
     let now = tx.next_version(before.version());
-    *after.head().tm_update = now;
-    *after.head().tm_delete = Some(now);
-    state.keep(tx, call, Some(before), &mut after).await?;
+    *after.system_fields().tm_update = now;
+    *after.system_fields().tm_delete = Some(now);
+    state
+        .before_write(tx, ctx, Some(before), &mut after)
+        .await?;
     tx.update(&after).await?;
-    tx.announce(&event::<R>("deleted"), &after, after.customer_id())
+    tx.emit(&event::<R>("deleted"), &after, after.customer_id())
         .await?;
     Ok(after)
 }
@@ -319,13 +341,13 @@ pub fn not_found<R: Resource>() -> Error {
     )
 }
 
-fn like_it<R: Resource>(error: Error) -> Error {
+fn map_conflict<R: Resource>(error: Error) -> Error {
     if error.reason() != "ALREADY_EXISTS" {
         return error;
     }
     Error::already_exists(
         format!("{}_EXISTS", R::NAME.to_ascii_uppercase()),
-        format!("There is already a {} like it.", R::NAME),
+        format!("A {} with these values exists already.", R::NAME),
     )
 }
 
@@ -359,7 +381,7 @@ fn bad_customer() -> Error {
 ///
 /// # Errors
 /// 400 naming the field whose value has the wrong shape.
-pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
+pub fn apply_patch<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
     let mut given = Vec::new();
     for name in R::FIELDS {
         if let Some(value) = json::field(fields, name)? {
@@ -389,47 +411,47 @@ pub fn overlay<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R> {
 
 type Fields = Map<String, Json>;
 
-async fn serve_create<R: Resource, S: Keeps<R>>(
+async fn serve_create<R: Resource, S: ResourceHooks<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
     Body(fields): Body<Fields>,
 ) -> Result<Body<R>> {
     let named = query_customer(&query)?;
-    create(&state, &call, named, &fields).await.map(Body)
+    create(&state, &ctx, named, &fields).await.map(Body)
 }
 
-async fn serve_list<R: Resource, S: Keeps<R>>(
+async fn serve_list<R: Resource, S: ResourceHooks<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     wanted: List,
 ) -> Result<Body<Vec<R>>> {
-    list(&state, &call, wanted).await.map(Body)
+    list(&state, &ctx, wanted).await.map(Body)
 }
 
-async fn serve_get<R: Resource, S: Keeps<R>>(
+async fn serve_get<R: Resource, S: ResourceHooks<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Body<R>> {
-    get(&state, &call, id).await.map(Body)
+    get(&state, &ctx, id).await.map(Body)
 }
 
-async fn serve_update<R: Resource, S: Keeps<R>>(
+async fn serve_update<R: Resource, S: ResourceHooks<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Body(fields): Body<Fields>,
 ) -> Result<Body<R>> {
-    update(&state, &call, id, &fields).await.map(Body)
+    update(&state, &ctx, id, &fields).await.map(Body)
 }
 
-async fn serve_delete<R: Resource, S: Keeps<R>>(
+async fn serve_delete<R: Resource, S: ResourceHooks<R>>(
     State(state): State<S>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Body<R>> {
-    delete(&state, &call, id).await.map(Body)
+    delete(&state, &ctx, id).await.map(Body)
 }
 
 /// The tenant that the query names.
@@ -446,7 +468,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn resource<R: Resource>(self, many: &'static str, one: &'static str) -> Self
     where
-        S: Keeps<R>,
+        S: ResourceHooks<R>,
     {
         self.listed::<R>(many)
             .post(many, serve_create::<R, S>)
@@ -465,7 +487,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         write: &'static str,
     ) -> Self
     where
-        S: Keeps<R>,
+        S: ResourceHooks<R>,
     {
         self.listed::<R>(many)
             .scope(read)
@@ -483,7 +505,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn changeable<R: Resource>(self, many: &'static str, one: &'static str) -> Self
     where
-        S: Keeps<R>,
+        S: ResourceHooks<R>,
     {
         self.post(many, serve_create::<R, S>)
             .put(one, serve_update::<R, S>)
@@ -494,7 +516,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn deletable<R: Resource>(self, one: &'static str) -> Self
     where
-        S: Keeps<R>,
+        S: ResourceHooks<R>,
     {
         self.delete(one, serve_delete::<R, S>)
     }
@@ -503,7 +525,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn listed<R: Resource>(self, many: &'static str) -> Self
     where
-        S: Keeps<R>,
+        S: ResourceHooks<R>,
     {
         self.get(many, serve_list::<R, S>).filtered_by(R::FILTERS)
     }
@@ -512,7 +534,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn readable<R: Resource>(self, one: &'static str) -> Self
     where
-        S: Keeps<R>,
+        S: ResourceHooks<R>,
     {
         self.get(one, serve_get::<R, S>)
     }

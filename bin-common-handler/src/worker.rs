@@ -33,7 +33,7 @@ use crate::{
     },
 };
 
-/// The longest sleep: rows of other replicas ring no bell here.
+/// The longest sleep: rows of other replicas wake nothing here.
 const POLL: Duration = Duration::from_secs(1);
 /// The rest when what is due is in other hands; it grows up to [`POLL`] while it stays there.
 const BUSY: Duration = Duration::from_millis(50);
@@ -153,7 +153,7 @@ pub(crate) trait Queue: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Wake {
     notify: Notify,
-    /// When the loop looks next; the end of time while it is awake, so that no ring is missed.
+    /// When the loop looks next; the end of time while it is awake, so that no wake-up is missed.
     until: AtomicI64,
 }
 
@@ -168,7 +168,7 @@ impl Default for Wake {
 
 impl Wake {
     /// There is, or will be, something to do at `at`. A loop that looks before that sleeps on.
-    pub(crate) fn ring(&self, at: Timestamp) {
+    pub(crate) fn wake(&self, at: Timestamp) {
         if at.micros() < self.until.load(Ordering::SeqCst) {
             self.notify.notify_one();
         }
@@ -223,7 +223,7 @@ impl<Q: Queue> Worker<Q> {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
-                // Not while the database is away: a ring would not make it come back.
+                // Not while the database is away: a wake-up would not make it come back.
                 () = self.wake.notify.notified(), if !is_failing => {}
             }
         }
@@ -420,14 +420,14 @@ mod tests {
         let test = async {
             done(&queue).await;
             assert!(queue.clock.now() >= soon);
-            // Asleep for a second: only a ring brings it back at once.
+            // Asleep for a second: only a wake-up brings it back at once.
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let rung = tokio::time::Instant::now();
+            let woken = tokio::time::Instant::now();
             let now = queue.clock.now();
             queue.due.lock().unwrap().push(now);
-            wake.ring(now);
+            wake.wake(now);
             done(&queue).await;
-            assert!(rung.elapsed() < POLL / 2, "{:?}", rung.elapsed());
+            assert!(woken.elapsed() < POLL / 2, "{:?}", woken.elapsed());
             stop.cancel();
         };
         tokio::join!(worker.run(stop.clone()), test);
@@ -442,7 +442,7 @@ mod tests {
                 for _ in 0..600 {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     if is_away {
-                        wake.ring(Timestamp::from_micros(0));
+                        wake.wake(Timestamp::from_micros(0));
                     }
                 }
             };

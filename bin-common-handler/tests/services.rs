@@ -188,7 +188,7 @@ async fn an_event_that_failed_comes_again() {
     };
     let (transport, receiver, stopping) = (Arc::clone(&broker), Arc::clone(&handler), stop.clone());
     tokio::spawn(async move { transport.subscribe(subscription, receiver, stopping).await });
-    let mut lane = broker.lane(&name, "test").await.unwrap();
+    let mut lease = broker.lease(&name, "test").await.unwrap();
     until("the first delivery", async || {
         let event = Outgoing {
             routing_key: format!("{name}.thing.-.made"),
@@ -199,7 +199,7 @@ async fn an_event_that_failed_comes_again() {
                 .to_vec(),
         };
         if handler.0.load(Ordering::SeqCst) == 0 {
-            lane.publish(&[event]).await;
+            lease.publish(&[event]).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         (handler.0.load(Ordering::SeqCst) > 0).then_some(())
@@ -213,19 +213,19 @@ async fn an_event_that_failed_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_lanes_of_one_publisher_exclude_each_other() {
+async fn two_leases_of_one_publisher_exclude_each_other() {
     let (one, two) = (broker(), broker());
     let (name, database) = (format!("test-{}", ids::next().simple()), "d");
-    let lane = one.lane(&name, database).await.unwrap();
+    let lease = one.lease(&name, database).await.unwrap();
     let refused = two
-        .lane(&name, database)
+        .lease(&name, database)
         .await
         .err()
         .map(|error| error.reason().to_owned());
     assert_eq!(refused.as_deref(), Some("RELAY_HELD"));
-    drop(lane);
-    until("the lane is free again", async || {
-        two.lane(&name, database).await.ok().map(drop)
+    drop(lease);
+    until("the lease is free again", async || {
+        two.lease(&name, database).await.ok().map(drop)
     })
     .await;
 }

@@ -1,14 +1,14 @@
 //! The rules of pools, campaigns and rotation rules.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     listenhandler::List,
     models::{
         error::{Error, Result},
         json::field,
     },
-    resource::{self, Keeps, Resource},
+    resource::{self, Resource, ResourceHooks},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -22,7 +22,7 @@ use crate::{
         campaign::Campaign, check::wrong, did::Did, didpool::Didpool, rotationrule::RotationRule,
         user::User,
     },
-    tenancy::{self, Noted, Tenanted, ensure_chosen},
+    tenancy::{self, AuditEntry, AuditedResource, ensure_chosen},
 };
 
 /// Numbers that one request may put into a pool or take out.
@@ -48,16 +48,16 @@ pub(crate) struct DidIds {
     pub did_ids: Vec<Uuid>,
 }
 
-impl Tenanted for Didpool {
-    const STEERS: bool = true;
+impl AuditedResource for Didpool {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
     }
 }
 
-impl Tenanted for Campaign {
-    const STEERS: bool = true;
+impl AuditedResource for Campaign {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, tx: &mut ChangeTx<'_>, before: Option<&Self>, _: i64) -> Result<()> {
         let (pool, rule) = before.map(|it| (it.didpool_id, it.rule_id)).unzip();
@@ -66,16 +66,16 @@ impl Tenanted for Campaign {
     }
 }
 
-impl Tenanted for RotationRule {
-    const STEERS: bool = true;
+impl AuditedResource for RotationRule {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
     }
 }
 
-impl Tenanted for User {
-    const STEERS: bool = false;
+impl AuditedResource for User {
+    const AFFECTS_ROUTING: bool = false;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
@@ -102,29 +102,29 @@ fn check_count(ids: &[Uuid]) -> Result<()> {
 
 pub(crate) async fn create(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<PoolView> {
     let dids = did_ids(fields)?.unwrap_or_default();
-    let pool = resource::make::<Didpool, App>(app, call, named, fields).await?;
-    let mut tx = app.store.begin(call).await?;
-    let pool = resource::add(app, &mut tx, call, pool).await?;
+    let pool = resource::build::<Didpool, App>(app, ctx, named, fields).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let pool = resource::insert(app, &mut tx, ctx, pool).await?;
     put(&mut tx, &pool, &dids).await?;
     commit(tx, pool).await
 }
 
 pub(crate) async fn update(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     id: Uuid,
     fields: &Map<String, Json>,
 ) -> Result<PoolView> {
     let dids = did_ids(fields)?;
-    let mut tx = app.store.begin(call).await?;
-    let before = resource::lock_live::<Didpool>(&mut tx, call, id).await?;
-    let after = resource::overlay(&before, fields)?;
-    let pool = resource::change(app, &mut tx, call, &before, after).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let before = resource::lock_live::<Didpool>(&mut tx, ctx, id).await?;
+    let after = resource::apply_patch(&before, fields)?;
+    let pool = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     if let Some(dids) = dids {
         members::clear(&mut tx, id).await?;
         put(&mut tx, &pool, &dids).await?;
@@ -143,13 +143,13 @@ async fn commit(mut tx: ChangeTx<'_>, pool: Didpool) -> Result<PoolView> {
     .await
 }
 
-pub(crate) async fn get(app: &App, call: &Call, id: Uuid) -> Result<PoolView> {
-    let pool = resource::get::<Didpool, App>(app, call, id).await?;
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<PoolView> {
+    let pool = resource::get::<Didpool, App>(app, ctx, id).await?;
     view(app, pool).await
 }
 
-pub(crate) async fn list(app: &App, call: &Call, wanted: List) -> Result<Vec<PoolView>> {
-    let pools = resource::list::<Didpool, App>(app, call, wanted).await?;
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<PoolView>> {
+    let pools = resource::list::<Didpool, App>(app, ctx, wanted).await?;
     let mut views = Vec::with_capacity(pools.len());
     for pool in pools {
         let did_count = members::count(&app.store.db, pool.id).await?;
@@ -188,14 +188,14 @@ async fn put(tx: &mut ChangeTx<'_>, pool: &Didpool, dids: &[Uuid]) -> Result<()>
 /// Puts numbers into a pool, or takes them out.
 pub(crate) async fn change_members(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     id: Uuid,
     dids: &[Uuid],
     is_in: bool,
 ) -> Result<PoolView> {
     check_count(dids)?;
-    let mut tx = app.store.begin(call).await?;
-    let mut pool = resource::lock_live::<Didpool>(&mut tx, call, id).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut pool = resource::lock_live::<Didpool>(&mut tx, ctx, id).await?;
     tenancy::next_version(&mut tx, pool.customer_id).await?;
     if is_in {
         put(&mut tx, &pool, dids).await?;
@@ -204,7 +204,7 @@ pub(crate) async fn change_members(
     }
     touch(&mut tx, &mut pool).await?;
     let action = if is_in { "dids_added" } else { "dids_removed" };
-    let noted = Noted {
+    let entry = AuditEntry {
         customer_id: pool.customer_id,
         action,
         resource: Didpool::NAME,
@@ -212,19 +212,19 @@ pub(crate) async fn change_members(
         before: json!({}),
         after: json!({"did_ids": dids.iter().take(100).collect::<Vec<_>>(), "count": dids.len()}),
     };
-    tenancy::note(&mut tx, call, noted).await?;
+    tenancy::record_audit(&mut tx, ctx, entry).await?;
     commit(tx, pool).await
 }
 
 /// Puts imported numbers into a pool of their tenant; who gives them out sees by its version that it changed.
 pub(crate) async fn add_imported(
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     customer_id: Uuid,
     pool: Uuid,
     dids: &[Uuid],
 ) -> Result<()> {
-    let mut pool = resource::lock_live::<Didpool>(tx, call, pool).await?;
+    let mut pool = resource::lock_live::<Didpool>(tx, ctx, pool).await?;
     if pool.customer_id != customer_id {
         return Err(resource::not_found::<Didpool>());
     }
@@ -235,22 +235,25 @@ pub(crate) async fn add_imported(
 async fn touch(tx: &mut ChangeTx<'_>, pool: &mut Didpool) -> Result<()> {
     pool.tm_update = tx.next_version(pool.tm_update);
     tx.update(pool).await?;
-    tx.announce("didpool_updated", pool, pool.customer_id).await
+    tx.emit("didpool_updated", pool, pool.customer_id).await
 }
 
 /// The numbers of a pool, in the order of their ids; the token of the next page is the last id.
 pub(crate) async fn list_members(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     id: Uuid,
     after: Uuid,
     size: u32,
 ) -> Result<Vec<DidView>> {
-    let pool = resource::get::<Didpool, App>(app, call, id).await?;
+    let pool = resource::get::<Didpool, App>(app, ctx, id).await?;
     let ids = members::page(&app.store.db, pool.id, after, size).await?;
     let mut dids = Vec::with_capacity(ids.len());
     for id in ids {
-        if let Some(did) = <App as Keeps<Did>>::store(app).get::<Did>(id).await? {
+        if let Some(did) = <App as ResourceHooks<Did>>::store(app)
+            .get::<Did>(id)
+            .await?
+        {
             dids.push(did);
         }
     }

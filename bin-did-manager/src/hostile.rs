@@ -67,7 +67,7 @@ pub fn did_row(data: &[u8]) {
                     .all(|name| Did::FIELDS.contains(&name.as_str()))
             );
             let now = Timestamp::default();
-            let made = resource::overlay(&Did::default(), &fields);
+            let made = resource::apply_patch(&Did::default(), &fields);
             let checked = made.and_then(|mut did| did.check(None, now).map(|()| did));
             match checked {
                 Ok(did) => assert_eq!(did.number, number.as_str()),

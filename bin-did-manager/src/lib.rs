@@ -98,7 +98,7 @@ fn start(ctx: ManagerContext) -> Result<Router, StartError> {
     let app = App::new(&ctx);
     let statuses = app.clone();
     ctx.tasks.every("statuses", STATUS_PERIOD, move || {
-        didhandler::standing::end_statuses(statuses.clone())
+        didhandler::expiry::end_statuses(statuses.clone())
     });
     callresulthandler::start_jobs(&app, &ctx.tasks);
     rolluphandler::start_jobs(&app, &ctx.tasks);

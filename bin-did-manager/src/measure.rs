@@ -15,7 +15,7 @@ use crate::{
     dbhandler::states::State,
     models::{
         customer::Customer,
-        didstatus::{DidStatus, Standing},
+        didstatus::{DidStatus, StatusPeriod},
     },
     phone::E164,
 };
@@ -102,7 +102,7 @@ fn number(position: u32, npa: u16) -> Option<Number> {
         place: None,
         weight: 100,
         limits: Limits::default(),
-        standing: Standing {
+        status_period: StatusPeriod {
             status: DidStatus::Active,
             until: None,
         },

@@ -6,7 +6,7 @@
 use std::future::Future;
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::{ChangeTx, Store, Value},
     ids,
     models::{
@@ -14,7 +14,7 @@ use bin_common_handler::{
         identity::parse_uuid,
         json,
     },
-    resource::{self, Keeps, Resource},
+    resource::{self, Resource, ResourceHooks},
 };
 use serde_json::{Map, Value as Json};
 use sqlx::types::Json as Column;
@@ -26,9 +26,9 @@ use crate::{
 };
 
 /// A resource of this manager.
-pub(crate) trait Tenanted: Resource {
+pub(crate) trait AuditedResource: Resource {
     /// Whether it has a say in which numbers are given.
-    const STEERS: bool;
+    const AFFECTS_ROUTING: bool;
 
     /// Checks and writes what needs the database; `version` is the tenant's with this change.
     fn verify(
@@ -39,19 +39,19 @@ pub(crate) trait Tenanted: Resource {
     ) -> impl Future<Output = Result<()>> + Send;
 }
 
-impl<R: Tenanted> Keeps<R> for App {
+impl<R: AuditedResource> ResourceHooks<R> for App {
     fn store(&self) -> &Store {
         &self.store
     }
 
-    async fn owner(&self, call: &Call, named: Option<Uuid>) -> Result<Uuid> {
-        owner(&self.store, call, named).await
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        owner(&self.store, ctx, named).await
     }
 
-    async fn keep(
+    async fn before_write(
         &self,
         tx: &mut ChangeTx<'_>,
-        call: &Call,
+        ctx: &RequestContext,
         before: Option<&R>,
         after: &mut R,
     ) -> Result<()> {
@@ -60,7 +60,7 @@ impl<R: Tenanted> Keeps<R> for App {
         if before.is_none() && !is_new_tenant {
             ensure_owned::<Customer>(tx, customer_id, customer_id).await?;
         }
-        let version = match (is_new_tenant, R::STEERS) {
+        let version = match (is_new_tenant, R::AFFECTS_ROUTING) {
             (true, _) => begin_versions(tx, customer_id).await?,
             (false, true) => next_version(tx, customer_id).await?,
             (false, false) => 0,
@@ -69,7 +69,7 @@ impl<R: Tenanted> Keeps<R> for App {
             self.rooms.take::<R>(tx, customer_id, 1).await?;
         }
         after.verify(tx, before, version).await?;
-        audit(tx, call, before, after).await
+        audit(tx, ctx, before, after).await
     }
 }
 
@@ -84,8 +84,12 @@ struct Version {
 }
 
 /// The tenant that a request without a scope is for: the one it names, else the only one there is.
-pub(crate) async fn owner(store: &Store, call: &Call, named: Option<Uuid>) -> Result<Uuid> {
-    let owner = call.scope.owner(named.unwrap_or_default())?;
+pub(crate) async fn owner(
+    store: &Store,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+) -> Result<Uuid> {
+    let owner = ctx.scope.owner(named.unwrap_or_default())?;
     if !owner.is_nil() {
         return Ok(owner);
     }
@@ -112,7 +116,7 @@ async fn only_tenant(store: &Store) -> Result<Uuid> {
 /// Makes a tenant. A trusted caller may name its id, so that it is the same in all services.
 pub(crate) async fn create_customer(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     fields: &Map<String, Json>,
 ) -> Result<Customer> {
     let id = match json::field(fields, "id")?.and_then(Json::as_str) {
@@ -122,17 +126,21 @@ pub(crate) async fn create_customer(
             .ok_or_else(|| Error::invalid_argument("INVALID_FIELD", "id must be a UUID."))?,
     };
     let now = app.store.clock.now();
-    let mut customer = resource::overlay(&Customer::default(), fields)?;
+    let mut customer = resource::apply_patch(&Customer::default(), fields)?;
     (customer.id, customer.tm_create, customer.tm_update) = (id, now, now);
     customer.check(None, now)?;
-    let mut tx = app.store.begin(call).await?;
-    let customer = resource::add(app, &mut tx, call, customer).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let customer = resource::insert(app, &mut tx, ctx, customer).await?;
     tx.commit(customer).await
 }
 
 /// As [`owner`], with its row.
-pub(crate) async fn customer(store: &Store, call: &Call, named: Option<Uuid>) -> Result<Customer> {
-    let id = owner(store, call, named).await?;
+pub(crate) async fn customer(
+    store: &Store,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+) -> Result<Customer> {
+    let id = owner(store, ctx, named).await?;
     let found = store.get::<Customer>(id).await?;
     found
         .filter(|customer| customer.tm_delete.is_none())
@@ -160,7 +168,7 @@ pub(crate) async fn next_version(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Re
 
 async fn audit<R: Resource>(
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     before: Option<&R>,
     after: &R,
 ) -> Result<()> {
@@ -173,10 +181,10 @@ async fn audit<R: Resource>(
         Some(_) if after.tm_delete().is_some() => "deleted",
         Some(_) => "updated",
     };
-    note(
+    record_audit(
         tx,
-        call,
-        Noted {
+        ctx,
+        AuditEntry {
             customer_id: after.customer_id(),
             action,
             resource: R::NAME,
@@ -189,7 +197,7 @@ async fn audit<R: Resource>(
 }
 
 /// One line for the audit log.
-pub(crate) struct Noted {
+pub(crate) struct AuditEntry {
     pub customer_id: Uuid,
     pub action: &'static str,
     pub resource: &'static str,
@@ -199,18 +207,22 @@ pub(crate) struct Noted {
 }
 
 /// Writes a line into the audit log.
-pub(crate) async fn note(tx: &mut ChangeTx<'_>, call: &Call, noted: Noted) -> Result<()> {
+pub(crate) async fn record_audit(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    entry: AuditEntry,
+) -> Result<()> {
     let now = tx.next_version(bin_common_handler::models::time::Timestamp::default());
     let row = AuditLog {
         id: ids::next(),
-        customer_id: noted.customer_id,
-        accesskey_id: call.access_key_id.unwrap_or_default(),
-        request_id: call.request_id.chars().take(255).collect(),
-        action: noted.action.to_owned(),
-        resource: noted.resource.to_owned(),
-        resource_id: noted.resource_id,
-        value_before: Column(noted.before),
-        value_after: Column(noted.after),
+        customer_id: entry.customer_id,
+        accesskey_id: ctx.access_key_id.unwrap_or_default(),
+        request_id: ctx.request_id.chars().take(255).collect(),
+        action: entry.action.to_owned(),
+        resource: entry.resource.to_owned(),
+        resource_id: entry.resource_id,
+        value_before: Column(entry.before),
+        value_after: Column(entry.after),
         tm_create: now,
         tm_update: now,
     };

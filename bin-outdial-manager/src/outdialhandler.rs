@@ -1,8 +1,8 @@
 //! The rules of outdials.
 
 use bin_common_handler::{
-    call::Call,
     config::Config,
+    context::RequestContext,
     databasehandler::{Entity, ListQuery, Store},
     ids,
     models::{
@@ -40,12 +40,16 @@ impl OutdialHandler {
         Self { store, quota }
     }
 
-    pub(crate) async fn create(&self, call: &Call, body: OutdialCreate) -> Result<Outdial> {
+    pub(crate) async fn create(
+        &self,
+        ctx: &RequestContext,
+        body: OutdialCreate,
+    ) -> Result<Outdial> {
         body.check()?;
         let now = self.store.clock.now();
         let outdial = Outdial {
             id: ids::next(),
-            customer_id: call.scope.owner(body.customer_id)?,
+            customer_id: ctx.scope.owner(body.customer_id)?,
             campaign_id: body.campaign_id,
             name: body.name,
             detail: body.detail,
@@ -54,30 +58,30 @@ impl OutdialHandler {
             tm_update: None,
             tm_delete: None,
         };
-        let mut tx = self.store.begin(call).await?;
+        let mut tx = self.store.begin(ctx).await?;
         self.quota.take(&mut tx, outdial.customer_id, 1).await?;
         tx.insert(&outdial).await?;
-        tx.announce(outdial::CREATED, &outdial, outdial.customer_id)
+        tx.emit(outdial::CREATED, &outdial, outdial.customer_id)
             .await?;
         tx.commit(outdial).await
     }
 
     /// An outdial, live or deleted, that the caller may see.
-    pub(crate) async fn get(&self, call: &Call, id: Uuid) -> Result<Outdial> {
+    pub(crate) async fn get(&self, ctx: &RequestContext, id: Uuid) -> Result<Outdial> {
         let found = self.store.get_cached::<Outdial>(id).await?;
         found
-            .filter(|outdial| call.scope.allows(outdial.customer_id))
+            .filter(|outdial| ctx.scope.allows(outdial.customer_id))
             .ok_or_else(not_found)
     }
 
     pub(crate) async fn list(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         page: Page,
         filters: &Filters,
     ) -> Result<Vec<Outdial>> {
-        let mut query = ListQuery::new(filters, page_for(call, page));
-        if let Some(customer_id) = call.scope.customer_id() {
+        let mut query = ListQuery::new(filters, page_for(ctx, page));
+        if let Some(customer_id) = ctx.scope.customer_id() {
             query = query.matching("customer_id", customer_id);
         }
         self.store
@@ -88,16 +92,16 @@ impl OutdialHandler {
 
     pub(crate) async fn update(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         id: Uuid,
         change: OutdialChange,
     ) -> Result<Outdial> {
         change.check()?;
-        let mut tx = self.store.begin(call).await?;
+        let mut tx = self.store.begin(ctx).await?;
 
         let found = tx.lock::<Outdial>(id).await?;
         let mut outdial = found
-            .filter(|outdial| call.scope.allows(outdial.customer_id) && outdial.tm_delete.is_none())
+            .filter(|outdial| ctx.scope.allows(outdial.customer_id) && outdial.tm_delete.is_none())
             .ok_or_else(not_found)?;
         outdial.name = change.name.clone().unwrap_or(outdial.name);
         outdial.detail = change.detail.clone().unwrap_or(outdial.detail);
@@ -105,18 +109,18 @@ impl OutdialHandler {
         outdial.campaign_id = change.campaign_id.unwrap_or(outdial.campaign_id);
         outdial.tm_update = Some(tx.next_version(outdial.version()));
         tx.update(&outdial).await?;
-        tx.announce(outdial::UPDATED, &outdial, outdial.customer_id)
+        tx.emit(outdial::UPDATED, &outdial, outdial.customer_id)
             .await?;
         tx.commit(outdial).await
     }
 
     /// Deleting what is deleted changes nothing.
-    pub(crate) async fn delete(&self, call: &Call, id: Uuid) -> Result<Outdial> {
-        let mut tx = self.store.begin(call).await?;
+    pub(crate) async fn delete(&self, ctx: &RequestContext, id: Uuid) -> Result<Outdial> {
+        let mut tx = self.store.begin(ctx).await?;
 
         let found = tx.lock::<Outdial>(id).await?;
         let mut outdial = found
-            .filter(|outdial| call.scope.allows(outdial.customer_id))
+            .filter(|outdial| ctx.scope.allows(outdial.customer_id))
             .ok_or_else(not_found)?;
         if outdial.tm_delete.is_some() {
             return tx.commit(outdial).await;
@@ -125,27 +129,26 @@ impl OutdialHandler {
         outdial.tm_update = Some(now);
         outdial.tm_delete = Some(now);
         tx.update(&outdial).await?;
-        tx.announce(outdial::DELETED, &outdial, outdial.customer_id)
+        tx.emit(outdial::DELETED, &outdial, outdial.customer_id)
             .await?;
         tx.commit(outdial).await
     }
 
     /// Counts of targets by status, and of attempts.
-    pub(crate) async fn stats(&self, call: &Call, id: Uuid) -> Result<Stats> {
-        let outdial = self.get(call, id).await?;
+    pub(crate) async fn stats(&self, ctx: &RequestContext, id: Uuid) -> Result<Stats> {
+        let outdial = self.get(ctx, id).await?;
         dbhandler::stats::of(&self.store.db, outdial.id).await
     }
 
     pub(crate) async fn list_calls(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         id: Uuid,
         page: Page,
         filters: &Filters,
     ) -> Result<Vec<OutdialTargetCall>> {
-        let outdial = self.get(call, id).await?;
-        let query =
-            ListQuery::new(filters, page_for(call, page)).matching("outdial_id", outdial.id);
+        let outdial = self.get(ctx, id).await?;
+        let query = ListQuery::new(filters, page_for(ctx, page)).matching("outdial_id", outdial.id);
         self.store
             .db
             .list(&query, |call: &OutdialTargetCall| call.tm_create)
@@ -154,8 +157,8 @@ impl OutdialHandler {
 }
 
 /// A service that says no size gets nothing, as from voipbin.
-pub(crate) fn page_for(call: &Call, page: Page) -> Page {
-    if call.is_service {
+pub(crate) fn page_for(ctx: &RequestContext, page: Page) -> Page {
+    if ctx.is_service {
         page.or_nothing()
     } else {
         page

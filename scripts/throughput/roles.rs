@@ -7,12 +7,12 @@ use std::{
 
 use bin_common_handler::{
     cachehandler::Cache,
-    call::{Call, Operation},
     clock::Clock,
+    context::{Operation, RequestContext},
     databasehandler::{Db, Entity, Store, Value},
     ids,
     models::sock::Response,
-    notifyhandler::Bell,
+    notifyhandler::Waker,
     sockhandler::CONCURRENCY,
 };
 use bin_outdial_manager::{
@@ -153,7 +153,14 @@ impl Writer {
     fn new(task: &Task) -> Result<Self> {
         let (clock, cache) = (Clock::default(), Cache::local());
         let db = Db::new(&task.dsn.parse()?, task.connections)?;
-        let store = Store::new(db, clock, cache, Arc::new(Bell::default()), "outdial", NAME);
+        let store = Store::new(
+            db,
+            clock,
+            cache,
+            Arc::new(Waker::default()),
+            "outdial",
+            NAME,
+        );
         let body: TargetCreate = serde_json::from_value(super::outdial::target_body(0))?;
         let now = store.clock.now();
         let template = OutdialTarget::new(ids::next(), ids::next(), now, body, true)?;
@@ -180,15 +187,15 @@ impl Writer {
             tm_update: now,
             ..self.template.clone()
         };
-        let call = Call {
+        let ctx = RequestContext {
             operation: Some(operation()),
-            ..Call::default()
+            ..RequestContext::default()
         };
-        let mut tx = self.store.begin(&call).await?;
+        let mut tx = self.store.begin(&ctx).await?;
         let mut values = target.values();
         values.push(Value::Null);
         tx.sql().execute(&self.insert, values).await?;
-        tx.announce(CREATED, &target, Uuid::nil()).await?;
+        tx.emit(CREATED, &target, Uuid::nil()).await?;
         Ok(Response::ok(&tx.commit(target).await?))
     }
 }
@@ -204,8 +211,8 @@ fn operation() -> Operation {
         key,
         fingerprint: key,
         owner: [7; 32],
-        given: false,
-        consult: false,
+        key_from_caller: false,
+        check_inbox_first: false,
         received: std::time::Instant::now(),
     }
 }

@@ -184,7 +184,7 @@ impl Wiring<'_> {
         let (parts, name) = (self.parts, self.manager.name);
         let relay = Relay::new(
             self.store,
-            self.store.bell(),
+            self.store.waker(),
             Arc::clone(&parts.transport),
             RelayMetrics {
                 common: parts.metrics.clone(),

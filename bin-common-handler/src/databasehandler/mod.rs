@@ -31,6 +31,6 @@ pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};
 #[cfg(feature = "test-support")]
 pub use script::{Mishap, Script};
-pub use store::{ChangeTx, Fact, Store};
+pub use store::{ChangeTx, EventPayload, Store};
 pub use stored::{Cell, Cells, Changed, Stored, StoredJson, lasting, note, read};
 pub use value::Value;

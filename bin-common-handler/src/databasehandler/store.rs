@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Db, Entity, Tx, Value, entity, error::is_away};
 use crate::{
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
+    context::RequestContext,
     failpoint,
     inbox::Inbox,
     models::{
@@ -19,7 +19,7 @@ use crate::{
         sock::Response,
         time::Timestamp,
     },
-    notifyhandler::{Bell, outbox},
+    notifyhandler::{Waker, outbox},
     quota::Room,
     timerhandler::Alarms,
 };
@@ -41,7 +41,7 @@ pub struct Store {
     pub cache: Cache,
     /// Operations done before.
     pub inbox: Inbox,
-    bell: Arc<Bell>,
+    waker: Arc<Waker>,
     alarms: Alarms,
     prefix: &'static str,
     publisher: &'static str,
@@ -55,9 +55,9 @@ pub struct Store {
 pub struct ChangeTx<'c> {
     tx: Tx,
     store: Store,
-    call: Cow<'c, Call>,
+    ctx: Cow<'c, RequestContext>,
     marks: Vec<(String, Timestamp)>,
-    announced: bool,
+    emitted: bool,
     /// Timers that were set: kind and time.
     scheduled: Vec<(String, Timestamp)>,
     /// Room that was taken for new rows.
@@ -65,12 +65,12 @@ pub struct ChangeTx<'c> {
 }
 
 impl Store {
-    /// The store of `publisher`, whose tables start with `prefix`; `bell` wakes its relay.
+    /// The store of `publisher`, whose tables start with `prefix`; `waker` wakes its relay.
     pub fn new(
         db: Db,
         clock: Clock,
         cache: Cache,
-        bell: Arc<Bell>,
+        waker: Arc<Waker>,
         prefix: &'static str,
         publisher: &'static str,
     ) -> Self {
@@ -80,7 +80,7 @@ impl Store {
             clock,
             cache,
             inbox,
-            bell,
+            waker,
             alarms: Alarms::default(),
             prefix,
             publisher,
@@ -92,35 +92,35 @@ impl Store {
         self.prefix
     }
 
-    /// Begins a change for `call`.
+    /// Begins a change for `ctx`.
     ///
     /// # Errors
     /// 503 when the database is away.
-    pub async fn begin<'c>(&self, call: &'c Call) -> Result<ChangeTx<'c>> {
-        self.begin_for(Cow::Borrowed(call)).await
+    pub async fn begin<'c>(&self, ctx: &'c RequestContext) -> Result<ChangeTx<'c>> {
+        self.begin_for(Cow::Borrowed(ctx)).await
     }
 
     /// Begins a change of our own: what it works for is told by [`ChangeTx::work_for`].
     pub(crate) async fn begin_own(&self) -> Result<ChangeTx<'static>> {
-        self.begin_for(Cow::Owned(Call::internal())).await
+        self.begin_for(Cow::Owned(RequestContext::internal())).await
     }
 
-    async fn begin_for<'c>(&self, call: Cow<'c, Call>) -> Result<ChangeTx<'c>> {
+    async fn begin_for<'c>(&self, ctx: Cow<'c, RequestContext>) -> Result<ChangeTx<'c>> {
         let tx = self.db.begin().await?;
         Ok(ChangeTx {
             tx,
             store: self.clone(),
-            call,
+            ctx,
             marks: Vec::new(),
-            announced: false,
+            emitted: false,
             scheduled: Vec::new(),
             rooms: Vec::new(),
         })
     }
 
     /// Wakes the relay.
-    pub(crate) fn bell(&self) -> Arc<Bell> {
-        Arc::clone(&self.bell)
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
     }
 
     /// Wakes this process's timers.
@@ -153,43 +153,41 @@ impl ChangeTx<'_> {
     }
 
     async fn finish(mut self, reply: &Response) -> Result<()> {
-        if let Some(operation) = &self.call.operation
+        if let Some(operation) = &self.ctx.operation
             && !self
                 .store
                 .inbox
                 .record(&mut self.tx, operation, reply)
                 .await?
         {
-            let Self {
-                tx, store, call, ..
-            } = self;
+            let Self { tx, store, ctx, .. } = self;
             tx.rollback().await;
-            return Err(store.replay(&call).await);
+            return Err(store.replay(&ctx).await);
         }
         let is_marked = self.store.cache.mark(&self.marks).await;
         failpoint::reach("before_commit");
         let Self {
             tx,
             store,
-            call,
+            ctx,
             marks,
-            announced,
+            emitted,
             scheduled,
             rooms,
         } = self;
         if let Err(error) = tx.commit().await {
-            store.settle(&call, reply, error).await?;
+            store.settle(&ctx, reply, error).await?;
         }
         rooms.into_iter().for_each(Room::keep);
         if !is_marked {
             store.cache.mark(&marks).await;
         }
         failpoint::reach("after_commit");
-        if announced {
-            store.bell.ring();
+        if emitted {
+            store.waker.wake();
         }
         for (kind, at) in scheduled {
-            store.alarms.ring(&kind, at);
+            store.alarms.wake(&kind, at);
         }
         Ok(())
     }
@@ -198,20 +196,20 @@ impl ChangeTx<'_> {
 impl Store {
     /// COMMIT went unanswered: finds out whether it happened. Another delivery of the operation may have been
     /// faster; then its reply counts.
-    async fn settle(&self, call: &Call, reply: &Response, error: SqlError) -> Result<()> {
+    async fn settle(&self, ctx: &RequestContext, reply: &Response, error: SqlError) -> Result<()> {
         if !is_away(&error) {
             return Err(error.into());
         }
         // Not the database's own error: running it again might do it twice.
         let unknown =
             || Error::unavailable("database", format!("the outcome is not known: {error}"));
-        let Some(operation) = &call.operation else {
+        let Some(operation) = &ctx.operation else {
             return Err(unknown());
         };
         warn!(%error, "commit went unanswered, inquiring");
         for _ in 0..SETTLE_ATTEMPTS {
             match self.inbox.has_happened(operation).await {
-                Ok(true) => match self.replay(call).await {
+                Ok(true) => match self.replay(ctx).await {
                     done if done.replayed().is_some_and(|first| is_same(first, reply)) => {
                         return Ok(());
                     }
@@ -224,8 +222,8 @@ impl Store {
         Err(unknown())
     }
 
-    async fn replay(&self, call: &Call) -> Error {
-        let Some(operation) = &call.operation else {
+    async fn replay(&self, ctx: &RequestContext) -> Error {
+        let Some(operation) = &ctx.operation else {
             return Error::internal("a replay without an operation");
         };
         match self.inbox.find(operation).await {
@@ -243,8 +241,8 @@ impl ChangeTx<'_> {
     }
 
     /// On whose behalf this is done, e.g. for a request to another service.
-    pub fn call(&self) -> &Call {
-        &self.call
+    pub fn context(&self) -> &RequestContext {
+        &self.ctx
     }
 
     /// The time of day.
@@ -258,8 +256,8 @@ impl ChangeTx<'_> {
     }
 
     /// Says what a change of our own is done for.
-    pub(crate) fn work_for(&mut self, call: Call) {
-        self.call = Cow::Owned(call);
+    pub(crate) fn work_for(&mut self, ctx: RequestContext) {
+        self.ctx = Cow::Owned(ctx);
     }
 
     /// Undoes everything, before whoever comes next looks.
@@ -347,17 +345,12 @@ impl ChangeTx<'_> {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn announce<E: Entity>(
-        &mut self,
-        kind: &str,
-        row: &E,
-        customer_id: Uuid,
-    ) -> Result<()> {
+    pub async fn emit<E: Entity>(&mut self, kind: &str, row: &E, customer_id: Uuid) -> Result<()> {
         self.announce_all(kind, std::slice::from_ref(row), customer_id)
             .await
     }
 
-    /// As [`Self::announce`], one event for each row.
+    /// As [`Self::emit`], one event for each row.
     ///
     /// # Errors
     /// Whatever the database says.
@@ -367,31 +360,31 @@ impl ChangeTx<'_> {
         rows: &[E],
         customer_id: Uuid,
     ) -> Result<()> {
-        let facts = rows.iter().map(|row| {
+        let payloads = rows.iter().map(|row| {
             let data = serde_json::to_string(row).map_err(Error::internal)?;
-            Ok(Fact {
+            Ok(EventPayload {
                 resource_id: row.id(),
                 customer_id,
                 version: row.version(),
                 data,
             })
         });
-        self.announce_facts(kind, facts.collect::<Result<_>>()?)
+        self.emit_payloads(kind, payloads.collect::<Result<_>>()?)
             .await
     }
 
-    /// As [`Self::announce`], of something that is no row of its own.
+    /// As [`Self::emit`], of something that is no row of its own.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn announce_fact(&mut self, kind: &str, fact: Fact) -> Result<()> {
-        self.announce_facts(kind, vec![fact]).await
+    pub async fn emit_payload(&mut self, kind: &str, payload: EventPayload) -> Result<()> {
+        self.emit_payloads(kind, vec![payload]).await
     }
 
-    async fn announce_facts(&mut self, kind: &str, facts: Vec<Fact>) -> Result<()> {
-        let mut facts = facts.into_iter();
+    async fn emit_payloads(&mut self, kind: &str, payloads: Vec<EventPayload>) -> Result<()> {
+        let mut payloads = payloads.into_iter();
         loop {
-            let some: Vec<_> = facts.by_ref().take(ROWS_PER_INSERT).collect();
+            let some: Vec<_> = payloads.by_ref().take(ROWS_PER_INSERT).collect();
             if some.is_empty() {
                 return Ok(());
             }
@@ -399,12 +392,12 @@ impl ChangeTx<'_> {
             let now = self.store.clock.now();
             let values = some
                 .into_iter()
-                .flat_map(|fact| fact.values(kind, now))
+                .flat_map(|payload| payload.values(kind, now))
                 .collect();
             self.tx
                 .execute(&outbox::insert(self.store.prefix, count), values)
                 .await?;
-            self.announced = true;
+            self.emitted = true;
         }
     }
 }
@@ -415,18 +408,18 @@ fn is_same(one: &Response, other: &Response) -> bool {
 
 /// What an event says.
 #[derive(Debug, Clone)]
-pub struct Fact {
+pub struct EventPayload {
     /// Whose id the event's topic has.
     pub resource_id: Uuid,
     /// The tenant.
     pub customer_id: Uuid,
-    /// Later facts of the same resource have higher versions.
+    /// Later events of the same resource have higher versions.
     pub version: Timestamp,
     /// The event's data, as JSON.
     pub data: String,
 }
 
-impl Fact {
+impl EventPayload {
     fn values(self, kind: &str, now: Timestamp) -> [Value; outbox::COLUMNS.len()] {
         [
             crate::ids::next().into(),

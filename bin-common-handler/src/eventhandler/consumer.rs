@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Handler, incoming::entity};
 use crate::{
-    call::{Call, hex},
+    context::{RequestContext, hex},
     databasehandler::{ChangeTx, Store, Value},
     deadletter::{Letter, bury, reason},
     metrics::Metrics,
@@ -146,7 +146,7 @@ impl EventQueue {
         }
         let event = row.to_event()?;
         let scope = Scope::from_envelope(row.customer_id);
-        tx.work_for(Call::own(format!("event:{}", row.name()), scope));
+        tx.work_for(RequestContext::own(format!("event:{}", row.name()), scope));
         let mut result = "unwanted";
         for (pattern, handler) in &self.handlers {
             if matches(pattern, &row.routing_key) {

@@ -8,7 +8,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use crate::{
-    call::hash,
+    context::hash,
     databasehandler::{Dialect, Store, Tx, Value, list, runs},
     deadletter::{Letter, bury},
     metrics::Metrics,
@@ -261,7 +261,7 @@ impl Collect for Collector {
         self.insert(&mut tx, &kept).await?;
         tx.commit().await?;
         self.count("taken", count);
-        self.wake.ring(Timestamp::default());
+        self.wake.wake(Timestamp::default());
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     ids,
     metrics::Metrics,
     models::error::{Error, Result},
-    notifyhandler::{Bell, Relay, RelayMetrics, outbox},
+    notifyhandler::{Relay, RelayMetrics, Waker, outbox},
     sockhandler::{ReceivedEvent, Subscription, Transport, inprocess::InProcess},
     testing::sim::{Actor, Disk, Process, Sim, Turn, simulate},
     worker::Worker,
@@ -73,12 +73,12 @@ impl Member {
     fn new(disk: &Disk, clock: &Clock, fate: &Fate) -> Self {
         let process = Process::new(disk);
         process.wait_before_transactions();
-        let (bell, metrics) = (Arc::<Bell>::default(), Metrics::new().unwrap());
+        let (waker, metrics) = (Arc::<Waker>::default(), Metrics::new().unwrap());
         let store = Store::new(
             process.db.clone(),
             clock.clone(),
             Cache::local(),
-            Arc::clone(&bell),
+            Arc::clone(&waker),
             "t",
             "sim",
         );
@@ -99,7 +99,7 @@ impl Member {
             manager,
         };
         let transport = Arc::new(bus.clone());
-        let relay = Relay::new(&store, bell, transport, figures, "sim", false);
+        let relay = Relay::new(&store, waker, transport, figures, "sim", false);
         Self {
             process,
             relay: Arc::new(relay),
@@ -114,8 +114,8 @@ impl Member {
         let (relay, bus) = (Arc::clone(&self.relay), self.bus.clone());
         let actor = self.publishing.get_or_insert_with(|| {
             Actor::new(async move {
-                let mut lane = bus.lane("sim", "d").await.unwrap();
-                let _ = relay.drain(&mut *lane, &CancellationToken::new()).await;
+                let mut lease = bus.lease("sim", "d").await.unwrap();
+                let _ = relay.drain(&mut *lease, &CancellationToken::new()).await;
             })
         });
         let turn = self.process.turn(actor);

@@ -45,7 +45,7 @@ async fn note(notes: Notes, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Res
     if thing.value < 0 {
         panic!("a negative value");
     }
-    let customers = [tx.call().scope.customer_id(), event.customer_id];
+    let customers = [tx.context().scope.customer_id(), event.customer_id];
     notes.customers.lock().unwrap().extend(customers);
     let entity = event.routing_key.split('.').nth(2).unwrap().to_owned();
     notes.done.lock().unwrap().push((entity, thing.value));
@@ -365,17 +365,17 @@ async fn the_bus_inside_a_process_loses_no_event_of_a_durable_subscription() {
             }
         })
         .collect();
-    let mut lane = bus.lane("p", "d").await.unwrap();
-    assert_eq!(lane.publish(&outgoing).await, [true; 100]);
+    let mut lease = bus.lease("p", "d").await.unwrap();
+    assert_eq!(lease.publish(&outgoing).await, [true; 100]);
     assert_eq!(world.rows("t_incoming").await, 100, "nobody has read yet");
     // Its consumer stops before what publishes: what is told in between is not lost either.
     stop.cancel();
     collecting.await;
-    assert_eq!(lane.publish(&outgoing[..1]).await, [true]);
+    assert_eq!(lease.publish(&outgoing[..1]).await, [true]);
     let table = "ALTER TABLE t_incoming RENAME TO t_away";
     world.store.db.execute(table, vec![]).await.unwrap();
     assert_eq!(
-        lane.publish(&outgoing).await,
+        lease.publish(&outgoing).await,
         [false; 100],
         "nothing was kept"
     );

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Reply, RouteInfo};
 use crate::{
-    call::Call,
+    context::RequestContext,
     models::{
         bad_json,
         error::{Error, Result},
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Input<S> {
     pub(super) state: S,
-    pub(super) call: Call,
+    pub(super) ctx: RequestContext,
     pub(super) route: Arc<RouteInfo>,
     pub(super) path_ids: std::vec::IntoIter<Uuid>,
     pub(super) query: Arc<HashMap<String, String>>,
@@ -35,7 +35,7 @@ impl Input<()> {
     pub(super) fn with_state<S>(self, state: S) -> Input<S> {
         let Self {
             state: (),
-            call,
+            ctx,
             route,
             path_ids,
             query,
@@ -43,7 +43,7 @@ impl Input<()> {
         } = self;
         Input {
             state,
-            call,
+            ctx,
             route,
             path_ids,
             query,
@@ -70,9 +70,9 @@ impl<S: Clone> Extract<S> for State<S> {
     }
 }
 
-impl<S> Extract<S> for Call {
+impl<S> Extract<S> for RequestContext {
     fn extract(input: &mut Input<S>) -> Result<Self> {
-        Ok(input.call.clone())
+        Ok(input.ctx.clone())
     }
 }
 

@@ -17,8 +17,8 @@ use super::{
     routes::{BadRoutes, RouteMatcher, is_placeholder},
 };
 use crate::{
-    call::{Call, Operation, Travel},
     clock::Clock,
+    context::{DeliveryInfo, Operation, RequestContext},
     inbox::Inbox,
     metrics::{ManagerMetrics, Metrics, as_ms},
     models::{
@@ -142,7 +142,7 @@ impl Router {
         &self,
         served: &Served,
         request: Request,
-        travel: &Travel,
+        delivery_info: &DeliveryInfo,
         deadline: Option<Timestamp>,
     ) -> Response {
         let (started, time_left) = (Instant::now(), self.time_left(deadline));
@@ -153,24 +153,24 @@ impl Router {
         let operation = match served
             .info
             .is_effect
-            .then(|| Operation::of(&request, travel))
+            .then(|| Operation::of(&request, delivery_info))
             .transpose()
         {
             Ok(operation) => operation,
             Err(error) => return error.to_response(self.domain),
         };
-        let call = Call {
+        let ctx = RequestContext {
             scope: Scope::from_envelope(request.customer_id),
             request_id: request_id.clone(),
-            caller: caller(travel),
-            is_service: Call::is_service(&request.publisher),
+            caller: caller(delivery_info),
+            is_service: RequestContext::is_service(&request.publisher),
             access_key_id: request.access_key_id,
             client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),
             deadline: Some(started + time_left),
-            ..Call::default()
+            ..RequestContext::default()
         };
-        match self.answer_once(served, request, call).await {
+        match self.answer_once(served, request, ctx).await {
             Ok(response) => response,
             Err(error) => Box::pin(self.answer_error(error, operation, &request_id)).await,
         }
@@ -194,11 +194,16 @@ impl Router {
         })
     }
 
-    async fn answer_once(&self, served: &Served, request: Request, call: Call) -> Result<Response> {
-        if let Some(operation) = call
+    async fn answer_once(
+        &self,
+        served: &Served,
+        request: Request,
+        ctx: RequestContext,
+    ) -> Result<Response> {
+        if let Some(operation) = ctx
             .operation
             .as_ref()
-            .filter(|operation| operation.consult)
+            .filter(|operation| operation.check_inbox_first)
             && let Some(reply) = Box::pin(self.inbox.find(operation)).await?
         {
             return Ok(reply);
@@ -206,7 +211,7 @@ impl Router {
         let (path, query) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
         let input = Input {
             state: (),
-            call,
+            ctx,
             route: Arc::clone(&served.info),
             path_ids: path_ids(path, &served.id_positions).into_iter(),
             query: Arc::new(parse_query(query)),
@@ -285,7 +290,7 @@ impl Serve for Router {
         let Some(served) = found else {
             return self.refuse(&no_route(), method, started);
         };
-        let reply_to = &delivered.travel.reply_to;
+        let reply_to = &delivered.delivery_info.reply_to;
         if served.info.is_effect
             && delivered.maybe_late
             && !reply_to.is_empty()
@@ -295,7 +300,12 @@ impl Serve for Router {
         }
         let request_id = request.request_id.clone();
         let response = self
-            .answer(served, request, &delivered.travel, delivered.deadline)
+            .answer(
+                served,
+                request,
+                &delivered.delivery_info,
+                delivered.deadline,
+            )
             .await;
         served.receive_ms.observe(as_ms(started.elapsed()));
         self.observe(served.info.template, method, response.status_code, started);
@@ -340,8 +350,8 @@ fn bind<S: Clone + Send + Sync + 'static>(
 }
 
 /// Direct reply-to names its channel after the second dot; every request of that client has it.
-fn caller(travel: &Travel) -> Option<String> {
-    travel
+fn caller(delivery_info: &DeliveryInfo) -> Option<String> {
+    delivery_info
         .reply_to
         .strip_prefix("amq.rabbitmq.reply-to.")
         .map(str::to_owned)

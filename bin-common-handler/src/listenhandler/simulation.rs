@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::{Json, Router, Routes, State};
 use crate::{
     cachehandler::Cache,
-    call::{Call, Travel},
     clock::Clock,
-    databasehandler::{Fact, Mishap, Store, Value, scratch},
+    context::{DeliveryInfo, RequestContext},
+    databasehandler::{EventPayload, Mishap, Store, Value, scratch},
     ids,
     inbox::Inbox,
     metrics::Metrics,
@@ -56,10 +56,10 @@ struct Count {
 /// The rule: one thing of each name.
 async fn make(
     State(store): State<Store>,
-    call: Call,
+    ctx: RequestContext,
     Json(thing): Json<Thing>,
 ) -> Result<Json<Made>> {
-    let mut tx = store.begin(&call).await?;
+    let mut tx = store.begin(&ctx).await?;
     let sql = "SELECT COUNT(*) AS rows_there FROM t_things WHERE name = ?";
     let name = Value::from(thing.name.as_str());
     let there: Option<Count> = tx.sql().fetch_optional(sql, vec![name.clone()]).await?;
@@ -70,13 +70,13 @@ async fn make(
     let sql = "INSERT INTO t_things (id, name, operation) VALUES (?, ?, ?)";
     let values = vec![id.into(), name, Value::Int(thing.operation)];
     tx.sql().execute(sql, values).await?;
-    let fact = Fact {
+    let payload = EventPayload {
         resource_id: id,
         customer_id: Uuid::nil(),
         version: store.clock.now(),
         data: "{}".to_owned(),
     };
-    tx.announce_fact("thing_created", fact).await?;
+    tx.emit_payload("thing_created", payload).await?;
     tx.commit(Made { id }).await.map(Json)
 }
 
@@ -253,21 +253,21 @@ impl<'d> World<'d> {
         let mut request = Request::new(Method::Post, "/v1/things", "sim")
             .json(&thing)
             .unwrap();
-        let mut travel = Travel {
+        let mut delivery_info = DeliveryInfo {
             redelivered: message.redelivered,
-            ..Travel::default()
+            ..DeliveryInfo::default()
         };
         match operation.known {
             Known::Key => request.idempotency_key = Some(mark),
-            Known::MessageId => travel.message_id = mark,
-            Known::Way => travel.reply_to = mark,
+            Known::MessageId => delivery_info.message_id = mark,
+            Known::Way => delivery_info.reply_to = mark,
         }
         let deadline = operation
             .is_late
             .then(|| Clock::default().now().minus(Duration::from_secs(1)));
         let delivered = Delivered {
             body: serde_json::to_vec(&request).unwrap(),
-            travel,
+            delivery_info,
             deadline,
             maybe_late: message.redelivered,
             ..Delivered::default()

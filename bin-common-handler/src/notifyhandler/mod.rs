@@ -1,10 +1,10 @@
 //! Events: written with the change into the outbox, carried to the bus by one relay, never lost.
 
-mod bell;
 pub(crate) mod outbox;
 mod relay;
 #[cfg(test)]
 mod simulation;
+mod waker;
 
-pub use bell::Bell;
 pub use relay::{Relay, RelayMetrics};
+pub use waker::Waker;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::{
-    Bell,
+    Waker,
     outbox::{Outbox, Waiting},
 };
 use crate::{
@@ -17,19 +17,19 @@ use crate::{
     failpoint,
     metrics::{ManagerMetrics, Metrics},
     models::{error::Result, time::Timestamp},
-    sockhandler::{Lane, Outgoing, Transport, request_queue},
+    sockhandler::{Outgoing, PublisherLease, Transport, request_queue},
 };
 
 /// Events published before their confirms are awaited.
 const WINDOW: usize = 256;
-/// The net under the bell.
+/// Poll interval when no wake-up comes.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often a replica without the lane tries to get it.
+/// How often a replica without the lease tries to get it.
 const CLAIM_PAUSE: Duration = Duration::from_secs(1);
-/// Rings of a replica without the lane are at least this far apart.
+/// Wake-ups by a replica without the lease are at least this far apart.
 const RING_PAUSE: Duration = Duration::from_millis(2);
 /// The relay's rest between two looks at the outbox, so that under load one look, and one commit that empties
-/// it, serves many changes. Who rings after it is heard at once.
+/// it, serves many changes. A wake-up after it is served at once.
 const COMPANY: Duration = Duration::from_millis(5);
 /// A larger event is parked: brokers refuse 128 MiB, and listeners far less.
 const EVENT_MAX: usize = 16 * 1024 * 1024;
@@ -48,7 +48,7 @@ pub struct RelayMetrics {
 /// Carries one manager's events to the bus.
 pub struct Relay {
     outbox: Outbox,
-    bell: Arc<Bell>,
+    waker: Arc<Waker>,
     clock: Clock,
     transport: Arc<dyn Transport>,
     metrics: RelayMetrics,
@@ -57,10 +57,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// The relay of `publisher`, whose outbox `store` fills and whose `bell` its commits ring.
+    /// The relay of `publisher`, whose outbox `store` fills and whose `waker` its commits wake.
     pub fn new(
         store: &Store,
-        bell: Arc<Bell>,
+        waker: Arc<Waker>,
         transport: Arc<dyn Transport>,
         metrics: RelayMetrics,
         publisher: &'static str,
@@ -68,7 +68,7 @@ impl Relay {
     ) -> Self {
         Self {
             outbox: Outbox::new(store.db.clone(), store.prefix()),
-            bell,
+            waker,
             clock: store.clock.clone(),
             transport,
             metrics,
@@ -77,7 +77,7 @@ impl Relay {
         }
     }
 
-    /// Publishes until `stop`, then what still waits if this replica holds the lane.
+    /// Publishes until `stop`, then what still waits if this replica holds the lease.
     pub async fn run(self, database_id: String, stop: CancellationToken) {
         tokio::select! {
             () = self.publish(&database_id, &stop) => {}
@@ -90,21 +90,21 @@ impl Relay {
         while !stop.is_cancelled() {
             let claimed = tokio::select! {
                 () = stop.cancelled() => return,
-                claimed = self.transport.lane(self.publisher, database_id) => claimed,
+                claimed = self.transport.lease(self.publisher, database_id) => claimed,
             };
             match claimed {
-                Ok(mut lane) => {
+                Ok(mut lease) => {
                     info!(publisher = self.publisher, "publishing events");
-                    if self.publish_until_lost(&mut *lane, stop).await {
+                    if self.publish_until_lost(&mut *lease, stop).await {
                         backoff.reset();
                     }
-                    drop(lane);
+                    drop(lease);
                     // A bus that refuses at once is not asked again at once.
                     self.ring_for(backoff.next_pause(), database_id, stop).await;
                 }
                 Err(fault) => {
                     let held_elsewhere = fault.reason() == "RELAY_HELD";
-                    debug!(publisher = self.publisher, %fault, "no lane");
+                    debug!(publisher = self.publisher, %fault, "no publisher lease yet");
                     let pause = if held_elsewhere {
                         CLAIM_PAUSE
                     } else {
@@ -116,29 +116,33 @@ impl Relay {
         }
     }
 
-    /// Without the lane, passes each ring on to the replica that holds it.
+    /// Without the lease, passes each wake-up on to the replica that holds it.
     async fn ring_for(&self, pause: Duration, database_id: &str, stop: &CancellationToken) {
         let end = tokio::time::Instant::now() + pause;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep_until(end) => return,
-                () = self.bell.rung() => {
-                    self.transport.ring(self.publisher, database_id).await;
+                () = self.waker.woken() => {
+                    self.transport.wake(self.publisher, database_id).await;
                     tokio::time::sleep(RING_PAUSE).await;
                 }
             }
         }
     }
 
-    /// True when it published anything, or had nothing to, before it lost the lane.
-    async fn publish_until_lost(&self, lane: &mut dyn Lane, stop: &CancellationToken) -> bool {
+    /// True when it published anything, or had nothing to, before it lost the lease.
+    async fn publish_until_lost(
+        &self,
+        lease: &mut dyn PublisherLease,
+        stop: &CancellationToken,
+    ) -> bool {
         let mut backoff = Backoff::default();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut worked = false;
-        while lane.is_held() {
-            match self.drain(lane, stop).await {
+        while lease.is_held() {
+            match self.drain(lease, stop).await {
                 Ok(true) => {
                     worked = true;
                     backoff.reset();
@@ -152,11 +156,11 @@ impl Relay {
             tokio::time::sleep(COMPANY).await;
             tokio::select! {
                 () = stop.cancelled() => {
-                    let _ = tokio::time::timeout(DRAIN_MAX, self.drain(lane, &CancellationToken::new())).await;
+                    let _ = tokio::time::timeout(DRAIN_MAX, self.drain(lease, &CancellationToken::new())).await;
                     return worked;
                 }
-                () = self.bell.rung() => {}
-                () = lane.rung() => {}
+                () = self.waker.woken() => {}
+                () = lease.woken() => {}
                 _ = sweep.tick() => {}
             }
         }
@@ -171,7 +175,7 @@ impl Relay {
     /// for as long as it runs, so `stop` ends it after a window.
     pub(crate) async fn drain(
         &self,
-        lane: &mut dyn Lane,
+        lease: &mut dyn PublisherLease,
         stop: &CancellationToken,
     ) -> Result<bool> {
         loop {
@@ -183,7 +187,7 @@ impl Relay {
                 self.park(first, &reason).await?;
                 continue;
             }
-            let sent = self.publish_window(lane, &waiting).await;
+            let sent = self.publish_window(lease, &waiting).await;
             failpoint::reach("before_outbox_delete");
             self.outbox.remove(&sent.confirmed).await?;
             self.count(&sent.confirmed);
@@ -205,22 +209,22 @@ impl Relay {
 
     /// Only what is confirmed before the first gap counts: confirms come out of order, and deleting whatever
     /// is confirmed would let an older state of an entity come last.
-    async fn publish_window(&self, lane: &mut dyn Lane, waiting: &[Waiting]) -> Sent {
+    async fn publish_window(&self, lease: &mut dyn PublisherLease, waiting: &[Waiting]) -> Sent {
         // An event that cannot be published ends the window; it then stands first, and is parked.
         let outgoing: Vec<_> = waiting
             .iter()
             .map_while(|event| self.prepare(event).ok())
             .collect();
-        let results = lane.publish(&outgoing).await;
+        let results = lease.publish(&outgoing).await;
         let mut count = results.iter().take_while(|ok| **ok).count();
         if self.forwards_webhooks {
             count = self
-                .forward(lane, waiting.get(..count).unwrap_or_default())
+                .forward(lease, waiting.get(..count).unwrap_or_default())
                 .await;
         }
-        // Whoever has the lane by now may be sending these events again, and may die at it: then the rest of
+        // Whoever has the lease by now may be sending these events again, and may die at it: then the rest of
         // them must still be there, or an older one was told last.
-        if !lane.is_held() {
+        if !lease.is_held() {
             count = 0;
         }
         let confirmed = waiting.get(..count).unwrap_or_default().to_vec();
@@ -253,7 +257,7 @@ impl Relay {
     }
 
     /// How many events from the front the webhook service's queue has taken too.
-    async fn forward(&self, lane: &mut dyn Lane, events: &[Waiting]) -> usize {
+    async fn forward(&self, lease: &mut dyn PublisherLease, events: &[Waiting]) -> usize {
         let queue = request_queue("webhook-manager");
         for (position, event) in events.iter().enumerate() {
             let Some(request) = event.to_webhook(self.publisher) else {
@@ -262,7 +266,7 @@ impl Relay {
             let Ok(body) = serde_json::to_vec(&request) else {
                 continue;
             };
-            if !lane
+            if !lease
                 .forward(&queue, &event.event_id.to_string(), body)
                 .await
             {
@@ -350,16 +354,16 @@ mod tests {
         databasehandler::{Db, Value, scratch},
         ids,
         notifyhandler::outbox,
-        sockhandler::{MockLane, inprocess::InProcess},
+        sockhandler::{MockPublisherLease, inprocess::InProcess},
     };
 
     fn relay(db: &Db) -> Relay {
-        let (bell, clock) = (Arc::<Bell>::default(), Clock::default());
+        let (waker, clock) = (Arc::<Waker>::default(), Clock::default());
         let store = Store::new(
             db.clone(),
             clock,
             Cache::local(),
-            Arc::clone(&bell),
+            Arc::clone(&waker),
             "t",
             "test-manager",
         );
@@ -367,7 +371,7 @@ mod tests {
         let manager = common.for_manager("test-manager").unwrap();
         Relay::new(
             &store,
-            bell,
+            waker,
             Arc::new(InProcess::default()),
             RelayMetrics { common, manager },
             "test-manager",
@@ -407,30 +411,32 @@ mod tests {
             .collect()
     }
 
-    /// A lane that answers each window with the next of `confirms` (all, when they are used up), and the
+    /// A lease that answers each window with the next of `confirms` (all, when they are used up), and the
     /// ids it was given.
-    fn lane(confirms: Vec<Vec<bool>>) -> (MockLane, Arc<Mutex<Vec<Vec<String>>>>) {
+    fn lease(confirms: Vec<Vec<bool>>) -> (MockPublisherLease, Arc<Mutex<Vec<Vec<String>>>>) {
         let windows = Arc::new(Mutex::new(Vec::new()));
-        let (mut lane, seen) = (MockLane::new(), Arc::clone(&windows));
+        let (mut lease, seen) = (MockPublisherLease::new(), Arc::clone(&windows));
         let mut confirms = confirms.into_iter();
-        lane.expect_is_held().return_const(true);
-        lane.expect_publish().returning(move |events: &[Outgoing]| {
-            let ids = events.iter().map(|event| event.message_id.clone());
-            seen.lock().unwrap().push(ids.collect());
-            confirms.next().unwrap_or_else(|| vec![true; events.len()])
-        });
-        (lane, windows)
+        lease.expect_is_held().return_const(true);
+        lease
+            .expect_publish()
+            .returning(move |events: &[Outgoing]| {
+                let ids = events.iter().map(|event| event.message_id.clone());
+                seen.lock().unwrap().push(ids.collect());
+                confirms.next().unwrap_or_else(|| vec![true; events.len()])
+            });
+        (lease, windows)
     }
 
     #[tokio::test]
     async fn only_what_is_confirmed_before_the_first_gap_is_removed() {
         let (db, _dir) = scratch::database().await;
         let ids = commit_small(&db, 5).await;
-        let (mut lane, windows) = lane(vec![vec![true, true, false, true, true]]);
+        let (mut lease, windows) = lease(vec![vec![true, true, false, true, true]]);
         let relay = relay(&db);
         assert!(
             !relay
-                .drain(&mut lane, &CancellationToken::new())
+                .drain(&mut lease, &CancellationToken::new())
                 .await
                 .unwrap()
         );
@@ -441,7 +447,7 @@ mod tests {
         );
         assert!(
             relay
-                .drain(&mut lane, &CancellationToken::new())
+                .drain(&mut lease, &CancellationToken::new())
                 .await
                 .unwrap()
         );
@@ -458,12 +464,12 @@ mod tests {
     async fn nothing_confirmed_is_nothing_removed() {
         let (db, _dir) = scratch::database().await;
         let ids = commit_small(&db, 3).await;
-        let (mut lane, _) = lane(vec![vec![false, true, true], vec![false; 3]]);
+        let (mut lease, _) = lease(vec![vec![false, true, true], vec![false; 3]]);
         let relay = relay(&db);
         for _ in 0..2 {
             assert!(
                 !relay
-                    .drain(&mut lane, &CancellationToken::new())
+                    .drain(&mut lease, &CancellationToken::new())
                     .await
                     .unwrap()
             );
@@ -478,7 +484,7 @@ mod tests {
         let relay = relay(&db);
         let gauge = relay.metrics.common.outbox_depth.clone();
         let transport = Arc::clone(&relay.transport);
-        let _held = transport.lane("test-manager", "one").await.unwrap();
+        let _held = transport.lease("test-manager", "one").await.unwrap();
         let measured = async {
             while gauge.with_label_values(&["test-manager"]).get() != 3 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -494,10 +500,10 @@ mod tests {
     async fn many_windows_leave_in_order() {
         let (db, _dir) = scratch::database().await;
         let ids = commit_small(&db, WINDOW + 3).await;
-        let (mut lane, windows) = lane(vec![]);
+        let (mut lease, windows) = lease(vec![]);
         assert!(
             relay(&db)
-                .drain(&mut lane, &CancellationToken::new())
+                .drain(&mut lease, &CancellationToken::new())
                 .await
                 .unwrap()
         );
@@ -511,10 +517,10 @@ mod tests {
         let large = format!("\"{}\"", "x".repeat(EVENT_MAX));
         let bodies = ["{}".to_owned(), large, "{}".to_owned()];
         let ids = commit(&db, &bodies).await;
-        let (mut lane, windows) = lane(vec![]);
+        let (mut lease, windows) = lease(vec![]);
         assert!(
             relay(&db)
-                .drain(&mut lane, &CancellationToken::new())
+                .drain(&mut lease, &CancellationToken::new())
                 .await
                 .unwrap()
         );

@@ -11,14 +11,14 @@ use rand::{RngExt, rngs::SmallRng};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Bell, Relay, RelayMetrics, outbox};
+use super::{Relay, RelayMetrics, Waker, outbox};
 use crate::{
     cachehandler::Cache,
     clock::Clock,
     databasehandler::{Db, Mishap, Store, Value, scratch},
     ids,
     metrics::Metrics,
-    sockhandler::{Lane, Outgoing, inprocess::InProcess},
+    sockhandler::{Outgoing, PublisherLease, inprocess::InProcess},
     testing::sim::{Actor, Disk, Process, Sim, Stage, Turn, simulate},
 };
 
@@ -88,14 +88,14 @@ impl Broker {
 }
 
 /// The right to publish, as long as its connection lives.
-struct SimLane {
+struct SimLease {
     broker: SharedBroker,
     connection: u64,
     stage: Stage,
 }
 
 #[async_trait]
-impl Lane for SimLane {
+impl PublisherLease for SimLease {
     async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
         self.stage.wait("before publishing").await;
         let mut confirmed = lock(&self.broker).take(self.connection, events);
@@ -116,7 +116,7 @@ impl Lane for SimLane {
         lock(&self.broker).holder == Some(self.connection)
     }
 
-    async fn rung(&mut self) {
+    async fn woken(&mut self) {
         std::future::pending().await
     }
 
@@ -125,7 +125,7 @@ impl Lane for SimLane {
     }
 }
 
-/// A process with a relay, which perhaps holds the lane.
+/// A process with a relay, which perhaps holds the lease.
 struct Replica {
     process: Process,
     relay: Arc<Relay>,
@@ -146,16 +146,16 @@ impl Replica {
 }
 
 fn relay(db: &Db) -> Relay {
-    let bell = Arc::<Bell>::default();
+    let waker = Arc::<Waker>::default();
     let (clock, cache) = (Clock::default(), Cache::local());
-    let store = Store::new(db.clone(), clock, cache, Arc::clone(&bell), "t", "sim");
+    let store = Store::new(db.clone(), clock, cache, Arc::clone(&waker), "t", "sim");
     let common = Metrics::new().unwrap();
     let manager = common.for_manager("sim").unwrap();
     let (transport, metrics) = (
         Arc::new(InProcess::default()),
         RelayMetrics { common, manager },
     );
-    Relay::new(&store, bell, transport, metrics, "sim", false)
+    Relay::new(&store, waker, transport, metrics, "sim", false)
 }
 
 struct World<'d> {
@@ -214,7 +214,7 @@ impl<'d> World<'d> {
         });
     }
 
-    /// Lets a replica go on: it takes the lane where that is free, and publishes what waits.
+    /// Lets a replica go on: it takes the lease where that is free, and publishes what waits.
     fn turn(&mut self, sim: &mut Sim, which: usize) {
         let replica = &mut self.replicas[which];
         if replica.at_work.is_none() {
@@ -222,15 +222,15 @@ impl<'d> World<'d> {
             let Some(connection) = replica.connection else {
                 return;
             };
-            let mut lane = SimLane {
+            let mut lease = SimLease {
                 broker: Arc::clone(&self.broker),
                 connection,
                 stage: replica.process.stage.clone(),
             };
             let relay = Arc::clone(&replica.relay);
             replica.at_work = Some(Actor::new(async move {
-                let done = relay.drain(&mut lane, &CancellationToken::new()).await;
-                matches!(done, Ok(true) | Err(_)) && lane.is_held()
+                let done = relay.drain(&mut lease, &CancellationToken::new()).await;
+                matches!(done, Ok(true) | Err(_)) && lease.is_held()
             }));
         }
         let Some(actor) = &mut replica.at_work else {
@@ -241,9 +241,9 @@ impl<'d> World<'d> {
         match turn {
             Turn::At(_) => return,
             Turn::Died => self.restart(which),
-            Turn::Done(keeps_lane) => {
+            Turn::Done(keeps_lease) => {
                 replica.at_work = None;
-                if !keeps_lane {
+                if !keeps_lease {
                     self.disconnect(which);
                 }
             }

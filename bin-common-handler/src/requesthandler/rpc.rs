@@ -1,7 +1,7 @@
 //! Requests to sibling services on behalf of the work at hand.
 //!
 //! ```ignore
-//! let did: Did = ctx.rpc.get("did-manager", &format!("/v1/dids/{id}"), &call).await?;
+//! let did: Did = manager.rpc.get("did-manager", &format!("/v1/dids/{id}"), &ctx).await?;
 //! ```
 //!
 //! What travels along: the tenant, the request id, the time that is left, and for effects a key that follows from the
@@ -17,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::Requester;
 use crate::{
-    call::Call,
+    context::RequestContext,
     models::{
         error::{Error, Result, Status},
         sock::{Method, Request, Response},
@@ -68,14 +68,10 @@ impl RpcClient {
         &self,
         service: &str,
         uri: &str,
-        call: &Call,
+        ctx: &RequestContext,
     ) -> Result<T> {
-        self.ask(
-            service,
-            Request::new(Method::Get, uri, self.publisher),
-            call,
-        )
-        .await
+        self.ask(service, Request::new(Method::Get, uri, self.publisher), ctx)
+            .await
     }
 
     /// Creates something, or acts.
@@ -87,10 +83,10 @@ impl RpcClient {
         service: &str,
         uri: &str,
         body: &(impl Serialize + Sync),
-        call: &Call,
+        ctx: &RequestContext,
     ) -> Result<T> {
         let request = Request::new(Method::Post, uri, self.publisher);
-        self.ask(service, request.json(body).map_err(Error::internal)?, call)
+        self.ask(service, request.json(body).map_err(Error::internal)?, ctx)
             .await
     }
 
@@ -103,10 +99,10 @@ impl RpcClient {
         service: &str,
         uri: &str,
         body: &(impl Serialize + Sync),
-        call: &Call,
+        ctx: &RequestContext,
     ) -> Result<T> {
         let request = Request::new(Method::Put, uri, self.publisher);
-        self.ask(service, request.json(body).map_err(Error::internal)?, call)
+        self.ask(service, request.json(body).map_err(Error::internal)?, ctx)
             .await
     }
 
@@ -118,29 +114,29 @@ impl RpcClient {
         &self,
         service: &str,
         uri: &str,
-        call: &Call,
+        ctx: &RequestContext,
     ) -> Result<T> {
         let request = Request::new(Method::Delete, uri, self.publisher);
-        self.ask(service, request, call).await
+        self.ask(service, request, ctx).await
     }
 
     async fn ask<T: DeserializeOwned>(
         &self,
         service: &str,
         mut request: Request,
-        call: &Call,
+        ctx: &RequestContext,
     ) -> Result<T> {
-        let left = call
+        let left = ctx
             .time_left()
             .map_or(WITHIN_MAX, |left| left.mul_f64(SHARE));
         let within = left.min(WITHIN_MAX);
         if within.is_zero() {
             return Err(Error::unavailable("service", "no time is left to ask it"));
         }
-        request.customer_id = call.scope.customer_id();
-        call.request_id.clone_into(&mut request.request_id);
+        request.customer_id = ctx.scope.customer_id();
+        ctx.request_id.clone_into(&mut request.request_id);
         // The publisher stands in it: two managers may work for the same event.
-        request.idempotency_key = call
+        request.idempotency_key = ctx
             .next_key()
             .map(|key| format!("{}:{key}", self.publisher));
         let reply = self.rpc.send(service, request, within).await?;
@@ -193,7 +189,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        call::{Operation, Travel},
+        context::{DeliveryInfo, Operation},
         models::identity::Scope,
     };
 
@@ -210,37 +206,34 @@ mod tests {
         (RpcClient::new(Arc::new(rpc), "did-manager"), sent)
     }
 
-    fn caller() -> Call {
+    fn caller() -> RequestContext {
         let mut request = Request::new(Method::Post, "/v1/dids", "api-manager");
         request.idempotency_key = Some("k".to_owned());
-        Call {
+        RequestContext {
             scope: Scope::tenant(Uuid::from_u128(7)),
             request_id: "r".to_owned(),
-            operation: Some(Operation::of(&request, &Travel::default()).unwrap()),
+            operation: Some(Operation::of(&request, &DeliveryInfo::default()).unwrap()),
             deadline: Some(Instant::now() + Duration::from_secs(2)),
-            ..Call::default()
+            ..RequestContext::default()
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_known_of_the_caller_travels_along() {
         let (rpc, sent) = sibling(Response::ok(&json!({"id": 1})));
-        let call = caller();
-        let got: Value = rpc.get("x-manager", "/v1/things", &call).await.unwrap();
+        let ctx = caller();
+        let got: Value = rpc.get("x-manager", "/v1/things", &ctx).await.unwrap();
         assert_eq!(got, json!({"id": 1}));
         let body = json!({"name": "a"});
         let _: Value = rpc
-            .post("x-manager", "/v1/things", &body, &call)
+            .post("x-manager", "/v1/things", &body, &ctx)
             .await
             .unwrap();
         let _: Value = rpc
-            .put("x-manager", "/v1/things/1", &body, &call)
+            .put("x-manager", "/v1/things/1", &body, &ctx)
             .await
             .unwrap();
-        let _: Value = rpc
-            .delete("x-manager", "/v1/things/1", &call)
-            .await
-            .unwrap();
+        let _: Value = rpc.delete("x-manager", "/v1/things/1", &ctx).await.unwrap();
         let sent = sent.lock().unwrap();
         let keys: Vec<_> = sent
             .iter()
@@ -272,15 +265,15 @@ mod tests {
         let (rpc, sent) = sibling(Response::ok(&json!(null)));
         let pristine = caller();
         for _ in 0..2 {
-            let call = pristine.clone();
+            let ctx = pristine.clone();
             for uri in ["/v1/a", "/v1/b"] {
-                let _: Value = rpc.post("x-manager", uri, &1, &call).await.unwrap();
+                let _: Value = rpc.post("x-manager", uri, &1, &ctx).await.unwrap();
             }
         }
-        let own = Call::own("timer:5".to_owned(), Scope::TRUSTED);
+        let own = RequestContext::own("timer:5".to_owned(), Scope::TRUSTED);
         let _: Value = rpc.post("x-manager", "/v1/a", &1, &own).await.unwrap();
         let _: Value = rpc
-            .get("x-manager", "/v1/a", &Call::internal())
+            .get("x-manager", "/v1/a", &RequestContext::internal())
             .await
             .unwrap();
         let sent = sent.lock().unwrap();
@@ -338,11 +331,11 @@ mod tests {
     #[tokio::test]
     async fn without_time_nobody_is_asked() {
         let (rpc, sent) = sibling(Response::ok(&json!(1)));
-        let call = Call {
+        let ctx = RequestContext {
             deadline: Some(Instant::now()),
-            ..Call::default()
+            ..RequestContext::default()
         };
-        let refused = rpc.get::<Value>("x-manager", "/v1/a", &call).await;
+        let refused = rpc.get::<Value>("x-manager", "/v1/a", &ctx).await;
         assert_eq!(refused.unwrap_err().status().code(), 503);
         assert_eq!(sent.lock().unwrap().len(), 0);
     }

@@ -17,12 +17,12 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Collect, DRAIN_MAX, Delivered, Incoming, Lane, Outgoing, Probe, RETRIES, Receive,
+    Collect, DRAIN_MAX, Delivered, Incoming, Outgoing, Probe, PublisherLease, RETRIES, Receive,
     ReceivedEvent, Serve, Subscription, Transport,
-    gate::{Gate, HELD_MAX, LOOK_PERIOD, Turn, Waits, busy},
+    admission::{Admission, AdmissionQueue, HELD_MAX, Queued, TICK_PERIOD, busy},
 };
 use crate::{
-    call::Travel,
+    context::DeliveryInfo,
     failpoint,
     health::{Health, State},
     ids,
@@ -44,7 +44,7 @@ pub struct InProcess(Arc<Inner>);
 struct Inner {
     queues: Mutex<HashMap<String, mpsc::Sender<Letter>>>,
     events: broadcast::Sender<Arc<Outgoing>>,
-    lanes: Mutex<HashMap<String, Arc<Semaphore>>>,
+    leases: Mutex<HashMap<String, Arc<Semaphore>>>,
     /// By the name of their subscription; they stay until the process ends, as a broker's durable queues do.
     collectors: Mutex<BTreeMap<String, Collector>>,
     tracker: TaskTracker,
@@ -91,7 +91,7 @@ struct Letter {
 
 impl Letter {
     fn wants_reply(&self) -> bool {
-        !self.delivered.travel.reply_to.is_empty()
+        !self.delivered.delivery_info.reply_to.is_empty()
     }
 
     /// Its caller gave up.
@@ -122,7 +122,7 @@ async fn next(letters: &mut mpsc::Receiver<Letter>, places: &Arc<Semaphore>) -> 
     })
 }
 
-impl Waits for Held {
+impl Queued for Held {
     fn tenant(&self) -> Option<Uuid> {
         self.letter.tenant
     }
@@ -133,7 +133,7 @@ impl Waits for Held {
 }
 
 /// One after the other, until nobody waits.
-async fn serve_all(handler: Arc<dyn Serve>, gate: Arc<Gate<Held>>, held: Held) {
+async fn serve_all(handler: Arc<dyn Serve>, admission: Arc<AdmissionQueue<Held>>, held: Held) {
     let mut turn = Some(held);
     while let Some(Held { letter, _place }) = turn {
         if !letter.is_late()
@@ -141,7 +141,7 @@ async fn serve_all(handler: Arc<dyn Serve>, gate: Arc<Gate<Held>>, held: Held) {
         {
             let _ = letter.reply.send(response);
         }
-        turn = gate.next();
+        turn = admission.next();
     }
 }
 
@@ -160,7 +160,7 @@ impl Default for InProcess {
         Self(Arc::new(Inner {
             queues: Mutex::default(),
             events: broadcast::channel(EVENTS_MAX).0,
-            lanes: Mutex::default(),
+            leases: Mutex::default(),
             collectors: Mutex::default(),
             tracker: TaskTracker::new(),
         }))
@@ -188,18 +188,18 @@ impl InProcess {
         &self,
         queue: &str,
         request: &Request,
-        travel: Travel,
+        delivery_info: DeliveryInfo,
     ) -> Result<oneshot::Receiver<Response>> {
         let body = serde_json::to_vec(request).map_err(Error::internal)?;
         let (reply, replied) = oneshot::channel();
-        let travel = Travel {
+        let delivery_info = DeliveryInfo {
             correlation_id: ids::next().to_string(),
-            ..travel
+            ..delivery_info
         };
         let letter = Letter {
             delivered: Delivered {
                 body,
-                travel,
+                delivery_info,
                 ..Delivered::default()
             },
             reply,
@@ -231,14 +231,14 @@ impl Transport for InProcess {
             .insert(queue.clone(), sender);
         health.set(name, State::Up);
         let places = Arc::new(Semaphore::new(HELD_MAX));
-        let gate = Arc::new(Gate::<Held>::default());
+        let admission = Arc::new(AdmissionQueue::<Held>::default());
         let tracker = TaskTracker::new();
-        let mut look = tokio::time::interval(LOOK_PERIOD);
+        let mut look = tokio::time::interval(TICK_PERIOD);
         loop {
             let held = tokio::select! {
                 biased;
                 _ = look.tick() => {
-                    gate.look(Instant::now()).into_iter().for_each(|held| held.refuse(name));
+                    admission.tick(Instant::now()).into_iter().for_each(|held| held.refuse(name));
                     continue;
                 }
                 held = next(&mut letters, &places) => held,
@@ -252,13 +252,13 @@ impl Transport for InProcess {
             let Some(held) = held else {
                 break;
             };
-            match gate.arrive(held, Instant::now()) {
-                Turn::Now(held) => {
-                    let (handler, gate) = (Arc::clone(&handler), Arc::clone(&gate));
-                    tracker.spawn(serve_all(handler, gate, held));
+            match admission.arrive(held, Instant::now()) {
+                Admission::Now(held) => {
+                    let (handler, admission) = (Arc::clone(&handler), Arc::clone(&admission));
+                    tracker.spawn(serve_all(handler, admission, held));
                 }
-                Turn::Later => {}
-                Turn::Refuse(held) => held.refuse(name),
+                Admission::Later => {}
+                Admission::Refuse(held) => held.refuse(name),
             }
         }
         tracker.close();
@@ -271,11 +271,11 @@ impl Transport for InProcess {
     }
 
     async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response> {
-        let travel = Travel {
+        let delivery_info = DeliveryInfo {
             reply_to: "inprocess".to_owned(),
-            ..Travel::default()
+            ..DeliveryInfo::default()
         };
-        let replied = self.put(queue, request, travel)?;
+        let replied = self.put(queue, request, delivery_info)?;
         tokio::time::timeout(timeout, replied)
             .await
             .map_err(|_| Error::unavailable("service", format!("{queue} did not answer in time")))?
@@ -286,7 +286,7 @@ impl Transport for InProcess {
         let (bus, queue, request) = (self.clone(), queue.to_owned(), request.clone());
         self.0.tracker.spawn(async move {
             tokio::time::sleep(delay).await;
-            if let Err(error) = bus.put(&queue, &request, Travel::default()) {
+            if let Err(error) = bus.put(&queue, &request, DeliveryInfo::default()) {
                 warn!(%error, queue, "delayed request was not taken");
             }
         });
@@ -294,12 +294,12 @@ impl Transport for InProcess {
     }
 
     async fn post(&self, queue: &str, request: &Request, message_id: &str) -> Result<()> {
-        let travel = Travel {
+        let delivery_info = DeliveryInfo {
             message_id: message_id.to_owned(),
-            ..Travel::default()
+            ..DeliveryInfo::default()
         };
         let reply = self
-            .put(queue, request, travel)?
+            .put(queue, request, delivery_info)?
             .await
             .map_err(|_| Error::unavailable("service", format!("{queue} dropped the request")))?;
         if reply.status_code < 400 {
@@ -366,24 +366,24 @@ impl Transport for InProcess {
         Box::pin(stop.cancelled_owned())
     }
 
-    async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>> {
+    async fn lease(&self, publisher: &str, database_id: &str) -> Result<Box<dyn PublisherLease>> {
         let key = format!("{publisher}.{database_id}");
         let one = Arc::clone(
             self.0
-                .lanes
+                .leases
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .entry(key)
                 .or_insert_with(|| Arc::new(Semaphore::new(1))),
         );
         let permit = one.acquire_owned().await.map_err(Error::internal)?;
-        Ok(Box::new(InProcessLane {
+        Ok(Box::new(InProcessLease {
             bus: self.clone(),
             _permit: permit,
         }))
     }
 
-    async fn ring(&self, _publisher: &str, _database_id: &str) {}
+    async fn wake(&self, _publisher: &str, _database_id: &str) {}
 }
 
 /// Nobody was asked: unlike silence, this says nothing about the service's health.
@@ -425,13 +425,13 @@ async fn deliver(outgoing: &Outgoing, handler: &Arc<dyn Receive>, tracker: &Task
     });
 }
 
-struct InProcessLane {
+struct InProcessLease {
     bus: InProcess,
     _permit: tokio::sync::OwnedSemaphorePermit,
 }
 
 #[async_trait]
-impl Lane for InProcessLane {
+impl PublisherLease for InProcessLease {
     async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
         // First who must not miss any: an event counts as published when each of them has written it down.
         let collectors = self.bus.collectors();
@@ -454,13 +454,16 @@ impl Lane for InProcessLane {
         true
     }
 
-    async fn rung(&mut self) {
+    async fn woken(&mut self) {
         std::future::pending().await
     }
 
     async fn forward(&mut self, queue: &str, _message_id: &str, body: Vec<u8>) -> bool {
-        serde_json::from_slice(&body)
-            .is_ok_and(|request| self.bus.put(queue, &request, Travel::default()).is_ok())
+        serde_json::from_slice(&body).is_ok_and(|request| {
+            self.bus
+                .put(queue, &request, DeliveryInfo::default())
+                .is_ok()
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The transport: requests in, replies out, events both ways. RabbitMQ, or inside this process.
 
-mod gate;
+mod admission;
 pub mod inprocess;
 pub mod rabbitmq;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    call::Travel,
+    context::DeliveryInfo,
     health::Health,
     models::{
         error::{Error, Result},
@@ -61,7 +61,7 @@ pub struct Delivered {
     /// How the body is packed; empty when it is not.
     pub encoding: String,
     /// How it came.
-    pub travel: Travel,
+    pub delivery_info: DeliveryInfo,
     /// After this nobody waits for the reply.
     pub deadline: Option<Timestamp>,
     /// It may be older than its caller's patience: waiting before we came, or delivered again.
@@ -100,7 +100,7 @@ pub struct Outgoing {
 /// The right to publish a manager's events, held by one replica at a time.
 #[cfg_attr(any(test, feature = "test-support"), mockall::automock)]
 #[async_trait]
-pub trait Lane: Send {
+pub trait PublisherLease: Send {
     /// Publishes in order and waits for the confirms: for each event whether it was confirmed.
     /// Stops sending at the first failure.
     async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool>;
@@ -109,7 +109,7 @@ pub trait Lane: Send {
     fn is_held(&self) -> bool;
 
     /// Ends when another replica rang.
-    async fn rung(&mut self);
+    async fn woken(&mut self);
 
     /// Hands a request to another service's queue, e.g. a webhook; true when the bus has taken it.
     async fn forward(&mut self, queue: &str, message_id: &str, body: Vec<u8>) -> bool;
@@ -245,8 +245,8 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     /// 503 when the bus is away, 409 when another replica holds it.
-    async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>>;
+    async fn lease(&self, publisher: &str, database_id: &str) -> Result<Box<dyn PublisherLease>>;
 
-    /// Tells the replica that holds the lane that there is something to publish.
-    async fn ring(&self, publisher: &str, database_id: &str);
+    /// Tells the replica that holds the lease that there is something to publish.
+    async fn wake(&self, publisher: &str, database_id: &str);
 }

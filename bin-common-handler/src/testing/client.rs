@@ -97,11 +97,11 @@ impl Client {
                 .await
         });
         let database = format!("probe{}", ids::next().simple());
-        let mut lane = self
+        let mut lease = self
             .transport
-            .lane("probe", &database)
+            .lease("probe", &database)
             .await
-            .expect("a lane");
+            .expect("a publisher lease");
         until("the sink listens", async || {
             let probe = Outgoing {
                 routing_key: "probe.probe.-.made".to_owned(),
@@ -111,7 +111,7 @@ impl Client {
                 body: br#"{"type":"probe_made","publisher":"probe","data_type":"","data":null}"#
                     .to_vec(),
             };
-            lane.publish(&[probe]).await;
+            lease.publish(&[probe]).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
             sink.all()
                 .iter()

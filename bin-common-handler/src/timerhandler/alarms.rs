@@ -19,10 +19,10 @@ impl Alarms {
     }
 
     /// A timer was set to `at`. Nothing happens where nobody waits for its kind.
-    pub(crate) fn ring(&self, kind: &str, at: Timestamp) {
+    pub(crate) fn wake(&self, kind: &str, at: Timestamp) {
         let alarms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wake) = alarms.get(kind) {
-            wake.ring(at);
+            wake.wake(at);
         }
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Handler, Timer, Timers};
 use crate::{
-    call::Call,
+    context::RequestContext,
     databasehandler::{ChangeTx, Dialect, Store, Value, list},
     deadletter::{Letter, bury, reason},
     metrics::Metrics,
@@ -216,7 +216,10 @@ impl Queue for KindQueue {
             return Ok(Attempt::Nothing);
         }
         for timer in &timers {
-            tx.work_for(Call::own(format!("timer:{}", timer.id), Scope::TRUSTED));
+            tx.work_for(RequestContext::own(
+                format!("timer:{}", timer.id),
+                Scope::TRUSTED,
+            ));
             let Err(error) = guarded((self.handler)(&mut tx, timer.clone())).await else {
                 continue;
             };

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::{Timer, Timers, runner::KindQueue};
 use crate::{
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
-    databasehandler::{ChangeTx, Fact, Mishap, Store, Value, scratch},
+    context::RequestContext,
+    databasehandler::{ChangeTx, EventPayload, Mishap, Store, Value, scratch},
     metrics::Metrics,
     models::error::{Error, Result},
     testing::sim::{Actor, Disk, Process, Sim, Turn, simulate},
@@ -44,13 +44,13 @@ async fn fire(fate: Fate, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let setting: i64 = timer.payload()?;
     let sql = "INSERT INTO t_effects (setting) VALUES (?)";
     tx.sql().execute(sql, vec![setting.into()]).await?;
-    let fact = Fact {
+    let payload = EventPayload {
         resource_id: timer.entity_id,
         customer_id: Uuid::nil(),
         version: tx.now(),
         data: setting.to_string(),
     };
-    tx.announce_fact("thing_closed", fact).await?;
+    tx.emit_payload("thing_closed", payload).await?;
     let is_poison = fate.poison.lock().unwrap().contains(&setting);
     let is_calm = *fate.is_calm.lock().unwrap();
     let one_in_four = fate.chance.lock().unwrap().random_range(0..4) == 0;
@@ -196,9 +196,9 @@ impl<'d> World<'d> {
         let at = self.clock.now().micros() + seconds * SECOND;
         let at = crate::models::time::Timestamp::from_micros(at);
         let id = Uuid::from_u128(entity as u128);
-        let call = Call::internal();
+        let ctx = RequestContext::internal();
         self.observer.run(async {
-            let mut tx = self.store.begin(&call).await.unwrap();
+            let mut tx = self.store.begin(&ctx).await.unwrap();
             tx.schedule(KIND, id, at, &number).await.unwrap();
             tx.commit(()).await.unwrap();
         });
@@ -211,9 +211,9 @@ impl<'d> World<'d> {
         sim.tell(|| format!("{entity} is cancelled"));
         self.retire(entity);
         let id = Uuid::from_u128(entity as u128);
-        let call = Call::internal();
+        let ctx = RequestContext::internal();
         self.observer.run(async {
-            let mut tx = self.store.begin(&call).await.unwrap();
+            let mut tx = self.store.begin(&ctx).await.unwrap();
             tx.cancel(KIND, id).await.unwrap();
             tx.commit(()).await.unwrap();
         });

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::{Timer, Timers, runner::KindQueue};
 use crate::{
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
-    databasehandler::{ChangeTx, Db, Fact, Store, Value, scratch},
+    context::RequestContext,
+    databasehandler::{ChangeTx, Db, EventPayload, Store, Value, scratch},
     deadletter::DeadLetters,
     metrics::Metrics,
     models::{
@@ -44,13 +44,13 @@ enum Bad {
 
 async fn note(notes: Notes, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let payload: i64 = timer.payload()?;
-    let fact = Fact {
+    let event = EventPayload {
         resource_id: timer.entity_id,
         customer_id: Uuid::nil(),
         version: tx.now(),
         data: payload.to_string(),
     };
-    tx.announce_fact("thing_closed", fact).await?;
+    tx.emit_payload("thing_closed", event).await?;
     let bad = notes.bad.lock().unwrap().clone();
     match bad.iter().find(|(bad, _)| *bad == payload) {
         Some((_, Bad::Fails)) => return Err(Error::not_found("GONE", "It is gone.")),
@@ -107,16 +107,16 @@ impl World {
     }
 
     async fn schedule(&self, entity: u128, at: Timestamp, payload: i64) {
-        let call = Call::internal();
-        let mut tx = self.store.begin(&call).await.unwrap();
+        let ctx = RequestContext::internal();
+        let mut tx = self.store.begin(&ctx).await.unwrap();
         let entity = Uuid::from_u128(entity);
         tx.schedule(KIND, entity, at, &payload).await.unwrap();
         tx.commit(()).await.unwrap();
     }
 
     async fn cancel(&self, entity: u128) -> bool {
-        let call = Call::internal();
-        let mut tx = self.store.begin(&call).await.unwrap();
+        let ctx = RequestContext::internal();
+        let mut tx = self.store.begin(&ctx).await.unwrap();
         let was_there = tx.cancel(KIND, Uuid::from_u128(entity)).await.unwrap();
         tx.commit(()).await.unwrap();
         was_there
@@ -175,8 +175,8 @@ async fn setting_it_again_moves_it_and_cancelling_forgets_it() {
 async fn a_change_that_is_rolled_back_sets_and_cancels_nothing() {
     let world = World::new().await;
     world.schedule(1, world.at(-1), 1).await;
-    let call = Call::internal();
-    let mut tx = world.store.begin(&call).await.unwrap();
+    let ctx = RequestContext::internal();
+    let mut tx = world.store.begin(&ctx).await.unwrap();
     let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
     tx.schedule(KIND, two, world.at(-1), &2).await.unwrap();
     assert!(tx.cancel(KIND, one).await.unwrap());
@@ -314,8 +314,8 @@ async fn a_timer_that_is_set_soon_fires_then_and_not_at_the_next_look() {
 #[tokio::test]
 async fn what_is_no_kind_is_refused(#[case] kind: &'static str) {
     let world = World::new().await;
-    let call = Call::internal();
-    let mut tx = world.store.begin(&call).await.unwrap();
+    let ctx = RequestContext::internal();
+    let mut tx = world.store.begin(&ctx).await.unwrap();
     let set = tx.schedule(kind, Uuid::nil(), world.at(0), &()).await;
     assert!(set.is_err());
     drop(tx);
@@ -326,8 +326,8 @@ async fn what_is_no_kind_is_refused(#[case] kind: &'static str) {
 #[tokio::test]
 async fn a_kind_has_one_handler_and_a_payload_an_end() {
     let world = World::new().await;
-    let call = Call::internal();
-    let mut tx = world.store.begin(&call).await.unwrap();
+    let ctx = RequestContext::internal();
+    let mut tx = world.store.begin(&ctx).await.unwrap();
     let large = "x".repeat(70_000);
     let set = tx.schedule(KIND, Uuid::nil(), world.at(0), &large).await;
     assert!(set.is_err());
@@ -339,8 +339,8 @@ async fn a_kind_has_one_handler_and_a_payload_an_end() {
 #[tokio::test]
 async fn what_a_newer_version_set_waits_for_it() {
     let world = World::new().await;
-    let call = Call::internal();
-    let mut tx = world.store.begin(&call).await.unwrap();
+    let ctx = RequestContext::internal();
+    let mut tx = world.store.begin(&ctx).await.unwrap();
     let at = world.at(-1);
     tx.schedule("unknown", Uuid::nil(), at, &1).await.unwrap();
     tx.commit(()).await.unwrap();

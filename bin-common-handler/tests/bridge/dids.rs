@@ -10,7 +10,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, Query, Routes, State},
     models::error::{Error, Result, Status},
     table::{Field, Schema},
@@ -135,7 +135,7 @@ async fn verify(State(dids): State<Dids>, Json(question): Json<Value>) -> Result
 }
 
 /// As [`tell`] with a number; none for the campaign `empty`.
-async fn next(call: Call, query: Query) -> Result<Json<Value>> {
+async fn next(ctx: RequestContext, query: Query) -> Result<Json<Value>> {
     match query.0.get("campaign_id").map(String::as_str) {
         Some("empty") => {
             let error = Error::new(
@@ -148,7 +148,7 @@ async fn next(call: Call, query: Query) -> Result<Json<Value>> {
         Some("slow") => tokio::time::sleep(Duration::from_secs(5)).await,
         _ => {}
     }
-    let Json(mut told) = tell(call, query).await?;
+    let Json(mut told) = tell(ctx, query).await?;
     told["selected_did"] = json!("+14155550123");
     Ok(Json(told))
 }
@@ -156,7 +156,7 @@ async fn next(call: Call, query: Query) -> Result<Json<Value>> {
 /// Done once for each key, when it is not told to fail.
 async fn report(
     State(dids): State<Dids>,
-    call: Call,
+    ctx: RequestContext,
     Json(body): Json<Value>,
 ) -> Result<Json<Value>> {
     if body == "away" {
@@ -165,8 +165,8 @@ async fn report(
     if body == "wrong" {
         return Err(Error::invalid_argument("INVALID_REPORT", "No such call."));
     }
-    let operation = call.operation.unwrap();
-    assert!(operation.given, "a message id or a key");
+    let operation = ctx.operation.unwrap();
+    assert!(operation.key_from_caller, "a message id or a key");
     dids.reports.lock().unwrap().push(operation.key);
     Ok(Json(Value::Null))
 }
@@ -227,11 +227,11 @@ async fn export(Query(query): Query) -> Result<Json<Value>> {
 }
 
 /// Tells what came.
-async fn tell(call: Call, Query(query): Query) -> Result<Json<Value>> {
+async fn tell(ctx: RequestContext, Query(query): Query) -> Result<Json<Value>> {
     Ok(Json(json!({
-        "customer_id": call.scope.customer_id(),
-        "access_key_id": call.access_key_id,
-        "client_request_id": call.client_request_id,
+        "customer_id": ctx.scope.customer_id(),
+        "access_key_id": ctx.access_key_id,
+        "client_request_id": ctx.client_request_id,
         "query": query,
     })))
 }

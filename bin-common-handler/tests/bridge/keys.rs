@@ -29,8 +29,8 @@ impl World {
             customer_id: None,
             body: br#"{"type":"accesskey_deleted","publisher":"did-manager"}"#.to_vec(),
         };
-        let mut lane = self.bus.lane(NAME, "test").await.unwrap();
-        assert_eq!(lane.publish(&[event]).await, [true]);
+        let mut lease = self.bus.lease(NAME, "test").await.unwrap();
+        assert_eq!(lease.publish(&[event]).await, [true]);
     }
 }
 

@@ -13,8 +13,8 @@ use std::{
 use bin_common_handler::{
     bridge::{AccessKey, Bridge, Limits, Rate, Shares, Table},
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
+    context::RequestContext,
     databasehandler::{Db, Dsn, Store, migrate::Migrations},
     health::Health,
     httpserver::{Options, raise_descriptors, serve},
@@ -24,7 +24,7 @@ use bin_common_handler::{
         error::{Error, Result},
         page::{Filter, FilterKind},
     },
-    notifyhandler::Bell,
+    notifyhandler::Waker,
     redact::Secret,
     requesthandler::Requester,
     sockhandler::{Transport, inprocess::InProcess, rabbitmq::RabbitMq},
@@ -83,12 +83,12 @@ async fn list(list: List) -> Result<Json<Value>> {
 
 async fn create(
     State(notes): State<Notes>,
-    call: Call,
+    ctx: RequestContext,
     Json(body): Json<Value>,
 ) -> Result<Json<Value>> {
-    let tx = notes.store.begin(&call).await?;
+    let tx = notes.store.begin(&ctx).await?;
     let number = notes.created.fetch_add(1, Ordering::SeqCst) + 1;
-    let reply = json!({ "number": number, "body": body, "request_id": call.request_id });
+    let reply = json!({ "number": number, "body": body, "request_id": ctx.request_id });
     tx.commit(reply).await.map(Json)
 }
 
@@ -118,7 +118,7 @@ async fn busy(_: Query) -> Result<Json<Value>> {
 /// A row "bad" is refused with its batch, a row "away" stands for a database that is gone.
 async fn bulk(
     State(notes): State<Notes>,
-    call: Call,
+    ctx: RequestContext,
     Json(rows): Json<Vec<Value>>,
 ) -> Result<Json<Value>> {
     if let Some(index) = rows.iter().position(|row| row == "bad") {
@@ -128,7 +128,7 @@ async fn bulk(
     if rows.iter().any(|row| row == "away") {
         return Err(Error::unavailable("database", "gone"));
     }
-    let tx = notes.store.begin(&call).await?;
+    let tx = notes.store.begin(&ctx).await?;
     let last = rows.last().cloned().unwrap_or_default();
     notes.batches.lock().unwrap().push((rows.len(), last));
     let reply = json!({ "created": rows.len(), "skipped": 0 });
@@ -139,8 +139,8 @@ async fn bulk(
 pub async fn store(dir: &Path) -> Store {
     let db = Db::new(&Dsn::Sqlite(dir.join("notes.db")), 2).unwrap();
     MIGRATIONS.up(&db).await.unwrap();
-    let bell = Arc::new(Bell::default());
-    Store::new(db, Clock::default(), Cache::local(), bell, "note", NAME)
+    let waker = Arc::new(Waker::default());
+    Store::new(db, Clock::default(), Cache::local(), waker, "note", NAME)
 }
 
 /// Managers, a bridge, and where it listens.

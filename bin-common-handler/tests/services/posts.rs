@@ -40,7 +40,7 @@ struct Says {
 #[async_trait]
 impl Serve for Says {
     async fn serve(&self, delivered: Delivered, _probe: &dyn Probe) -> Option<Response> {
-        let id = delivered.travel.message_id;
+        let id = delivered.delivery_info.message_id;
         self.message_ids.lock().unwrap().push(id);
         let mut statuses = self.statuses.lock().unwrap();
         let status = if statuses.is_empty() {

@@ -12,10 +12,10 @@ use std::{
 };
 
 use bin_common_handler::{
-    call::Call,
     clock::Clock,
+    context::RequestContext,
     daemon::{Manager, ManagerContext, StartError},
-    databasehandler::{ChangeTx, Db, Dialect, Fact, Store, Value, migrate::Migrations},
+    databasehandler::{ChangeTx, Db, Dialect, EventPayload, Store, Value, migrate::Migrations},
     ids,
     listenhandler::{Json, Path, Router, Routes, State},
     models::{
@@ -75,29 +75,29 @@ async fn get(Path(id): Path) -> Result<Json<Data>> {
 }
 
 /// Writes one row and one event.
-async fn make(State(app): State<App>, call: Call) -> Result<Json<Data>> {
-    let mut tx = app.store.begin(&call).await?;
+async fn make(State(app): State<App>, ctx: RequestContext) -> Result<Json<Data>> {
+    let mut tx = app.store.begin(&ctx).await?;
     let id = ids::next();
     tell(&mut tx, "word_made", id, 1).await?;
     let soon = tx.now().plus(Duration::from_millis(300));
     tx.schedule(KIND, id, soon, &()).await?;
     let seen = json!({
         "id": id,
-        "customer_id": call.scope.customer_id(),
-        "request_id": call.request_id,
+        "customer_id": ctx.scope.customer_id(),
+        "request_id": ctx.request_id,
     });
     tx.commit(seen).await.map(Json)
 }
 
 /// Asks itself, as it would a sibling: twice for an effect, once for what is not there.
-async fn ask(State(app): State<App>, call: Call) -> Result<Json<Data>> {
+async fn ask(State(app): State<App>, ctx: RequestContext) -> Result<Json<Data>> {
     let name = app.name;
-    let made: Data = app.rpc.post(name, "/v1/words", &json!({}), &call).await?;
-    let again: Data = app.rpc.post(name, "/v1/words", &json!({}), &call).await?;
+    let made: Data = app.rpc.post(name, "/v1/words", &json!({}), &ctx).await?;
+    let again: Data = app.rpc.post(name, "/v1/words", &json!({}), &ctx).await?;
     let uri = format!("/v1/words/{}", Uuid::nil());
-    let refused = app.rpc.get::<Data>(name, &uri, &call).await;
+    let refused = app.rpc.get::<Data>(name, &uri, &ctx).await;
     let refused = refused.err().map(|error| error.reason().to_owned());
-    let nobody = app.rpc.get::<Data>("nobody-manager", "/v1/x", &call).await;
+    let nobody = app.rpc.get::<Data>("nobody-manager", "/v1/x", &ctx).await;
     let nobody = nobody.err().map(|error| error.status().code());
     Ok(Json(json!({
         "made": made, "again": again, "refused": refused, "nobody": nobody,
@@ -105,13 +105,13 @@ async fn ask(State(app): State<App>, call: Call) -> Result<Json<Data>> {
 }
 
 async fn tell(tx: &mut ChangeTx<'_>, kind: &str, id: Uuid, version: i64) -> Result<()> {
-    let fact = Fact {
+    let payload = EventPayload {
         resource_id: id,
         customer_id: Uuid::from_u128(7),
         version: Timestamp::from_micros(version),
         data: json!({ "version": version }).to_string(),
     };
-    tx.announce_fact(kind, fact).await
+    tx.emit_payload(kind, payload).await
 }
 
 async fn close(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {

@@ -10,7 +10,7 @@ mod uses;
 pub(crate) mod verify;
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     models::error::{Error, Result},
     resource,
@@ -19,7 +19,9 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use crate::{app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::Tenanted};
+use crate::{
+    app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::AuditedResource,
+};
 use token::Token;
 pub(crate) use uses::Uses;
 
@@ -31,9 +33,9 @@ pub(crate) struct NewKey {
     token: String,
 }
 
-impl Tenanted for Accesskey {
+impl AuditedResource for Accesskey {
     // Its number format does.
-    const STEERS: bool = true;
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
@@ -42,17 +44,17 @@ impl Tenanted for Accesskey {
 
 pub(crate) async fn create(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     fields: &Map<String, Json>,
 ) -> Result<NewKey> {
     let fields = expiry::resolve(fields, app.store.clock.now())?;
-    let mut key = resource::make::<Accesskey, App>(app, call, named, &fields).await?;
+    let mut key = resource::build::<Accesskey, App>(app, ctx, named, &fields).await?;
     let token = Token::draw();
     key.prefix = token.prefix();
-    let mut tx = app.store.begin(call).await?;
-    ensure_may_grant(&mut tx, call, &[], &key).await?;
-    let key = resource::add(app, &mut tx, call, key).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    ensure_may_grant(&mut tx, ctx, &[], &key).await?;
+    let key = resource::insert(app, &mut tx, ctx, key).await?;
     accesskeys::insert_hash(&mut tx, key.id, &token.hash()).await?;
     // The reply that is kept is the key alone; the token is added only to the one that leaves now.
     let key = tx.commit(key).await?;
@@ -64,27 +66,27 @@ pub(crate) async fn create(
 
 pub(crate) async fn update(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     id: Uuid,
     fields: &Map<String, Json>,
 ) -> Result<Accesskey> {
     let fields = expiry::resolve(fields, app.store.clock.now())?;
-    let mut tx = app.store.begin(call).await?;
-    let before = resource::lock_live::<Accesskey>(&mut tx, call, id).await?;
-    let after = resource::overlay(&before, &fields)?;
-    ensure_may_grant(&mut tx, call, &before.scopes.0, &after).await?;
-    let key = resource::change(app, &mut tx, call, &before, after).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let before = resource::lock_live::<Accesskey>(&mut tx, ctx, id).await?;
+    let after = resource::apply_patch(&before, &fields)?;
+    ensure_may_grant(&mut tx, ctx, &before.scopes.0, &after).await?;
+    let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await
 }
 
 /// A key gives others no more than it has itself, and nothing outside its own tenant.
 async fn ensure_may_grant(
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     had: &[String],
     key: &Accesskey,
 ) -> Result<()> {
-    let Some(id) = call.access_key_id else {
+    let Some(id) = ctx.access_key_id else {
         return Ok(());
     };
     let caller = tx.get::<Accesskey>(id).await?;

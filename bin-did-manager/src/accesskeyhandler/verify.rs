@@ -1,7 +1,7 @@
 //! What a shown key allows: the question that the bridge asks before it lets a caller in.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::token::read_hash;
 use crate::{
     app::App,
-    dbhandler::accesskeys::{self, Known},
+    dbhandler::accesskeys::{self, KeyRow},
     models::check::wrong,
 };
 
@@ -44,13 +44,17 @@ pub(crate) struct Verdict {
 }
 
 /// Says what a key allows, and that it was used.
-pub(crate) async fn verify(app: &App, call: &Call, question: &Question) -> Result<Verdict> {
+pub(crate) async fn verify(
+    app: &App,
+    ctx: &RequestContext,
+    question: &Question,
+) -> Result<Verdict> {
     let hash = read_hash(&question.hash).ok_or_else(|| wrong("hash", "must be 64 hex digits"))?;
     let now = app.store.clock.now();
     let known = accesskeys::find(&app.store.db, &hash).await?;
     let known = known
         .filter(|known| is_shown(known, question) && known.is_open(now))
-        .filter(|known| call.scope.allows(known.customer_id))
+        .filter(|known| ctx.scope.allows(known.customer_id))
         // One answer for all of these: a guess must not learn which it was.
         .ok_or_else(|| Error::unauthenticated("INVALID_API_KEY", "Invalid API key"))?;
     app.uses.note(known.id, known.tm_used, now);
@@ -58,19 +62,19 @@ pub(crate) async fn verify(app: &App, call: &Call, question: &Question) -> Resul
 }
 
 /// The digest alone finds the key; a prefix that is not the key's own tells of a mistake of the asker.
-fn is_shown(known: &Known, question: &Question) -> bool {
+fn is_shown(known: &KeyRow, question: &Question) -> bool {
     let (own, shown) = (known.prefix.as_bytes(), question.prefix.as_bytes());
     own.ct_eq(shown).into()
 }
 
-impl Known {
+impl KeyRow {
     fn is_open(&self, now: Timestamp) -> bool {
         self.tm_expire.is_none_or(|end| now < end)
     }
 }
 
 impl Verdict {
-    fn of(known: Known) -> Self {
+    fn of(known: KeyRow) -> Self {
         Self {
             id: known.id,
             customer_id: known.customer_id,

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     daemon::Tasks,
     ids,
     models::error::{Error, Result},
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     models::{check::wrong, customer::Customer, download::DownloadPage},
-    tenancy::{self, Noted},
+    tenancy::{self, AuditEntry},
 };
 
 /// Rows of one file.
@@ -48,7 +48,7 @@ pub(crate) struct Exported {
 /// 400 for wrong parameters, 500 when it cannot be written.
 pub(crate) async fn export(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     customer: &Customer,
     sent: &Parameters,
 ) -> Result<Exported> {
@@ -73,7 +73,7 @@ pub(crate) async fn export(
     };
     let file = path.clone();
     apart(move || files::write(&file, text.as_bytes()).map_err(Error::internal)).await?;
-    if let Err(error) = note(app, call, customer, &exported).await {
+    if let Err(error) = record(app, ctx, customer, &exported).await {
         // Nobody will be told of it.
         let _ = fs::remove_file(&path);
         return Err(error);
@@ -144,9 +144,14 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'sta
 }
 
 /// The audit log's line, and the reply for a repetition.
-async fn note(app: &App, call: &Call, customer: &Customer, exported: &Exported) -> Result<()> {
-    let mut tx = app.store.begin(call).await?;
-    let noted = Noted {
+async fn record(
+    app: &App,
+    ctx: &RequestContext,
+    customer: &Customer,
+    exported: &Exported,
+) -> Result<()> {
+    let mut tx = app.store.begin(ctx).await?;
+    let entry = AuditEntry {
         customer_id: customer.id,
         action: "exported",
         resource: "analytics",
@@ -154,6 +159,6 @@ async fn note(app: &App, call: &Call, customer: &Customer, exported: &Exported) 
         before: json!({}),
         after: json!({"file": exported.file, "rows": exported.rows}),
     };
-    tenancy::note(&mut tx, call, noted).await?;
+    tenancy::record_audit(&mut tx, ctx, entry).await?;
     tx.commit(exported.clone()).await.map(drop)
 }

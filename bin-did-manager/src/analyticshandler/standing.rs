@@ -13,7 +13,7 @@ use crate::{
     choice::{number::daily_cap, view::defaults},
     models::{
         customer::Customer,
-        didstatus::{DidStatus, Standing},
+        didstatus::{DidStatus, StatusPeriod},
     },
 };
 
@@ -65,17 +65,17 @@ fn count(rows: &[Number], customer: &Customer, now: Timestamp) -> Numbers {
         exhausted: 0,
     };
     for row in rows {
-        let standing = Standing {
+        let status_period = StatusPeriod {
             status: row.status,
             until: row.until,
         };
-        let status = standing.at(now).status;
+        let status = status_period.at(now).status;
         *numbers.numbers.entry(status.as_str()).or_default() += 1;
         if !status.is_usable() {
             continue;
         }
         let since = row.tm_status.micros();
-        let cap = daily_cap(row.daily_cap, standing, since, &defaults, now.micros());
+        let cap = daily_cap(row.daily_cap, status_period, since, &defaults, now.micros());
         let left = cap.map(|cap| i64::from(cap) - i64::from(row.used(today)));
         numbers.exhausted += u32::from(left.is_some_and(|left| left <= 0));
         numbers.capacity_left = numbers

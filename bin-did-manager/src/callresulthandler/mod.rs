@@ -13,7 +13,9 @@ pub(crate) mod shapes;
 
 use std::{collections::HashMap, sync::Arc};
 
-use bin_common_handler::{call::Call, databasehandler::ChangeTx, models::error::Result};
+use bin_common_handler::{
+    context::RequestContext, databasehandler::ChangeTx, models::error::Result,
+};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -114,14 +116,14 @@ pub(crate) fn ensure_names_a_call(
 /// Takes a result that came in one of the [`shapes`].
 pub(crate) async fn take(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     shape: Shape,
     sent: &Sent,
 ) -> Result<Reported> {
-    let customer = crate::tenancy::customer(&app.store, call, named).await?;
+    let customer = crate::tenancy::customer(&app.store, ctx, named).await?;
     let result = shape(sent, &customer)?;
-    report(app, call, &customer, &result).await
+    report(app, ctx, &customer, &result).await
 }
 
 /// Takes a result: writes it into the usage that it is about, or keeps it by itself.
@@ -130,13 +132,13 @@ pub(crate) async fn take(
 /// 503 when the database is away.
 pub(crate) async fn report(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     customer: &Customer,
     result: &CallResult,
 ) -> Result<Reported> {
     let keys = keys(app.hasher().await?, customer.id, result);
     let found = matching::find(app, customer, &keys, result).await?;
-    let mut tx = app.store.begin(call).await?;
+    let mut tx = app.store.begin(ctx).await?;
     let usage = match found {
         Some(id) => usages::lock(&mut tx, id).await?,
         None => None,
@@ -176,7 +178,7 @@ async fn settle(
     let after = merge::merge(before, result, keys, app.store.clock.now());
     if after != *before {
         usages::settle(tx, &after).await?;
-        announce(tx, after.origin.id).await?;
+        emit(tx, after.origin.id).await?;
     }
     let change = merge::tally(&after).since(merge::tally(before));
     if change != Tally::default() {
@@ -192,11 +194,11 @@ async fn settle(
 }
 
 /// Says what the row holds now; the caller has it locked.
-async fn announce(tx: &mut ChangeTx<'_>, usage_id: Uuid) -> Result<()> {
+async fn emit(tx: &mut ChangeTx<'_>, usage_id: Uuid) -> Result<()> {
     let Some(usage) = tx.lock::<Usage>(usage_id).await? else {
         return Ok(());
     };
-    tx.announce(usage::UPDATED, &usage, usage.customer_id).await
+    tx.emit(usage::UPDATED, &usage, usage.customer_id).await
 }
 
 async fn count(

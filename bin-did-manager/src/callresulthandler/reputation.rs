@@ -52,5 +52,5 @@ async fn publish(tx: &mut ChangeTx<'_>, did_id: Uuid, score: i32) -> Result<()> 
         ..before
     };
     tx.update(&after).await?;
-    tx.announce("did_updated", &after, after.customer_id).await
+    tx.emit("did_updated", &after, after.customer_id).await
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::window::Windows;
 use crate::{
     dbhandler::states::State,
-    models::didstatus::{DidStatus, PROBATION_DAILY_CAP, Standing, WEEK},
+    models::didstatus::{DidStatus, PROBATION_DAILY_CAP, StatusPeriod, WEEK},
 };
 
 const SECOND: i64 = 1_000_000;
@@ -61,7 +61,7 @@ pub(crate) struct Number {
     pub place: Option<(f64, f64)>,
     pub weight: i32,
     pub limits: Limits,
-    pub standing: Standing,
+    pub status_period: StatusPeriod,
     /// When it got its status, in µs.
     pub status_since: i64,
     pub performance: Performance,
@@ -110,7 +110,7 @@ impl Number {
     /// Calls a day at `now`; nothing = no cap.
     pub(crate) fn daily_cap(&self, defaults: &Defaults, now: i64) -> Option<i32> {
         let own = self.limits.daily_cap;
-        daily_cap(own, self.standing, self.status_since, defaults, now)
+        daily_cap(own, self.status_period, self.status_since, defaults, now)
     }
 
     fn hourly_cap(&self, defaults: &Defaults) -> Option<i32> {
@@ -163,11 +163,11 @@ impl Number {
         windows: &Windows,
         now: i64,
     ) -> Result<Left, Blocked> {
-        let standing = self.standing.at(Timestamp::from_micros(now));
-        if !standing.status.is_usable() {
+        let status_period = self.status_period.at(Timestamp::from_micros(now));
+        if !status_period.status.is_usable() {
             return Err(Blocked {
                 by: Blocker::Inactive,
-                until: standing.until.map_or(i64::MAX, Timestamp::micros),
+                until: status_period.until.map_or(i64::MAX, Timestamp::micros),
             });
         }
         let left = self.left(used, defaults, windows, now);
@@ -194,13 +194,13 @@ impl Number {
 /// Calls a day at `now` of a number with a cap of its `own`; nothing = no cap.
 pub(crate) fn daily_cap(
     own: Option<i32>,
-    standing: Standing,
+    status_period: StatusPeriod,
     status_since: i64,
     defaults: &Defaults,
     now: i64,
 ) -> Option<i32> {
     let own = capped(own.unwrap_or(defaults.daily_cap));
-    let stage = match standing.at(Timestamp::from_micros(now)).status {
+    let stage = match status_period.at(Timestamp::from_micros(now)).status {
         DidStatus::Warming => warmup_cap(status_since, defaults, now),
         DidStatus::Probation => Some(PROBATION_DAILY_CAP),
         _ => None,
@@ -307,7 +307,7 @@ pub(crate) mod tests {
             place: None,
             weight: 100,
             limits: Limits::default(),
-            standing: Standing {
+            status_period: StatusPeriod {
                 status: DidStatus::Active,
                 until: None,
             },
@@ -378,7 +378,7 @@ pub(crate) mod tests {
     ) {
         let mut number = number("4155550123");
         let since = NOW - days * DAY;
-        number.standing = Standing {
+        number.status_period = StatusPeriod {
             status,
             until: status.ends(Timestamp::from_micros(since), 4),
         };

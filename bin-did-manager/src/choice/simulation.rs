@@ -16,7 +16,7 @@ use crate::{
     dbhandler::states::State,
     models::{
         customer::Customer,
-        didstatus::{DidStatus, Standing},
+        didstatus::{DidStatus, StatusPeriod},
         rotationrule::{Algorithm, Tier},
     },
 };
@@ -159,7 +159,7 @@ fn truth() -> impl Strategy<Value = Truth> {
                     cooldown_seconds,
                 };
                 number.status_since = numbers::NOW;
-                number.standing = Standing {
+                number.status_period = StatusPeriod {
                     status,
                     until: status.ends(
                         bin_common_handler::models::time::Timestamp::from_micros(numbers::NOW),
@@ -233,16 +233,16 @@ fn audit(truth: &Truth, ledger: &Ledger) {
             let windows = calendar.windows(*time);
             *days.entry(windows.day).or_insert(0) += 1;
             *hours.entry(windows.hour).or_insert(0) += 1;
-            let standing =
+            let status_period =
                 number
-                    .standing
+                    .status_period
                     .at(bin_common_handler::models::time::Timestamp::from_micros(
                         *time,
                     ));
             assert!(
-                standing.status.is_usable(),
+                status_period.status.is_usable(),
                 "{:?} was given",
-                standing.status
+                status_period.status
             );
         }
         let cap =
@@ -443,7 +443,7 @@ fn a_person_sees_the_same_number_while_it_may_be_given() {
         (view.number(picked.slot).unwrap().id, picked.tier),
         (last, Tier::Exchange)
     );
-    truth.find(last).standing.status = DidStatus::Inactive;
+    truth.find(last).status_period.status = DidStatus::Inactive;
     view.put(truth.find(last).clone());
     view.settle(numbers::NOW);
     let picked = pick(

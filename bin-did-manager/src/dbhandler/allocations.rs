@@ -24,7 +24,7 @@ pub(crate) struct NewUsage {
 
 /// A usage found by its request.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct Kept {
+pub(crate) struct StoredUsage {
     #[sqlx(flatten)]
     pub usage: Usage,
     request_key: Vec<u8>,
@@ -36,7 +36,7 @@ pub(crate) struct Kept {
 pub(crate) async fn by_keys(
     db: &Db,
     keys: &[[u8; 16]],
-) -> Result<HashMap<Vec<u8>, Kept>, SqlError> {
+) -> Result<HashMap<Vec<u8>, StoredUsage>, SqlError> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
@@ -45,7 +45,7 @@ pub(crate) async fn by_keys(
         "SELECT {}, request_key, request_until FROM did_usages WHERE request_key IN ({marks})",
         Usage::COLUMNS.join(", "),
     );
-    let rows: Vec<Kept> = db.fetch_all(&sql, values).await?;
+    let rows: Vec<StoredUsage> = db.fetch_all(&sql, values).await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.request_key.clone(), row))

@@ -1,13 +1,13 @@
 //! All numbers of a tenant as CSV, page by page, in columns that an import takes.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ListQuery,
     models::{
         error::Result,
         page::{Filters, Page},
     },
-    resource::{Keeps, Resource},
+    resource::{Resource, ResourceHooks},
 };
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -24,11 +24,11 @@ const PAGE_SIZE: u32 = 500;
 /// The page after `page.token`.
 pub(crate) async fn export(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     named: Option<Uuid>,
     page: Page,
 ) -> Result<DownloadPage> {
-    let customer_id = <App as Keeps<Did>>::owner(app, call, named).await?;
+    let customer_id = <App as ResourceHooks<Did>>::owner(app, ctx, named).await?;
     let is_first = page.token.is_none();
     let page = Page {
         size: PAGE_SIZE,

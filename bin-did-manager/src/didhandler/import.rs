@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     ids,
     models::{
         error::{Error, Result},
         time::Timestamp,
     },
-    resource::{self, Keeps, Resource},
+    resource::{self, Resource, ResourceHooks},
     table::Columns,
 };
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::{
     didpoolhandler,
     models::{did::Did, didcolumns::COLUMNS},
     phone::E164,
-    tenancy::{self, Noted, marks},
+    tenancy::{self, AuditEntry, marks},
 };
 
 /// Rows of one request at most; a longer file comes in batches.
@@ -85,7 +85,7 @@ struct Rows {
 /// Imports one batch.
 pub(crate) async fn import(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     wanted: Wanted,
     rows: &[Map<String, Json>],
 ) -> Result<Report> {
@@ -97,14 +97,14 @@ pub(crate) async fn import(
             ),
         ));
     }
-    let customer_id = <App as Keeps<Did>>::owner(app, call, wanted.customer_id).await?;
+    let customer_id = <App as ResourceHooks<Did>>::owner(app, ctx, wanted.customer_id).await?;
     let columns = Columns::of_objects(&COLUMNS, rows)?;
     let mut report = Report {
         ignored: columns.ignored(),
         ..Report::default()
     };
     let rows = read_all(&columns, rows, &mut report);
-    let mut tx = app.store.begin(call).await?;
+    let mut tx = app.store.begin(ctx).await?;
     let version = tenancy::next_version(&mut tx, customer_id).await?;
     let known = known(&mut tx, customer_id, &rows.order).await?;
     let made = make_all(app, customer_id, version, &rows, &known, &mut report);
@@ -112,7 +112,7 @@ pub(crate) async fn import(
     app.rooms.take::<Did>(&mut tx, customer_id, count).await?;
     insert(&mut tx, customer_id, &made).await?;
     if wanted.update {
-        update_known(app, &mut tx, call, &rows, &known, &mut report).await?;
+        update_known(app, &mut tx, ctx, &rows, &known, &mut report).await?;
     }
     let known_rows = u32::try_from(known.len()).unwrap_or(u32::MAX);
     report.duplicates += known_rows.saturating_sub(report.updated);
@@ -122,9 +122,9 @@ pub(crate) async fn import(
             .map(|did| did.id)
             .chain(known.values().copied())
             .collect();
-        didpoolhandler::add_imported(&mut tx, call, customer_id, pool, &dids).await?;
+        didpoolhandler::add_imported(&mut tx, ctx, customer_id, pool, &dids).await?;
     }
-    note(&mut tx, call, customer_id, &report).await?;
+    record(&mut tx, ctx, customer_id, &report).await?;
     tx.commit(report).await
 }
 
@@ -214,7 +214,7 @@ fn make(
     fields: &Map<String, Json>,
     now: Timestamp,
 ) -> Result<Did> {
-    let mut did = resource::overlay(&Did::default(), fields)?;
+    let mut did = resource::apply_patch(&Did::default(), fields)?;
     did.id = ids::next();
     did.customer_id = customer_id;
     did.seq = version;
@@ -236,7 +236,7 @@ async fn insert(tx: &mut ChangeTx<'_>, customer_id: Uuid, made: &[Did]) -> Resul
 async fn update_known(
     app: &App,
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     rows: &Rows,
     known: &HashMap<String, Uuid>,
     report: &mut Report,
@@ -247,8 +247,8 @@ async fn update_known(
         else {
             continue;
         };
-        let before = resource::lock_live::<Did>(tx, call, *id).await?;
-        let mut checked = match resource::overlay(&before, fields) {
+        let before = resource::lock_live::<Did>(tx, ctx, *id).await?;
+        let mut checked = match resource::apply_patch(&before, fields) {
             Ok(after) => after,
             Err(error) => {
                 report.refuse(*index, &error);
@@ -264,20 +264,20 @@ async fn update_known(
             report.refuse(*index, &error);
             continue;
         }
-        resource::change(app, tx, call, &before, checked).await?;
+        resource::update_locked(app, tx, ctx, &before, checked).await?;
         report.updated += 1;
     }
     Ok(())
 }
 
 /// One line for the whole batch.
-async fn note(
+async fn record(
     tx: &mut ChangeTx<'_>,
-    call: &Call,
+    ctx: &RequestContext,
     customer_id: Uuid,
     report: &Report,
 ) -> Result<()> {
-    let noted = Noted {
+    let entry = AuditEntry {
         customer_id,
         action: "imported",
         resource: Did::NAME,
@@ -285,5 +285,5 @@ async fn note(
         before: json!({}),
         after: json!({"created": report.created, "updated": report.updated, "duplicates": report.duplicates}),
     };
-    tenancy::note(tx, call, noted).await
+    tenancy::record_audit(tx, ctx, entry).await
 }

@@ -1,14 +1,14 @@
 //! The rules of numbers: made, changed, imported, told with their counters.
 
+pub(crate) mod expiry;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod row;
-pub(crate) mod standing;
 
 use std::collections::{HashMap, hash_map::Entry};
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     listenhandler::List,
     models::{error::Result, time::Timestamp},
@@ -26,7 +26,7 @@ use crate::{
         did::{self, Did},
         didpool::Didpool,
     },
-    tenancy::{Tenanted, ensure_chosen},
+    tenancy::{AuditedResource, ensure_chosen},
 };
 
 /// A number with its counters.
@@ -44,8 +44,8 @@ pub(crate) struct DidView {
     pub tm_used: Option<Timestamp>,
 }
 
-impl Tenanted for Did {
-    const STEERS: bool = true;
+impl AuditedResource for Did {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(
         &mut self,
@@ -57,16 +57,15 @@ impl Tenanted for Did {
         match before {
             None => states::insert(tx, self.customer_id, &[self.id]).await,
             Some(before) if before.status != self.status => {
-                tx.announce(did::STATUS_CHANGED, self, self.customer_id)
-                    .await
+                tx.emit(did::STATUS_CHANGED, self, self.customer_id).await
             }
             Some(_) => Ok(()),
         }
     }
 }
 
-impl Tenanted for Customer {
-    const STEERS: bool = true;
+impl AuditedResource for Customer {
+    const AFFECTS_ROUTING: bool = true;
 
     async fn verify(
         &mut self,
@@ -85,14 +84,14 @@ impl Tenanted for Customer {
     }
 }
 
-pub(crate) async fn get(app: &App, call: &Call, id: Uuid) -> Result<DidView> {
-    let did = resource::get::<Did, App>(app, call, id).await?;
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<DidView> {
+    let did = resource::get::<Did, App>(app, ctx, id).await?;
     let view = views(app, vec![did]).await?.pop();
     view.ok_or_else(resource::not_found::<Did>)
 }
 
-pub(crate) async fn list(app: &App, call: &Call, wanted: List) -> Result<Vec<DidView>> {
-    let dids = resource::list::<Did, App>(app, call, wanted).await?;
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<DidView>> {
+    let dids = resource::list::<Did, App>(app, ctx, wanted).await?;
     views(app, dids).await
 }
 

@@ -1,7 +1,7 @@
 //! `/v1/accesskeys`: extract, call, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, Path, Query, State},
     models::error::Result,
     resource::{self, query_customer},
@@ -21,39 +21,39 @@ type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
     Json(fields): Json<Fields>,
 ) -> Result<Json<NewKey>> {
     let named = query_customer(&query)?;
-    accesskeyhandler::create(&app, &call, named, &fields)
+    accesskeyhandler::create(&app, &ctx, named, &fields)
         .await
         .map(Json)
 }
 
 pub(super) async fn update(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(fields): Json<Fields>,
 ) -> Result<Json<Accesskey>> {
-    accesskeyhandler::update(&app, &call, id, &fields)
+    accesskeyhandler::update(&app, &ctx, id, &fields)
         .await
         .map(Json)
 }
 
 pub(super) async fn delete(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<Accesskey>> {
-    resource::delete(&app, &call, id).await.map(Json)
+    resource::delete(&app, &ctx, id).await.map(Json)
 }
 
 pub(super) async fn verify(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Json(question): Json<Question>,
 ) -> Result<Json<Verdict>> {
-    verify::verify(&app, &call, &question).await.map(Json)
+    verify::verify(&app, &ctx, &question).await.map(Json)
 }

@@ -1,7 +1,7 @@
 //! `/v1/analytics`: extract, call, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, Path, Query, State},
     models::{error::Result, page::ensure_known, sock::Response},
     resource::query_customer,
@@ -21,19 +21,23 @@ use crate::{
 
 pub(super) async fn metrics(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
 ) -> Result<Json<Metrics>> {
     let named = query_customer(&query)?;
-    let customer = tenancy::customer(&app.store, &call, named).await?;
+    let customer = tenancy::customer(&app.store, &ctx, named).await?;
     ensure_known(&query.0, ["customer_id", "by"])?;
     let by = query.0.get("by").map(String::as_str);
     metrics::make(&app, &customer, by).await.map(Json)
 }
 
-pub(super) async fn reports(State(app): State<App>, call: Call, query: Query) -> Result<Response> {
+pub(super) async fn reports(
+    State(app): State<App>,
+    ctx: RequestContext,
+    query: Query,
+) -> Result<Response> {
     let named = query_customer(&query)?;
-    let customer = tenancy::customer(&app.store, &call, named).await?;
+    let customer = tenancy::customer(&app.store, &ctx, named).await?;
     ensure_known(
         &query.0,
         ["customer_id", "from", "to", "group_by", "format"],
@@ -61,25 +65,23 @@ pub(super) async fn reports(State(app): State<App>, call: Call, query: Query) ->
 
 pub(super) async fn export(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
     Json(sent): Json<Parameters>,
 ) -> Result<Json<Exported>> {
     let named = query_customer(&query)?;
-    let customer = tenancy::customer(&app.store, &call, named).await?;
-    export::export(&app, &call, &customer, &sent)
-        .await
-        .map(Json)
+    let customer = tenancy::customer(&app.store, &ctx, named).await?;
+    export::export(&app, &ctx, &customer, &sent).await.map(Json)
 }
 
 pub(super) async fn fetch(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     query: Query,
 ) -> Result<Json<DownloadPage>> {
     let named = query_customer(&query)?;
-    let customer = tenancy::customer(&app.store, &call, named).await?;
+    let customer = tenancy::customer(&app.store, &ctx, named).await?;
     ensure_known(&query.0, ["customer_id", "page_token"])?;
     let from = match query.0.get("page_token").map(String::as_str) {
         None | Some("") => 0,

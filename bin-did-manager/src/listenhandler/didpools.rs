@@ -1,7 +1,7 @@
 //! `/v1/didpools`: extract, call, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, List, Path, Query, State},
     models::{
         error::Result,
@@ -21,68 +21,68 @@ type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
     Json(fields): Json<Fields>,
 ) -> Result<Json<PoolView>> {
     let named = query_customer(&query)?;
-    didpoolhandler::create(&app, &call, named, &fields)
+    didpoolhandler::create(&app, &ctx, named, &fields)
         .await
         .map(Json)
 }
 
 pub(super) async fn list(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     wanted: List,
 ) -> Result<Json<Vec<PoolView>>> {
-    didpoolhandler::list(&app, &call, wanted).await.map(Json)
+    didpoolhandler::list(&app, &ctx, wanted).await.map(Json)
 }
 
 pub(super) async fn get(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::get(&app, &call, id).await.map(Json)
+    didpoolhandler::get(&app, &ctx, id).await.map(Json)
 }
 
 pub(super) async fn update(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(fields): Json<Fields>,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::update(&app, &call, id, &fields)
+    didpoolhandler::update(&app, &ctx, id, &fields)
         .await
         .map(Json)
 }
 
 pub(super) async fn add(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(body): Json<DidIds>,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::change_members(&app, &call, id, &body.did_ids, true)
+    didpoolhandler::change_members(&app, &ctx, id, &body.did_ids, true)
         .await
         .map(Json)
 }
 
 pub(super) async fn remove(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(body): Json<DidIds>,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::change_members(&app, &call, id, &body.did_ids, false)
+    didpoolhandler::change_members(&app, &ctx, id, &body.did_ids, false)
         .await
         .map(Json)
 }
 
 pub(super) async fn members(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     query: Query,
 ) -> Result<Json<Vec<DidView>>> {
@@ -90,7 +90,7 @@ pub(super) async fn members(
     let page = Page::parse(query.0.get("page_size").map(String::as_str), None)?;
     let token = query.0.get("page_token").cloned().map(Value::String);
     let after = named_customer(token.as_ref())?.unwrap_or_default();
-    didpoolhandler::list_members(&app, &call, id, after, page.size)
+    didpoolhandler::list_members(&app, &ctx, id, after, page.size)
         .await
         .map(Json)
 }

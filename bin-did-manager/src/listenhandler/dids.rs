@@ -1,7 +1,7 @@
 //! `/v1/dids`: extract, call, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, List, Path, Query, State},
     models::{
         error::Result,
@@ -25,22 +25,22 @@ type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
     Json(fields): Json<Fields>,
 ) -> Result<Json<Remarked<Did>>> {
     let named = query_customer(&query)?;
-    let made = resource::create::<Did, App>(&app, &call, named, &fields).await?;
+    let made = resource::create::<Did, App>(&app, &ctx, named, &fields).await?;
     Ok(Json(remarked(&app, made).await))
 }
 
 pub(super) async fn update(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(fields): Json<Fields>,
 ) -> Result<Json<Remarked<Did>>> {
-    let changed = resource::update::<Did, App>(&app, &call, id, &fields).await?;
+    let changed = resource::update::<Did, App>(&app, &ctx, id, &fields).await?;
     Ok(Json(remarked(&app, changed).await))
 }
 
@@ -53,23 +53,23 @@ async fn remarked(app: &App, did: Did) -> Remarked<Did> {
 
 pub(super) async fn list(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     wanted: List,
 ) -> Result<Json<Vec<DidView>>> {
-    didhandler::list(&app, &call, wanted).await.map(Json)
+    didhandler::list(&app, &ctx, wanted).await.map(Json)
 }
 
 pub(super) async fn get(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<DidView>> {
-    didhandler::get(&app, &call, id).await.map(Json)
+    didhandler::get(&app, &ctx, id).await.map(Json)
 }
 
 pub(super) async fn import(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
     Json(rows): Json<Vec<Fields>>,
 ) -> Result<Json<Report>> {
@@ -80,16 +80,16 @@ pub(super) async fn import(
         didpool_id: named_customer(pool.as_ref())?,
         update: flag("update", query.0.get("update").map(String::as_str))?,
     };
-    import::import(&app, &call, wanted, &rows).await.map(Json)
+    import::import(&app, &ctx, wanted, &rows).await.map(Json)
 }
 
 pub(super) async fn export(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     query: Query,
 ) -> Result<Json<DownloadPage>> {
     ensure_known(&query.0, ["customer_id", "page_token"])?;
     let page = Page::parse(None, query.0.get("page_token").map(String::as_str))?;
     let named = query_customer(&query)?;
-    export::export(&app, &call, named, page).await.map(Json)
+    export::export(&app, &ctx, named, page).await.map(Json)
 }

@@ -1,7 +1,7 @@
 //! `/v1/dids/next`: extract, ask, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, Query, Reply, State},
     models::{error::Result, flag::flag, sock::Response},
     resource::query_customer,
@@ -12,27 +12,31 @@ use crate::{
     app::App,
     callresulthandler::{self, shapes},
     models::{callresult::CallResult, check::wrong},
-    nexthandler::{Fields, Given, Outcome, Question},
+    nexthandler::{Fields, Outcome, Question, RequestKey},
     phone::DialStatus,
     tenancy,
 };
 
-pub(super) async fn next(State(app): State<App>, call: Call, query: Query) -> Result<Response> {
+pub(super) async fn next(
+    State(app): State<App>,
+    ctx: RequestContext,
+    query: Query,
+) -> Result<Response> {
     let named = query_customer(&query)?;
     ensure_format(&query)?;
-    let customer_id = tenancy::owner(&app.store, &call, named).await?;
-    let fields = Fields::read(&query.0, call.client_request_id.as_deref());
+    let customer_id = tenancy::owner(&app.store, &ctx, named).await?;
+    let fields = Fields::read(&query.0, ctx.client_request_id.as_deref());
     let question = Question {
         customer_id,
-        access_key_id: call.access_key_id,
+        access_key_id: ctx.access_key_id,
         fields: fields.clone(),
-        operation: Given::of(&call),
+        operation: RequestKey::of(&ctx),
         is_dry_run: flag("dry_run", query.0.get("dry_run").map(String::as_str))?,
     };
     match app.next.next(question).await? {
         Outcome::Number(answer) => Ok(Json(answer).into_response()),
         // Boxed, as it is large and seldom: else every request would carry room for it.
-        Outcome::Ended(status) => Box::pin(ended(&app, &call, customer_id, &fields, status)).await,
+        Outcome::Ended(status) => Box::pin(ended(&app, &ctx, customer_id, &fields, status)).await,
     }
 }
 
@@ -51,12 +55,12 @@ fn ensure_format(query: &Query) -> Result<()> {
 /// The end of a call, not the beginning of one: never answered with a number.
 async fn ended(
     app: &App,
-    call: &Call,
+    ctx: &RequestContext,
     customer_id: Uuid,
     fields: &Fields,
     status: DialStatus,
 ) -> Result<Response> {
-    let customer = tenancy::customer(&app.store, call, Some(customer_id)).await?;
+    let customer = tenancy::customer(&app.store, ctx, Some(customer_id)).await?;
     let Fields {
         agent,
         campaign,
@@ -68,6 +72,6 @@ async fn ended(
         call_id: call_id.clone(),
         ..shapes::next(status, agent, campaign, uniqueid, &customer)
     };
-    let reported = callresulthandler::report(app, call, &customer, &result).await?;
+    let reported = callresulthandler::report(app, ctx, &customer, &result).await?;
     Ok(Json(reported).into_response())
 }

@@ -1,7 +1,7 @@
 //! `/v1/customers` and `/v1/audit_logs`: extract, call, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ListQuery,
     listenhandler::{Json, List, Path, State},
     models::error::{Error, Result},
@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// Tenants are made by whoever runs the installation.
-fn ensure_operator(call: &Call) -> Result<()> {
-    if call.scope.customer_id().is_none() {
+fn ensure_operator(ctx: &RequestContext) -> Result<()> {
+    if ctx.scope.customer_id().is_none() {
         return Ok(());
     }
     Err(Error::permission_denied(
@@ -28,22 +28,22 @@ fn ensure_operator(call: &Call) -> Result<()> {
 
 pub(super) async fn create_customer(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Json(fields): Json<Map<String, Value>>,
 ) -> Result<Json<Remarked<Customer>>> {
-    ensure_operator(&call)?;
-    let made = tenancy::create_customer(&app, &call, &fields).await?;
+    ensure_operator(&ctx)?;
+    let made = tenancy::create_customer(&app, &ctx, &fields).await?;
     Ok(Json(remarked(made)))
 }
 
 pub(super) async fn update_customer(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(fields): Json<Map<String, Value>>,
 ) -> Result<Json<Remarked<Customer>>> {
-    ensure_operator(&call)?;
-    let changed = resource::update(&app, &call, id, &fields).await?;
+    ensure_operator(&ctx)?;
+    let changed = resource::update(&app, &ctx, id, &fields).await?;
     Ok(Json(remarked(changed)))
 }
 
@@ -54,20 +54,20 @@ fn remarked(customer: Customer) -> Remarked<Customer> {
 
 pub(super) async fn delete_customer(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<Customer>> {
-    ensure_operator(&call)?;
-    resource::delete(&app, &call, id).await.map(Json)
+    ensure_operator(&ctx)?;
+    resource::delete(&app, &ctx, id).await.map(Json)
 }
 
 pub(super) async fn list_audit_logs(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     wanted: List,
 ) -> Result<Json<Vec<AuditLog>>> {
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
-    if let Some(customer_id) = call.scope.customer_id() {
+    if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
     let rows = app.store.db.list(&query, |row: &AuditLog| row.tm_create);

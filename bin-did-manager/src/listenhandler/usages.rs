@@ -1,7 +1,7 @@
 //! `/v1/usages`: the numbers given, why, and what became of the calls.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ListQuery,
     listenhandler::{Json, List, Path, State},
     models::{
@@ -14,11 +14,11 @@ use crate::{app::App, models::usage::Usage};
 
 pub(super) async fn list(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     wanted: List,
 ) -> Result<Json<Vec<Usage>>> {
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
-    let scope = call.scope.customer_id();
+    let scope = ctx.scope.customer_id();
     if let Some(customer_id) = scope {
         query = query.matching("customer_id", customer_id);
         // The references have indexes; the ids themselves have none.
@@ -33,10 +33,14 @@ pub(super) async fn list(
     rows.await.map(Json)
 }
 
-pub(super) async fn get(State(app): State<App>, call: Call, Path(id): Path) -> Result<Json<Usage>> {
+pub(super) async fn get(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Usage>> {
     let found = app.store.get::<Usage>(id).await?;
     found
-        .filter(|usage| call.scope.allows(usage.customer_id))
+        .filter(|usage| ctx.scope.allows(usage.customer_id))
         .map(Json)
         .ok_or_else(|| Error::not_found("USAGE_NOT_FOUND", "The usage was not found."))
 }

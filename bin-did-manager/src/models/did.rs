@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     check::{ensure, maybe_in_range, short, short_list, wrong},
     customer::{CAP_MAX, COOLDOWN_MAX, Customer, WARMUP_DEFAULT},
-    didstatus::{DidStatus, Standing},
+    didstatus::{DidStatus, StatusPeriod},
     limits::Limits,
 };
 use crate::{
@@ -190,8 +190,8 @@ impl Did {
     }
 
     /// Its status and how long that lasts.
-    pub fn standing(&self) -> Standing {
-        Standing {
+    pub fn status_period(&self) -> StatusPeriod {
+        StatusPeriod {
             status: self.status,
             until: self.until,
         }
@@ -214,7 +214,7 @@ impl Did {
     }
 
     fn change_status(&mut self, before: Option<&Self>, now: Timestamp) -> Result<()> {
-        let old = before.map(Self::standing);
+        let old = before.map(Self::status_period);
         if let Some(old) = old
             && !old.at(now).status.may_become(self.status)
         {

@@ -36,7 +36,7 @@ text_enum!(
 
 /// A status and how long it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct StatusPeriod {
     /// Where the number is.
     pub status: DidStatus,
     /// When the status ends by itself; nothing = it does not.
@@ -82,20 +82,21 @@ impl DidStatus {
     }
 }
 
-impl Standing {
+impl StatusPeriod {
     /// The standing at `now`, after every change that comes by itself.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
-        let mut standing = self;
-        while let (Some(until), Some(next)) = (standing.until, standing.status.successor())
+        let mut status_period = self;
+        while let (Some(until), Some(next)) =
+            (status_period.until, status_period.status.successor())
             && until <= now
         {
-            standing = Self {
+            status_period = Self {
                 status: next,
                 until: next.ends(until, 0),
             };
         }
-        standing
+        status_period
     }
 }
 
@@ -120,20 +121,20 @@ mod tests {
     #[case(DidStatus::Inactive, 9_999, DidStatus::Inactive)]
     #[case(DidStatus::Retired, 9_999, DidStatus::Retired)]
     fn a_status_ends_by_itself(#[case] from: DidStatus, #[case] days: u32, #[case] to: DidStatus) {
-        let standing = Standing {
+        let status_period = StatusPeriod {
             status: from,
             until: from.ends(day(0), 4),
         };
-        assert_eq!(standing.at(day(days)).status, to);
+        assert_eq!(status_period.at(day(days)).status, to);
     }
 
     #[test]
     fn a_status_without_an_end_stays() {
-        let standing = Standing {
+        let status_period = StatusPeriod {
             status: DidStatus::Resting,
             until: None,
         };
-        assert_eq!(standing.at(day(9_999)), standing);
+        assert_eq!(status_period.at(day(9_999)), status_period);
     }
 
     #[rstest]

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Answer {
     pub success: bool,
-    pub did: Given,
+    pub did: GivenNumber,
     pub selected_did: String,
     #[serde(rename = "selectedDID")]
     pub selected: String,
@@ -31,7 +31,7 @@ pub(crate) struct Answer {
 
 /// The number given.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Given {
+pub(crate) struct GivenNumber {
     pub id: Uuid,
     #[serde(rename = "didId")]
     pub did_id: Uuid,
@@ -104,7 +104,7 @@ impl Answer {
     /// The answer that tells of `usage`; `view` knows its number, unless it was deleted since.
     pub(super) fn new(usage: &Usage, view: &View, wanted: &Wanted<'_>) -> Self {
         let known = view.by_id(usage.did_id).map(|(_, number)| number);
-        let given = Given::new(usage, known, view, wanted);
+        let given = GivenNumber::new(usage, known, view, wanted);
         let reason = &usage.reason.0;
         Self {
             success: true,
@@ -126,7 +126,7 @@ impl Answer {
     }
 }
 
-impl Given {
+impl GivenNumber {
     fn new(usage: &Usage, known: Option<&Number>, view: &View, wanted: &Wanted<'_>) -> Self {
         let now = usage.tm_create.micros();
         let e164 = E164::parse(&usage.number);

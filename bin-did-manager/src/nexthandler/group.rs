@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::{
     Ask, Outcome,
+    events::announce_exhausted,
     item::{Item, answer},
-    news::announce_exhausted,
     resolve::{Job, Resolved, refusal, resolve},
     shard::Shard,
 };
@@ -20,7 +20,7 @@ use crate::{
         view::View,
     },
     dbhandler::{
-        allocations::{self, Kept},
+        allocations::{self, StoredUsage},
         states::State,
         stickies,
     },
@@ -67,14 +67,14 @@ impl Group {
         for ask in asks {
             let resolved = shard
                 .tenant(ask.question.customer_id)
-                .and_then(|tenant| resolve(&ask.question, &tenant.known.view, hasher, self.now));
+                .and_then(|tenant| resolve(&ask.question, &tenant.snapshot.view, hasher, self.now));
             match resolved {
                 Ok(Resolved::Job(job)) => self.items.push(Item {
                     ask,
                     job,
                     choice: None,
                     refused: None,
-                    kept: None,
+                    stored: None,
                 }),
                 Ok(Resolved::Ended(status)) => ask.answer(Ok(Outcome::Ended(status))),
                 Err(error) => ask.answer(Err(error)),
@@ -99,8 +99,8 @@ impl Group {
             .filter(|item| item.job.is_sticky)
             .filter_map(|item| item.job.phone_hash)
             .collect();
-        let kept = allocations::by_keys(&shard.store.db, &keys).await?;
-        if !kept.is_empty() {
+        let stored = allocations::by_keys(&shard.store.db, &keys).await?;
+        if !stored.is_empty() {
             shard.met_repetition();
         }
         self.stickies = stickies::read(&shard.store.db, &people).await?;
@@ -110,9 +110,9 @@ impl Group {
                 self.items.push(item);
                 continue;
             };
-            match kept.get(key.bytes.as_slice()) {
-                Some(kept) if key.replays && kept.request_until > self.now => {
-                    replay(shard, item, kept);
+            match stored.get(key.bytes.as_slice()) {
+                Some(stored) if key.replays && stored.request_until > self.now => {
+                    replay(shard, item, stored);
                     continue;
                 }
                 Some(_) => self.free.push(key.bytes),
@@ -169,7 +169,7 @@ impl Group {
                 }
             }
         };
-        item.take(&mut shard.tenant(customer_id)?.known.view, picked, now);
+        item.take(&mut shard.tenant(customer_id)?.snapshot.view, picked, now);
         Ok(())
     }
 
@@ -183,10 +183,10 @@ impl Group {
                 continue;
             };
             match &found {
-                Ok(kept) => {
-                    let kept = kept.get(key.as_slice());
-                    let kept = kept.filter(|kept| kept.request_until > self.now);
-                    item.kept = kept.map(|kept| kept.usage.clone());
+                Ok(stored) => {
+                    let stored = stored.get(key.as_slice());
+                    let stored = stored.filter(|stored| stored.request_until > self.now);
+                    item.stored = stored.map(|stored| stored.usage.clone());
                 }
                 Err(error) => {
                     let error = Error::unavailable("database", error.to_string());
@@ -208,8 +208,8 @@ impl Group {
             let Ok(tenant) = shard.tenant(item.ask.question.customer_id) else {
                 continue;
             };
-            let view = &mut tenant.known.view;
-            if let Some(usage) = &item.kept {
+            let view = &mut tenant.snapshot.view;
+            if let Some(usage) = &item.stored {
                 tell(view, same, item.ask, usage, item.job.target.place);
                 continue;
             }
@@ -270,18 +270,25 @@ fn pick_for(
         .and_then(|person| stickies.get(person.as_slice()).copied());
     let mut chance = shard.chance.clone();
     let tenant = shard.tenant(item.ask.question.customer_id)?;
-    tenant.known.view.settle(now);
-    let picked = pick::pick(&mut tenant.known.view, plan, target, last, now, &mut chance);
+    tenant.snapshot.view.settle(now);
+    let picked = pick::pick(
+        &mut tenant.snapshot.view,
+        plan,
+        target,
+        last,
+        now,
+        &mut chance,
+    );
     shard.chance = chance;
     Ok(picked)
 }
 
-fn replay(shard: &mut Shard, item: Item, kept: &Kept) {
+fn replay(shard: &mut Shard, item: Item, stored: &StoredUsage) {
     let answer = shard.tenant(item.ask.question.customer_id).map(|tenant| {
         let answer = answer(
-            &tenant.known.view,
+            &tenant.snapshot.view,
             &item.ask,
-            &kept.usage,
+            &stored.usage,
             item.job.target.place,
         );
         Outcome::Number(Box::new(answer))

@@ -30,7 +30,7 @@ pub(super) struct Item {
     /// Told only when the group is written: until then an earlier request may give its number back.
     pub refused: Option<Error>,
     /// What another replica gave the same request meanwhile.
-    pub kept: Option<Usage>,
+    pub stored: Option<Usage>,
 }
 
 /// A number chosen for a request, and what is known to undo it.

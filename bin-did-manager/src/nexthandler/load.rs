@@ -42,7 +42,7 @@ struct Id {
 
 /// A tenant's view and what is needed to bring it up to date.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct TenantSnapshot {
     pub view: View,
     /// The pools whose members are known, and as of when.
     pools: HashMap<Uuid, Timestamp>,
@@ -50,7 +50,7 @@ pub(super) struct Known {
     texts: HashSet<Arc<str>>,
 }
 
-impl Known {
+impl TenantSnapshot {
     /// Reads a tenant; nothing when there is none.
     pub(super) async fn load(
         db: &Db,
@@ -60,7 +60,7 @@ impl Known {
         let Some(customer) = customer(db, customer_id).await? else {
             return Ok(None);
         };
-        let mut known = Self {
+        let mut snapshot = Self {
             view: View::new(customer),
             pools: HashMap::new(),
             texts: HashSet::new(),
@@ -70,10 +70,10 @@ impl Known {
             .into_iter()
             .map(|state| (state.did_id, state))
             .collect();
-        known.read_numbers(db, &states).await?;
-        known.read_settings(db).await?;
-        known.view.version = version;
-        Ok(Some(known))
+        snapshot.read_numbers(db, &states).await?;
+        snapshot.read_settings(db).await?;
+        snapshot.view.version = version;
+        Ok(Some(snapshot))
     }
 
     /// Reads what has changed up to `version`.
@@ -193,7 +193,7 @@ impl Known {
                 hourly_cap: did.hourly_cap,
                 cooldown_seconds: did.cooldown_seconds,
             },
-            standing: did.standing(),
+            status_period: did.status_period(),
             status_since: did.tm_status.micros(),
             performance: before.unwrap_or_default(),
             used: used.unwrap_or(State {

@@ -6,11 +6,11 @@
 //! So a usage is durable before its number is given, and no limit is overrun, whatever else runs or dies.
 
 mod answer;
+mod events;
 mod fields;
 mod group;
 mod item;
 mod load;
-mod news;
 mod resolve;
 mod shard;
 #[cfg(test)]
@@ -24,7 +24,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     daemon::Tasks,
     databasehandler::Store,
     metrics::Metrics,
@@ -53,14 +53,14 @@ pub(crate) struct Question {
     pub access_key_id: Option<Uuid>,
     pub fields: Fields,
     /// Makes a repetition known, where the caller or the bus gave one.
-    pub operation: Option<Given>,
+    pub operation: Option<RequestKey>,
     /// Only explain.
     pub is_dry_run: bool,
 }
 
 /// What tells a request from others, as its caller or the bus has it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Given {
+pub(crate) struct RequestKey {
     pub key: [u8; 16],
     /// The caller chose it; else it is made of how the request travelled.
     pub is_chosen: bool,
@@ -144,18 +144,18 @@ impl NextHandler {
     }
 }
 
-impl Given {
+impl RequestKey {
     /// The key of a call, if its transport or caller gave one that tells it from others.
-    pub(crate) fn of(call: &Call) -> Option<Self> {
-        let operation = call.operation.as_ref()?;
+    pub(crate) fn of(ctx: &RequestContext) -> Option<Self> {
+        let operation = ctx.operation.as_ref()?;
         let mut key = [0; 16];
         key.iter_mut()
             .zip(operation.key)
             .for_each(|(to, from)| *to = from);
         Some(Self {
             key,
-            is_chosen: operation.given,
-            replays: operation.consult,
+            is_chosen: operation.key_from_caller,
+            replays: operation.check_inbox_first,
         })
     }
 }

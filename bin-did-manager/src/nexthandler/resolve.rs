@@ -9,7 +9,7 @@ use bin_common_handler::models::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Fields, Given, Question};
+use super::{Fields, Question, RequestKey};
 use crate::{
     area,
     choice::{
@@ -54,7 +54,7 @@ pub(super) struct Job {
 pub(super) struct Key {
     pub bytes: [u8; 16],
     pub ttl: Duration,
-    /// See [`Given::replays`].
+    /// See [`RequestKey::replays`].
     pub replays: bool,
 }
 
@@ -190,7 +190,7 @@ fn target(fields: &Fields, person: Option<&E164>) -> Target {
 /// an id of a call repeats across dialers; so is the number.
 fn key(question: &Question, person: Option<&E164>, hasher: &PhoneHasher) -> Option<Key> {
     let fields = &question.fields;
-    let under = |given: Given| Key {
+    let under = |given: RequestKey| Key {
         bytes: given.key,
         ttl: CALL_KEY_TTL,
         replays: given.replays,
@@ -253,7 +253,7 @@ mod tests {
 
     const TRAVELLED: [u8; 16] = [7; 16];
 
-    fn question(phone: &str, uniqueid: &str, operation: Given) -> Question {
+    fn question(phone: &str, uniqueid: &str, operation: RequestKey) -> Question {
         Question {
             customer_id: Uuid::from_u128(1),
             access_key_id: Some(Uuid::from_u128(2)),
@@ -273,8 +273,8 @@ mod tests {
         key(question, person.as_ref(), &PhoneHasher::new(&[3; 32])).unwrap()
     }
 
-    const fn travelled(is_redelivered: bool) -> Given {
-        Given {
+    const fn travelled(is_redelivered: bool) -> RequestKey {
+        RequestKey {
             key: TRAVELLED,
             is_chosen: false,
             replays: is_redelivered,
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_key_that_the_caller_chose_goes_first() {
-        let chosen = Given {
+        let chosen = RequestKey {
             key: [9; 16],
             is_chosen: true,
             replays: true,

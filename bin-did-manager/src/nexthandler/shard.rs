@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-use super::{Ask, group::Group, load::Known};
+use super::{Ask, group::Group, load::TenantSnapshot};
 use crate::{
     dbhandler::versions::{self, Versions},
     models::customer::Customer,
@@ -53,20 +53,20 @@ pub(super) struct Shard {
 
 /// A tenant and when things were done for it.
 pub(super) struct Tenant {
-    pub known: Known,
+    pub snapshot: TenantSnapshot,
     asked: Instant,
     synced: Instant,
     sync_took: Duration,
     /// When it was read how calls went.
-    judged: Option<Instant>,
-    /// Of which hour it was last said that a pool is exhausted.
-    said: HashMap<Uuid, i64>,
+    performance_read_at: Option<Instant>,
+    /// Per pool, the hour for which its exhaustion was last announced.
+    last_announced: HashMap<Uuid, i64>,
 }
 
 impl Tenant {
     /// Whether nothing was said of the pool in this hour.
     pub(super) fn is_news(&mut self, pool: Uuid, hour: i64) -> bool {
-        self.said.insert(pool, hour) != Some(hour)
+        self.last_announced.insert(pool, hour) != Some(hour)
     }
 }
 
@@ -174,8 +174,8 @@ impl Shard {
         let asked = Instant::now();
         if let Some(tenant) = self.tenants.get_mut(&customer_id) {
             tenant.asked = asked;
-            if tenant.known.view.version != version {
-                let refreshed = tenant.known.refresh(&self.store.db, version, now).await;
+            if tenant.snapshot.view.version != version {
+                let refreshed = tenant.snapshot.refresh(&self.store.db, version, now).await;
                 if refreshed.is_err() {
                     // Half of it may be new.
                     self.tenants.remove(&customer_id);
@@ -184,14 +184,14 @@ impl Shard {
             }
             return Ok(());
         }
-        if let Some(known) = Known::load(&self.store.db, customer_id, version).await? {
+        if let Some(snapshot) = TenantSnapshot::load(&self.store.db, customer_id, version).await? {
             let tenant = Tenant {
-                known,
+                snapshot,
                 asked,
                 synced: Instant::now(),
                 sync_took: Duration::ZERO,
-                judged: None,
-                said: HashMap::new(),
+                performance_read_at: None,
+                last_announced: HashMap::new(),
             };
             self.tenants.insert(customer_id, tenant);
         }
@@ -205,11 +205,11 @@ impl Shard {
             return Ok(());
         };
         let is_due = tenant
-            .judged
+            .performance_read_at
             .is_none_or(|at| at.elapsed() >= PERFORMANCE_PERIOD);
-        if is_due && tenant.known.goes_by_performance() {
-            tenant.known.read_performances(&db).await?;
-            tenant.judged = Some(Instant::now());
+        if is_due && tenant.snapshot.goes_by_performance() {
+            tenant.snapshot.read_performances(&db).await?;
+            tenant.performance_read_at = Some(Instant::now());
         }
         Ok(())
     }
@@ -229,7 +229,7 @@ impl Shard {
             return Ok(false);
         }
         let started = Instant::now();
-        tenant.known.read_states(&db, now).await?;
+        tenant.snapshot.read_states(&db, now).await?;
         tenant.sync_took = started.elapsed();
         tenant.synced = Instant::now();
         Ok(true)

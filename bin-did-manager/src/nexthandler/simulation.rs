@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bin_common_handler::{
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
+    context::RequestContext,
     databasehandler::{Mishap, Store, Value},
     ids,
     metrics::Metrics,
@@ -139,8 +139,8 @@ impl<'d> World<'d> {
             did_cooldown_seconds: 0,
             ..Customer::default()
         };
-        let call = Call::internal();
-        let mut tx = store.begin(&call).await?;
+        let ctx = RequestContext::internal();
+        let mut tx = store.begin(&ctx).await?;
         tx.insert(&customer).await?;
         tx.insert_all(&self.dids).await?;
         let dids: Vec<_> = self.dids.iter().map(|did| did.id).collect();

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     models::error::{Error, Result},
 };
 
 use super::{
+    events::exhausted,
     group::Group,
     item::{Item, usage},
-    load::Known,
-    news::exhausted,
+    load::TenantSnapshot,
     shard::Shard,
 };
 use crate::{
@@ -43,8 +43,8 @@ impl Group {
         dids.sort_unstable();
         dids.dedup();
         let store = shard.store.clone();
-        let call = Call::internal();
-        let mut tx = store.begin(&call).await?;
+        let ctx = RequestContext::internal();
+        let mut tx = store.begin(&ctx).await?;
         allocations::free_keys(&mut tx, &self.free).await?;
         let locked = states::lock(&mut tx, &dids).await?;
         self.truth = locked;
@@ -69,7 +69,7 @@ impl Group {
                 continue;
             }
             let customer_id = item.ask.question.customer_id;
-            let Known { view, .. } = &shard.tenant(customer_id)?.known;
+            let TenantSnapshot { view, .. } = &shard.tenant(customer_id)?.snapshot;
             let Some(choice) = &mut item.choice else {
                 continue;
             };
@@ -132,9 +132,9 @@ impl Group {
         let sticky: Vec<_> = self.items.iter().filter_map(Item::sticky).collect();
         stickies::write(tx, &sticky).await?;
         for state in &states {
-            let view = &shard.tenant(state.customer_id)?.known.view;
-            if let Some(fact) = exhausted(view, state, self.now) {
-                tx.announce_fact(did::EXHAUSTED, fact).await?;
+            let view = &shard.tenant(state.customer_id)?.snapshot.view;
+            if let Some(payload) = exhausted(view, state, self.now) {
+                tx.emit_payload(did::EXHAUSTED, payload).await?;
             }
         }
         Ok(())
@@ -148,7 +148,7 @@ impl Group {
             };
             if let Ok(tenant) = shard.tenant(item.ask.question.customer_id) {
                 tenant
-                    .known
+                    .snapshot
                     .view
                     .learn(choice.picked.slot, choice.before, self.now);
             }

@@ -1,7 +1,7 @@
 //! `/v1/outdials`: extract, call, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, List, Path, State},
     models::error::Result,
 };
@@ -17,51 +17,51 @@ use crate::{
 
 pub(super) async fn create(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Json(body): Json<OutdialCreate>,
 ) -> Result<Json<Outdial>> {
-    app.outdials.create(&call, body).await.map(Json)
+    app.outdials.create(&ctx, body).await.map(Json)
 }
 
 pub(super) async fn list(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     list: List,
 ) -> Result<Json<Vec<Outdial>>> {
     app.outdials
-        .list(&call, list.page, &list.filters)
+        .list(&ctx, list.page, &list.filters)
         .await
         .map(Json)
 }
 
 pub(super) async fn get(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<Outdial>> {
-    app.outdials.get(&call, id).await.map(Json)
+    app.outdials.get(&ctx, id).await.map(Json)
 }
 
 pub(super) async fn update(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(change): Json<OutdialChange>,
 ) -> Result<Json<Outdial>> {
-    app.outdials.update(&call, id, change).await.map(Json)
+    app.outdials.update(&ctx, id, change).await.map(Json)
 }
 
 pub(super) async fn delete(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<Outdial>> {
-    app.outdials.delete(&call, id).await.map(Json)
+    app.outdials.delete(&ctx, id).await.map(Json)
 }
 
 pub(super) async fn set_campaign(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(body): Json<CampaignChange>,
 ) -> Result<Json<Outdial>> {
@@ -69,12 +69,12 @@ pub(super) async fn set_campaign(
         campaign_id: Some(body.campaign_id),
         ..OutdialChange::default()
     };
-    app.outdials.update(&call, id, change).await.map(Json)
+    app.outdials.update(&ctx, id, change).await.map(Json)
 }
 
 pub(super) async fn set_data(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(body): Json<DataChange>,
 ) -> Result<Json<Outdial>> {
@@ -82,25 +82,25 @@ pub(super) async fn set_data(
         data: Some(body.data),
         ..OutdialChange::default()
     };
-    app.outdials.update(&call, id, change).await.map(Json)
+    app.outdials.update(&ctx, id, change).await.map(Json)
 }
 
 pub(super) async fn stats(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<Stats>> {
-    app.outdials.stats(&call, id).await.map(Json)
+    app.outdials.stats(&ctx, id).await.map(Json)
 }
 
 pub(super) async fn list_calls(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     list: List,
 ) -> Result<Json<Vec<OutdialTargetCall>>> {
     app.outdials
-        .list_calls(&call, id, list.page, &list.filters)
+        .list_calls(&ctx, id, list.page, &list.filters)
         .await
         .map(Json)
 }

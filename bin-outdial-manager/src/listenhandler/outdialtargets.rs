@@ -1,7 +1,7 @@
 //! Targets: extract, call, wrap.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     listenhandler::{Json, List, OptionalJson, Path, Query, State},
     models::{error::Result, page::ensure_known},
 };
@@ -18,33 +18,33 @@ use crate::{
 
 pub(super) async fn create(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(outdial_id): Path,
     Json(body): Json<TargetCreate>,
 ) -> Result<Json<OutdialTarget>> {
-    app.targets.create(&call, outdial_id, body).await.map(Json)
+    app.targets.create(&ctx, outdial_id, body).await.map(Json)
 }
 
 pub(super) async fn create_bulk(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(outdial_id): Path,
     Json(rows): Json<Vec<serde_json::Value>>,
 ) -> Result<Json<BulkReport>> {
     app.targets
-        .create_bulk(&call, outdial_id, rows)
+        .create_bulk(&ctx, outdial_id, rows)
         .await
         .map(Json)
 }
 
 pub(super) async fn list(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(outdial_id): Path,
     list: List,
 ) -> Result<Json<Vec<OutdialTarget>>> {
     app.targets
-        .list(&call, outdial_id, list.page, &list.filters)
+        .list(&ctx, outdial_id, list.page, &list.filters)
         .await
         .map(Json)
 }
@@ -66,7 +66,7 @@ const AVAILABLE: [&str; 10] = [
 /// The limits stand in the query or in the body; the body wins.
 pub(super) async fn available(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(outdial_id): Path,
     query: Query,
     OptionalJson(body): OptionalJson<AvailableBody>,
@@ -82,59 +82,59 @@ pub(super) async fn available(
         lease: body.lease.or(query.number("lease")?),
     };
     app.targets
-        .available(&call, outdial_id, wanted)
+        .available(&ctx, outdial_id, wanted)
         .await
         .map(Json)
 }
 
 pub(super) async fn get(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<OutdialTarget>> {
-    app.targets.get(&call, id).await.map(Json)
+    app.targets.get(&ctx, id).await.map(Json)
 }
 
 pub(super) async fn delete(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<OutdialTarget>> {
-    app.targets.delete(&call, id).await.map(Json)
+    app.targets.delete(&ctx, id).await.map(Json)
 }
 
 pub(super) async fn progress(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     OptionalJson(body): OptionalJson<ProgressingBody>,
 ) -> Result<Json<OutdialTarget>> {
     app.targets
-        .progress(&call, id, body.destination_index)
+        .progress(&ctx, id, body.destination_index)
         .await
         .map(Json)
 }
 
 pub(super) async fn set_status(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     Json(body): Json<StatusBody>,
 ) -> Result<Json<OutdialTarget>> {
     app.targets
-        .set_status(&call, id, body.status)
+        .set_status(&ctx, id, body.status)
         .await
         .map(Json)
 }
 
 pub(super) async fn list_calls(
     State(app): State<App>,
-    call: Call,
+    ctx: RequestContext,
     Path(id): Path,
     list: List,
 ) -> Result<Json<Vec<OutdialTargetCall>>> {
     app.targets
-        .list_calls(&call, id, list.page, &list.filters)
+        .list_calls(&ctx, id, list.page, &list.filters)
         .await
         .map(Json)
 }

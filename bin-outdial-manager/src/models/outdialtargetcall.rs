@@ -29,7 +29,7 @@ text_enum!(
         /// Nothing that we were told of.
         None = "none",
         /// A call.
-        Call = "call",
+        RequestContext = "call",
     }
 );
 

@@ -1,7 +1,7 @@
 //! Calling a target: an attempt begins with `progressing` and ends with any other status.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     ids,
     models::error::{Error, Result},
@@ -26,13 +26,13 @@ impl OutdialTargetHandler {
     /// and the refusal is remembered (see [`super::guard`]).
     pub(crate) async fn progress(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         id: Uuid,
         index: usize,
     ) -> Result<OutdialTarget> {
-        let mut tx = self.store.begin(call).await?;
+        let mut tx = self.store.begin(ctx).await?;
 
-        let (LockedTarget { mut target, .. }, outdial) = lock(&mut tx, call, id).await?;
+        let (LockedTarget { mut target, .. }, outdial) = lock(&mut tx, ctx, id).await?;
         check_destination(&mut target, index)?;
         match (target.tm_delete, target.status) {
             (Some(_), _) => return Err(not_callable("deleted")),
@@ -40,7 +40,7 @@ impl OutdialTargetHandler {
             (None, status @ (TargetStatus::Progressing | TargetStatus::Done))
                 if !self.guard.is_zero() =>
             {
-                note_refusal(&mut tx, id, self.guard, call.caller.as_deref()).await?;
+                note_refusal(&mut tx, id, self.guard, ctx.caller.as_deref()).await?;
                 return tx.commit_refusal(not_callable(status.as_str())).await;
             }
             (None, TargetStatus::Done) => return Err(not_callable("done")),
@@ -49,7 +49,7 @@ impl OutdialTargetHandler {
             }
             (None, TargetStatus::Progressing | TargetStatus::Idle) => {}
         }
-        self.begin(&mut tx, call, &mut target, &outdial, index)
+        self.begin(&mut tx, ctx, &mut target, &outdial, index)
             .await?;
         tx.commit(target).await
     }
@@ -57,7 +57,7 @@ impl OutdialTargetHandler {
     async fn begin(
         &self,
         tx: &mut ChangeTx<'_>,
-        call: &Call,
+        ctx: &RequestContext,
         target: &mut OutdialTarget,
         outdial: &Outdial,
         index: usize,
@@ -89,8 +89,8 @@ impl OutdialTargetHandler {
         // An earlier attempt may be open when the guard is off.
         call::close(tx, target.id, now).await?;
         tx.insert(&attempt).await?;
-        update(tx, target, call.caller.as_deref()).await?;
-        self.announce(
+        update(tx, target, ctx.caller.as_deref()).await?;
+        self.emit(
             tx,
             outdialtarget::UPDATED,
             std::slice::from_ref(target),
@@ -102,11 +102,11 @@ impl OutdialTargetHandler {
     /// Sets the status. An `idle` of a caller who was refused is answered as if it had worked.
     pub(crate) async fn set_status(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         id: Uuid,
         status: TargetStatus,
     ) -> Result<OutdialTarget> {
-        let mut tx = self.store.begin(call).await?;
+        let mut tx = self.store.begin(ctx).await?;
 
         let (
             LockedTarget {
@@ -115,11 +115,11 @@ impl OutdialTargetHandler {
                 now,
             },
             outdial,
-        ) = lock(&mut tx, call, id).await?;
+        ) = lock(&mut tx, ctx, id).await?;
         if target.tm_delete.is_some() {
             return Err(super::not_found());
         }
-        if status == TargetStatus::Idle && refusals.swallows(call.caller.as_deref(), now) {
+        if status == TargetStatus::Idle && refusals.swallows(ctx.caller.as_deref(), now) {
             swallow(&mut tx, id).await?;
             return tx.commit(target).await;
         }

@@ -1,6 +1,6 @@
 //! Handing targets out: each to one caller at a time.
 
-use bin_common_handler::{call::Call, models::error::Result};
+use bin_common_handler::{context::RequestContext, models::error::Result};
 use uuid::Uuid;
 
 use super::OutdialTargetHandler;
@@ -15,13 +15,13 @@ impl OutdialTargetHandler {
     /// status changes.
     pub(crate) async fn available(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         outdial_id: Uuid,
         wanted: AvailableBody,
     ) -> Result<Vec<OutdialTarget>> {
-        let outdial = self.outdials.get(call, outdial_id).await?;
+        let outdial = self.outdials.get(ctx, outdial_id).await?;
         let limits = Limits::from(wanted);
-        let wants_none = call.is_service && wanted.limit.unwrap_or_default() == 0;
+        let wants_none = ctx.is_service && wanted.limit.unwrap_or_default() == 0;
         if outdial.tm_delete.is_some() || wants_none || limits.admit_nothing() {
             return Ok(Vec::new());
         }
@@ -29,7 +29,7 @@ impl OutdialTargetHandler {
             return available::look(&self.store.db, outdial.id, &limits).await;
         }
         available::forget_old_leases(&self.store.db, outdial.id).await?;
-        let mut tx = self.store.begin(call).await?;
+        let mut tx = self.store.begin(ctx).await?;
         let taken = available::claim(tx.sql(), outdial.id, &limits, self.lease).await?;
         // An empty answer too: another delivery of the same request may have been given targets.
         tx.commit(taken).await

@@ -1,7 +1,7 @@
 //! New targets, one or a thousand at a time.
 
 use bin_common_handler::{
-    call::Call,
+    context::RequestContext,
     databasehandler::ChangeTx,
     ids,
     models::{
@@ -32,11 +32,11 @@ const ERRORS_MAX: usize = 1_000;
 impl OutdialTargetHandler {
     pub(crate) async fn create(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         outdial_id: Uuid,
         body: TargetCreate,
     ) -> Result<OutdialTarget> {
-        let outdial = self.live_outdial(call, outdial_id).await?;
+        let outdial = self.live_outdial(ctx, outdial_id).await?;
         let key = body.key.clone();
         let target = OutdialTarget::new(
             ids::next(),
@@ -46,11 +46,11 @@ impl OutdialTargetHandler {
             self.validates,
         )?;
         let row = KeyedTarget { target, key };
-        let mut tx = self.store.begin(call).await?;
+        let mut tx = self.store.begin(ctx).await?;
 
         self.quota.take(&mut tx, outdial.customer_id, 1).await?;
         tx.insert(&row).await?;
-        self.announce(
+        self.emit(
             &mut tx,
             outdialtarget::CREATED,
             std::slice::from_ref(&row.target),
@@ -63,7 +63,7 @@ impl OutdialTargetHandler {
     /// All or nothing; a row whose key is there already counts as skipped.
     pub(crate) async fn create_bulk(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         outdial_id: Uuid,
         rows: Vec<serde_json::Value>,
     ) -> Result<BulkReport> {
@@ -73,7 +73,7 @@ impl OutdialTargetHandler {
                 format!("At most {BULK_MAX} rows at a time."),
             ));
         }
-        let outdial = self.live_outdial(call, outdial_id).await?;
+        let outdial = self.live_outdial(ctx, outdial_id).await?;
         let objects: Vec<_> = rows
             .iter()
             .filter_map(|row| row.as_object().cloned())
@@ -81,7 +81,7 @@ impl OutdialTargetHandler {
         let columns = Columns::of_objects(&targetrow::COLUMNS, &objects)?;
         let rows = self.check_rows(&outdial, &columns, rows)?;
         let total = rows.len();
-        let mut tx = self.store.begin(call).await?;
+        let mut tx = self.store.begin(ctx).await?;
 
         let rows = self.unknown_rows(&mut tx, &outdial, &rows).await?;
         self.quota
@@ -89,7 +89,7 @@ impl OutdialTargetHandler {
             .await?;
         tx.insert_all(&rows).await?;
         let targets: Vec<_> = rows.iter().map(|row| row.target.clone()).collect();
-        self.announce(&mut tx, outdialtarget::CREATED, &targets, &outdial)
+        self.emit(&mut tx, outdialtarget::CREATED, &targets, &outdial)
             .await?;
         tx.commit(BulkReport {
             created: rows.len(),
@@ -170,8 +170,8 @@ impl OutdialTargetHandler {
     }
 
     /// A target for a deleted outdial would never be called: it is refused as for an unknown one.
-    async fn live_outdial(&self, call: &Call, outdial_id: Uuid) -> Result<Outdial> {
-        let outdial = self.outdials.get(call, outdial_id).await?;
+    async fn live_outdial(&self, ctx: &RequestContext, outdial_id: Uuid) -> Result<Outdial> {
+        let outdial = self.outdials.get(ctx, outdial_id).await?;
         if outdial.tm_delete.is_some() {
             Err(not_found())
         } else {

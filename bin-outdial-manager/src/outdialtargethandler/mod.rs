@@ -11,8 +11,8 @@ mod simulation;
 use std::time::Duration;
 
 use bin_common_handler::{
-    call::Call,
     config::Config,
+    context::RequestContext,
     databasehandler::{ChangeTx, ListQuery, Store},
     models::{
         error::{Error, Result},
@@ -64,15 +64,15 @@ impl OutdialTargetHandler {
     }
 
     /// A target, live or deleted, of an outdial that the caller may see.
-    pub(crate) async fn get(&self, call: &Call, id: Uuid) -> Result<OutdialTarget> {
+    pub(crate) async fn get(&self, ctx: &RequestContext, id: Uuid) -> Result<OutdialTarget> {
         let target = self
             .store
             .get::<OutdialTarget>(id)
             .await?
             .ok_or_else(not_found)?;
-        if call.scope.customer_id().is_some() {
+        if ctx.scope.customer_id().is_some() {
             self.outdials
-                .get(call, target.outdial_id)
+                .get(ctx, target.outdial_id)
                 .await
                 .map_err(hide)?;
         }
@@ -81,14 +81,13 @@ impl OutdialTargetHandler {
 
     pub(crate) async fn list(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         outdial_id: Uuid,
         page: Page,
         filters: &Filters,
     ) -> Result<Vec<OutdialTarget>> {
-        let outdial = self.outdials.get(call, outdial_id).await?;
-        let query =
-            ListQuery::new(filters, page_for(call, page)).matching("outdial_id", outdial.id);
+        let outdial = self.outdials.get(ctx, outdial_id).await?;
+        let query = ListQuery::new(filters, page_for(ctx, page)).matching("outdial_id", outdial.id);
         self.store
             .db
             .list(&query, |target: &OutdialTarget| target.tm_create)
@@ -97,14 +96,14 @@ impl OutdialTargetHandler {
 
     pub(crate) async fn list_calls(
         &self,
-        call: &Call,
+        ctx: &RequestContext,
         id: Uuid,
         page: Page,
         filters: &Filters,
     ) -> Result<Vec<OutdialTargetCall>> {
-        let target = self.get(call, id).await?;
+        let target = self.get(ctx, id).await?;
         let query =
-            ListQuery::new(filters, page_for(call, page)).matching("outdial_target_id", target.id);
+            ListQuery::new(filters, page_for(ctx, page)).matching("outdial_target_id", target.id);
         self.store
             .db
             .list(&query, |call: &OutdialTargetCall| call.tm_create)
@@ -112,10 +111,10 @@ impl OutdialTargetHandler {
     }
 
     /// Deleting what is deleted changes nothing.
-    pub(crate) async fn delete(&self, call: &Call, id: Uuid) -> Result<OutdialTarget> {
-        let mut tx = self.store.begin(call).await?;
+    pub(crate) async fn delete(&self, ctx: &RequestContext, id: Uuid) -> Result<OutdialTarget> {
+        let mut tx = self.store.begin(ctx).await?;
 
-        let (LockedTarget { mut target, .. }, outdial) = lock(&mut tx, call, id).await?;
+        let (LockedTarget { mut target, .. }, outdial) = lock(&mut tx, ctx, id).await?;
         if target.tm_delete.is_some() {
             return tx.commit(target).await;
         }
@@ -135,11 +134,11 @@ impl OutdialTargetHandler {
         outdial: &Outdial,
     ) -> Result<()> {
         crate::dbhandler::target::update(tx, target, None).await?;
-        self.announce(tx, event, std::slice::from_ref(target), outdial)
+        self.emit(tx, event, std::slice::from_ref(target), outdial)
             .await
     }
 
-    async fn announce(
+    async fn emit(
         &self,
         tx: &mut ChangeTx<'_>,
         event: &str,
@@ -155,14 +154,18 @@ impl OutdialTargetHandler {
 }
 
 /// Holds a target until the end of the transaction; its outdial says whom it belongs to.
-async fn lock(tx: &mut ChangeTx<'_>, call: &Call, id: Uuid) -> Result<(LockedTarget, Outdial)> {
+async fn lock(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<(LockedTarget, Outdial)> {
     let locked = crate::dbhandler::target::lock(tx, id)
         .await?
         .ok_or_else(not_found)?;
     let outdial = tx.get::<Outdial>(locked.target.outdial_id).await?;
     // A target without an outdial is nobody's, and in a trusted service's hands all the same.
     let outdial = outdial.unwrap_or_default();
-    if !call.scope.allows(outdial.customer_id) {
+    if !ctx.scope.allows(outdial.customer_id) {
         return Err(not_found());
     }
     Ok((locked, outdial))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bin_common_handler::{call::Call, models::error::Result};
+use bin_common_handler::{context::RequestContext, models::error::Result};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -38,15 +38,15 @@ impl OutdialTargetHandler {
 
     /// Whether it was still stuck when it was looked at again, under its lock.
     async fn reap_one(&self, id: Uuid, timeout: Duration) -> Result<bool> {
-        let call = Call::internal();
-        let mut tx = self.store.begin(&call).await?;
+        let ctx = RequestContext::internal();
+        let mut tx = self.store.begin(&ctx).await?;
 
         let (
             LockedTarget {
                 mut target, now, ..
             },
             outdial,
-        ) = lock(&mut tx, &call, id).await?;
+        ) = lock(&mut tx, &ctx, id).await?;
         let is_stuck = target.status == TargetStatus::Progressing
             && target.tm_delete.is_none()
             // Whoever has been called for who knows how long may still be on the phone.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use bin_common_handler::{
     cachehandler::Cache,
-    call::Call,
     clock::Clock,
     config::{COMMON, Config},
+    context::RequestContext,
     databasehandler::{Store, Value},
     models::error::Result,
     testing::sim::{Disk, Process, Sim, simulate},
@@ -106,9 +106,9 @@ struct World<'m> {
 
 impl<'m> World<'m> {
     fn new(sim: &mut Sim, manager: &'m Manager) -> Self {
-        let call = Call::internal();
+        let ctx = RequestContext::internal();
         let body: OutdialCreate = serde_json::from_value(json!({})).unwrap();
-        let outdial = manager.run(manager.outdials.create(&call, body)).unwrap();
+        let outdial = manager.run(manager.outdials.create(&ctx, body)).unwrap();
         let has_channels = sim.below(3);
         let dialer = |n: usize| Dialer {
             caller: (has_channels + n % 2 >= 2).then(|| format!("channel {n}")),
@@ -117,7 +117,7 @@ impl<'m> World<'m> {
         let target = |n: usize| {
             let address = json!({"type": "tel", "target": format!("+1415555{n:04}")});
             let body = serde_json::from_value(json!({ "destination_0": address })).unwrap();
-            let made = manager.run(manager.targets.create(&call, outdial.id, body));
+            let made = manager.run(manager.targets.create(&ctx, outdial.id, body));
             Target {
                 id: made.unwrap().id,
                 ..Target::default()
@@ -138,10 +138,10 @@ impl<'m> World<'m> {
         self.passed + self.began.elapsed() + TICK
     }
 
-    fn call(&self, which: usize) -> Call {
-        Call {
+    fn ctx(&self, which: usize) -> RequestContext {
+        RequestContext {
             caller: self.dialers[which].caller.clone(),
-            ..Call::internal()
+            ..RequestContext::internal()
         }
     }
 
@@ -202,11 +202,11 @@ impl<'m> World<'m> {
             limit: Some(1),
             ..AvailableBody::default()
         };
-        let call = self.call(which);
+        let ctx = self.ctx(which);
         let asked = self
             .manager
             .targets
-            .available(&call, self.outdial_id, wanted);
+            .available(&ctx, self.outdial_id, wanted);
         self.manager.run(asked).unwrap()
     }
 
@@ -245,11 +245,11 @@ impl<'m> World<'m> {
 
     fn begin(&mut self, sim: &mut Sim, which: usize, target: usize) {
         let refused_at = self.now() - TICK;
-        let call = self.call(which);
+        let ctx = self.ctx(which);
         let asked = self
             .manager
             .targets
-            .progress(&call, self.targets[target].id, 0);
+            .progress(&ctx, self.targets[target].id, 0);
         let begun = self.manager.run(asked);
         sim.tell(|| format!("{which} begins to call {target}: {}", begun.is_ok()));
         match begun {
@@ -308,9 +308,9 @@ impl<'m> World<'m> {
     }
 
     fn put(&mut self, which: usize, target: usize, status: TargetStatus) -> TargetStatus {
-        let call = self.call(which);
+        let ctx = self.ctx(which);
         let id = self.targets[target].id;
-        let put = self.manager.targets.set_status(&call, id, status);
+        let put = self.manager.targets.set_status(&ctx, id, status);
         let after = self.manager.run(put).unwrap().status;
         self.targets[target].leased = None;
         after
@@ -344,10 +344,10 @@ impl<'m> World<'m> {
             open_calls: i64,
         }
         for target in &self.targets {
-            let call = Call::internal();
+            let ctx = RequestContext::internal();
             let found = self
                 .manager
-                .run(self.manager.targets.get(&call, target.id))
+                .run(self.manager.targets.get(&ctx, target.id))
                 .unwrap();
             assert_eq!(found.try_count_0, target.tries, "each attempt counts once");
             let sql = "SELECT COUNT(*) AS open_calls FROM outdial_outdialtargetcalls \

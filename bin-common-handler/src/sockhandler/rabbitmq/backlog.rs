@@ -13,14 +13,15 @@ use super::{
     no_arguments,
     work::Work,
 };
-use crate::sockhandler::gate::{Gate, LOOK_PERIOD, Waits};
+use crate::sockhandler::admission::{AdmissionQueue, Queued, TICK_PERIOD};
 
-/// Tells the gate, as long as it is crowded, how long those that come have waited before. `delivered` counts them.
+/// Tells the admission queue, as long as it is crowded, how long those that come have waited before.
+/// `delivered` counts them.
 /// Ends with the channel.
-pub(super) async fn watch<J: Waits>(
+pub(super) async fn watch<J: Queued>(
     work: &Work,
     channel: &Channel,
-    gate: &Gate<J>,
+    admission: &AdmissionQueue<J>,
     delivered: &AtomicU64,
 ) -> Fault {
     let told = work
@@ -28,7 +29,7 @@ pub(super) async fn watch<J: Waits>(
         .metrics
         .queue_wait_ms
         .with_label_values(&[&work.name]);
-    let mut look = tokio::time::interval(LOOK_PERIOD);
+    let mut look = tokio::time::interval(TICK_PERIOD);
     let queue: ShortString = work.queue.as_str().into();
     let (mut count, mut at) = (0, Instant::now());
     loop {
@@ -36,7 +37,7 @@ pub(super) async fn watch<J: Waits>(
         let came = delivered.load(Ordering::Relaxed) - count;
         let took = at.elapsed();
         (count, at) = (count + came, Instant::now());
-        if !gate.is_crowded() {
+        if !admission.is_crowded() {
             told.set(0);
             continue;
         }
@@ -50,7 +51,7 @@ pub(super) async fn watch<J: Waits>(
                 let share = queue.message_count() / queue.consumer_count().max(1);
                 if let Some(wait) = wait(share, came, took) {
                     told.set(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
-                    gate.heard(wait);
+                    admission.report_broker_wait(wait);
                 }
             }
             Err(fault) => return fault,

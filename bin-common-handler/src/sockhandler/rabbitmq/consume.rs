@@ -25,15 +25,15 @@ use super::{
     connection::{Fault, close, connect, limit},
     delay, no_arguments,
     probe::{check_rights, is_missing, watch_rights},
-    work::{Line, Work},
+    work::{RequestConsumer, Work},
 };
 use crate::{
     backoff::Backoff,
     health::{Health, State},
     sockhandler::{
-        DELAY_EXCHANGE, EVENT_EXCHANGE, Serve, event_fanout,
-        gate::{HELD_MAX, LOOK_PERIOD, busy},
-        request_queue,
+        DELAY_EXCHANGE, EVENT_EXCHANGE, Serve,
+        admission::{HELD_MAX, TICK_PERIOD, busy},
+        event_fanout, request_queue,
     },
 };
 
@@ -95,22 +95,22 @@ async fn consume(
     work.was_consumed.store(true, Ordering::Relaxed);
     health.set(&work.name, State::Up);
     info!(queue = work.queue, waiting, "consuming requests");
-    let line = Line::new(work, &channel);
-    let mut look = tokio::time::interval(LOOK_PERIOD);
-    let gate = Arc::clone(&line.gate);
+    let requests = RequestConsumer::new(work, &channel);
+    let mut look = tokio::time::interval(TICK_PERIOD);
+    let admission = Arc::clone(&requests.admission);
     let mut rights = Box::pin(watch_rights(inner));
-    let mut backlog = pin!(backlog::watch(work, &channel, &gate, served));
+    let mut backlog = pin!(backlog::watch(work, &channel, &admission, served));
     let ended = loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break Ok(()),
-            _ = look.tick() => line.look(),
+            _ = look.tick() => requests.tick(),
             fault = &mut backlog => break Err(fault),
             fault = &mut rights => break Err(fault),
             next = consumer.next() => match next {
                 Some(Ok(delivery)) => {
                     let number = served.fetch_add(1, Ordering::Relaxed);
-                    line.take(delivery, number < u64::from(waiting));
+                    requests.on_delivery(delivery, number < u64::from(waiting));
                 }
                 Some(Err(error)) => break Err(Fault::Amqp(error)),
                 None => break Err(end_of(&connection)),
@@ -119,11 +119,11 @@ async fn consume(
     };
     if ended.is_ok() {
         health.set(&work.name, State::Down("stopping".to_owned()));
-        finish_delivered(&line, &channel, &mut consumer).await;
-        line.finish().await;
+        finish_delivered(&requests, &channel, &mut consumer).await;
+        requests.finish().await;
     } else {
         // What still runs finishes by itself: it is delivered again, and the inbox knows it. So is what waits.
-        gate.forget();
+        admission.forget();
     }
     close(&connection).await;
     ended
@@ -159,17 +159,17 @@ fn end_of(connection: &Connection) -> Fault {
 }
 
 /// After the cancel no new message comes; those that the broker sent before are served all the same.
-async fn finish_delivered(line: &Line, channel: &Channel, consumer: &mut Consumer) {
+async fn finish_delivered(requests: &RequestConsumer, channel: &Channel, consumer: &mut Consumer) {
     let tag = consumer.tag();
     let _ = limit(channel.basic_cancel(tag, BasicCancelOptions::default())).await;
     while let Ok(Some(Ok(delivery))) =
         tokio::time::timeout(Duration::from_millis(500), consumer.next()).await
     {
-        line.take(delivery, false);
+        requests.on_delivery(delivery, false);
     }
     debug!(
-        queue = line.work.queue,
-        in_flight = line.tracker.len(),
+        queue = requests.work.queue,
+        in_flight = requests.tracker.len(),
         "finishing what was delivered"
     );
 }

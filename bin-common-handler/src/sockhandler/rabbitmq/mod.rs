@@ -10,7 +10,7 @@ mod connection;
 mod consume;
 mod delay;
 mod frames;
-mod lane;
+mod lease;
 mod lenient;
 mod post;
 mod probe;
@@ -35,7 +35,7 @@ use self::{
     post::ConfirmChannel,
     rpc::RpcChannel,
 };
-use super::{Collect, Lane, Receive, Serve, Subscription, Transport};
+use super::{Collect, PublisherLease, Receive, Serve, Subscription, Transport};
 use crate::{
     clock::Clock,
     health::Health,
@@ -127,25 +127,25 @@ impl Transport for RabbitMq {
         Box::pin(async move { collect::collect(&inner, subscription, collector, stop).await })
     }
 
-    async fn lane(&self, publisher: &str, database_id: &str) -> Result<Box<dyn Lane>> {
+    async fn lease(&self, publisher: &str, database_id: &str) -> Result<Box<dyn PublisherLease>> {
         Ok(Box::new(
-            lane::RabbitLane::acquire(&self.0, publisher, database_id).await?,
+            lease::RabbitLease::acquire(&self.0, publisher, database_id).await?,
         ))
     }
 
-    async fn ring(&self, publisher: &str, database_id: &str) {
+    async fn wake(&self, publisher: &str, database_id: &str) {
         let Ok(channel) = self.0.talk.channel().await else {
             return;
         };
-        let queue = lane::queue_name(publisher, database_id);
-        let rung = channel.basic_publish(
+        let queue = lease::queue_name(publisher, database_id);
+        let woken = channel.basic_publish(
             "".into(),
             queue.as_str().into(),
             BasicPublishOptions::default(),
             b"",
             BasicProperties::default(),
         );
-        let _ = limit(rung).await;
+        let _ = limit(woken).await;
     }
 }
 

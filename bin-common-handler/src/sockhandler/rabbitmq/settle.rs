@@ -16,7 +16,7 @@ use super::{
     connection::{Fault, WRITE_MAX, limit_to},
     work::Work,
 };
-use crate::{backoff::Backoff, failpoint, sockhandler::gate::HELD_MAX};
+use crate::{backoff::Backoff, failpoint, sockhandler::admission::HELD_MAX};
 
 /// Replies are tried this often while the reply connection comes back.
 const REPLY_ATTEMPTS: u32 = 3;

@@ -11,9 +11,9 @@ use super::{
     frames::{RAW_CORRELATION_HEADER, UNREADABLE_HEADER},
     post,
     settle::Done,
-    work::{Ready, Work},
+    work::{PendingRequest, Work},
 };
-use crate::{models::error::Error, sockhandler::gate::Waits};
+use crate::{models::error::Error, sockhandler::admission::Queued};
 
 /// The names of the properties that could not be read, if there are any.
 pub(super) fn names(properties: &BasicProperties) -> Option<String> {
@@ -39,7 +39,7 @@ fn long_text<'p>(properties: &'p BasicProperties, name: &str) -> Option<&'p Long
 }
 
 /// Refuses a message; what is left to do about it.
-pub(super) async fn refuse(work: &Work, ready: Ready, names: &str) -> Done {
+pub(super) async fn refuse(work: &Work, ready: PendingRequest, names: &str) -> Done {
     let labels = [work.name.as_str(), "unreadable"];
     work.inner.metrics.dropped.with_label_values(&labels).inc();
     let queue = &work.queue;

@@ -17,12 +17,12 @@ use super::{
     unreadable,
 };
 use crate::{
-    call::Travel,
+    context::DeliveryInfo,
     failpoint,
     models::time::Timestamp,
     sockhandler::{
         DRAIN_MAX, Delivered, Serve,
-        gate::{Gate, Turn, Waits, tenant_of},
+        admission::{Admission, AdmissionQueue, Queued, tenant_of},
     },
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Work {
 }
 
 /// A message that waits for its turn.
-pub(super) struct Ready {
+pub(super) struct PendingRequest {
     pub(super) delivery: Delivery,
     reply_to: String,
     tenant: Option<Uuid>,
@@ -48,7 +48,7 @@ pub(super) struct Ready {
     deadline: Option<Timestamp>,
 }
 
-impl Ready {
+impl PendingRequest {
     pub(super) fn new(work: &Work, delivery: Delivery, was_waiting: bool) -> Self {
         Self {
             reply_to: text(delivery.properties.reply_to().as_ref()),
@@ -70,7 +70,7 @@ impl Ready {
     }
 }
 
-impl Waits for Ready {
+impl Queued for PendingRequest {
     fn tenant(&self) -> Option<Uuid> {
         self.tenant
     }
@@ -80,58 +80,58 @@ impl Waits for Ready {
     }
 }
 
-/// The messages of one life of the consumer.
-pub(super) struct Line {
+/// Serves the requests of one consumer, from its start to its end.
+pub(super) struct RequestConsumer {
     pub(super) work: Arc<Work>,
-    pub(super) gate: Arc<Gate<Ready>>,
+    pub(super) admission: Arc<AdmissionQueue<PendingRequest>>,
     pub(super) tracker: TaskTracker,
     done: mpsc::Sender<Done>,
 }
 
-impl Line {
+impl RequestConsumer {
     pub(super) fn new(work: &Arc<Work>, channel: &Channel) -> Self {
         let (done, settler) = settler(work, channel);
         let tracker = TaskTracker::new();
         tracker.spawn(settler);
         Self {
             work: Arc::clone(work),
-            gate: Arc::default(),
+            admission: Arc::default(),
             tracker,
             done,
         }
     }
 
-    /// One came.
-    pub(super) fn take(&self, delivery: Delivery, was_waiting: bool) {
-        let ready = Ready::new(&self.work, delivery, was_waiting);
-        match self.gate.arrive(ready, Instant::now()) {
-            Turn::Now(ready) => {
-                let (work, gate) = (Arc::clone(&self.work), Arc::clone(&self.gate));
-                let served = work_on_all(work, gate, ready, self.done.clone());
+    /// Admits, queues or refuses a delivery.
+    pub(super) fn on_delivery(&self, delivery: Delivery, was_waiting: bool) {
+        let pending = PendingRequest::new(&self.work, delivery, was_waiting);
+        match self.admission.arrive(pending, Instant::now()) {
+            Admission::Now(pending) => {
+                let (work, admission) = (Arc::clone(&self.work), Arc::clone(&self.admission));
+                let served = work_on_all(work, admission, pending, self.done.clone());
                 self.tracker.spawn(served);
             }
-            Turn::Later => {}
-            Turn::Refuse(ready) => self.refuse(ready),
+            Admission::Later => {}
+            Admission::Refuse(pending) => self.refuse(pending),
         }
     }
 
-    /// Some time went by.
-    pub(super) fn look(&self) {
-        for ready in self.gate.look(Instant::now()) {
-            self.refuse(ready);
+    /// Each [`TICK_PERIOD`](crate::sockhandler::admission::TICK_PERIOD): refuses what waited too long.
+    pub(super) fn tick(&self) {
+        for pending in self.admission.tick(Instant::now()) {
+            self.refuse(pending);
         }
     }
 
     /// Says that there is no room. Cheap: the body is not even read.
-    fn refuse(&self, ready: Ready) {
+    fn refuse(&self, pending: PendingRequest) {
         let metrics = &self.work.inner.metrics;
         let labels = [self.work.name.as_str(), "busy"];
         metrics.dropped.with_label_values(&labels).inc();
         let body = Arc::clone(&self.work.busy);
         // There is room for all that the broker hands over.
         let _ = self.done.try_send(Done {
-            tag: ready.delivery.delivery_tag,
-            reply: ready.reply_with(body),
+            tag: pending.delivery.delivery_tag,
+            reply: pending.reply_with(body),
             comes_again: false,
         });
     }
@@ -160,16 +160,16 @@ impl Line {
 /// One after the other, until nobody waits.
 async fn work_on_all(
     work: Arc<Work>,
-    gate: Arc<Gate<Ready>>,
-    ready: Ready,
+    admission: Arc<AdmissionQueue<PendingRequest>>,
+    pending: PendingRequest,
     settler: mpsc::Sender<Done>,
 ) {
-    let mut turn = Some(ready);
-    while let Some(ready) = turn {
-        let done = work_on(&work, ready).await;
-        // It ends only after all who can tell it.
+    let mut turn = Some(pending);
+    while let Some(pending) = turn {
+        let done = work_on(&work, pending).await;
+        // The settler outlives all senders.
         let _ = settler.send(done).await;
-        turn = gate.next();
+        turn = admission.next();
     }
 }
 
@@ -179,22 +179,22 @@ fn correlation_id(delivery: &Delivery) -> Option<String> {
 }
 
 /// Serves one message; what is left to do about it.
-pub(super) async fn work_on(work: &Work, ready: Ready) -> Done {
-    if let Some(names) = unreadable::names(&ready.delivery.properties) {
+pub(super) async fn work_on(work: &Work, pending: PendingRequest) -> Done {
+    if let Some(names) = unreadable::names(&pending.delivery.properties) {
         // Boxed, as it is seldom.
-        return Box::pin(unreadable::refuse(work, ready, &names)).await;
+        return Box::pin(unreadable::refuse(work, pending, &names)).await;
     }
-    let Ready {
+    let PendingRequest {
         delivery,
         reply_to,
         was_waiting,
         deadline,
         ..
-    } = ready;
+    } = pending;
     let correlation_id = correlation_id(&delivery);
     let posted = post::is_posted(&delivery).then(|| delivery.data.clone());
     let delivered = Delivered {
-        travel: Travel {
+        delivery_info: DeliveryInfo {
             reply_to: reply_to.clone(),
             correlation_id: correlation_id.clone().unwrap_or_default(),
             message_id: text(delivery.properties.message_id().as_ref()),

@@ -32,15 +32,16 @@ async fn what_is_told_and_told_again_while_nobody_listens_is_heard_once_by_two_r
     let events: Vec<_> = (1..=40)
         .flat_map(|version| (1..=10).map(move |entity| told(name, entity, version)))
         .collect();
-    let mut lane = installation
+    let mut lease = installation
         .client()
         .transport
-        .lane(name, "test")
+        .lease(name, "test")
         .await
         .unwrap();
     for window in [&events[..], &events[300..], &events[..50]] {
         assert!(
-            lane.publish(window)
+            lease
+                .publish(window)
                 .await
                 .iter()
                 .all(|confirmed| *confirmed)

@@ -1,13 +1,13 @@
 //! Statuses that end by themselves: written down, and said, a while after they have. Giving numbers out does
 //! not wait for it: it goes by the time.
 
-use bin_common_handler::{call::Call, models::error::Result, resource};
+use bin_common_handler::{context::RequestContext, models::error::Result, resource};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    models::{did::Did, didstatus::Standing},
+    models::{did::Did, didstatus::StatusPeriod},
 };
 
 /// Numbers looked at in one round.
@@ -44,11 +44,11 @@ async fn end_all(app: &App) -> Result<usize> {
 
 /// Each in a transaction of its own; another replica may have been faster.
 async fn end_one(app: &App, id: Uuid) -> Result<()> {
-    let call = Call::internal();
-    let mut tx = app.store.begin(&call).await?;
-    let before = resource::lock_live::<Did>(&mut tx, &call, id).await?;
+    let ctx = RequestContext::internal();
+    let mut tx = app.store.begin(&ctx).await?;
+    let before = resource::lock_live::<Did>(&mut tx, &ctx, id).await?;
     let now = app.store.clock.now();
-    let Standing { status, until } = before.standing().at(now);
+    let StatusPeriod { status, until } = before.status_period().at(now);
     if status == before.status {
         return Ok(());
     }
@@ -59,6 +59,6 @@ async fn end_one(app: &App, id: Uuid) -> Result<()> {
         tm_status: began,
         ..before.clone()
     };
-    resource::change(app, &mut tx, &call, &before, after).await?;
+    resource::update_locked(app, &mut tx, &ctx, &before, after).await?;
     tx.commit(()).await
 }

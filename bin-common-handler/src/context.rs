@@ -1,4 +1,4 @@
-//! What a handler knows about the request it serves.
+//! Request context: what a handler knows about the request it serves.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -21,7 +21,7 @@ const KEY_MAX: usize = 255;
 
 /// Who asks, within which tenant, and under which key an effect is done once.
 #[derive(Debug, Clone, Default)]
-pub struct Call {
+pub struct RequestContext {
     /// The tenant that everything is confined to.
     pub scope: Scope,
     /// Correlation for logs only, and for requests made on this one's behalf.
@@ -56,7 +56,7 @@ impl Clone for Asked {
     }
 }
 
-impl Call {
+impl RequestContext {
     /// A job of our own: trusted, without an operation key.
     pub fn internal() -> Self {
         Self::default()
@@ -105,17 +105,17 @@ pub struct Operation {
     pub fingerprint: [u8; 32],
     /// SHA-256 over the tenant, or the publisher where there is none; bounds what one caller may store.
     pub owner: [u8; 32],
-    /// The caller gave the key; else it was derived from how the request travelled.
-    pub given: bool,
+    /// The caller gave the key; else it was derived from the delivery (reply queue, correlation id, body).
+    pub key_from_caller: bool,
     /// Whether an earlier delivery may have been served: then the inbox is asked first.
-    pub consult: bool,
+    pub check_inbox_first: bool,
     /// When this delivery came, on the monotonic clock.
     pub received: Instant,
 }
 
 /// What the transport knows about a request.
 #[derive(Debug, Clone, Default)]
-pub struct Travel {
+pub struct DeliveryInfo {
     /// Where the reply goes; empty when none is wanted.
     pub reply_to: String,
     /// The caller's mark for the reply.
@@ -127,11 +127,11 @@ pub struct Travel {
 }
 
 impl Operation {
-    /// The key of an effect: the envelope's, else the message id, else one derived from how it travelled.
+    /// The key of an effect: the envelope's, else the message id, else one derived from the delivery.
     ///
     /// # Errors
     /// 400 when a given key is empty or longer than 255 bytes.
-    pub fn of(request: &Request, travel: &Travel) -> Result<Self> {
+    pub fn of(request: &Request, delivery_info: &DeliveryInfo) -> Result<Self> {
         let owner = match request.customer_id {
             Some(customer_id) => hash(&[b"customer", customer_id.as_bytes()]),
             None => hash(&[b"publisher", request.publisher.as_bytes()]),
@@ -150,26 +150,26 @@ impl Operation {
                 ));
             }
             Some(key) => Some((b"key".as_slice(), key.as_str())),
-            None if travel.message_id.is_empty() => None,
-            None => Some((b"message".as_slice(), travel.message_id.as_str())),
+            None if delivery_info.message_id.is_empty() => None,
+            None => Some((b"message".as_slice(), delivery_info.message_id.as_str())),
         };
         let key = match given {
             Some((kind, key)) => hash(&[kind, &owner, key.as_bytes()]),
             None => hash(&[
                 b"derived",
                 &owner,
-                travel.reply_to.as_bytes(),
-                travel.correlation_id.as_bytes(),
+                delivery_info.reply_to.as_bytes(),
+                delivery_info.correlation_id.as_bytes(),
                 &fingerprint,
             ]),
         };
-        let given = given.is_some();
+        let key_from_caller = given.is_some();
         Ok(Self {
             key,
             fingerprint,
             owner,
-            given,
-            consult: given || travel.redelivered,
+            key_from_caller,
+            check_inbox_first: key_from_caller || delivery_info.redelivered,
             received: Instant::now(),
         })
     }
@@ -203,7 +203,11 @@ mod tests {
 
     #[test]
     fn a_given_key_is_scoped_by_tenant_and_publisher() {
-        let key = |request: &Request| Operation::of(request, &Travel::default()).unwrap().key;
+        let key = |request: &Request| {
+            Operation::of(request, &DeliveryInfo::default())
+                .unwrap()
+                .key
+        };
         let trusted = request(Some("k"));
         let mut scoped = request(Some("k"));
         scoped.customer_id = Some(Uuid::from_u128(1));
@@ -216,20 +220,20 @@ mod tests {
 
     #[test]
     fn a_derived_key_is_asked_for_only_when_redelivered() {
-        let travel = |redelivered| Travel {
+        let delivery_info = |redelivered| DeliveryInfo {
             reply_to: "amq.gen-1".into(),
             redelivered,
-            ..Travel::default()
+            ..DeliveryInfo::default()
         };
-        let first = Operation::of(&request(None), &travel(false)).unwrap();
-        let again = Operation::of(&request(None), &travel(true)).unwrap();
+        let first = Operation::of(&request(None), &delivery_info(false)).unwrap();
+        let again = Operation::of(&request(None), &delivery_info(true)).unwrap();
         assert_eq!(first.key, again.key);
-        assert!(!first.consult && again.consult && !first.given);
+        assert!(!first.check_inbox_first && again.check_inbox_first && !first.key_from_caller);
     }
 
     #[test]
     fn the_body_decides_the_fingerprint_not_the_key() {
-        let of = |request: &Request| Operation::of(request, &Travel::default()).unwrap();
+        let of = |request: &Request| Operation::of(request, &DeliveryInfo::default()).unwrap();
         let (one, two) = (request(Some("k")), request(Some("k")).json(&1).unwrap());
         assert_eq!(of(&one).key, of(&two).key);
         assert_ne!(of(&one).fingerprint, of(&two).fingerprint);
@@ -238,7 +242,7 @@ mod tests {
     #[test]
     fn an_endless_key_is_refused() {
         let error =
-            Operation::of(&request(Some(&"x".repeat(256))), &Travel::default()).unwrap_err();
+            Operation::of(&request(Some(&"x".repeat(256))), &DeliveryInfo::default()).unwrap_err();
         assert_eq!(error.reason(), "INVALID_IDEMPOTENCY_KEY");
     }
 }

@@ -11,9 +11,9 @@ const OLD: Duration = Duration::from_millis(100);
 /// Those that waited for less are fresh again.
 const FRESH: Duration = Duration::from_millis(20);
 
-/// A time in which most are refused.
+/// Load shedding: a time in which most requests are refused.
 #[derive(Debug)]
-pub(super) struct Shortage {
+pub(super) struct LoadShedding {
     /// How many are let in, in a period, of all tenants together.
     allowance: usize,
     /// It does not become less than this.
@@ -25,10 +25,10 @@ pub(super) struct Shortage {
     /// How often all of them came together.
     all_before: usize,
     /// How often those came in this period who ask seldom.
-    seldom: usize,
+    low_volume: usize,
 }
 
-impl Shortage {
+impl LoadShedding {
     /// What follows `before` when those that come have waited for so long; `served` is how many were served in a
     /// period.
     pub(super) fn after(before: Option<Self>, waited: Duration, served: usize) -> Option<Self> {
@@ -36,9 +36,9 @@ impl Shortage {
             None if waited > OLD => Some(Self::new(served)),
             None => None,
             Some(_) if waited < FRESH => None,
-            Some(shortage) => Some(Self {
-                allowance: (shortage.allowance / 2).max(shortage.floor),
-                ..shortage
+            Some(shedding) => Some(Self {
+                allowance: (shedding.allowance / 2).max(shedding.floor),
+                ..shedding
             }),
         }
     }
@@ -52,7 +52,7 @@ impl Shortage {
             came: HashMap::new(),
             came_before: HashMap::new(),
             all_before: 0,
-            seldom: 0,
+            low_volume: 0,
         }
     }
 
@@ -64,8 +64,8 @@ impl Shortage {
         let tenants = self.came_before.len().max(1);
         let before = self.came_before.get(&tenant);
         if before.is_some_and(|before| before * tenants < self.all_before) {
-            self.seldom += 1;
-            return self.seldom <= self.allowance || *came == 1;
+            self.low_volume += 1;
+            return self.low_volume <= self.allowance || *came == 1;
         }
         *came <= (self.allowance / tenants).max(1)
     }
@@ -74,7 +74,7 @@ impl Shortage {
     pub(super) fn end_period(&mut self) {
         self.came_before = std::mem::take(&mut self.came);
         self.all_before = self.came_before.values().sum();
-        self.seldom = 0;
+        self.low_volume = 0;
     }
 }
 
@@ -88,13 +88,13 @@ mod tests {
     const NOISY: Option<Uuid> = Some(Uuid::from_u128(1));
     const MODEST: Option<Uuid> = Some(Uuid::from_u128(2));
 
-    fn begun() -> Shortage {
-        Shortage::after(None, OLD * 2, SERVED).expect("they are old")
+    fn begun() -> LoadShedding {
+        LoadShedding::after(None, OLD * 2, SERVED).expect("they are old")
     }
 
     /// How many of `asks` are let in.
-    fn admitted(shortage: &mut Shortage, tenant: Option<Uuid>, asks: usize) -> usize {
-        (0..asks).filter(|_| shortage.admits(tenant)).count()
+    fn admitted(shedding: &mut LoadShedding, tenant: Option<Uuid>, asks: usize) -> usize {
+        (0..asks).filter(|_| shedding.admits(tenant)).count()
     }
 
     #[rstest]
@@ -109,34 +109,38 @@ mod tests {
         #[case] is_short: bool,
     ) {
         let before = was_short.then(begun);
-        assert_eq!(Shortage::after(before, waited, SERVED).is_some(), is_short);
+        assert_eq!(
+            LoadShedding::after(before, waited, SERVED).is_some(),
+            is_short
+        );
     }
 
     #[test]
     fn as_long_as_they_are_old_fewer_are_let_in_and_never_none() {
-        let mut shortage = begun();
-        assert_eq!(admitted(&mut shortage, NOISY, 500), SERVED / 2);
+        let mut shedding = begun();
+        assert_eq!(admitted(&mut shedding, NOISY, 500), SERVED / 2);
         for _ in 0..3 {
-            shortage.end_period();
-            shortage = Shortage::after(Some(shortage), OLD, 7).expect("they are old still");
-            assert_eq!(admitted(&mut shortage, NOISY, 500), SERVED / 4);
+            shedding.end_period();
+            shedding = LoadShedding::after(Some(shedding), OLD, 7).expect("they are old still");
+            assert_eq!(admitted(&mut shedding, NOISY, 500), SERVED / 4);
         }
-        let mut shortage = Shortage::after(None, OLD * 2, 0).expect("they are old");
-        assert_eq!(admitted(&mut shortage, NOISY, 500), 1);
+        let mut shedding = LoadShedding::after(None, OLD * 2, 0).expect("they are old");
+        assert_eq!(admitted(&mut shedding, NOISY, 500), 1);
     }
 
     #[test]
     fn whoever_asks_no_more_often_than_others_may_is_let_in() {
-        let mut shortage = begun();
+        let mut shedding = begun();
         for _ in 0..5 {
-            admitted(&mut shortage, NOISY, 500);
-            admitted(&mut shortage, MODEST, 13);
-            shortage.end_period();
-            shortage = Shortage::after(Some(shortage), OLD, SERVED).expect("they are old still");
+            admitted(&mut shedding, NOISY, 500);
+            admitted(&mut shedding, MODEST, 13);
+            shedding.end_period();
+            shedding =
+                LoadShedding::after(Some(shedding), OLD, SERVED).expect("they are old still");
         }
-        assert_eq!(admitted(&mut shortage, NOISY, 500), SERVED / 8);
+        assert_eq!(admitted(&mut shedding, NOISY, 500), SERVED / 8);
         assert_eq!(
-            admitted(&mut shortage, MODEST, 25),
+            admitted(&mut shedding, MODEST, 25),
             25,
             "in a burst, more than its share"
         );
@@ -144,15 +148,15 @@ mod tests {
 
     #[test]
     fn those_who_ask_seldom_have_no_more_than_the_allowance_together() {
-        let mut shortage = begun();
+        let mut shedding = begun();
         let many = || (10..60).map(|number| Some(Uuid::from_u128(number)));
-        admitted(&mut shortage, NOISY, 500);
+        admitted(&mut shedding, NOISY, 500);
         for tenant in many() {
-            shortage.admits(tenant);
+            shedding.admits(tenant);
         }
-        shortage.end_period();
+        shedding.end_period();
         let let_in: usize = many()
-            .map(|tenant| admitted(&mut shortage, tenant, 5))
+            .map(|tenant| admitted(&mut shedding, tenant, 5))
             .sum();
         // Each one once, all the same.
         assert!((SERVED / 2..SERVED / 2 + 50).contains(&let_in), "{let_in}");

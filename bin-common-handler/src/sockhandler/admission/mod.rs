@@ -1,10 +1,10 @@
-//! Who is served when more ask than can be: so many at a time, the rest waits a moment, each tenant in a line of
-//! its own, and the lines take turns. As many may wait as were served in the last half second; when more have waited
-//! for that long, the newest of the longest line is told to come again: so the wait stays short for those who are
-//! served, whoever asks how often. Where requests grow old before they even come here, most are refused at once
-//! ([`shortage`]).
+//! Admission queue with a queue per tenant, served round-robin, and load shedding.
+//!
+//! As many requests may wait as were served in the last half second. When more have waited for that long, the newest
+//! of the longest queue is refused, so the wait stays short for those that are served. Where requests
+//! grow old before they even come here, most are refused at once ([`shedding`]).
 
-mod shortage;
+mod shedding;
 
 use std::{
     collections::VecDeque,
@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::shortage::Shortage;
+use self::shedding::LoadShedding;
 use super::CONCURRENCY;
 use crate::models::{error::Error, sock::Response};
 
@@ -31,15 +31,15 @@ pub(super) const HELD_MAX: usize = CONCURRENCY + WAITING_MAX + REFUSED_MAX;
 /// However few are served, so many may wait.
 const WAITING_MIN: usize = CONCURRENCY;
 /// How often it is looked how many are served, and who has to go.
-pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(100);
+pub(super) const TICK_PERIOD: Duration = Duration::from_millis(100);
 /// Of so many periods it is counted how many were served: the wait is not to be longer.
 const PERIODS: usize = 5;
 /// How long too many may wait before somebody is sent away: a short stall is sat out.
-const WAIT_MAX: Duration = LOOK_PERIOD.saturating_mul(PERIODS as u32);
+const WAIT_MAX: Duration = TICK_PERIOD.saturating_mul(PERIODS as u32);
 
 /// Something that waits for its turn.
-pub(super) trait Waits: Send {
-    /// Whose line it stands in; none for trusted peers, who share one.
+pub(super) trait Queued: Send {
+    /// Whose queue it stands in; none for trusted peers, who share one.
     fn tenant(&self) -> Option<Uuid>;
 
     /// Whether its caller hears when it is sent away.
@@ -48,7 +48,7 @@ pub(super) trait Waits: Send {
 
 /// What becomes of one that came.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Turn<J> {
+pub(super) enum Admission<J> {
     /// It is served now.
     Now(J),
     /// It waits.
@@ -57,108 +57,116 @@ pub(super) enum Turn<J> {
     Refuse(J),
 }
 
-/// The room before the handlers.
-pub(super) struct Gate<J>(Mutex<Room<J>>);
+/// The queue before the handlers.
+pub(super) struct AdmissionQueue<J>(Mutex<State<J>>);
 
-struct Room<J> {
+struct State<J> {
     running: usize,
     waiting: usize,
     /// In the order in which they are served next.
-    lines: VecDeque<(Option<Uuid>, VecDeque<J>)>,
+    tenant_queues: VecDeque<(Option<Uuid>, VecDeque<J>)>,
     full_since: Option<Instant>,
     /// How many were served in this period, and in those before.
     served: usize,
     served_before: [usize; PERIODS],
     /// Present while those that come are old already.
-    shortage: Option<Shortage>,
+    shedding: Option<LoadShedding>,
 }
 
-impl<J> Default for Gate<J> {
+impl<J> Default for AdmissionQueue<J> {
     fn default() -> Self {
-        Self(Mutex::new(Room {
+        Self(Mutex::new(State {
             running: 0,
             waiting: 0,
-            lines: VecDeque::new(),
+            tenant_queues: VecDeque::new(),
             full_since: None,
             served: 0,
             served_before: [0; PERIODS],
-            shortage: None,
+            shedding: None,
         }))
     }
 }
 
-impl<J: Waits> Gate<J> {
+impl<J: Queued> AdmissionQueue<J> {
     /// One came. Whoever is served now is followed by [`Self::next`].
-    pub(super) fn arrive(&self, job: J, now: Instant) -> Turn<J> {
-        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shortage) = &mut room.shortage
+    pub(super) fn arrive(&self, job: J, now: Instant) -> Admission<J> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shedding) = &mut state.shedding
             && job.can_be_refused()
-            && !shortage.admits(job.tenant())
+            && !shedding.admits(job.tenant())
         {
-            return Turn::Refuse(job);
+            return Admission::Refuse(job);
         }
-        if room.running < CONCURRENCY {
-            room.running += 1;
-            return Turn::Now(job);
+        if state.running < CONCURRENCY {
+            state.running += 1;
+            return Admission::Now(job);
         }
-        room.put(job);
-        if !room.is_full_for_long(now) {
-            return Turn::Later;
+        state.put(job);
+        if !state.is_full_for_long(now) {
+            return Admission::Later;
         }
-        room.send_away().map_or(Turn::Later, Turn::Refuse)
+        state
+            .shed_newest()
+            .map_or(Admission::Later, Admission::Refuse)
     }
 
-    /// A [`LOOK_PERIOD`] has ended: those that have to go, though nobody comes in their place.
-    pub(super) fn look(&self, now: Instant) -> Vec<J> {
-        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        room.end_period();
-        let mut sent_away = Vec::new();
-        while room.is_full_for_long(now)
-            && let Some(job) = room.send_away()
+    /// A [`TICK_PERIOD`] has ended: those that have to go, though nobody comes in their place.
+    pub(super) fn tick(&self, now: Instant) -> Vec<J> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.end_period();
+        let mut shed = Vec::new();
+        while state.is_full_for_long(now)
+            && let Some(job) = state.shed_newest()
         {
-            sent_away.push(job);
+            shed.push(job);
         }
-        sent_away
+        shed
     }
 
     /// Whether so many wait that more may wait elsewhere.
     pub(super) fn is_crowded(&self) -> bool {
-        let room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        room.waiting >= WAITING_MIN || room.shortage.is_some()
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.waiting >= WAITING_MIN || state.shedding.is_some()
     }
 
-    /// Those that come now have waited for so long before.
-    pub(super) fn heard(&self, waited: Duration) {
-        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let served = room.served_before.iter().sum::<usize>() / PERIODS;
-        room.shortage = Shortage::after(room.shortage.take(), waited, served);
+    /// Load shedding begins or ends by how long requests waited at the broker before they came.
+    pub(super) fn report_broker_wait(&self, waited: Duration) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let served = state.served_before.iter().sum::<usize>() / PERIODS;
+        state.shedding = LoadShedding::after(state.shedding.take(), waited, served);
     }
 
     /// Those that wait are somebody else's now.
     pub(super) fn forget(&self) {
-        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (room.lines, room.waiting) = (VecDeque::new(), 0);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.tenant_queues, state.waiting) = (VecDeque::new(), 0);
     }
 
     /// One was served: who is next. With none the place is free.
     pub(super) fn next(&self) -> Option<J> {
-        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        room.served += 1;
-        let next = room.take();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.served += 1;
+        let next = state.take();
         if next.is_none() {
-            room.running = room.running.saturating_sub(1);
+            state.running = state.running.saturating_sub(1);
         }
         next
     }
 }
 
-impl<J: Waits> Room<J> {
+impl<J: Queued> State<J> {
     fn put(&mut self, job: J) {
         let tenant = job.tenant();
         self.waiting += 1;
-        match self.lines.iter_mut().find(|(whose, _)| *whose == tenant) {
-            Some((_, line)) => line.push_back(job),
-            None => self.lines.push_back((tenant, VecDeque::from([job]))),
+        match self
+            .tenant_queues
+            .iter_mut()
+            .find(|(whose, _)| *whose == tenant)
+        {
+            Some((_, queue)) => queue.push_back(job),
+            None => self
+                .tenant_queues
+                .push_back((tenant, VecDeque::from([job]))),
         }
     }
 
@@ -173,8 +181,8 @@ impl<J: Waits> Room<J> {
         if let Some(last) = self.served_before.first_mut() {
             *last = std::mem::take(&mut self.served);
         }
-        if let Some(shortage) = &mut self.shortage {
-            shortage.end_period();
+        if let Some(shedding) = &mut self.shedding {
+            shedding.end_period();
         }
     }
 
@@ -186,31 +194,31 @@ impl<J: Waits> Room<J> {
         now.duration_since(since) >= WAIT_MAX
     }
 
-    /// The first of the line whose turn it is; that line is last then.
+    /// The first of the queue whose turn it is; that queue is last then.
     fn take(&mut self) -> Option<J> {
-        let (tenant, mut line) = self.lines.pop_front()?;
-        let job = line.pop_front();
-        if !line.is_empty() {
-            self.lines.push_back((tenant, line));
+        let (tenant, mut queue) = self.tenant_queues.pop_front()?;
+        let job = queue.pop_front();
+        if !queue.is_empty() {
+            self.tenant_queues.push_back((tenant, queue));
         }
         self.left();
         job
     }
 
-    /// The newest of the longest line that has one who hears it.
-    fn send_away(&mut self) -> Option<J> {
+    /// Removes the newest request, of the longest queue with one that can be refused.
+    fn shed_newest(&mut self) -> Option<J> {
         let longest = self
-            .lines
+            .tenant_queues
             .iter()
             .enumerate()
-            .filter(|(_, (_, line))| line.iter().any(Waits::can_be_refused))
-            .max_by_key(|(_, (_, line))| line.len())
+            .filter(|(_, (_, queue))| queue.iter().any(Queued::can_be_refused))
+            .max_by_key(|(_, (_, queue))| queue.len())
             .map(|(position, _)| position)?;
-        let (_, line) = self.lines.get_mut(longest)?;
-        let newest = line.iter().rposition(Waits::can_be_refused)?;
-        let job = line.remove(newest);
-        if line.is_empty() {
-            self.lines.remove(longest);
+        let (_, queue) = self.tenant_queues.get_mut(longest)?;
+        let newest = queue.iter().rposition(Queued::can_be_refused)?;
+        let job = queue.remove(newest);
+        if queue.is_empty() {
+            self.tenant_queues.remove(longest);
         }
         self.left();
         job
@@ -255,7 +263,7 @@ mod tests {
         hears: bool,
     }
 
-    impl Waits for Job {
+    impl Queued for Job {
         fn tenant(&self) -> Option<Uuid> {
             Some(Uuid::from_u128(self.tenant))
         }
@@ -276,47 +284,53 @@ mod tests {
         }
     }
 
-    /// A gate at which everybody is being served.
-    fn all_busy(now: Instant) -> Gate<Job> {
-        let gate = Gate::default();
+    /// All handlers are busy.
+    fn all_busy(now: Instant) -> AdmissionQueue<Job> {
+        let admission = AdmissionQueue::default();
         for number in 0..CONCURRENCY {
-            assert!(matches!(gate.arrive(job(0, number), now), Turn::Now(_)));
+            assert!(matches!(
+                admission.arrive(job(0, number), now),
+                Admission::Now(_)
+            ));
         }
-        gate
+        admission
     }
 
-    /// A gate whose room has been full for long with `tenant`'s.
-    fn full(tenant: u128) -> (Gate<Job>, Instant) {
+    /// The queue has been full for long with `tenant`'s.
+    fn full(tenant: u128) -> (AdmissionQueue<Job>, Instant) {
         let start = Instant::now();
-        let gate = all_busy(start);
+        let admission = all_busy(start);
         for number in 0..=WAITING_MAX {
-            assert_eq!(gate.arrive(job(tenant, number), start), Turn::Later);
+            assert_eq!(
+                admission.arrive(job(tenant, number), start),
+                Admission::Later
+            );
         }
-        (gate, start + WAIT_MAX)
+        (admission, start + WAIT_MAX)
     }
 
     #[test]
     fn so_many_are_served_at_a_time_and_the_next_when_one_is_done() {
         let now = Instant::now();
-        let gate = all_busy(now);
-        assert_eq!(gate.arrive(job(1, 0), now), Turn::Later);
-        assert_eq!(gate.next(), Some(job(1, 0)));
-        assert_eq!(gate.next(), None, "a place is free");
-        assert_eq!(gate.arrive(job(1, 1), now), Turn::Now(job(1, 1)));
-        assert_eq!(gate.arrive(job(1, 2), now), Turn::Later);
+        let admission = all_busy(now);
+        assert_eq!(admission.arrive(job(1, 0), now), Admission::Later);
+        assert_eq!(admission.next(), Some(job(1, 0)));
+        assert_eq!(admission.next(), None, "a place is free");
+        assert_eq!(admission.arrive(job(1, 1), now), Admission::Now(job(1, 1)));
+        assert_eq!(admission.arrive(job(1, 2), now), Admission::Later);
     }
 
     #[test]
-    fn lines_take_turns() {
+    fn tenants_take_turns() {
         let now = Instant::now();
-        let gate = all_busy(now);
+        let admission = all_busy(now);
         for number in 0..50 {
-            gate.arrive(job(1, number), now);
+            admission.arrive(job(1, number), now);
         }
-        gate.arrive(job(2, 0), now);
-        gate.arrive(job(2, 1), now);
+        admission.arrive(job(2, 0), now);
+        admission.arrive(job(2, 1), now);
         let served: Vec<_> = (0..5)
-            .filter_map(|_| gate.next())
+            .filter_map(|_| admission.next())
             .map(|job| job.tenant)
             .collect();
         assert_eq!(served, [1, 2, 1, 2, 1]);
@@ -325,21 +339,24 @@ mod tests {
     #[test]
     fn a_short_stall_is_sat_out_and_a_long_one_is_not() {
         let start = Instant::now();
-        let gate = all_busy(start);
+        let admission = all_busy(start);
         for number in 0..WAITING_MAX + 50 {
-            assert_eq!(gate.arrive(job(1, number), start), Turn::Later);
+            assert_eq!(admission.arrive(job(1, number), start), Admission::Later);
         }
         let almost = start + WAIT_MAX - Duration::from_millis(1);
-        assert_eq!(gate.arrive(job(1, 900), almost), Turn::Later);
+        assert_eq!(admission.arrive(job(1, 900), almost), Admission::Later);
         let newest = job(1, 901);
-        assert_eq!(gate.arrive(newest, start + WAIT_MAX), Turn::Refuse(newest));
-        while gate.next().is_some() {}
+        assert_eq!(
+            admission.arrive(newest, start + WAIT_MAX),
+            Admission::Refuse(newest)
+        );
+        while admission.next().is_some() {}
         let later = start + WAIT_MAX * 10;
-        gate.arrive(job(1, 0), later);
+        admission.arrive(job(1, 0), later);
         for number in 0..WAITING_MAX {
             assert_eq!(
-                gate.arrive(job(1, number), later),
-                Turn::Later,
+                admission.arrive(job(1, number), later),
+                Admission::Later,
                 "it starts anew"
             );
         }
@@ -348,18 +365,18 @@ mod tests {
     #[test]
     fn as_many_may_wait_as_were_served_in_that_time() {
         let start = Instant::now();
-        let gate = all_busy(start);
+        let admission = all_busy(start);
         for number in 0..500 {
-            gate.arrive(job(1, number), start);
+            admission.arrive(job(1, number), start);
         }
         for _ in 0..PERIODS {
             for _ in 0..20 {
-                gate.next();
+                admission.next();
             }
-            assert_eq!(gate.look(start), []);
+            assert_eq!(admission.tick(start), []);
         }
         let left = 500 - 20 * PERIODS;
-        let gone = gate.look(start + WAIT_MAX).len();
+        let gone = admission.tick(start + WAIT_MAX).len();
         assert_eq!(
             left - gone,
             20 * (PERIODS - 1),
@@ -370,38 +387,42 @@ mod tests {
     #[test]
     fn when_nobody_is_done_those_that_are_too_many_go_all_the_same() {
         let start = Instant::now();
-        let gate = all_busy(start);
+        let admission = all_busy(start);
         for number in 0..WAITING_MAX + 3 {
-            gate.arrive(job(1, number), start);
+            admission.arrive(job(1, number), start);
         }
-        assert_eq!(gate.look(start), []);
-        let gone = gate.look(start + WAIT_MAX);
+        assert_eq!(admission.tick(start), []);
+        let gone = admission.tick(start + WAIT_MAX);
         assert_eq!(
             gone.first(),
             Some(&job(1, WAITING_MAX + 2)),
             "the newest first"
         );
         assert_eq!(gone.len(), WAITING_MAX + 3 - WAITING_MIN);
-        assert_eq!(gate.look(start + WAIT_MAX), []);
+        assert_eq!(admission.tick(start + WAIT_MAX), []);
     }
 
     #[test]
     fn whoever_asks_most_is_sent_away() {
-        let (gate, now) = full(1);
-        assert!(matches!(gate.arrive(job(2, 0), now), Turn::Refuse(job) if job.tenant == 1));
-        assert!(matches!(gate.arrive(job(1, 900), now), Turn::Refuse(job) if job.number == 900));
-        gate.next();
-        assert_eq!(gate.next(), Some(job(2, 0)));
+        let (admission, now) = full(1);
+        assert!(
+            matches!(admission.arrive(job(2, 0), now), Admission::Refuse(job) if job.tenant == 1)
+        );
+        assert!(
+            matches!(admission.arrive(job(1, 900), now), Admission::Refuse(job) if job.number == 900)
+        );
+        admission.next();
+        assert_eq!(admission.next(), Some(job(2, 0)));
     }
 
     #[test]
     fn nobody_is_sent_away_who_would_not_hear_it() {
-        let (gate, now) = full(1);
+        let (admission, now) = full(1);
         let posted = Job {
             hears: false,
             ..job(1, 900)
         };
-        let Turn::Refuse(refused) = gate.arrive(posted, now) else {
+        let Admission::Refuse(refused) = admission.arrive(posted, now) else {
             panic!("one that hears is sent away");
         };
         assert_eq!(refused.number, WAITING_MAX);
@@ -410,45 +431,51 @@ mod tests {
     #[test]
     fn while_those_that_come_are_old_few_are_let_in_though_there_is_room() {
         let now = Instant::now();
-        let gate = Gate::default();
-        gate.heard(LONG);
-        assert_eq!(gate.arrive(job(1, 0), now), Turn::Now(job(1, 0)));
-        assert_eq!(gate.arrive(job(1, 1), now), Turn::Refuse(job(1, 1)));
-        let other = gate.arrive(job(2, 2), now);
-        assert_eq!(other, Turn::Now(job(2, 2)), "another tenant's first");
+        let admission = AdmissionQueue::default();
+        admission.report_broker_wait(LONG);
+        assert_eq!(admission.arrive(job(1, 0), now), Admission::Now(job(1, 0)));
+        assert_eq!(
+            admission.arrive(job(1, 1), now),
+            Admission::Refuse(job(1, 1))
+        );
+        let other = admission.arrive(job(2, 2), now);
+        assert_eq!(other, Admission::Now(job(2, 2)), "another tenant's first");
         let posted = Job {
             hears: false,
             ..job(1, 3)
         };
         assert_eq!(
-            gate.arrive(posted, now),
-            Turn::Now(posted),
+            admission.arrive(posted, now),
+            Admission::Now(posted),
             "it would not hear it"
         );
-        assert_eq!(gate.look(now), []);
+        assert_eq!(admission.tick(now), []);
         assert!(
-            matches!(gate.arrive(job(1, 4), now), Turn::Now(_)),
+            matches!(admission.arrive(job(1, 4), now), Admission::Now(_)),
             "a new period"
         );
-        gate.heard(Duration::ZERO);
-        assert_eq!(gate.arrive(job(1, 5), now), Turn::Now(job(1, 5)));
+        admission.report_broker_wait(Duration::ZERO);
+        assert_eq!(admission.arrive(job(1, 5), now), Admission::Now(job(1, 5)));
     }
 
     #[test]
     fn it_is_crowded_where_many_wait_and_until_those_that_come_are_fresh() {
         let now = Instant::now();
-        let gate = all_busy(now);
+        let admission = all_busy(now);
         for number in 1..WAITING_MIN {
-            gate.arrive(job(1, number), now);
+            admission.arrive(job(1, number), now);
         }
-        assert!(!gate.is_crowded());
-        gate.arrive(job(1, 0), now);
-        assert!(gate.is_crowded());
-        gate.heard(LONG);
-        while gate.next().is_some() {}
-        assert!(gate.is_crowded(), "somebody has to say when it is over");
-        gate.heard(Duration::ZERO);
-        assert!(!gate.is_crowded());
+        assert!(!admission.is_crowded());
+        admission.arrive(job(1, 0), now);
+        assert!(admission.is_crowded());
+        admission.report_broker_wait(LONG);
+        while admission.next().is_some() {}
+        assert!(
+            admission.is_crowded(),
+            "somebody has to say when it is over"
+        );
+        admission.report_broker_wait(Duration::ZERO);
+        assert!(!admission.is_crowded());
     }
 
     #[test]
@@ -473,19 +500,19 @@ mod tests {
         fn everybody_is_served_or_sent_away_once(
             steps in prop::collection::vec((0..4_u128, any::<bool>(), 0..700_u64), 0..600)
         ) {
-            let gate = Gate::default();
+            let admission = AdmissionQueue::default();
             let (mut now, mut running, mut done) = (Instant::now(), 0, 0);
             for (number, (tenant, hears, pause_ms)) in steps.iter().enumerate() {
                 now += Duration::from_millis(*pause_ms / 100);
                 if *pause_ms % 50 == 0 {
-                    gate.heard(Duration::from_millis(*pause_ms));
-                    done += gate.look(now).len();
+                    admission.report_broker_wait(Duration::from_millis(*pause_ms));
+                    done += admission.tick(now).len();
                 }
                 let job = Job { tenant: *tenant, number, hears: *hears };
-                match gate.arrive(job, now) {
-                    Turn::Now(_) => running += 1,
-                    Turn::Later => {}
-                    Turn::Refuse(job) => {
+                match admission.arrive(job, now) {
+                    Admission::Now(_) => running += 1,
+                    Admission::Later => {}
+                    Admission::Refuse(job) => {
                         prop_assert!(job.hears);
                         done += 1;
                     }
@@ -493,12 +520,12 @@ mod tests {
                 prop_assert!(running <= CONCURRENCY);
                 if *pause_ms % 3 == 0 && running > 0 {
                     done += 1;
-                    running -= usize::from(gate.next().is_none());
+                    running -= usize::from(admission.next().is_none());
                 }
             }
             while running > 0 {
                 done += 1;
-                running -= usize::from(gate.next().is_none());
+                running -= usize::from(admission.next().is_none());
             }
             prop_assert_eq!(done, steps.len());
         }

@@ -25,23 +25,23 @@ use crate::{
     failpoint,
     health::State,
     models::error::{Error, Result},
-    sockhandler::{EVENT_EXCHANGE, Lane, Outgoing},
+    sockhandler::{EVENT_EXCHANGE, Outgoing, PublisherLease},
 };
 
-/// The exclusive queue; it also is the doorbell.
+/// The exclusive queue; wake-ups arrive on it, too.
 pub(super) fn queue_name(publisher: &str, database_id: &str) -> String {
     format!("bin-manager.relay.{publisher}.{database_id}")
 }
 
-pub(super) struct RabbitLane {
+pub(super) struct RabbitLease {
     connection: Connection,
     channel: Channel,
-    doorbell: Consumer,
+    wakeups: Consumer,
     /// Queues of other services that are known to be there.
     declared: HashSet<String>,
 }
 
-impl RabbitLane {
+impl RabbitLease {
     pub(super) async fn acquire(
         inner: &Arc<Inner>,
         publisher: &str,
@@ -68,7 +68,7 @@ impl RabbitLane {
                 no_ack: true,
                 ..BasicConsumeOptions::default()
             };
-            let doorbell = limit(channel.basic_consume(
+            let wakeups = limit(channel.basic_consume(
                 queue.as_str().into(),
                 "".into(),
                 no_ack,
@@ -78,19 +78,19 @@ impl RabbitLane {
             Ok(Self {
                 connection,
                 channel,
-                doorbell,
+                wakeups,
                 declared: HashSet::new(),
             })
         };
-        let lane = opened.await.map_err(|fault: Fault| {
+        let lease = opened.await.map_err(|fault: Fault| {
             if fault.is_locked() {
                 Error::failed_precondition("RELAY_HELD", "Another replica publishes.")
             } else {
                 away(fault)
             }
         })?;
-        lane.watch_alarms(inner, publisher);
-        Ok(lane)
+        lease.watch_alarms(inner, publisher);
+        Ok(lease)
     }
 
     /// Declared as its owner declares it: a request that waits for a service that comes later is not lost.
@@ -131,7 +131,7 @@ impl RabbitLane {
     }
 }
 
-/// At most one ring has to wait.
+/// At most one wake-up has to wait.
 async fn claim(channel: &Channel, queue: &str) -> Result<(), Fault> {
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
@@ -146,7 +146,7 @@ async fn claim(channel: &Channel, queue: &str) -> Result<(), Fault> {
 }
 
 #[async_trait]
-impl Lane for RabbitLane {
+impl PublisherLease for RabbitLease {
     async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
         let mut confirms = Vec::with_capacity(events.len());
         for event in events {
@@ -196,8 +196,8 @@ impl Lane for RabbitLane {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
-    async fn rung(&mut self) {
-        if self.doorbell.next().await.is_none() {
+    async fn woken(&mut self) {
+        if self.wakeups.next().await.is_none() {
             // The channel ended; `is_held` tells.
             tokio::time::sleep(WRITE_MAX).await;
         }

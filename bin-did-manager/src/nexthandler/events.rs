@@ -1,6 +1,8 @@
-//! What is said when numbers or a pool have had all their calls.
+//! Events for numbers and pools that have had all their calls.
 
-use bin_common_handler::{call::Call, databasehandler::Fact, models::time::Timestamp};
+use bin_common_handler::{
+    context::RequestContext, databasehandler::EventPayload, models::time::Timestamp,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// What is said when a number has just had its last call of a day or an hour.
-pub(super) fn exhausted(view: &View, state: &State, now: i64) -> Option<Fact> {
+pub(super) fn exhausted(view: &View, state: &State, now: i64) -> Option<EventPayload> {
     let (_, number) = view.by_id(state.did_id)?;
     let windows = view.windows_at(now);
     let blocked = number.spent(state, &view.defaults, &windows, now)?;
@@ -25,7 +27,7 @@ pub(super) fn exhausted(view: &View, state: &State, now: i64) -> Option<Fact> {
         "calls_this_hour": state.this_hour(&windows),
         "until": Timestamp::from_micros(blocked.until),
     });
-    Some(Fact {
+    Some(EventPayload {
         resource_id: number.id,
         customer_id: state.customer_id,
         version: Timestamp::from_micros(now),
@@ -48,30 +50,30 @@ pub(super) async fn announce_exhausted(
     let Ok(tenant) = shard.tenant(customer_id) else {
         return;
     };
-    let windows = tenant.known.view.windows_at(now);
+    let windows = tenant.snapshot.view.windows_at(now);
     let resource_id = if pool.is_nil() { customer_id } else { pool };
     if !tenant.is_news(resource_id, windows.hour) {
         return;
     }
-    let call = Call::internal();
-    let said = async {
-        let mut tx = store.begin(&call).await?;
+    let ctx = RequestContext::internal();
+    let emitted = async {
+        let mut tx = store.begin(&ctx).await?;
         if exhaustions::note(&mut tx, resource_id, windows.hour).await? {
             let data = json!({
                 "id": pool, "customer_id": customer_id, "reason": refused.reason,
                 "retry_at": refused.retry_at.map(Timestamp::from_micros),
             });
-            let fact = Fact {
+            let payload = EventPayload {
                 resource_id,
                 customer_id,
                 version: Timestamp::from_micros(now),
                 data: data.to_string(),
             };
-            tx.announce_fact(didpool::EXHAUSTED, fact).await?;
+            tx.emit_payload(didpool::EXHAUSTED, payload).await?;
         }
         tx.commit(()).await
     };
-    if let Err(error) = said.await {
+    if let Err(error) = emitted.await {
         tracing::debug!(%error, "not announced that a pool is exhausted");
     }
 }
