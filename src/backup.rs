@@ -7,7 +7,7 @@ use std::{
 
 use bin_common_handler::{
     config::Config,
-    daemon::{Data, block_on, fail},
+    daemon::{Storage, block_on, fail},
     databasehandler::Dsn,
     files,
 };
@@ -101,7 +101,7 @@ async fn put_back(
     snapshot::ensure_other(file, database)?;
     snapshot::check(file).await?;
     // Holds the folder's lock until the end: no daemon runs on the database, and none starts.
-    let _held = Data::open(config)?;
+    let _held = Storage::open(config)?;
     Ok(snapshot::put_back(file, database).await?)
 }
 

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use bin_common_handler::{
     clock::Clock,
     config::Config,
-    daemon::{Data, block_on, fail},
+    daemon::{Storage, block_on, fail},
     databasehandler::{
         Db, Dsn,
         ahead::{self, Ahead},
@@ -81,7 +81,7 @@ async fn clock(
         Dsn::Sqlite(path) => {
             ensure_file(path)?;
             // Until the end: what a daemon has in memory would be written over what is set right.
-            is_meant.then(|| Data::open(config)).transpose()?
+            is_meant.then(|| Storage::open(config)).transpose()?
         }
         Dsn::MySql(_) => None,
     };

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     bridge,
     config::Config,
-    daemon::{self, Companion},
+    daemon::{self, Sidecar},
 };
 use clap::{ArgMatches, Command};
 use tandem::managers;
@@ -39,8 +39,8 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     ))
 }
 
-fn bridge() -> Companion {
-    bridge::companion(
+fn bridge() -> Sidecar {
+    bridge::sidecar(
         managers::ALL
             .iter()
             .map(|manager| (manager.name, (manager.routes)()))

@@ -253,10 +253,10 @@ async fn set_aside(database: &Path) -> Result<PathBuf> {
     let kept = beside(database, ".replaced");
     // A daemon that was killed leaves commits in the log; in a sound database they go where they belong.
     let _ = fold(database).await;
-    for companion in COMPANIONS {
-        let left = with_suffix(database, companion);
+    for sidecar in COMPANIONS {
+        let left = with_suffix(database, sidecar);
         if left.exists() {
-            fs::rename(&left, with_suffix(&kept, companion)).map_err(at(&left))?;
+            fs::rename(&left, with_suffix(&kept, sidecar)).map_err(at(&left))?;
         }
     }
     fs::hard_link(database, &kept).map_err(at(&kept))?;

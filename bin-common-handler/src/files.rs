@@ -88,7 +88,7 @@ pub fn in_use(data_dir: &Path, database: Option<&Path>) -> Vec<PathBuf> {
     let mut all = vec![data_dir.join(LOCK), data_dir.join(BRIDGE_KEY)];
     if let Some(database) = database {
         all.push(database.to_owned());
-        all.extend(COMPANIONS.map(|companion| with_suffix(database, companion)));
+        all.extend(COMPANIONS.map(|sidecar| with_suffix(database, sidecar)));
     }
     all
 }
@@ -169,7 +169,7 @@ fn folder_of(path: &Path) -> PathBuf {
 fn is_used(file: &Path) -> bool {
     let is_locked = File::open(file).is_ok_and(|open| open.try_lock_shared().is_err());
     let mut companions = COMPANIONS.iter();
-    is_locked || companions.any(|companion| with_suffix(&place(file), companion).exists())
+    is_locked || companions.any(|sidecar| with_suffix(&place(file), sidecar).exists())
 }
 
 /// A file in the making, beside the one whose place it takes when it is whole. Dropped before, it is gone.
@@ -244,8 +244,8 @@ pub fn keep_private(data_dir: &Path, database: Option<&Path>) {
     }
     if let Some(database) = database {
         tighten(database, 0, &mut widened);
-        for companion in COMPANIONS {
-            tighten(&with_suffix(database, companion), 0, &mut widened);
+        for sidecar in COMPANIONS {
+            tighten(&with_suffix(database, sidecar), 0, &mut widened);
         }
     }
     if let Some(first) = widened.first() {

@@ -40,7 +40,7 @@ impl Tandem {
         let running = tokio::spawn(run(
             config(dir.path(), at),
             managers::ALL.to_vec(),
-            Some(bridge::companion(tables.collect())),
+            Some(bridge::sidecar(tables.collect())),
             async { drop(stopped.await) },
         ));
         let key = dir.path().join("bridge.key");

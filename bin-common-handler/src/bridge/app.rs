@@ -22,7 +22,7 @@ use super::{
     forward::Outbound,
     incoming::{Incoming, is_health, is_health_path},
     keys,
-    keys::{Grant, Keys, Verdicts},
+    keys::{Grant, KeyVerifier, Keys},
     request_id,
     request_id::RequestId,
     rows::BULK_LIMIT,
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    listenhandler::Edge,
+    listenhandler::HttpOptions,
     metrics::Metrics,
     models::{
         error::{Error, Result},
@@ -68,7 +68,7 @@ impl Bridge {
     ) -> Self {
         let verdicts = table
             .verifier()
-            .map(|service| Arc::new(Verdicts::new(service, requester.clone())));
+            .map(|service| Arc::new(KeyVerifier::new(service, requester.clone())));
         metrics.start_bridge();
         Self {
             table,
@@ -134,7 +134,7 @@ impl Bridge {
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
             return answer::options(ALL_ALLOW);
         }
-        let deadline = started + Edge::default().within;
+        let deadline = started + HttpOptions::default().within;
         if let Err(error) = self.keys.check(keys::shown(&head.headers), deadline).await {
             return refusal(Form::default(), &error, id);
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{NAME, answer};
 use crate::{
-    listenhandler::Edge,
+    listenhandler::HttpOptions,
     models::{error::Error, sock},
 };
 
@@ -44,7 +44,7 @@ struct Typed {
 
 impl Form {
     /// Of a route, for a caller that asked for text, for CSV, or for neither.
-    pub(super) fn of(edge: &Edge, wants_text: bool, wants_csv: bool) -> Self {
+    pub(super) fn of(edge: &HttpOptions, wants_text: bool, wants_csv: bool) -> Self {
         Self {
             is_flat: edge.has_flat_errors,
             text_field: edge.text_field.filter(|_| wants_text),

@@ -3,7 +3,7 @@
 //! Every route of every manager's table is served under `/v1/…` and `/api/v1/…`: the method, the query and
 //! the JSON body reach the manager as they are, and its status code and `data` come back as they are.
 //! `Idempotency-Key` and `X-Request-ID` travel in the envelope. What else a route does over HTTP stands in its
-//! table ([`crate::listenhandler::Edge`]): [`keys`] and [`limits`] say who may call it and how often, [`form`]
+//! table ([`crate::listenhandler::HttpOptions`]): [`keys`] and [`limits`] say who may call it and how often, [`form`]
 //! how its answers look, [`rows`] and [`bulk`] what becomes of a file of rows.
 
 mod ahead;
@@ -11,7 +11,6 @@ mod answer;
 mod app;
 mod bucket;
 mod bulk;
-mod companion;
 mod cors;
 mod export;
 mod form;
@@ -23,6 +22,7 @@ mod query;
 mod request_id;
 mod rows;
 mod shares;
+mod sidecar;
 mod summary;
 mod table;
 mod unpack;
@@ -30,10 +30,10 @@ mod unpack;
 pub use app::Bridge;
 pub use bucket::Rate;
 pub use bulk::Report;
-pub use companion::{companion, main, reachable};
 pub use keys::{AccessKey, key_from, key_or_new};
 pub use limits::Limits;
 pub use shares::Shares;
+pub use sidecar::{main, reachable, sidecar};
 pub use table::Table;
 
 /// The bridge's name: publisher of its requests, domain of its errors.

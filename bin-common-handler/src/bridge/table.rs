@@ -109,7 +109,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::listenhandler::Edge;
+    use crate::listenhandler::HttpOptions;
 
     fn route(method: Method, template: &'static str) -> RouteInfo {
         RouteInfo {
@@ -118,7 +118,7 @@ mod tests {
             is_effect: false,
             filters: &[],
             is_bulk: false,
-            edge: Edge::default(),
+            edge: HttpOptions::default(),
         }
     }
 
@@ -185,9 +185,9 @@ mod tests {
         let (method, template) = VERIFY;
         let verify = route(method, template);
         let internal = RouteInfo {
-            edge: Edge {
+            edge: HttpOptions {
                 is_internal: true,
-                ..Edge::default()
+                ..HttpOptions::default()
             },
             ..verify
         };

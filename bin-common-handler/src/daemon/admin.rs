@@ -11,11 +11,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::Parts;
+use super::ProcessContext;
 use crate::{config::Config, httpserver, redact};
 
 /// Prints what this process uses and where its figures are.
-pub(super) fn announce(parts: &Parts, has_data: bool, listener: &TcpListener) {
+pub(super) fn announce(parts: &ProcessContext, has_data: bool, listener: &TcpListener) {
     let config = &parts.config;
     if has_data {
         let database = config
@@ -41,7 +41,7 @@ fn place(config: &Config, setting: &str) -> String {
     }
 }
 
-pub(super) async fn serve(parts: Parts, listener: TcpListener, stop: CancellationToken) {
+pub(super) async fn serve(parts: ProcessContext, listener: TcpListener, stop: CancellationToken) {
     let endpoint = parts.config.text("PROMETHEUS_ENDPOINT").to_owned();
     let metrics = parts.metrics.clone();
     let app = Router::new()
@@ -54,7 +54,7 @@ pub(super) async fn serve(parts: Parts, listener: TcpListener, stop: Cancellatio
     httpserver::serve(listener, app, options, metrics, stop).await;
 }
 
-async fn figures(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+async fn figures(Extracted(parts): Extracted<ProcessContext>) -> impl IntoResponse {
     match parts.metrics.encode() {
         Ok(text) => (
             StatusCode::OK,
@@ -70,7 +70,7 @@ async fn figures(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
 }
 
 /// Timers and events that were given up, without their contents.
-async fn dead_letters(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+async fn dead_letters(Extracted(parts): Extracted<ProcessContext>) -> impl IntoResponse {
     let (status, body) = match parts.dead_letters.list().await {
         Ok(listed) => (StatusCode::OK, json!(listed)),
         Err(fault) => (
@@ -86,7 +86,7 @@ async fn dead_letters(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
 }
 
 /// Every part and its state; 200 as long as the process answers.
-async fn healthz(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+async fn healthz(Extracted(parts): Extracted<ProcessContext>) -> impl IntoResponse {
     let body = json!({ "ready": parts.health.is_ready(), "parts": parts.health.report() });
     (
         [(header::CONTENT_TYPE, "application/json")],
@@ -95,7 +95,7 @@ async fn healthz(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
 }
 
 /// 200 when requests are served, 503 with the reasons when they are not.
-async fn readyz(Extracted(parts): Extracted<Parts>) -> impl IntoResponse {
+async fn readyz(Extracted(parts): Extracted<ProcessContext>) -> impl IntoResponse {
     let status = if parts.health.is_ready() {
         StatusCode::OK
     } else {

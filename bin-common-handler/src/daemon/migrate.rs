@@ -108,7 +108,7 @@ fn print_said(said: &serde_json::Value, as_json: bool) {
     if let Some(count) = said.get("applied") {
         println!("{name}: {count} applied");
     } else if let Some(count) = said.get("taken_back") {
-        println!("{name}: {count} taken back");
+        println!("{name}: {count} reverted");
     }
     let states = said.get("migrations").and_then(serde_json::Value::as_array);
     for state in states.into_iter().flatten() {

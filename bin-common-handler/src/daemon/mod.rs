@@ -1,10 +1,10 @@
 //! The one way a daemon starts, says how it is, and stops.
 
 mod admin;
-mod data;
 mod logging;
 pub mod migrate;
-mod parts;
+mod process;
+mod storage;
 mod supervise;
 
 use std::{future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
-pub use data::Data;
-pub use parts::{Parts, StartError};
+pub use process::{ProcessContext, StartError};
+pub use storage::Storage;
 
 use crate::{
     clock::Clock,
@@ -131,7 +131,7 @@ impl Tasks {
                 error!(
                     job = name,
                     panicked = ended.is_err(),
-                    "a job ended that must not"
+                    "background job exited unexpectedly"
                 );
                 died.cancel();
             }
@@ -156,8 +156,10 @@ impl Tasks {
 }
 
 /// A job that runs beside the managers in the same process, such as the bridge.
-pub type Companion =
-    Box<dyn FnOnce(Parts) -> Pin<Box<dyn Future<Output = Result<(), StartError>> + Send>> + Send>;
+pub type Sidecar = Box<
+    dyn FnOnce(ProcessContext) -> Pin<Box<dyn Future<Output = Result<(), StartError>> + Send>>
+        + Send,
+>;
 
 /// The `main` of a daemon with one manager: flags, `migrate`, serve.
 pub fn main(manager: Manager) -> ExitCode {
@@ -188,10 +190,10 @@ pub fn main(manager: Manager) -> ExitCode {
 }
 
 /// Runs managers, and perhaps a companion, until SIGTERM or SIGINT.
-pub fn serve(config: Config, managers: Vec<Manager>, companion: Option<Companion>) -> ExitCode {
+pub fn serve(config: Config, managers: Vec<Manager>, sidecar: Option<Sidecar>) -> ExitCode {
     with_environment();
     block_on(async {
-        match run(config, managers, companion, shutdown_signal()).await {
+        match run(config, managers, sidecar, shutdown_signal()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(fault) => fail(&fault),
         }
@@ -205,13 +207,13 @@ pub fn serve(config: Config, managers: Vec<Manager>, companion: Option<Companion
 pub async fn run(
     config: Config,
     managers: Vec<Manager>,
-    companion: Option<Companion>,
+    sidecar: Option<Sidecar>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     run_with(
-        Parts::open(config, Clock::default())?,
+        ProcessContext::open(config, Clock::default())?,
         managers,
-        companion,
+        sidecar,
         shutdown,
     )
     .await
@@ -222,9 +224,9 @@ pub async fn run(
 /// # Errors
 /// As [`run`].
 pub async fn run_with(
-    parts: Parts,
+    parts: ProcessContext,
     managers: Vec<Manager>,
-    companion: Option<Companion>,
+    sidecar: Option<Sidecar>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     logging::init(&parts.config);
@@ -234,7 +236,7 @@ pub async fn run_with(
     let data = if managers.is_empty() {
         None
     } else {
-        Some(Data::open(&parts.config)?)
+        Some(Storage::open(&parts.config)?)
     };
     let admin = listen(&parts, "PROMETHEUS_LISTEN_ADDRESS").await?;
     admin::announce(&parts, data.is_some(), &admin);
@@ -246,8 +248,8 @@ pub async fn run_with(
             supervise::start(&parts, data, manager, &wired, &serving, &relaying);
         }
     }
-    if let Some(companion) = companion {
-        companion(parts.clone()).await?;
+    if let Some(sidecar) = sidecar {
+        sidecar(parts.clone()).await?;
     }
     parts.health.set("process", State::Up);
     let died = tokio::select! {
@@ -278,7 +280,10 @@ pub async fn run_with(
 ///
 /// # Errors
 /// Names the setting and the address when the port is taken.
-pub async fn listen(parts: &Parts, setting: &'static str) -> Result<TcpListener, StartError> {
+pub async fn listen(
+    parts: &ProcessContext,
+    setting: &'static str,
+) -> Result<TcpListener, StartError> {
     let address = parts
         .config
         .listen_address(setting)

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
-use super::{Data, Manager, ManagerContext, Parts, StartError, Tasks};
+use super::{Manager, ManagerContext, ProcessContext, StartError, Storage, Tasks};
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
@@ -58,8 +58,8 @@ impl Wired {
 }
 
 pub(super) fn start(
-    parts: &Parts,
-    data: &Data,
+    parts: &ProcessContext,
+    data: &Storage,
     manager: Manager,
     wired: &Wired,
     serving: &Tasks,
@@ -93,7 +93,7 @@ pub(super) fn start(
     });
 }
 
-fn store(parts: &Parts, data: &Data, manager: Manager) -> Store {
+fn store(parts: &ProcessContext, data: &Storage, manager: Manager) -> Store {
     Store::new(
         data.db.clone(),
         parts.clock.clone(),
@@ -106,7 +106,7 @@ fn store(parts: &Parts, data: &Data, manager: Manager) -> Store {
 
 /// Puts one manager together.
 struct Wiring<'w> {
-    parts: &'w Parts,
+    parts: &'w ProcessContext,
     store: &'w Store,
     manager: Manager,
 }
@@ -205,8 +205,8 @@ impl Wiring<'_> {
 
 /// Asks until the database answers and its schema is right; its identity, or nothing when stopped.
 async fn wait_for_database(
-    parts: &Parts,
-    data: &Data,
+    parts: &ProcessContext,
+    data: &Storage,
     manager: Manager,
     stop: &CancellationToken,
 ) -> Option<String> {
@@ -230,7 +230,11 @@ async fn wait_for_database(
     }
 }
 
-async fn prepare_database(parts: &Parts, data: &Data, manager: Manager) -> Result<Uuid> {
+async fn prepare_database(
+    parts: &ProcessContext,
+    data: &Storage,
+    manager: Manager,
+) -> Result<Uuid> {
     if parts.config.is_on("MIGRATE_AT_START") {
         let applied = manager.migrations.up(&data.db).await?;
         if applied > 0 {
@@ -281,7 +285,12 @@ async fn durability(db: &Db) -> State {
 }
 
 /// Keeps `/readyz` true while nobody asks anything.
-pub(super) fn watch_dependencies(parts: &Parts, data: &Data, managers: &[Manager], jobs: &Tasks) {
+pub(super) fn watch_dependencies(
+    parts: &ProcessContext,
+    data: &Storage,
+    managers: &[Manager],
+    jobs: &Tasks,
+) {
     let (parts, data) = (parts.clone(), data.clone());
     watch_times(&parts, &data, managers, jobs);
     jobs.every("dependency check", HEALTH_PERIOD, move || {
@@ -303,7 +312,7 @@ pub(super) fn watch_dependencies(parts: &Parts, data: &Data, managers: &[Manager
 }
 
 /// Says that a clock was wrong once and has left times that do harm; sets nothing right by itself.
-fn watch_times(parts: &Parts, data: &Data, managers: &[Manager], jobs: &Tasks) {
+fn watch_times(parts: &ProcessContext, data: &Storage, managers: &[Manager], jobs: &Tasks) {
     let (parts, data, managers) = (parts.clone(), data.clone(), managers.to_vec());
     jobs.every("times ahead", TIMES_PERIOD, move || {
         let (parts, data, managers) = (parts.clone(), data.clone(), managers.clone());
@@ -324,7 +333,7 @@ fn watch_times(parts: &Parts, data: &Data, managers: &[Manager], jobs: &Tasks) {
     });
 }
 
-fn tell_times(parts: &Parts, found: &[Ahead]) {
+fn tell_times(parts: &ProcessContext, found: &[Ahead]) {
     let columns: Vec<_> = found
         .iter()
         .map(|it| format!("{}.{}", it.table, it.column))
@@ -347,7 +356,7 @@ fn tell_times(parts: &Parts, found: &[Ahead]) {
 }
 
 /// Whether it can be read, and really be written.
-async fn database(data: &Data) -> State {
+async fn database(data: &Storage) -> State {
     let state = durability(&data.db).await;
     if matches!(state, State::Down(_)) {
         return state;
@@ -361,7 +370,7 @@ async fn database(data: &Data) -> State {
 }
 
 /// One line in the log for each change; requests that fail meanwhile say nothing of their own.
-fn tell_database(parts: &Parts, state: State) {
+fn tell_database(parts: &ProcessContext, state: State) {
     let was_down = matches!(parts.health.report().get("database"), Some(State::Down(_)));
     if !parts.health.set("database", state.clone()) {
         return;
@@ -374,7 +383,7 @@ fn tell_database(parts: &Parts, state: State) {
 }
 
 /// Says that the disk of DATA_DIR will be full, while there is still time.
-fn watch_disk(parts: &Parts) {
+fn watch_disk(parts: &ProcessContext) {
     let Some(free) = files::free_bytes(&parts.config.data_dir()) else {
         return;
     };

@@ -30,7 +30,7 @@ pub use list::ListQuery;
 pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};
 #[cfg(feature = "test-support")]
-pub use script::{Mishap, Script};
+pub use script::{FaultInjector, InjectedFault};
 pub use store::{ChangeTx, EventPayload, Store};
 pub use stored::{Cell, Cells, Changed, Stored, StoredJson, lasting, note, read};
 pub use value::Value;

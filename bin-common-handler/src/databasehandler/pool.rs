@@ -74,7 +74,7 @@ pub(super) struct Connector<C: Connection> {
     /// Each is run on a new connection; without it there is none.
     session: &'static [&'static str],
     /// As `session`, but a server that does not know a setting keeps its own.
-    wishes: &'static [&'static str],
+    optional_session_settings: &'static [&'static str],
     /// An embedded database's files; and whether this is the connection that writes.
     watch: Option<(Arc<Watch>, Role)>,
 }
@@ -106,7 +106,7 @@ macro_rules! manager {
                     for statement in self.session {
                         connection.execute(sqlx::raw_sql(*statement)).await?;
                     }
-                    for statement in self.wishes {
+                    for statement in self.optional_session_settings {
                         if let Err(error) = connection.execute(sqlx::raw_sql(*statement)).await
                             && error.as_database_error().is_none()
                         {
@@ -143,7 +143,7 @@ const MYSQL_TRANSACTION: &[&str] = &[
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION autocommit = 0",
 ];
-const MYSQL_WISHES: &[&str] = &[
+const MYSQL_OPTIONAL_SESSION_SETTINGS: &[&str] = &[
     "SET SESSION innodb_lock_wait_timeout = 1",
     // MariaDB only: a replica that stalls inside a transaction frees its rows within seconds.
     "SET SESSION idle_transaction_timeout = 5",
@@ -157,7 +157,7 @@ pub struct Db {
     engine: Arc<Engine>,
     condition: Arc<Condition>,
     #[cfg(feature = "test-support")]
-    script: super::Script,
+    script: super::FaultInjector,
 }
 
 pub(super) enum Engine {
@@ -209,7 +209,7 @@ impl Db {
                     let connector = Connector {
                         options: options.clone(),
                         session,
-                        wishes: MYSQL_WISHES,
+                        optional_session_settings: MYSQL_OPTIONAL_SESSION_SETTINGS,
                         watch: None,
                     };
                     build_pool(connector, size)
@@ -235,7 +235,7 @@ impl Db {
             engine: Arc::new(engine),
             condition: Arc::default(),
             #[cfg(feature = "test-support")]
-            script: super::Script::default(),
+            script: super::FaultInjector::default(),
         })
     }
 
@@ -249,7 +249,7 @@ impl Db {
 
     /// What a simulation does to its statements.
     #[cfg(feature = "test-support")]
-    pub fn script(&self) -> &super::Script {
+    pub fn script(&self) -> &super::FaultInjector {
         &self.script
     }
 
@@ -387,7 +387,7 @@ fn sqlite_connector(path: &Path, watch: &Arc<Watch>, role: Role) -> Connector<Sq
     Connector {
         options,
         session: &[],
-        wishes: &[],
+        optional_session_settings: &[],
         watch: Some((Arc::clone(watch), role)),
     }
 }

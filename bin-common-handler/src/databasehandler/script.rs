@@ -13,7 +13,7 @@ use crate::testing::sim::Stage;
 
 /// How a statement goes wrong. Either way its connection is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mishap {
+pub enum InjectedFault {
     /// It never reached the database.
     Lost,
     /// It was done, and nobody was told.
@@ -22,7 +22,7 @@ pub enum Mishap {
 
 /// What is to happen to a database's statements; nothing, unless told. Clones share it.
 #[derive(Clone, Default)]
-pub struct Script(Arc<Inner>);
+pub struct FaultInjector(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -33,21 +33,21 @@ struct Inner {
 #[derive(Default)]
 struct Plan {
     /// Statements up to the one that goes wrong, itself counted.
-    coming: Option<(u64, Mishap)>,
+    coming: Option<(u64, InjectedFault)>,
     is_fatal: bool,
     stage: Option<Stage>,
 }
 
-impl Script {
+impl FaultInjector {
     /// The statement `nth` (from 1) of those to come goes wrong; when that is fatal nothing comes after it.
-    pub fn befall(&self, nth: u64, mishap: Mishap, is_fatal: bool) {
+    pub fn inject(&self, nth: u64, fault: InjectedFault, is_fatal: bool) {
         let mut plan = self.plan();
-        plan.coming = Some((nth, mishap));
+        plan.coming = Some((nth, fault));
         plan.is_fatal = is_fatal;
     }
 
     /// Nothing goes wrong any more.
-    pub fn calm(&self) {
+    pub fn clear_faults(&self) {
         self.plan().coming = None;
     }
 
@@ -57,7 +57,7 @@ impl Script {
     }
 
     /// Ends when a fatal mishap has come.
-    pub async fn death(&self) {
+    pub async fn crashed(&self) {
         self.0.died.notified().await;
     }
 
@@ -73,10 +73,10 @@ impl Script {
         &self,
         statement: impl Future<Output = Result<T, SqlError>>,
     ) -> Result<T, SqlError> {
-        let Some((mishap, is_fatal)) = self.next() else {
+        let Some((fault, is_fatal)) = self.next() else {
             return statement.await;
         };
-        if mishap == Mishap::Unanswered {
+        if fault == InjectedFault::Unanswered {
             let _ = statement.await;
         }
         if is_fatal {
@@ -86,11 +86,11 @@ impl Script {
         Err(SqlError::Io(ErrorKind::ConnectionReset.into()))
     }
 
-    fn next(&self) -> Option<(Mishap, bool)> {
+    fn next(&self) -> Option<(InjectedFault, bool)> {
         let mut plan = self.plan();
-        let (nth, mishap) = plan.coming?;
-        plan.coming = (nth > 1).then(|| (nth - 1, mishap));
-        (nth <= 1).then_some((mishap, plan.is_fatal))
+        let (nth, fault) = plan.coming?;
+        plan.coming = (nth > 1).then(|| (nth - 1, fault));
+        (nth <= 1).then_some((fault, plan.is_fatal))
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {

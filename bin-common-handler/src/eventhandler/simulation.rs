@@ -15,7 +15,7 @@ use super::{Events, consumer::EventQueue};
 use crate::{
     cachehandler::Cache,
     clock::Clock,
-    databasehandler::{ChangeTx, Mishap, Row, Store, Value, scratch},
+    databasehandler::{ChangeTx, InjectedFault, Row, Store, Value, scratch},
     ids,
     metrics::Metrics,
     models::error::{Error, Result},
@@ -256,10 +256,10 @@ impl<'d> World<'d> {
             }
             15..=16 => {
                 let (which, nth) = (sim.below(PROCESSES), sim.below(9) as u64 + 1);
-                let mishap = *sim.pick(&[Mishap::Lost, Mishap::Unanswered]);
+                let mishap = *sim.pick(&[InjectedFault::Lost, InjectedFault::Unanswered]);
                 let is_fatal = sim.one_in(2);
                 sim.tell(|| format!("process {which}: {mishap:?} in {nth}, fatal: {is_fatal}"));
-                self.members[which].process.befall(nth, mishap, is_fatal);
+                self.members[which].process.inject(nth, mishap, is_fatal);
             }
             17 => {
                 let which = sim.below(PROCESSES);
@@ -297,7 +297,7 @@ impl<'d> World<'d> {
     fn settle(&mut self, sim: &mut Sim) {
         *self.fate.is_calm.lock().unwrap() = true;
         for member in &self.members {
-            member.process.calm();
+            member.process.clear_faults();
         }
         for turn in 0..CALM_TURNS_MAX {
             if self.left() == 0 {

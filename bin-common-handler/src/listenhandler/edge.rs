@@ -11,7 +11,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// How a route is served over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edge {
+pub struct HttpOptions {
     /// Not served over HTTP at all.
     pub is_internal: bool,
     /// Who may call it.
@@ -87,7 +87,7 @@ pub struct Export {
     pub file_name: &'static str,
 }
 
-impl Default for Edge {
+impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             is_internal: false,
@@ -211,7 +211,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.export = Some(export))
     }
 
-    fn edge(mut self, set: impl FnOnce(&mut Edge)) -> Self {
+    fn edge(mut self, set: impl FnOnce(&mut HttpOptions)) -> Self {
         if let Some(route) = self.routes.last_mut() {
             set(&mut route.info.edge);
         }
@@ -243,14 +243,17 @@ mod tests {
             .get("/v1/c", nothing)
             .infos();
         let edges: Vec<_> = infos.iter().map(|info| info.edge).collect();
-        let second = Edge {
+        let second = HttpOptions {
             access: Access::Scope("b:next"),
             within: Duration::from_millis(900),
             text_field: Some("number"),
             repeated_field: Some(("number", "data")),
-            ..Edge::default()
+            ..HttpOptions::default()
         };
-        assert_eq!(edges, [Edge::default(), second, Edge::default()]);
+        assert_eq!(
+            edges,
+            [HttpOptions::default(), second, HttpOptions::default()]
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod routes;
 #[cfg(test)]
 mod simulation;
 
-pub use edge::{Access, Check, Edge, Export};
+pub use edge::{Access, Check, Export, HttpOptions};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, Path, Query, State};
 pub use intake::Intake;
 pub use reply::Reply;

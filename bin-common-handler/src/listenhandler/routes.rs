@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use regex::RegexSet;
 
 use super::{
-    Edge,
+    HttpOptions,
     extract::{Endpoint, ErasedEndpoint, erase},
 };
 use crate::models::{page::Filter, sock::Method};
@@ -27,7 +27,7 @@ pub struct RouteInfo {
     /// Its body is an array of rows that may come in batches.
     pub is_bulk: bool,
     /// How it is served over HTTP.
-    pub edge: Edge,
+    pub edge: HttpOptions,
 }
 
 impl RouteInfo {
@@ -134,7 +134,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             is_effect,
             filters: &[],
             is_bulk: false,
-            edge: Edge::default(),
+            edge: HttpOptions::default(),
         };
         self.routes.push(Route {
             info,
@@ -246,7 +246,7 @@ mod tests {
             is_effect: false,
             filters: &[],
             is_bulk: false,
-            edge: Edge::default(),
+            edge: HttpOptions::default(),
         }
     }
 

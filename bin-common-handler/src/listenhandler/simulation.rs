@@ -12,7 +12,7 @@ use crate::{
     cachehandler::Cache,
     clock::Clock,
     context::{DeliveryInfo, RequestContext},
-    databasehandler::{EventPayload, Mishap, Store, Value, scratch},
+    databasehandler::{EventPayload, InjectedFault, Store, Value, scratch},
     ids,
     inbox::Inbox,
     metrics::Metrics,
@@ -355,10 +355,10 @@ impl<'d> World<'d> {
 
     fn befall_any(&mut self, sim: &mut Sim) {
         let (replica, nth) = (sim.below(REPLICAS), sim.below(8) as u64 + 1);
-        let mishap = *sim.pick(&[Mishap::Lost, Mishap::Unanswered]);
+        let mishap = *sim.pick(&[InjectedFault::Lost, InjectedFault::Unanswered]);
         let is_fatal = sim.one_in(3);
         sim.tell(|| format!("replica {replica}: {mishap:?} in {nth}, fatal: {is_fatal}"));
-        self.replicas[replica].process.befall(nth, mishap, is_fatal);
+        self.replicas[replica].process.inject(nth, mishap, is_fatal);
     }
 
     fn restart(&mut self, replica: usize) {
@@ -409,7 +409,7 @@ impl<'d> World<'d> {
     fn settle(&mut self, sim: &mut Sim) {
         self.replicas
             .iter()
-            .for_each(|replica| replica.process.calm());
+            .for_each(|replica| replica.process.clear_faults());
         for operation in 0..self.operations.len() {
             let is_first =
                 |message: &Message| message.operation == operation && !message.redelivered;

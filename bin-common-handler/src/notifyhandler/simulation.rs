@@ -15,7 +15,7 @@ use super::{Relay, RelayMetrics, Waker, outbox};
 use crate::{
     cachehandler::Cache,
     clock::Clock,
-    databasehandler::{Db, Mishap, Store, Value, scratch},
+    databasehandler::{Db, InjectedFault, Store, Value, scratch},
     ids,
     metrics::Metrics,
     sockhandler::{Outgoing, PublisherLease, inprocess::InProcess},
@@ -273,10 +273,10 @@ impl<'d> World<'d> {
             }
             13 => {
                 let (which, nth) = (sim.below(2), sim.below(4) as u64 + 1);
-                let mishap = *sim.pick(&[Mishap::Lost, Mishap::Unanswered]);
+                let mishap = *sim.pick(&[InjectedFault::Lost, InjectedFault::Unanswered]);
                 let is_fatal = sim.one_in(2);
                 sim.tell(|| format!("replica {which}: {mishap:?} in {nth}, fatal: {is_fatal}"));
-                self.replicas[which].process.befall(nth, mishap, is_fatal);
+                self.replicas[which].process.inject(nth, mishap, is_fatal);
             }
             14 => {
                 let which = sim.below(2);
@@ -329,7 +329,7 @@ impl<'d> World<'d> {
             (broker.refuses, broker.breaks) = (false, false);
         }
         for which in 0..2 {
-            self.replicas[which].process.calm();
+            self.replicas[which].process.clear_faults();
         }
         // The other sleeps wherever it stands, and its connection is gone.
         let which = sim.below(2);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{COMMON, Config, Setting},
-    daemon::{Manager, Parts, StartError, run_with},
+    daemon::{Manager, ProcessContext, StartError, run_with},
     databasehandler::{Db, Dsn},
     health::Health,
     ids,
@@ -42,7 +42,7 @@ pub struct Installation {
     /// Its settings.
     pub settings: Vec<(&'static str, String)>,
     dir: Folder,
-    embedded: Option<Parts>,
+    embedded: Option<ProcessContext>,
 }
 
 impl Installation {
@@ -83,7 +83,7 @@ impl Installation {
     pub async fn start_with_clock(&mut self, clock: Clock) -> Replica {
         // What an earlier replica left holds its folder.
         self.embedded = None;
-        let parts = Parts::open(self.config(), clock).expect("parts open");
+        let parts = ProcessContext::open(self.config(), clock).expect("parts open");
         if self.kind == Kind::Embedded {
             self.embedded = Some(parts.clone());
         }
@@ -204,7 +204,7 @@ pub(super) async fn remove_from_broker(name: &str) {
 /// One running daemon.
 pub struct Replica {
     /// Its parts.
-    pub parts: Parts,
+    pub parts: ProcessContext,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<std::result::Result<(), StartError>>,
 }

@@ -14,9 +14,9 @@ use super::{
     wait::{spawn, until},
 };
 use crate::{
-    bridge::companion,
+    bridge::sidecar,
     clock::Clock,
-    daemon::{Manager, Parts, StartError, run_with},
+    daemon::{Manager, ProcessContext, StartError, run_with},
     databasehandler::Db,
     sockhandler::Transport,
 };
@@ -31,7 +31,7 @@ pub struct Whole {
     /// Where the bridge listens.
     pub bridge: SocketAddr,
     /// What they share.
-    pub parts: Parts,
+    pub parts: ProcessContext,
     kind: Kind,
     settings: Vec<(&'static str, String)>,
     transport: Arc<dyn Transport>,
@@ -54,16 +54,16 @@ impl Whole {
         settings.push(("BRIDGE_ACCESS_KEY", BRIDGE_KEY.to_owned()));
         let managers: Vec<Manager> = managers.iter().copied().map(renamed).collect();
         let config = config(&managers, &settings);
-        let parts = Parts::open(config, Clock::default()).expect("parts open");
+        let parts = ProcessContext::open(config, Clock::default()).expect("parts open");
         let tables = managers
             .iter()
             .map(|manager| (manager.name, (manager.routes)()));
-        let companion = companion(tables.collect());
+        let sidecar = sidecar(tables.collect());
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let running = run_with(parts.clone(), managers.clone(), Some(companion), shutdown);
+        let running = run_with(parts.clone(), managers.clone(), Some(sidecar), shutdown);
         let whole = Self {
             managers,
             bridge,

@@ -15,7 +15,7 @@ use crate::{
     cachehandler::Cache,
     clock::Clock,
     context::RequestContext,
-    databasehandler::{ChangeTx, EventPayload, Mishap, Store, Value, scratch},
+    databasehandler::{ChangeTx, EventPayload, InjectedFault, Store, Value, scratch},
     metrics::Metrics,
     models::error::{Error, Result},
     testing::sim::{Actor, Disk, Process, Sim, Turn, simulate},
@@ -255,10 +255,10 @@ impl<'d> World<'d> {
             }
             14..=15 => {
                 let (which, nth) = (sim.below(REPLICAS), sim.below(6) as u64 + 1);
-                let mishap = *sim.pick(&[Mishap::Lost, Mishap::Unanswered]);
+                let mishap = *sim.pick(&[InjectedFault::Lost, InjectedFault::Unanswered]);
                 let is_fatal = sim.one_in(2);
                 sim.tell(|| format!("replica {which}: {mishap:?} in {nth}, fatal: {is_fatal}"));
-                self.replicas[which].process.befall(nth, mishap, is_fatal);
+                self.replicas[which].process.inject(nth, mishap, is_fatal);
             }
             16 => {
                 let which = sim.below(REPLICAS);
@@ -277,7 +277,7 @@ impl<'d> World<'d> {
     fn settle(&mut self, sim: &mut Sim) {
         *self.fate.is_calm.lock().unwrap() = true;
         for which in 0..REPLICAS {
-            self.replicas[which].process.calm();
+            self.replicas[which].process.clear_faults();
         }
         for turn in 0..CALM_TURNS_MAX {
             if turn % 20 == 19 {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    bridge::{Shares, companion, key_from},
+    bridge::{Shares, key_from, sidecar},
     config::{COMMON, Config},
     daemon::run,
     httpserver::{Options, Upload, raise_descriptors},
@@ -124,8 +124,8 @@ async fn twelve_hundred_held_on_each_port_of_a_daemon_hinder_nobody() {
     ];
     let config = Config::with_values(COMMON, &values).unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let companion = companion(vec![]);
-    let daemon = run(config.clone(), vec![], Some(companion), async {
+    let sidecar = sidecar(vec![]);
+    let daemon = run(config.clone(), vec![], Some(sidecar), async {
         drop(stopped.await)
     });
     let daemon = tokio::spawn(daemon);

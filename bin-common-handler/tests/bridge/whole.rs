@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener, time::Duration};
 
 use bin_common_handler::{
-    bridge::{companion, key_from},
+    bridge::{key_from, sidecar},
     config::{COMMON, Config},
     daemon::{Manager, ManagerContext, StartError, run},
     listenhandler::Router,
@@ -71,7 +71,7 @@ async fn a_first_start_makes_a_key_that_opens_and_a_stop_answers_before_the_mana
     let running = tokio::spawn(run(
         config.clone(),
         vec![MANAGER],
-        Some(companion(tables)),
+        Some(sidecar(tables)),
         async { drop(stopped.await) },
     ));
     let path = dir.path().join("bridge.key");
@@ -111,7 +111,7 @@ async fn a_first_start_makes_a_key_that_opens_and_a_stop_answers_before_the_mana
 async fn the_bridge_alone_leaves_data_dir_to_others() {
     let dir = TempDir::new().unwrap();
     let config = config(&dir, "127.0.0.1:0");
-    let done = run(config, vec![], Some(companion(vec![])), async {}).await;
+    let done = run(config, vec![], Some(sidecar(vec![])), async {}).await;
     done.unwrap();
     let names: Vec<_> = fs::read_dir(dir.path())
         .unwrap()
@@ -125,7 +125,7 @@ async fn a_port_that_is_taken_is_named_by_its_setting() {
     let dir = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = config(&dir, &taken.local_addr().unwrap().to_string());
-    let fault = run(config, vec![], Some(companion(vec![])), async {}).await;
+    let fault = run(config, vec![], Some(sidecar(vec![])), async {}).await;
     let fault = fault.unwrap_err().to_string();
     assert!(fault.starts_with("HTTP_LISTEN_ADDRESS"), "{fault}");
     assert!(!dir.path().join("bridge.key").exists());

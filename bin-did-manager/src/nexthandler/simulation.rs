@@ -8,7 +8,7 @@ use bin_common_handler::{
     cachehandler::Cache,
     clock::Clock,
     context::RequestContext,
-    databasehandler::{Mishap, Store, Value},
+    databasehandler::{InjectedFault, Store, Value},
     ids,
     metrics::Metrics,
     models::error::{Error, Result},
@@ -160,10 +160,10 @@ impl<'d> World<'d> {
             }
             9..=10 => {
                 let (which, nth) = (sim.below(REPLICAS), sim.below(14) as u64 + 1);
-                let mishap = *sim.pick(&[Mishap::Lost, Mishap::Unanswered]);
+                let mishap = *sim.pick(&[InjectedFault::Lost, InjectedFault::Unanswered]);
                 let is_fatal = sim.one_in(3);
                 sim.tell(|| format!("replica {which}: {mishap:?} in {nth}, fatal: {is_fatal}"));
-                self.replicas[which].process.befall(nth, mishap, is_fatal);
+                self.replicas[which].process.inject(nth, mishap, is_fatal);
             }
             _ => {
                 let which = sim.below(REPLICAS);
@@ -279,7 +279,7 @@ impl<'d> World<'d> {
     fn settle(&mut self, sim: &mut Sim) {
         self.replicas
             .iter()
-            .for_each(|replica| replica.process.calm());
+            .for_each(|replica| replica.process.clear_faults());
         for _ in 0..CALM_TURNS_MAX {
             let open = |wanted: &Wanted| wanted.number.is_none() && !wanted.is_refused;
             let call = self.wanted.iter().position(open);

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use super::{fresh::Digest, grant::Grant, verdicts::Verdicts};
+use super::{grant::Grant, ttl_cache::Digest, verdicts::KeyVerifier};
 use crate::{
     clock::Clock,
     models::error::{Error, Result},
@@ -42,14 +42,14 @@ impl AccessKey {
 pub(in crate::bridge) struct Keys {
     operator: AccessKey,
     /// None where no manager knows access keys.
-    verdicts: Option<Arc<Verdicts>>,
+    verdicts: Option<Arc<KeyVerifier>>,
     clock: Clock,
 }
 
 impl Keys {
     pub(in crate::bridge) fn new(
         operator: AccessKey,
-        verdicts: Option<Arc<Verdicts>>,
+        verdicts: Option<Arc<KeyVerifier>>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Keys {
         }
     }
 
-    pub(in crate::bridge) fn verdicts(&self) -> Option<Arc<Verdicts>> {
+    pub(in crate::bridge) fn verdicts(&self) -> Option<Arc<KeyVerifier>> {
         self.verdicts.clone()
     }
 

@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        listenhandler::{Edge, RouteInfo},
+        listenhandler::{HttpOptions, RouteInfo},
         models::sock::Method,
     };
 
@@ -133,9 +133,9 @@ mod tests {
             is_effect,
             filters: &[],
             is_bulk: false,
-            edge: Edge {
+            edge: HttpOptions {
                 access,
-                ..Edge::default()
+                ..HttpOptions::default()
             },
         }
     }

@@ -1,9 +1,9 @@
 //! Who asks, and what a key opens: the operator's own, and those of tenants, which a manager knows.
 
 mod access;
-mod fresh;
 mod grant;
 mod operator;
+mod ttl_cache;
 mod verdicts;
 
 pub use access::AccessKey;
@@ -11,4 +11,4 @@ pub(super) use access::{HEADER, Keys, shown};
 pub(super) use grant::{Grant, Key};
 pub(super) use operator::path;
 pub use operator::{key_from, key_or_new};
-pub(super) use verdicts::{VERIFY, Verdicts};
+pub(super) use verdicts::{KeyVerifier, VERIFY};

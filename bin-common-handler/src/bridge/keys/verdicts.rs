@@ -21,8 +21,8 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    fresh::{Digest, Fresh},
     grant::Key,
+    ttl_cache::{Digest, TtlCache},
 };
 use crate::{
     bridge::{NAME, answer},
@@ -47,20 +47,20 @@ const ASKS_MAX: usize = 64;
 
 /// What became of a question.
 #[derive(Debug, Clone)]
-enum Said {
+enum KeyVerification {
     Known(Arc<Key>),
     Refused,
     Nothing,
 }
 
-type Saying = Shared<BoxFuture<'static, Said>>;
+type Saying = Shared<BoxFuture<'static, KeyVerification>>;
 
 /// Asks about access keys.
-pub(in crate::bridge) struct Verdicts {
+pub(in crate::bridge) struct KeyVerifier {
     service: &'static str,
     requester: Requester,
     asks: Semaphore,
-    said: Mutex<Fresh<Saying>>,
+    said: Mutex<TtlCache<Saying>>,
 }
 
 #[derive(Serialize)]
@@ -69,14 +69,14 @@ struct Question<'k> {
     hash: String,
 }
 
-impl Verdicts {
+impl KeyVerifier {
     /// Asks `service`, e.g. `did-manager`.
     pub(in crate::bridge) fn new(service: &'static str, requester: Requester) -> Self {
         Self {
             service,
             requester,
             asks: Semaphore::new(ASKS_MAX),
-            said: Mutex::new(Fresh::new(BELIEVED, KEPT_MAX)),
+            said: Mutex::new(TtlCache::new(BELIEVED, KEPT_MAX)),
         }
     }
 
@@ -93,9 +93,11 @@ impl Verdicts {
         let saying = self.saying(prefix, digest);
         match timeout_at(deadline, saying).await {
             Err(_) => Err(answer::too_slow()),
-            Ok(Said::Known(key)) => Ok(Some(key)),
-            Ok(Said::Refused) => Ok(None),
-            Ok(Said::Nothing) => Err(Error::unavailable("service", "a key could not be verified")),
+            Ok(KeyVerification::Known(key)) => Ok(Some(key)),
+            Ok(KeyVerification::Refused) => Ok(None),
+            Ok(KeyVerification::Nothing) => {
+                Err(Error::unavailable("service", "a key could not be verified"))
+            }
         }
     }
 
@@ -113,23 +115,23 @@ impl Verdicts {
             )]
             let task = tokio::spawn(async move {
                 let answer = this.ask(&prefix, &digest).await;
-                if matches!(answer, Said::Nothing) {
+                if matches!(answer, KeyVerification::Nothing) {
                     this.said().forget(&digest, number);
                 }
                 answer
             });
-            task.map(|ended| ended.unwrap_or(Said::Nothing))
+            task.map(|ended| ended.unwrap_or(KeyVerification::Nothing))
                 .boxed()
                 .shared()
         })
     }
 
-    async fn ask(&self, prefix: &str, digest: &Digest) -> Said {
+    async fn ask(&self, prefix: &str, digest: &Digest) -> KeyVerification {
         let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let question = Question { prefix, hash };
         let (method, uri) = VERIFY;
         let Ok(request) = Request::new(method, uri, NAME).json(&question) else {
-            return Said::Nothing;
+            return KeyVerification::Nothing;
         };
         let asked = timeout(ASK_MAX, async {
             let _one = self.asks.acquire().await.map_err(Error::internal)?;
@@ -139,9 +141,9 @@ impl Verdicts {
             Ok(Ok(reply)) => read(&reply),
             Ok(Err(error)) => {
                 debug!(%error, "access key not verified");
-                Said::Nothing
+                KeyVerification::Nothing
             }
-            Err(_) => Said::Nothing,
+            Err(_) => KeyVerification::Nothing,
         }
     }
 
@@ -156,13 +158,13 @@ impl Verdicts {
         }
     }
 
-    fn said(&self) -> MutexGuard<'_, Fresh<Saying>> {
+    fn said(&self) -> MutexGuard<'_, TtlCache<Saying>> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
-impl Receive for Verdicts {
+impl Receive for KeyVerifier {
     /// What is being asked now is answered to those who wait, and kept for nobody else.
     async fn receive(&self, _event: ReceivedEvent) -> Result<()> {
         self.said().clear();
@@ -170,19 +172,19 @@ impl Receive for Verdicts {
     }
 }
 
-fn read(reply: &Response) -> Said {
+fn read(reply: &Response) -> KeyVerification {
     match reply.status_code {
         200 => match serde_json::from_str(reply.body()) {
-            Ok(key) => Said::Known(Arc::new(key)),
+            Ok(key) => KeyVerification::Known(Arc::new(key)),
             Err(fault) => {
                 debug!(%fault, "an access key's verdict is not understood");
-                Said::Nothing
+                KeyVerification::Nothing
             }
         },
-        401 => Said::Refused,
+        401 => KeyVerification::Refused,
         status => {
             debug!(status, "access key not verified");
-            Said::Nothing
+            KeyVerification::Nothing
         }
     }
 }
@@ -208,9 +210,9 @@ mod tests {
         #[case] expected: &str,
     ) {
         let said = match read(&Response::with(status, "application/json", &body)) {
-            Said::Known(_) => "known",
-            Said::Refused => "refused",
-            Said::Nothing => "nothing",
+            KeyVerification::Known(_) => "known",
+            KeyVerification::Refused => "refused",
+            KeyVerification::Nothing => "nothing",
         };
         assert_eq!(said, expected);
     }

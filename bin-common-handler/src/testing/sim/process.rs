@@ -6,7 +6,7 @@ use tokio::{runtime, sync::mpsc};
 
 use super::stage::{Actor, Arrival, Stage, Turn};
 use crate::{
-    databasehandler::{Db, Dsn, Mishap},
+    databasehandler::{Db, Dsn, InjectedFault},
     ids,
 };
 
@@ -81,13 +81,13 @@ impl Process {
     }
 
     /// The statement `nth` (from 1) of those to come goes wrong, and the process dies of it if `is_fatal`.
-    pub fn befall(&self, nth: u64, mishap: Mishap, is_fatal: bool) {
-        self.db.script().befall(nth, mishap, is_fatal);
+    pub fn inject(&self, nth: u64, mishap: InjectedFault, is_fatal: bool) {
+        self.db.script().inject(nth, mishap, is_fatal);
     }
 
     /// Nothing goes wrong any more.
-    pub fn calm(&self) {
-        self.db.script().calm();
+    pub fn clear_faults(&self) {
+        self.db.script().clear_faults();
     }
 
     /// From now on work waits for its turn before it begins a transaction.
@@ -109,7 +109,7 @@ impl Process {
                     actor.go = Some(arrival.go);
                     Turn::At(arrival.place)
                 }
-                () = db.script().death() => return Turn::Died,
+                () = db.script().crashed() => return Turn::Died,
             };
             // A process that stands still must not hold up the others with what it was about to roll back.
             db.settled().await;

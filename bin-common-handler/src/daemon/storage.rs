@@ -17,7 +17,7 @@ use crate::{
 
 /// The database and the cache of a process's managers. Clones share them.
 #[derive(Clone)]
-pub struct Data {
+pub struct Storage {
     /// The database.
     pub db: Db,
     /// The cache.
@@ -28,7 +28,7 @@ pub struct Data {
     _locks: Option<Arc<[File; 2]>>,
 }
 
-impl Data {
+impl Storage {
     /// Prepares both; neither has to answer yet.
     ///
     /// # Errors

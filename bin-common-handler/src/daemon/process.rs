@@ -56,9 +56,9 @@ pub enum StartError {
     Other(String),
 }
 
-/// What managers and companions of a process share; what only managers need is [`super::Data`]. Clones share it.
+/// What managers and companions of a process share; what only managers need is [`super::Storage`]. Clones share it.
 #[derive(Clone)]
-pub struct Parts {
+pub struct ProcessContext {
     /// All settings.
     pub config: Config,
     /// The time of day.
@@ -75,7 +75,7 @@ pub struct Parts {
     pub tasks: Tasks,
 }
 
-impl Parts {
+impl ProcessContext {
     /// Prepares everything that needs no other service to answer yet.
     ///
     /// # Errors

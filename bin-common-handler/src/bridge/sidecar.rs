@@ -14,7 +14,7 @@ use super::{AccessKey, Bridge, Limits, NAME, Rate, Shares, Table, cors, key_or_n
 use crate::{
     cachehandler::RedisCache,
     config::{COMMON, Config, Setting},
-    daemon::{self, Companion, Manager, Parts, StartError},
+    daemon::{self, Manager, ProcessContext, Sidecar, StartError},
     health::Health,
     httpserver,
     listenhandler::RouteInfo,
@@ -26,7 +26,7 @@ const START_MAX: Duration = Duration::from_secs(5);
 const START_POLL: Duration = Duration::from_millis(10);
 
 /// The bridge as a job beside the managers whose route tables these are: (manager's name, its routes).
-pub fn companion(route_tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Companion {
+pub fn sidecar(route_tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Sidecar {
     Box::new(move |parts| Box::pin(start(parts, route_tables)))
 }
 
@@ -56,11 +56,11 @@ pub fn main(managers: &[Manager]) -> ExitCode {
         .iter()
         .map(|manager| (manager.name, (manager.routes)()))
         .collect();
-    daemon::serve(config, Vec::new(), Some(companion(tables)))
+    daemon::serve(config, Vec::new(), Some(sidecar(tables)))
 }
 
 async fn start(
-    parts: Parts,
+    parts: ProcessContext,
     route_tables: Vec<(&'static str, Vec<RouteInfo>)>,
 ) -> Result<(), StartError> {
     let other = |fault: &dyn std::fmt::Display| StartError::Other(fault.to_string());
@@ -105,7 +105,7 @@ async fn start(
 }
 
 /// Shared with the other replicas where REDIS_ADDRESS is set.
-fn limits(parts: &Parts) -> Result<Limits, StartError> {
+fn limits(parts: &ProcessContext) -> Result<Limits, StartError> {
     let number = |name| u32::try_from(parts.config.number(name)).unwrap_or(u32::MAX);
     let usual = Rate {
         per_second: number("RATE_LIMIT_PER_SECOND"),

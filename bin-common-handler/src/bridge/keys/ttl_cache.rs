@@ -12,7 +12,7 @@ pub(in crate::bridge) type Digest = [u8; 32];
 
 /// Answers by digest, none older than a given age.
 #[derive(Debug)]
-pub(in crate::bridge) struct Fresh<V> {
+pub(in crate::bridge) struct TtlCache<V> {
     age_max: Duration,
     len_max: usize,
     answers: HashMap<Digest, Entry<V>>,
@@ -27,7 +27,7 @@ struct Entry<V> {
     value: V,
 }
 
-impl<V: Clone> Fresh<V> {
+impl<V: Clone> TtlCache<V> {
     pub(in crate::bridge) fn new(age_max: Duration, len_max: usize) -> Self {
         Self {
             age_max,
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_believed_until_its_age_and_not_a_moment_longer() {
-        let (start, mut fresh) = (Instant::now(), Fresh::new(AGE, 10));
+        let (start, mut fresh) = (Instant::now(), TtlCache::new(AGE, 10));
         fresh.insert(digest(1), start, |_| "yes");
         assert_eq!(fresh.get(&digest(1), start + AGE - MS), Some("yes"));
         assert_eq!(fresh.get(&digest(1), start + AGE), None);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_later_answer_has_an_age_of_its_own() {
-        let (start, mut fresh) = (Instant::now(), Fresh::new(AGE, 10));
+        let (start, mut fresh) = (Instant::now(), TtlCache::new(AGE, 10));
         fresh.insert(digest(1), start, |_| "first");
         fresh.insert(digest(1), start + 2 * MS, |_| "second");
         assert_eq!(fresh.get(&digest(1), start + AGE + MS), Some("second"));
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn forgetting_an_answer_leaves_the_one_that_took_its_place() {
-        let (now, mut fresh) = (Instant::now(), Fresh::new(AGE, 10));
+        let (now, mut fresh) = (Instant::now(), TtlCache::new(AGE, 10));
         fresh.insert(digest(1), now, |number| number);
         let second = fresh.insert(digest(1), now, |number| number);
         fresh.forget(&digest(1), second - 1);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_after_a_clear() {
-        let (now, mut fresh) = (Instant::now(), Fresh::new(AGE, 10));
+        let (now, mut fresh) = (Instant::now(), TtlCache::new(AGE, 10));
         fresh.insert(digest(1), now, |_| 1);
         fresh.clear();
         assert_eq!(fresh.get(&digest(1), now), None);
@@ -147,7 +147,7 @@ mod tests {
         fn it_stays_bounded_and_young_and_keeps_the_newest(
             steps in prop::collection::vec((0..20_u8, 0..2_000_u64), 1..200),
         ) {
-            let mut fresh = Fresh::new(AGE, 8);
+            let mut fresh = TtlCache::new(AGE, 8);
             let mut now = Instant::now();
             for (key, pause_ms) in steps {
                 now += Duration::from_millis(pause_ms);
