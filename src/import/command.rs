@@ -64,7 +64,7 @@ Exits with 1 when a row was bad or the import was given up.";
 /// What both kinds of files may be.
 const FILES: &str = "Files: UTF-8, UTF-16 or Windows-1252; commas, semicolons, tabs or bars, or as a first line sep=; says. Names
 of columns are compared without case, spaces, _, - and dots. Titles above the header are passed over. Columns
-with other names are ignored, and told. Without a header the one column that looks like phone numbers is
+with other names are ignored, and told. Without a header, or alone in its file, the one column that looks like phone numbers is
 taken; where two do, or two columns have names for the same, nothing is imported. A number without + is North
 American: ten digits, or 1 and ten; others are written in E.164, with + and the country code.";
 

@@ -38,6 +38,13 @@ pub(super) struct Unknown {
     pub numbers: usize,
 }
 
+impl Unknown {
+    /// A name that says something: in JSON, cells without names stand under their positions.
+    fn has_name(&self) -> bool {
+        self.is_named && !self.label.bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
+
 impl Columns {
     /// Decides for rows of JSON.
     ///
@@ -48,27 +55,30 @@ impl Columns {
         rows: &[Map<String, Json>],
     ) -> Result<Self, TableFault> {
         let mut unknown: Vec<Unknown> = Vec::new();
-        let mut has_number = false;
+        let (mut has_number, mut has_known) = (false, false);
         for row in rows {
             let mut known: Vec<(&'static Field, &str)> = Vec::new();
             for (name, value) in row {
                 if let Some(field) = schema.field(name) {
                     has_number |= field.is_number;
+                    has_known = true;
                     claim(&mut known, field, name)?;
                 } else {
                     count(&mut unknown, name, value);
                 }
             }
         }
-        let (columns, _) = Self::decide(schema, has_number, &unknown)?;
+        let (columns, _) = Self::decide(schema, has_number, has_known, &unknown)?;
         Ok(columns)
     }
 
     /// Decides between columns without a name of ours, where the numbers have no column yet; also the position of the one
-    /// that has them.
+    /// that has them. What a column holds decides only where the file names no columns, or has no other: beside others, a
+    /// name that is not known may be an account, a fax or an agent's own phone.
     pub(super) fn decide(
         schema: &'static Schema,
         has_number: bool,
+        has_known: bool,
         unknown: &[Unknown],
     ) -> Result<(Self, Option<usize>), TableFault> {
         let mut likely = unknown
@@ -81,6 +91,14 @@ impl Columns {
                 "{} and {} both look like phone numbers; name the one that is meant {}",
                 shown(&one.label),
                 shown(&other.label),
+                schema.main_number()
+            )));
+        }
+        let is_alone = unknown.len() == 1 && !has_known;
+        if let Some(column) = by_content.filter(|column| column.has_name() && !is_alone) {
+            return Err(TableFault::Columns(format!(
+                "no column is known to hold the numbers; if {} does, name it {}",
+                shown(&column.label),
                 schema.main_number()
             )));
         }

@@ -119,7 +119,8 @@ impl Layout {
             fields.push(field.map(|(_, name)| name.to_owned()));
         }
         let main = schema.main_number();
-        let (columns, by_content) = Columns::decide(schema, has_number, &unknown)?;
+        let (columns, by_content) =
+            Columns::decide(schema, has_number, !known.is_empty(), &unknown)?;
         if !has_number && !records.is_empty() {
             match by_content.and_then(|position| fields.get_mut(position)) {
                 Some(field) => *field = Some(main.to_owned()),

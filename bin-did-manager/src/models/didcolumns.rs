@@ -63,6 +63,7 @@ pub static COLUMNS: Schema = Schema {
                 "maxcalls",
                 "calllimit",
                 "callsperday",
+                "callsday",
                 "maxcallsperday",
                 "maxdailycalls",
                 "dailycalllimit",
