@@ -4,7 +4,10 @@ use std::{fmt, net::Ipv6Addr};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{
+        self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor,
+        value::{MapAccessDeserializer, StringDeserializer},
+    },
 };
 use serde_json::Value;
 
@@ -17,6 +20,8 @@ use crate::{
     phone, text_enum,
 };
 
+/// Of an address, as the wire has them.
+const FIELDS: [&str; 5] = ["type", "target", "target_name", "name", "detail"];
 /// Longest target, in bytes.
 const TARGET_MAX: usize = 255;
 /// Longest extension, in bytes.
@@ -111,11 +116,53 @@ impl<'de> Deserialize<'de> for Address {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Address, A::Error> {
-                Given::deserialize(MapAccessDeserializer::new(map)).map(Address::from)
+                let mut counted = Counted {
+                    map,
+                    known: 0,
+                    others: 0,
+                };
+                let given = Given::deserialize(MapAccessDeserializer::new(&mut counted))?;
+                if counted.known == 0 && counted.others > 0 {
+                    // An empty object is no address; one whose every field is misspelt would be lost.
+                    return Err(de::Error::custom("must have type and target"));
+                }
+                Ok(Address::from(given))
             }
         }
 
-        deserializer.deserialize_map(Object)
+        // As a struct, so that a field is found in any case.
+        deserializer.deserialize_struct("Address", &FIELDS, Object)
+    }
+}
+
+/// An object of which is known how many of its fields are an address's.
+struct Counted<A> {
+    map: A,
+    known: usize,
+    others: usize,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut Counted<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        let Some(key) = self.map.next_key::<String>()? else {
+            return Ok(None);
+        };
+        if FIELDS.contains(&key.as_str()) {
+            self.known += 1;
+        } else {
+            self.others += 1;
+        }
+        let key: StringDeserializer<A::Error> = key.into_deserializer();
+        seed.deserialize(key).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        self.map.next_value_seed(seed)
     }
 }
 

@@ -178,11 +178,18 @@ async fn more_held_than_there_are_seats_hinder_nobody() {
         (refused(&world.metrics, "address") > 100).then_some(())
     })
     .await;
+    let (key, mut unanswered) = (format!("x-api-key: {KEY}"), 0);
     for _ in 0..20 {
         let asked = Instant::now();
-        assert_eq!(call(world.at, "GET /v1/notes", &[], "").await.status, 200);
+        let answer = http(world.at, "GET /v1/notes", &[&key], "").await;
+        match answer.map(|answer| answer.status) {
+            Some(status) => assert_eq!(status, 200),
+            None => unanswered += 1,
+        }
         assert!(asked.elapsed() < ANSWERED, "{:?}", asked.elapsed());
     }
+    // They come from the crowd's own address: one may be closed before its head has come.
+    assert!(unanswered <= 2, "{unanswered}");
     drop(held);
 }
 

@@ -24,6 +24,7 @@ pub(super) async fn next(
 ) -> Result<Response> {
     let named = query_customer(&query)?;
     ensure_format(&query)?;
+    ensure_dry_run_is_spelt(&query)?;
     let customer_id = tenancy::owner(&app.store, &ctx, named).await?;
     let fields = Fields::read(&query.0, ctx.client_request_id.as_deref());
     let question = Question {
@@ -38,6 +39,22 @@ pub(super) async fn next(
         // Boxed, as it is large and seldom: else every request would carry room for it.
         Outcome::Ended(status) => Box::pin(ended(&app, &ctx, customer_id, &fields, status)).await,
     }
+}
+
+/// Dialers send anything, so what is not known is passed over; but a dry run that is misspelt would count a call.
+fn ensure_dry_run_is_spelt(query: &Query) -> Result<()> {
+    let means_it = |name: &str| {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).eq("dryrun".chars())
+    };
+    if query
+        .0
+        .keys()
+        .any(|name| name != "dry_run" && means_it(name))
+    {
+        return Err(wrong("dry_run", "must be written so, in small letters"));
+    }
+    Ok(())
 }
 
 /// The bridge makes bare text of the answer, where it is asked to.

@@ -144,6 +144,11 @@ async fn a_flag_is_yes_or_no_and_anything_else_is_refused_by_name() {
         let answer = world.client.ok(Get, &uri, None).await;
         assert_eq!(answer["dry_run"], json!(true), "{dry}");
     }
+    for name in ["DRY_RUN", "dryrun", "dry-run", "dryRun", "Dry_Run"] {
+        let uri = format!("/v1/dids/next?customer_phone=2125559876&{name}=true");
+        let no = refused(&world.client, Get, &uri, None).await;
+        assert_eq!(no.0, 400, "{name} would count a call");
+    }
     for bad in ["maybe", "", "2", "on", "truefalse"] {
         for uri in ["/v1/dids/next", "/v1/vicidial/next-did"] {
             let uri = format!("{uri}?customer_phone=2125559876&dry_run={bad}");

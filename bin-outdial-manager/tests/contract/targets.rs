@@ -408,3 +408,32 @@ async fn destinations_are_the_numbers_that_they_are_in_files_and_bodies(
         .collect();
     assert_eq!(told, expected);
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_found_in_any_case_and_never_lost(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    for address in [
+        json!({"TYPE": "tel", "Target": "+14155550100"}),
+        json!({"Type": "tel", "TARGET": "+14155550100", "Target_Name": "x"}),
+    ] {
+        let made = outdial.target_with(json!({"DESTINATION_0": address})).await;
+        assert_eq!(made["destination_0"]["target"], "+14155550100", "{address}");
+    }
+    let uri = format!("{}/targets", outdial.uri);
+    for address in [
+        r#"{"type":"tel","target":"+14155550100","TARGET":"+14155550101"}"#,
+        r#"{"typ":"tel","number":"+14155550100"}"#,
+        r#"{"phone":"+14155550100"}"#,
+    ] {
+        let body = format!(r#"{{"destination_0":{address}}}"#);
+        let mut request = Request::new(Post, &uri, "test");
+        request.data = Some(serde_json::value::RawValue::from_string(body).unwrap());
+        let reply = world.client.send(&request).await.unwrap();
+        assert_eq!(reply.status_code, 400, "{address}");
+    }
+    world.end().await;
+}
