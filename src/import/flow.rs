@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     batch::Batch,
     report::{Report, What},
-    send::Import,
+    send::{Import, Stopped},
 };
 use crate::{
     Outcome,
@@ -70,10 +70,15 @@ impl Flow<'_> {
         output::line(&summary)?;
         match ended {
             Err(GivenUp::File(fault)) => Ok(fail(&self.file_is_wrong(&fault, report.has_sent()))),
-            Err(GivenUp::Sending(fault)) => Ok(fail(&format!(
-                "given up: {}: {fault}\nto go on, {}",
-                self.options.address, self.to_go_on
-            ))),
+            Err(GivenUp::Sending(Stopped { why, is_final })) => {
+                let advice = if is_final {
+                    String::new()
+                } else {
+                    format!("\nto go on, {}", self.to_go_on)
+                };
+                let address = &self.options.address;
+                Ok(fail(&format!("given up: {address}: {why}{advice}")))
+            }
             Ok(()) if is_clean => Ok(ExitCode::SUCCESS),
             Ok(()) => Ok(ExitCode::FAILURE),
         }
@@ -137,7 +142,7 @@ enum GivenUp {
     /// The file is no table that can be imported.
     File(String),
     /// The manager was not reached, or refused.
-    Sending(String),
+    Sending(Stopped),
 }
 
 fn open(path: &Path) -> Result<File, String> {

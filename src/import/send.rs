@@ -90,12 +90,39 @@ struct Detail {
     message: String,
 }
 
+/// Why an import cannot go on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// For people.
+    pub why: String,
+    /// The same request would be refused again: something else has to change first.
+    pub is_final: bool,
+}
+
+impl From<String> for Stopped {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            is_final: false,
+        }
+    }
+}
+
+impl Stopped {
+    fn refused(response: &Response) -> Self {
+        Self {
+            why: status_line(response),
+            is_final: (400..500).contains(&response.status_code) && response.status_code != 429,
+        }
+    }
+}
+
 impl<A: Ask> Import<'_, A> {
     /// Imports what is good of a batch.
     ///
     /// # Errors
     /// When the import cannot go on.
-    pub async fn send(&self, batch: Batch) -> Result<(), String> {
+    pub async fn send(&self, batch: Batch) -> Result<(), Stopped> {
         let mut rows = batch.rows;
         let mut sent = Sent::default();
         let mut part = 0_u32;
@@ -107,7 +134,7 @@ impl<A: Ask> Import<'_, A> {
                     break;
                 }
                 400 => rows = self.without_bad(rows, &response)?,
-                _ => return Err(status_line(&response)),
+                _ => return Err(Stopped::refused(&response)),
             }
             part += 1;
         }
@@ -162,7 +189,7 @@ impl<A: Ask> Import<'_, A> {
     }
 
     /// Tells the rows that the manager refuses, and gives back the others.
-    fn without_bad(&self, rows: Vec<Row>, response: &Response) -> Result<Vec<Row>, String> {
+    fn without_bad(&self, rows: Vec<Row>, response: &Response) -> Result<Vec<Row>, Stopped> {
         let refusal: Refusal = serde_json::from_str(response.body()).unwrap_or(Refusal {
             details: Vec::new(),
         });
@@ -176,7 +203,7 @@ impl<A: Ask> Import<'_, A> {
         }
         // Nothing less to send: the manager refuses the request, not its rows.
         if good.len() == count {
-            return Err(status_line(response));
+            return Err(Stopped::refused(response));
         }
         Ok(good)
     }
@@ -239,7 +266,7 @@ mod tests {
 
     async fn send(
         replies: Vec<Reply<Response>>,
-    ) -> (Result<(), String>, Vec<(usize, String)>, Report) {
+    ) -> (Result<(), Stopped>, Vec<(usize, String)>, Report) {
         let fake = Fake {
             replies: Mutex::new(replies),
             asked: Mutex::default(),
@@ -333,7 +360,7 @@ mod tests {
         for details in [vec![], vec![json!({"index": 9, "message": "no"})]] {
             let (outcome, asked, _) = send(vec![refused(&details)]).await;
             assert_eq!(
-                outcome.unwrap_err(),
+                outcome.unwrap_err().why,
                 "400 BAD_TARGETS: Some targets are bad."
             );
             assert_eq!(asked.len(), 1);
@@ -344,14 +371,14 @@ mod tests {
     async fn any_other_refusal_ends_the_import_at_once() {
         let error = Error::not_found("OUTDIAL_NOT_FOUND", "No.");
         let (outcome, asked, _) = send(vec![Ok(error.to_response("outdial-manager"))]).await;
-        assert_eq!(outcome.unwrap_err(), "404 OUTDIAL_NOT_FOUND: No.");
+        assert_eq!(outcome.unwrap_err().why, "404 OUTDIAL_NOT_FOUND: No.");
         assert_eq!(asked.len(), 1);
     }
 
     #[tokio::test]
     async fn after_five_retries_the_import_gives_up() {
         let (outcome, asked, _) = send((0..6).map(|_| away()).collect()).await;
-        assert!(outcome.unwrap_err().contains("BROKER_UNAVAILABLE"));
+        assert!(outcome.unwrap_err().why.contains("BROKER_UNAVAILABLE"));
         assert_eq!(asked.len(), 6);
     }
 
@@ -391,7 +418,7 @@ mod tests {
         ] {
             let reply = Response::ok(&json!({"created": 4, "errors": errors}));
             let (outcome, _, _) = send(vec![Ok(reply)]).await;
-            assert!(outcome.unwrap_err().contains("not understood"));
+            assert!(outcome.unwrap_err().why.contains("not understood"));
         }
     }
 }

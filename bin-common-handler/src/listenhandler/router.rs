@@ -22,6 +22,7 @@ use crate::{
     inbox::Inbox,
     metrics::{ManagerMetrics, Metrics, as_ms},
     models::{
+        bad_json,
         encoding::{self, EncodingError},
         error::{Error, Result},
         identity::Scope,
@@ -388,7 +389,12 @@ fn parse(body: &[u8], encoding: &str) -> Result<Request> {
         if names_no_route(body) {
             no_route()
         } else {
-            refuse(&redact::json_fault(&fault))
+            // Read once more, to name the field.
+            let bad = std::str::from_utf8(body).map(bad_json::from_str::<Request>);
+            match bad {
+                Ok(Err(bad)) => refuse(&bad),
+                _ => refuse(&redact::json_fault(&fault)),
+            }
         }
     })?;
     // As over HTTP.
@@ -397,7 +403,30 @@ fn parse(body: &[u8], encoding: &str) -> Result<Request> {
     {
         request.uri = rest.to_owned();
     }
+    if let Some(folded) = folded(&request.uri) {
+        request.uri = folded;
+    }
     Ok(request)
+}
+
+/// The URI without empty segments and without a slash at the path's end, as over HTTP; nothing where it has none.
+fn folded(uri: &str) -> Option<String> {
+    let (path, query) = uri
+        .split_once('?')
+        .map_or((uri, None), |(path, query)| (path, Some(query)));
+    if !path.contains("//") && !(path.len() > 1 && path.ends_with('/')) {
+        return None;
+    }
+    let mut folded = String::with_capacity(uri.len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        folded.push('/');
+        folded.push_str(segment);
+    }
+    if let Some(query) = query {
+        folded.push('?');
+        folded.push_str(query);
+    }
+    Some(folded)
 }
 
 /// Whether an envelope that is none lacks nothing but a URI, or a method that we know.
@@ -533,6 +562,15 @@ mod tests {
     #[case::keys_in_another_case(r#"{"URI":"/v1/things","Method":"POST","DATA":"x"}"#, 200, "x")]
     #[case::as_over_http(r#"{"uri":"/api/v1/things","method":"POST","data":"x"}"#, 200, "x")]
     #[case::with_a_query(r#"{"uri":"/api/v1/things?a=1","method":"POST","data":"x"}"#, 200, "x")]
+    #[case::a_slash_at_the_end(r#"{"uri":"/v1/things/","method":"POST","data":"x"}"#, 200, "x")]
+    #[case::empty_segments(r#"{"uri":"//v1//things//?a=1","method":"POST","data":"x"}"#, 200, "x")]
+    #[case::only_slashes(r#"{"uri":"///","method":"POST"}"#, 404, "ROUTE_NOT_FOUND")]
+    #[case::a_bad_scope(
+        r#"{"uri":"/v1/things","method":"POST","customer_id":"x"}"#,
+        400,
+        "customer_id must be a UUID"
+    )]
+    #[case::a_number_for_a_uri(r#"{"uri":5,"method":"POST"}"#, 400, "uri must be a text")]
     #[case::api_twice(
         r#"{"uri":"/api/api/v1/things","method":"POST"}"#,
         404,

@@ -88,7 +88,7 @@ impl Columns {
         let by_content = likely.next();
         if let (Some(one), Some(other)) = (by_content, likely.next()) {
             return Err(TableFault::Columns(format!(
-                "{} and {} both look like phone numbers; name the one that is meant {}",
+                "{} and {} both look like phone numbers; name the one that is meant `{}`",
                 shown(&one.label),
                 shown(&other.label),
                 schema.main_number()
@@ -97,7 +97,7 @@ impl Columns {
         let is_alone = unknown.len() == 1 && !has_known;
         if let Some(column) = by_content.filter(|column| column.has_name() && !is_alone) {
             return Err(TableFault::Columns(format!(
-                "no column is known to hold the numbers; if {} does, name it {}",
+                "no column is known to hold the numbers; if {} does, name it `{}`",
                 shown(&column.label),
                 schema.main_number()
             )));

@@ -106,6 +106,12 @@ impl Decode {
                 }
             }
         };
+        // Windows-1252 leaves five bytes without a character; the decoder makes control characters of them.
+        if matches!(&self.state, State::Other(decoder) if decoder.encoding() == WINDOWS_1252)
+            && text.chars().any(|c| ('\u{80}'..='\u{9f}').contains(&c))
+        {
+            return Err(refused("holds bytes that are no text"));
+        }
         if text.contains('\0') {
             return Err(refused("is neither CSV nor JSON"));
         }
@@ -209,6 +215,7 @@ mod tests {
     #[case::workbook(b"PK\x03\x04\0\0".to_vec(), "own format")]
     #[case::old_workbook(b"\xd0\xcf\x11\xe0\xa1\xb1".to_vec(), "own format")]
     #[case::zeros(b"cid\n4155550123\0\n".to_vec(), "neither CSV nor JSON")]
+    #[case::undefined(b"cid,note\n1,Ren\xe9 \x81\n".to_vec(), "holds bytes that are no text")]
     #[case::mixed("é".bytes().chain(*b"\xe9\n").collect(), "mixes encodings")]
     #[case::half_a_character(b"\xff\xfea\0b\0\x00\xd8c\0".to_vec(), "damaged")]
     fn what_is_no_text_is_refused(#[case] file: Vec<u8>, #[case] message: &str) {

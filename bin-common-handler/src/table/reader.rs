@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value as Json};
 
+use crate::models::{bad_json, json};
+
 use super::{
     Columns, JsonRows, Schema, TableFault,
     decode::{Decode, HEAD},
@@ -312,8 +314,12 @@ impl Objects {
         if element.len() > RECORD_MAX {
             return Ok(Err("is too long: a row has at most 64 KiB".to_owned()));
         }
-        let value = serde_json::from_slice(element)
-            .map_err(|_| TableFault::Unreadable("the body is not JSON".to_owned()))?;
+        let value = match json::from_slice(element) {
+            Ok(value) => value,
+            // A key that is there twice leaves doubt about its row alone.
+            Err(fault) if fault.is_data() => return Ok(Err(bad_json::sentence(&fault, ""))),
+            Err(_) => return Err(TableFault::Unreadable("the body is not JSON".to_owned())),
+        };
         Ok(match value {
             Json::Object(fields) => Ok(fields),
             Json::String(_) | Json::Number(_) => {

@@ -127,7 +127,7 @@ fn other_columns_are_named(#[case] file: &str, #[case] expected: &[&str]) {
 )]
 #[case(
     "Agent Cell,Daily Cap\n2125550507,40\n",
-    "if Agent Cell does, name it number"
+    "if Agent Cell does, name it `number`"
 )]
 #[case("Agent Cell,note\n2125550507,x\n", "if Agent Cell does")]
 #[case("Fax,name\n2125550507,x\n", "if Fax does")]
@@ -162,6 +162,7 @@ fn a_table_that_leaves_doubt_is_refused(#[case] file: &str, #[case] message: &st
 #[rstest]
 #[case("cid\n4155550123,x\n4155550124\n", &[(2, "has 2 cells, but the header has 1")])]
 #[case("cid,status\n\"4155550123,x\n4155550124,y\n", &[(2, "opens a quote that is never closed")])]
+#[case(r#"[{"cid": "4155550123", "cid": "4155550124"}, {"cid": "1"}]"#, &[(1, "it has a key twice")])]
 #[case("[null, {\"cid\": \"1\"}, [2]]", &[(1, "must be an object, or a number alone"), (3, "must be an object, or a number alone")])]
 fn bad_rows_are_told_and_the_rest_is_read(#[case] file: &str, #[case] expected: &[(u64, &str)]) {
     let (rows, _) = all_ways(file.as_bytes()).unwrap();
