@@ -182,12 +182,16 @@ impl Tenant {
     }
 
     async fn lists(&mut self) {
-        let outdial = json!({"name": format!("{} list", self.mark), "campaign_id": ids::next()});
+        let outdial = json!({
+            "name": format!("{} list", self.mark), "campaign_id": ids::next(),
+            "detail": format!("{} detail", self.mark), "data": format!("{} data", self.mark),
+        });
         let outdial = self.outdials.ok(Post, "/v1/outdials", Some(outdial)).await;
         self.values.insert("outdial-id", id(&outdial));
         let uri = format!("/v1/outdials/{}/targets", id(&outdial));
         let body = json!({
             "name": format!("{} person", self.mark),
+            "detail": format!("{} target", self.mark), "data": format!("{} more", self.mark),
             "destination_0": {"type": "tel", "target": self.value("phone")},
         });
         let target = self.outdials.ok(Post, &uri, Some(body)).await;

@@ -414,7 +414,7 @@ fn folded(uri: &str) -> Option<String> {
     let (path, query) = uri
         .split_once('?')
         .map_or((uri, None), |(path, query)| (path, Some(query)));
-    if !path.contains("//") && !(path.len() > 1 && path.ends_with('/')) {
+    if !path.contains("//") && (path.len() <= 1 || !path.ends_with('/')) {
         return None;
     }
     let mut folded = String::with_capacity(uri.len());

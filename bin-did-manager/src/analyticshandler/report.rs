@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use bin_common_handler::models::{
     error::{Error, Result},
+    identity::optional_owner,
     time::Timestamp,
 };
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{Asked, GroupBy, Rates, figures, labels};
 use crate::{
@@ -56,6 +58,9 @@ pub(crate) struct Parameters {
     pub to: String,
     pub group_by: String,
     pub format: String,
+    /// Of an export: a report has it in its query.
+    #[serde(deserialize_with = "optional_owner")]
+    pub customer_id: Option<Uuid>,
 }
 
 /// Reads the parameters: `to` is the tenant's present day, and `from` the same day, unless they are given.
@@ -219,6 +224,7 @@ mod tests {
             to: to.to_owned(),
             group_by: group_by.to_owned(),
             format: String::new(),
+            ..Parameters::default()
         }
     }
 

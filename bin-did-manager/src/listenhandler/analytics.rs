@@ -48,6 +48,7 @@ pub(super) async fn reports(
         to: text("to"),
         group_by: text("group_by"),
         format: text("format"),
+        customer_id: None,
     };
     let asked = report::read(&sent, &customer, app.store.clock.now(), report::ROWS_MAX)?;
     let is_csv = match sent.format.trim().to_ascii_lowercase().as_str() {
@@ -69,7 +70,8 @@ pub(super) async fn export(
     query: Query,
     Json(sent): Json<Parameters>,
 ) -> Result<Json<Exported>> {
-    let named = query_customer(&query)?;
+    let in_body = sent.customer_id.filter(|id| !id.is_nil());
+    let named = in_body.or(query_customer(&query)?);
     let customer = tenancy::customer(&app.store, &ctx, named).await?;
     export::export(&app, &ctx, &customer, &sent).await.map(Json)
 }

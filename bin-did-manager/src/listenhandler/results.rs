@@ -4,8 +4,8 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::ListQuery,
     listenhandler::{Json, List, OptionalJson, Query, State},
-    models::error::Result,
-    resource::query_customer,
+    models::{error::Result, json},
+    resource::{named_customer, query_customer},
 };
 use serde_json::{Map, Value};
 
@@ -24,7 +24,8 @@ async fn body(
     shape: Shape,
     fields: Fields,
 ) -> Result<Json<Reported>> {
-    let named = query_customer(query)?;
+    let in_body = named_customer(json::field(&fields, "customer_id")?)?;
+    let named = in_body.or(query_customer(query)?);
     let sent = Sent::Body(fields);
     callresulthandler::take(app, ctx, named, shape, &sent)
         .await

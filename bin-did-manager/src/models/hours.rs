@@ -1,6 +1,8 @@
 //! Opening hours: windows of the week in local time, which may reach past midnight.
 
+use bin_common_handler::models::bad_json;
 use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value as Json;
 
 use super::check::minutes;
 
@@ -30,19 +32,13 @@ pub struct Hours(pub Vec<Window>);
 impl<'de> Deserialize<'de> for Hours {
     /// Accepts a list of windows, one window, or `09:00-21:00` for every day.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Many(Vec<Window>),
-            One(Window),
-            Text(String),
-        }
-        let windows = match Option::<Written>::deserialize(deserializer)? {
-            None => Vec::new(),
-            Some(Written::Many(windows)) => windows,
-            Some(Written::One(window)) => vec![window],
-            Some(Written::Text(text)) if text.is_empty() => Vec::new(),
-            Some(Written::Text(text)) => {
+        let refuse = |_| de::Error::custom("must be windows with days, from and to");
+        let windows = match Json::deserialize(deserializer)? {
+            Json::Null => Vec::new(),
+            many @ Json::Array(_) => bad_json::from_value(many).map_err(refuse)?,
+            one @ Json::Object(_) => vec![bad_json::from_value(one).map_err(refuse)?],
+            Json::String(text) if text.is_empty() => Vec::new(),
+            Json::String(text) => {
                 let (from, to) = text
                     .split_once('-')
                     .ok_or_else(|| de::Error::custom("write hours as 09:00-21:00"))?;
@@ -51,6 +47,9 @@ impl<'de> Deserialize<'de> for Hours {
                     from: from.trim().to_owned(),
                     to: to.trim().to_owned(),
                 }]
+            }
+            Json::Bool(_) | Json::Number(_) => {
+                return Err(de::Error::custom("must be windows with days, from and to"));
             }
         };
         if windows.len() > WINDOWS_MAX {
@@ -113,6 +112,22 @@ mod tests {
 
     fn hours(json: &str) -> Hours {
         serde_json::from_str(json).unwrap()
+    }
+
+    #[rstest]
+    #[case(r#"{"Days":["fri"],"FROM":"22:00","to":"02:00"}"#)]
+    #[case(r#"[{"days":["fri"],"From":"22:00","TO":"02:00"}]"#)]
+    fn keys_may_be_in_any_case(#[case] json: &str) {
+        assert_eq!(hours(json), hours(NIGHT));
+    }
+
+    #[rstest]
+    #[case(r#"{"from":"22:00","FROM":"21:00","to":"02:00"}"#)]
+    #[case(r#"[{"from":"22:00","to":"02:00","To":"03:00"}]"#)]
+    #[case("7")]
+    #[case("true")]
+    fn a_doubled_key_is_refused(#[case] json: &str) {
+        assert!(serde_json::from_str::<Hours>(json).is_err());
     }
 
     const OFFICE: &str = r#"[{"days":["mon","tue"],"from":"09:00","to":"17:30"}]"#;

@@ -210,6 +210,42 @@ async fn without_a_scope_the_only_customer_is_meant(
     world.end().await;
 }
 
+#[rstest]
+#[case("/v1/calls/report", json!({"customer_phone": "+14155550100", "call_result": "answered"}))]
+#[case("/v1/call-results", json!({"phoneNumber": "4155550100", "uniqueid": "1.2"}))]
+#[case("/v1/vicidial/call-result", json!({"customer_phone": "4155550100", "result": "answered"}))]
+#[case("/v1/analytics/export", json!({}))]
+#[tokio::test]
+async fn the_body_names_the_customer_as_the_query_does(#[case] uri: &str, #[case] fields: Json) {
+    let world = World::new(Kind::Embedded).await;
+    let other = world.operator.ok(Post, CUSTOMERS, Some(json!({}))).await;
+    let naming = |name: &str, id: Json| {
+        let mut body = fields.clone();
+        body[name] = id;
+        Some(body)
+    };
+    for nobody in [json!(""), json!(null)] {
+        let body = naming("customer_id", nobody);
+        let no = refused(&world.operator, Post, uri, body.clone()).await;
+        assert_eq!(no, (400, "CUSTOMER_REQUIRED".to_owned()));
+        world.client.ok(Post, uri, body).await;
+    }
+    for name in ["customer_id", "Customer_ID"] {
+        let named = naming(name, other["id"].clone());
+        world.operator.ok(Post, uri, named.clone()).await;
+        let no = refused(&world.client, Post, uri, named).await;
+        assert_eq!(no, (403, "CUSTOMER_MISMATCH".to_owned()));
+        let own = naming(name, json!(world.customer_id));
+        world.client.ok(Post, uri, own).await;
+        let unknown = naming(name, json!(ids::next()));
+        let no = refused(&world.operator, Post, uri, unknown).await;
+        assert_eq!(no, (404, "CUSTOMER_NOT_FOUND".to_owned()));
+        let wrong = naming(name, json!("me"));
+        assert_eq!(refused(&world.client, Post, uri, wrong).await.0, 400);
+    }
+    world.end().await;
+}
+
 /// What one tenant has, by the path under which it is.
 async fn holding(client: &Client) -> Vec<String> {
     let user = json!({"email": "ana@example.com", "name": "Ana"});

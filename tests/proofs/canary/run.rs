@@ -191,7 +191,8 @@ async fn a_start_that_fails_says_no_password() {
     daemon.not_ready().await;
     until("it says what it waits for", async || {
         let log = daemon.log();
-        (log.contains("waiting for the database") && log.contains("ACCESS_REFUSED")).then_some(())
+        (log.contains("waiting for the database") && log.contains("does not know the user"))
+            .then_some(())
     })
     .await;
     let canaries: Vec<_> = SECRETS.into_iter().flat_map(of_secret).collect();
