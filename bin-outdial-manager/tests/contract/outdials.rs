@@ -330,7 +330,6 @@ async fn what_is_not_there_is_404(#[values(Kind::Embedded, Kind::Full)] kind: Ki
         (Delete, format!("/v1/outdials/{upper}")),
         (Get, format!("/v1/outdials/{}", known.replace('-', ""))),
         (Get, format!("/v1/outdials/{{{known}}}")),
-        (Get, "/v1/outdials/".to_owned()),
         (Get, "/v2/outdials".to_owned()),
         (Post, format!("/v1/outdials/{known}")),
         (Put, "/v1/outdials".to_owned()),
