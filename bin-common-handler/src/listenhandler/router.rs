@@ -27,6 +27,7 @@ use crate::{
         error::{Error, Result},
         identity::Scope,
         json,
+        path::tidy_path,
         sock::{BODY_LIMIT, Method, Request, Response},
         time::Timestamp,
     },
@@ -398,35 +399,22 @@ fn parse(body: &[u8], encoding: &str) -> Result<Request> {
         }
     })?;
     // As over HTTP.
+    if let Some(tidy) = tidy(&request.uri) {
+        request.uri = tidy;
+    }
     if let Some(rest) = request.uri.strip_prefix("/api")
         && rest.starts_with("/v1/")
     {
         request.uri = rest.to_owned();
     }
-    if let Some(folded) = folded(&request.uri) {
-        request.uri = folded;
-    }
     Ok(request)
 }
 
-/// The URI without empty segments and without a slash at the path's end, as over HTTP; nothing where it has none.
-fn folded(uri: &str) -> Option<String> {
-    let (path, query) = uri
-        .split_once('?')
-        .map_or((uri, None), |(path, query)| (path, Some(query)));
-    if !path.contains("//") && (path.len() <= 1 || !path.ends_with('/')) {
-        return None;
-    }
-    let mut folded = String::with_capacity(uri.len());
-    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        folded.push('/');
-        folded.push_str(segment);
-    }
-    if let Some(query) = query {
-        folded.push('?');
-        folded.push_str(query);
-    }
-    Some(folded)
+/// The URI with its path as over HTTP; nothing where it is so.
+fn tidy(uri: &str) -> Option<String> {
+    let path = uri.split('?').next().unwrap_or_default();
+    let tidy = tidy_path(path)?;
+    Some(uri.replacen(path, &tidy, 1))
 }
 
 /// Whether an envelope that is none lacks nothing but a URI, or a method that we know.

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod json;
 pub mod money;
 pub mod page;
+pub mod path;
 pub mod sock;
 pub mod text;
 pub mod time;
