@@ -187,7 +187,10 @@ async fn deep_header(round: &mut Round<'_>) {
         (named(site, &format!("{name}%")).await == 2).then_some(())
     })
     .await;
-    // What the recursion took of its thread's stack goes with the connection.
+    // What the recursion took of its thread's stack goes with the connection. One that was served and not acknowledged
+    // yet comes again on the next connection, so that one goes as well.
+    round.world.lab.cut_connections();
+    round.goes_on().await;
     round.world.lab.cut_connections();
     round.heal();
 }

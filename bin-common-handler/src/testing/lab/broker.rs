@@ -95,19 +95,19 @@ impl Lab {
 
     /// Whether the sinks' queues refuse what is published to them: `rabbitmqctl set_policy`.
     pub fn refuse_events(&self, on: bool) {
-        if !on {
-            self.erlang("rabbit_policy:delete(<<\"/\">>, <<\"full\">>, <<\"test\">>)");
-            return;
-        }
         let overflow = "{<<\"overflow\">>, <<\"reject-publish\">>}";
-        // A queue that heard of its length first would make room.
-        for limits in [
-            overflow.to_owned(),
-            format!("{overflow}, {{<<\"max-length\">>, 1}}"),
-        ] {
+        let set = |limits: &str| {
             self.erlang(&format!(
                 "rabbit_policy:set(<<\"/\">>, <<\"full\">>, <<\"^sink-\">>, [{limits}], 0, <<\"queues\">>, <<\"test\">>)"
             ));
+        };
+        // A queue that has a length, and may not refuse, makes room: so it learns of its length last, and forgets it
+        // first.
+        set(overflow);
+        if on {
+            set(&format!("{overflow}, {{<<\"max-length\">>, 1}}"));
+        } else {
+            self.erlang("rabbit_policy:delete(<<\"/\">>, <<\"full\">>, <<\"test\">>)");
         }
     }
 

@@ -122,11 +122,13 @@ pub async fn publish_bad_texts(site: &Site, body: &[u8], count: usize) {
     for _ in 0..count {
         wire.publish(&site.queue(), &properties, body).await;
     }
+    wire.finish().await;
 }
 
 async fn publish(site: &Site, properties: &Properties, body: &[u8]) {
     let mut wire = Wire::open(&site.amqp()).await;
     wire.publish(&site.queue(), properties, body).await;
+    wire.finish().await;
 }
 
 /// Publishes a message with a header that holds a table that holds a table …

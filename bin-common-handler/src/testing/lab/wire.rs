@@ -1,6 +1,6 @@
 //! AMQP by hand, for messages that no library would send.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use lapin::uri::AMQPUri;
 use tokio::{
@@ -13,6 +13,8 @@ const HEADER: u8 = 2;
 const BODY: u8 = 3;
 /// Largest frame that is agreed upon, in bytes.
 const FRAME_MAX: u32 = 131_072;
+/// How long the broker may take for what was published.
+const FINISH_MAX: Duration = Duration::from_secs(5);
 /// A body's part: a frame has 8 bytes of its own.
 const BODY_PART: usize = 131_064;
 
@@ -155,6 +157,18 @@ impl Wire {
         for part in body.chunks(BODY_PART) {
             self.send(BODY, 1, part).await;
         }
+    }
+
+    /// Closes the channel and waits until the broker has done so: it has taken all that was published before. A
+    /// connection that only ends may take with it what the broker has not come to.
+    pub async fn finish(mut self) {
+        let mut close = method(20, 40);
+        close.extend(200_u16.to_be_bytes());
+        short(&mut close, b"");
+        close.extend([0; 4]);
+        self.send(METHOD, 1, &close).await;
+        // An alarm of the broker's holds it up; then nothing is lost either.
+        let _ = tokio::time::timeout(FINISH_MAX, self.read()).await;
     }
 
     async fn send(&mut self, kind: u8, channel: u16, payload: &[u8]) {
