@@ -1,7 +1,7 @@
 //! Requests to third parties: one client for the whole process.
 //!
 //! Every request has a deadline and a limit on its answer. Redirects are not followed. Only public addresses are
-//! reached, after DNS ([`address`]), unless `ALLOW_PRIVATE_ENDPOINTS` is on. Each host has its own places and its
+//! reached, after DNS ([`address`]), unless who makes the client allows others. Each host has its own places and its
 //! own breaker, so one that hangs or fails costs nobody else anything. What may be repeated is repeated with growing
 //! pauses while there is time. A rule of clippy forbids any other client.
 

@@ -20,7 +20,7 @@ use super::{
     options::Options,
     seat::{AGE_MIN, Seat, WAIT_MIN},
 };
-use crate::metrics::Metrics;
+use crate::{loglimit::LogLimit, metrics::Metrics};
 
 /// Between two warnings.
 const WARN_EVERY: Duration = Duration::from_secs(10);
@@ -159,13 +159,11 @@ impl Room {
     pub(super) async fn watch(&self) {
         let shortest = self.options.head_max.min(self.options.stall_max);
         let mut ticks = interval((shortest / 8).clamp(Duration::from_millis(5), WAIT_MIN / 2));
-        let mut said: Option<Instant> = None;
+        let log = LogLimit::new(WARN_EVERY);
         loop {
             ticks.tick().await;
             self.close_slow();
-            if said.is_none_or(|at| at.elapsed() >= WARN_EVERY) && self.warn() {
-                said = Some(Instant::now());
-            }
+            self.warn(&log);
         }
     }
 
@@ -185,8 +183,8 @@ impl Room {
         }
     }
 
-    /// True when there was something to say.
-    fn warn(&self) -> bool {
+    /// Says who was refused, where there is anything to say and the log may have it.
+    fn warn(&self, log: &LogLimit) {
         let unsaid = || {
             let counts = self.unsaid.iter();
             REASONS
@@ -202,8 +200,8 @@ impl Room {
             .filter(|((it, _), _)| !is_slow(*it))
             .map(|(_, n)| n)
             .sum();
-        if refused == 0 && slow < SLOW_MANY {
-            return false;
+        if (refused == 0 && slow < SLOW_MANY) || !log.admit() {
+            return;
         }
         let why: Vec<_> = unsaid()
             .filter(|(_, count)| *count > 0)
@@ -225,7 +223,6 @@ impl Room {
             most = most.map(|(_, count)| count),
             "connections are held without requests, or too many are open; those that waited longest were closed"
         );
-        true
     }
 
     fn show(&self, seats: &Seats) {

@@ -1,6 +1,7 @@
 //! Routes: a table of methods and URI templates, each with a handler whose signature is its contract.
 
 mod edge;
+mod envelope;
 mod extract;
 mod intake;
 mod reply;

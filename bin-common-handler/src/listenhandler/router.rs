@@ -6,13 +6,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use prometheus::Histogram;
 use rand::RngExt;
-use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    Input, Intake, RouteInfo, Routes,
+    Input, Intake, RouteInfo, Routes, envelope,
     extract::{Answer, ErasedEndpoint, parse_query},
     routes::{BadRoutes, RouteMatcher, is_placeholder},
 };
@@ -22,16 +21,11 @@ use crate::{
     inbox::Inbox,
     metrics::{ManagerMetrics, Metrics, as_ms},
     models::{
-        bad_json,
-        encoding::{self, EncodingError},
         error::{Error, Result},
         identity::Scope,
-        json,
-        path::tidy_path,
-        sock::{BODY_LIMIT, Method, Request, Response},
+        sock::{Request, Response},
         time::Timestamp,
     },
-    redact,
     sockhandler::{Delivered, Probe, Serve},
 };
 
@@ -279,7 +273,7 @@ impl Serve for Router {
         {
             return self.drop_request("late");
         }
-        let request = match parse(&delivered.body, &delivered.encoding) {
+        let request = match envelope::read(&delivered.body, &delivered.encoding) {
             Ok(request) => request,
             Err(error) => return self.refuse(&error, "none", started),
         };
@@ -290,7 +284,7 @@ impl Serve for Router {
             .find(request.method, path)
             .and_then(|position| self.routes.get(position));
         let Some(served) = found else {
-            return self.refuse(&no_route(), method, started);
+            return self.refuse(&envelope::no_route(), method, started);
         };
         let reply_to = &delivered.delivery_info.reply_to;
         if served.info.is_effect
@@ -359,77 +353,6 @@ fn caller(delivery_info: &DeliveryInfo) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn no_route() -> Error {
-    Error::not_found("ROUTE_NOT_FOUND", "There is no such route.")
-}
-
-fn parse(body: &[u8], encoding: &str) -> Result<Request> {
-    if body.len() > BODY_LIMIT {
-        return Err(Error::invalid_argument(
-            "REQUEST_TOO_LARGE",
-            format!("A request has at most {BODY_LIMIT} bytes; send less at a time."),
-        ));
-    }
-    let refuse = |why: &dyn std::fmt::Display| {
-        Error::invalid_argument("INVALID_ENVELOPE", format!("Not a request: {why}."))
-    };
-    let body = encoding::decode(encoding, body, BODY_LIMIT).map_err(|fault| {
-        let reason = match fault {
-            EncodingError::Unknown(_) => "UNSUPPORTED_ENCODING",
-            EncodingError::TooLarge(_) => "REQUEST_TOO_LARGE",
-            EncodingError::Broken => "INVALID_ENCODING",
-        };
-        Error::invalid_argument(reason, format!("{fault}."))
-    })?;
-    let body = encoding::skip_bom(&body);
-    // As for bodies: an array is none.
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err(refuse(&"it is an array"));
-    }
-    let mut request: Request = json::from_slice(body).map_err(|fault| {
-        if names_no_route(body) {
-            no_route()
-        } else {
-            // Read once more, to name the field.
-            let bad = std::str::from_utf8(body).map(bad_json::from_str::<Request>);
-            match bad {
-                Ok(Err(bad)) => refuse(&bad),
-                _ => refuse(&redact::json_fault(&fault)),
-            }
-        }
-    })?;
-    // As over HTTP.
-    if let Some(tidy) = tidy(&request.uri) {
-        request.uri = tidy;
-    }
-    if let Some(rest) = request.uri.strip_prefix("/api")
-        && rest.starts_with("/v1/")
-    {
-        request.uri = rest.to_owned();
-    }
-    Ok(request)
-}
-
-/// The URI with its path as over HTTP; nothing where it is so.
-fn tidy(uri: &str) -> Option<String> {
-    let path = uri.split('?').next().unwrap_or_default();
-    let tidy = tidy_path(path)?;
-    Some(uri.replacen(path, &tidy, 1))
-}
-
-/// Whether an envelope that is none lacks nothing but a URI, or a method that we know.
-fn names_no_route(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Target {
-        uri: Option<String>,
-        method: Option<String>,
-    }
-    json::from_slice::<Target>(body).is_ok_and(|target| {
-        let method = target.method.unwrap_or_default();
-        target.uri.is_none() || Method::parse(&method).is_none()
-    })
-}
-
 fn id_positions(template: &str) -> Vec<usize> {
     template
         .split('/')
@@ -457,6 +380,7 @@ fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use crate::models::sock::{BODY_LIMIT, Method};
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use rstest::rstest;
