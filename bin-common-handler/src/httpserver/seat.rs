@@ -153,6 +153,11 @@ impl Seat {
         state.intake.take(bytes)
     }
 
+    /// Whether nothing that the caller began is still to be read.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.state().intake.is_at_rest()
+    }
+
     /// Whether the caller takes what is written to it.
     pub(super) fn stalls(&self, stalls: bool) {
         self.state().stalled_since = stalls.then(Instant::now);

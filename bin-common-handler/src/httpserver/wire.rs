@@ -2,20 +2,31 @@
 //!
 //! The parser takes a bare line feed for the end of a line, other programs do not: what one of them takes for a
 //! header of one request may be another request to the next. So such a head is refused.
+//!
+//! A connection that ends while its caller still sends is read for a moment longer. A socket that is closed with
+//! unread bytes resets the connection (RFC 1122 4.2.2.13), and the caller may lose the answer that it was sent.
 
 use std::{
+    future::Future,
     io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::{Sleep, sleep},
 };
 
 use super::seat::Seat;
+
+/// How long a caller that still sends is listened to after its answer.
+const LINGER_MAX: Duration = Duration::from_secs(2);
+/// How many bytes of it are read, and dropped.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
 /// What follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +113,17 @@ impl Intake {
         bytes.len()
     }
 
+    /// Whether everything that was begun was read to its end, as far as that can be told here.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(
+            self.part,
+            Part::Head {
+                has_begun: false,
+                ..
+            }
+        )
+    }
+
     /// The parser has the head; tells whether it had bare line feeds.
     pub(super) fn begin(&mut self, framing: Framing) -> bool {
         self.part = match framing {
@@ -120,6 +142,31 @@ pub(super) struct Wire {
     /// What came with the part before it.
     ahead: Vec<u8>,
     is_stalled: bool,
+    /// Set once the answer is out and the caller may still send.
+    linger: Option<Linger>,
+}
+
+struct Linger {
+    until: Pin<Box<Sleep>>,
+    bytes_left: usize,
+}
+
+impl Linger {
+    /// Reads and drops what still comes: ready at its end, or at the end of our patience.
+    fn poll(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [0; 16 * 1024];
+        loop {
+            if self.bytes_left == 0 || self.until.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let mut fresh = ReadBuf::new(&mut scratch);
+            let read = std::task::ready!(Pin::new(&mut *stream).poll_read(cx, &mut fresh));
+            if read.is_err() || fresh.filled().is_empty() {
+                return Poll::Ready(());
+            }
+            self.bytes_left = self.bytes_left.saturating_sub(fresh.filled().len());
+        }
+    }
 }
 
 impl Wire {
@@ -129,6 +176,7 @@ impl Wire {
             seat,
             ahead: Vec::new(),
             is_stalled: false,
+            linger: None,
         }
     }
 
@@ -197,7 +245,18 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            std::task::ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            if this.seat.is_at_rest() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let linger = this.linger.get_or_insert_with(|| Linger {
+            until: Box::pin(sleep(LINGER_MAX)),
+            bytes_left: LINGER_BYTES,
+        });
+        linger.poll(&mut this.stream, cx).map(Ok)
     }
 }
 

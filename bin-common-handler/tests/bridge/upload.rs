@@ -221,6 +221,23 @@ async fn more_than_32_mib_is_refused_however_it_is_sent() {
     );
 }
 
+/// Who is answered before its body was read still hears the answer: the connection is not reset under it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_reaches_who_is_still_sending() {
+    let world = start().await;
+    let body = vec![b' '; 4 * 1024 * 1024];
+    for attempt in 0..20 {
+        let mut stream = TcpStream::connect(world.at).await.unwrap();
+        let head = format!(
+            "{LINE} HTTP/1.1\r\nhost: b\r\nx-api-key: wrong\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        assert_eq!(read(stream).await.status, 401, "attempt {attempt}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn chunks_may_end_anywhere() {
     let world = start().await;
