@@ -94,7 +94,7 @@ async fn clock(
     let mut repaired = 0;
     if is_meant {
         for manager in managers::ALL {
-            repaired += ahead::repair(&db, manager.prefix, manager.times, now).await?;
+            repaired += ahead::repair(&db, manager.prefix(), manager.times, now).await?;
         }
     }
     output::line(&told(&found, now, repaired, is_meant, as_json))?;
@@ -112,7 +112,7 @@ fn ensure_file(database: &Path) -> Result<(), String> {
 async fn find(db: &Db, now: Timestamp) -> Result<Vec<Ahead>, Box<dyn std::error::Error>> {
     let mut all = Vec::new();
     for manager in managers::ALL {
-        all.extend(ahead::find(db, manager.prefix, manager.times, now, false).await?);
+        all.extend(ahead::find(db, manager.prefix(), manager.times, now, false).await?);
     }
     Ok(all)
 }

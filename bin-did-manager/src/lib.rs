@@ -33,7 +33,7 @@ use bin_common_handler::{
     csv,
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
-    listenhandler::{Intake, Router},
+    listenhandler::Wired,
     migrations,
 };
 
@@ -45,7 +45,6 @@ pub const NAME: &str = "did-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    prefix: "did",
     migrations: MIGRATIONS,
     settings: SETTINGS,
     times: times::COLUMNS,
@@ -94,8 +93,8 @@ const SETTINGS: &[Setting] = &[
     },
 ];
 
-fn start(ctx: ManagerContext) -> Result<Router, StartError> {
-    let app = App::new(&ctx);
+fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
+    let app = App::new(ctx);
     let statuses = app.clone();
     ctx.tasks.every("statuses", STATUS_PERIOD, move || {
         didhandler::expiry::end_statuses(statuses.clone())
@@ -103,15 +102,5 @@ fn start(ctx: ManagerContext) -> Result<Router, StartError> {
     callresulthandler::start_jobs(&app, &ctx.tasks);
     rolluphandler::start_jobs(&app, &ctx.tasks);
     analyticshandler::export::start_jobs(&app, &ctx.tasks);
-    Router::new(
-        NAME,
-        listenhandler::routes(),
-        app,
-        ctx.store.inbox.clone(),
-        ctx.store.clock.clone(),
-        ctx.process_metrics.clone(),
-        ctx.metrics.clone(),
-    )
-    .map(|router| router.with_intake(Intake::new(&ctx.config)))
-    .map_err(|fault| StartError::Other(fault.to_string()))
+    Ok(Wired::new(listenhandler::routes(), app))
 }

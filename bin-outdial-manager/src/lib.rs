@@ -14,7 +14,7 @@ use bin_common_handler::{
     config::{Kind, Setting},
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
-    listenhandler::{Intake, Router},
+    listenhandler::Wired,
     migrations, quota,
 };
 
@@ -26,7 +26,6 @@ pub const NAME: &str = "outdial-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    prefix: "outdial",
     migrations: MIGRATIONS,
     settings: SETTINGS,
     times: dbhandler::times::COLUMNS,
@@ -112,7 +111,7 @@ pub(crate) struct App {
     pub targets: OutdialTargetHandler,
 }
 
-fn start(ctx: ManagerContext) -> Result<Router, StartError> {
+fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let outdials = OutdialHandler::new(ctx.store.clone(), &ctx.config);
     let targets = OutdialTargetHandler::new(ctx.store.clone(), outdials.clone(), &ctx.config);
     let timeout = ctx.config.duration("PROGRESSING_TIMEOUT");
@@ -124,15 +123,8 @@ fn start(ctx: ManagerContext) -> Result<Router, StartError> {
                 async move { reaper.reap(timeout).await }
             });
     }
-    Router::new(
-        NAME,
+    Ok(Wired::new(
         listenhandler::routes(),
         App { outdials, targets },
-        ctx.store.inbox.clone(),
-        ctx.store.clock.clone(),
-        ctx.process_metrics.clone(),
-        ctx.metrics.clone(),
-    )
-    .map(|router| router.with_intake(Intake::new(&ctx.config)))
-    .map_err(|fault| StartError::Other(fault.to_string()))
+    ))
 }

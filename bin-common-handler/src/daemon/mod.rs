@@ -24,7 +24,7 @@ use crate::{
     eventhandler::Events,
     health::State,
     ids::Ids,
-    listenhandler::{RouteInfo, Router},
+    listenhandler::{RouteInfo, Wired},
     metrics::{ManagerMetrics, Metrics},
     models::text::escaped,
     requesthandler::RpcClient,
@@ -50,9 +50,7 @@ const STACK_BYTES: usize = 32 * 1024 * 1024;
 pub struct Manager {
     /// E.g. `outdial-manager`.
     pub name: &'static str,
-    /// What its tables start with, e.g. `outdial`.
-    pub prefix: &'static str,
-    /// Its schema.
+    /// Its schema, and what its tables start with.
     pub migrations: Migrations,
     /// Settings beyond the common ones.
     pub settings: &'static [Setting],
@@ -60,8 +58,15 @@ pub struct Manager {
     pub times: &'static [TimeColumn],
     /// Its route table.
     pub routes: fn() -> Vec<RouteInfo>,
-    /// Builds its router and starts its jobs, once its database answers.
-    pub start: fn(ManagerContext) -> Result<Router, StartError>,
+    /// Builds what its handlers need and starts its jobs, once its database answers. The daemon serves the result.
+    pub start: fn(&ManagerContext) -> Result<Wired, StartError>,
+}
+
+impl Manager {
+    /// What its tables start with, e.g. `outdial`.
+    pub const fn prefix(&self) -> &'static str {
+        self.migrations.prefix()
+    }
 }
 
 /// What a manager is given at start. Clones share it.
@@ -243,9 +248,9 @@ pub async fn run_with(
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
         supervise::watch_dependencies(&parts, data, &managers, &serving);
-        let wired = supervise::Wired::new(managers.len());
+        let barrier = supervise::StartBarrier::new(managers.len());
         for manager in managers {
-            supervise::start(&parts, data, manager, &wired, &serving, &relaying);
+            supervise::start(&parts, data, manager, &barrier, &serving, &relaying);
         }
     }
     if let Some(sidecar) = sidecar {
