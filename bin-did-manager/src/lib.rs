@@ -28,7 +28,7 @@ mod times;
 use std::time::Duration;
 
 use bin_common_handler::{
-    config::{Kind, Setting},
+    config::AnySetting,
     // One form of cells for every file that is written or read.
     csv,
     daemon::{Manager, ManagerContext, StartError},
@@ -81,16 +81,10 @@ const MIGRATIONS: Migrations = migrations!(
 /// How often statuses that have ended are written down.
 const STATUS_PERIOD: Duration = Duration::from_secs(60);
 
-const SETTINGS: &[Setting] = &[
-    room::DIDS,
-    room::OTHERS,
-    Setting {
-        name: privacy::SETTING,
-        default: "",
-        kind: Kind::HashKey,
-        help: "Key of the hashes that people called are kept as; without it one is made and kept in the database",
-        example: "at least 32 characters, such as $(openssl rand -hex 32)",
-    },
+const SETTINGS: &[AnySetting] = &[
+    room::DIDS.erased(),
+    room::OTHERS.erased(),
+    privacy::HASH_KEY.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {

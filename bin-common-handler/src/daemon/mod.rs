@@ -7,7 +7,9 @@ mod process;
 mod storage;
 mod supervise;
 
-use std::{future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    future::Future, net::SocketAddr, pin::Pin, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use clap::Command;
 use tokio::net::TcpListener;
@@ -19,7 +21,7 @@ pub use storage::Storage;
 
 use crate::{
     clock::Clock,
-    config::{COMMON, Config, Setting},
+    config::{AnySetting, COMMON, Config, Setting, settings},
     databasehandler::{Store, ahead::TimeColumn, migrate::Migrations},
     eventhandler::Events,
     health::State,
@@ -53,7 +55,7 @@ pub struct Manager {
     /// Its schema, and what its tables start with.
     pub migrations: Migrations,
     /// Settings beyond the common ones.
-    pub settings: &'static [Setting],
+    pub settings: &'static [AnySetting],
     /// Where its tables hold times that do harm when a clock was wrong.
     pub times: &'static [TimeColumn],
     /// Its route table.
@@ -168,7 +170,7 @@ pub type Sidecar = Box<
 
 /// The `main` of a daemon with one manager: flags, `migrate`, serve.
 pub fn main(manager: Manager) -> ExitCode {
-    let settings: Vec<Setting> = COMMON.iter().chain(manager.settings).copied().collect();
+    let table: Vec<AnySetting> = COMMON.iter().chain(manager.settings).copied().collect();
     let command = Command::new(manager.name)
         .about(format!(
             "{} of Tandem. Serves {}.",
@@ -178,8 +180,8 @@ pub fn main(manager: Manager) -> ExitCode {
         .version(env!("CARGO_PKG_VERSION"))
         .args_conflicts_with_subcommands(false)
         .subcommand(migrate::command());
-    let matches = Config::flags(command, &settings).get_matches();
-    let config = match Config::load(&settings, &matches) {
+    let matches = Config::flags(command, &table).get_matches();
+    let config = match Config::load(&table, &matches) {
         Ok(config) => config,
         Err(fault) => return fail(&fault),
     };
@@ -243,7 +245,7 @@ pub async fn run_with(
     } else {
         Some(Storage::open(&parts.config)?)
     };
-    let admin = listen(&parts, "PROMETHEUS_LISTEN_ADDRESS").await?;
+    let admin = listen(&parts, &settings::PROMETHEUS_LISTEN_ADDRESS).await?;
     admin::announce(&parts, data.is_some(), &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
@@ -287,16 +289,16 @@ pub async fn run_with(
 /// Names the setting and the address when the port is taken.
 pub async fn listen(
     parts: &ProcessContext,
-    setting: &'static str,
+    setting: &Setting<Option<SocketAddr>>,
 ) -> Result<TcpListener, StartError> {
     let address = parts
         .config
-        .listen_address(setting)
-        .ok_or(StartError::NoAddress(setting))?;
+        .get(setting)
+        .ok_or(StartError::NoAddress(setting.name()))?;
     TcpListener::bind(address)
         .await
         .map_err(|fault| StartError::Listen {
-            setting,
+            setting: setting.name(),
             address,
             fault,
         })

@@ -11,6 +11,7 @@ use super::{Manager, ManagerContext, ProcessContext, StartError, Storage, Tasks}
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
+    config::settings,
     databasehandler::{
         Db, Dialect, Store,
         ahead::{self, Ahead},
@@ -207,7 +208,7 @@ impl Wiring<'_> {
                 manager: metrics,
             },
             name,
-            parts.config.is_on("WEBHOOK_FORWARDING"),
+            parts.config.get(&settings::WEBHOOK_FORWARDING),
         );
         relaying.spawn("relay", |stop| async move {
             tokio::select! {
@@ -251,7 +252,7 @@ async fn prepare_database(
     data: &Storage,
     manager: Manager,
 ) -> Result<Uuid> {
-    if parts.config.is_on("MIGRATE_AT_START") {
+    if parts.config.get(&settings::MIGRATE_AT_START) {
         let applied = manager.migrations.up(&data.db).await?;
         if applied > 0 {
             info!(manager = manager.name, applied, "schema brought up to date");
@@ -407,7 +408,7 @@ fn watch_disk(parts: &ProcessContext) {
         .metrics
         .disk_free_bytes
         .set(i64::try_from(free).unwrap_or(i64::MAX));
-    let least = parts.config.number("DISK_ALARM_MB");
+    let least = parts.config.get(&settings::DISK_ALARM_MB);
     let state = if free >= least.saturating_mul(MIB) {
         State::Up
     } else {
