@@ -51,7 +51,7 @@ impl Check {
     ///
     /// # Errors
     /// 400 for what nobody could work on.
-    pub(crate) fn run(self, uri: &str, body: &str) -> Result<()> {
+    pub fn run(self, uri: &str, body: &str) -> Result<()> {
         let (_, query) = uri.split_once('?').unwrap_or((uri, ""));
         (self.0)(&parse_query(query), body)
     }
