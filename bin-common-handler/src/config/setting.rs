@@ -189,6 +189,8 @@ texts! { Secret:
     access_key = AccessKey;
     /// A key of hashes: long enough that nobody tries them all.
     hash_key = HashKey;
+    /// Keys of secrets at rest, the newest first.
+    seal_keys = SealKeys;
     /// A database address.
     dsn = Dsn;
     /// A RabbitMQ address.

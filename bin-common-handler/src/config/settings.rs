@@ -169,6 +169,22 @@ pub const DATA_DIR: Setting<PathBuf> = Setting::path(
     "./data",
 );
 
+/// Keys of secrets at rest; empty for the one kept in DATA_DIR, with the embedded database only.
+pub const SECRETS_KEY: Setting<Secret> = Setting::seal_keys(
+    "SECRETS_KEY",
+    "",
+    "Keys that secrets at rest are encrypted with, separated by commas, the newest first; with SQLite one is made and kept in DATA_DIR/secrets.key. Without its key a secret is lost",
+    "32 or more characters such as $(openssl rand -hex 32)",
+);
+
+/// Whether third parties may have private addresses.
+pub const ALLOW_PRIVATE_ENDPOINTS: Setting<bool> = Setting::flag(
+    "ALLOW_PRIVATE_ENDPOINTS",
+    false,
+    "Let requests to third parties reach private and loopback addresses, too: for tests and closed networks",
+    "true",
+);
+
 /// MiB that should be free where DATA_DIR lies.
 pub const DISK_ALARM_MB: Setting<u64> = Setting::number(
     "DISK_ALARM_MB",
@@ -218,6 +234,8 @@ pub const COMMON: &[AnySetting] = &[
     BRIDGE_CORS_ORIGINS.erased(),
     WEBHOOK_FORWARDING.erased(),
     DATA_DIR.erased(),
+    SECRETS_KEY.erased(),
+    ALLOW_PRIVATE_ENDPOINTS.erased(),
     DISK_ALARM_MB.erased(),
     LOG_LEVEL.erased(),
     LOG_FORMAT.erased(),

@@ -4,6 +4,7 @@ mod admin;
 mod logging;
 pub mod migrate;
 mod process;
+mod shared;
 mod storage;
 mod supervise;
 
@@ -17,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
 pub use process::{ProcessContext, StartError};
+use shared::Shared;
 pub use storage::Storage;
 
 use crate::{
@@ -25,11 +27,13 @@ use crate::{
     databasehandler::{Store, ahead::TimeColumn, migrate::Migrations},
     eventhandler::Events,
     health::State,
+    httphandler::HttpClient,
     ids::Ids,
     listenhandler::{RouteInfo, Wired},
     metrics::{ManagerMetrics, Metrics},
     models::text::escaped,
     requesthandler::RpcClient,
+    sealer::Sealer,
     timerhandler::Timers,
 };
 
@@ -96,6 +100,25 @@ pub struct ManagerContext {
     pub process_metrics: Metrics,
     /// Jobs beside the requests.
     pub tasks: Tasks,
+    shared: Shared,
+}
+
+impl ManagerContext {
+    /// The client for requests to third parties.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up on this system.
+    pub fn http(&self) -> Result<HttpClient, StartError> {
+        self.shared.http(&self.config, &self.process_metrics)
+    }
+
+    /// What encrypts secrets at rest. Without a key it refuses to, when it is asked.
+    ///
+    /// # Errors
+    /// When the file of the key cannot be read or written.
+    pub fn sealer(&self) -> Result<Arc<Sealer>, StartError> {
+        self.shared.sealer(&self.config)
+    }
 }
 
 /// Jobs that a drain waits for. Each gets the token that tells it to stop.

@@ -168,6 +168,7 @@ impl Wiring<'_> {
             metrics: metrics.clone(),
             process_metrics: parts.metrics.clone(),
             tasks: jobs.clone(),
+            shared: parts.shared.clone(),
         }
     }
 
