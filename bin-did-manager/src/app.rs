@@ -7,7 +7,7 @@ use bin_common_handler::{
 };
 
 use crate::{
-    accesskeyhandler::Uses,
+    keyuses::Uses,
     nexthandler::NextHandler,
     privacy::{PhoneHasher, Privacy},
     room::Rooms,

@@ -6,7 +6,6 @@
 
 mod expiry;
 mod token;
-mod uses;
 pub(crate) mod verify;
 
 use bin_common_handler::{
@@ -26,7 +25,6 @@ use crate::{
     tenancy::AuditedResource,
 };
 use token::Token;
-pub(crate) use uses::Uses;
 
 /// A key with its token, which is shown this once.
 #[derive(Serialize)]
