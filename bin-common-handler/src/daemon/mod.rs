@@ -29,7 +29,7 @@ use crate::{
     health::State,
     httphandler::HttpClient,
     ids::Ids,
-    listenhandler::{RouteInfo, Wired},
+    listenhandler::{RouteInfo, Scopes, Wired},
     metrics::{ManagerMetrics, Metrics},
     models::text::escaped,
     requesthandler::RpcClient,
@@ -56,6 +56,8 @@ const STACK_BYTES: usize = 32 * 1024 * 1024;
 pub struct Manager {
     /// E.g. `outdial-manager`.
     pub name: &'static str,
+    /// `env!("CARGO_CRATE_NAME")`: whose lines in the log follow LOG_LEVEL.
+    pub crate_name: &'static str,
     /// Its schema, and what its tables start with.
     pub migrations: Migrations,
     /// Settings beyond the common ones.
@@ -98,6 +100,8 @@ pub struct ManagerContext {
     pub metrics: ManagerMetrics,
     /// Figures that all managers have.
     pub process_metrics: Metrics,
+    /// What access keys may be allowed to do.
+    pub scopes: Scopes,
     /// Jobs beside the requests.
     pub tasks: Tasks,
     shared: Shared,
@@ -119,6 +123,15 @@ impl ManagerContext {
     pub fn sealer(&self) -> Result<Arc<Sealer>, StartError> {
         self.shared.sealer(&self.config)
     }
+}
+
+/// What access keys may be allowed to do in an installation of these managers. Over RabbitMQ there may be others.
+pub fn scopes(config: &Config, managers: &[Manager]) -> Scopes {
+    let tables: Vec<_> = managers
+        .iter()
+        .map(|manager| (manager.name, (manager.routes)()))
+        .collect();
+    Scopes::new(&tables, config.get(&settings::RABBITMQ_ADDRESS).is_empty())
 }
 
 /// Jobs that a drain waits for. Each gets the token that tells it to stop.
@@ -259,7 +272,7 @@ pub async fn run_with(
     sidecar: Option<Sidecar>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    logging::init(&parts.config);
+    logging::init(&parts.config, &managers);
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (serving, relaying) = (Tasks::new(), Tasks::new());
@@ -273,9 +286,12 @@ pub async fn run_with(
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
         supervise::watch_dependencies(&parts, data, &managers, &serving);
-        let barrier = supervise::StartBarrier::new(managers.len());
+        let common = supervise::Common {
+            barrier: supervise::StartBarrier::new(managers.len()),
+            scopes: scopes(&parts.config, &managers),
+        };
         for manager in managers {
-            supervise::start(&parts, data, manager, &barrier, &serving, &relaying);
+            supervise::start(&parts, data, manager, &common, &serving, &relaying);
         }
     }
     if let Some(sidecar) = sidecar {

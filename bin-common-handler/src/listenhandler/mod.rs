@@ -7,6 +7,7 @@ mod intake;
 mod reply;
 mod router;
 mod routes;
+mod scopes;
 #[cfg(test)]
 mod simulation;
 mod wired;
@@ -17,4 +18,5 @@ pub use intake::Intake;
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};
+pub use scopes::Scopes;
 pub use wired::{RouterContext, Wired};

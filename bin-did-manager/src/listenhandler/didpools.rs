@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     app::App,
-    didhandler::DidView,
+    didhandler::{self, DidView},
     didpoolhandler::{self, DidIds, PoolView},
 };
 
@@ -90,7 +90,7 @@ pub(super) async fn members(
     let page = Page::parse(query.0.get("page_size").map(String::as_str), None)?;
     let token = query.0.get("page_token").cloned().map(Value::String);
     let after = named_customer(token.as_ref())?.unwrap_or_default();
-    didpoolhandler::list_members(&app, &ctx, id, after, page.size)
+    didhandler::list_of_pool(&app, &ctx, id, after, page.size)
         .await
         .map(Json)
 }

@@ -7,7 +7,7 @@ use bin_common_handler::{
 };
 
 use crate::{
-    App,
+    app::App,
     models::{
         outdialtarget::{
             AvailableBody, BulkReport, OutdialTarget, ProgressingBody, StatusBody, TargetCreate,
