@@ -109,7 +109,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::listenhandler::HttpOptions;
+    use crate::listenhandler::{HttpOptions, Signature};
 
     fn route(method: Method, template: &'static str) -> RouteInfo {
         RouteInfo {
@@ -119,6 +119,7 @@ mod tests {
             filters: &[],
             is_bulk: false,
             edge: HttpOptions::default(),
+            signature: Signature::default(),
         }
     }
 

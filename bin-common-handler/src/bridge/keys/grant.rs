@@ -112,7 +112,8 @@ fn needed(target: &Target<'_>) -> Option<String> {
         (Access::Scope(scope), _) => Some(scope.to_owned()),
         (Access::ByEffect, false) => Some(format!("{word}{READ}")),
         (Access::ByEffect, true) => Some(format!("{word}{WRITE}")),
-        (Access::Operator, _) => None,
+        // A public route asks for no key.
+        (Access::Operator | Access::Public, _) => None,
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        listenhandler::{HttpOptions, RouteInfo},
+        listenhandler::{HttpOptions, RouteInfo, Signature},
         models::sock::Method,
     };
 
@@ -137,6 +138,7 @@ mod tests {
                 access,
                 ..HttpOptions::default()
             },
+            signature: Signature::default(),
         }
     }
 
