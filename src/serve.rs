@@ -1,12 +1,11 @@
 //! `tandem serve`: every daemon and the bridge in this process.
 
 use bin_common_handler::{
-    bridge,
     config::Config,
     daemon::{self, Sidecar},
 };
 use clap::{ArgMatches, Command};
-use tandem::managers;
+use tandem::{bridge, managers};
 
 use crate::{Outcome, settings};
 

@@ -8,7 +8,6 @@ use std::{
 };
 
 use bin_common_handler::{
-    bridge,
     config::{COMMON, Config, Setting},
     daemon::{StartError, run},
 };
@@ -40,7 +39,7 @@ impl Tandem {
         let running = tokio::spawn(run(
             config(dir.path(), at),
             managers::ALL.to_vec(),
-            Some(bridge::sidecar(tables.collect())),
+            Some(tandem::bridge::sidecar(tables.collect())),
             async { drop(stopped.await) },
         ));
         let key = dir.path().join("bridge.key");

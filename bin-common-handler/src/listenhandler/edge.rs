@@ -44,6 +44,17 @@ pub struct HttpOptions {
     pub raw: Option<&'static [&'static str]>,
     /// Its body may be a form, which is passed on as a text.
     pub is_form: bool,
+    /// The list can be followed over a socket.
+    pub stream: Option<Stream>,
+}
+
+/// A list whose changes are told to those who follow it over a socket of the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// What clients subscribe to, e.g. `notes`.
+    pub scope: &'static str,
+    /// The resource in the events' routing keys, e.g. `note`.
+    pub topic: &'static str,
 }
 
 /// Looks at the query and the body (empty where there is none) of a request without knowing whose it is.
@@ -55,7 +66,7 @@ impl Check {
     ///
     /// # Errors
     /// 400 for what nobody could work on.
-    pub(crate) fn run(self, uri: &str, body: &str) -> Result<()> {
+    pub fn run(self, uri: &str, body: &str) -> Result<()> {
         let (_, query) = uri.split_once('?').unwrap_or((uri, ""));
         (self.0)(&parse_query(query), body)
     }
@@ -112,6 +123,7 @@ impl Default for HttpOptions {
             export: None,
             raw: None,
             is_form: false,
+            stream: None,
         }
     }
 }
@@ -122,6 +134,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn internal(self) -> Self {
         self.edge(|edge| edge.is_internal = true)
+    }
+
+    /// The list can be followed over a socket under the name `scope`, by whoever may read it: the events of the
+    /// resource `topic` of this manager are sent as they happen. Events need the tenant that they are of.
+    #[must_use]
+    pub fn stream(self, scope: &'static str, topic: &'static str) -> Self {
+        self.edge(|edge| edge.stream = Some(Stream { scope, topic }))
     }
 
     /// An access key needs `scope`, e.g. `did:next`.

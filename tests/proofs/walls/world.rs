@@ -35,7 +35,7 @@ pub struct World {
 impl World {
     pub async fn new(kind: Kind) -> Self {
         let managers = [bin_did_manager::MANAGER, bin_outdial_manager::MANAGER];
-        let whole = Whole::start(kind, &managers, &NO_LIMIT).await;
+        let whole = Whole::start(kind, &managers, tandem::bridge::sidecar, &NO_LIMIT).await;
         let clients = [0, 1].map(|at| whole.client(&whole.managers[at]));
         let [operator, outdials] = clients;
         let foreign = Tenant::new(&operator, &outdials, "alpha", 415).await;
