@@ -139,6 +139,13 @@ pub const COMMON: &[Setting] = &[
         example: "64",
     },
     Setting {
+        name: "PUBLIC_URL",
+        default: "",
+        kind: Kind::WebAddress,
+        help: "Where callers of webhooks reach the HTTP bridge, such as a proxy's address; signatures are over it; without it what their Host says",
+        example: "https://voice.example.com",
+    },
+    Setting {
         name: "BRIDGE_CORS_ORIGINS",
         default: "",
         kind: Kind::Text,
