@@ -28,6 +28,7 @@ pub mod loglimit;
 pub mod metrics;
 pub mod models;
 pub mod notifyhandler;
+pub mod openapi;
 pub mod phone;
 pub mod quota;
 pub mod redact;

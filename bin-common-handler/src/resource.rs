@@ -4,8 +4,9 @@
 //! its default), `DELETE` marks it deleted. Each change, its event and what the manager keeps beside it are
 //! one transaction. A foreign tenant's row is answered as an unknown one.
 
-use std::future::Future;
+use std::{borrow::Cow, future::Future, marker::PhantomData};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use crate::{
     context::RequestContext,
     databasehandler::{ChangeTx, Entity, ListQuery, Store},
     ids,
-    listenhandler::{Json as Body, List, Path, Query, Routes, State},
+    listenhandler::{Json as Body, List, NamedTenant, Path, Query, Routes, State},
     models::{
         bad_json,
         error::{Error, Result},
@@ -40,7 +41,7 @@ pub struct SystemFields<'r> {
 }
 
 /// An entity with routes of its own. Declare it with [`resource!`](crate::resource).
-pub trait Resource: Entity + DeserializeOwned + Default {
+pub trait Resource: Entity + DeserializeOwned + Default + JsonSchema {
     /// Its name, e.g. `didpool`: in events (`didpool_created`) and reasons (`DIDPOOL_NOT_FOUND`).
     const NAME: &'static str;
     /// The fields that a caller may set.
@@ -411,13 +412,31 @@ pub fn apply_patch<R: Resource>(row: &R, fields: &Map<String, Json>) -> Result<R
 
 type Fields = Map<String, Json>;
 
+/// The schema of what a caller may set of `R`; what is missing keeps its value, or has its default.
+pub struct Settable<R>(PhantomData<R>);
+
+impl<R: Resource> JsonSchema for Settable<R> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}Fields", R::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = R::json_schema(generator);
+        schema.remove("required");
+        if let Some(Json::Object(properties)) = schema.get_mut("properties") {
+            properties
+                .retain(|name, _| name == "customer_id" || R::FIELDS.contains(&name.as_str()));
+        }
+        schema
+    }
+}
+
 async fn serve_create<R: Resource, S: ResourceHooks<R>>(
     State(state): State<S>,
     ctx: RequestContext,
-    query: Query,
+    NamedTenant(named): NamedTenant,
     Body(fields): Body<Fields>,
 ) -> Result<Body<R>> {
-    let named = query_customer(&query)?;
     create(&state, &ctx, named, &fields).await.map(Body)
 }
 
@@ -472,8 +491,10 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     {
         self.listed::<R>(many)
             .post(many, serve_create::<R, S>)
+            .takes::<Settable<R>>()
             .get(one, serve_get::<R, S>)
             .put(one, serve_update::<R, S>)
+            .takes::<Settable<R>>()
             .delete(one, serve_delete::<R, S>)
     }
 
@@ -492,10 +513,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.listed::<R>(many)
             .scope(read)
             .post(many, serve_create::<R, S>)
+            .takes::<Settable<R>>()
             .scope(write)
             .get(one, serve_get::<R, S>)
             .scope(read)
             .put(one, serve_update::<R, S>)
+            .takes::<Settable<R>>()
             .scope(write)
             .delete(one, serve_delete::<R, S>)
             .scope(write)
@@ -508,7 +531,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         S: ResourceHooks<R>,
     {
         self.post(many, serve_create::<R, S>)
+            .takes::<Settable<R>>()
             .put(one, serve_update::<R, S>)
+            .takes::<Settable<R>>()
             .deletable::<R>(one)
     }
 

@@ -114,7 +114,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use bin_common_handler::listenhandler::HttpOptions;
+    use bin_common_handler::listenhandler::{HttpOptions, Signature};
 
     fn route(method: Method, template: &'static str) -> RouteInfo {
         RouteInfo {
@@ -124,6 +124,7 @@ mod tests {
             filters: &[],
             is_bulk: false,
             edge: HttpOptions::default(),
+            signature: Signature::default(),
         }
     }
 

@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     client::KEY,
     dids::{self, Dids},
+    hooks,
 };
 
 /// The small manager's name.
@@ -185,6 +186,14 @@ pub async fn start_with(options: Options, shares: Shares) -> World {
         dids::routes(),
         dids.clone(),
     );
+    serve_manager(
+        &bus,
+        &notes.store,
+        &metrics,
+        hooks::NAME,
+        hooks::routes(),
+        (),
+    );
     let (stop, clock) = (CancellationToken::new(), Clock::default());
     let transport: Arc<dyn Transport> = Arc::new(bus.clone());
     let limits = Limits::new(USUAL_RATE, None, metrics.clone()).with_shares(shares);
@@ -227,6 +236,7 @@ async fn serve_with(
     let tables = vec![
         (NAME, routes().infos()),
         (dids::NAME, dids::routes().infos()),
+        (hooks::NAME, hooks::routes().infos()),
         ("ghost-manager", ghosts()),
     ];
     let requester = Requester::new(

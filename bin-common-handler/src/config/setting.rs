@@ -170,6 +170,8 @@ texts! { String:
     text = Text;
     /// A path of a URI; it starts with `/`.
     uri_path = UriPath;
+    /// `https://host` or `http://host:port`, perhaps with a path.
+    web_address = WebAddress;
 }
 
 texts! { PathBuf:

@@ -145,6 +145,14 @@ pub const STORE_MIB_BURST: Setting<u64> = Setting::number(
     "64",
 );
 
+/// The address under which callers of webhooks reach the bridge.
+pub const PUBLIC_URL: Setting<String> = Setting::web_address(
+    "PUBLIC_URL",
+    "",
+    "Where callers of webhooks reach the HTTP bridge, such as a proxy's address; signatures are over it; without it what their Host says",
+    "https://voice.example.com",
+);
+
 /// Origins that browsers may call from, separated by commas.
 pub const BRIDGE_CORS_ORIGINS: Setting<String> = Setting::text(
     "BRIDGE_CORS_ORIGINS",
@@ -231,6 +239,7 @@ pub const COMMON: &[AnySetting] = &[
     BODY_MIB_PER_CUSTOMER.erased(),
     STORE_MIB_PER_SECOND.erased(),
     STORE_MIB_BURST.erased(),
+    PUBLIC_URL.erased(),
     BRIDGE_CORS_ORIGINS.erased(),
     WEBHOOK_FORWARDING.erased(),
     DATA_DIR.erased(),

@@ -8,12 +8,13 @@ use prometheus::Histogram;
 use rand::RngExt;
 use tokio::time::Instant;
 use tracing::{debug, warn};
-use uuid::Uuid;
 
 use super::{
     Input, RouteInfo, RouterContext, Wired, envelope,
-    extract::{Answer, parse_query},
-    routes::{BadRoutes, RouteMatcher, is_placeholder},
+    extract::Answer,
+    path::{path_values, placeholders},
+    query::parse_query,
+    routes::{BadRoutes, RouteMatcher},
     wired::Run,
 };
 use crate::{
@@ -48,8 +49,8 @@ pub struct Router {
 struct Served {
     info: Arc<RouteInfo>,
     run: Run,
-    /// Where in the path, split at `/`, the ids stand.
-    id_positions: Vec<usize>,
+    /// Where in the path, split at `/`, the placeholders stand, and whether each is an id.
+    placeholders: Vec<(usize, bool)>,
     receive_ms: Histogram,
 }
 
@@ -72,7 +73,7 @@ impl Router {
                 let labels = [route.info.metric_type(), route.info.method.as_str()];
                 let histogram = &context.manager_metrics.receive_ms;
                 Served {
-                    id_positions: id_positions(route.info.template),
+                    placeholders: placeholders(route.info.template),
                     receive_ms: histogram.with_label_values(&labels),
                     info: Arc::new(route.info),
                     run: route.run,
@@ -201,7 +202,7 @@ impl Router {
             state: (),
             ctx,
             route: Arc::clone(&served.info),
-            path_ids: path_ids(path, &served.id_positions).into_iter(),
+            path: path_values(path, &served.placeholders).into_iter(),
             query: Arc::new(parse_query(query)),
             data: request.data.map(Arc::from),
         };
@@ -336,23 +337,6 @@ fn caller(delivery_info: &DeliveryInfo) -> Option<String> {
         .reply_to
         .strip_prefix("amq.rabbitmq.reply-to.")
         .map(str::to_owned)
-}
-
-fn id_positions(template: &str) -> Vec<usize> {
-    template
-        .split('/')
-        .enumerate()
-        .filter(|(_, part)| is_placeholder(part))
-        .map(|(position, _)| position)
-        .collect()
-}
-
-fn path_ids(path: &str, positions: &[usize]) -> Vec<Uuid> {
-    path.split('/')
-        .enumerate()
-        .filter(|(position, _)| positions.contains(position))
-        .filter_map(|(_, part)| Uuid::try_parse(part).ok())
-        .collect()
 }
 
 /// A status code as text without an allocation.

@@ -10,6 +10,7 @@ pub mod json;
 pub mod money;
 pub mod page;
 pub mod path;
+pub mod raw;
 pub mod sock;
 pub mod text;
 pub mod time;

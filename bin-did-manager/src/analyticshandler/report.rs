@@ -58,13 +58,17 @@ pub(crate) struct Report {
 #[schemars(rename = "ReportParameters")]
 #[serde(default)]
 pub(crate) struct Parameters {
-    pub from: String,
-    pub to: String,
-    pub group_by: String,
-    pub format: String,
-    /// Of an export: a report has it in its query.
+    /// The tenant; a key that belongs to one leaves it out.
     #[serde(deserialize_with = "optional_owner")]
     pub customer_id: Option<Uuid>,
+    /// The first day, as YYYY-MM-DD; the last one when it is not said.
+    pub from: String,
+    /// The last day; the tenant's present day when it is not said.
+    pub to: String,
+    /// What calls are told apart by.
+    pub group_by: String,
+    /// json or csv.
+    pub format: String,
 }
 
 /// Reads the parameters: `to` is the tenant's present day, and `from` the same day, unless they are given.

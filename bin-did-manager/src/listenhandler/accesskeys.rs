@@ -2,9 +2,9 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, Path, Query, State},
+    listenhandler::{Json, NamedTenant, Path, State},
     models::error::Result,
-    resource::{self, query_customer},
+    resource,
 };
 use serde_json::{Map, Value};
 
@@ -22,10 +22,9 @@ type Fields = Map<String, Value>;
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    NamedTenant(named): NamedTenant,
     Json(fields): Json<Fields>,
 ) -> Result<Json<NewKey>> {
-    let named = query_customer(&query)?;
     accesskeyhandler::create(&app, &ctx, named, &fields)
         .await
         .map(Json)

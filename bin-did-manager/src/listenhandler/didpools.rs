@@ -2,14 +2,13 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, List, Path, Query, State},
-    models::{
-        error::Result,
-        page::{Page, ensure_known},
-    },
-    resource::{named_customer, query_customer},
+    listenhandler::{Json, List, NamedTenant, Path, Query, State},
+    models::{error::Result, identity::optional_owner, page::Page},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -22,10 +21,9 @@ type Fields = Map<String, Value>;
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    NamedTenant(named): NamedTenant,
     Json(fields): Json<Fields>,
 ) -> Result<Json<PoolView>> {
-    let named = query_customer(&query)?;
     didpoolhandler::create(&app, &ctx, named, &fields)
         .await
         .map(Json)
@@ -80,16 +78,28 @@ pub(super) async fn remove(
         .map(Json)
 }
 
+/// The part of a pool that is wanted: its numbers in the order of their ids.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct Members {
+    /// Numbers at most, 1 to 1,000; 100 when it is not said.
+    page_size: Option<String>,
+    /// The last id of the page before.
+    #[serde(deserialize_with = "optional_owner")]
+    page_token: Option<Uuid>,
+    /// Not looked at: the pool says whose it is.
+    #[serde(rename = "customer_id")]
+    _customer_id: Option<String>,
+}
+
 pub(super) async fn members(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    query: Query,
+    Query(wanted): Query<Members>,
 ) -> Result<Json<Vec<DidView>>> {
-    ensure_known(&query.0, ["page_size", "page_token", "customer_id"])?;
-    let page = Page::parse(query.0.get("page_size").map(String::as_str), None)?;
-    let token = query.0.get("page_token").cloned().map(Value::String);
-    let after = named_customer(token.as_ref())?.unwrap_or_default();
+    let page = Page::parse(wanted.page_size.as_deref(), None)?;
+    let after = wanted.page_token.unwrap_or_default();
     didhandler::list_of_pool(&app, &ctx, id, after, page.size)
         .await
         .map(Json)

@@ -42,20 +42,23 @@ pub(in crate::bridge) struct Key {
     pub customer_rate_burst: Option<u32>,
 }
 
-/// Who asks: the operator with the bootstrap key, or a tenant's key.
+/// Who asks: the operator with the bootstrap key, a tenant's key, or nobody that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::bridge) enum Grant {
     /// Everything, and nothing counted.
     Operator,
     /// What this key allows.
     Key(Arc<Key>),
+    /// Nothing but the public route that was asked for.
+    Public,
 }
 
 impl Grant {
     /// What the requests of this caller are confined to.
     pub(in crate::bridge) fn scope(&self) -> Scope {
         match self {
-            Self::Operator => Scope::TRUSTED,
+            // Whose request a public one is, its handler finds out.
+            Self::Operator | Self::Public => Scope::TRUSTED,
             Self::Key(key) => Scope::tenant(key.customer_id),
         }
     }
@@ -63,7 +66,7 @@ impl Grant {
     /// The access key, where it is one.
     pub(in crate::bridge) fn access_key_id(&self) -> Option<Uuid> {
         match self {
-            Self::Operator => None,
+            Self::Operator | Self::Public => None,
             Self::Key(key) => Some(key.id),
         }
     }
@@ -108,7 +111,7 @@ mod tests {
 
     use super::*;
     use bin_common_handler::{
-        listenhandler::{Access, HttpOptions, RouteInfo},
+        listenhandler::{Access, HttpOptions, RouteInfo, Signature},
         models::sock::Method,
     };
 
@@ -123,6 +126,7 @@ mod tests {
                 access,
                 ..HttpOptions::default()
             },
+            signature: Signature::default(),
         }
     }
 
