@@ -63,7 +63,8 @@ impl RouteInfo {
             (Access::Scope(scope), _) => Some(scope.to_owned()),
             (Access::ByEffect, false) => Some(format!("{word}:{READ}")),
             (Access::ByEffect, true) => Some(format!("{word}:{WRITE}")),
-            (Access::Operator, _) => None,
+            // A public route asks for no key.
+            (Access::Operator | Access::Public, _) => None,
         }
     }
 }
