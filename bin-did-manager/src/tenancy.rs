@@ -12,7 +12,6 @@ use bin_common_handler::{
     models::{
         error::{Error, Result},
         identity::parse_uuid,
-        json,
     },
     resource::{self, Resource, ResourceHooks},
 };
@@ -22,7 +21,10 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    models::{auditlog::AuditLog, customer::Customer},
+    models::{
+        auditlog::AuditLog,
+        customer::{Customer, CustomerPatch},
+    },
 };
 
 /// A resource of this manager.
@@ -117,17 +119,17 @@ async fn only_tenant(store: &Store) -> Result<Uuid> {
 pub(crate) async fn create_customer(
     app: &App,
     ctx: &RequestContext,
-    fields: &Map<String, Json>,
+    patch: &CustomerPatch,
 ) -> Result<Customer> {
-    let id = match json::field(fields, "id")?.and_then(Json::as_str) {
+    let id = match patch.id.as_ref().and_then(Json::as_str) {
         None | Some("") => ids::next(),
         Some(text) => parse_uuid(text)
             .filter(|id| !id.is_nil())
             .ok_or_else(|| Error::invalid_argument("INVALID_FIELD", "id must be a UUID."))?,
     };
     let now = app.store.clock.now();
-    let mut customer = resource::apply_patch(&Customer::default(), fields)?;
-    (customer.id, customer.tm_create, customer.tm_update) = (id, now, now);
+    let mut customer = resource::patched(&Customer::default(), patch);
+    customer.set_created(id, id, now);
     customer.check(None, now)?;
     let mut tx = app.store.begin(ctx).await?;
     let customer = resource::insert(app, &mut tx, ctx, customer).await?;

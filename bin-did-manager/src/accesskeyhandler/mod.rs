@@ -16,11 +16,13 @@ use bin_common_handler::{
     resource,
 };
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
-    app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::AuditedResource,
+    app::App,
+    dbhandler::accesskeys,
+    models::accesskey::{Accesskey, AccesskeyPatch},
+    tenancy::AuditedResource,
 };
 use token::Token;
 pub(crate) use uses::Uses;
@@ -46,10 +48,11 @@ pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     named: Option<Uuid>,
-    fields: &Map<String, Json>,
+    patch: &AccesskeyPatch,
 ) -> Result<NewKey> {
-    let fields = expiry::resolve(fields, app.store.clock.now())?;
-    let mut key = resource::build::<Accesskey, App>(app, ctx, named, &fields).await?;
+    let end = expiry::resolve(patch, app.store.clock.now())?;
+    let mut key = resource::build::<Accesskey, App>(app, ctx, named, patch).await?;
+    end.apply(&mut key.tm_expire, || None);
     let token = Token::draw();
     key.prefix = token.prefix();
     let mut tx = app.store.begin(ctx).await?;
@@ -68,12 +71,13 @@ pub(crate) async fn update(
     app: &App,
     ctx: &RequestContext,
     id: Uuid,
-    fields: &Map<String, Json>,
+    patch: &AccesskeyPatch,
 ) -> Result<Accesskey> {
-    let fields = expiry::resolve(fields, app.store.clock.now())?;
+    let end = expiry::resolve(patch, app.store.clock.now())?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Accesskey>(&mut tx, ctx, id).await?;
-    let after = resource::apply_patch(&before, &fields)?;
+    let mut after = resource::patched(&before, patch);
+    end.apply(&mut after.tm_expire, || None);
     ensure_may_grant(&mut tx, ctx, &before.scopes.0, &after).await?;
     let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await

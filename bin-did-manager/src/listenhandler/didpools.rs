@@ -7,26 +7,25 @@ use bin_common_handler::{
         error::Result,
         page::{Page, ensure_known},
     },
-    resource::{named_customer, query_customer},
+    resource::{PatchJson, named_customer, query_customer},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     app::App,
     didhandler::DidView,
     didpoolhandler::{self, DidIds, PoolView},
+    models::didpool::DidpoolPatch,
 };
-
-type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
     query: Query,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidpoolPatch>,
 ) -> Result<Json<PoolView>> {
     let named = query_customer(&query)?;
-    didpoolhandler::create(&app, &ctx, named, &fields)
+    didpoolhandler::create(&app, &ctx, named, &patch)
         .await
         .map(Json)
 }
@@ -51,9 +50,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidpoolPatch>,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::update(&app, &ctx, id, &fields)
+    didpoolhandler::update(&app, &ctx, id, &patch)
         .await
         .map(Json)
 }

@@ -8,7 +8,7 @@ use bin_common_handler::{
         flag::flag,
         page::{Page, ensure_known},
     },
-    resource::{self, named_customer, query_customer},
+    resource::{self, PatchJson, named_customer, query_customer},
 };
 use serde_json::{Map, Value};
 
@@ -18,7 +18,12 @@ use crate::{
         self, DidView, export,
         import::{self, Report, Wanted},
     },
-    models::{customer::Customer, did::Did, download::DownloadPage, limits::Remarked},
+    models::{
+        customer::Customer,
+        did::{Did, DidPatch},
+        download::DownloadPage,
+        limits::Remarked,
+    },
 };
 
 type Fields = Map<String, Value>;
@@ -27,10 +32,10 @@ pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
     query: Query,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidPatch>,
 ) -> Result<Json<Remarked<Did>>> {
     let named = query_customer(&query)?;
-    let made = resource::create::<Did, App>(&app, &ctx, named, &fields).await?;
+    let made = resource::create::<Did, App>(&app, &ctx, named, &patch).await?;
     Ok(Json(remarked(&app, made).await))
 }
 
@@ -38,9 +43,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidPatch>,
 ) -> Result<Json<Remarked<Did>>> {
-    let changed = resource::update::<Did, App>(&app, &ctx, id, &fields).await?;
+    let changed = resource::update::<Did, App>(&app, &ctx, id, &patch).await?;
     Ok(Json(remarked(&app, changed).await))
 }
 
