@@ -7,16 +7,19 @@ use bin_common_handler::{
     models::{
         error::{Error, Result},
         identity::parse_uuid,
-        json,
     },
     resource::{self, Resource},
 };
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::{
     app::App,
     dbhandler::states,
-    models::{customer::Customer, didpool::Didpool, user::User},
+    models::{
+        customer::{Customer, CustomerPatch},
+        didpool::Didpool,
+        user::User,
+    },
     tenancy::{AuditedResource, ensure_chosen},
 };
 
@@ -52,17 +55,17 @@ impl AuditedResource for User {
 pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
-    fields: &Map<String, Json>,
+    patch: &CustomerPatch,
 ) -> Result<Customer> {
-    let id = match json::field(fields, "id")?.and_then(Json::as_str) {
+    let id = match patch.id.as_ref().and_then(Json::as_str) {
         None | Some("") => ids::next(),
         Some(text) => parse_uuid(text)
             .filter(|id| !id.is_nil())
             .ok_or_else(|| Error::invalid_argument("INVALID_FIELD", "id must be a UUID."))?,
     };
     let now = app.store.clock.now();
-    let mut customer = resource::apply_patch(&Customer::default(), fields)?;
-    (customer.id, customer.tm_create, customer.tm_update) = (id, now, now);
+    let mut customer = resource::patched(&Customer::default(), patch);
+    customer.set_created(id, id, now);
     customer.check(None, now)?;
     let mut tx = app.store.begin(ctx).await?;
     let customer = resource::insert(app, &mut tx, ctx, customer).await?;

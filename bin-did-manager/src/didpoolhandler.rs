@@ -6,18 +6,23 @@ use bin_common_handler::{
     listenhandler::List,
     models::{
         error::{Error, Result},
-        json::field,
+        patch::Patch,
     },
     resource::{self, Resource},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     app::App,
     dbhandler::members,
-    models::{campaign::Campaign, check::wrong, didpool::Didpool, rotationrule::RotationRule},
+    models::{
+        campaign::Campaign,
+        check::wrong,
+        didpool::{DidIdList, Didpool, DidpoolPatch},
+        rotationrule::RotationRule,
+    },
     tenancy::{self, AuditEntry, AuditedResource, ensure_chosen},
 };
 
@@ -71,13 +76,11 @@ impl AuditedResource for RotationRule {
 }
 
 /// The field `did_ids` of a body, when it is there.
-fn did_ids(fields: &Map<String, Json>) -> Result<Option<Vec<Uuid>>> {
-    let Some(value) = field(fields, "did_ids")?.filter(|value| !value.is_null()) else {
+fn did_ids(patch: &DidpoolPatch) -> Result<Option<&[Uuid]>> {
+    let Patch::Value(DidIdList(ids)) = &patch.did_ids else {
         return Ok(None);
     };
-    let ids: Vec<Uuid> = serde_json::from_value(value.clone())
-        .map_err(|_| wrong("did_ids", "must be a list of ids"))?;
-    check_count(&ids)?;
+    check_count(ids)?;
     Ok(Some(ids))
 }
 
@@ -92,13 +95,13 @@ pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     named: Option<Uuid>,
-    fields: &Map<String, Json>,
+    patch: &DidpoolPatch,
 ) -> Result<PoolView> {
-    let dids = did_ids(fields)?.unwrap_or_default();
-    let pool = resource::build::<Didpool, App>(app, ctx, named, fields).await?;
+    let dids = did_ids(patch)?.unwrap_or_default();
+    let pool = resource::build::<Didpool, App>(app, ctx, named, patch).await?;
     let mut tx = app.store.begin(ctx).await?;
     let pool = resource::insert(app, &mut tx, ctx, pool).await?;
-    put(&mut tx, &pool, &dids).await?;
+    put(&mut tx, &pool, dids).await?;
     commit(tx, pool).await
 }
 
@@ -106,16 +109,16 @@ pub(crate) async fn update(
     app: &App,
     ctx: &RequestContext,
     id: Uuid,
-    fields: &Map<String, Json>,
+    patch: &DidpoolPatch,
 ) -> Result<PoolView> {
-    let dids = did_ids(fields)?;
+    let dids = did_ids(patch)?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Didpool>(&mut tx, ctx, id).await?;
-    let after = resource::apply_patch(&before, fields)?;
+    let after = resource::patched(&before, patch);
     let pool = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     if let Some(dids) = dids {
         members::clear(&mut tx, id).await?;
-        put(&mut tx, &pool, &dids).await?;
+        put(&mut tx, &pool, dids).await?;
     }
     commit(tx, pool).await
 }

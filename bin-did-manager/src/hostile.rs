@@ -67,7 +67,8 @@ pub fn did_row(data: &[u8]) {
                     .all(|name| Did::FIELDS.contains(&name.as_str()))
             );
             let now = Timestamp::default();
-            let made = resource::apply_patch(&Did::default(), &fields);
+            let made = resource::read_fields(fields)
+                .map(|patch| resource::patched(&Did::default(), &patch));
             let checked = made.and_then(|mut did| did.check(None, now).map(|()| did));
             match checked {
                 Ok(did) => assert_eq!(did.number, number.as_str()),

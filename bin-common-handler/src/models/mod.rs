@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod bad_json;
+pub mod check;
 pub mod encoding;
 pub mod error;
 pub mod flag;
@@ -9,6 +10,7 @@ pub mod identity;
 pub mod json;
 pub mod money;
 pub mod page;
+pub mod patch;
 pub mod path;
 pub mod raw;
 pub mod sock;

@@ -15,13 +15,15 @@ use bin_common_handler::{
     resource,
 };
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
     app::App,
     dbhandler::accesskeys,
-    models::{accesskey::Accesskey, check::ensure},
+    models::{
+        accesskey::{Accesskey, AccesskeyPatch},
+        check::ensure,
+    },
     tenancy::AuditedResource,
 };
 use token::Token;
@@ -47,11 +49,12 @@ pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     named: Option<Uuid>,
-    fields: &Map<String, Json>,
+    patch: &AccesskeyPatch,
 ) -> Result<NewKey> {
-    let fields = expiry::resolve(fields, app.store.clock.now())?;
-    let mut key = resource::build::<Accesskey, App>(app, ctx, named, &fields).await?;
+    let end = expiry::resolve(patch, app.store.clock.now())?;
+    let mut key = resource::build::<Accesskey, App>(app, ctx, named, patch).await?;
     ensure_known(app, &key)?;
+    end.apply(&mut key.tm_expire, || None);
     let token = Token::draw();
     key.prefix = token.prefix();
     let mut tx = app.store.begin(ctx).await?;
@@ -70,13 +73,14 @@ pub(crate) async fn update(
     app: &App,
     ctx: &RequestContext,
     id: Uuid,
-    fields: &Map<String, Json>,
+    patch: &AccesskeyPatch,
 ) -> Result<Accesskey> {
-    let fields = expiry::resolve(fields, app.store.clock.now())?;
+    let end = expiry::resolve(patch, app.store.clock.now())?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Accesskey>(&mut tx, ctx, id).await?;
-    let after = resource::apply_patch(&before, &fields)?;
+    let mut after = resource::patched(&before, patch);
     ensure_known(app, &after)?;
+    end.apply(&mut after.tm_expire, || None);
     ensure_may_grant(&mut tx, ctx, &before.scopes.0, &after).await?;
     let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await

@@ -22,7 +22,10 @@ use crate::{
     app::App,
     dbhandler::states,
     didpoolhandler,
-    models::{did::Did, didcolumns::COLUMNS},
+    models::{
+        did::{Did, DidPatch},
+        didcolumns::COLUMNS,
+    },
     phone::E164,
     tenancy::{self, AuditEntry},
 };
@@ -215,11 +218,10 @@ fn make(
     fields: &Map<String, Json>,
     now: Timestamp,
 ) -> Result<Did> {
-    let mut did = resource::apply_patch(&Did::default(), fields)?;
-    did.id = ids::next();
-    did.customer_id = customer_id;
+    let patch: DidPatch = resource::read_fields(fields.clone())?;
+    let mut did = resource::patched(&Did::default(), &patch);
+    did.set_created(ids::next(), customer_id, now);
     did.seq = version;
-    (did.tm_create, did.tm_update) = (now, now);
     did.check(None, now)?;
     Ok(did)
 }
@@ -249,15 +251,13 @@ async fn update_known(
             continue;
         };
         let before = resource::lock_live::<Did>(tx, ctx, *id).await?;
-        let mut checked = match resource::apply_patch(&before, fields) {
-            Ok(after) => after,
+        let mut checked = match resource::read_fields(fields.clone()) {
+            Ok(patch) => resource::patched::<Did>(&before, &patch),
             Err(error) => {
                 report.refuse(*index, &error);
                 continue;
             }
         };
-        // Not a field of the row as it is told, so the overlay has lost it.
-        checked.seq = before.seq;
         if checked == before {
             continue;
         }

@@ -4,9 +4,8 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, NamedTenant, Path, State},
     models::error::Result,
-    resource,
+    resource::{self, PatchJson},
 };
-use serde_json::{Map, Value};
 
 use crate::{
     accesskeyhandler::{
@@ -14,18 +13,16 @@ use crate::{
         verify::{self, Question, Verdict},
     },
     app::App,
-    models::accesskey::Accesskey,
+    models::accesskey::{Accesskey, AccesskeyPatch},
 };
-
-type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
     NamedTenant(named): NamedTenant,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<AccesskeyPatch>,
 ) -> Result<Json<NewKey>> {
-    accesskeyhandler::create(&app, &ctx, named, &fields)
+    accesskeyhandler::create(&app, &ctx, named, &patch)
         .await
         .map(Json)
 }
@@ -34,9 +31,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<AccesskeyPatch>,
 ) -> Result<Json<Accesskey>> {
-    accesskeyhandler::update(&app, &ctx, id, &fields)
+    accesskeyhandler::update(&app, &ctx, id, &patch)
         .await
         .map(Json)
 }

@@ -4,27 +4,26 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, List, NamedTenant, Path, Query, State},
     models::{error::Result, identity::optional_owner, page::Page},
+    resource::PatchJson,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
     app::App,
     didhandler::{self, DidView},
     didpoolhandler::{self, DidIds, PoolView},
+    models::didpool::DidpoolPatch,
 };
-
-type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
     NamedTenant(named): NamedTenant,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidpoolPatch>,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::create(&app, &ctx, named, &fields)
+    didpoolhandler::create(&app, &ctx, named, &patch)
         .await
         .map(Json)
 }
@@ -49,9 +48,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidpoolPatch>,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::update(&app, &ctx, id, &fields)
+    didpoolhandler::update(&app, &ctx, id, &patch)
         .await
         .map(Json)
 }

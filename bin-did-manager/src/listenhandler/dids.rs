@@ -4,7 +4,7 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, List, NamedTenant, Path, Query, State},
     models::{error::Result, identity::optional_owner, page::Page},
-    resource,
+    resource::{self, PatchJson},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +17,12 @@ use crate::{
         self, DidView, export,
         import::{self, Report, Wanted},
     },
-    models::{customer::Customer, did::Did, download::DownloadPage, limits::Remarked},
+    models::{
+        customer::Customer,
+        did::{Did, DidPatch},
+        download::DownloadPage,
+        limits::Remarked,
+    },
 };
 
 type Fields = Map<String, Value>;
@@ -26,9 +31,9 @@ pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
     NamedTenant(named): NamedTenant,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidPatch>,
 ) -> Result<Json<Remarked<Did>>> {
-    let made = resource::create::<Did, App>(&app, &ctx, named, &fields).await?;
+    let made = resource::create::<Did, App>(&app, &ctx, named, &patch).await?;
     Ok(Json(remarked(&app, made).await))
 }
 
@@ -36,9 +41,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidPatch>,
 ) -> Result<Json<Remarked<Did>>> {
-    let changed = resource::update::<Did, App>(&app, &ctx, id, &fields).await?;
+    let changed = resource::update::<Did, App>(&app, &ctx, id, &patch).await?;
     Ok(Json(remarked(&app, changed).await))
 }
 

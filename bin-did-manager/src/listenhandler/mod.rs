@@ -11,22 +11,14 @@ mod usages;
 
 use std::time::Duration;
 
-use bin_common_handler::listenhandler::Routes;
+use bin_common_handler::{listenhandler::Routes, resource::Resource};
 
 use crate::{
     app::App,
     callresulthandler::{self, shapes},
     models::{
-        accesskey::Accesskey,
-        auditlog, callresult,
-        campaign::Campaign,
-        customer::Customer,
-        did::{self, Did},
-        didcolumns,
-        didpool::{self, Didpool},
-        rotationrule::RotationRule,
-        usage,
-        user::User,
+        accesskey::Accesskey, auditlog, callresult, campaign::Campaign, customer::Customer,
+        did::Did, didcolumns, didpool::Didpool, rotationrule::RotationRule, usage, user::User,
     },
 };
 
@@ -80,7 +72,7 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .put("/v1/dids/<did-id>", dids::update)
         .deletable::<Did>("/v1/dids/<did-id>")
         .get("/v1/dids", dids::list)
-        .filtered_by(did::FILTERS)
+        .filtered_by(Did::FILTERS)
         .get("/v1/dids/<did-id>", dids::get)
         .post("/v1/dids/bulk", dids::import)
         .bulk()
@@ -90,7 +82,7 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .export("text/csv; charset=utf-8", "dids.csv")
         .post("/v1/didpools", didpools::create)
         .get("/v1/didpools", didpools::list)
-        .filtered_by(didpool::FILTERS)
+        .filtered_by(Didpool::FILTERS)
         .get("/v1/didpools/<didpool-id>", didpools::get)
         .put("/v1/didpools/<didpool-id>", didpools::update)
         .deletable::<Didpool>("/v1/didpools/<didpool-id>")

@@ -1,56 +1,13 @@
 //! Checks that several entities share. Each failure names its field.
 
-use bin_common_handler::models::error::{Error, Result};
+pub use bin_common_handler::models::check::{ensure, wrong};
+use bin_common_handler::models::error::Result;
 use chrono_tz::Tz;
 
 /// Longest list of short texts, such as tags or dial prefixes.
 const LIST_MAX: usize = 100;
 /// Longest short text, in bytes.
 const SHORT_MAX: usize = 64;
-
-/// 400 `INVALID_FIELD`.
-pub fn wrong(field: &str, rule: &str) -> Error {
-    Error::invalid_argument("INVALID_FIELD", format!("{field} {rule}."))
-}
-
-/// Refuses what `holds` denies.
-///
-/// # Errors
-/// 400 naming `field` and its `rule`.
-pub fn ensure(holds: bool, field: &str, rule: &str) -> Result<()> {
-    if holds {
-        Ok(())
-    } else {
-        Err(wrong(field, rule))
-    }
-}
-
-/// A number within bounds.
-///
-/// # Errors
-/// 400 naming `field` and the bounds.
-pub fn in_range<T: PartialOrd + std::fmt::Display>(
-    field: &str,
-    value: T,
-    min: T,
-    max: T,
-) -> Result<()> {
-    let holds = value >= min && value <= max;
-    ensure(holds, field, &format!("must be from {min} to {max}"))
-}
-
-/// As [`in_range`], where there is a number.
-///
-/// # Errors
-/// 400 naming `field` and the bounds.
-pub fn maybe_in_range<T: PartialOrd + std::fmt::Display>(
-    field: &str,
-    value: Option<T>,
-    min: T,
-    max: T,
-) -> Result<()> {
-    value.map_or(Ok(()), |value| in_range(field, value, min, max))
-}
 
 /// A short text without control characters.
 ///

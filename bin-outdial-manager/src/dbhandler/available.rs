@@ -9,13 +9,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bin_common_handler::{
+    StoredRow,
     databasehandler::{Db, Dialect, Entity, Tx, Value, list},
     models::{
         address::AddressType,
         error::{Error, Result},
         time::Timestamp,
     },
-    stored_row,
 };
 use uuid::Uuid;
 
@@ -123,26 +123,26 @@ impl Slot {
     }
 }
 
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Candidate {
     id: Uuid,
     /// A row that others wrote may not say it: it stands before all that do.
     tm_update: Timestamp,
 }
 
-stored_row!(Candidate, "outdial_outdialtargets", [id, tm_update]);
-
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Level {
     destination: i64,
     tries: i64,
 }
 
-stored_row!(Level, "outdial_outdialtargets", [destination, tries]);
-
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Id {
     id: Uuid,
 }
-
-stored_row!(Id, "outdial_outdialtargets", [id]);
 
 /// Looks without taking.
 pub(crate) async fn look(db: &Db, outdial_id: Uuid, limits: &Limits) -> Result<Vec<OutdialTarget>> {

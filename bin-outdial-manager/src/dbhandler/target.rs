@@ -3,9 +3,9 @@
 use std::{collections::HashSet, time::Duration};
 
 use bin_common_handler::{
+    StoredRow,
     databasehandler::{ChangeTx, Db, Entity, Value, list},
     models::{error::Result, time::Timestamp},
-    stored_row,
 };
 use uuid::Uuid;
 
@@ -111,11 +111,11 @@ pub(crate) async fn swallow(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
     Ok(())
 }
 
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Key {
     import_key: String,
 }
-
-stored_row!(Key, "outdial_outdialtargets", [import_key]);
 
 /// Which of these keys the outdial's targets have.
 pub(crate) async fn known_keys(
@@ -137,11 +137,11 @@ struct Now {
     db_now: i64,
 }
 
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Id {
     id: Uuid,
 }
-
-stored_row!(Id, "outdial_outdialtargets", [id]);
 
 /// Targets that have been progressing for longer than `timeout`, by the database's clock.
 pub(crate) async fn stuck(db: &Db, timeout: Duration) -> Result<Vec<Uuid>> {

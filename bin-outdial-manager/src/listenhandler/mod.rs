@@ -3,11 +3,11 @@
 mod outdials;
 mod outdialtargets;
 
-use bin_common_handler::listenhandler::Routes;
+use bin_common_handler::{listenhandler::Routes, resource::Resource};
 
 use crate::{
     app::App,
-    models::{outdial, outdialtarget, outdialtargetcall, targetrow},
+    models::{outdial::Outdial, outdialtarget, outdialtargetcall, targetrow},
 };
 
 /// The route table, in the order of the wire contract.
@@ -15,7 +15,7 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::default()
         .post("/v1/outdials", outdials::create)
         .get("/v1/outdials", outdials::list)
-        .filtered_by(outdial::FILTERS)
+        .filtered_by(Outdial::FILTERS)
         .stream("outdials", "outdial")
         .get("/v1/outdials/<outdial-id>", outdials::get)
         .put("/v1/outdials/<outdial-id>", outdials::update)
