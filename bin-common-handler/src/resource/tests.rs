@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proptest::{option, prelude::*};
 use rstest::rstest;
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
@@ -325,4 +326,34 @@ fn the_patch_has_a_schema_with_its_limits() {
         field("note")["description"],
         "Words about it that are not kept."
     );
+}
+
+fn dishes() -> impl Strategy<Value = Dish> {
+    (".*", any::<u128>(), option::of(any::<i32>()), any::<bool>()).prop_map(
+        |(name, menu, portions, hot)| Dish {
+            name,
+            menu_id: Uuid::from_u128(menu),
+            portions,
+            heat: if hot { Heat::Hot } else { Heat::Mild },
+            ..Dish::default()
+        },
+    )
+}
+
+proptest! {
+    /// What a row says of itself, sent back, makes the same row of any other: but null is the default.
+    #[test]
+    fn a_row_sent_back_is_itself(row in dishes(), other in dishes()) {
+        let sent = patch(serde_json::to_value(&row).unwrap()).unwrap();
+        let expected = Dish {
+            portions: row.portions.or(Dish::default().portions),
+            ..row
+        };
+        prop_assert_eq!(patched(&other, &sent), expected);
+    }
+
+    #[test]
+    fn an_empty_patch_changes_nothing(row in dishes()) {
+        prop_assert_eq!(patched(&row, &DishPatch::default()), row);
+    }
 }

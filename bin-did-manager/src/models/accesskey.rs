@@ -36,9 +36,9 @@ const RATE_MAX: i32 = 1_000_000;
     }
 )]
 pub struct Accesskey {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
     /// A name for people, e.g. of the dialer that has it.
     #[resource(set, filter, max_chars = NAME_MAX)]
@@ -63,9 +63,9 @@ pub struct Accesskey {
     pub tm_expire: Option<Timestamp>,
     /// When it was used last, to the minute.
     pub tm_used: Option<Timestamp>,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was revoked.
     pub tm_delete: Option<Timestamp>,

@@ -30,11 +30,11 @@ text_enum!(
 )]
 #[resource(name = "campaign", table = "did_campaigns", check = check)]
 pub struct Campaign {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
-    /// A name for people.
+    /// A name for people, at most 255 characters.
     #[resource(set, filter, max_chars = NAME_MAX)]
     pub name: String,
     /// The dialer's own id of it, e.g. `SALES1`; unique among the customer's live campaigns.
@@ -58,9 +58,9 @@ pub struct Campaign {
     /// What it gets when its own pool is used up.
     #[resource(set)]
     pub fallback: Fallback,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,

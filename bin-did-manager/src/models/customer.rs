@@ -92,14 +92,14 @@ pub const OUTCOMES: &[&str] = &[
         id: Option<serde_json::Value>
     })]
 pub struct Customer {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
     /// The same, as everything that belongs to it says.
     pub customer_id: Uuid,
-    /// A name for people.
+    /// A name for people, at most 255 characters.
     #[resource(set, filter, max_chars = NAME_MAX)]
     pub name: String,
-    /// More for people.
+    /// Free text for people, at most 65,535 bytes.
     #[resource(set, max_bytes = TEXT_MAX)]
     pub detail: String,
     /// Whether it may use the service.
@@ -151,9 +151,9 @@ pub struct Customer {
     /// Requests at once of all its keys; null = the installation's limit.
     #[resource(set, min = 1, max = CAP_MAX)]
     pub rate_burst: Option<i32>,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,

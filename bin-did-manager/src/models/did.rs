@@ -57,9 +57,9 @@ text_enum!(
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
 #[resource(name = "did", table = "did_dids", check = check)]
 pub struct Did {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
     /// E.164; unique among the customer's live numbers.
     #[resource(set, filter = FilterKind::Phone)]
@@ -93,7 +93,7 @@ pub struct Did {
     /// How far its carrier vouches for it.
     #[resource(set)]
     pub attestation: Attestation,
-    /// More for people.
+    /// Free text for people, at most 65,535 bytes.
     #[resource(set, max_bytes = TEXT_MAX)]
     pub description: String,
     /// Marks for people.
@@ -126,9 +126,9 @@ pub struct Did {
     /// The customer's version that this row came with.
     #[serde(skip)]
     pub seq: i64,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,

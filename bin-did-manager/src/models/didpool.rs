@@ -27,19 +27,19 @@ pub const EXHAUSTED: &str = "pool_exhausted";
     }
 )]
 pub struct Didpool {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
-    /// Its name.
+    /// Its name, at most 255 characters; not blank.
     #[resource(set, filter, not_blank, max_chars = NAME_MAX)]
     pub name: String,
-    /// More for people.
+    /// Free text for people, at most 65,535 bytes.
     #[resource(set, max_bytes = TEXT_MAX)]
     pub detail: String,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,

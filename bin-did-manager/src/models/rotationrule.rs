@@ -76,11 +76,11 @@ impl Default for Parameters {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
 #[resource(name = "rotation_rule", table = "did_rotation_rules", check = check)]
 pub struct RotationRule {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
-    /// A name for people.
+    /// A name for people, at most 255 characters.
     #[resource(set, filter, max_chars = NAME_MAX)]
     pub name: String,
     /// How a number is chosen among equals.
@@ -106,9 +106,9 @@ pub struct RotationRule {
     /// Holds until before then; null = for ever.
     #[resource(set)]
     pub valid_to: Option<Timestamp>,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,

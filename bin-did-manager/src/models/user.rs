@@ -36,9 +36,9 @@ text_enum!(
 )]
 #[resource(name = "user", table = "did_users", check = check)]
 pub struct User {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
     /// Where mail reaches them; unique among the customer's live users, in lower case.
     #[resource(set, filter = FilterKind::Read(&EMAIL))]
@@ -49,9 +49,9 @@ pub struct User {
     /// What they may do.
     #[resource(set, filter)]
     pub role: Role,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,
