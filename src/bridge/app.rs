@@ -26,9 +26,12 @@ use super::{
     request_id,
     request_id::RequestId,
     rows::BULK_LIMIT,
+    sockets,
+    sockets::{Hub, Origins, Sockets},
     table::Target,
     unpack::unpacked,
 };
+use crate::pages::Pages;
 use bin_common_handler::{
     clock::Clock,
     listenhandler::HttpOptions,
@@ -49,7 +52,9 @@ const ALL_ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, D
 /// What every request needs.
 pub struct Bridge {
     table: Table,
-    keys: Keys,
+    keys: Arc<Keys>,
+    sockets: Sockets,
+    pages: Pages,
     requester: Requester,
     metrics: Metrics,
     limits: Limits,
@@ -71,20 +76,42 @@ impl Bridge {
             .map(|service| Arc::new(KeyVerifier::new(service, requester.clone())));
         metrics.start_bridge();
         Self {
+            sockets: Sockets::new(Hub::new(table.routes()), Origins::default()),
+            pages: Pages::default(),
             table,
-            keys: Keys::new(operator, verdicts, clock),
+            keys: Arc::new(Keys::new(operator, verdicts, clock)),
             requester,
             metrics,
             limits,
         }
     }
 
-    /// The events that the bridge has to hear, where there are any, and who hears them.
-    pub fn listener(&self) -> Option<(Subscription, Arc<dyn Receive>)> {
-        let verdicts = self.keys.verdicts()?;
-        let subscription = verdicts.subscription();
-        self.metrics.start_subscriber(&subscription.name);
-        Some((subscription, verdicts))
+    /// As it is, with pages of other hosts that may open a socket.
+    #[must_use]
+    pub fn with_origins(self, origins: Origins) -> Self {
+        let sockets = Sockets::new(Hub::new(self.table.routes()), origins);
+        Self { sockets, ..self }
+    }
+
+    /// The sockets, for who has to close them.
+    pub fn sockets(&self) -> Sockets {
+        self.sockets.clone()
+    }
+
+    /// The events that the bridge has to hear, and who hears them.
+    pub fn listeners(&self) -> Vec<(Subscription, Arc<dyn Receive>)> {
+        let mut listeners: Vec<(Subscription, Arc<dyn Receive>)> = Vec::new();
+        if let Some(verdicts) = self.keys.verdicts() {
+            listeners.push((verdicts.subscription(), verdicts));
+        }
+        let hub = self.sockets.hub();
+        if let Some(subscription) = hub.subscription() {
+            listeners.push((subscription, Arc::clone(hub) as _));
+        }
+        for (subscription, _) in &listeners {
+            self.metrics.start_subscriber(&subscription.name);
+        }
+        listeners
     }
 
     /// The bridge as an HTTP service, with CORS where it is switched on.
@@ -110,6 +137,11 @@ impl Bridge {
     }
 
     async fn answer(&self, request: Request, id: &RequestId, started: Instant) -> Response {
+        if request.uri().path() == sockets::PATH && request.method() == Method::GET {
+            // Boxed, as it is large and seldom.
+            let upgraded = Box::pin(self.sockets.upgrade(request, &self.keys)).await;
+            return upgraded.unwrap_or_else(|error| refusal(Form::default(), &error, id));
+        }
         let (head, body) = request.into_parts();
         match self.table.find(head.method.as_str(), head.uri.path()) {
             Some(target) => {
@@ -125,6 +157,12 @@ impl Bridge {
                 response
             }
             None if is_health(&head) => health(&head),
+            None if matches!(head.method, Method::GET | Method::HEAD) => {
+                match self.pages.answer(head.uri.path(), &head.headers) {
+                    Some(page) => page,
+                    None => Box::pin(self.refuse(&head, id, started)).await,
+                }
+            }
             None => Box::pin(self.refuse(&head, id, started)).await,
         }
     }

@@ -11,19 +11,23 @@ use bin_common_handler::daemon::StartError;
 /// How long a browser may remember what it was told.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-/// From a list of origins between commas; nothing when it is empty.
+/// The origins of a list between commas.
 ///
 /// # Errors
 /// When one of them is no origin such as `https://app.example.com`.
-pub(super) fn layer(origins: &str) -> Result<Option<CorsLayer>, StartError> {
-    let origins = origins
+pub(super) fn origins(origins: &str) -> Result<Vec<HeaderValue>, StartError> {
+    origins
         .split(',')
         .map(str::trim)
         .filter(|origin| !origin.is_empty())
         .map(origin)
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect()
+}
+
+/// What answers browsers that ask whether a page of one of these origins may call; nothing without any.
+pub(super) fn layer(origins: Vec<HeaderValue>) -> Option<CorsLayer> {
     if origins.is_empty() {
-        return Ok(None);
+        return None;
     }
     let name = HeaderName::from_static;
     let layer = CorsLayer::new()
@@ -45,7 +49,7 @@ pub(super) fn layer(origins: &str) -> Result<Option<CorsLayer>, StartError> {
         ])
         .expose_headers([header::RETRY_AFTER, name("x-request-id")])
         .max_age(MAX_AGE);
-    Ok(Some(layer))
+    Some(layer)
 }
 
 /// A scheme and a host, as browsers send it: no path, no wildcard.
@@ -76,8 +80,8 @@ mod tests {
     #[case(" , ", false)]
     #[case("https://app.example.com", true)]
     #[case("https://app.example.com, http://localhost:3000", true)]
-    fn a_list_switches_it_on(#[case] origins: &str, #[case] on: bool) {
-        assert_eq!(layer(origins).unwrap().is_some(), on);
+    fn a_list_switches_it_on(#[case] list: &str, #[case] on: bool) {
+        assert_eq!(layer(origins(list).unwrap()).is_some(), on);
     }
 
     #[rstest]
@@ -86,8 +90,8 @@ mod tests {
     #[case("app.example.com")]
     #[case("https://app.example.com/")]
     #[case("https://")]
-    fn what_no_browser_would_send_is_refused_at_start(#[case] origins: &str) {
-        let fault = layer(origins).unwrap_err().to_string();
+    fn what_no_browser_would_send_is_refused_at_start(#[case] list: &str) {
+        let fault = origins(list).unwrap_err().to_string();
         assert!(fault.starts_with("BRIDGE_CORS_ORIGINS"), "{fault}");
     }
 }

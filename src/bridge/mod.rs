@@ -4,7 +4,8 @@
 //! the JSON body reach the manager as they are, and its status code and `data` come back as they are.
 //! `Idempotency-Key` and `X-Request-ID` travel in the envelope. What else a route does over HTTP stands in its
 //! table ([`bin_common_handler::listenhandler::HttpOptions`]): [`keys`] and [`limits`] say who may call it and how often, [`form`]
-//! how its answers look, [`rows`] and [`bulk`] what becomes of a file of rows.
+//! how its answers look, [`rows`] and [`bulk`] what becomes of a file of rows. [`sockets`] tells of events as they
+//! happen.
 
 mod ahead;
 mod answer;
@@ -23,6 +24,7 @@ mod request_id;
 mod rows;
 mod shares;
 mod sidecar;
+mod sockets;
 mod summary;
 mod table;
 mod unpack;
@@ -34,6 +36,7 @@ pub use keys::{AccessKey, key_from, key_or_new};
 pub use limits::Limits;
 pub use shares::Shares;
 pub use sidecar::{main, reachable, sidecar};
+pub use sockets::{Origins, Sockets};
 pub use table::Table;
 
 /// The bridge's name: publisher of its requests, domain of its errors.

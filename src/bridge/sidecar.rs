@@ -10,7 +10,9 @@ use std::{
 use clap::Command;
 use tokio::time::{sleep, timeout};
 
-use super::{AccessKey, Bridge, Limits, NAME, Rate, Shares, Table, cors, key_or_new, keys};
+use super::{
+    AccessKey, Bridge, Limits, NAME, Origins, Rate, Shares, Table, cors, key_or_new, keys,
+};
 use bin_common_handler::{
     cachehandler::RedisCache,
     config::{AnySetting, COMMON, Config, Setting, settings},
@@ -69,7 +71,7 @@ async fn start(
         .metrics
         .for_manager(NAME)
         .map_err(|fault| other(&fault))?;
-    let cors = cors::layer(&parts.config.get(&settings::BRIDGE_CORS_ORIGINS))?;
+    let origins = cors::origins(&parts.config.get(&settings::BRIDGE_CORS_ORIGINS))?;
     let listener = daemon::listen(&parts, &settings::HTTP_LISTEN_ADDRESS).await?;
     let access = AccessKey::new(&key_or_new(&parts.config)?);
     if let Ok(address) = listener.local_addr() {
@@ -84,14 +86,20 @@ async fn start(
         limits,
         parts.clock.clone(),
         parts.metrics.clone(),
-    );
-    if let Some((subscription, listener)) = bridge.listener() {
+    )
+    .with_origins(Origins::new(origins.clone()));
+    for (subscription, listener) in bridge.listeners() {
         let transport = Arc::clone(&parts.transport);
         parts.tasks.spawn("bridge events", |stop| async move {
             transport.subscribe(subscription, listener, stop).await;
         });
     }
-    let app = bridge.into_app(cors);
+    let sockets = bridge.sockets();
+    parts.tasks.spawn("sockets", |stop| async move {
+        stop.cancelled().await;
+        sockets.close().await;
+    });
+    let app = bridge.into_app(cors::layer(origins));
     let (health, metrics) = (parts.health.clone(), parts.metrics.clone());
     let options = httpserver::Options::bridge(httpserver::raise_descriptors());
     parts.tasks.spawn(NAME, |stop| async move {

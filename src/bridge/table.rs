@@ -54,6 +54,11 @@ impl Table {
         })
     }
 
+    /// Every route that is served over HTTP, with its manager's name.
+    pub(super) fn routes(&self) -> impl Iterator<Item = (&'static str, &RouteInfo)> {
+        self.routes.iter().map(|(service, route)| (*service, route))
+    }
+
     /// The manager that knows access keys, where there is one.
     pub(super) fn verifier(&self) -> Option<&'static str> {
         self.verifier

@@ -38,6 +38,8 @@ mod redis_limits;
 #[cfg(test)]
 mod shares;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod upload;
 #[cfg(test)]
 mod whole;

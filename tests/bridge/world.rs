@@ -70,6 +70,7 @@ pub fn routes() -> Routes<Notes> {
     Routes::default()
         .get("/v1/notes", list)
         .filtered_by(FILTERS)
+        .stream("notes", "note")
         .post("/v1/notes", create)
         .get("/v1/notes/<note-id>", get)
         .put("/v1/notes/<note-id>", put)
@@ -240,10 +241,14 @@ async fn serve_with(
         clock.clone(),
         metrics.clone(),
     );
-    let (subscription, ear) = bridge.listener().unwrap();
+    for (subscription, ear) in bridge.listeners() {
+        let (transport, never) = (Arc::clone(&transport), CancellationToken::new());
+        tokio::spawn(async move { transport.subscribe(subscription, ear, never).await });
+    }
+    let (sockets, stopping) = (bridge.sockets(), stop.clone());
     tokio::spawn(async move {
-        let never = CancellationToken::new();
-        transport.subscribe(subscription, ear, never).await;
+        stopping.cancelled().await;
+        sockets.close().await;
     });
     let app = bridge.into_app(None);
     let served = tokio::spawn(serve(listener, app, options, metrics.clone(), stop));

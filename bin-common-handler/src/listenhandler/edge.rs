@@ -40,6 +40,17 @@ pub struct HttpOptions {
     pub is_plain_json: bool,
     /// The reply is a page of a download.
     pub export: Option<Export>,
+    /// The list can be followed over a socket.
+    pub stream: Option<Stream>,
+}
+
+/// A list whose changes are told to those who follow it over a socket of the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// What clients subscribe to, e.g. `notes`.
+    pub scope: &'static str,
+    /// The resource in the events' routing keys, e.g. `note`.
+    pub topic: &'static str,
 }
 
 /// Looks at the query and the body (empty where there is none) of a request without knowing whose it is.
@@ -104,6 +115,7 @@ impl Default for HttpOptions {
             upload: None,
             is_plain_json: false,
             export: None,
+            stream: None,
         }
     }
 }
@@ -114,6 +126,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn internal(self) -> Self {
         self.edge(|edge| edge.is_internal = true)
+    }
+
+    /// The list can be followed over a socket under the name `scope`, by whoever may read it: the events of the
+    /// resource `topic` of this manager are sent as they happen. Events need the tenant that they are of.
+    #[must_use]
+    pub fn stream(self, scope: &'static str, topic: &'static str) -> Self {
+        self.edge(|edge| edge.stream = Some(Stream { scope, topic }))
     }
 
     /// An access key needs `scope`, e.g. `did:next`.

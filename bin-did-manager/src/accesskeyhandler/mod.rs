@@ -27,7 +27,7 @@ use crate::{
 use token::Token;
 
 /// A key with its token, which is shown this once.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct NewKey {
     #[serde(flatten)]
     key: Accesskey,

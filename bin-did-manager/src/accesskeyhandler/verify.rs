@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// What is told of a shown key; the key itself does not travel.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "KeyQuestion")]
 pub(crate) struct Question {
     /// Its first 12 characters.
     prefix: String,
@@ -28,7 +29,8 @@ pub(crate) struct Question {
 }
 
 /// What a key allows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "KeyVerdict")]
 pub(crate) struct Verdict {
     id: Uuid,
     customer_id: Uuid,

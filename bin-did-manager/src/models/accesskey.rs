@@ -23,7 +23,7 @@ const SCOPES_DEFAULT: [&str; 2] = ["did:next", "did:report"];
 const RATE_MAX: i32 = 1_000_000;
 
 /// A key's row; its secret is elsewhere, as a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Accesskey {
     /// Its identifier.
     pub id: Uuid,
@@ -34,6 +34,7 @@ pub struct Accesskey {
     /// Its first 12 characters, to tell keys apart.
     pub prefix: String,
     /// What it may do, e.g. `did:next`; a key that may write may read.
+    #[schemars(with = "Vec<String>")]
     pub scopes: Json<Vec<String>>,
     /// How answers write numbers; null = as the customer has it.
     pub number_format: Option<String>,
