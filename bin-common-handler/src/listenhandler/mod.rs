@@ -12,7 +12,7 @@ mod scopes;
 mod simulation;
 mod wired;
 
-pub use edge::{Access, Check, Export, HttpOptions};
+pub use edge::{Access, Check, Export, HttpOptions, Identity};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, Path, Query, State};
 pub use intake::Intake;
 pub use reply::Reply;

@@ -24,6 +24,7 @@ use crate::{
     models::{accesskey::Accesskey, check::ensure},
     tenancy::AuditedResource,
 };
+pub(crate) use token::PREFIX as KEY_PREFIX;
 use token::Token;
 
 /// A key with its token, which is shown this once.
