@@ -85,7 +85,7 @@ impl Bridge {
     ) -> Self {
         let verdicts = table
             .verifier()
-            .map(|service| Arc::new(KeyVerifier::new(service, requester.clone())));
+            .map(|verifier| Arc::new(KeyVerifier::new(verifier, requester.clone())));
         metrics.start_bridge();
         Self {
             sockets: Sockets::new(Hub::new(table.routes()), Origins::default()),

@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 use tandem::bridge::{AccessKey, Bridge, Limits, Rate, Shares, Table};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     client::KEY,
@@ -304,6 +304,7 @@ fn serve_manager<S: Clone + Send + Sync + 'static>(
         metrics: metrics.clone(),
         manager_metrics: metrics.for_manager(name).unwrap(),
         intake: Intake::default(),
+        work: TaskTracker::new(),
     };
     let router = Router::new(Wired::new(routes, state), context);
     let (bus, router) = (bus.clone(), Arc::new(router.unwrap()));

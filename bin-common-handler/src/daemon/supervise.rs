@@ -137,7 +137,7 @@ impl Wiring<'_> {
         self.sweep(&jobs);
         let context = self.context(&metrics, &jobs);
         let (timers, events) = (context.timers.clone(), context.events.clone());
-        let router = self.router((manager.start)(&context)?, &metrics)?;
+        let router = self.router((manager.start)(&context)?, &metrics, &jobs)?;
         events.start(&*parts.transport, &jobs);
         timers.start(&jobs)?;
         self.start_relay(database_id, metrics, &relaying);
@@ -149,6 +149,7 @@ impl Wiring<'_> {
         &self,
         wired: Wired,
         metrics: &ManagerMetrics,
+        jobs: &Tasks,
     ) -> std::result::Result<Router, StartError> {
         let context = RouterContext {
             domain: self.manager.name,
@@ -157,6 +158,7 @@ impl Wiring<'_> {
             metrics: self.parts.metrics.clone(),
             manager_metrics: metrics.clone(),
             intake: Intake::new(&self.parts.config),
+            work: jobs.tracker.clone(),
         };
         Router::new(wired, context).map_err(|fault| StartError::Other(fault.to_string()))
     }

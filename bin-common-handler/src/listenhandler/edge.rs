@@ -46,6 +46,19 @@ pub struct HttpOptions {
     pub is_form: bool,
     /// The list can be followed over a socket.
     pub stream: Option<Stream>,
+    /// The bridge asks here whose an access key is.
+    pub identity: Option<Identity>,
+}
+
+/// How callers are known by access keys: declared on the route that verifies them, by the manager that owns them.
+///
+/// The bridge posts `{"prefix", "hash"}`: the beginning of a key, and the SHA-256 of all of it in hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// What every key starts with, e.g. `did_`; 64 hex digits follow.
+    pub key_prefix: &'static str,
+    /// Resources in the routing keys of events after which no answer is believed any more, e.g. `accesskey`.
+    pub topics: &'static [&'static str],
 }
 
 /// A list whose changes are told to those who follow it over a socket of the bridge.
@@ -124,6 +137,7 @@ impl Default for HttpOptions {
             raw: None,
             is_form: false,
             stream: None,
+            identity: None,
         }
     }
 }
@@ -134,6 +148,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn internal(self) -> Self {
         self.edge(|edge| edge.is_internal = true)
+    }
+
+    /// The bridge asks here whose an access key is. Only one route of an installation says so.
+    #[must_use]
+    pub fn verifies_keys(self, identity: Identity) -> Self {
+        self.edge(|edge| edge.identity = Some(identity))
     }
 
     /// The list can be followed over a socket under the name `scope`, by whoever may read it: the events of the

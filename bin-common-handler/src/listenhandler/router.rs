@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use prometheus::Histogram;
 use rand::RngExt;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, debug_span, warn};
 
 use super::{
     Input, RouteInfo, RouterContext, Wired, envelope,
@@ -208,7 +208,7 @@ impl Router {
         };
         let (started, mut attempt) = (Instant::now(), 1);
         loop {
-            match run_apart((served.run)(input.clone())).await {
+            match self.run_apart((served.run)(input.clone())).await {
                 // Everything was rolled back: it is run again, a moment later. Reads too: some of them write.
                 Err(error)
                     if error.is_retriable()
@@ -221,6 +221,19 @@ impl Router {
                 }
                 done => return done,
             }
+        }
+    }
+
+    /// A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
+    async fn run_apart(&self, work: Answer) -> Result<Response> {
+        let task = self.context.work.spawn(work.in_current_span());
+        match tokio::time::timeout(ANSWER_MAX, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Error::internal(panic)),
+            Err(_) => Err(Error::unavailable(
+                "database",
+                "no answer in time; the outcome is not known",
+            )),
         }
     }
 
@@ -289,6 +302,13 @@ impl Serve for Router {
             return self.drop_request("caller_gone");
         }
         let request_id = request.request_id.clone();
+        // Costs nothing where debug lines are off. What callers send stays out of it: no number, no body.
+        let span = debug_span!(
+            "request",
+            request_id,
+            customer_id = request.customer_id.map(display),
+            route = served.info.template
+        );
         let response = self
             .answer(
                 served,
@@ -296,6 +316,7 @@ impl Serve for Router {
                 &delivered.delivery_info,
                 delivered.deadline,
             )
+            .instrument(span)
             .await;
         served.receive_ms.observe(as_ms(started.elapsed()));
         self.observe(served.info.template, method, response.status_code, started);
@@ -308,20 +329,6 @@ impl Serve for Router {
             "served"
         );
         Some(response)
-    }
-}
-
-/// A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
-async fn run_apart(work: Answer) -> Result<Response> {
-    #[expect(clippy::disallowed_methods, reason = "awaited right here")]
-    let task = tokio::spawn(work);
-    match tokio::time::timeout(ANSWER_MAX, task).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(Error::internal(panic)),
-        Err(_) => Err(Error::unavailable(
-            "database",
-            "no answer in time; the outcome is not known",
-        )),
     }
 }
 
@@ -353,13 +360,15 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use rstest::rstest;
+    use tokio::sync::Notify;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
     use crate::{
         clock::Clock,
-        databasehandler::{Db, scratch},
+        databasehandler::{Db, Dsn, scratch},
         inbox::Inbox,
-        listenhandler::{Intake, Json, Routes, State},
+        listenhandler::{Intake, Json, Query, Routes, State},
         metrics::Metrics,
     };
 
@@ -391,6 +400,7 @@ mod tests {
             metrics,
             manager_metrics,
             intake: Intake::default(),
+            work: TaskTracker::new(),
         };
         Router::new(Wired::new(routes, state), context).unwrap()
     }
@@ -589,5 +599,28 @@ mod tests {
         let envelope = format!(r#"{{"uri":"/v1/things","method":"{method}"}}"#);
         let reply = send(&router, "", envelope.as_bytes()).await;
         assert_eq!(reply.status_code, status, "{}", reply.body());
+    }
+
+    async fn wait_for(State(gate): State<Arc<Notify>>, _: Query) -> Result<Json<()>> {
+        gate.notified().await;
+        Ok(Json(()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_work_whose_outcome_was_told_to_be_unknown() {
+        // A route that only reads asks no inbox: nothing opens this.
+        let db = Db::new(&Dsn::Sqlite("/nowhere/router.db".into()), 1).unwrap();
+        let gate = Arc::new(Notify::new());
+        let routes = Routes::default().get("/v1/gate", wait_for);
+        let router = serving(&db, routes, Arc::clone(&gate));
+        let request = Request::new(Method::Get, "/v1/gate", "test");
+        let told = send(&router, "", &serde_json::to_vec(&request).unwrap()).await;
+        assert_eq!(told.status_code, 503, "{}", told.body());
+        let work = &router.context.work;
+        work.close();
+        let drained = tokio::time::timeout(ANSWER_MAX, work.wait()).await;
+        assert!(drained.is_err(), "it still runs");
+        gate.notify_one();
+        work.wait().await;
     }
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{Intake, Json, Router, RouterContext, Routes, State, Wired};
@@ -117,6 +118,7 @@ impl Replica {
             metrics,
             manager_metrics: figures,
             intake: Intake::default(),
+            work: TaskTracker::new(),
         };
         let router = Router::new(Wired::new(routes, store), context).unwrap();
         Self {

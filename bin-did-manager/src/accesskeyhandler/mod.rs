@@ -26,6 +26,7 @@ use crate::{
     },
     tenancy::AuditedResource,
 };
+pub(crate) use token::PREFIX as KEY_PREFIX;
 use token::Token;
 
 /// A key with its token, which is shown this once.

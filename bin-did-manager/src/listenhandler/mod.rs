@@ -11,9 +11,13 @@ mod usages;
 
 use std::time::Duration;
 
-use bin_common_handler::{listenhandler::Routes, resource::Resource};
+use bin_common_handler::{
+    listenhandler::{Identity, Routes},
+    resource::Resource,
+};
 
 use crate::{
+    accesskeyhandler,
     app::App,
     callresulthandler::{self, shapes},
     models::{
@@ -26,6 +30,12 @@ use crate::{
 const UPLOAD_WITHIN: Duration = Duration::from_secs(120);
 /// A dialer is answered within a second, whatever is away.
 const NEXT_WITHIN: Duration = Duration::from_millis(900);
+
+/// How the bridge knows its callers. A key's rates and number format are its customer's where it has none.
+const IDENTITY: Identity = Identity {
+    key_prefix: accesskeyhandler::KEY_PREFIX,
+    topics: &[Accesskey::NAME, Customer::NAME],
+};
 
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
@@ -60,6 +70,7 @@ fn tenant_routes(routes: Routes<App>) -> Routes<App> {
         .scope("key:write")
         .post_without_effect("/v1/accesskeys/verify", accesskeys::verify)
         .internal()
+        .verifies_keys(IDENTITY)
         .get("/v1/audit_logs", tenants::list_audit_logs)
         .filtered_by(auditlog::FILTERS)
         .scope("audit:read")
