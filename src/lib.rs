@@ -2,3 +2,4 @@
 
 pub mod bridge;
 pub mod managers;
+pub mod pages;

@@ -36,6 +36,7 @@ use super::{
     table::Target,
     unpack::unpacked,
 };
+use crate::pages::Pages;
 use bin_common_handler::{
     clock::Clock,
     httpserver::Caller,
@@ -62,6 +63,7 @@ pub struct Bridge {
     table: Table,
     keys: Arc<Keys>,
     sockets: Sockets,
+    pages: Pages,
     requester: Requester,
     metrics: Metrics,
     limits: Limits,
@@ -87,6 +89,7 @@ impl Bridge {
         metrics.start_bridge();
         Self {
             sockets: Sockets::new(Hub::new(table.routes()), Origins::default()),
+            pages: Pages::default(),
             table,
             keys: Arc::new(Keys::new(operator, verdicts, clock)),
             requester,
@@ -175,6 +178,12 @@ impl Bridge {
             }
             None if is_health(&head) => health(&head),
             None if openapi::is_asked(&head) => self.document().answer(&head.headers),
+            None if matches!(head.method, Method::GET | Method::HEAD) => {
+                match self.pages.answer(head.uri.path(), &head.headers) {
+                    Some(page) => page,
+                    None => Box::pin(self.refuse(&head, id, started)).await,
+                }
+            }
             None => Box::pin(self.refuse(&head, id, started)).await,
         }
     }

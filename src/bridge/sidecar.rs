@@ -16,7 +16,7 @@ use super::{
 };
 use bin_common_handler::{
     cachehandler::RedisCache,
-    config::{COMMON, Config, Setting},
+    config::{AnySetting, COMMON, Config, Setting, settings},
     daemon::{self, Manager, ProcessContext, Sidecar, StartError},
     health::Health,
     httpserver,
@@ -36,7 +36,7 @@ pub fn sidecar(route_tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Sidecar {
 /// The `main` of the bridge alone: it needs RabbitMQ and no database; Redis where several share limits.
 pub fn main(managers: &[Manager]) -> ExitCode {
     // Those of the managers too: one file may serve every process.
-    let settings: Vec<Setting> = COMMON
+    let table: Vec<AnySetting> = COMMON
         .iter()
         .chain(managers.iter().flat_map(|manager| manager.settings))
         .copied()
@@ -44,12 +44,12 @@ pub fn main(managers: &[Manager]) -> ExitCode {
     let command = Command::new(NAME)
         .about("HTTP in front of the managers of Tandem, which it reaches over RabbitMQ.")
         .version(env!("CARGO_PKG_VERSION"));
-    let matches = Config::flags(command, &settings).get_matches();
-    let config = match Config::load(&settings, &matches) {
+    let matches = Config::flags(command, &table).get_matches();
+    let config = match Config::load(&table, &matches) {
         Ok(config) => config,
         Err(fault) => return daemon::fail(&fault),
     };
-    if config.text("RABBITMQ_ADDRESS").is_empty() {
+    if config.get(&settings::RABBITMQ_ADDRESS).is_empty() {
         return daemon::fail(
             &"RABBITMQ_ADDRESS is not set, and the bridge alone reaches its managers over RabbitMQ only; \
               for example RABBITMQ_ADDRESS=amqp://user:password@127.0.0.1:5672",
@@ -72,8 +72,8 @@ async fn start(
         .metrics
         .for_manager(NAME)
         .map_err(|fault| other(&fault))?;
-    let origins = cors::origins(parts.config.text("BRIDGE_CORS_ORIGINS"))?;
-    let listener = daemon::listen(&parts, "HTTP_LISTEN_ADDRESS").await?;
+    let origins = cors::origins(&parts.config.get(&settings::BRIDGE_CORS_ORIGINS))?;
+    let listener = daemon::listen(&parts, &settings::HTTP_LISTEN_ADDRESS).await?;
     let access = AccessKey::new(&key_or_new(&parts.config)?);
     if let Ok(address) = listener.local_addr() {
         announce(&parts.config, address, table.example());
@@ -89,7 +89,7 @@ async fn start(
         parts.metrics.clone(),
     )
     .with_origins(Origins::new(origins.clone()))
-    .with_public_url(PublicUrl::new(parts.config.text("PUBLIC_URL")));
+    .with_public_url(PublicUrl::new(&parts.config.get(&settings::PUBLIC_URL)));
     for (subscription, listener) in bridge.listeners() {
         let transport = Arc::clone(&parts.transport);
         parts.tasks.spawn("bridge events", |stop| async move {
@@ -116,10 +116,11 @@ async fn start(
 
 /// Shared with the other replicas where REDIS_ADDRESS is set.
 fn limits(parts: &ProcessContext) -> Result<Limits, StartError> {
-    let number = |name| u32::try_from(parts.config.number(name)).unwrap_or(u32::MAX);
+    let number =
+        |setting: &Setting<u64>| u32::try_from(parts.config.get(setting)).unwrap_or(u32::MAX);
     let usual = Rate {
-        per_second: number("RATE_LIMIT_PER_SECOND"),
-        burst: number("RATE_LIMIT_BURST"),
+        per_second: number(&settings::RATE_LIMIT_PER_SECOND),
+        burst: number(&settings::RATE_LIMIT_BURST),
     };
     let redis = parts
         .config
@@ -127,10 +128,11 @@ fn limits(parts: &ProcessContext) -> Result<Limits, StartError> {
         .map(|url| RedisCache::new(url.expose()))
         .transpose()
         .map_err(|_| StartError::Other("REDIS_ADDRESS".to_owned()))?;
-    let size = |name| usize::try_from(parts.config.number(name)).unwrap_or(usize::MAX);
+    let size =
+        |setting: &Setting<u64>| usize::try_from(parts.config.get(setting)).unwrap_or(usize::MAX);
     let shares = Shares::new(
-        size("BULK_REQUESTS_PER_CUSTOMER"),
-        size("BODY_MIB_PER_CUSTOMER"),
+        size(&settings::BULK_REQUESTS_PER_CUSTOMER),
+        size(&settings::BODY_MIB_PER_CUSTOMER),
         parts.metrics.clone(),
     );
     Ok(Limits::new(usual, redis, parts.metrics.clone()).with_shares(shares))
@@ -150,7 +152,7 @@ fn announce(config: &Config, address: SocketAddr, example: &str) {
 
 /// A command that works when it is pasted into a shell on this machine.
 fn to_try(config: &Config, address: SocketAddr, example: &str) -> String {
-    let key = if config.secret("BRIDGE_ACCESS_KEY").is_empty() {
+    let key = if config.get(&settings::BRIDGE_ACCESS_KEY).is_empty() {
         format!(
             "$(cat {})",
             quoted(&keys::path(config).display().to_string())

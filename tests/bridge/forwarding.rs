@@ -110,7 +110,8 @@ async fn a_managers_error_comes_back_as_the_manager_said_it() {
 
 #[rstest]
 #[case("GET /v1/nothing")]
-#[case("GET /")]
+#[case("POST /")]
+#[case("GET /assets/live.js")]
 #[case("HEAD /v1/nothing")]
 #[case("OPTIONS /v1/nothing")]
 #[case("PATCH /v1/nothing")]

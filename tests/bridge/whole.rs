@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener, time::Duration};
 use bin_common_handler::{
     config::{COMMON, Config},
     daemon::{Manager, ManagerContext, StartError, run},
-    listenhandler::Router,
+    listenhandler::Wired,
 };
 use serde_json::json;
 use tandem::bridge::{key_from, sidecar};
@@ -19,7 +19,6 @@ use super::{
 
 const MANAGER: Manager = Manager {
     name: NAME,
-    prefix: "note",
     migrations: MIGRATIONS,
     settings: &[],
     times: &[],
@@ -27,23 +26,13 @@ const MANAGER: Manager = Manager {
     start: wire,
 };
 
-fn wire(ctx: ManagerContext) -> Result<Router, StartError> {
+fn wire(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let notes = Notes {
         store: ctx.store.clone(),
         created: Default::default(),
         batches: Default::default(),
     };
-    let (inbox, clock) = (ctx.store.inbox.clone(), ctx.store.clock.clone());
-    Router::new(
-        NAME,
-        routes(),
-        notes,
-        inbox,
-        clock,
-        ctx.process_metrics,
-        ctx.metrics,
-    )
-    .map_err(|fault| StartError::Other(fault.to_string()))
+    Ok(Wired::new(routes(), notes))
 }
 
 fn config(dir: &TempDir, listen: &str) -> Config {

@@ -17,7 +17,10 @@ use bin_common_handler::{
     databasehandler::{Db, Dsn, Store, migrate::Migrations},
     health::Health,
     httpserver::{Options, raise_descriptors, serve},
-    listenhandler::{Json, List, Path as PathId, Query, RouteInfo, Router, Routes, State},
+    listenhandler::{
+        Intake, Json, List, Path as PathId, Query, RouteInfo, Router, RouterContext, Routes, State,
+        Wired,
+    },
     metrics::Metrics,
     models::{
         error::{Error, Result},
@@ -294,15 +297,15 @@ fn serve_manager<S: Clone + Send + Sync + 'static>(
     routes: Routes<S>,
     state: S,
 ) {
-    let router = Router::new(
-        name,
-        routes,
-        state,
-        store.inbox.clone(),
-        Clock::default(),
-        metrics.clone(),
-        metrics.for_manager(name).unwrap(),
-    );
+    let context = RouterContext {
+        domain: name,
+        inbox: store.inbox.clone(),
+        clock: Clock::default(),
+        metrics: metrics.clone(),
+        manager_metrics: metrics.for_manager(name).unwrap(),
+        intake: Intake::default(),
+    };
+    let router = Router::new(Wired::new(routes, state), context);
     let (bus, router) = (bus.clone(), Arc::new(router.unwrap()));
     tokio::spawn(async move {
         let (health, never) = (Health::default(), CancellationToken::new());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    config::{COMMON, Config, Setting},
+    config::{AnySetting, COMMON, Config},
     daemon::{StartError, run},
 };
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ impl Tandem {
 
 fn config(dir: &Path, at: SocketAddr) -> Config {
     let own = managers::ALL.iter().flat_map(|it| it.settings);
-    let settings: Vec<Setting> = COMMON.iter().chain(own).copied().collect();
+    let settings: Vec<AnySetting> = COMMON.iter().chain(own).copied().collect();
     let values = [
         ("DATA_DIR", dir.to_str().unwrap()),
         ("HTTP_LISTEN_ADDRESS", &at.to_string()),

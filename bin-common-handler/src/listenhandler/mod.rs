@@ -14,6 +14,7 @@ mod routes;
 #[cfg(test)]
 mod simulation;
 mod values;
+mod wired;
 
 pub use describe::{Operation, Signature};
 pub use edge::{Access, Check, Export, HttpOptions};
@@ -25,3 +26,4 @@ pub use raw::{Form, Raw};
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};
+pub use wired::{RouterContext, Wired};

@@ -11,9 +11,10 @@ mod usages;
 
 use std::time::Duration;
 
-use bin_common_handler::listenhandler::Routes;
+use bin_common_handler::{listenhandler::Routes, resource::Settable};
 
 use crate::{
+    analyticshandler::report::Report,
     app::App,
     callresulthandler::{self, shapes},
     models::{
@@ -28,6 +29,7 @@ use crate::{
         usage,
         user::User,
     },
+    nexthandler::{Answer, parameters},
 };
 
 /// A large file over a slow line.
@@ -48,21 +50,25 @@ pub(crate) fn routes() -> Routes<App> {
 fn tenant_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .post("/v1/customers", tenants::create_customer)
+        .takes::<Settable<Customer>>()
         .operator_only()
         .listed::<Customer>("/v1/customers")
         .readable::<Customer>("/v1/customers/<customer-id>")
         .put("/v1/customers/<customer-id>", tenants::update_customer)
+        .takes::<Settable<Customer>>()
         .operator_only()
         .delete("/v1/customers/<customer-id>", tenants::delete_customer)
         .operator_only()
         .resource_for::<User>("/v1/users", "/v1/users/<user-id>", "key:read", "key:write")
         .post("/v1/accesskeys", accesskeys::create)
+        .takes::<Settable<Accesskey>>()
         .scope("key:write")
         .listed::<Accesskey>("/v1/accesskeys")
         .scope("key:read")
         .readable::<Accesskey>("/v1/accesskeys/<accesskey-id>")
         .scope("key:read")
         .put("/v1/accesskeys/<accesskey-id>", accesskeys::update)
+        .takes::<Settable<Accesskey>>()
         .scope("key:write")
         .delete("/v1/accesskeys/<accesskey-id>", accesskeys::delete)
         .scope("key:write")
@@ -77,22 +83,27 @@ fn tenant_routes(routes: Routes<App>) -> Routes<App> {
 fn number_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .post("/v1/dids", dids::create)
+        .takes::<Settable<Did>>()
         .put("/v1/dids/<did-id>", dids::update)
+        .takes::<Settable<Did>>()
         .deletable::<Did>("/v1/dids/<did-id>")
         .get("/v1/dids", dids::list)
         .filtered_by(did::FILTERS)
         .get("/v1/dids/<did-id>", dids::get)
         .post("/v1/dids/bulk", dids::import)
+        .takes::<Vec<Settable<Did>>>()
         .bulk()
         .upload(&didcolumns::COLUMNS)
         .within(UPLOAD_WITHIN)
         .get("/v1/dids/export", dids::export)
         .export("text/csv; charset=utf-8", "dids.csv")
         .post("/v1/didpools", didpools::create)
+        .takes::<Settable<Didpool>>()
         .get("/v1/didpools", didpools::list)
         .filtered_by(didpool::FILTERS)
         .get("/v1/didpools/<didpool-id>", didpools::get)
         .put("/v1/didpools/<didpool-id>", didpools::update)
+        .takes::<Settable<Didpool>>()
         .deletable::<Didpool>("/v1/didpools/<didpool-id>")
         .post("/v1/didpools/<didpool-id>/dids", didpools::add)
         .delete("/v1/didpools/<didpool-id>/dids", didpools::remove)
@@ -112,6 +123,8 @@ fn dialer_routes(routes: Routes<App>) -> Routes<App> {
 /// How a dialer's script is served: it gives up after a second, and dials without us.
 fn for_dialers(routes: Routes<App>) -> Routes<App> {
     routes
+        .describe(|operation| operation.query = vec![parameters])
+        .replies::<Answer>()
         .scope("did:next")
         .within(NEXT_WITHIN)
         .flat_errors()
@@ -175,6 +188,7 @@ fn analytics_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .get("/v1/analytics/metrics", analytics::metrics)
         .get("/v1/analytics/reports", analytics::reports)
+        .replies::<Report>()
         .csv("text")
         .post("/v1/analytics/export", analytics::export)
         .get("/v1/analytics/exports/<export-id>", analytics::fetch)

@@ -7,7 +7,11 @@ use bin_common_handler::listenhandler::Routes;
 
 use crate::{
     App,
-    models::{outdial, outdialtarget, outdialtargetcall, targetrow},
+    models::{
+        outdial,
+        outdialtarget::{self, TargetCreate},
+        outdialtargetcall, targetrow,
+    },
 };
 
 /// The route table, in the order of the wire contract.
@@ -16,6 +20,7 @@ pub(crate) fn routes() -> Routes<App> {
         .post("/v1/outdials", outdials::create)
         .get("/v1/outdials", outdials::list)
         .filtered_by(outdial::FILTERS)
+        .stream("outdials", "outdial")
         .get("/v1/outdials/<outdial-id>", outdials::get)
         .put("/v1/outdials/<outdial-id>", outdials::update)
         .delete("/v1/outdials/<outdial-id>", outdials::delete)
@@ -37,6 +42,7 @@ pub(crate) fn routes() -> Routes<App> {
             "/v1/outdials/<outdial-id>/targets/bulk",
             outdialtargets::create_bulk,
         )
+        .takes::<Vec<TargetCreate>>()
         .bulk()
         .files(&targetrow::COLUMNS)
         .get_with_effect(

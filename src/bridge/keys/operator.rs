@@ -7,7 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bin_common_handler::{config::Config, daemon::StartError, files, ids, redact::Secret};
+use bin_common_handler::{
+    config::{Config, settings},
+    daemon::StartError,
+    files, ids,
+    redact::Secret,
+};
 
 /// Tells a key of ours from other secrets, e.g. for scanners of source code.
 const PREFIX: &str = "tandem_";
@@ -24,7 +29,7 @@ pub(in crate::bridge) fn path(config: &Config) -> PathBuf {
 /// # Errors
 /// When the file cannot be read or holds no key.
 pub fn key_from(config: &Config) -> Result<Option<Secret>, StartError> {
-    let set = config.secret("BRIDGE_ACCESS_KEY");
+    let set = config.get(&settings::BRIDGE_ACCESS_KEY);
     if !set.is_empty() {
         return Ok(Some(set));
     }

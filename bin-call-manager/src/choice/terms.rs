@@ -1,0 +1,131 @@
+//! What a campaign says about how its calls are sold.
+
+use bin_common_handler::models::money::Currency;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::hours::Hours;
+
+/// Parts of one in a weight, a quality or a factor.
+pub const WHOLE_MILLIONTHS: u32 = 1_000_000;
+
+/// How the buyer is chosen among those that may have the call. Equals are always ranked by the total order:
+/// effective bid, priority, earliest, id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// The highest effective bid.
+    #[default]
+    HighestBid,
+    /// Whoever has waited longest for a call of the campaign.
+    RoundRobin,
+    /// Shares by weight, evenly spread.
+    Weighted,
+    /// The lowest priority number; shares by weight among those that have it.
+    Priority,
+    /// The share of the call's tags that the profile asks for, then quality.
+    Skill,
+    /// The lowest amount.
+    LeastCost,
+    /// Conversion rate, drawn from what is known of it, times amount (Thompson sampling).
+    Performance,
+}
+
+/// What the winner of an auction pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Its own amount.
+    #[default]
+    FirstPrice,
+    /// Just more than what another buyer's bid is worth.
+    SecondPrice,
+}
+
+/// An auction's terms; amounts in minor units of the campaign's currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuctionTerms {
+    /// What the winner pays.
+    pub form: Form,
+    /// Least amount of a bid.
+    pub reserve: i64,
+    /// What a second price has on top of the other buyer's worth.
+    pub increment: i64,
+    /// How long bids are taken.
+    pub window_ms: u32,
+    /// A bid this close to the end moves the end by as much; 0 = never.
+    pub soft_close_ms: u32,
+}
+
+/// With whom an earlier call makes this one a duplicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicateScope {
+    /// The same buyer.
+    Buyer,
+    /// Any buyer of the campaign.
+    All,
+}
+
+/// Which earlier calls count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// Those that were put through.
+    Connect,
+    /// Those that converted.
+    Conversion,
+}
+
+/// The rule about callers who were there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Duplicates {
+    /// With whom.
+    pub scope: DuplicateScope,
+    /// After what.
+    pub after: After,
+    /// For so many days of 24 hours.
+    pub days: u16,
+}
+
+/// A campaign's terms, as its locked row says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    /// The tenant.
+    pub customer_id: Uuid,
+    /// The campaign.
+    pub call_campaign_id: Uuid,
+    /// What it trades in.
+    pub currency: Currency,
+    /// How the buyer is chosen.
+    pub strategy: Strategy,
+    /// How much quality counts: millionths, 0 to 1,000,000.
+    pub quality_weight_millionths: u32,
+    /// Prices; nothing = every buyer pays its amount, and there is no reserve.
+    pub auction: Option<AuctionTerms>,
+    /// What every call costs, whatever is bid; minor units.
+    pub revenue: Option<i64>,
+    /// The rule about callers who were there before.
+    pub duplicates: Option<Duplicates>,
+    /// When calls are sold at all.
+    pub hours: Hours,
+    /// The zone of its hours.
+    pub timezone: Tz,
+    /// Buyers that one call is offered to at most.
+    pub max_attempts: u32,
+}
+
+impl Terms {
+    /// The least amount of a bid, in minor units; never below 0.
+    pub fn reserve(&self) -> i64 {
+        self.auction.map_or(0, |auction| auction.reserve.max(0))
+    }
+
+    /// Most that a bid of that amount may cost its buyer: what funds, budget and ceiling must hold.
+    pub fn most(&self, amount: i64) -> i64 {
+        self.revenue.unwrap_or(amount)
+    }
+}

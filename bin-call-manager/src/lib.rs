@@ -1,0 +1,3 @@
+//! call-manager: the call exchange.
+
+pub mod choice;
