@@ -22,6 +22,7 @@ pub mod httphandler;
 pub mod httpserver;
 pub mod ids;
 pub mod inbox;
+pub mod keyfile;
 pub mod listenhandler;
 pub mod loglimit;
 pub mod metrics;

@@ -8,7 +8,7 @@ use bin_common_handler::{
         error::{Error, Result},
         json::field,
     },
-    resource::{self, Resource, ResourceHooks},
+    resource::{self, Resource},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -17,11 +17,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     dbhandler::members,
-    didhandler::{self, DidView},
-    models::{
-        campaign::Campaign, check::wrong, did::Did, didpool::Didpool, rotationrule::RotationRule,
-        user::User,
-    },
+    models::{campaign::Campaign, check::wrong, didpool::Didpool, rotationrule::RotationRule},
     tenancy::{self, AuditEntry, AuditedResource, ensure_chosen},
 };
 
@@ -68,14 +64,6 @@ impl AuditedResource for Campaign {
 
 impl AuditedResource for RotationRule {
     const AFFECTS_ROUTING: bool = true;
-
-    async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl AuditedResource for User {
-    const AFFECTS_ROUTING: bool = false;
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
@@ -150,17 +138,15 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Poo
 
 pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<PoolView>> {
     let pools = resource::list::<Didpool, App>(app, ctx, wanted).await?;
-    let mut views = Vec::with_capacity(pools.len());
-    for pool in pools {
-        let did_count = members::count(&app.store.db, pool.id).await?;
-        // A list of pools that named all their numbers would be too large for a reply.
-        views.push(PoolView {
-            pool,
-            did_count,
-            did_ids: Vec::new(),
-        });
-    }
-    Ok(views)
+    let ids: Vec<_> = pools.iter().map(|pool| pool.id).collect();
+    let counts = members::counts(&app.store.db, &ids).await?;
+    // A list of pools that named all their numbers would be too large for a reply.
+    let view = |pool: Didpool| PoolView {
+        did_count: counts.get(&pool.id).copied().unwrap_or_default(),
+        did_ids: Vec::new(),
+        pool,
+    };
+    Ok(pools.into_iter().map(view).collect())
 }
 
 async fn view(app: &App, pool: Didpool) -> Result<PoolView> {
@@ -236,26 +222,4 @@ async fn touch(tx: &mut ChangeTx<'_>, pool: &mut Didpool) -> Result<()> {
     pool.tm_update = tx.next_version(pool.tm_update);
     tx.update(pool).await?;
     tx.emit("didpool_updated", pool, pool.customer_id).await
-}
-
-/// The numbers of a pool, in the order of their ids; the token of the next page is the last id.
-pub(crate) async fn list_members(
-    app: &App,
-    ctx: &RequestContext,
-    id: Uuid,
-    after: Uuid,
-    size: u32,
-) -> Result<Vec<DidView>> {
-    let pool = resource::get::<Didpool, App>(app, ctx, id).await?;
-    let ids = members::page(&app.store.db, pool.id, after, size).await?;
-    let mut dids = Vec::with_capacity(ids.len());
-    for id in ids {
-        if let Some(did) = <App as ResourceHooks<Did>>::store(app)
-            .get::<Did>(id)
-            .await?
-        {
-            dids.push(did);
-        }
-    }
-    didhandler::views(app, dids).await
 }

@@ -1,6 +1,7 @@
 //! Input that means harm, as in [`bin_common_handler::testing::hostile`]: what is true of it whatever it is.
 
 use bin_common_handler::{
+    csv::{read_cell, unquoted, write_cell},
     models::time::Timestamp,
     resource::{self, Resource},
     table::Columns,
@@ -8,7 +9,6 @@ use bin_common_handler::{
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    csv::{read_cell, unquoted, write_cell},
     didhandler::row,
     models::{did::Did, didcolumns::COLUMNS},
     phone::{Dialled, E164, NumberFormat, read_dialled},

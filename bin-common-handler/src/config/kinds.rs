@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    databasehandler::Dsn, models::flag::parse_flag, redact, sockhandler::rabbitmq::check_address,
+    databasehandler::Dsn, models::flag::parse_flag, redact, sealer::Sealer,
+    sockhandler::rabbitmq::check_address,
 };
 
 /// Shortest access key, in characters.
@@ -22,6 +23,8 @@ pub(super) enum Kind {
     AccessKey,
     /// A key of hashes: long enough that nobody tries them all; never shown.
     HashKey,
+    /// Keys of secrets at rest, separated by commas; never shown.
+    SealKeys,
     /// A database address.
     Dsn,
     /// A RabbitMQ address.
@@ -65,6 +68,9 @@ impl Kind {
                 Err(format!("a key has at least {HASH_KEY_MIN} characters"))
             }
             Self::AccessKey | Self::HashKey => Ok(()),
+            Self::SealKeys => Sealer::new(&redact::Secret::new(text))
+                .map(drop)
+                .map_err(|fault| fault.to_string()),
             Self::Dsn => text
                 .parse::<Dsn>()
                 .map(drop)
@@ -105,10 +111,10 @@ impl Kind {
     /// The value as it may be printed.
     pub(super) fn shown(self, text: &str) -> String {
         match self {
-            Self::Secret | Self::AccessKey | Self::HashKey if text.is_empty() => {
+            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys if text.is_empty() => {
                 "(none)".to_owned()
             }
-            Self::Secret | Self::AccessKey | Self::HashKey => "***".to_owned(),
+            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys => "***".to_owned(),
             Self::Dsn | Self::Amqp | Self::Redis => redact::dsn(text),
             _ => text.to_owned(),
         }
@@ -119,6 +125,7 @@ impl Kind {
             Self::Secret
             | Self::AccessKey
             | Self::HashKey
+            | Self::SealKeys
             | Self::Dsn
             | Self::Amqp
             | Self::Redis => String::new(),
@@ -129,7 +136,7 @@ impl Kind {
     pub(super) const fn value_name(self) -> &'static str {
         match self {
             Self::Dsn | Self::Amqp | Self::Redis | Self::ListenAddress => "ADDRESS",
-            Self::Secret | Self::AccessKey | Self::HashKey => "SECRET",
+            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys => "SECRET",
             Self::Bool => "BOOL",
             Self::Duration { .. } => "TIME",
             Self::Number { .. } => "NUMBER",

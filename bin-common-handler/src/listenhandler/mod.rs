@@ -11,6 +11,7 @@ mod raw;
 mod reply;
 mod router;
 mod routes;
+mod scopes;
 #[cfg(test)]
 mod simulation;
 mod values;
@@ -26,4 +27,5 @@ pub use raw::{Form, Raw};
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};
+pub use scopes::Scopes;
 pub use wired::{RouterContext, Wired};

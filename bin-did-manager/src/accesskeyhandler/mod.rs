@@ -6,7 +6,6 @@
 
 mod expiry;
 mod token;
-mod uses;
 pub(crate) mod verify;
 
 use bin_common_handler::{
@@ -20,10 +19,12 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
-    app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::AuditedResource,
+    app::App,
+    dbhandler::accesskeys,
+    models::{accesskey::Accesskey, check::ensure},
+    tenancy::AuditedResource,
 };
 use token::Token;
-pub(crate) use uses::Uses;
 
 /// A key with its token, which is shown this once.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -50,6 +51,7 @@ pub(crate) async fn create(
 ) -> Result<NewKey> {
     let fields = expiry::resolve(fields, app.store.clock.now())?;
     let mut key = resource::build::<Accesskey, App>(app, ctx, named, &fields).await?;
+    ensure_known(app, &key)?;
     let token = Token::draw();
     key.prefix = token.prefix();
     let mut tx = app.store.begin(ctx).await?;
@@ -74,9 +76,20 @@ pub(crate) async fn update(
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Accesskey>(&mut tx, ctx, id).await?;
     let after = resource::apply_patch(&before, &fields)?;
+    ensure_known(app, &after)?;
     ensure_may_grant(&mut tx, ctx, &before.scopes.0, &after).await?;
     let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await
+}
+
+/// Which scopes there are is known from the route tables.
+fn ensure_known(app: &App, key: &Accesskey) -> Result<()> {
+    let mut scopes = key.scopes.0.iter();
+    ensure(
+        scopes.all(|scope| app.scopes.may_be_given(scope)),
+        "scopes",
+        &format!("must be among {}", app.scopes.known().join(", ")),
+    )
 }
 
 /// A key gives others no more than it has itself, and nothing outside its own tenant.

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use bin_common_handler::models::{
-    error::{Error, Result},
-    identity::optional_owner,
-    time::Timestamp,
+use bin_common_handler::{
+    csv::write_cell,
+    models::{
+        error::{Error, Result},
+        identity::optional_owner,
+        time::Timestamp,
+    },
 };
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
@@ -14,7 +17,6 @@ use uuid::Uuid;
 use super::{Asked, GroupBy, Rates, figures, labels};
 use crate::{
     app::App,
-    csv::write_cell,
     models::{check::wrong, customer::Customer, rollup::Counts},
 };
 

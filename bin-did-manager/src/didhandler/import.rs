@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::ChangeTx,
+    databasehandler::{ChangeTx, list},
     ids,
     models::{
         error::{Error, Result},
@@ -24,7 +24,7 @@ use crate::{
     didpoolhandler,
     models::{did::Did, didcolumns::COLUMNS},
     phone::E164,
-    tenancy::{self, AuditEntry, marks},
+    tenancy::{self, AuditEntry},
 };
 
 /// Rows of one request at most; a longer file comes in batches.
@@ -167,12 +167,12 @@ async fn known(
 ) -> Result<HashMap<String, Uuid>> {
     let mut known = HashMap::new();
     for some in numbers.chunks(NUMBERS_PER_QUERY) {
+        let (marks, numbers) = list(some.iter().map(E164::as_str));
         let sql = format!(
-            "SELECT id, number FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND number IN ({})",
-            marks(some.len())
+            "SELECT id, number FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND number IN ({marks})"
         );
         let mut values = vec![customer_id.into()];
-        values.extend(some.iter().map(|number| number.as_str().into()));
+        values.extend(numbers);
         let rows: Vec<Known> = tx.sql().fetch_all(&sql, values).await?;
         known.extend(rows.into_iter().map(|row| (row.number, row.id)));
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    didhandler::DidView,
+    didhandler::{self, DidView},
     didpoolhandler::{self, DidIds, PoolView},
 };
 
@@ -100,7 +100,7 @@ pub(super) async fn members(
 ) -> Result<Json<Vec<DidView>>> {
     let page = Page::parse(wanted.page_size.as_deref(), None)?;
     let after = wanted.page_token.unwrap_or_default();
-    didpoolhandler::list_members(&app, &ctx, id, after, page.size)
+    didhandler::list_of_pool(&app, &ctx, id, after, page.size)
         .await
         .map(Json)
 }

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     app::App,
+    customerhandler,
     models::{auditlog::AuditLog, customer::Customer, limits::Remarked},
-    tenancy,
 };
 
 /// Tenants are made by whoever runs the installation.
@@ -32,7 +32,7 @@ pub(super) async fn create_customer(
     Json(fields): Json<Map<String, Value>>,
 ) -> Result<Json<Remarked<Customer>>> {
     ensure_operator(&ctx)?;
-    let made = tenancy::create_customer(&app, &ctx, &fields).await?;
+    let made = customerhandler::create(&app, &ctx, &fields).await?;
     Ok(Json(remarked(made)))
 }
 

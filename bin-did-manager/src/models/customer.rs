@@ -16,6 +16,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
+    calendar::Calendar,
     campaign::Fallback,
     check::{ensure, in_range, maybe_in_range, minutes, short, short_list, timezone},
     limits::Limits,
@@ -270,4 +271,10 @@ fn check_dial_prefixes(prefixes: &mut [String]) -> Result<()> {
     )?;
     prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
     Ok(())
+}
+impl Customer {
+    /// Its days and hours.
+    pub(crate) fn calendar(&self) -> Calendar {
+        Calendar::of(&self.timezone, &self.day_start)
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod accesskey;
 pub mod auditlog;
+pub(crate) mod calendar;
 pub mod callresult;
 pub mod campaign;
 pub mod check;
@@ -9,6 +10,7 @@ pub mod customer;
 pub mod did;
 pub mod didcolumns;
 pub mod didpool;
+pub(crate) mod didstate;
 pub mod didstatus;
 pub(crate) mod download;
 pub mod hours;

@@ -6,7 +6,7 @@ mod outdialtargets;
 use bin_common_handler::listenhandler::Routes;
 
 use crate::{
-    App,
+    app::App,
     models::{
         outdial,
         outdialtarget::{self, TargetCreate},

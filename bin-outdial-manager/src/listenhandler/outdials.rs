@@ -7,7 +7,7 @@ use bin_common_handler::{
 };
 
 use crate::{
-    App,
+    app::App,
     models::{
         outdial::{CampaignChange, DataChange, Outdial, OutdialChange, OutdialCreate},
         outdialtargetcall::OutdialTargetCall,

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    App,
+    app::App,
     models::{
         outdialtarget::{
             AvailableBody, BulkReport, OutdialTarget, ProgressingBody, StatusBody, TargetCreate,

@@ -6,13 +6,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::bridge::table::Target;
-use bin_common_handler::{
-    listenhandler::Access,
-    models::{
-        error::{Error, Result},
-        identity::Scope,
-        time::Timestamp,
-    },
+use bin_common_handler::models::{
+    error::{Error, Result},
+    identity::Scope,
+    time::Timestamp,
 };
 
 const READ: &str = ":read";
@@ -82,7 +79,7 @@ impl Grant {
         let Self::Key(key) = self else {
             return Ok(());
         };
-        let needed = needed(target).ok_or_else(|| {
+        let needed = target.route.scope(target.service).ok_or_else(|| {
             Error::permission_denied("OPERATOR_ONLY", "This route is for the operator's key.")
         })?;
         if key.has(&needed) {
@@ -108,25 +105,13 @@ impl Key {
     }
 }
 
-/// The scope that a route needs; none where no scope is enough.
-fn needed(target: &Target<'_>) -> Option<String> {
-    let word = target.service.split('-').next().unwrap_or_default();
-    match (target.route.edge.access, target.route.is_effect) {
-        (Access::Scope(scope), _) => Some(scope.to_owned()),
-        (Access::ByEffect, false) => Some(format!("{word}{READ}")),
-        (Access::ByEffect, true) => Some(format!("{word}{WRITE}")),
-        // A public route asks for no key.
-        (Access::Operator | Access::Public, _) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
     use bin_common_handler::{
-        listenhandler::{HttpOptions, RouteInfo, Signature},
+        listenhandler::{Access, HttpOptions, RouteInfo, Signature},
         models::sock::Method,
     };
 

@@ -6,9 +6,11 @@ use std::{
 };
 
 use bin_common_handler::{
+    daemon::Manager,
     listenhandler::RouteInfo,
     testing::{Client, Kind, Whole, until},
 };
+use tandem::managers;
 use uuid::Uuid;
 
 use super::rows::rows_with;
@@ -34,10 +36,9 @@ pub struct World {
 
 impl World {
     pub async fn new(kind: Kind) -> Self {
-        let managers = [bin_did_manager::MANAGER, bin_outdial_manager::MANAGER];
-        let whole = Whole::start(kind, &managers, tandem::bridge::sidecar, &NO_LIMIT).await;
-        let clients = [0, 1].map(|at| whole.client(&whole.managers[at]));
-        let [operator, outdials] = clients;
+        let whole = Whole::start(kind, managers::ALL, tandem::bridge::sidecar, &NO_LIMIT).await;
+        let names = [bin_did_manager::NAME, bin_outdial_manager::NAME];
+        let [operator, outdials] = names.map(|name| whole.client(manager(&whole, name)));
         let foreign = Tenant::new(&operator, &outdials, "alpha", 415).await;
         let before = rows_with(&whole.db(), &ids_of(&foreign)).await;
         assert!(before.len() > 20, "{before:?}");
@@ -53,16 +54,17 @@ impl World {
         }
     }
 
-    /// Every route of both managers.
+    /// Every route of all managers.
     pub fn routes(&self) -> Vec<RouteInfo> {
         let routes = self.whole.managers.iter().map(|manager| (manager.routes)());
         let routes: Vec<_> = routes.flatten().collect();
-        assert!(routes.len() >= 70, "both tables: {}", routes.len());
+        assert!(routes.len() >= 70, "all tables: {}", routes.len());
         routes
     }
 
     pub fn is_outdials(&self, route: &RouteInfo) -> bool {
-        let routes = (self.whole.managers[1].routes)();
+        let outdials = manager(&self.whole, bin_outdial_manager::NAME);
+        let routes = (outdials.routes)();
         routes.iter().any(|own| own == route)
     }
 
@@ -116,6 +118,12 @@ impl World {
         })
         .await;
     }
+}
+
+/// One of the managers by its usual name.
+pub fn manager<'w>(whole: &'w Whole, name: &str) -> &'w Manager {
+    let at = managers::ALL.iter().position(|known| known.name == name);
+    &whole.managers[at.unwrap()]
 }
 
 fn ids_of(tenant: &Tenant) -> Vec<Uuid> {
