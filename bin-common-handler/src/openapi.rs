@@ -215,6 +215,7 @@ mod tests {
     #[case("/components/schemas/Note/required", json!(["text", "color"]))]
     #[case("/components/schemas/Notes/properties/notes/items/$ref", json!("#/components/schemas/Note"))]
     #[case("/paths/~1v1~1notes~1search/get/parameters/0/description", json!("At most so many."))]
+    #[case("/paths/~1v1~1notes~1search/get/parameters/0/schema", json!({ "type": "integer", "format": "uint32", "minimum": 0 }))]
     #[case("/paths/~1v1~1notes~1search/get/responses/default/$ref", json!("#/components/responses/RefusedFlat"))]
     #[case("/paths/~1v1~1notes~1search/get/responses/200/content/text~1plain/schema/type", json!("string"))]
     #[case("/paths/~1v1~1hooks~1{provider}~1{number-id}/post/security", json!([]))]

@@ -8,9 +8,10 @@ use prometheus::Histogram;
 use rand::RngExt;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span, warn};
+use uuid::Uuid;
 
 use super::{
-    Input, RouteInfo, RouterContext, Wired, envelope,
+    Access, Input, RouteInfo, RouterContext, Wired, envelope,
     extract::Answer,
     path::{path_values, placeholders},
     query::parse_query,
@@ -167,7 +168,11 @@ impl Router {
         if !served.info.is_effect || bytes == 0 {
             return Ok(());
         }
-        let scope = Scope::from_envelope(request.customer_id);
+        // What strangers send has one share, as it is nobody's yet.
+        let scope = match served.info.edge.access {
+            Access::Public => Scope::tenant(Uuid::max()),
+            _ => Scope::from_envelope(request.customer_id),
+        };
         self.context
             .intake
             .admit(scope, bytes, self.context.clock.now())

@@ -181,6 +181,7 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
             let described = property
                 .as_object_mut()
                 .and_then(|it| it.remove("description"));
+            without_null(&mut property);
             let mut parameter = json!({ "name": name, "in": "query", "schema": property });
             if let Some(description) = described {
                 set(&mut parameter, "description", description);
@@ -191,6 +192,22 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
             parameter
         })
         .collect()
+}
+
+/// A parameter is there or not; there is no null.
+fn without_null(schema: &mut Value) {
+    let Some(fields) = schema.as_object_mut() else {
+        return;
+    };
+    if fields.get("default").is_some_and(Value::is_null) {
+        fields.remove("default");
+    }
+    let kinds = fields.get("type").and_then(Value::as_array);
+    let kinds = kinds.map(|kinds| kinds.iter().filter(|kind| *kind != "null").collect());
+    if let Some([kind]) = kinds.as_ref().map(Vec::as_slice) {
+        let kind = (*kind).clone();
+        fields.insert("type".to_owned(), kind);
+    }
 }
 
 fn body(route: &RouteInfo, operation: &Operation, schemas: &mut Schemas) -> Option<Value> {
@@ -211,21 +228,18 @@ fn body(route: &RouteInfo, operation: &Operation, schemas: &mut Schemas) -> Opti
 fn responses(route: &RouteInfo, operation: &Operation, schemas: &mut Schemas) -> Value {
     let edge = &route.edge;
     let mut content = Map::new();
-    let json = match operation.reply {
-        _ if edge.is_deferred => Some(json!({ "$ref": "#/components/schemas/Accepted" })),
-        Some(reply) => Some(schemas.reply(reply)),
-        None => None,
-    };
-    let json = json.map_or_else(|| json!({}), |schema| json!({ "schema": schema }));
     let text = json!({ "schema": { "type": "string" } });
-    match edge.export {
-        Some(file) => {
-            let kind = file.content_type.split(';').next().unwrap_or_default();
-            content.insert(kind.trim().to_owned(), text.clone());
-        }
-        None => {
-            content.insert(describe::JSON.to_owned(), json);
-        }
+    // The pages of an export are the bridge's business.
+    if let Some(file) = edge.export {
+        let kind = file.content_type.split(';').next().unwrap_or_default();
+        content.insert(kind.trim().to_owned(), text.clone());
+    } else {
+        let schema = match operation.reply {
+            _ if edge.is_deferred => Some(json!({ "$ref": "#/components/schemas/Accepted" })),
+            reply => reply.map(|reply| schemas.reply(reply)),
+        };
+        let json = schema.map_or_else(|| json!({}), |schema| json!({ "schema": schema }));
+        content.insert(describe::JSON.to_owned(), json);
     }
     if edge.text_field.is_some() {
         content.insert("text/plain".to_owned(), text.clone());

@@ -18,12 +18,22 @@ use bin_common_handler::{
 
 use crate::{
     accesskeyhandler,
+    analyticshandler::report::Report,
     app::App,
     callresulthandler::{self, shapes},
     models::{
-        accesskey::Accesskey, auditlog, callresult, campaign::Campaign, customer::Customer,
-        did::Did, didcolumns, didpool::Didpool, rotationrule::RotationRule, usage, user::User,
+        accesskey::Accesskey,
+        auditlog, callresult,
+        campaign::Campaign,
+        customer::Customer,
+        did::{Did, DidPatch},
+        didcolumns,
+        didpool::Didpool,
+        rotationrule::RotationRule,
+        usage,
+        user::User,
     },
+    nexthandler::{Answer, parameters},
 };
 
 /// A large file over a slow line.
@@ -86,6 +96,7 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(Did::FILTERS)
         .get("/v1/dids/<did-id>", dids::get)
         .post("/v1/dids/bulk", dids::import)
+        .takes::<Vec<DidPatch>>()
         .bulk()
         .upload(&didcolumns::COLUMNS)
         .within(UPLOAD_WITHIN)
@@ -115,6 +126,8 @@ fn dialer_routes(routes: Routes<App>) -> Routes<App> {
 /// How a dialer's script is served: it gives up after a second, and dials without us.
 fn for_dialers(routes: Routes<App>) -> Routes<App> {
     routes
+        .describe(|operation| operation.query = vec![parameters])
+        .replies::<Answer>()
         .scope("did:next")
         .within(NEXT_WITHIN)
         .flat_errors()
@@ -178,6 +191,7 @@ fn analytics_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .get("/v1/analytics/metrics", analytics::metrics)
         .get("/v1/analytics/reports", analytics::reports)
+        .replies::<Report>()
         .csv("text")
         .post("/v1/analytics/export", analytics::export)
         .get("/v1/analytics/exports/<export-id>", analytics::fetch)

@@ -7,7 +7,11 @@ use bin_common_handler::{listenhandler::Routes, resource::Resource};
 
 use crate::{
     app::App,
-    models::{outdial::Outdial, outdialtarget, outdialtargetcall, targetrow},
+    models::{
+        outdial::Outdial,
+        outdialtarget::{self, TargetCreate},
+        outdialtargetcall, targetrow,
+    },
 };
 
 /// The route table, in the order of the wire contract.
@@ -38,6 +42,7 @@ pub(crate) fn routes() -> Routes<App> {
             "/v1/outdials/<outdial-id>/targets/bulk",
             outdialtargets::create_bulk,
         )
+        .takes::<Vec<TargetCreate>>()
         .bulk()
         .files(&targetrow::COLUMNS)
         .get_with_effect(
