@@ -203,9 +203,8 @@ fn without_null(schema: &mut Value) {
         fields.remove("default");
     }
     let kinds = fields.get("type").and_then(Value::as_array);
-    let kinds = kinds.map(|kinds| kinds.iter().filter(|kind| *kind != "null").collect());
-    if let Some([kind]) = kinds.as_ref().map(Vec::as_slice) {
-        let kind = (*kind).clone();
+    let mut kinds = kinds.into_iter().flatten().filter(|kind| *kind != "null");
+    if let (Some(kind), None) = (kinds.next().cloned(), kinds.next()) {
         fields.insert("type".to_owned(), kind);
     }
 }

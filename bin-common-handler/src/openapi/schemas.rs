@@ -80,9 +80,10 @@ impl Schemas {
             let before = differ.len();
             for (name, schema) in requests {
                 let as_reply = |schema: &Value| schema.to_string().replace(REQUESTS, HOME);
+                let text = Value::to_string;
                 let is_other = replies
                     .get(name)
-                    .is_some_and(|reply| as_reply(schema) != reply.to_string());
+                    .is_some_and(|reply| as_reply(schema) != text(reply));
                 let refers = replies.contains_key(name)
                     && differ.iter().any(|other| refers_to(schema, other));
                 if is_other || refers {
