@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use lapin::{
-    BasicProperties, Channel, Connection, Consumer, ExchangeKind,
+    BasicProperties, Channel, Connection, Consumer, ExchangeKind, PublisherConfirm,
     options::{
         BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
         QueueDeclareOptions,
@@ -145,39 +145,19 @@ async fn claim(channel: &Channel, queue: &str) -> Result<(), Fault> {
         .map(drop)
 }
 
-#[async_trait]
-impl PublisherLease for RabbitLease {
-    async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
+impl RabbitLease {
+    /// Sends events and waits for their confirms, which are added to `confirmed` up to the first that failed; true when
+    /// none did.
+    async fn publish_part(&mut self, events: &[Outgoing], confirmed: &mut Vec<bool>) -> bool {
         let mut confirms = Vec::with_capacity(events.len());
         for event in events {
-            let mut headers = FieldTable::default();
-            headers.insert(VERSION_HEADER.into(), AMQPValue::LongLongInt(event.version));
-            if let Some(customer_id) = event.customer_id {
-                let text = customer_id.to_string();
-                headers.insert(CUSTOMER_HEADER.into(), AMQPValue::LongString(text.into()));
-            }
-            let properties = BasicProperties::default()
-                .with_content_type("application/json".into())
-                .with_delivery_mode(2)
-                .with_message_id(event.message_id.as_str().into())
-                .with_headers(headers);
-            let sent = limit_to(
-                WRITE_MAX,
-                self.channel.basic_publish(
-                    EVENT_EXCHANGE.into(),
-                    event.routing_key.as_str().into(),
-                    BasicPublishOptions::default(),
-                    &event.body,
-                    properties,
-                ),
-            );
-            match sent.await {
-                Ok(confirm) => confirms.push(confirm),
-                Err(_) => break,
+            match self.send(event).await {
+                Some(confirm) => confirms.push(confirm),
+                None => break,
             }
         }
         failpoint::reach("after_publish");
-        let mut confirmed = Vec::with_capacity(events.len());
+        let all_sent = confirms.len() == events.len();
         for confirm in confirms {
             let ok = limit_to(WRITE_MAX, confirm)
                 .await
@@ -185,6 +165,64 @@ impl PublisherLease for RabbitLease {
             confirmed.push(ok);
             // What follows a gap counts for nothing, and is not waited for.
             if !ok {
+                return false;
+            }
+        }
+        all_sent
+    }
+
+    /// Sends an event; its confirm comes later.
+    async fn send(&self, event: &Outgoing) -> Option<PublisherConfirm> {
+        let mut headers = FieldTable::default();
+        headers.insert(VERSION_HEADER.into(), AMQPValue::LongLongInt(event.version));
+        if let Some(customer_id) = event.customer_id {
+            let text = customer_id.to_string();
+            headers.insert(CUSTOMER_HEADER.into(), AMQPValue::LongString(text.into()));
+        }
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_delivery_mode(2)
+            .with_message_id(event.message_id.as_str().into())
+            .with_headers(headers);
+        let sent = limit_to(
+            WRITE_MAX,
+            self.channel.basic_publish(
+                EVENT_EXCHANGE.into(),
+                event.routing_key.as_str().into(),
+                BasicPublishOptions::default(),
+                &event.body,
+                properties,
+            ),
+        );
+        sent.await.ok()
+    }
+}
+
+/// How many events come before the second one of an entity; at least one where there is any.
+fn one_of_each(events: &[Outgoing]) -> usize {
+    let mut seen = HashSet::new();
+    events
+        .iter()
+        .take_while(|event| seen.insert(entity(&event.routing_key)))
+        .count()
+}
+
+/// The entity in a topic: everything before its last word, which is the action.
+fn entity(topic: &str) -> &str {
+    topic.rsplit_once('.').map_or(topic, |(entity, _)| entity)
+}
+
+#[async_trait]
+impl PublisherLease for RabbitLease {
+    /// A queue may refuse one event and take the next, e.g. when its limit is lifted meanwhile. So an entity's next
+    /// event leaves only when the one before it is confirmed: otherwise the newer state would be seen first.
+    async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
+        let mut confirmed = Vec::with_capacity(events.len());
+        let mut rest = events;
+        while !rest.is_empty() {
+            let (part, others) = rest.split_at(one_of_each(rest));
+            rest = others;
+            if !self.publish_part(part, &mut confirmed).await {
                 break;
             }
         }
@@ -214,5 +252,30 @@ impl PublisherLease for RabbitLease {
         publish_confirmed(&self.channel, "", queue, &body, properties)
             .await
             .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&[], 0)]
+    #[case(&["m.a.1.created"], 1)]
+    #[case(&["m.a.1.created", "m.a.2.created", "m.b.1.created"], 3)]
+    #[case(&["m.a.1.created", "m.a.2.created", "m.a.1.updated", "m.a.3.created"], 2)]
+    #[case(&["m.a.1.created", "m.a.1.updated"], 1)]
+    fn a_part_ends_before_an_entitys_second_event(#[case] topics: &[&str], #[case] count: usize) {
+        let event = |topic: &&str| Outgoing {
+            routing_key: (*topic).to_owned(),
+            message_id: String::new(),
+            version: 1,
+            customer_id: None,
+            body: Vec::new(),
+        };
+        let events: Vec<_> = topics.iter().map(event).collect();
+        assert_eq!(one_of_each(&events), count);
     }
 }
