@@ -12,6 +12,7 @@ use crate::models::{
     error::{Error, Result},
     identity::Scope,
     sock::Request,
+    text::hex,
 };
 
 /// The name of the HTTP bridge, as publisher of requests.
@@ -175,11 +176,6 @@ impl Operation {
             received: Instant::now(),
         })
     }
-}
-
-/// Bytes as text.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Each part is preceded by its length, so that no two lists of parts hash alike.

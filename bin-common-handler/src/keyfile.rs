@@ -1,24 +1,18 @@
 //! Keys that a first start makes and keeps in a file of its own, for those who set none.
 
 use std::{
-    fmt::Write as _,
     fs,
     io::{self, Write as _},
     path::Path,
 };
 
-use crate::{files, ids, redact::Secret};
+use crate::{files, ids, models::text::hex, redact::Secret};
 
 /// 256 random bits as hexadecimal digits behind `prefix`, which tells the key from others, e.g. for scanners of
 /// source code.
 pub fn generate(prefix: &str) -> Secret {
     let bits: [u8; 32] = rand::random();
-    let key = bits.iter().fold(prefix.to_owned(), |mut key, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(key, "{byte:02x}");
-        key
-    });
-    Secret::new(key)
+    Secret::new(format!("{prefix}{}", hex(&bits)))
 }
 
 /// What an earlier start has kept, if any.

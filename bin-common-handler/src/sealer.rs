@@ -16,7 +16,10 @@ use rand::Rng;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    models::error::{Error, Status},
+    models::{
+        error::{Error, Status},
+        text::hex,
+    },
     redact::Secret,
 };
 
@@ -171,8 +174,7 @@ impl SealKey {
         }
         let key: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         // A digest of the key, not of the setting: the id may be read in the database.
-        let id = Sha256::digest(key);
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex(&Sha256::digest(key));
         Some(Self {
             id: id.chars().take(KEY_ID_DIGITS).collect(),
             cipher: XChaCha20Poly1305::new(&Key::from(key)),

@@ -5,8 +5,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
-use bin_common_handler::{listenhandler::RouteInfo, openapi};
+use bin_common_handler::{listenhandler::RouteInfo, models::text::hex, openapi};
 use sha2::{Digest, Sha256};
+
+use crate::pages::is_known;
 
 /// Where it is.
 pub(super) const PATH: &str = "/openapi.json";
@@ -27,29 +29,16 @@ impl Document {
     /// Of these tables: (manager's name, its routes).
     pub(super) fn new(tables: &[(&str, Vec<RouteInfo>)]) -> Self {
         let text = openapi::document(tables).to_string();
-        let digest: [u8; 32] = Sha256::digest(&text).into();
-        let hex: String = digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = hex(&Sha256::digest(&text));
         Self {
-            etag: format!("\"{hex}\""),
+            etag: format!("\"{digest}\""),
             text,
         }
     }
 
     /// The answer to a caller that may have it already.
     pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
-        let is_known = headers
-            .get_all(header::IF_NONE_MATCH)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|tag| {
-                let tag = tag.trim();
-                tag == "*" || tag.trim_start_matches("W/") == self.etag
-            });
+        let is_known = is_known(headers, &self.etag);
         let mut response = if is_known {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -11,6 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
+use bin_common_handler::models::text::hex;
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
@@ -85,7 +86,7 @@ impl Page {
     }
 
     fn answer(&self, headers: &HeaderMap) -> Response {
-        let is_known = has_word(headers, &header::IF_NONE_MATCH, &self.etag);
+        let is_known = is_known(headers, &self.etag);
         let takes_gzip = has_word(headers, &header::ACCEPT_ENCODING, "gzip");
         let mut response = Response::new(match (is_known, takes_gzip) {
             (true, _) => Body::empty(),
@@ -113,6 +114,13 @@ impl Page {
     }
 }
 
+/// Whether the caller has what this tag stands for (RFC 9110, 13.1.2).
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    ["*", etag]
+        .iter()
+        .any(|tag| has_word(headers, &header::IF_NONE_MATCH, tag))
+}
+
 /// Whether a list in a header holds a word; what stands behind `;` is a weight, and `W/` a weak tag.
 fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     headers
@@ -124,7 +132,7 @@ fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
             let (one, weight) = item.split_once(';').unwrap_or((item, ""));
             (weight.trim() != "q=0").then(|| one.trim())
         })
-        .any(|one| one.strip_prefix("W/").unwrap_or(one) == word || one == "*" && word != "gzip")
+        .any(|one| one.strip_prefix("W/").unwrap_or(one) == word)
 }
 
 /// `live.js` as `live.<hash>.js`.
@@ -134,8 +142,7 @@ fn hashed(name: &str, content: &str) -> String {
 }
 
 fn hash(content: &str) -> String {
-    let digest = Sha256::digest(content.as_bytes());
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(&Sha256::digest(content.as_bytes()));
     digits.chars().take(HASH_DIGITS).collect()
 }
 

@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use super::{Handler, incoming::entity};
 use crate::{
-    context::{RequestContext, hex},
+    context::RequestContext,
     databasehandler::{ChangeTx, Store, Value},
     deadletter::{Letter, bury, reason},
     metrics::Metrics,
     models::{
         error::{Error, Result},
         identity::Scope,
+        text::hex,
     },
     sockhandler::{ReceivedEvent, inprocess::matches},
     worker::{Attempt, Look, Queue, guarded, jittered, pause_after},

@@ -23,6 +23,11 @@ pub const TEXT_MAX: usize = 65_535;
 /// Longest sentence about what a caller sent, in bytes; libraries repeat the input in theirs.
 pub const MESSAGE_MAX: usize = 1_000;
 
+/// Bytes as hexadecimal digits, small letters.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Cuts what is said short, at a character's end.
 pub fn brief(mut said: String) -> String {
     if said.len() > MESSAGE_MAX {

@@ -79,11 +79,9 @@ impl Schemas {
         loop {
             let before = differ.len();
             for (name, schema) in requests {
-                let as_reply = |schema: &Value| schema.to_string().replace(REQUESTS, HOME);
-                let text = Value::to_string;
-                let is_other = replies
-                    .get(name)
-                    .is_some_and(|reply| as_reply(schema) != text(reply));
+                let as_reply = schema.to_string().replace(REQUESTS, HOME);
+                let reply = replies.get(name).map(Value::to_string);
+                let is_other = reply.is_some_and(|reply| reply != as_reply);
                 let refers = replies.contains_key(name)
                     && differ.iter().any(|other| refers_to(schema, other));
                 if is_other || refers {

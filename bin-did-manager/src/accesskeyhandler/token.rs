@@ -1,8 +1,6 @@
 //! The secret of an access key: what a caller shows. Only its digest outlives the request that makes it.
 
-use std::fmt::Write as _;
-
-use bin_common_handler::redact::Secret;
+use bin_common_handler::{models::text::hex, redact::Secret};
 use sha2::{Digest as _, Sha256};
 
 /// Tells our keys from other secrets, e.g. for scanners of source code.
@@ -40,14 +38,6 @@ impl Token {
     pub(super) fn hash(&self) -> TokenHash {
         Sha256::digest(self.expose().as_bytes()).into()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// A digest from its 64 hex digits.

@@ -30,6 +30,7 @@ use bin_common_handler::{
     models::{
         error::{Error, Result},
         sock::{Method, Request, Response},
+        text::hex,
     },
     requesthandler::Requester,
     sockhandler::{Receive, ReceivedEvent, Subscription},
@@ -142,7 +143,7 @@ impl KeyVerifier {
     }
 
     async fn ask(&self, prefix: &str, digest: &Digest) -> KeyVerification {
-        let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(digest);
         let question = Question { prefix, hash };
         let Verifier { method, uri, .. } = self.verifier;
         let Ok(request) = Request::new(method, uri, NAME).json(&question) else {
