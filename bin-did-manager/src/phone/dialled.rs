@@ -60,18 +60,19 @@ fn prefixed(all: &str, prefixes: &[String]) -> Option<E164> {
         .or_else(|| without_common_prefix(all))
 }
 
+/// Behind a prefix a North American number is likelier than one abroad, which `00` within a number may look like; so a
+/// whole North American number stays whole.
 fn without_tenant_prefix(all: &str, prefixes: &[String]) -> Option<E164> {
     let read = |prefix: &String| {
-        Some((
-            prefix.len(),
-            E164::local(all.strip_prefix(prefix.as_str())?).ok()?,
-        ))
+        let number = E164::local(all.strip_prefix(prefix.as_str())?).ok()?;
+        Some(((number.npa().is_some(), prefix.len()), number))
     };
-    let (_, number) = prefixes
+    let ((national, _), number) = prefixes
         .iter()
         .filter_map(read)
-        .max_by_key(|(length, _)| *length)?;
-    Some(number)
+        .max_by_key(|(rank, _)| *rank)?;
+    let whole = || E164::local(all).is_ok_and(|it| it.npa().is_some());
+    (national || !whole()).then_some(number)
 }
 
 /// Twelve digits that begin with 91 are India only after a `+` or 011: here the 91 is a prefix.
@@ -133,6 +134,20 @@ mod tests {
     #[case::prefix_that_is_no_digits("14155551234", &["#", "+1"])]
     fn the_tenants_prefixes_are_taken_off(#[case] text: &str, #[case] prefixes: &[&str]) {
         assert_eq!(read(text, prefixes), is(NUMBER));
+    }
+
+    #[rstest]
+    #[case::ten("3002420000", &["3"], "+13002420000")]
+    #[case::ten_and_prefix("33002420000", &["3"], "+13002420000")]
+    #[case::eleven("15002420000", &["15"], "+15002420000")]
+    #[case::longer_prefix_that_leaves_zeros("915002420000", &["9", "915"], "+15002420000")]
+    #[case::abroad_after_prefix("8011442079460958", &["8"], "+442079460958")]
+    fn a_prefix_is_not_cut_from_a_whole_number(
+        #[case] text: &str,
+        #[case] prefixes: &[&str],
+        #[case] expected: &str,
+    ) {
+        assert_eq!(read(text, prefixes), is(expected));
     }
 
     #[rstest]
