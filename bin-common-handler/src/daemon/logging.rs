@@ -8,7 +8,7 @@ use crate::config::Config;
 /// to its caller what it also logs, and the probe for the delay plugin fails on purpose.
 const LIBRARIES: &str = "warn,lapin=off";
 /// The crates whose lines follow LOG_LEVEL.
-const OWN: [&str; 7] = [
+const OWN: [&str; 9] = [
     "tandem",
     "http_bridge",
     "bin_common_handler",
@@ -16,6 +16,8 @@ const OWN: [&str; 7] = [
     "outdial_manager",
     "bin_did_manager",
     "did_manager",
+    "bin_call_manager",
+    "call_manager",
 ];
 
 pub(super) fn init(config: &Config) {

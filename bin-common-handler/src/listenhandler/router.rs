@@ -161,6 +161,8 @@ impl Router {
             caller: caller(delivery_info),
             is_service: RequestContext::is_service(&request.publisher),
             access_key_id: request.access_key_id,
+            account_id: request.account_id,
+            scopes: request.scopes.clone(),
             client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),
             deadline: Some(started + time_left),

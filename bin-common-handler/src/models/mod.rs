@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod bad_json;
+pub mod check;
 pub mod encoding;
 pub mod error;
 pub mod flag;

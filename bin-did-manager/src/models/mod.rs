@@ -4,7 +4,6 @@ pub mod accesskey;
 pub mod auditlog;
 pub mod callresult;
 pub mod campaign;
-pub mod check;
 pub mod customer;
 pub mod did;
 pub mod didcolumns;
@@ -19,3 +18,5 @@ pub mod rotationrule;
 pub mod usage;
 pub mod user;
 pub mod verdict;
+
+pub use bin_common_handler::models::check;

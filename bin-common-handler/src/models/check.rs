@@ -1,6 +1,6 @@
 //! Checks that several entities share. Each failure names its field.
 
-use bin_common_handler::models::error::{Error, Result};
+use super::error::{Error, Result};
 use chrono_tz::Tz;
 
 /// Longest list of short texts, such as tags or dial prefixes.
