@@ -3,4 +3,8 @@
 use bin_common_handler::daemon::Manager;
 
 /// Every manager, in the order in which they are started.
-pub const ALL: &[Manager] = &[bin_did_manager::MANAGER, bin_outdial_manager::MANAGER];
+pub const ALL: &[Manager] = &[
+    bin_did_manager::MANAGER,
+    bin_outdial_manager::MANAGER,
+    bin_call_manager::MANAGER,
+];
