@@ -6,7 +6,10 @@ use std::{
 };
 
 use bin_common_handler::{
-    config::Config,
+    config::{
+        AnySetting, Config,
+        settings::{DATA_DIR, DATABASE_DSN},
+    },
     daemon::{Storage, block_on, fail},
     databasehandler::Dsn,
     files,
@@ -30,7 +33,7 @@ Stop tandem first. The database that is replaced stays in DATA_DIR under another
 not sent yet are sent again, under their old ids.";
 
 /// The settings that matter here; the others are read, and not listed in the help.
-const SHOWN: [&str; 3] = ["config_file", "database_dsn", "data_dir"];
+const SHOWN: [AnySetting; 2] = [DATABASE_DSN.erased(), DATA_DIR.erased()];
 
 pub fn backup_command() -> Command {
     let force = Arg::new("force")

@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bin_common_handler::{
     clock::Clock,
+    config::settings::RABBITMQ_ADDRESS,
     daemon::block_on,
     health::{Health, State},
     models::{error::Result, time::Timestamp},
@@ -88,7 +89,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 fn address(given: Option<Address>) -> Result<Secret, Box<dyn std::error::Error>> {
     let address = match given {
         Some(address) => address,
-        None => match settings::without_flags()?.text("RABBITMQ_ADDRESS") {
+        None => match settings::without_flags()?.get(&RABBITMQ_ADDRESS).expose() {
             "" => DEFAULT_ADDRESS.parse()?,
             address => address.parse()?,
         },

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use bin_common_handler::{
-    config::Config,
+    config::{
+        AnySetting, Config,
+        settings::{DATA_DIR, DATABASE_DSN},
+    },
     daemon::{Manager, block_on, fail, migrate},
 };
 use clap::{Arg, ArgMatches, Command};
@@ -18,7 +21,7 @@ const EXAMPLES: &str = "Examples:
   tandem migrate create add_priority --dir bin-outdial-manager/migrations";
 
 /// The settings that matter here; the others are read, and not listed in the help.
-const SHOWN: [&str; 3] = ["config_file", "database_dsn", "data_dir"];
+const SHOWN: [AnySetting; 2] = [DATABASE_DSN.erased(), DATA_DIR.erased()];
 
 pub fn command() -> Command {
     let manager = Arg::new("manager")

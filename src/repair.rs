@@ -4,7 +4,10 @@ use std::{path::Path, process::ExitCode};
 
 use bin_common_handler::{
     clock::Clock,
-    config::Config,
+    config::{
+        AnySetting, Config,
+        settings::{DATA_DIR, DATABASE_DSN},
+    },
     daemon::{Storage, block_on, fail},
     databasehandler::{
         Db, Dsn,
@@ -32,7 +35,7 @@ clock's correction and the repair stay out of the figures by day and month.
 With the embedded database stop tandem before --yes. With MySQL or MariaDB restart the daemons after it.";
 
 /// The settings that matter here; the others are read, and not listed in the help.
-const SHOWN: [&str; 3] = ["config_file", "database_dsn", "data_dir"];
+const SHOWN: [AnySetting; 2] = [DATABASE_DSN.erased(), DATA_DIR.erased()];
 
 pub fn command() -> Command {
     let yes = Arg::new("yes")
@@ -94,7 +97,7 @@ async fn clock(
     let mut repaired = 0;
     if is_meant {
         for manager in managers::ALL {
-            repaired += ahead::repair(&db, manager.prefix, manager.times, now).await?;
+            repaired += ahead::repair(&db, manager.prefix(), manager.times, now).await?;
         }
     }
     output::line(&told(&found, now, repaired, is_meant, as_json))?;
@@ -112,7 +115,7 @@ fn ensure_file(database: &Path) -> Result<(), String> {
 async fn find(db: &Db, now: Timestamp) -> Result<Vec<Ahead>, Box<dyn std::error::Error>> {
     let mut all = Vec::new();
     for manager in managers::ALL {
-        all.extend(ahead::find(db, manager.prefix, manager.times, now, false).await?);
+        all.extend(ahead::find(db, manager.prefix(), manager.times, now, false).await?);
     }
     Ok(all)
 }

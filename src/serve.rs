@@ -1,12 +1,11 @@
 //! `tandem serve`: every daemon and the bridge in this process.
 
 use bin_common_handler::{
-    bridge,
     config::Config,
-    daemon::{self, Sidecar},
+    daemon::{self, Manager, Sidecar},
 };
 use clap::{ArgMatches, Command};
-use tandem::managers;
+use tandem::{bridge, managers};
 
 use crate::{Outcome, settings};
 
@@ -32,16 +31,17 @@ pub fn flags(command: Command) -> Command {
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let config = Config::load(&settings::all(), matches)?;
-    Ok(daemon::serve(
-        config,
-        managers::ALL.to_vec(),
-        Some(bridge()),
-    ))
+    let named = managers::ALL
+        .iter()
+        .map(|manager| manager.named(&config))
+        .collect::<Result<Vec<_>, _>>()?;
+    let bridge = bridge(&named);
+    Ok(daemon::serve(config, named, Some(bridge)))
 }
 
-fn bridge() -> Sidecar {
+fn bridge(managers: &[Manager]) -> Sidecar {
     bridge::sidecar(
-        managers::ALL
+        managers
             .iter()
             .map(|manager| (manager.name, (manager.routes)()))
             .collect(),

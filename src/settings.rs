@@ -1,13 +1,13 @@
 //! The settings of all managers together, and those of them that a command may need.
 
-use bin_common_handler::config::{BadConfig, COMMON, Config, Setting};
+use bin_common_handler::config::{AnySetting, BadConfig, COMMON, Config};
 use clap::{Arg, Command};
 use tandem::managers;
 
 /// The common settings and each manager's own, each once.
-pub fn all() -> Vec<Setting> {
+pub fn all() -> Vec<AnySetting> {
     let own = managers::ALL.iter().flat_map(|manager| manager.settings);
-    let mut all: Vec<Setting> = Vec::new();
+    let mut all: Vec<AnySetting> = Vec::new();
     for setting in COMMON.iter().chain(own) {
         if !all.iter().any(|known| known.name == setting.name) {
             all.push(*setting);
@@ -16,12 +16,14 @@ pub fn all() -> Vec<Setting> {
     all
 }
 
-/// A flag for each setting; only those named in `shown` are listed in the help.
-pub fn flags_shown(shown: &[&str]) -> impl Iterator<Item = Arg> {
+/// A flag for each setting, and for the file; only that of the file and those of `shown` are listed in the help.
+pub fn flags_shown(shown: &[AnySetting]) -> impl Iterator<Item = Arg> {
     let flags = Config::flags(Command::new("settings"), &all());
     let flags: Vec<_> = flags.get_arguments().cloned().collect();
     flags.into_iter().map(|flag| {
-        let is_shown = shown.contains(&flag.get_id().as_str());
+        let id = flag.get_id().as_str();
+        let is_setting = all().iter().any(|it| it.name.eq_ignore_ascii_case(id));
+        let is_shown = !is_setting || shown.iter().any(|it| it.name.eq_ignore_ascii_case(id));
         flag.hide(!is_shown)
     })
 }

@@ -169,7 +169,7 @@ async fn inspect(
     }
     let is_ours = managers::ALL
         .iter()
-        .any(|manager| tables.contains(&format!("{}_identity", manager.prefix)));
+        .any(|manager| tables.contains(&format!("{}_identity", manager.prefix())));
     Ok((!is_ours).then(|| "is a database of something else".to_owned()))
 }
 
@@ -194,7 +194,7 @@ async fn odd_objects(
                 "has the index {index:?} on {table}, which is none of ours and may refuse what is written; drop it first"
             )));
         }
-        let applied = format!("{}_migrations", manager.prefix);
+        let applied = format!("{}_migrations", manager.prefix());
         if !tables.contains(&applied) {
             continue;
         }

@@ -20,10 +20,10 @@ mod routehandler;
 mod viewer;
 
 use bin_common_handler::{
-    config::Setting,
+    config::{AnySetting, Setting},
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
-    listenhandler::{Intake, Router},
+    listenhandler::Wired,
     migrations,
 };
 
@@ -36,7 +36,7 @@ pub const NAME: &str = "call-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    prefix: "exchange",
+    renamed_by: Some(&RENAMED),
     migrations: MIGRATIONS,
     settings: SETTINGS,
     times: &[],
@@ -61,21 +61,18 @@ const MIGRATIONS: Migrations = migrations!(
     ]
 );
 
-const SETTINGS: &[Setting] = &[room::ENTITIES];
+/// voipbin's own call-manager has the same name.
+const RENAMED: Setting<String> = Setting::text(
+    "CALL_MANAGER_NAME",
+    "",
+    "Another name for call-manager, beside voipbin's own: of its queue, its exchange and its events; empty = call-manager",
+    "exchange-manager",
+);
 
-fn start(ctx: ManagerContext) -> Result<Router, StartError> {
-    let app = App::new(&ctx);
-    callhandler::timers::start(&ctx);
-    auctionhandler::start(&ctx);
-    Router::new(
-        NAME,
-        listenhandler::routes(),
-        app,
-        ctx.store.inbox.clone(),
-        ctx.store.clock.clone(),
-        ctx.process_metrics.clone(),
-        ctx.metrics.clone(),
-    )
-    .map(|router| router.with_intake(Intake::new(&ctx.config)))
-    .map_err(|fault| StartError::Other(fault.to_string()))
+const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+
+fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
+    callhandler::timers::start(ctx);
+    auctionhandler::start(ctx);
+    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
 }

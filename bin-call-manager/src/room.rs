@@ -6,7 +6,7 @@ use bin_common_handler::{
 };
 
 /// The setting that limits accounts, campaigns and profiles.
-pub(crate) const ENTITIES: Setting = quota::setting(
+pub(crate) const ENTITIES: Setting<u64> = quota::setting(
     "EXCHANGE_ENTITIES_PER_CUSTOMER",
     "100000",
     "Live accounts, call campaigns and bid profiles that one customer may have, of each; 0 = no limit",
@@ -22,7 +22,7 @@ pub(crate) struct Rooms {
 
 impl Rooms {
     pub(crate) fn new(config: &Config) -> Self {
-        let quota = |what, rows| Quota::new(what, ENTITIES.name, rows, config);
+        let quota = |what, rows| Quota::new(what, &ENTITIES, rows, config);
         Self {
             accounts: quota(
                 "ACCOUNTS",

@@ -14,8 +14,10 @@ use crate::models::{
     sock::Request,
 };
 
+/// The name of the HTTP bridge, as publisher of requests.
+pub const HTTP_BRIDGE: &str = "http-bridge";
 /// Who speaks for people: the bridge and the command line.
-const FOR_PEOPLE: [&str; 2] = [crate::bridge::NAME, "tandem"];
+const FOR_PEOPLE: [&str; 2] = [HTTP_BRIDGE, "tandem"];
 /// Longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 

@@ -6,7 +6,6 @@
 
 mod allocator;
 pub mod backoff;
-pub mod bridge;
 pub mod cachehandler;
 pub mod clock;
 pub mod config;

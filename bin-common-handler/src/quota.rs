@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    config::{Config, Kind, Setting},
+    config::{Config, Setting},
     databasehandler::{ChangeTx, Value},
     models::error::{Error, Result},
 };
@@ -38,17 +38,12 @@ pub(crate) fn is_full(reason: &str) -> bool {
 }
 
 /// A setting that limits rows; 0 = no limit.
-pub const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting {
-        name,
-        default,
-        kind: Kind::Number {
-            min: 0,
-            max: 1_000_000_000,
-        },
-        help,
-        example: default,
-    }
+pub const fn setting(
+    name: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting<u64> {
+    Setting::number(name, default, 0..=1_000_000_000, help, default)
 }
 
 /// The limit of one kind of row. Clones share what was counted.
@@ -103,15 +98,15 @@ impl Quota {
     /// `what` in capitals, e.g. `DIDS`; `rows` e.g. `did_dids WHERE customer_id = ? AND tm_delete IS NULL`.
     pub fn new(
         what: &'static str,
-        setting: &'static str,
+        setting: &Setting<u64>,
         rows: &'static str,
         config: &Config,
     ) -> Self {
         Self {
             what,
-            setting,
+            setting: setting.name(),
             rows,
-            max: config.number(setting),
+            max: config.get(setting),
             counts: Arc::default(),
         }
     }

@@ -7,15 +7,6 @@
 )]
 
 #[cfg(test)]
-#[path = "services/bridge.rs"]
-mod bridge;
-#[cfg(test)]
-#[path = "bridge/client.rs"]
-mod client;
-#[cfg(test)]
-#[path = "services/limits.rs"]
-mod limits;
-#[cfg(test)]
 #[path = "services/overload.rs"]
 mod overload;
 #[cfg(test)]

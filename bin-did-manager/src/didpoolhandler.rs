@@ -31,7 +31,7 @@ const DIDS_MAX: usize = 10_000;
 const DIDS_SHOWN: u32 = 1_000;
 
 /// A pool with its numbers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct PoolView {
     #[serde(flatten)]
     pub pool: Didpool,
@@ -42,7 +42,7 @@ pub(crate) struct PoolView {
 }
 
 /// Body of the routes that change what is in a pool.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct DidIds {
     /// At most 10,000.
     pub did_ids: Vec<Uuid>,

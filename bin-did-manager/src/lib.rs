@@ -28,12 +28,12 @@ mod times;
 use std::time::Duration;
 
 use bin_common_handler::{
-    config::{Kind, Setting},
+    config::AnySetting,
     // One form of cells for every file that is written or read.
     csv,
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
-    listenhandler::{Intake, Router},
+    listenhandler::Wired,
     migrations,
 };
 
@@ -45,7 +45,7 @@ pub const NAME: &str = "did-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    prefix: "did",
+    renamed_by: None,
     migrations: MIGRATIONS,
     settings: SETTINGS,
     times: times::COLUMNS,
@@ -82,20 +82,14 @@ const MIGRATIONS: Migrations = migrations!(
 /// How often statuses that have ended are written down.
 const STATUS_PERIOD: Duration = Duration::from_secs(60);
 
-const SETTINGS: &[Setting] = &[
-    room::DIDS,
-    room::OTHERS,
-    Setting {
-        name: privacy::SETTING,
-        default: "",
-        kind: Kind::HashKey,
-        help: "Key of the hashes that people called are kept as; without it one is made and kept in the database",
-        example: "at least 32 characters, such as $(openssl rand -hex 32)",
-    },
+const SETTINGS: &[AnySetting] = &[
+    room::DIDS.erased(),
+    room::OTHERS.erased(),
+    privacy::HASH_KEY.erased(),
 ];
 
-fn start(ctx: ManagerContext) -> Result<Router, StartError> {
-    let app = App::new(&ctx);
+fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
+    let app = App::new(ctx);
     let statuses = app.clone();
     ctx.tasks.every("statuses", STATUS_PERIOD, move || {
         didhandler::expiry::end_statuses(statuses.clone())
@@ -103,15 +97,5 @@ fn start(ctx: ManagerContext) -> Result<Router, StartError> {
     callresulthandler::start_jobs(&app, &ctx.tasks);
     rolluphandler::start_jobs(&app, &ctx.tasks);
     analyticshandler::export::start_jobs(&app, &ctx.tasks);
-    Router::new(
-        NAME,
-        listenhandler::routes(),
-        app,
-        ctx.store.inbox.clone(),
-        ctx.store.clock.clone(),
-        ctx.process_metrics.clone(),
-        ctx.metrics.clone(),
-    )
-    .map(|router| router.with_intake(Intake::new(&ctx.config)))
-    .map_err(|fault| StartError::Other(fault.to_string()))
+    Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bin_common_handler::{
-    config::Config,
+    config::{Config, Setting},
     databasehandler::Db,
     models::error::{Error, Result},
     redact::Secret,
@@ -17,8 +17,13 @@ use uuid::Uuid;
 
 use crate::phone::E164;
 
-/// The setting that holds the key.
-pub(crate) const SETTING: &str = "DID_HASH_KEY";
+/// The key of the hashes; empty for the one kept in the database.
+pub(crate) const HASH_KEY: Setting<Secret> = Setting::hash_key(
+    "DID_HASH_KEY",
+    "",
+    "Key of the hashes that people called are kept as; without it one is made and kept in the database",
+    "at least 32 characters, such as $(openssl rand -hex 32)",
+);
 /// The key's name among the database's secrets.
 const KEPT: &str = "phone_hash";
 const KEY_BYTES: usize = 32;
@@ -82,7 +87,7 @@ struct Kept {
 impl Privacy {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            given: config.secret(SETTING),
+            given: config.get(&HASH_KEY),
             ..Self::default()
         }
     }

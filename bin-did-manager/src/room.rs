@@ -14,12 +14,12 @@ use crate::models::{
     rotationrule::RotationRule, user::User,
 };
 
-pub(crate) const DIDS: Setting = quota::setting(
+pub(crate) const DIDS: Setting<u64> = quota::setting(
     "DIDS_PER_CUSTOMER",
     "200000",
     "Live numbers that one customer may have; 0 = no limit",
 );
-pub(crate) const OTHERS: Setting = quota::setting(
+pub(crate) const OTHERS: Setting<u64> = quota::setting(
     "ENTITIES_PER_CUSTOMER",
     "10000",
     "Live pools, campaigns, rules, users and access keys that one customer may have, of each; 0 = no limit",
@@ -31,13 +31,13 @@ pub(crate) struct Rooms([(&'static str, Quota); 6]);
 
 impl Rooms {
     pub(crate) fn new(config: &Config) -> Self {
-        let other = |what, rows| Quota::new(what, OTHERS.name, rows, config);
+        let other = |what, rows| Quota::new(what, &OTHERS, rows, config);
         Self([
             (
                 Did::NAME,
                 Quota::new(
                     "DIDS",
-                    DIDS.name,
+                    &DIDS,
                     "did_dids WHERE customer_id = ? AND tm_delete IS NULL",
                     config,
                 ),

@@ -1,7 +1,7 @@
 //! The rules of outdials.
 
 use bin_common_handler::{
-    config::Config,
+    config::{Config, Setting},
     context::RequestContext,
     databasehandler::{Entity, ListQuery, Store},
     ids,
@@ -9,7 +9,7 @@ use bin_common_handler::{
         error::{Error, Result},
         page::{Filters, Page},
     },
-    quota::Quota,
+    quota::{self, Quota},
 };
 use uuid::Uuid;
 
@@ -24,7 +24,11 @@ use crate::{
 pub(crate) use dbhandler::stats::Stats;
 
 /// The setting that limits them.
-pub(crate) const LIMIT: &str = "OUTDIALS_PER_CUSTOMER";
+pub(crate) const LIMIT: Setting<u64> = quota::setting(
+    "OUTDIALS_PER_CUSTOMER",
+    "100000",
+    "Live outdials that one customer may have; 0 = no limit",
+);
 const LIVE: &str = "outdial_outdials WHERE customer_id = ? AND tm_delete IS NULL";
 
 /// Creates, reads, changes and deletes outdials.
@@ -36,7 +40,7 @@ pub(crate) struct OutdialHandler {
 
 impl OutdialHandler {
     pub(crate) fn new(store: Store, config: &Config) -> Self {
-        let quota = Quota::new("OUTDIALS", LIMIT, LIVE, config);
+        let quota = Quota::new("OUTDIALS", &LIMIT, LIVE, config);
         Self { store, quota }
     }
 

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    bin_common_handler::bridge::main(tandem::managers::ALL)
+    tandem::bridge::main(tandem::managers::ALL)
 }

@@ -3,11 +3,11 @@
 use std::{fmt, net::SocketAddr, str::FromStr};
 
 use bin_common_handler::{
-    bridge::reachable,
     redact::{self, Secret},
     sockhandler::rabbitmq::check_address,
 };
 use hyper::Uri;
+use tandem::bridge::reachable;
 
 /// Where a request goes.
 #[derive(Debug, Clone)]

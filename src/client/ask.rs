@@ -8,7 +8,10 @@ use std::{
 use async_trait::async_trait;
 use bin_common_handler::{
     clock::Clock,
-    config::parse_duration,
+    config::{
+        parse_duration,
+        settings::{BRIDGE_ACCESS_KEY, HTTP_LISTEN_ADDRESS},
+    },
     health::Health,
     metrics::Metrics,
     models::{
@@ -43,7 +46,7 @@ pub struct Options {
 /// The bridge of this machine, where the settings say that it listens. A setting that is wrong is told when it is needed.
 fn usual_address() -> Address {
     let config = settings::without_flags().ok();
-    let listens = config.and_then(|config| config.listen_address("HTTP_LISTEN_ADDRESS"));
+    let listens = config.and_then(|config| config.get(&HTTP_LISTEN_ADDRESS));
     Address::of_bridge(listens.unwrap_or(USUAL_BRIDGE))
 }
 
@@ -132,8 +135,8 @@ fn key(options: &Options) -> std::result::Result<Secret, Box<dyn std::error::Err
         return Ok(key.clone());
     }
     let config = settings::without_flags()?;
-    let key = config.secret("BRIDGE_ACCESS_KEY");
-    let ours = config.listen_address("HTTP_LISTEN_ADDRESS");
+    let key = config.get(&BRIDGE_ACCESS_KEY);
+    let ours = config.get(&HTTP_LISTEN_ADDRESS);
     let is_ours =
         ours.is_some_and(|at| Address::of_bridge(at).to_string() == options.address.to_string());
     if !key.is_empty() || !(is_ours || options.address.is_local_bridge()) {

@@ -8,8 +8,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    bridge,
-    config::{COMMON, Config, Setting},
+    config::{AnySetting, COMMON, Config},
     daemon::{StartError, run},
 };
 use serde_json::{Value, json};
@@ -40,7 +39,7 @@ impl Tandem {
         let running = tokio::spawn(run(
             config(dir.path(), at),
             managers::ALL.to_vec(),
-            Some(bridge::sidecar(tables.collect())),
+            Some(tandem::bridge::sidecar(tables.collect())),
             async { drop(stopped.await) },
         ));
         let key = dir.path().join("bridge.key");
@@ -99,7 +98,7 @@ impl Tandem {
 
 fn config(dir: &Path, at: SocketAddr) -> Config {
     let own = managers::ALL.iter().flat_map(|it| it.settings);
-    let settings: Vec<Setting> = COMMON.iter().chain(own).copied().collect();
+    let settings: Vec<AnySetting> = COMMON.iter().chain(own).copied().collect();
     let values = [
         ("DATA_DIR", dir.to_str().unwrap()),
         ("HTTP_LISTEN_ADDRESS", &at.to_string()),

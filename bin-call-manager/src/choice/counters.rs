@@ -1,6 +1,9 @@
 //! Whose turn it is: a campaign's memory for round robin and weights, kept on the campaign as data.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -28,7 +31,7 @@ pub struct Counter {
 pub struct Counters {
     /// Turns so far.
     turn: u64,
-    profiles: HashMap<Uuid, Counter>,
+    profiles: HashMap<Uuid, Counter, BuildHasherDefault<IdHasher>>,
 }
 
 impl Counters {
@@ -78,6 +81,28 @@ impl Counters {
         for (_, id) in turns.iter().take(surplus + 1) {
             self.profiles.remove(id);
         }
+    }
+}
+
+/// Ids are made by this system and end in chance, so their own bits spread them: nobody can choose them to
+/// collide, and a thousand lookups cost a decision little.
+#[derive(Debug, Clone, Copy, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // An odd constant near 2^64 divided by the golden ratio carries low bits to the high ones.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        for word in bytes.chunks(8) {
+            let word = word
+                .iter()
+                .fold(0, |word, byte| (word << 8) | u64::from(*byte));
+            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(SPREAD);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The decision: who is out and why, who is ranked how, who wins at which price.
 
-use bin_common_handler::models::{money::Money, time::Timestamp};
+use bin_common_handler::models::{
+    money::{Currency, Money},
+    time::Timestamp,
+};
 use rand::Rng;
 
 use super::{
@@ -24,8 +27,16 @@ pub struct Ranked {
     pub amount: i64,
     /// What its quality makes of it: millionths, 10,000 to 1,000,000.
     pub factor_millionths: u32,
+}
+
+impl Ranked {
     /// Amount × factor in whole minor units, rounded half to even; ranks go by the exact product.
-    pub effective_bid: i64,
+    pub fn effective_bid(&self) -> i64 {
+        // A share is the same in every currency.
+        Money::new(self.amount, Currency::USD)
+            .share(self.factor_millionths)
+            .map_or(self.amount, |money| money.amount)
+    }
 }
 
 /// A candidate that may not.
@@ -44,7 +55,7 @@ pub struct Winner {
     pub candidate: usize,
     /// What is held now and captured later, in minor units.
     pub price: i64,
-    /// As in [`Ranked`].
+    /// As [`Ranked::effective_bid`].
     pub effective_bid: i64,
 }
 
@@ -80,32 +91,19 @@ pub fn decide(
             }),
         }
     }
-    rank(
-        &mut entrants,
-        call,
-        terms.strategy,
-        candidates,
-        counters,
-        chance,
-    );
+    let entrants = rank(entrants, call, terms.strategy, candidates, counters, chance);
     Decision {
         winner: winner(&entrants, candidates, terms),
-        ranked: entrants
-            .iter()
-            .map(|entrant| ranked(entrant, terms))
-            .collect(),
+        ranked: entrants.iter().map(ranked).collect(),
         excluded,
     }
 }
 
-fn ranked(entrant: &Entrant, terms: &Terms) -> Ranked {
+const fn ranked(entrant: &Entrant) -> Ranked {
     Ranked {
         candidate: entrant.candidate,
         amount: entrant.amount,
         factor_millionths: entrant.factor,
-        effective_bid: Money::new(entrant.amount, terms.currency)
-            .share(entrant.factor)
-            .map_or(entrant.amount, |money| money.amount),
     }
 }
 
@@ -122,7 +120,7 @@ fn winner(entrants: &[Entrant], candidates: &[Candidate<'_>], terms: &Terms) -> 
     Some(Winner {
         candidate: first.candidate,
         price: price::price(&worth(first)?, entrants.iter().filter_map(worth), terms),
-        effective_bid: ranked(first, terms).effective_bid,
+        effective_bid: ranked(first).effective_bid(),
     })
 }
 

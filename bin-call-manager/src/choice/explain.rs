@@ -80,12 +80,13 @@ fn ranked_row(
         _ => format!("is ranked {rank}"),
     };
     let bid = money(ranked.amount);
-    let worth = match ranked.effective_bid {
+    let effective_bid = ranked.effective_bid();
+    let worth = match effective_bid {
         same if same == ranked.amount => String::new(),
         effective => format!(", which its quality makes worth {}", money(effective)),
     };
     Row {
-        effective_bid: Some(ranked.effective_bid),
+        effective_bid: Some(effective_bid),
         rank: Some(rank),
         text: format!("{} {outcome}: it bids {bid}{worth}.", candidate.buyer.name),
         ..row(candidate)

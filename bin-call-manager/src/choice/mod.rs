@@ -33,14 +33,20 @@ pub mod exclusion;
 pub mod explain;
 pub mod hours;
 pub mod index;
+#[cfg(any(test, feature = "test-support"))]
+pub mod measure;
 pub mod period;
 pub mod place;
 mod price;
 pub mod profile;
 pub mod quality;
 mod rank;
+#[cfg(any(test, feature = "test-support"))]
+mod samples;
 pub mod tags;
 pub mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use buyer::Buyer;
 pub use call::Call;

@@ -46,34 +46,21 @@ pub(super) fn price(winner: &Worth, ranked: impl Iterator<Item = Worth>, terms: 
 
 #[cfg(test)]
 mod tests {
-    use bin_common_handler::models::money::Currency;
     use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
-    use crate::choice::{
-        hours::Hours,
-        terms::{AuctionTerms, Strategy},
-    };
+    use crate::choice::{samples, terms::AuctionTerms};
 
     fn terms(form: Form, reserve: i64, increment: i64) -> Terms {
         Terms {
-            customer_id: Uuid::nil(),
-            call_campaign_id: Uuid::nil(),
-            currency: Currency::USD,
-            strategy: Strategy::HighestBid,
-            quality_weight_millionths: 0,
             auction: Some(AuctionTerms {
                 form,
                 reserve,
                 increment,
                 ..AuctionTerms::default()
             }),
-            revenue: None,
-            duplicates: None,
-            hours: Hours::default(),
-            timezone: chrono_tz::UTC,
-            max_attempts: 5,
+            ..samples::terms()
         }
     }
 

@@ -63,24 +63,43 @@ impl Entrant {
 
 /// Orders the entrants, best first, and notes whose turn it was.
 pub(super) fn rank(
-    entrants: &mut [Entrant],
+    mut entrants: Vec<Entrant>,
     call: &Call,
     strategy: Strategy,
     candidates: &[Candidate<'_>],
     counters: &mut Counters,
     chance: &mut (impl Rng + ?Sized),
-) {
+) -> Vec<Entrant> {
     let seed = match strategy {
         Strategy::Performance => chance.next_u64(),
         _ => 0,
     };
-    for entrant in &mut *entrants {
+    for entrant in &mut entrants {
         if let Some(candidate) = candidates.get(entrant.candidate) {
             entrant.keys = keys(entrant, call, strategy, candidate, counters, seed);
         }
     }
-    entrants.sort_unstable_by(Entrant::order);
-    note(entrants, strategy, candidates, counters);
+    let ranked = sorted(&entrants, strategy);
+    note(&ranked, strategy, candidates, counters);
+    ranked
+}
+
+/// Sorts short records by what nearly always decides; the full order decides the rest.
+fn sorted(entrants: &[Entrant], strategy: Strategy) -> Vec<Entrant> {
+    let mut order: Vec<(Reverse<i128>, &Entrant)> = entrants
+        .iter()
+        .map(|entrant| {
+            let first = match strategy {
+                Strategy::HighestBid => entrant.effective,
+                _ => entrant.keys.0,
+            };
+            (Reverse(first), entrant)
+        })
+        .collect();
+    order.sort_unstable_by(|(first, one), (second, other)| {
+        first.cmp(second).then_with(|| one.order(other))
+    });
+    order.into_iter().map(|(_, entrant)| *entrant).collect()
 }
 
 fn keys(
@@ -131,11 +150,11 @@ fn skill_share(call: &Call, candidate: &Candidate<'_>) -> i128 {
     let asked = candidate
         .profile
         .map_or(0, |profile| profile.criteria.named_tags());
-    let whole = i128::from(WHOLE_MILLIONTHS);
-    match i128::try_from(call.tags.len()) {
-        Ok(tags) if tags > 0 => i128::try_from(asked).unwrap_or_default() * whole / tags,
-        _ => whole,
-    }
+    let whole = u64::from(WHOLE_MILLIONTHS);
+    let share = (asked as u64 * whole)
+        .checked_div(call.tags.len() as u64)
+        .unwrap_or(whole);
+    i128::from(share)
 }
 
 /// A conversion rate from what is known of it: 0 to a billion. The draw hangs on the decision's seed and the

@@ -22,6 +22,12 @@ use crate::{
 const READ: &str = "exchange:read";
 /// Everything that only the operator may do.
 const WRITE: &str = "exchange:write";
+/// Keys that are bound to a buyer's account.
+const BUY: &[&str] = &["exchange:buy"];
+/// Keys that are bound to a seller's account.
+const SELL: &[&str] = &["exchange:sell"];
+/// Both.
+const BOUND: &[&str] = &["exchange:buy", "exchange:sell"];
 
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
@@ -38,8 +44,10 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/accounts", accounts::list)
         .filtered_by(account::FILTERS)
         .scope(READ)
+        .or_bound(BOUND)
         .get("/v1/accounts/<account-id>", accounts::get)
         .scope(READ)
+        .or_bound(BOUND)
         .changes::<Account>("/v1/accounts/<account-id>", WRITE)
         .post("/v1/accounts/<account-id>/deposits", accounts::deposit)
         .scope(WRITE)
@@ -50,10 +58,12 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
             accounts::statement,
         )
         .scope(READ)
+        .or_bound(BOUND)
         .csv("text")
         .get("/v1/ledger_entries", accounts::entries)
         .filtered_by(ledgerentry::FILTERS)
         .scope(READ)
+        .or_bound(BOUND)
 }
 
 /// What is sold, and who takes it at what price.
@@ -63,20 +73,27 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/call_campaigns", campaigns::list)
         .filtered_by(callcampaign::FILTERS)
         .scope(READ)
-        .get("/v1/call_campaigns/<campaign-id>", campaigns::get)
+        .or_bound(SELL)
+        .get("/v1/call_campaigns/<call-campaign-id>", campaigns::get)
         .scope(READ)
-        .changes::<CallCampaign>("/v1/call_campaigns/<campaign-id>", WRITE)
+        .or_bound(SELL)
+        .changes::<CallCampaign>("/v1/call_campaigns/<call-campaign-id>", WRITE)
         .post("/v1/bid_profiles", profiles::create)
         .scope(WRITE)
+        .or_bound(BUY)
         .get("/v1/bid_profiles", profiles::list)
         .filtered_by(bidprofile::FILTERS)
         .scope(READ)
-        .get("/v1/bid_profiles/<profile-id>", profiles::get)
+        .or_bound(BUY)
+        .get("/v1/bid_profiles/<bid-profile-id>", profiles::get)
         .scope(READ)
-        .put("/v1/bid_profiles/<profile-id>", profiles::update)
+        .or_bound(BUY)
+        .put("/v1/bid_profiles/<bid-profile-id>", profiles::update)
         .scope(WRITE)
-        .delete("/v1/bid_profiles/<profile-id>", profiles::delete)
+        .or_bound(BUY)
+        .delete("/v1/bid_profiles/<bid-profile-id>", profiles::delete)
         .scope(WRITE)
+        .or_bound(BUY)
 }
 
 /// Calls, who gets them, and what becomes of them.
@@ -84,36 +101,48 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .post("/v1/calls", calls::create)
         .scope(WRITE)
+        .or_bound(SELL)
         .get("/v1/calls", calls::list)
         .filtered_by(call::FILTERS)
         .scope(READ)
+        .or_bound(BOUND)
         .get("/v1/calls/<call-id>", calls::get)
         .scope(READ)
+        .or_bound(BOUND)
         .post("/v1/calls/<call-id>/route", calls::route)
         .scope(WRITE)
+        .or_bound(SELL)
         .post("/v1/calls/<call-id>/status", calls::report)
         .scope(WRITE)
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)
         .get("/v1/calls/<call-id>/explanation", calls::explanation)
         .scope(READ)
+        .or_bound(BOUND)
         .post("/v1/refunds", calls::refund)
         .scope(WRITE)
         .post("/v1/auctions", auctions::open)
         .scope(WRITE)
+        .or_bound(SELL)
         .get("/v1/auctions", auctions::list)
         .filtered_by(auction::FILTERS)
         .scope(READ)
+        .or_bound(SELL)
         .get("/v1/auctions/<auction-id>", auctions::get)
         .scope(READ)
+        .or_bound(BOUND)
         .post("/v1/auctions/<auction-id>/close", auctions::close)
         .scope(WRITE)
+        .or_bound(SELL)
         .post("/v1/auctions/<auction-id>/bids", auctions::place)
         .scope(WRITE)
+        .or_bound(BUY)
         .get("/v1/auctions/<auction-id>/bids", auctions::bids_of)
         .filtered_by(bid::FILTERS)
         .scope(READ)
+        .or_bound(BUY)
         .get("/v1/bids", auctions::bids)
         .filtered_by(bid::FILTERS)
         .scope(READ)
+        .or_bound(BUY)
 }

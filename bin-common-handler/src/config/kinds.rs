@@ -13,7 +13,7 @@ const HASH_KEY_MIN: usize = 32;
 
 /// The kind of a setting.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Anything.
     Text,
     /// Anything, never shown.
@@ -170,6 +170,41 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     number.checked_mul(ms).map(Duration::from_millis)
 }
 
+/// The digits that a text begins with as a number, and where they end. For defaults, which are constants.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "below the length; a constant that is wrong does not compile"
+)]
+pub(super) const fn number_of(text: &str) -> (u64, usize) {
+    let bytes = text.as_bytes();
+    assert!(
+        !bytes.is_empty() && bytes[0].is_ascii_digit(),
+        "the default is no number"
+    );
+    let (mut number, mut at) = (0_u64, 0);
+    while at < bytes.len() && bytes[at].is_ascii_digit() {
+        number = number * 10 + (bytes[at] - b'0') as u64;
+        at += 1;
+    }
+    (number, at)
+}
+
+/// A time span in milliseconds; as [`parse_duration`], for defaults, which are constants.
+pub(super) const fn ms_of(text: &str) -> u64 {
+    let (number, end) = number_of(text);
+    let (_, unit) = text.as_bytes().split_at(end);
+    let ms = match unit {
+        b"ms" => 1,
+        b"" | b"s" => 1_000,
+        b"m" => 60_000,
+        b"h" => 3_600_000,
+        b"d" => 86_400_000,
+        _ => 0,
+    };
+    assert!(ms > 0, "the default is no time span");
+    number * ms
+}
+
 pub(super) fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
     let whole = if text.starts_with(':') {
         format!("0.0.0.0{text}")
@@ -264,6 +299,20 @@ mod tests {
     #[case("18446744073709551615h", None)]
     fn a_time_span(#[case] text: &str, #[case] ms: Option<u64>) {
         assert_eq!(parse_duration(text), ms.map(Duration::from_millis));
+    }
+
+    #[rstest]
+    #[case("3s")]
+    #[case("250ms")]
+    #[case("6h")]
+    #[case("0")]
+    #[case("30d")]
+    #[case("2m")]
+    fn a_default_is_read_as_a_value_is(#[case] text: &str) {
+        assert_eq!(
+            parse_duration(text),
+            Some(Duration::from_millis(ms_of(text)))
+        );
     }
 
     #[rstest]

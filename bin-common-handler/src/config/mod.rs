@@ -4,40 +4,26 @@
 //! (with `_` or `-`) and the key in the file. Its kind is checked at start, before anything else happens.
 
 mod kinds;
-mod settings;
+mod setting;
+pub mod settings;
 
 use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use clap::{Arg, ArgMatches, Command};
 use config::{Config as Layers, Environment, File, FileFormat};
 
-pub use kinds::{Kind, parse_duration};
+pub use kinds::parse_duration;
+pub use setting::{AnySetting, Setting, SettingValue};
 pub use settings::COMMON;
 
 use crate::{databasehandler::Dsn, redact::Secret};
 
 /// The files of which the first that exists is read when no other is named: one for each folder, one for the machine.
 const DEFAULT_FILES: [&str; 2] = ["tandem.toml", "/etc/tandem/tandem.toml"];
-
-/// One setting.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// The environment variable, e.g. `DATABASE_DSN`.
-    pub name: &'static str,
-    /// Its value when nobody sets it; empty for none.
-    pub default: &'static str,
-    /// What it must be.
-    pub kind: Kind,
-    /// What it does, in one line.
-    pub help: &'static str,
-    /// A value that works, for the error that asks for one.
-    pub example: &'static str,
-}
 
 /// A value that cannot be used, or a file that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +57,7 @@ pub enum BadConfig {
 #[derive(Clone)]
 pub struct Config {
     values: BTreeMap<&'static str, String>,
-    settings: Vec<Setting>,
+    settings: Vec<AnySetting>,
 }
 
 impl fmt::Debug for Config {
@@ -86,7 +72,7 @@ impl fmt::Debug for Config {
 
 impl Config {
     /// Adds a flag for each setting to `command`, and `--config-file`.
-    pub fn flags(command: Command, settings: &[Setting]) -> Command {
+    pub fn flags(command: Command, settings: &[AnySetting]) -> Command {
         let file = Arg::new("config_file")
             .long("config-file")
             .alias("config_file")
@@ -104,7 +90,7 @@ impl Config {
     ///
     /// # Errors
     /// Names the setting, what is wrong with it, and a value that works.
-    pub fn load(settings: &[Setting], matches: &ArgMatches) -> Result<Self, BadConfig> {
+    pub fn load(settings: &[AnySetting], matches: &ArgMatches) -> Result<Self, BadConfig> {
         let mut layers = Layers::builder();
         for setting in settings {
             layers = layers
@@ -143,7 +129,7 @@ impl Config {
     /// # Errors
     /// As [`Self::load`].
     pub fn with_values(
-        settings: &[Setting],
+        settings: &[AnySetting],
         given: &[(&'static str, &str)],
     ) -> Result<Self, BadConfig> {
         let mut values: BTreeMap<_, _> = settings
@@ -159,7 +145,7 @@ impl Config {
     }
 
     fn checked(
-        settings: &[Setting],
+        settings: &[AnySetting],
         values: BTreeMap<&'static str, String>,
     ) -> Result<Self, BadConfig> {
         let config = Self {
@@ -181,39 +167,28 @@ impl Config {
         Ok(config)
     }
 
+    /// The value of a setting. One that is not in the table of this process is a programming error: tests end there,
+    /// a service logs it and goes on with the default.
+    pub fn get<T: SettingValue>(&self, setting: &Setting<T>) -> T {
+        let text = self.values.get(setting.name());
+        debug_assert!(text.is_some(), "{} is in no table", setting.name());
+        match text {
+            Some(text) => setting.read(text),
+            None => {
+                tracing::error!(setting = setting.name(), "this setting is in no table");
+                setting.default_value()
+            }
+        }
+    }
+
     /// A setting as it was written; empty when it is not set.
-    pub fn text(&self, name: &str) -> &str {
+    fn text(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
-    }
-
-    /// A secret, or an address that holds one.
-    pub fn secret(&self, name: &str) -> Secret {
-        Secret::new(self.text(name))
-    }
-
-    /// Whether a setting of yes or no is on.
-    pub fn is_on(&self, name: &str) -> bool {
-        kinds::parse_bool(self.text(name)).unwrap_or(false)
-    }
-
-    /// A time span.
-    pub fn duration(&self, name: &str) -> Duration {
-        kinds::parse_duration(self.text(name)).unwrap_or_default()
-    }
-
-    /// A whole number.
-    pub fn number(&self, name: &str) -> u64 {
-        self.text(name).parse().unwrap_or_default()
-    }
-
-    /// An address to listen on; `:2112` is every interface.
-    pub fn listen_address(&self, name: &str) -> Option<std::net::SocketAddr> {
-        kinds::parse_listen_address(self.text(name)).ok()
     }
 
     /// Where the embedded default keeps its files.
     pub fn data_dir(&self) -> PathBuf {
-        PathBuf::from(self.text("DATA_DIR"))
+        self.get(&settings::DATA_DIR)
     }
 
     /// The database: DATABASE_DSN, else SQLite in DATA_DIR.
@@ -221,7 +196,7 @@ impl Config {
     /// # Errors
     /// Never after [`Self::load`], which checks it.
     pub fn database(&self) -> Result<Dsn, crate::databasehandler::BadDsn> {
-        match self.text("DATABASE_DSN") {
+        match self.get(&settings::DATABASE_DSN).expose() {
             "" => Ok(Dsn::Sqlite(self.data_dir().join("tandem.db"))),
             dsn => dsn.parse(),
         }
@@ -230,9 +205,9 @@ impl Config {
     /// Redis as a URL with its password and database number, when it is set.
     pub fn redis_url(&self) -> Option<Secret> {
         kinds::redis_url(
-            self.text("REDIS_ADDRESS"),
-            self.text("REDIS_PASSWORD"),
-            self.text("REDIS_DATABASE"),
+            self.get(&settings::REDIS_ADDRESS).expose(),
+            self.get(&settings::REDIS_PASSWORD).expose(),
+            &self.get(&settings::REDIS_DATABASE).to_string(),
         )
         .map(Secret::new)
     }
@@ -255,11 +230,11 @@ fn ensure_readable(file: &str) -> Result<(), BadConfig> {
     }
 }
 
-fn key(setting: &Setting) -> String {
+fn key(setting: &AnySetting) -> String {
     setting.name.to_ascii_lowercase()
 }
 
-fn flag(setting: &Setting) -> Arg {
+fn flag(setting: &AnySetting) -> Arg {
     let name = key(setting);
     let default = if setting.default.is_empty() {
         String::new()
@@ -275,7 +250,7 @@ fn flag(setting: &Setting) -> Arg {
 }
 
 fn check_keys(
-    settings: &[Setting],
+    settings: &[AnySetting],
     file: &str,
     source: File<config::FileSourceFile, FileFormat>,
 ) -> Result<(), BadConfig> {
@@ -344,9 +319,9 @@ mod tests {
             "/figures",
         ])
         .unwrap();
-        assert_eq!(config.text("LOG_LEVEL"), "debug");
-        assert_eq!(config.text("PROMETHEUS_ENDPOINT"), "/figures");
-        assert_eq!(config.text("LOG_FORMAT"), "text");
+        assert_eq!(config.get(&settings::LOG_LEVEL), "debug");
+        assert_eq!(config.get(&settings::PROMETHEUS_ENDPOINT), "/figures");
+        assert_eq!(config.get(&settings::LOG_FORMAT), "text");
     }
 
     #[test]
@@ -388,6 +363,39 @@ mod tests {
         assert!(error.starts_with(name), "{error}");
         assert!(error.contains("for example"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    #[should_panic(expected = "NOWHERE is in no table")]
+    fn a_setting_that_is_in_no_table_ends_a_test() {
+        const NOWHERE: Setting<u64> = Setting::number("NOWHERE", "7", 1..=9, "nothing", "7");
+        load(&["t"]).unwrap().get(&NOWHERE);
+    }
+
+    #[rstest]
+    #[case(&["t"], 24)]
+    #[case(&["t", "--database-connections", "7"], 7)]
+    fn a_value_has_the_type_of_its_setting(#[case] args: &[&str], #[case] connections: u64) {
+        let config = load(args).unwrap();
+        assert_eq!(config.get(&settings::DATABASE_CONNECTIONS), connections);
+    }
+
+    #[test]
+    fn the_common_defaults_pass_their_own_checks_and_stand_once() {
+        let mut names: Vec<_> = COMMON.iter().map(|setting| setting.name).collect();
+        for setting in COMMON {
+            for text in [setting.default, setting.example] {
+                // An example may say how to make a secret.
+                let checked = setting.kind.check(text);
+                assert!(
+                    text.is_empty() || checked.is_ok(),
+                    "{setting:?}: {checked:?}"
+                );
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COMMON.len());
     }
 
     #[test]

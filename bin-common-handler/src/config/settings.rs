@@ -1,186 +1,224 @@
 //! The settings that every daemon has, under voipbin's names.
 
-use super::{Kind, Setting};
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::{AnySetting, Setting};
+use crate::redact::Secret;
+
+/// The database; empty for SQLite in DATA_DIR.
+pub const DATABASE_DSN: Setting<Secret> = Setting::dsn(
+    "DATABASE_DSN",
+    "",
+    "Database: mysql:// URL, Go's user:password@tcp(host:3306)/name, JDBC's jdbc:mysql://, or sqlite://path; TLS by ?ssl-mode=required, verify_ca or verify_identity and &ssl-ca=FILE; without it SQLite in DATA_DIR",
+    "mysql://user:password@127.0.0.1:3306/tandem",
+);
+
+/// Connections to the database at most.
+pub const DATABASE_CONNECTIONS: Setting<u64> = Setting::number(
+    "DATABASE_CONNECTIONS",
+    "24",
+    2..=1_000,
+    "Connections to MySQL or MariaDB at most",
+    "24",
+);
+
+/// Whether the schema is brought up to date at start.
+pub const MIGRATE_AT_START: Setting<bool> = Setting::flag(
+    "MIGRATE_AT_START",
+    true,
+    "Bring the schema up to date at start",
+    "false",
+);
+
+/// The broker; empty for the bus inside the process.
+pub const RABBITMQ_ADDRESS: Setting<Secret> = Setting::amqp(
+    "RABBITMQ_ADDRESS",
+    "",
+    "Broker: amqp:// or, for TLS, amqps://; without a virtual host the default one; without an address a bus inside this process",
+    "amqp://user:password@127.0.0.1:5672",
+);
+
+/// The cache; empty for the one inside the process.
+pub const REDIS_ADDRESS: Setting<Secret> = Setting::redis(
+    "REDIS_ADDRESS",
+    "",
+    "Cache: host:port, redis:// or, for TLS, rediss://; without it one inside this process; needed with MySQL or MariaDB",
+    "127.0.0.1:6379",
+);
+
+/// Password of the cache.
+pub const REDIS_PASSWORD: Setting<Secret> =
+    Setting::secret("REDIS_PASSWORD", "", "Password of Redis", "secret");
+
+/// Number of the Redis database.
+pub const REDIS_DATABASE: Setting<u64> = Setting::number(
+    "REDIS_DATABASE",
+    "1",
+    0..=65_535,
+    "Number of the Redis database",
+    "1",
+);
+
+/// Path of the metrics.
+pub const PROMETHEUS_ENDPOINT: Setting<String> = Setting::uri_path(
+    "PROMETHEUS_ENDPOINT",
+    "/metrics",
+    "Path of the metrics",
+    "/metrics",
+);
+
+/// Where metrics and health are served.
+pub const PROMETHEUS_LISTEN_ADDRESS: Setting<Option<SocketAddr>> = Setting::listen_address(
+    "PROMETHEUS_LISTEN_ADDRESS",
+    "127.0.0.1:2112",
+    "Where metrics, /healthz and /readyz are served to anybody who reaches the port; in a container 0.0.0.0:2112",
+    "127.0.0.1:2112",
+);
+
+/// Where the bridge listens.
+pub const HTTP_LISTEN_ADDRESS: Setting<Option<SocketAddr>> = Setting::listen_address(
+    "HTTP_LISTEN_ADDRESS",
+    "127.0.0.1:8080",
+    "Where the HTTP bridge listens",
+    "127.0.0.1:8080",
+);
+
+/// The operator's key; empty for the one kept in DATA_DIR.
+pub const BRIDGE_ACCESS_KEY: Setting<Secret> = Setting::access_key(
+    "BRIDGE_ACCESS_KEY",
+    "",
+    "Key that HTTP callers show as x-api-key or Authorization: Bearer; without it one is made and kept in DATA_DIR/bridge.key",
+    "at least 16 characters, such as $(openssl rand -hex 32)",
+);
+
+/// HTTP requests a second of a key, and of a customer; 0 = no limit.
+pub const RATE_LIMIT_PER_SECOND: Setting<u64> = Setting::number(
+    "RATE_LIMIT_PER_SECOND",
+    "100",
+    0..=1_000_000,
+    "HTTP requests a second of each access key, and of each customer, that has no rate of its own; 0 = no limit",
+    "100",
+);
+
+/// HTTP requests at once before the rate holds.
+pub const RATE_LIMIT_BURST: Setting<u64> = Setting::number(
+    "RATE_LIMIT_BURST",
+    "500",
+    1..=1_000_000,
+    "HTTP requests at once before that rate holds",
+    "500",
+);
+
+/// Imports that one customer may have running.
+pub const BULK_REQUESTS_PER_CUSTOMER: Setting<u64> = Setting::number(
+    "BULK_REQUESTS_PER_CUSTOMER",
+    "8",
+    1..=64,
+    "Imports over HTTP that one customer may have running",
+    "8",
+);
+
+/// Bodies of one customer's requests under way, in MiB.
+pub const BODY_MIB_PER_CUSTOMER: Setting<u64> = Setting::number(
+    "BODY_MIB_PER_CUSTOMER",
+    "32",
+    1..=256,
+    "Bodies of one customer's other HTTP requests under way, together, in MiB",
+    "32",
+);
+
+/// MiB a second that one customer may store; 0 = no limit.
+pub const STORE_MIB_PER_SECOND: Setting<u64> = Setting::number(
+    "STORE_MIB_PER_SECOND",
+    "4",
+    0..=100_000,
+    "MiB a second that one customer may send to be stored, at each daemon; 0 = no limit",
+    "4",
+);
+
+/// MiB at once before that rate holds.
+pub const STORE_MIB_BURST: Setting<u64> = Setting::number(
+    "STORE_MIB_BURST",
+    "64",
+    1..=100_000,
+    "MiB at once before that rate holds",
+    "64",
+);
+
+/// Origins that browsers may call from, separated by commas.
+pub const BRIDGE_CORS_ORIGINS: Setting<String> = Setting::text(
+    "BRIDGE_CORS_ORIGINS",
+    "",
+    "Origins that browsers may call from, separated by commas; none by default",
+    "https://app.example.com",
+);
+
+/// Whether webhook-manager gets each event too.
+pub const WEBHOOK_FORWARDING: Setting<bool> = Setting::flag(
+    "WEBHOOK_FORWARDING",
+    false,
+    "Send each event to webhook-manager too",
+    "true",
+);
+
+/// The folder of everything that is kept in files.
+pub const DATA_DIR: Setting<PathBuf> = Setting::path(
+    "DATA_DIR",
+    "./data",
+    "Where the embedded database, the bridge's key, its lock and exports are kept; nobody else may enter it (0700, files 0600)",
+    "./data",
+);
+
+/// MiB that should be free where DATA_DIR lies.
+pub const DISK_ALARM_MB: Setting<u64> = Setting::number(
+    "DISK_ALARM_MB",
+    "256",
+    0..=1_000_000_000,
+    "MiB that should be free where DATA_DIR lies; with less, health says reduced",
+    "256",
+);
+
+/// How much is logged.
+pub const LOG_LEVEL: Setting<String> = Setting::one_of(
+    "LOG_LEVEL",
+    "info",
+    &["error", "warn", "info", "debug", "trace"],
+    "error, warn, info, debug or trace",
+    "info",
+);
+
+/// How it is written.
+pub const LOG_FORMAT: Setting<String> = Setting::one_of(
+    "LOG_FORMAT",
+    "text",
+    &["text", "json"],
+    "text or json",
+    "json",
+);
 
 /// Settings of every daemon.
-pub const COMMON: &[Setting] = &[
-    Setting {
-        name: "DATABASE_DSN",
-        default: "",
-        kind: Kind::Dsn,
-        help: "Database: mysql:// URL, Go's user:password@tcp(host:3306)/name, JDBC's jdbc:mysql://, or sqlite://path; TLS by ?ssl-mode=required, verify_ca or verify_identity and &ssl-ca=FILE; without it SQLite in DATA_DIR",
-        example: "mysql://user:password@127.0.0.1:3306/tandem",
-    },
-    Setting {
-        name: "DATABASE_CONNECTIONS",
-        default: "24",
-        kind: Kind::Number { min: 2, max: 1_000 },
-        help: "Connections to MySQL or MariaDB at most",
-        example: "24",
-    },
-    Setting {
-        name: "MIGRATE_AT_START",
-        default: "true",
-        kind: Kind::Bool,
-        help: "Bring the schema up to date at start",
-        example: "false",
-    },
-    Setting {
-        name: "RABBITMQ_ADDRESS",
-        default: "",
-        kind: Kind::Amqp,
-        help: "Broker: amqp:// or, for TLS, amqps://; without a virtual host the default one; without an address a bus inside this process",
-        example: "amqp://user:password@127.0.0.1:5672",
-    },
-    Setting {
-        name: "REDIS_ADDRESS",
-        default: "",
-        kind: Kind::Redis,
-        help: "Cache: host:port, redis:// or, for TLS, rediss://; without it one inside this process; needed with MySQL or MariaDB",
-        example: "127.0.0.1:6379",
-    },
-    Setting {
-        name: "REDIS_PASSWORD",
-        default: "",
-        kind: Kind::Secret,
-        help: "Password of Redis",
-        example: "secret",
-    },
-    Setting {
-        name: "REDIS_DATABASE",
-        default: "1",
-        kind: Kind::Number {
-            min: 0,
-            max: 65_535,
-        },
-        help: "Number of the Redis database",
-        example: "1",
-    },
-    Setting {
-        name: "PROMETHEUS_ENDPOINT",
-        default: "/metrics",
-        kind: Kind::UriPath,
-        help: "Path of the metrics",
-        example: "/metrics",
-    },
-    Setting {
-        name: "PROMETHEUS_LISTEN_ADDRESS",
-        default: "127.0.0.1:2112",
-        kind: Kind::ListenAddress,
-        help: "Where metrics, /healthz and /readyz are served to anybody who reaches the port; in a container 0.0.0.0:2112",
-        example: "127.0.0.1:2112",
-    },
-    Setting {
-        name: "HTTP_LISTEN_ADDRESS",
-        default: "127.0.0.1:8080",
-        kind: Kind::ListenAddress,
-        help: "Where the HTTP bridge listens",
-        example: "127.0.0.1:8080",
-    },
-    Setting {
-        name: "BRIDGE_ACCESS_KEY",
-        default: "",
-        kind: Kind::AccessKey,
-        help: "Key that HTTP callers show as x-api-key or Authorization: Bearer; without it one is made and kept in DATA_DIR/bridge.key",
-        example: "at least 16 characters, such as $(openssl rand -hex 32)",
-    },
-    Setting {
-        name: "RATE_LIMIT_PER_SECOND",
-        default: "100",
-        kind: Kind::Number {
-            min: 0,
-            max: 1_000_000,
-        },
-        help: "HTTP requests a second of each access key, and of each customer, that has no rate of its own; 0 = no limit",
-        example: "100",
-    },
-    Setting {
-        name: "RATE_LIMIT_BURST",
-        default: "500",
-        kind: Kind::Number {
-            min: 1,
-            max: 1_000_000,
-        },
-        help: "HTTP requests at once before that rate holds",
-        example: "500",
-    },
-    Setting {
-        name: "BULK_REQUESTS_PER_CUSTOMER",
-        default: "8",
-        kind: Kind::Number { min: 1, max: 64 },
-        help: "Imports over HTTP that one customer may have running",
-        example: "8",
-    },
-    Setting {
-        name: "BODY_MIB_PER_CUSTOMER",
-        default: "32",
-        kind: Kind::Number { min: 1, max: 256 },
-        help: "Bodies of one customer's other HTTP requests under way, together, in MiB",
-        example: "32",
-    },
-    Setting {
-        name: "STORE_MIB_PER_SECOND",
-        default: "4",
-        kind: Kind::Number {
-            min: 0,
-            max: 100_000,
-        },
-        help: "MiB a second that one customer may send to be stored, at each daemon; 0 = no limit",
-        example: "4",
-    },
-    Setting {
-        name: "STORE_MIB_BURST",
-        default: "64",
-        kind: Kind::Number {
-            min: 1,
-            max: 100_000,
-        },
-        help: "MiB at once before that rate holds",
-        example: "64",
-    },
-    Setting {
-        name: "BRIDGE_CORS_ORIGINS",
-        default: "",
-        kind: Kind::Text,
-        help: "Origins that browsers may call from, separated by commas; none by default",
-        example: "https://app.example.com",
-    },
-    Setting {
-        name: "WEBHOOK_FORWARDING",
-        default: "false",
-        kind: Kind::Bool,
-        help: "Send each event to webhook-manager too",
-        example: "true",
-    },
-    Setting {
-        name: "DATA_DIR",
-        default: "./data",
-        kind: Kind::Text,
-        help: "Where the embedded database, the bridge's key, its lock and exports are kept; nobody else may enter it (0700, files 0600)",
-        example: "./data",
-    },
-    Setting {
-        name: "DISK_ALARM_MB",
-        default: "256",
-        kind: Kind::Number {
-            min: 0,
-            max: 1_000_000_000,
-        },
-        help: "MiB that should be free where DATA_DIR lies; with less, health says reduced",
-        example: "256",
-    },
-    Setting {
-        name: "LOG_LEVEL",
-        default: "info",
-        kind: Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
-        help: "error, warn, info, debug or trace",
-        example: "info",
-    },
-    Setting {
-        name: "LOG_FORMAT",
-        default: "text",
-        kind: Kind::OneOf(&["text", "json"]),
-        help: "text or json",
-        example: "json",
-    },
+pub const COMMON: &[AnySetting] = &[
+    DATABASE_DSN.erased(),
+    DATABASE_CONNECTIONS.erased(),
+    MIGRATE_AT_START.erased(),
+    RABBITMQ_ADDRESS.erased(),
+    REDIS_ADDRESS.erased(),
+    REDIS_PASSWORD.erased(),
+    REDIS_DATABASE.erased(),
+    PROMETHEUS_ENDPOINT.erased(),
+    PROMETHEUS_LISTEN_ADDRESS.erased(),
+    HTTP_LISTEN_ADDRESS.erased(),
+    BRIDGE_ACCESS_KEY.erased(),
+    RATE_LIMIT_PER_SECOND.erased(),
+    RATE_LIMIT_BURST.erased(),
+    BULK_REQUESTS_PER_CUSTOMER.erased(),
+    BODY_MIB_PER_CUSTOMER.erased(),
+    STORE_MIB_PER_SECOND.erased(),
+    STORE_MIB_BURST.erased(),
+    BRIDGE_CORS_ORIGINS.erased(),
+    WEBHOOK_FORWARDING.erased(),
+    DATA_DIR.erased(),
+    DISK_ALARM_MB.erased(),
+    LOG_LEVEL.erased(),
+    LOG_FORMAT.erased(),
 ];

@@ -12,7 +12,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::ProcessContext;
-use crate::{config::Config, httpserver, redact};
+use crate::{
+    config::{Config, Setting, settings},
+    httpserver,
+    redact::{self, Secret},
+};
 
 /// Prints what this process uses and where its figures are.
 pub(super) fn announce(parts: &ProcessContext, has_data: bool, listener: &TcpListener) {
@@ -22,11 +26,19 @@ pub(super) fn announce(parts: &ProcessContext, has_data: bool, listener: &TcpLis
             .database()
             .map_or_else(|fault| fault.to_string(), |dsn| dsn.to_string());
         eprintln!("  {:<10} {database}", "database");
-        eprintln!("  {:<10} {}", "cache", place(config, "REDIS_ADDRESS"));
+        eprintln!(
+            "  {:<10} {}",
+            "cache",
+            place(config, &settings::REDIS_ADDRESS)
+        );
     }
-    eprintln!("  {:<10} {}", "broker", place(config, "RABBITMQ_ADDRESS"));
+    eprintln!(
+        "  {:<10} {}",
+        "broker",
+        place(config, &settings::RABBITMQ_ADDRESS)
+    );
     if let Ok(address) = listener.local_addr() {
-        let endpoint = config.text("PROMETHEUS_ENDPOINT");
+        let endpoint = config.get(&settings::PROMETHEUS_ENDPOINT);
         eprintln!(
             "  {:<10} http://{address}{endpoint}, /healthz, /readyz",
             "metrics"
@@ -34,15 +46,15 @@ pub(super) fn announce(parts: &ProcessContext, has_data: bool, listener: &TcpLis
     }
 }
 
-fn place(config: &Config, setting: &str) -> String {
-    match config.text(setting) {
+fn place(config: &Config, setting: &Setting<Secret>) -> String {
+    match config.get(setting).expose() {
         "" => "inside this process".to_owned(),
         address => redact::dsn(address),
     }
 }
 
 pub(super) async fn serve(parts: ProcessContext, listener: TcpListener, stop: CancellationToken) {
-    let endpoint = parts.config.text("PROMETHEUS_ENDPOINT").to_owned();
+    let endpoint = parts.config.get(&settings::PROMETHEUS_ENDPOINT);
     let metrics = parts.metrics.clone();
     let app = Router::new()
         .route(&endpoint, get(figures))

@@ -2,7 +2,7 @@
 
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::config::Config;
+use crate::config::{Config, settings};
 
 /// Libraries say no more than this: their debug lines may hold what ours must not. The AMQP client reports
 /// to its caller what it also logs, and the probe for the delay plugin fails on purpose.
@@ -21,7 +21,7 @@ const OWN: [&str; 9] = [
 ];
 
 pub(super) fn init(config: &Config) {
-    let level = config.text("LOG_LEVEL");
+    let level = config.get(&settings::LOG_LEVEL);
     let own = OWN.map(|name| format!("{name}={level}")).join(",");
     let filter = EnvFilter::new(format!("{LIBRARIES},{own}"));
     let builder = fmt()
@@ -29,7 +29,7 @@ pub(super) fn init(config: &Config) {
         .with_writer(std::io::stderr)
         .with_target(false);
     // A second daemon in the same process (tests) keeps the first one's log.
-    let _ = if config.text("LOG_FORMAT") == "json" {
+    let _ = if config.get(&settings::LOG_FORMAT) == "json" {
         builder.json().flatten_event(true).try_init()
     } else {
         builder

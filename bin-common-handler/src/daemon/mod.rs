@@ -7,7 +7,9 @@ mod process;
 mod storage;
 mod supervise;
 
-use std::{future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    future::Future, net::SocketAddr, pin::Pin, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use clap::Command;
 use tokio::net::TcpListener;
@@ -19,18 +21,20 @@ pub use storage::Storage;
 
 use crate::{
     clock::Clock,
-    config::{COMMON, Config, Setting},
+    config::{AnySetting, COMMON, Config, Setting, settings},
     databasehandler::{Store, ahead::TimeColumn, migrate::Migrations},
     eventhandler::Events,
     health::State,
     ids::Ids,
-    listenhandler::{RouteInfo, Router},
+    listenhandler::{RouteInfo, Wired},
     metrics::{ManagerMetrics, Metrics},
     models::text::escaped,
     requesthandler::RpcClient,
     timerhandler::Timers,
 };
 
+/// Longest name of a manager, in bytes: it is part of the names of queues.
+const NAME_MAX: usize = 64;
 /// Longest time for everything to finish after SIGTERM; then the process ends with an error.
 const STOP_MAX: Duration = Duration::from_secs(30);
 /// What the process wants of its environment, unless somebody set it otherwise.
@@ -50,18 +54,53 @@ const STACK_BYTES: usize = 32 * 1024 * 1024;
 pub struct Manager {
     /// E.g. `outdial-manager`.
     pub name: &'static str,
-    /// What its tables start with, e.g. `outdial`.
-    pub prefix: &'static str,
-    /// Its schema.
+    /// The setting that gives it another name, where another service may have its own; empty = none is given.
+    pub renamed_by: Option<&'static Setting<String>>,
+    /// Its schema, and what its tables start with.
     pub migrations: Migrations,
     /// Settings beyond the common ones.
-    pub settings: &'static [Setting],
+    pub settings: &'static [AnySetting],
     /// Where its tables hold times that do harm when a clock was wrong.
     pub times: &'static [TimeColumn],
     /// Its route table.
     pub routes: fn() -> Vec<RouteInfo>,
-    /// Builds its router and starts its jobs, once its database answers.
-    pub start: fn(ManagerContext) -> Result<Router, StartError>,
+    /// Builds what its handlers need and starts its jobs, once its database answers. The daemon serves the result.
+    pub start: fn(&ManagerContext) -> Result<Wired, StartError>,
+}
+
+impl Manager {
+    /// What its tables start with, e.g. `outdial`.
+    pub const fn prefix(&self) -> &'static str {
+        self.migrations.prefix()
+    }
+
+    /// Under the name that the settings give it: that of its queue, its exchange and its events.
+    ///
+    /// # Errors
+    /// Names the setting when its value is no name.
+    pub fn named(self, config: &Config) -> Result<Self, StartError> {
+        let Some(setting) = self.renamed_by else {
+            return Ok(self);
+        };
+        let name = config.get(setting);
+        if name.is_empty() {
+            return Ok(self);
+        }
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.len() > NAME_MAX || !name.bytes().all(is_plain) {
+            let text = format!(
+                "{}: a name has up to {NAME_MAX} of a-z, 0-9 and -",
+                setting.name()
+            );
+            return Err(StartError::Other(text));
+        }
+        // For the life of the process, once for each start.
+        Ok(Self {
+            name: name.leak(),
+            ..self
+        })
+    }
 }
 
 /// What a manager is given at start. Clones share it.
@@ -163,7 +202,7 @@ pub type Sidecar = Box<
 
 /// The `main` of a daemon with one manager: flags, `migrate`, serve.
 pub fn main(manager: Manager) -> ExitCode {
-    let settings: Vec<Setting> = COMMON.iter().chain(manager.settings).copied().collect();
+    let table: Vec<AnySetting> = COMMON.iter().chain(manager.settings).copied().collect();
     let command = Command::new(manager.name)
         .about(format!(
             "{} of Tandem. Serves {}.",
@@ -173,8 +212,8 @@ pub fn main(manager: Manager) -> ExitCode {
         .version(env!("CARGO_PKG_VERSION"))
         .args_conflicts_with_subcommands(false)
         .subcommand(migrate::command());
-    let matches = Config::flags(command, &settings).get_matches();
-    let config = match Config::load(&settings, &matches) {
+    let matches = Config::flags(command, &table).get_matches();
+    let config = match Config::load(&table, &matches) {
         Ok(config) => config,
         Err(fault) => return fail(&fault),
     };
@@ -233,19 +272,23 @@ pub async fn run_with(
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (serving, relaying) = (Tasks::new(), Tasks::new());
+    let managers = managers
+        .into_iter()
+        .map(|manager| manager.named(&parts.config))
+        .collect::<Result<Vec<_>, _>>()?;
     let data = if managers.is_empty() {
         None
     } else {
         Some(Storage::open(&parts.config)?)
     };
-    let admin = listen(&parts, "PROMETHEUS_LISTEN_ADDRESS").await?;
+    let admin = listen(&parts, &settings::PROMETHEUS_LISTEN_ADDRESS).await?;
     admin::announce(&parts, data.is_some(), &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
         supervise::watch_dependencies(&parts, data, &managers, &serving);
-        let wired = supervise::Wired::new(managers.len());
+        let barrier = supervise::StartBarrier::new(managers.len());
         for manager in managers {
-            supervise::start(&parts, data, manager, &wired, &serving, &relaying);
+            supervise::start(&parts, data, manager, &barrier, &serving, &relaying);
         }
     }
     if let Some(sidecar) = sidecar {
@@ -282,16 +325,16 @@ pub async fn run_with(
 /// Names the setting and the address when the port is taken.
 pub async fn listen(
     parts: &ProcessContext,
-    setting: &'static str,
+    setting: &Setting<Option<SocketAddr>>,
 ) -> Result<TcpListener, StartError> {
     let address = parts
         .config
-        .listen_address(setting)
-        .ok_or(StartError::NoAddress(setting))?;
+        .get(setting)
+        .ok_or(StartError::NoAddress(setting.name()))?;
     TcpListener::bind(address)
         .await
         .map_err(|fault| StartError::Listen {
-            setting,
+            setting: setting.name(),
             address,
             fault,
         })

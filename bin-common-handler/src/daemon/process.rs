@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use super::{SharedTransport, Tasks};
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, settings},
     deadletter::Registers,
     health::{Health, State},
     metrics::Metrics,
@@ -84,7 +84,7 @@ impl ProcessContext {
         let health = Health::default();
         health.set("process", State::Down("starting".to_owned()));
         let metrics = Metrics::new().map_err(|fault| StartError::Other(fault.to_string()))?;
-        let transport: SharedTransport = match config.text("RABBITMQ_ADDRESS") {
+        let transport: SharedTransport = match config.get(&settings::RABBITMQ_ADDRESS).expose() {
             "" => Arc::new(InProcess::default()),
             address => Arc::new(RabbitMq::new(
                 redact::Secret::new(address),

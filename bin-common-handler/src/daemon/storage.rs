@@ -10,7 +10,7 @@ use std::{
 use super::StartError;
 use crate::{
     cachehandler::{Cache, RedisCache},
-    config::Config,
+    config::{Config, settings},
     databasehandler::{Db, Dialect, Dsn},
     files,
 };
@@ -41,7 +41,7 @@ impl Storage {
             Dsn::Sqlite(path) => Some(Arc::new(lock_all(config, path)?)),
             Dsn::MySql(_) => None,
         };
-        let connections = usize::try_from(config.number("DATABASE_CONNECTIONS")).unwrap_or(2);
+        let connections = usize::try_from(config.get(&settings::DATABASE_CONNECTIONS)).unwrap_or(2);
         let db =
             Db::new(&dsn, connections).map_err(|fault| StartError::Other(fault.to_string()))?;
         let cache = match config.redis_url() {

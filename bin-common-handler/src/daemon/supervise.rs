@@ -11,6 +11,7 @@ use super::{Manager, ManagerContext, ProcessContext, StartError, Storage, Tasks}
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
+    config::settings,
     databasehandler::{
         Db, Dialect, Store,
         ahead::{self, Ahead},
@@ -20,7 +21,7 @@ use crate::{
     files,
     health::State,
     ids::{self, Ids},
-    listenhandler::Router,
+    listenhandler::{Intake, Router, RouterContext, Wired},
     metrics::ManagerMetrics,
     models::error::Result,
     notifyhandler::{Relay, RelayMetrics},
@@ -40,9 +41,9 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 /// How many managers of the process have yet to say which events they want. Until all have, none publishes: inside one
 /// process an event that finds nobody is gone.
 #[derive(Clone)]
-pub(super) struct Wired(Arc<watch::Sender<usize>>);
+pub(super) struct StartBarrier(Arc<watch::Sender<usize>>);
 
-impl Wired {
+impl StartBarrier {
     pub(super) fn new(managers: usize) -> Self {
         Self(Arc::new(watch::Sender::new(managers)))
     }
@@ -61,7 +62,7 @@ pub(super) fn start(
     parts: &ProcessContext,
     data: &Storage,
     manager: Manager,
-    wired: &Wired,
+    barrier: &StartBarrier,
     serving: &Tasks,
     relaying: &Tasks,
 ) {
@@ -69,7 +70,7 @@ pub(super) fn start(
         .health
         .set(manager.name, State::Down("starting".to_owned()));
     let (parts, data) = (parts.clone(), data.clone());
-    let (jobs, relaying, wired) = (serving.clone(), relaying.clone(), wired.clone());
+    let (jobs, relaying, barrier) = (serving.clone(), relaying.clone(), barrier.clone());
     serving.spawn(manager.name, |stop| async move {
         let Some(database_id) = wait_for_database(&parts, &data, manager, &stop).await else {
             return;
@@ -79,7 +80,7 @@ pub(super) fn start(
             store: &store(&parts, &data, manager),
             manager,
         };
-        let router = match wiring.wire(database_id, jobs, relaying, &wired) {
+        let router = match wiring.wire(database_id, jobs, relaying, &barrier) {
             Ok(router) => router,
             Err(fault) => {
                 warn!(manager = manager.name, %fault, "cannot start");
@@ -99,7 +100,7 @@ fn store(parts: &ProcessContext, data: &Storage, manager: Manager) -> Store {
         parts.clock.clone(),
         data.cache.clone(),
         Arc::default(),
-        manager.prefix,
+        manager.prefix(),
         manager.name,
     )
 }
@@ -117,7 +118,7 @@ impl Wiring<'_> {
         database_id: String,
         jobs: Tasks,
         relaying: Tasks,
-        wired: &Wired,
+        barrier: &StartBarrier,
     ) -> std::result::Result<Router, StartError> {
         let (parts, manager) = (self.parts, self.manager);
         parts.metrics.start_manager(manager.name);
@@ -128,12 +129,28 @@ impl Wiring<'_> {
         self.sweep(&jobs);
         let context = self.context(&metrics, &jobs);
         let (timers, events) = (context.timers.clone(), context.events.clone());
-        let router = (manager.start)(context)?;
+        let router = self.router((manager.start)(&context)?, &metrics)?;
         events.start(&*parts.transport, &jobs);
         timers.start(&jobs)?;
-        self.start_relay(database_id, metrics, &relaying, wired.clone());
-        wired.one();
+        self.start_relay(database_id, metrics, &relaying, barrier.clone());
+        barrier.one();
         Ok(router)
+    }
+
+    fn router(
+        &self,
+        wired: Wired,
+        metrics: &ManagerMetrics,
+    ) -> std::result::Result<Router, StartError> {
+        let context = RouterContext {
+            domain: self.manager.name,
+            inbox: self.store.inbox.clone(),
+            clock: self.store.clock.clone(),
+            metrics: self.parts.metrics.clone(),
+            manager_metrics: metrics.clone(),
+            intake: Intake::new(&self.parts.config),
+        };
+        Router::new(wired, context).map_err(|fault| StartError::Other(fault.to_string()))
     }
 
     fn context(&self, metrics: &ManagerMetrics, jobs: &Tasks) -> ManagerContext {
@@ -157,7 +174,7 @@ impl Wiring<'_> {
     /// Forgets what is old: operations, and what was given up.
     fn sweep(&self, jobs: &Tasks) {
         let (inbox, clock) = (self.store.inbox.clone(), self.store.clock.clone());
-        let letters = DeadLetters::new(self.store.db.clone(), self.manager.prefix);
+        let letters = DeadLetters::new(self.store.db.clone(), self.manager.prefix());
         self.parts
             .dead_letters
             .add(self.manager.name, letters.clone());
@@ -179,7 +196,7 @@ impl Wiring<'_> {
         database_id: String,
         metrics: ManagerMetrics,
         relaying: &Tasks,
-        wired: Wired,
+        barrier: StartBarrier,
     ) {
         let (parts, name) = (self.parts, self.manager.name);
         let relay = Relay::new(
@@ -191,12 +208,12 @@ impl Wiring<'_> {
                 manager: metrics,
             },
             name,
-            parts.config.is_on("WEBHOOK_FORWARDING"),
+            parts.config.get(&settings::WEBHOOK_FORWARDING),
         );
         relaying.spawn("relay", |stop| async move {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = wired.all() => {}
+                () = barrier.all() => {}
             }
             relay.run(database_id, stop).await;
         });
@@ -214,7 +231,7 @@ async fn wait_for_database(
     loop {
         match prepare_database(parts, data, manager).await {
             Ok(id) => {
-                data.set_ready(manager.prefix);
+                data.set_ready(manager.prefix());
                 parts.health.set("database", durability(&data.db).await);
                 return Some(id.simple().to_string());
             }
@@ -235,13 +252,13 @@ async fn prepare_database(
     data: &Storage,
     manager: Manager,
 ) -> Result<Uuid> {
-    if parts.config.is_on("MIGRATE_AT_START") {
+    if parts.config.get(&settings::MIGRATE_AT_START) {
         let applied = manager.migrations.up(&data.db).await?;
         if applied > 0 {
             info!(manager = manager.name, applied, "schema brought up to date");
         }
     }
-    identity(&data.db, manager.prefix).await
+    identity(&data.db, manager.prefix()).await
 }
 
 #[derive(sqlx::FromRow)]
@@ -319,8 +336,8 @@ fn watch_times(parts: &ProcessContext, data: &Storage, managers: &[Manager], job
         async move {
             let (ready, now) = (data.ready(), parts.clock.now());
             let mut found = Vec::new();
-            for manager in managers.iter().filter(|it| ready.contains(&it.prefix)) {
-                match ahead::find(&data.db, manager.prefix, manager.times, now, true).await {
+            for manager in managers.iter().filter(|it| ready.contains(&it.prefix())) {
+                match ahead::find(&data.db, manager.prefix(), manager.times, now, true).await {
                     Ok(ahead) => found.extend(ahead),
                     Err(fault) => {
                         debug!(%fault, "times not looked at");
@@ -391,7 +408,7 @@ fn watch_disk(parts: &ProcessContext) {
         .metrics
         .disk_free_bytes
         .set(i64::try_from(free).unwrap_or(i64::MAX));
-    let least = parts.config.number("DISK_ALARM_MB");
+    let least = parts.config.get(&settings::DISK_ALARM_MB);
     let state = if free >= least.saturating_mul(MIB) {
         State::Up
     } else {

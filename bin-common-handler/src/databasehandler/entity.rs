@@ -1,5 +1,8 @@
 //! Entities: a struct, its table and its columns, declared once.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -84,6 +87,20 @@ impl<T: Serialize> Serialize for JsonColumn<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonColumn<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for JsonColumn<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Option::<T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Option::<T>::json_schema(generator)
     }
 }
 

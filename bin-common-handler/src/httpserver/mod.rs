@@ -5,6 +5,7 @@
 //! waited longest goes first when all are taken. A request under way is never cut off for another.
 
 mod body;
+mod connection;
 mod descriptors;
 mod head;
 mod options;
@@ -36,13 +37,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 pub use body::SlowUpload;
+pub use connection::{Connection, Hold};
 pub use descriptors::raise as raise_descriptors;
 pub use options::{Options, Upload};
 
 use crate::metrics::Metrics;
 use body::{Held, Paced};
-use room::{Reason, Room};
-use seat::Seat;
+use room::{Reason, Room, Taken};
 use wire::Wire;
 
 const HEADERS_MAX: usize = 64;
@@ -136,7 +137,7 @@ impl Pace {
 /// One connection, with one request after the other.
 async fn converse(
     stream: TcpStream,
-    seat: room::Taken,
+    seat: Taken,
     app: Router,
     upload: options::Upload,
     stop: CancellationToken,
@@ -151,9 +152,12 @@ async fn converse(
         .header_read_timeout(None)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEADERS_BYTES);
-    let service = service_fn(|request| answer(&app, seat.seat(), upload, request));
+    let seat = Arc::new(seat);
+    let service = service_fn(|request| answer(&app, &seat, upload, request));
     let wire = Wire::new(stream, Arc::clone(seat.seat()));
-    let connection = builder.serve_connection(TokioIo::new(wire), service);
+    let connection = builder
+        .serve_connection(TokioIo::new(wire), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
@@ -178,12 +182,16 @@ async fn converse(
 /// One request, from its head to the end of its answer.
 fn answer(
     app: &TowerToHyperService<Router>,
-    seat: &Arc<Seat>,
+    taken: &Arc<Taken>,
     upload: options::Upload,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let framing = head::framing(&request);
     let ends_here = framing == wire::Framing::Unknown;
+    let seat = taken.seat();
+    if request.headers().contains_key(header::UPGRADE) {
+        request.extensions_mut().insert(Connection::new(taken));
+    }
     let (busy, is_loose) = seat.begin(framing);
     let name = seat.listener();
     let answered = match head::check(&request, is_loose) {

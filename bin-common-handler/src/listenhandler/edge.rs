@@ -16,6 +16,8 @@ pub struct HttpOptions {
     pub is_internal: bool,
     /// Who may call it.
     pub access: Access,
+    /// Keys that are bound to an account may call it with one of these scopes, too; the manager confines them.
+    pub bound_scopes: &'static [&'static str],
     /// From the request's headers to its answer; what takes longer is 503 `REQUEST_TIMEOUT`.
     pub within: Duration,
     /// Answered as soon as the request is safely taken, before it is worked on.
@@ -40,6 +42,17 @@ pub struct HttpOptions {
     pub is_plain_json: bool,
     /// The reply is a page of a download.
     pub export: Option<Export>,
+    /// The list can be followed over a socket.
+    pub stream: Option<Stream>,
+}
+
+/// A list whose changes are told to those who follow it over a socket of the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    /// What clients subscribe to, e.g. `notes`.
+    pub scope: &'static str,
+    /// The resource in the events' routing keys, e.g. `note`.
+    pub topic: &'static str,
 }
 
 /// Looks at the query and the body (empty where there is none) of a request without knowing whose it is.
@@ -51,7 +64,7 @@ impl Check {
     ///
     /// # Errors
     /// 400 for what nobody could work on.
-    pub(crate) fn run(self, uri: &str, body: &str) -> Result<()> {
+    pub fn run(self, uri: &str, body: &str) -> Result<()> {
         let (_, query) = uri.split_once('?').unwrap_or((uri, ""));
         (self.0)(&parse_query(query), body)
     }
@@ -92,6 +105,7 @@ impl Default for HttpOptions {
         Self {
             is_internal: false,
             access: Access::ByEffect,
+            bound_scopes: &[],
             within: WITHIN,
             is_deferred: false,
             check: None,
@@ -104,6 +118,7 @@ impl Default for HttpOptions {
             upload: None,
             is_plain_json: false,
             export: None,
+            stream: None,
         }
     }
 }
@@ -116,10 +131,23 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.is_internal = true)
     }
 
+    /// The list can be followed over a socket under the name `scope`, by whoever may read it: the events of the
+    /// resource `topic` of this manager are sent as they happen. Events need the tenant that they are of.
+    #[must_use]
+    pub fn stream(self, scope: &'static str, topic: &'static str) -> Self {
+        self.edge(|edge| edge.stream = Some(Stream { scope, topic }))
+    }
+
     /// An access key needs `scope`, e.g. `did:next`.
     #[must_use]
     pub fn scope(self, scope: &'static str) -> Self {
         self.edge(|edge| edge.access = Access::Scope(scope))
+    }
+
+    /// An access key that is bound to an account may have one of these scopes in its place.
+    #[must_use]
+    pub fn or_bound(self, scopes: &'static [&'static str]) -> Self {
+        self.edge(|edge| edge.bound_scopes = scopes)
     }
 
     /// Only the bootstrap key opens it.

@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    config::Config,
+    config::{Config, settings},
     models::{
         error::{Error, Result},
         identity::Scope,
@@ -35,8 +35,8 @@ impl Intake {
     /// As the settings say.
     pub fn new(config: &Config) -> Self {
         Self {
-            mib_per_second: config.number("STORE_MIB_PER_SECOND"),
-            burst_mib: config.number("STORE_MIB_BURST"),
+            mib_per_second: config.get(&settings::STORE_MIB_PER_SECOND),
+            burst_mib: config.get(&settings::STORE_MIB_BURST),
             points: Mutex::default(),
         }
     }

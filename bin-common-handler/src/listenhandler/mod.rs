@@ -9,6 +9,7 @@ mod router;
 mod routes;
 #[cfg(test)]
 mod simulation;
+mod wired;
 
 pub use edge::{Access, Check, Export, HttpOptions};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, Path, Query, State};
@@ -16,3 +17,4 @@ pub use intake::Intake;
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};
+pub use wired::{RouterContext, Wired};

@@ -11,15 +11,14 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    Input, Intake, RouteInfo, Routes, envelope,
-    extract::{Answer, ErasedEndpoint, parse_query},
+    Input, RouteInfo, RouterContext, Wired, envelope,
+    extract::{Answer, parse_query},
     routes::{BadRoutes, RouteMatcher, is_placeholder},
+    wired::Run,
 };
 use crate::{
-    clock::Clock,
     context::{DeliveryInfo, Operation, RequestContext},
-    inbox::Inbox,
-    metrics::{ManagerMetrics, Metrics, as_ms},
+    metrics::as_ms,
     models::{
         error::{Error, Result},
         identity::Scope,
@@ -41,75 +40,57 @@ const PAUSE_MAX: Duration = Duration::from_millis(160);
 
 /// The requests of one daemon.
 pub struct Router {
-    domain: &'static str,
+    context: RouterContext,
     matcher: RouteMatcher,
     routes: Vec<Served>,
-    inbox: Inbox,
-    clock: Clock,
-    metrics: Metrics,
-    manager_metrics: ManagerMetrics,
-    intake: Intake,
 }
 
 struct Served {
     info: Arc<RouteInfo>,
-    run: Box<dyn Fn(Input<()>) -> Answer + Send + Sync>,
+    run: Run,
     /// Where in the path, split at `/`, the ids stand.
     id_positions: Vec<usize>,
     receive_ms: Histogram,
 }
 
 impl Router {
-    /// Serves `routes` with `state` in the name of `domain`, e.g. `outdial-manager`.
+    /// Serves what a manager wired.
     ///
     /// # Errors
     /// When two routes would take the same requests.
-    pub fn new<S: Clone + Send + Sync + 'static>(
-        domain: &'static str,
-        routes: Routes<S>,
-        state: S,
-        inbox: Inbox,
-        clock: Clock,
-        metrics: Metrics,
-        manager_metrics: ManagerMetrics,
-    ) -> std::result::Result<Self, BadRoutes> {
-        let matcher = RouteMatcher::new(&routes.infos())?;
-        let routes = routes
+    pub fn new(wired: Wired, context: RouterContext) -> std::result::Result<Self, BadRoutes> {
+        let infos: Vec<_> = wired
+            .routes
+            .iter()
+            .map(|route| route.info.clone())
+            .collect();
+        let matcher = RouteMatcher::new(&infos)?;
+        let routes = wired
             .routes
             .into_iter()
             .map(|route| {
                 let labels = [route.info.metric_type(), route.info.method.as_str()];
+                let histogram = &context.manager_metrics.receive_ms;
                 Served {
                     id_positions: id_positions(route.info.template),
-                    receive_ms: manager_metrics.receive_ms.with_label_values(&labels),
+                    receive_ms: histogram.with_label_values(&labels),
                     info: Arc::new(route.info),
-                    run: bind(route.endpoint, state.clone()),
+                    run: route.run,
                 }
             })
             .collect();
         Ok(Self {
-            domain,
+            context,
             matcher,
             routes,
-            inbox,
-            clock,
-            metrics,
-            manager_metrics,
-            intake: Intake::default(),
         })
     }
 
-    /// Lets customers send no more to be stored than `intake` says.
-    #[must_use]
-    pub fn with_intake(mut self, intake: Intake) -> Self {
-        self.intake = intake;
-        self
-    }
-
     fn drop_request(&self, reason: &str) -> Option<Response> {
-        self.metrics
+        self.context
+            .metrics
             .dropped
-            .with_label_values(&[self.domain, reason])
+            .with_label_values(&[self.context.domain, reason])
             .inc();
         debug!(reason, "request dropped");
         None
@@ -117,8 +98,9 @@ impl Router {
 
     /// A request that no route takes, or whose envelope cannot be read.
     fn refuse(&self, error: &Error, method: &str, started: Instant) -> Option<Response> {
-        let response = error.to_response(self.domain);
-        self.manager_metrics
+        let response = error.to_response(self.context.domain);
+        self.context
+            .manager_metrics
             .receive_ms
             .with_label_values(&["notfound", method])
             .observe(as_ms(started.elapsed()));
@@ -128,9 +110,15 @@ impl Router {
 
     fn observe(&self, route: &str, method: &str, status: u16, started: Instant) {
         let mut digits = [0; 3];
-        self.metrics
+        self.context
+            .metrics
             .request_seconds
-            .with_label_values(&[self.domain, route, method, status_text(status, &mut digits)])
+            .with_label_values(&[
+                self.context.domain,
+                route,
+                method,
+                status_text(status, &mut digits),
+            ])
             .observe(started.elapsed().as_secs_f64());
     }
 
@@ -143,7 +131,7 @@ impl Router {
     ) -> Response {
         let (started, time_left) = (Instant::now(), self.time_left(deadline));
         if let Err(error) = self.admit(served, &request) {
-            return error.to_response(self.domain);
+            return error.to_response(self.context.domain);
         }
         let request_id = request.request_id.clone();
         let operation = match served
@@ -153,7 +141,7 @@ impl Router {
             .transpose()
         {
             Ok(operation) => operation,
-            Err(error) => return error.to_response(self.domain),
+            Err(error) => return error.to_response(self.context.domain),
         };
         let ctx = RequestContext {
             scope: Scope::from_envelope(request.customer_id),
@@ -181,13 +169,17 @@ impl Router {
             return Ok(());
         }
         let scope = Scope::from_envelope(request.customer_id);
-        self.intake.admit(scope, bytes, self.clock.now())
+        self.context
+            .intake
+            .admit(scope, bytes, self.context.clock.now())
     }
 
     /// How long the caller waits at most.
     fn time_left(&self, deadline: Option<Timestamp>) -> Duration {
         deadline.map_or(ANSWER_MAX, |deadline| {
-            let micros = deadline.micros().saturating_sub(self.clock.now().micros());
+            let micros = deadline
+                .micros()
+                .saturating_sub(self.context.clock.now().micros());
             Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(ANSWER_MAX)
         })
     }
@@ -202,7 +194,7 @@ impl Router {
             .operation
             .as_ref()
             .filter(|operation| operation.check_inbox_first)
-            && let Some(reply) = Box::pin(self.inbox.find(operation)).await?
+            && let Some(reply) = Box::pin(self.context.inbox.find(operation)).await?
         {
             return Ok(reply);
         }
@@ -244,10 +236,11 @@ impl Router {
         } else if error.is_fault() {
             warn!(%error, request_id, status = error.status().code(), "request failed");
         }
-        let response = error.to_response(self.domain);
+        let response = error.to_response(self.context.domain);
         match operation {
             Some(operation) if error.is_decided() && error.reason() != "IDEMPOTENCY_KEY_REUSED" => {
                 match self
+                    .context
                     .inbox
                     .record_refusal(&operation, response.clone())
                     .await
@@ -256,7 +249,7 @@ impl Router {
                     // Perhaps another delivery of it was served meanwhile: then this "no" is wrong.
                     Err(fault) => {
                         warn!(%fault, "refusal not recorded");
-                        fault.to_response(self.domain)
+                        fault.to_response(self.context.domain)
                     }
                 }
             }
@@ -271,7 +264,7 @@ impl Serve for Router {
         let started = Instant::now();
         if delivered
             .deadline
-            .is_some_and(|deadline| deadline <= self.clock.now())
+            .is_some_and(|deadline| deadline <= self.context.clock.now())
         {
             return self.drop_request("late");
         }
@@ -339,14 +332,6 @@ fn pause(attempt: u32) -> Duration {
     ceiling.mul_f64(rand::rng().random::<f64>())
 }
 
-/// A handler with its state: from here on all handlers are alike.
-fn bind<S: Clone + Send + Sync + 'static>(
-    endpoint: Arc<dyn ErasedEndpoint<S>>,
-    state: S,
-) -> Box<dyn Fn(Input<()>) -> Answer + Send + Sync> {
-    Box::new(move |input| endpoint.call(input.with_state(state.clone())))
-}
-
 /// Direct reply-to names its channel after the second dot; every request of that client has it.
 fn caller(delivery_info: &DeliveryInfo) -> Option<String> {
     delivery_info
@@ -389,8 +374,11 @@ mod tests {
 
     use super::*;
     use crate::{
+        clock::Clock,
         databasehandler::{Db, scratch},
-        listenhandler::{Json, State},
+        inbox::Inbox,
+        listenhandler::{Intake, Json, Routes, State},
+        metrics::Metrics,
     };
 
     struct Nobody;
@@ -414,16 +402,15 @@ mod tests {
     fn serving<S: Clone + Send + Sync + 'static>(db: &Db, routes: Routes<S>, state: S) -> Router {
         let metrics = Metrics::new().unwrap();
         let manager_metrics = metrics.for_manager("test-manager").unwrap();
-        Router::new(
-            "test-manager",
-            routes,
-            state,
-            Inbox::new(db.clone(), "t"),
-            Clock::default(),
+        let context = RouterContext {
+            domain: "test-manager",
+            inbox: Inbox::new(db.clone(), "t"),
+            clock: Clock::default(),
             metrics,
             manager_metrics,
-        )
-        .unwrap()
+            intake: Intake::default(),
+        };
+        Router::new(Wired::new(routes, state), context).unwrap()
     }
 
     async fn ask(router: &Router, how: &str) -> Response {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Json, Router, Routes, State};
+use super::{Intake, Json, Router, RouterContext, Routes, State, Wired};
 use crate::{
     cachehandler::Cache,
     clock::Clock,
@@ -110,7 +110,15 @@ impl Replica {
         );
         let figures = metrics.for_manager("sim").unwrap();
         let routes = Routes::default().post("/v1/things", make);
-        let router = Router::new("sim", routes, store, inbox, clock, metrics, figures).unwrap();
+        let context = RouterContext {
+            domain: "sim",
+            inbox,
+            clock,
+            metrics,
+            manager_metrics: figures,
+            intake: Intake::default(),
+        };
+        let router = Router::new(Wired::new(routes, store), context).unwrap();
         Self {
             process,
             router: Arc::new(router),

@@ -60,7 +60,8 @@ text_enum!(
 );
 
 /// An address; on the wire each field is left out when empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+#[schemars(default)]
 pub struct Address {
     /// What the target is.
     #[serde(rename = "type", skip_serializing_if = "is_none")]

@@ -16,8 +16,21 @@ pub const CURRENCY_MISMATCH: &str = "CURRENCY_MISMATCH";
 pub const SHARE_WHOLE: u32 = 1_000_000;
 
 /// An ISO 4217 code: three upper-case letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[A-Z]{3}$"))]
 pub struct Currency([u8; 3]);
 
 /// Currencies whose minor unit is not a hundredth (ISO 4217, list one).
@@ -107,7 +120,7 @@ impl fmt::Display for Currency {
 }
 
 /// An amount in minor units, with its currency. Negative amounts are debits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Money {
     /// Minor units.
     pub amount: i64,

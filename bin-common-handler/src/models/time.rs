@@ -1,8 +1,9 @@
 //! The one form of time: UTC, whole microseconds.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sqlx::{MySql, Sqlite, ValueRef};
 
@@ -138,6 +139,21 @@ impl<'de> Deserialize<'de> for Timestamp {
         text.map_or(Ok(Self::UNSET), |text| {
             text.parse().map_err(de::Error::custom)
         })
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // One that is not set is null.
+        json_schema!({ "type": ["string", "null"], "format": "date-time" })
     }
 }
 

@@ -1,8 +1,9 @@
 //! A phone number in the form of E.164.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{PhoneFault, parse, parse_float};
@@ -184,6 +185,20 @@ impl fmt::Debug for E164 {
 impl Serialize for E164 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl JsonSchema for E164 {
+    fn schema_name() -> Cow<'static, str> {
+        "E164".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        if generator.contract().is_serialize() {
+            json_schema!({ "type": "string", "pattern": r"^\+[0-9]{7,15}$" })
+        } else {
+            json_schema!({ "type": ["string", "integer"], "examples": ["+14155550123"] })
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::splitter::{BadRows, Splitter};
 
 /// Cuts JSON into rows.
 #[derive(Debug, Default)]
-pub(crate) struct JsonRows {
+pub struct JsonRows {
     place: Place,
     splitter: Splitter,
     /// Open brackets around the array.
@@ -32,7 +32,10 @@ enum Place {
 
 impl JsonRows {
     /// As [`Splitter::next_row`].
-    pub(crate) fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, BadRows> {
+    ///
+    /// # Errors
+    /// When it is no JSON, or holds no array.
+    pub fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, BadRows> {
         while let Some(byte) = input.first().copied() {
             let row = match self.place {
                 Place::Bare => self.splitter.next_row(input)?,
@@ -49,7 +52,11 @@ impl JsonRows {
         Ok(None)
     }
 
-    pub(crate) fn finish(&self) -> Result<(), BadRows> {
+    /// Whether everything ended where it may.
+    ///
+    /// # Errors
+    /// When something is still open, or no array was there.
+    pub fn finish(&self) -> Result<(), BadRows> {
         match self.place {
             Place::Bare => self.splitter.finish(),
             Place::End => Ok(()),

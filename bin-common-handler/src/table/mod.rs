@@ -16,11 +16,10 @@ mod splitter;
 mod tests;
 
 pub use columns::Columns;
-pub(crate) use json::JsonRows;
+pub use json::JsonRows;
 pub use reader::{Kind, Reader, Row};
 pub use schema::{Field, Schema, plain};
-pub(crate) use splitter::ROW_MAX;
-pub use splitter::{BadRows, Splitter};
+pub use splitter::{BadRows, ROW_MAX, Splitter};
 
 use crate::models::error::Error;
 

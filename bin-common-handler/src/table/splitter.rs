@@ -4,7 +4,7 @@
 //! not JSON is found not to be JSON when its batch is parsed, since a batch is the same text again.
 
 /// Largest row, in bytes: one must fit into a batch.
-pub(crate) const ROW_MAX: usize = 850 * 1024;
+pub const ROW_MAX: usize = 850 * 1024;
 
 /// Why a body is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

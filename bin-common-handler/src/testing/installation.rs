@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{COMMON, Config, Setting},
+    config::{AnySetting, COMMON, Config},
     daemon::{Manager, ProcessContext, StartError, run_with},
     databasehandler::{Db, Dsn},
     health::Health,
@@ -150,7 +150,7 @@ pub(super) async fn place(
 /// Settings as daemons read them: the common ones, and those of `managers`.
 pub(super) fn config(managers: &[Manager], settings: &[(&'static str, String)]) -> Config {
     let own = managers.iter().flat_map(|manager| manager.settings);
-    let table: Vec<Setting> = COMMON.iter().chain(own).copied().collect();
+    let table: Vec<AnySetting> = COMMON.iter().chain(own).copied().collect();
     let given: Vec<(&'static str, &str)> = settings
         .iter()
         .map(|(name, value)| (*name, value.as_str()))

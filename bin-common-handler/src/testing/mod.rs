@@ -24,4 +24,4 @@ pub use installation::{Installation, Kind, Replica};
 pub use services::{new_mysql_database, rabbitmq_address, redis_address, service};
 pub use sink::Sink;
 pub use wait::{spawn, until, until_within};
-pub use whole::{BRIDGE_KEY, Whole};
+pub use whole::{BRIDGE_KEY, MakeBridge, Whole};

@@ -14,15 +14,18 @@ use super::{
     wait::{spawn, until},
 };
 use crate::{
-    bridge::sidecar,
     clock::Clock,
-    daemon::{Manager, ProcessContext, StartError, run_with},
+    daemon::{Manager, ProcessContext, Sidecar, StartError, run_with},
     databasehandler::Db,
+    listenhandler::RouteInfo,
     sockhandler::Transport,
 };
 
 /// The key that opens everything at the bridge.
 pub const BRIDGE_KEY: &str = "the-operators-key-of-this-test";
+
+/// What makes the bridge out of the managers' names and route tables.
+pub type MakeBridge = fn(Vec<(&'static str, Vec<RouteInfo>)>) -> Sidecar;
 
 /// Managers and the bridge that run.
 pub struct Whole {
@@ -45,6 +48,7 @@ impl Whole {
     pub async fn start(
         kind: Kind,
         managers: &[Manager],
+        make_bridge: MakeBridge,
         settings: &[(&'static str, &str)],
     ) -> Self {
         let dir = Folder::new();
@@ -58,7 +62,7 @@ impl Whole {
         let tables = managers
             .iter()
             .map(|manager| (manager.name, (manager.routes)()));
-        let sidecar = sidecar(tables.collect());
+        let sidecar = make_bridge(tables.collect());
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;

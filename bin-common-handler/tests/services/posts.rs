@@ -23,12 +23,7 @@ use lapin::{
 };
 use tokio::time::Instant;
 
-use super::{
-    bridge::{deferring, serve_bridge},
-    broker,
-    client::call,
-    serve,
-};
+use super::{broker, serve};
 
 /// Answers with the status codes in turn, then 200; keeps the ids of the messages.
 #[derive(Default)]
@@ -177,41 +172,4 @@ async fn publish_after_three_attempts(queue: &str, body: &[u8]) {
     let options = BasicPublishOptions::default();
     let sent = channel.basic_publish("".into(), queue.into(), options, body, properties);
     sent.await.unwrap().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn over_http_a_deferred_request_is_accepted_while_its_manager_is_away() {
-    let broker = broker();
-    let (name, stop) = serve(&broker, Says::new(&[])).await;
-    let queue = request_queue(&name);
-    stop.cancel();
-    until("the manager is gone", async || {
-        let request = Request::new(Method::Get, "/v1/things", "test");
-        let asked = broker.request(&queue, &request, Duration::from_millis(50));
-        asked.await.is_err().then_some(())
-    })
-    .await;
-    let at = serve_bridge(Arc::clone(&broker) as _, deferring(name.leak()), None).await;
-    let answer = call(at, "POST /v1/things", &["x-request-id: 17.4"], r#"{"a":1}"#).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    assert_eq!(answer.json()["request_id"], "17.4");
-    let (_connection, channel) = channel().await;
-    let options = BasicGetOptions { no_ack: true };
-    let waiting = channel.basic_get(queue.as_str().into(), options).await;
-    let waiting = waiting.unwrap().unwrap().delivery;
-    assert_eq!(
-        *waiting.properties.delivery_mode(),
-        Some(2),
-        "it survives the broker"
-    );
-    assert!(waiting.properties.message_id().is_some());
-    let request: Request = serde_json::from_slice(&waiting.data).unwrap();
-    assert_eq!(request.data.unwrap().get(), r#"{"a":1}"#);
-    remove(&[&queue]).await;
-    let refused = call(at, "POST /v1/things", &[], "{}").await;
-    assert_eq!(
-        (refused.status, refused.reason()),
-        (503, "BROKER_UNAVAILABLE".to_owned())
-    );
-    assert_eq!(refused.header("retry-after"), Some("1"));
 }

@@ -10,7 +10,7 @@ use bin_common_handler::{
     clock::Clock,
     databasehandler::Db,
     inbox::Inbox,
-    listenhandler::{Json, Router, Routes, State},
+    listenhandler::{Intake, Json, Router, RouterContext, Routes, State, Wired},
     metrics::Metrics,
     models::{
         error::Result,
@@ -134,16 +134,15 @@ async fn a_deadlock_is_run_again_and_not_told(#[case] method: Method) {
     let routes = Routes::default().get("/v1/knot", tie).put("/v1/knot", tie);
     let metrics = Metrics::new().unwrap();
     let ours = metrics.for_manager("knot-manager").unwrap();
-    let (inbox, clock) = (Inbox::new(db.clone(), "t"), Clock::default());
-    let router = Router::new(
-        "knot-manager",
-        routes,
-        Arc::clone(&knot),
-        inbox,
-        clock,
+    let context = RouterContext {
+        domain: "knot-manager",
+        inbox: Inbox::new(db.clone(), "t"),
+        clock: Clock::default(),
         metrics,
-        ours,
-    );
+        manager_metrics: ours,
+        intake: Intake::default(),
+    };
+    let router = Router::new(Wired::new(routes, Arc::clone(&knot)), context);
     let router = router.unwrap();
     let mut other = db.begin().await.unwrap();
     let many = "UPDATE things SET n = n + 1 WHERE id > 1";

@@ -17,7 +17,7 @@ use bin_common_handler::{
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::{ChangeTx, Db, Dialect, EventPayload, Store, Value, migrate::Migrations},
     ids,
-    listenhandler::{Json, Path, Router, Routes, State},
+    listenhandler::{Json, Path, Routes, State, Wired},
     models::{
         error::{Error, Result},
         sock::Method,
@@ -45,7 +45,7 @@ static FAILURES: LazyLock<Mutex<BTreeMap<&'static str, u64>>> = LazyLock::new(Mu
 /// A manager that notes what it hears, and has a timer; it tells and hears itself.
 const MANAGER: Manager = Manager {
     name: NAME,
-    prefix: "word",
+    renamed_by: None,
     migrations: Migrations::new("word", &[]),
     settings: &[],
     times: &[],
@@ -158,7 +158,7 @@ async fn hear_older(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> 
     Ok(())
 }
 
-fn start(ctx: ManagerContext) -> std::result::Result<Router, StartError> {
+fn start(ctx: &ManagerContext) -> std::result::Result<Wired, StartError> {
     let app = App {
         store: ctx.store.clone(),
         rpc: ctx.rpc.clone(),
@@ -172,10 +172,7 @@ fn start(ctx: ManagerContext) -> std::result::Result<Router, StartError> {
     ctx.events.from_fanout(ctx.name);
     ctx.events
         .on(format!("{}.call.#", ctx.name).leak(), hear_older);
-    let (inbox, clock) = (ctx.store.inbox.clone(), ctx.clock.clone());
-    let (common, own) = (ctx.process_metrics.clone(), ctx.metrics.clone());
-    Router::new(NAME, routes(), app, inbox, clock, common, own)
-        .map_err(|fault| StartError::Other(fault.to_string()))
+    Ok(Wired::new(routes(), app))
 }
 
 /// An installation with the tables that the handlers write.

@@ -26,7 +26,7 @@ use token::Token;
 pub(crate) use uses::Uses;
 
 /// A key with its token, which is shown this once.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct NewKey {
     #[serde(flatten)]
     key: Accesskey,

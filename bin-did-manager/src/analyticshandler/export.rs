@@ -30,7 +30,7 @@ const FOLDER: &str = "exports";
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
 
 /// Where an export is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Exported {
     pub success: bool,
     /// By which it is fetched.

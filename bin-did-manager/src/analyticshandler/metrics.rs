@@ -20,7 +20,8 @@ const TOP: usize = 100;
 const ITEMS_MAX: usize = 200_000;
 
 /// The present day of a tenant.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "DayMetrics")]
 pub(crate) struct Metrics {
     /// The tenant's date.
     pub date: String,

@@ -85,7 +85,7 @@ pub(crate) struct Figures {
 }
 
 /// Counts with what follows from them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Rates {
     #[serde(flatten)]
     pub counts: Counts,

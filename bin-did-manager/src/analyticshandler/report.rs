@@ -26,7 +26,8 @@ const COLUMNS: &str =
     "item,label,calls,answered,human,asr,duration_seconds,average_duration_seconds\r\n";
 
 /// One thing that calls are told apart by.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ReportRow")]
 pub(crate) struct Row {
     /// An id, a date, an hour, an area code; empty = none.
     pub item: String,
@@ -37,7 +38,7 @@ pub(crate) struct Row {
 }
 
 /// A report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct Report {
     pub group_by: &'static str,
     pub from: String,
@@ -51,7 +52,8 @@ pub(crate) struct Report {
 }
 
 /// The parameters of a report as they were sent.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "ReportParameters")]
 #[serde(default)]
 pub(crate) struct Parameters {
     pub from: String,

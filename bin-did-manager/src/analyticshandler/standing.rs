@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The numbers of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub(crate) struct Numbers {
     /// How many there are of each status.
     pub numbers: BTreeMap<&'static str, u32>,

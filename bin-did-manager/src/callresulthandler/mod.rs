@@ -53,7 +53,7 @@ const PHONES: [&str; 5] = [
 const WITH_PREFIX_MIN: usize = 11;
 
 /// The answer to a report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Reported {
     /// True: older scripts look for it.
     pub success: bool,

@@ -33,7 +33,8 @@ pub(crate) const ROWS_MAX: usize = 1_000;
 const NUMBERS_PER_QUERY: usize = 500;
 
 /// What became of the rows.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ImportReport")]
 pub(crate) struct Report {
     /// Numbers that are new.
     pub created: u32,
@@ -51,7 +52,7 @@ pub(crate) struct Report {
 }
 
 /// Why a row was refused.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct RowError {
     /// Its position in the request, from 0.
     pub index: usize,

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A number with its counters.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub(crate) struct DidView {
     #[serde(flatten)]
     pub did: Did,

@@ -3,6 +3,7 @@
 use bin_common_handler::{
     models::{
         error::Result,
+        identity::optional_uuid,
         page::{Filter, FilterKind},
         text::check_name,
         time::Timestamp,
@@ -27,13 +28,17 @@ pub const SCOPES: &[&str] = &[
     "audit:read",
     "outdial:read",
     "outdial:write",
+    "exchange:read",
+    "exchange:write",
 ];
+/// What a key that is bound to an account of the exchange may be allowed to do, and no other key.
+pub const BOUND_SCOPES: &[&str] = &["exchange:buy", "exchange:sell"];
 /// What a key may do when nobody says: what a dialer needs.
 const SCOPES_DEFAULT: [&str; 2] = ["did:next", "did:report"];
 const RATE_MAX: i32 = 1_000_000;
 
 /// A key's row; its secret is elsewhere, as a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Accesskey {
     /// Its identifier.
     pub id: Uuid,
@@ -43,7 +48,11 @@ pub struct Accesskey {
     pub name: String,
     /// Its first 12 characters, to tell keys apart.
     pub prefix: String,
+    /// The account of the exchange that it is bound to, fixed at creation; null = none.
+    #[serde(default, deserialize_with = "optional_uuid")]
+    pub account_id: Option<Uuid>,
     /// What it may do; see [`SCOPES`].
+    #[schemars(with = "Vec<String>")]
     pub scopes: Json<Vec<String>>,
     /// How answers write numbers; null = as the customer has it.
     pub number_format: Option<String>,
@@ -66,10 +75,10 @@ pub struct Accesskey {
 resource!(
     Accesskey, "accesskey", "did_accesskeys",
     [
-        id, customer_id, name, prefix, scopes, number_format, rate_per_second, rate_burst, tm_expire,
+        id, customer_id, name, prefix, account_id, scopes, number_format, rate_per_second, rate_burst, tm_expire,
         tm_used, tm_create, tm_update, tm_delete,
     ],
-    fields: [name, scopes, number_format, rate_per_second, rate_burst, tm_expire],
+    fields: [name, account_id, scopes, number_format, rate_per_second, rate_burst, tm_expire],
     filters: FILTERS,
     check: check,
 );
@@ -90,6 +99,7 @@ impl Default for Accesskey {
             customer_id: Uuid::nil(),
             name: String::new(),
             prefix: String::new(),
+            account_id: None,
             scopes: Json(SCOPES_DEFAULT.map(str::to_owned).to_vec()),
             number_format: None,
             rate_per_second: None,
@@ -108,20 +118,32 @@ impl Accesskey {
     pub fn allows(&self, scope: &str) -> bool {
         let holds = |wanted: &str| self.scopes.0.iter().any(|held| held == wanted);
         let may_write = |word: &str| holds(&format!("{word}:write"));
-        holds(scope) || scope.strip_suffix(":read").is_some_and(may_write)
+        let is_bound = BOUND_SCOPES.contains(&scope);
+        holds(scope)
+            || scope.strip_suffix(":read").is_some_and(may_write)
+            || (is_bound && holds("exchange:write"))
     }
 }
 
-fn check(key: &mut Accesskey, _: Option<&Accesskey>, _: Timestamp) -> Result<()> {
+fn check(key: &mut Accesskey, before: Option<&Accesskey>, _: Timestamp) -> Result<()> {
     check_name("name", &key.name)?;
     key.scopes.0.sort();
     key.scopes.0.dedup();
     in_range("the number of scopes", key.scopes.0.len(), 1, SCOPES.len())?;
-    let is_known = |scope: &String| SCOPES.contains(&scope.as_str());
+    if let Some(before) = before {
+        let is_same = key.account_id == before.account_id;
+        ensure(is_same, "account_id", "cannot be changed")?;
+    }
+    let known = if key.account_id.is_some() {
+        BOUND_SCOPES
+    } else {
+        SCOPES
+    };
+    let is_known = |scope: &String| known.contains(&scope.as_str());
     ensure(
         key.scopes.0.iter().all(is_known),
         "scopes",
-        &format!("must be among {}", SCOPES.join(", ")),
+        &format!("must be among {}", known.join(", ")),
     )?;
     let format = key.number_format.as_deref();
     ensure(

@@ -13,7 +13,7 @@ use sqlx::types::Json as Column;
 use uuid::Uuid;
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditLog {
     /// Its identifier.
     pub id: Uuid,
@@ -31,9 +31,11 @@ pub struct AuditLog {
     pub resource_id: Uuid,
     /// The fields as they were: of an update only those that changed.
     #[serde(rename = "before")]
+    #[schemars(with = "Json")]
     pub value_before: Column<Json>,
     /// The fields as they became.
     #[serde(rename = "after")]
+    #[schemars(with = "Json")]
     pub value_after: Column<Json>,
     /// When.
     pub tm_create: Timestamp,

@@ -112,7 +112,7 @@ pub fn is_name_of_vicidial(call_id: &str) -> bool {
 }
 
 /// A result whose call was not found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Unmatched {
     /// Its identifier.
     pub id: Uuid,

@@ -30,7 +30,7 @@ text_enum!(
 );
 
 /// A campaign of a dialer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Campaign {
     /// Its identifier.
     pub id: Uuid,
@@ -47,6 +47,7 @@ pub struct Campaign {
     #[serde(deserialize_with = "uuid_or_nil")]
     pub rule_id: Uuid,
     /// When it may call; empty = always.
+    #[schemars(with = "Hours")]
     pub hours: Json<Hours>,
     /// The zone of its hours; empty = the customer's.
     pub timezone: String,

@@ -83,7 +83,7 @@ pub const OUTCOMES: &[&str] = &[
 ];
 
 /// A tenant. Its `customer_id` is its own id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Customer {
     /// Its identifier.
     pub id: Uuid,
@@ -106,14 +106,18 @@ pub struct Customer {
     /// Rest between two calls of a number, in seconds; 0 = none.
     pub did_cooldown_seconds: i32,
     /// Calls a day of a warming number, by week.
+    #[schemars(with = "Vec<i32>")]
     pub warmup_daily_caps: Json<Vec<i32>>,
     /// How answers write numbers.
     pub number_format: NumberFormat,
     /// What its dialers put before a number, e.g. `9`.
+    #[schemars(with = "Vec<String>")]
     pub dial_prefixes: Json<Vec<String>>,
     /// Campaign ids that mean "no campaign", beside DEFAULT and UNKNOWN.
+    #[schemars(with = "Vec<String>")]
     pub filler_campaigns: Json<Vec<String>>,
     /// Its own dispositions, e.g. `{"SALE": "human"}`.
+    #[schemars(with = "BTreeMap<String, Outcome>")]
     pub dispositions: Json<BTreeMap<String, Outcome>>,
     /// The pool used without a campaign; nil = all its numbers.
     pub didpool_id: Uuid,

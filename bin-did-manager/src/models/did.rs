@@ -52,7 +52,7 @@ text_enum!(
 );
 
 /// A caller-ID number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Did {
     /// Its identifier.
     pub id: Uuid,
@@ -83,6 +83,7 @@ pub struct Did {
     /// More for people.
     pub description: String,
     /// Marks for people.
+    #[schemars(with = "Vec<String>")]
     pub tags: Json<Vec<String>>,
     /// State or province, two letters; derived from the number unless given.
     pub state: String,

@@ -18,7 +18,7 @@ use super::check::ensure;
 pub const EXHAUSTED: &str = "pool_exhausted";
 
 /// A named set of numbers; a number may be in many.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Didpool {
     /// Its identifier.
     pub id: Uuid,

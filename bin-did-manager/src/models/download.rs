@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// As the bridge puts files together.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct DownloadPage {
     /// Whole lines.
     pub text: String,

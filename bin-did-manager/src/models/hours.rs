@@ -12,7 +12,7 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MINUTES_OF_DAY: u16 = 24 * 60;
 
 /// One window: on these days from `from` until before `to`; a `to` not after `from` is on the next day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// `mon` … `sun`; empty = every day.
@@ -25,7 +25,7 @@ pub struct Window {
 }
 
 /// Opening hours; empty = always open.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Hours(pub Vec<Window>);
 

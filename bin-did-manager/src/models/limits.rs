@@ -55,7 +55,7 @@ impl Limits {
 }
 
 /// What was made or changed, and what of its limits cannot be reached.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Remarked<R> {
     #[serde(flatten)]
     row: R,

@@ -29,7 +29,10 @@ text_enum!(
 );
 
 /// Calls and what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, sqlx::FromRow)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, sqlx::FromRow, schemars::JsonSchema,
+)]
+#[schemars(rename = "CallCounts")]
 pub struct Counts {
     /// Numbers given.
     pub calls: i64,

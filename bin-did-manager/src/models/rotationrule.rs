@@ -54,7 +54,8 @@ text_enum!(
 );
 
 /// What an algorithm may be tuned by.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "RotationParameters")]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
     /// `performance`: answered calls that every number is taken to have had.
@@ -73,7 +74,7 @@ impl Default for Parameters {
 }
 
 /// How numbers are chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RotationRule {
     /// Its identifier.
     pub id: Uuid,
@@ -84,10 +85,12 @@ pub struct RotationRule {
     /// How a number is chosen among equals.
     pub algorithm: Algorithm,
     /// Which tiers are tried, in order.
+    #[schemars(with = "Vec<Tier>")]
     pub tiers: Json<Vec<Tier>>,
     /// A person sees the number again that they saw last, while it may be used.
     pub sticky: bool,
     /// What the algorithm is tuned by.
+    #[schemars(with = "Parameters")]
     pub parameters: Json<Parameters>,
     /// Above 0 it also holds for campaigns that name no rule: the highest of those valid.
     pub priority: i32,

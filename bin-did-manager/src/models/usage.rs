@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Why this number: stored with the usage, and told by a dry run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reason {
     /// How near it is to the person called.
     pub tier: Tier,
@@ -38,7 +38,7 @@ pub struct Reason {
 }
 
 /// Numbers of a pool that could not be given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Excluded {
     /// daily_cap, hourly_cap, cooling or inactive.
     pub by: String,
@@ -47,7 +47,7 @@ pub struct Excluded {
 }
 
 /// One number given for one call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Usage {
     /// Its identifier.
     pub id: Uuid,
@@ -78,6 +78,7 @@ pub struct Usage {
     /// The dialer's id of the lead.
     pub lead_id: String,
     /// Why this number.
+    #[schemars(with = "Reason")]
     pub reason: Json<Reason>,
     /// What became of the call; empty = not known yet.
     pub outcome: String,

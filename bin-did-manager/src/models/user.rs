@@ -31,7 +31,7 @@ text_enum!(
 );
 
 /// A person who works for a customer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct User {
     /// Its identifier.
     pub id: Uuid,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A number for a call. Over HTTP `did` stands under `data` as well.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub(crate) struct Answer {
     pub success: bool,
     pub did: GivenNumber,
@@ -30,7 +30,7 @@ pub(crate) struct Answer {
 }
 
 /// The number given.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub(crate) struct GivenNumber {
     pub id: Uuid,
     #[serde(rename = "didId")]
@@ -56,7 +56,8 @@ pub(crate) struct GivenNumber {
 }
 
 /// Where the number is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "NumberLocation")]
 pub(crate) struct Location {
     pub state: String,
     pub city: String,
@@ -67,7 +68,8 @@ pub(crate) struct Location {
 }
 
 /// How often the number was used.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "NumberUsages")]
 pub(crate) struct Usages {
     #[serde(rename = "todayUsage")]
     pub today: i32,
@@ -82,7 +84,7 @@ pub(crate) struct Usages {
 }
 
 /// How it was selected.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub(crate) struct Selection {
     pub campaign_id: String,
     pub agent_id: String,

@@ -56,7 +56,7 @@ async fn what_a_wrong_clock_left_is_told_and_can_be_set_right(
     leave(&world).await;
     let db = world.installation.db();
     let ahead = async || {
-        let found = find(&db, MANAGER.prefix, MANAGER.times, now(), false).await;
+        let found = find(&db, MANAGER.prefix(), MANAGER.times, now(), false).await;
         let columns = found.unwrap().into_iter().map(|it| it.column);
         columns.collect::<Vec<_>>()
     };
@@ -88,7 +88,7 @@ async fn what_a_wrong_clock_left_is_told_and_can_be_set_right(
     .await;
 
     assert!(
-        repair(&db, MANAGER.prefix, MANAGER.times, now())
+        repair(&db, MANAGER.prefix(), MANAGER.times, now())
             .await
             .unwrap()
             >= 6

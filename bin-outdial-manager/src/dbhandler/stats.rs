@@ -5,14 +5,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// Counts of an outdial's live targets and of its attempts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Stats {
     outdial_id: Uuid,
     targets: Counts,
     attempts: Counts,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OutdialCounts")]
 struct Counts {
     total: i64,
     #[serde(skip_serializing_if = "Option::is_none")]

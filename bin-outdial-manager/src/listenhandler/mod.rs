@@ -16,6 +16,7 @@ pub(crate) fn routes() -> Routes<App> {
         .post("/v1/outdials", outdials::create)
         .get("/v1/outdials", outdials::list)
         .filtered_by(outdial::FILTERS)
+        .stream("outdials", "outdial")
         .get("/v1/outdials/<outdial-id>", outdials::get)
         .put("/v1/outdials/<outdial-id>", outdials::update)
         .delete("/v1/outdials/<outdial-id>", outdials::delete)

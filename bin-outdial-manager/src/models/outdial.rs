@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A list of targets that one campaign dials.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outdial {
     /// Its identifier.
     pub id: Uuid,
@@ -71,7 +71,7 @@ pub const FILTERS: &[Filter] = &[
 ];
 
 /// Body of `POST /v1/outdials`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct OutdialCreate {
     /// The tenant; a scoped caller leaves it out.
     #[serde(default, deserialize_with = "owner_or_nil")]
@@ -103,7 +103,7 @@ impl OutdialCreate {
 }
 
 /// A change of an outdial: each PUT route fills what its body has; the rest stays as it is.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 pub struct OutdialChange {
     /// At most 255 characters.
     #[serde(default)]
@@ -138,7 +138,7 @@ impl OutdialChange {
 }
 
 /// Body of `PUT /v1/outdials/<outdial-id>/campaign_id`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct CampaignChange {
     /// The campaign that dials it from now on; null for none.
     #[serde(default, deserialize_with = "uuid_or_nil")]
@@ -146,7 +146,7 @@ pub struct CampaignChange {
 }
 
 /// Body of `PUT /v1/outdials/<outdial-id>/data`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct DataChange {
     /// The caller's own data.
     #[serde(default, deserialize_with = "null_is_default")]

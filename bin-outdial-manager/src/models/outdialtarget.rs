@@ -38,7 +38,7 @@ text_enum!(
 pub type Destination = JsonColumn<Address>;
 
 /// Someone to call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OutdialTarget {
     /// Its identifier.
     pub id: Uuid,
@@ -187,7 +187,7 @@ pub const FILTERS: &[Filter] = &[
 ];
 
 /// Body of `POST /v1/outdials/<outdial-id>/targets`, and one row of the bulk route.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 pub struct TargetCreate {
     /// At most 255 characters.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -256,7 +256,7 @@ impl TargetCreate {
 }
 
 /// Body of `POST /v1/outdialtargets/<outdialtarget-id>/progressing`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 pub struct ProgressingBody {
     /// Which destination is called, 0 … 4; the first when it is not said.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -264,14 +264,14 @@ pub struct ProgressingBody {
 }
 
 /// Body of `PUT /v1/outdialtargets/<outdialtarget-id>/status`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct StatusBody {
     /// The new status.
     pub status: TargetStatus,
 }
 
 /// Reply of the bulk route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct BulkReport {
     /// Rows that became targets.
     pub created: usize,
@@ -283,7 +283,7 @@ pub struct BulkReport {
 }
 
 /// What `available` may hand out. Fields that are missing count as zero.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct AvailableBody {
     /// The first destination may be called while its count is below this.

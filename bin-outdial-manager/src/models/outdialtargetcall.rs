@@ -34,7 +34,7 @@ text_enum!(
 );
 
 /// One attempt to reach a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OutdialTargetCall {
     /// Its identifier.
     pub id: Uuid,

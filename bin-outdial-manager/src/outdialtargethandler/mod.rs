@@ -11,14 +11,14 @@ mod simulation;
 use std::time::Duration;
 
 use bin_common_handler::{
-    config::Config,
+    config::{Config, Setting},
     context::RequestContext,
     databasehandler::{ChangeTx, ListQuery, Store},
     models::{
         error::{Error, Result},
         page::{Filters, Page},
     },
-    quota::Quota,
+    quota::{self, Quota},
 };
 use uuid::Uuid;
 
@@ -30,10 +30,15 @@ use crate::{
         outdialtargetcall::OutdialTargetCall,
     },
     outdialhandler::{OutdialHandler, page_for},
+    settings,
 };
 
 /// The setting that limits them.
-pub(crate) const LIMIT: &str = "TARGETS_PER_CUSTOMER";
+pub(crate) const LIMIT: Setting<u64> = quota::setting(
+    "TARGETS_PER_CUSTOMER",
+    "5000000",
+    "Live targets of its live outdials that one customer may have; 0 = no limit",
+);
 /// Each outdial's live targets stand together in an index.
 const LIVE: &str = "outdial_outdials AS o CROSS JOIN outdial_outdialtargets AS t \
                     WHERE o.customer_id = ? AND o.tm_delete IS NULL AND t.outdial_id = o.id AND t.tm_delete IS NULL";
@@ -55,11 +60,11 @@ impl OutdialTargetHandler {
         Self {
             store,
             outdials,
-            quota: Quota::new("TARGETS", LIMIT, LIVE, config),
-            lease: config.duration("OUTDIAL_LEASE"),
-            guard: config.duration("OUTDIAL_GUARD"),
-            validates: config.is_on("VALIDATE_ADDRESSES"),
-            announces: config.is_on("OUTDIALTARGET_EVENTS"),
+            quota: Quota::new("TARGETS", &LIMIT, LIVE, config),
+            lease: config.get(&settings::LEASE),
+            guard: config.get(&settings::GUARD),
+            validates: config.get(&settings::VALIDATES),
+            announces: config.get(&settings::ANNOUNCES),
         }
     }
 

@@ -64,6 +64,6 @@ impl Setup<'_> {
     }
 
     async fn events_confirmed(&self) -> Result<()> {
-        database::events_confirmed(&self.daemon.db, MANAGER.prefix).await
+        database::events_confirmed(&self.daemon.db, MANAGER.prefix()).await
     }
 }

@@ -34,14 +34,14 @@ pub struct World {
 
 impl World {
     pub async fn new(kind: Kind) -> Self {
-        let managers = [bin_did_manager::MANAGER, bin_outdial_manager::MANAGER];
-        let whole = Whole::start(kind, &managers, &NO_LIMIT).await;
-        let clients = [0, 1].map(|at| whole.client(&whole.managers[at]));
-        let [operator, outdials] = clients;
-        let foreign = Tenant::new(&operator, &outdials, "alpha", 415).await;
+        let managers = tandem::managers::ALL;
+        let whole = Whole::start(kind, managers, tandem::bridge::sidecar, &NO_LIMIT).await;
+        let clients = [0, 1, 2].map(|at| whole.client(&whole.managers[at]));
+        let foreign = Tenant::new(&clients, "alpha", 415).await;
         let before = rows_with(&whole.db(), &ids_of(&foreign)).await;
         assert!(before.len() > 20, "{before:?}");
-        let mine = Tenant::new(&operator, &outdials, "beta", 312).await;
+        let mine = Tenant::new(&clients, "beta", 312).await;
+        let [operator, ..] = clients;
         Self {
             nobody: Tenant::nobody(&foreign, 415),
             whole,
@@ -53,17 +53,18 @@ impl World {
         }
     }
 
-    /// Every route of both managers.
+    /// Every route of all managers.
     pub fn routes(&self) -> Vec<RouteInfo> {
         let routes = self.whole.managers.iter().map(|manager| (manager.routes)());
         let routes: Vec<_> = routes.flatten().collect();
-        assert!(routes.len() >= 70, "both tables: {}", routes.len());
+        assert!(routes.len() >= 70, "all tables: {}", routes.len());
         routes
     }
 
-    pub fn is_outdials(&self, route: &RouteInfo) -> bool {
-        let routes = (self.whole.managers[1].routes)();
-        routes.iter().any(|own| own == route)
+    /// Which manager serves a route, by its place in the list.
+    pub fn manager_of(&self, route: &RouteInfo) -> usize {
+        let serves = |at: &usize| (self.whole.managers[*at].routes)().contains(route);
+        (0..self.whole.managers.len()).find(serves).unwrap()
     }
 
     /// Ids, numbers and names of the other tenant that stand in a text.

@@ -108,6 +108,11 @@ impl Migrations {
         }
     }
 
+    /// What the tables start with, e.g. `outdial`.
+    pub const fn prefix(&self) -> &'static str {
+        self.prefix
+    }
+
     /// The manager's own files.
     pub const fn own(&self) -> &'static [File] {
         self.own

@@ -11,7 +11,9 @@ use crate::{
     clock::Clock,
     databasehandler::{Db, Dsn},
     inbox::Inbox,
-    listenhandler::{self, List, OptionalJson, Path, Query, Router, Routes},
+    listenhandler::{
+        self, Intake, List, OptionalJson, Path, Query, Router, RouterContext, Routes, Wired,
+    },
     metrics::Metrics,
     models::{
         error::Result,
@@ -44,14 +46,20 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
         .get("/v1/things", list)
         .filtered_by(FILTERS)
         .get("/v1/things/<thing-id>", get);
-    let inbox = Inbox::new(db, "t");
+    let context = RouterContext {
+        domain: "hostile",
+        inbox: Inbox::new(db, "t"),
+        clock,
+        metrics,
+        manager_metrics: figures,
+        intake: Intake::default(),
+    };
     Server {
         runtime: Builder::new_current_thread()
             .enable_time()
             .build()
             .expect("a runtime"),
-        router: Router::new("hostile", routes, (), inbox, clock, metrics, figures)
-            .expect("two routes"),
+        router: Router::new(Wired::new(routes, ()), context).expect("two routes"),
     }
 });
 

@@ -1,0 +1,246 @@
+//! What a key allows: within which tenant, which routes, how often.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::bridge::table::Target;
+use bin_common_handler::{
+    listenhandler::Access,
+    models::{
+        error::{Error, Result},
+        identity::Scope,
+        time::Timestamp,
+    },
+};
+
+const READ: &str = ":read";
+const WRITE: &str = ":write";
+
+/// What the manager of access keys says of one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(in crate::bridge) struct Key {
+    /// The key's id.
+    pub id: Uuid,
+    /// The tenant that everything is confined to.
+    pub customer_id: Uuid,
+    /// What it may do, e.g. `did:next`.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The account that everything is confined to, where it is bound to one.
+    #[serde(default)]
+    pub account_id: Option<Uuid>,
+    /// From then on it opens nothing.
+    #[serde(default)]
+    pub tm_expire: Option<Timestamp>,
+    /// Requests of this key a second; 0 = no limit, none = the usual one. So for those below.
+    #[serde(default)]
+    pub rate_per_second: Option<u32>,
+    /// Requests of this key at once.
+    #[serde(default)]
+    pub rate_burst: Option<u32>,
+    /// Requests of all keys of the customer a second.
+    #[serde(default)]
+    pub customer_rate_per_second: Option<u32>,
+    /// Requests of all keys of the customer at once.
+    #[serde(default)]
+    pub customer_rate_burst: Option<u32>,
+}
+
+/// Who asks: the operator with the bootstrap key, or a tenant's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::bridge) enum Grant {
+    /// Everything, and nothing counted.
+    Operator,
+    /// What this key allows.
+    Key(Arc<Key>),
+}
+
+impl Grant {
+    /// What the requests of this caller are confined to.
+    pub(in crate::bridge) fn scope(&self) -> Scope {
+        match self {
+            Self::Operator => Scope::TRUSTED,
+            Self::Key(key) => Scope::tenant(key.customer_id),
+        }
+    }
+
+    /// The access key, where it is one.
+    pub(in crate::bridge) fn access_key_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Operator => None,
+            Self::Key(key) => Some(key.id),
+        }
+    }
+
+    /// The account that the key is bound to.
+    pub(in crate::bridge) fn account_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Operator => None,
+            Self::Key(key) => key.account_id,
+        }
+    }
+
+    /// What the key may do, for managers that ask; empty for the operator, who may do everything.
+    pub(in crate::bridge) fn scopes(&self) -> &[String] {
+        match self {
+            Self::Operator => &[],
+            Self::Key(key) => &key.scopes,
+        }
+    }
+
+    /// Whether this caller may use a route.
+    ///
+    /// # Errors
+    /// 403 `SCOPE_REQUIRED` naming the scope that is missing, 403 `OPERATOR_ONLY` where no key has it.
+    pub(in crate::bridge) fn allow(&self, target: &Target<'_>) -> Result<()> {
+        let Self::Key(key) = self else {
+            return Ok(());
+        };
+        let needed = needed(target).ok_or_else(|| {
+            Error::permission_denied("OPERATOR_ONLY", "This route is for the operator's key.")
+        })?;
+        let others = target.route.edge.bound_scopes;
+        if key.has(&needed) || (key.account_id.is_some() && key.has_any(others)) {
+            Ok(())
+        } else {
+            Err(Error::permission_denied(
+                "SCOPE_REQUIRED",
+                format!("This access key needs the scope {needed}."),
+            ))
+        }
+    }
+}
+
+impl Key {
+    fn has_any(&self, scopes: &[&str]) -> bool {
+        self.scopes
+            .iter()
+            .any(|held| scopes.contains(&held.as_str()))
+    }
+
+    fn has(&self, needed: &str) -> bool {
+        let holds = |scope: &str| self.scopes.iter().any(|held| held == scope);
+        let may_write = || {
+            needed
+                .strip_suffix(READ)
+                .is_some_and(|word| holds(&format!("{word}{WRITE}")))
+        };
+        holds(needed) || may_write()
+    }
+}
+
+/// The scope that a route needs; none where no scope is enough.
+fn needed(target: &Target<'_>) -> Option<String> {
+    let word = target.service.split('-').next().unwrap_or_default();
+    match (target.route.edge.access, target.route.is_effect) {
+        (Access::Scope(scope), _) => Some(scope.to_owned()),
+        (Access::ByEffect, false) => Some(format!("{word}{READ}")),
+        (Access::ByEffect, true) => Some(format!("{word}{WRITE}")),
+        (Access::Operator, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use bin_common_handler::{
+        listenhandler::{HttpOptions, RouteInfo},
+        models::sock::Method,
+    };
+
+    fn route(is_effect: bool, access: Access) -> RouteInfo {
+        RouteInfo {
+            method: Method::Get,
+            template: "/v1/dids",
+            is_effect,
+            filters: &[],
+            is_bulk: false,
+            edge: HttpOptions {
+                access,
+                ..HttpOptions::default()
+            },
+        }
+    }
+
+    fn refusal(grant: &Grant, route: &RouteInfo) -> String {
+        let target = Target {
+            service: "did-manager",
+            route,
+            path: "/v1/dids",
+        };
+        grant.allow(&target).map_or_else(
+            |error| format!("{} {}", error.reason(), error.message()),
+            |()| "allowed".to_owned(),
+        )
+    }
+
+    fn key(scopes: &[&str]) -> Grant {
+        Grant::Key(Arc::new(Key {
+            id: Uuid::from_u128(1),
+            customer_id: Uuid::from_u128(2),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            ..Key::default()
+        }))
+    }
+
+    #[rstest]
+    #[case::read(Access::ByEffect, false, "did:read", &["did:read", "did:write"])]
+    #[case::write(Access::ByEffect, true, "did:write", &["did:write"])]
+    #[case::next(Access::Scope("did:next"), true, "did:next", &["did:next"])]
+    #[case::report(Access::Scope("did:read"), true, "did:read", &["did:read", "did:write"])]
+    fn a_route_opens_to_its_scope_and_no_other(
+        #[case] access: Access,
+        #[case] is_effect: bool,
+        #[case] named: &str,
+        #[case] enough: &[&str],
+    ) {
+        let route = route(is_effect, access);
+        for scope in [
+            "did:read",
+            "did:write",
+            "did:next",
+            "outdial:write",
+            "outdial:read",
+            "did",
+            "DID:READ",
+            "*",
+            "",
+        ] {
+            let said = refusal(&key(&[scope]), &route);
+            if enough.contains(&scope) {
+                assert_eq!(said, "allowed", "{scope}");
+            } else {
+                assert_eq!(
+                    said,
+                    format!("SCOPE_REQUIRED This access key needs the scope {named}."),
+                    "{scope}"
+                );
+            }
+        }
+        assert_eq!(
+            refusal(&key(&["outdial:read", enough[0]]), &route),
+            "allowed"
+        );
+        assert_eq!(refusal(&Grant::Operator, &route), "allowed");
+    }
+
+    #[test]
+    fn the_operators_routes_open_to_no_access_key() {
+        let route = route(true, Access::Operator);
+        let said = refusal(&key(&["did:read", "did:write", "did:next"]), &route);
+        assert!(said.starts_with("OPERATOR_ONLY"), "{said}");
+        assert_eq!(refusal(&Grant::Operator, &route), "allowed");
+    }
+
+    #[test]
+    fn what_is_not_told_of_a_key_allows_nothing() {
+        let text = r#"{"id":"00000000-0000-0000-0000-000000000001","customer_id":"00000000-0000-0000-0000-000000000002","unknown":1}"#;
+        let key: Key = serde_json::from_str(text).unwrap();
+        assert_eq!((key.scopes.len(), key.tm_expire), (0, None));
+        assert!(serde_json::from_str::<Key>(r#"{"id":null}"#).is_err());
+    }
+}

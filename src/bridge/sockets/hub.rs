@@ -1,0 +1,220 @@
+//! Who follows what: events of the managers come in once for the process and go to the outboxes of those who may
+//! see them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use axum::extract::ws::Utf8Bytes;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use bin_common_handler::{
+    listenhandler::RouteInfo,
+    models::error::{Error, Result},
+    sockhandler::{Receive, ReceivedEvent, Subscription},
+};
+
+use super::{frames::ServerFrame, outbox::Outbox};
+use crate::bridge::{NAME, keys::Grant, table::Target};
+
+/// A list that can be followed.
+struct Scope {
+    name: &'static str,
+    service: &'static str,
+    topic: &'static str,
+    route: RouteInfo,
+    /// The number of its last event that anybody here followed.
+    last_seq: AtomicU64,
+}
+
+/// Those who get the same events: of one scope and one tenant, or of all tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Audience {
+    scope: usize,
+    customer_id: Option<Uuid>,
+}
+
+/// The scopes of all managers and the sockets that follow them.
+pub(in crate::bridge) struct Hub {
+    scopes: Vec<Scope>,
+    audiences: Mutex<HashMap<Audience, HashMap<Uuid, Arc<Outbox>>>>,
+}
+
+impl Hub {
+    /// The lists among these routes, (manager's name, route), that can be followed.
+    pub(in crate::bridge) fn new<'r>(
+        routes: impl Iterator<Item = (&'static str, &'r RouteInfo)>,
+    ) -> Self {
+        let scopes = routes.filter_map(|(service, route)| {
+            let stream = route.edge.stream?;
+            Some(Scope {
+                name: stream.scope,
+                service,
+                topic: stream.topic,
+                route: route.clone(),
+                last_seq: AtomicU64::new(0),
+            })
+        });
+        Self {
+            scopes: scopes.collect(),
+            audiences: Mutex::default(),
+        }
+    }
+
+    /// The events to hear; nothing where no list can be followed.
+    pub(in crate::bridge) fn subscription(&self) -> Option<Subscription> {
+        let patterns: HashSet<_> = self
+            .scopes
+            .iter()
+            .map(|scope| format!("{}.{}.#", scope.service, scope.topic))
+            .collect();
+        (!patterns.is_empty()).then(|| Subscription {
+            name: format!("{NAME}.sockets"),
+            patterns: patterns.into_iter().collect(),
+            fanouts: Vec::new(),
+            durable: false,
+        })
+    }
+
+    /// Follows a scope from now on; the number of its last event.
+    ///
+    /// # Errors
+    /// 404 `SCOPE_NOT_FOUND`, 403 when the key may not read the list.
+    pub(super) fn follow(
+        &self,
+        grant: &Grant,
+        name: &str,
+        socket: Uuid,
+        outbox: &Arc<Outbox>,
+    ) -> Result<u64> {
+        let (position, scope) = self.scope(name)?;
+        if grant.account_id().is_some() {
+            // A list's events are its tenant's, and this key sees one account's things only.
+            return Err(Error::permission_denied(
+                "SCOPE_REQUIRED",
+                "Keys that are bound to an account follow no lists.",
+            ));
+        }
+        grant.allow(&Target {
+            service: scope.service,
+            route: &scope.route,
+            path: scope.route.template,
+        })?;
+        let audience = Audience {
+            scope: position,
+            customer_id: grant.scope().customer_id(),
+        };
+        let mut audiences = self.audiences();
+        let followers = audiences.entry(audience).or_default();
+        followers.insert(socket, Arc::clone(outbox));
+        Ok(scope.last_seq.load(Ordering::Relaxed))
+    }
+
+    /// Follows a scope no longer.
+    ///
+    /// # Errors
+    /// 404 `SCOPE_NOT_FOUND`.
+    pub(super) fn leave(&self, grant: &Grant, name: &str, socket: Uuid) -> Result<()> {
+        let (scope, _) = self.scope(name)?;
+        let customer_id = grant.scope().customer_id();
+        self.remove(Audience { scope, customer_id }, socket);
+        Ok(())
+    }
+
+    /// Forgets a socket.
+    pub(super) fn leave_all(&self, grant: &Grant, socket: Uuid) {
+        let customer_id = grant.scope().customer_id();
+        for scope in 0..self.scopes.len() {
+            self.remove(Audience { scope, customer_id }, socket);
+        }
+    }
+
+    fn remove(&self, audience: Audience, socket: Uuid) {
+        let mut audiences = self.audiences();
+        if let Some(followers) = audiences.get_mut(&audience) {
+            followers.remove(&socket);
+            if followers.is_empty() {
+                audiences.remove(&audience);
+            }
+        }
+    }
+
+    fn scope(&self, name: &str) -> Result<(usize, &Scope)> {
+        let mut scopes = self.scopes.iter().enumerate();
+        scopes
+            .find(|(_, scope)| scope.name == name)
+            .ok_or_else(|| Error::not_found("SCOPE_NOT_FOUND", "There is no such scope to follow."))
+    }
+
+    fn publish(&self, event: &ReceivedEvent) {
+        let Some(data) = event.event.data.as_deref() else {
+            return;
+        };
+        let mut words = event.routing_key.split('.');
+        let topic = (words.next(), words.next());
+        let mut told = HashSet::new();
+        for (position, scope) in self.scopes.iter().enumerate() {
+            if topic != (Some(scope.service), Some(scope.topic)) {
+                continue;
+            }
+            let followers = self.followers(position, event.customer_id);
+            if followers.is_empty() {
+                continue;
+            }
+            let frame = scope.frame(&event.event.kind, data);
+            for (socket, outbox) in followers {
+                // Once for a socket, in whatever scopes it is.
+                if told.insert(socket) {
+                    outbox.push(&frame);
+                }
+            }
+        }
+    }
+
+    /// The tenant's sockets, and those of the operator.
+    fn followers(&self, scope: usize, customer_id: Option<Uuid>) -> Vec<(Uuid, Arc<Outbox>)> {
+        let audiences = self.audiences();
+        let of = |customer_id| audiences.get(&Audience { scope, customer_id });
+        let own = customer_id.and_then(|id| of(Some(id)));
+        [own, of(None)]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|(socket, outbox)| (*socket, Arc::clone(outbox)))
+            .collect()
+    }
+
+    fn audiences(&self) -> MutexGuard<'_, HashMap<Audience, HashMap<Uuid, Arc<Outbox>>>> {
+        self.audiences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Scope {
+    fn frame(&self, r#type: &str, data: &RawValue) -> Utf8Bytes {
+        let seq = self.last_seq.fetch_add(1, Ordering::Relaxed) + 1;
+        let scope = self.name;
+        ServerFrame::Ev {
+            scope,
+            seq,
+            r#type,
+            data,
+        }
+        .text()
+    }
+}
+
+#[async_trait]
+impl Receive for Hub {
+    async fn receive(&self, event: ReceivedEvent) -> Result<()> {
+        self.publish(&event);
+        Ok(())
+    }
+}

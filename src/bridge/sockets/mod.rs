@@ -1,0 +1,168 @@
+//! Live events: `GET /ws/v1/events`, a WebSocket (RFC 6455) on which a client follows lists.
+//!
+//! A list route says with `.stream(scope, topic)` that it can be followed. Who may read the list may subscribe to
+//! its scope, and gets the events of its own tenant; the operator gets everybody's. The protocol is one JSON object
+//! per frame ([`frames`]). A client authenticates by a header, by `Sec-WebSocket-Protocol: bearer, <token>`, or by
+//! its first frame; never in the URL, which proxies log.
+//!
+//! Life cycle: a handshake makes a [`session`], which registers an outbox at the [`hub`] for each scope. The hub
+//! hears the managers' events once for the process, serialises each once, and puts it into the outboxes. Invariants:
+//! an outbox holds at most [`outbox::BYTES_MAX`] bytes, and a socket that lets it fill up is closed, so nobody waits
+//! for a slow reader. A socket holds its place among the port's connections until it ends. Events are live only:
+//! what was missed is read by the list.
+
+mod frames;
+mod hub;
+mod origin;
+mod outbox;
+mod session;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{FromRequestParts, Request, ws::WebSocketUpgrade},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use bin_common_handler::{
+    httpserver::Connection,
+    models::error::{Error, Result},
+};
+
+use super::keys;
+pub(super) use hub::Hub;
+pub use origin::Origins;
+use session::Session;
+
+/// Where clients connect.
+pub(super) const PATH: &str = "/ws/v1/events";
+/// The subprotocol whose next word is the token, as browsers cannot set headers.
+const BEARER: &str = "bearer";
+/// Largest frame of a client, in bytes.
+const FRAME_MAX: usize = 64 * 1024;
+/// What the library keeps for a socket that is silent, in bytes.
+const READ_BUFFER: usize = 4 * 1024;
+/// What it may hold back of what is written, in bytes; the outbox is bounded by itself.
+const WRITE_BUFFER_MAX: usize = 2 * FRAME_MAX;
+/// How long sockets may take to say goodbye at a stop.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// The sockets of a bridge. Clones share them.
+#[derive(Clone)]
+pub struct Sockets {
+    hub: Arc<Hub>,
+    origins: Arc<Origins>,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Sockets {
+    pub(super) fn new(hub: Hub, origins: Origins) -> Self {
+        Self {
+            hub: Arc::new(hub),
+            origins: Arc::new(origins),
+            stop: CancellationToken::new(),
+            tracker: TaskTracker::new(),
+        }
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Tells every client to come again elsewhere, and waits a moment until they have gone.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        let _ = timeout(CLOSE_MAX, self.tracker.wait()).await;
+    }
+
+    /// Makes a socket of a request.
+    ///
+    /// # Errors
+    /// 403 `ORIGIN_NOT_ALLOWED` for a page that may not, 400 `UPGRADE_REQUIRED` for what is no handshake.
+    pub(super) async fn upgrade(
+        &self,
+        request: Request,
+        keys: &Arc<keys::Keys>,
+    ) -> Result<Response> {
+        let (mut head, _) = request.into_parts();
+        self.origins.check(&head.headers)?;
+        let connection = head.extensions.get::<Connection>().map(Connection::hold);
+        let token = token(&head.headers);
+        let upgrade = WebSocketUpgrade::from_request_parts(&mut head, &())
+            .await
+            .map_err(|fault| {
+                Error::invalid_argument(
+                    "UPGRADE_REQUIRED",
+                    "This address takes WebSocket connections only.",
+                )
+                .caused_by(fault)
+            })?;
+        let session = Session::new(
+            Arc::clone(&self.hub),
+            Arc::clone(keys),
+            token,
+            self.stop.clone(),
+        );
+        let place = (connection, self.tracker.token());
+        let upgrade = upgrade
+            .protocols([BEARER])
+            .read_buffer_size(READ_BUFFER)
+            // Nothing is held back: each frame is flushed as it is sent.
+            .write_buffer_size(0)
+            .max_write_buffer_size(WRITE_BUFFER_MAX)
+            .max_message_size(FRAME_MAX)
+            .max_frame_size(FRAME_MAX);
+        let response = upgrade.on_upgrade(async move |socket| {
+            session.run(socket).await;
+            drop(place);
+        });
+        Ok(response.into_response())
+    }
+}
+
+/// The token in the headers, or behind the subprotocol's name.
+fn token(headers: &HeaderMap) -> Option<String> {
+    let from_header = keys::shown(headers).and_then(|key| std::str::from_utf8(key).ok());
+    let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL);
+    let from_protocol = protocols
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| {
+            let mut words = value.split(',').map(str::trim);
+            (words.next() == Some(BEARER)).then(|| words.next())?
+        });
+    from_header.or(from_protocol).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&[], None)]
+    #[case(&[("sec-websocket-protocol", "bearer, abc")], Some("abc"))]
+    #[case(&[("sec-websocket-protocol", "bearer")], None)]
+    #[case(&[("sec-websocket-protocol", "chat, abc")], None)]
+    #[case(&[("x-api-key", "k"), ("sec-websocket-protocol", "bearer, abc")], Some("k"))]
+    #[case(&[("authorization", "Bearer t")], Some("t"))]
+    fn the_token_stands_in_a_header_or_behind_bearer(
+        #[case] given: &[(&'static str, &'static str)],
+        #[case] expected: Option<&str>,
+    ) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        assert_eq!(token(&headers).as_deref(), expected);
+    }
+}

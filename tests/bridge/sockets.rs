@@ -1,0 +1,303 @@
+//! Live events over a WebSocket, by a client that knows nothing of the bridge.
+
+use std::time::Duration;
+
+use bin_common_handler::{
+    sockhandler::{Outgoing, Transport},
+    testing::until,
+};
+use futures_util::{SinkExt, StreamExt};
+use rstest::rstest;
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{
+        Error, Message, client::IntoClientRequest, handshake::client::Request, protocol::CloseFrame,
+    },
+};
+use uuid::Uuid;
+
+use super::{
+    client::KEY,
+    dids::{CUSTOMER, key},
+    world::{NAME, World, start},
+};
+
+/// Longest wait for what has to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+const FOREIGN: Uuid = Uuid::from_u128(0xf);
+
+struct Client(WebSocketStream<TcpStream>);
+
+impl Client {
+    /// Connects with these headers.
+    async fn try_connect(world: &World, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let stream = TcpStream::connect(world.at).await.unwrap();
+        let request = request(world, headers);
+        let (socket, _) = client_async(request, stream).await?;
+        Ok(Self(socket))
+    }
+
+    async fn connect(world: &World, key: &str) -> Self {
+        let client = Self::try_connect(world, &[("x-api-key", key)]).await;
+        let mut client = client.unwrap();
+        assert_eq!(client.next().await["op"], "hello");
+        client
+    }
+
+    async fn say(&mut self, frame: Value) {
+        self.0.send(Message::text(frame.to_string())).await.unwrap();
+    }
+
+    async fn ask(&mut self, frame: Value) -> Value {
+        self.say(frame).await;
+        self.next().await
+    }
+
+    /// The next frame of text.
+    async fn next(&mut self) -> Value {
+        match self.message().await {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn message(&mut self) -> Message {
+        let message = timeout(PATIENCE, self.0.next()).await;
+        message.expect("in time").expect("a message").unwrap()
+    }
+
+    /// The code with which it is closed; what comes before is passed over.
+    async fn closed(&mut self) -> u16 {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.expect("in time") {
+                Some(Ok(Message::Close(Some(CloseFrame { code, .. })))) => return code.into(),
+                Some(Ok(_)) => {}
+                // The last word did not fit, or the connection was dropped.
+                Some(Err(_)) | None => return 0,
+            }
+        }
+    }
+}
+
+fn request(world: &World, headers: &[(&'static str, &str)]) -> Request {
+    let uri = format!("ws://{}/ws/v1/events", world.at);
+    let mut request = uri.into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    request
+}
+
+impl World {
+    async fn note(&self, customer_id: Option<Uuid>, text: &str) {
+        let event = Outgoing {
+            routing_key: format!("{NAME}.note.{}.created", Uuid::from_u128(1)),
+            message_id: Uuid::from_u128(1).to_string(),
+            version: 1,
+            customer_id,
+            body: json!({"type": "note_created", "publisher": NAME, "data": {"text": text}})
+                .to_string()
+                .into_bytes(),
+        };
+        let mut lease = self.bus.lease(NAME, "test").await.unwrap();
+        assert_eq!(lease.publish(&[event]).await, [true]);
+    }
+}
+
+fn event(seq: u64, text: &str) -> Value {
+    json!({"op": "ev", "scope": "notes", "seq": seq, "type": "note_created", "data": {"text": text}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_hears_its_own_events_and_the_operator_all() {
+    let world = start().await;
+    world.dids.allow(&key(1), &["note:read"], json!({}));
+    let mut own = Client::connect(&world, &key(1)).await;
+    let mut operator = Client::connect(&world, KEY).await;
+    for client in [&mut own, &mut operator] {
+        let said = client.ask(json!({"op": "sub", "scope": "notes"})).await;
+        assert_eq!(
+            said,
+            json!({"op": "subscribed", "scope": "notes", "last_seq": 0})
+        );
+    }
+    world.note(Some(FOREIGN), "foreign").await;
+    world.note(None, "nobody's").await;
+    world.note(Some(CUSTOMER), "mine").await;
+    assert_eq!(own.next().await, event(3, "mine"));
+    for (seq, text) in [(1, "foreign"), (2, "nobody's"), (3, "mine")] {
+        assert_eq!(operator.next().await, event(seq, text));
+    }
+    let said = own.ask(json!({"op": "unsub", "scope": "notes"})).await;
+    assert_eq!(said, json!({"op": "unsubscribed", "scope": "notes"}));
+    world.note(Some(CUSTOMER), "unheard").await;
+    assert_eq!(own.ask(json!({"op": "ping"})).await, json!({"op": "pong"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn following_twice_brings_an_event_once() {
+    let world = start().await;
+    let mut client = Client::connect(&world, KEY).await;
+    for _ in 0..2 {
+        let said = client.ask(json!({"op": "sub", "scope": "notes"})).await;
+        assert_eq!(said["op"], "subscribed");
+    }
+    world.note(Some(CUSTOMER), "once").await;
+    assert_eq!(client.next().await, event(1, "once"));
+    assert_eq!(client.ask(json!({"op": "ping"})).await["op"], "pong");
+}
+
+#[rstest]
+#[case::scope(json!({"op": "sub", "scope": "nothing"}), "SCOPE_NOT_FOUND", "nothing")]
+#[case::right(json!({"op": "sub", "scope": "notes"}), "SCOPE_REQUIRED", "notes")]
+#[case::op(json!({"op": "dance"}), "INVALID_FRAME", "")]
+#[case::shape(json!([1]), "INVALID_FRAME", "")]
+#[case::again(json!({"op": "auth", "token": "x"}), "ALREADY_AUTHENTICATED", "auth")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_said_and_the_socket_stays(
+    #[case] frame: Value,
+    #[case] code: &str,
+    #[case] r#ref: &str,
+) {
+    let world = start().await;
+    world.dids.allow(&key(1), &["did:read"], json!({}));
+    let mut client = Client::connect(&world, &key(1)).await;
+    let expected = json!({"op": "err", "code": code, "ref": r#ref});
+    assert_eq!(client.ask(frame).await, expected);
+    assert_eq!(client.ask(json!({"op": "ping"})).await["op"], "pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_its_key_as_a_subprotocol_or_in_the_first_frame() {
+    let world = start().await;
+    let protocol = format!("bearer, {KEY}");
+    let headers = [("sec-websocket-protocol", &*protocol)];
+    let mut client = Client::try_connect(&world, &headers).await.unwrap();
+    assert_eq!(client.next().await["op"], "hello");
+    let mut client = Client::try_connect(&world, &[]).await.unwrap();
+    let said = client.ask(json!({"op": "auth", "token": KEY})).await;
+    assert_eq!(
+        (&said["op"], &said["ping_seconds"]),
+        (&json!("hello"), &json!(25))
+    );
+}
+
+#[rstest]
+#[case::wrong(json!({"op": "auth", "token": "wrong"}))]
+#[case::nothing(json!({"op": "sub", "scope": "notes"}))]
+#[case::garbage(json!("auth"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_it_is_closed(#[case] first: Value) {
+    let world = start().await;
+    let mut client = Client::try_connect(&world, &[]).await.unwrap();
+    client.say(first).await;
+    assert_eq!(client.next().await["code"], 4401);
+    assert_eq!(client.closed().await, 4401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_closes_its_sockets_and_no_others() {
+    let world = start().await;
+    for number in [1, 2] {
+        world.dids.allow(&key(number), &["note:read"], json!({}));
+    }
+    let mut revoked = Client::connect(&world, &key(1)).await;
+    let mut other = Client::connect(&world, &key(2)).await;
+    world.dids.revoke(&key(1));
+    // Answers are believed for 5 s; looked at again every 2 s.
+    assert_eq!(revoked.closed().await, 4401);
+    assert_eq!(other.ask(json!({"op": "ping"})).await["op"], "pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_page_may_not_connect() {
+    let world = start().await;
+    let headers = [("x-api-key", KEY), ("origin", "https://evil.example")];
+    let refused = Client::try_connect(&world, &headers).await;
+    assert!(matches!(refused, Err(Error::Http(answer)) if answer.status() == 403));
+    let own = format!("http://{}", world.at);
+    let headers = [("x-api-key", KEY), ("origin", &*own)];
+    assert!(Client::try_connect(&world, &headers).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_handshake_is_refused() {
+    let world = start().await;
+    let answer = super::client::call(world.at, "GET /ws/v1/events", &[], "").await;
+    assert_eq!(
+        (answer.status, answer.reason()),
+        (400, "UPGRADE_REQUIRED".to_owned())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_is_closed_and_nobody_waits_for_it() {
+    let world = start().await;
+    let mut slow = Client::connect(&world, KEY).await;
+    let mut other = Client::connect(&world, KEY).await;
+    for client in [&mut slow, &mut other] {
+        client.ask(json!({"op": "sub", "scope": "notes"})).await;
+    }
+    let text = "x".repeat(60 * 1024);
+    // What the kernel takes for a reader that does not read is bounded; far less than this.
+    for seq in 1..=400 {
+        world.note(Some(CUSTOMER), &text).await;
+        assert_eq!(other.next().await["seq"], seq);
+    }
+    let mut heard = 0;
+    while let Some(Ok(Message::Text(_))) = timeout(PATIENCE, slow.0.next()).await.unwrap() {
+        heard += 1;
+    }
+    assert!(heard < 400, "it would have been kept for it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_large_a_frame_and_too_many_end_it() {
+    let world = start().await;
+    let mut client = Client::connect(&world, KEY).await;
+    client
+        .say(json!({"op": "sub", "scope": "x".repeat(70_000)}))
+        .await;
+    assert!([4413, 0].contains(&client.closed().await));
+    let mut client = Client::connect(&world, KEY).await;
+    for _ in 0..200 {
+        if client
+            .0
+            .send(Message::text(r#"{"op":"ping"}"#))
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    assert!([4429, 0].contains(&client.closed().await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_stop_everybody_is_told_to_come_again() {
+    let world = start().await;
+    let mut client = Client::connect(&world, KEY).await;
+    world.stop.cancel();
+    let bye = client.next().await;
+    assert_eq!((&bye["op"], &bye["code"]), (&json!("bye"), &json!(1012)));
+    assert_eq!(client.closed().await, 1012);
+    timeout(PATIENCE, world.bridge).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_holds_its_place_among_the_connections_until_it_ends() {
+    let world = start().await;
+    let open = || {
+        world
+            .metrics
+            .connections
+            .with_label_values(&["bridge"])
+            .get()
+    };
+    let client = Client::connect(&world, KEY).await;
+    assert_eq!(open(), 1);
+    drop(client);
+    until("its place is free", async || (open() == 0).then_some(())).await;
+}
