@@ -37,6 +37,8 @@ const PAYOUT: i64 = 300;
 /// What each buyer pays in, in cents.
 const DEPOSIT: i64 = 10_000;
 const CALLS: u32 = 10;
+/// The call that finds its first buyer busy and goes to the next.
+const BUSY_CALL: u32 = 4;
 
 #[derive(Subcommand)]
 enum What {
@@ -152,9 +154,9 @@ impl Market {
         Ok(buyer)
     }
 
-    /// One call: it comes in, is sold, answered and paid. Every fourth finds its first buyer busy.
+    /// One call: it comes in, is sold, answered and paid.
     async fn trade(&self, ask: &impl Ask, number: u32, is_json: bool) -> Result<(), String> {
-        let area = if number % 2 == 0 { 212 } else { 415 };
+        let area = if number.is_multiple_of(2) { 212 } else { 415 };
         let call = json!({
             "customer_id": self.customer, "call_campaign_id": self.campaign,
             "from_number": format!("+1{area}55501{number:02}"), "to_number": "+18005550100",
@@ -162,7 +164,7 @@ impl Market {
         let call = post(ask, "/v1/calls", &call).await?;
         let uri = format!("/v1/calls/{call}");
         fetch(ask, Method::Post, &format!("{uri}/route"), None::<&()>).await?;
-        if number % 4 == 0 {
+        if number == BUSY_CALL {
             report(ask, &uri, &["ringing", "busy"]).await?;
         }
         let why: Value = get(ask, &format!("{uri}/explanation")).await?;

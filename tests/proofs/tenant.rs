@@ -228,9 +228,12 @@ impl Tenant {
     async fn exchange(&mut self) {
         let named = |what: &str| format!("{} {what}", self.mark);
         let (buyer, seller, leads) = (named("buyer"), named("seller"), named("leads"));
+        let reference = named("reference");
         let seller = json!({"type": "seller", "name": seller, "status": "active"});
         self.trade("seller-id", "/v1/accounts", seller).await;
-        let buyer = json!({"type": "buyer", "name": buyer, "status": "active"});
+        let buyer = json!({
+            "type": "buyer", "name": buyer, "status": "active", "email": self.value("email"),
+        });
         self.trade("account-id", "/v1/accounts", buyer).await;
         let uri = format!("/v1/accounts/{}/deposits", self.value("account-id"));
         let money = json!({"amount": 100_000, "currency": "USD"});
@@ -246,7 +249,7 @@ impl Tenant {
         });
         self.trade("bid-profile-id", "/v1/bid_profiles", profile)
             .await;
-        let call = json!({
+        let mut call = json!({
             "call_campaign_id": self.value("call-campaign-id"), "from_number": self.value("phone"),
             "to_number": self.value("number"), "tags": {"name": format!("{} caller", self.mark)},
         });
@@ -255,6 +258,7 @@ impl Tenant {
         self.trade("auction-id", "/v1/auctions", auction).await;
         let uri = format!("/v1/auctions/{}/close", self.value("auction-id"));
         self.exchange.ok(Post, &uri, None).await;
+        call["reference"] = json!(reference);
         self.trade("call-id", "/v1/calls", call).await;
         let uri = format!("/v1/calls/{}", self.value("call-id"));
         self.exchange.ok(Post, &format!("{uri}/route"), None).await;

@@ -66,10 +66,24 @@ fn is_seen(call: &Call, ctx: &RequestContext, viewer: Viewer) -> bool {
 /// A call that the caller may see.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
+    find(app, ctx, viewer, id)
+        .await
+        .map(|call| view(call, viewer))
+}
+
+/// The whole row of a call that the caller may see.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn find(
+    app: &App,
+    ctx: &RequestContext,
+    viewer: Viewer,
+    id: Uuid,
+) -> Result<Call> {
     let found = app.store.get::<Call>(id).await?;
     found
         .filter(|call| is_seen(call, ctx, viewer))
-        .map(|call| view(call, viewer))
         .ok_or_else(not_found)
 }
 

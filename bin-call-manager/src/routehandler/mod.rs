@@ -40,6 +40,9 @@ const NAMED_MAX: usize = 100;
 /// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
+    let _turn = app.turn(id).await;
+    // Who comes late hears so without a transaction; only what the locked row says sells it.
+    ensure_sellable(&callhandler::find(app, ctx, viewer, id).await?, viewer)?;
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;

@@ -15,6 +15,8 @@ mod migrations;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod renamed;
+#[cfg(test)]
 mod routing;
 #[cfg(test)]
 mod world;

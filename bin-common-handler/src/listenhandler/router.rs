@@ -43,6 +43,7 @@ pub struct Router {
     context: RouterContext,
     matcher: RouteMatcher,
     routes: Vec<Served>,
+    renamed_by: Option<&'static str>,
 }
 
 struct Served {
@@ -83,7 +84,15 @@ impl Router {
             context,
             matcher,
             routes,
+            renamed_by: None,
         })
+    }
+
+    /// Its queue is not shared with a foreign service; the setting gives it another name.
+    #[must_use]
+    pub(crate) fn renamed_by(mut self, setting: Option<&'static str>) -> Self {
+        self.renamed_by = setting;
+        self
     }
 
     fn drop_request(&self, reason: &str) -> Option<Response> {
@@ -260,6 +269,10 @@ impl Router {
 
 #[async_trait]
 impl Serve for Router {
+    fn renamed_by(&self) -> Option<&'static str> {
+        self.renamed_by
+    }
+
     async fn serve(&self, delivered: Delivered, probe: &dyn Probe) -> Option<Response> {
         let started = Instant::now();
         if delivered
