@@ -12,8 +12,7 @@ CREATE TABLE IF NOT EXISTS exchange_ledger_entries (
     tm_update {time} NOT NULL,
     PRIMARY KEY (id)
 ) {table};
-CREATE UNIQUE INDEX IF NOT EXISTS exchange_ledger_once
-    ON exchange_ledger_entries (reference_type, reference_id, kind, account_id);
+CREATE UNIQUE INDEX IF NOT EXISTS exchange_ledger_once ON exchange_ledger_entries (reference_type, reference_id, kind, account_id);
 CREATE INDEX IF NOT EXISTS exchange_ledger_by_time ON exchange_ledger_entries (customer_id, tm_create);
 CREATE INDEX IF NOT EXISTS exchange_ledger_by_account ON exchange_ledger_entries (account_id, tm_create);
 
