@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use bin_common_handler::models::{identity::parse_uuid, sock::Method, time::Timestamp};
-use bin_did_manager::models::accesskey::{Accesskey, SCOPES};
+use bin_did_manager::models::accesskey::Accesskey;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tandem::managers::SCOPES;
 use uuid::Uuid;
 
 use crate::{
@@ -71,7 +72,7 @@ struct Fields {
     #[arg(long)]
     name: String,
     /// What it may do; may be repeated [default: did:next did:report]
-    #[arg(long, value_name = "SCOPE", value_parser = clap::builder::PossibleValuesParser::new(SCOPES))]
+    #[arg(long, value_name = "SCOPE", value_parser = clap::builder::PossibleValuesParser::new(SCOPES.known()))]
     #[serde(rename = "scopes", skip_serializing_if = "Vec::is_empty")]
     scope: Vec<String>,
     /// When it ends: 90d, 2027-01-31, or 2027-01-31T18:00:00Z [default: never]
@@ -328,7 +329,7 @@ mod tests {
                 line(scopes)
             );
         }
-        for scope in SCOPES {
+        for scope in SCOPES.known() {
             assert!(!line(&[scope]).contains("/health"), "{scope}");
         }
     }

@@ -1,6 +1,8 @@
-//! The managers that exist.
+//! The managers that exist, and what follows from them.
 
-use bin_common_handler::daemon::Manager;
+use std::sync::LazyLock;
+
+use bin_common_handler::{daemon::Manager, listenhandler::Scopes};
 
 /// Every manager, in the order in which they are started.
 pub const ALL: &[Manager] = &[
@@ -8,3 +10,43 @@ pub const ALL: &[Manager] = &[
     bin_outdial_manager::MANAGER,
     bin_call_manager::MANAGER,
 ];
+
+/// What access keys may be allowed to do.
+pub static SCOPES: LazyLock<Scopes> = LazyLock::new(|| {
+    let tables: Vec<_> = ALL
+        .iter()
+        .map(|manager| (manager.name, (manager.routes)()))
+        .collect();
+    Scopes::new(&tables, true)
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scopes_that_keys_have_today_stay() {
+        let expected = [
+            "did:next",
+            "did:report",
+            "did:read",
+            "did:write",
+            "key:read",
+            "key:write",
+            "audit:read",
+            "outdial:read",
+            "outdial:write",
+            "exchange:read",
+            "exchange:write",
+        ];
+        assert_eq!(SCOPES.known(), expected);
+    }
+
+    #[test]
+    fn every_managers_crate_is_named_after_it() {
+        for manager in ALL {
+            let expected = format!("bin_{}", manager.name.replace('-', "_"));
+            assert_eq!(manager.crate_name, expected);
+        }
+    }
+}

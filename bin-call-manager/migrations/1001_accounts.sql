@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS exchange_accounts (
     id {uuid} NOT NULL,
     customer_id {uuid} NOT NULL,
-    kind {exact64} NOT NULL,
+    type {exact64} NOT NULL,
     name {varchar255} NOT NULL,
     email {varchar255} NOT NULL,
     status {exact64} NOT NULL,

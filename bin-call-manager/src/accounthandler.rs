@@ -9,21 +9,20 @@ use bin_common_handler::{
     models::{
         check::{ensure, in_range},
         error::{Error, Result},
-        json,
         money::CURRENCY_MISMATCH,
         page::{Filters, Page},
+        patch::Patch,
     },
     resource::{self, Resource, ResourceHooks},
 };
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
     app::App,
     ledgerhandler::{self, Reference},
     models::{
-        account::{AMOUNT_MAX, Account, AccountStatus},
+        account::{AMOUNT_MAX, Account, AccountPatch, AccountStatus},
         ledgerentry::{LedgerEntry, ReferenceType},
         posting,
     },
@@ -34,7 +33,7 @@ use crate::{
 pub(crate) const STATEMENT_ROWS_MAX: u32 = 1_000;
 
 /// Body of a deposit or a withdrawal.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct Payment {
     /// Minor units.
     amount: i64,
@@ -79,11 +78,11 @@ pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     named: Option<Uuid>,
-    fields: &Map<String, Json>,
+    patch: &AccountPatch,
 ) -> Result<Account> {
-    let is_typed = json::field(fields, "type")?.is_some_and(|kind| !kind.is_null());
+    let is_typed = matches!(patch.r#type, Patch::Value(_));
     ensure(is_typed, "type", "must be buyer or seller")?;
-    resource::create(app, ctx, named, fields).await
+    resource::create(app, ctx, named, patch).await
 }
 
 /// An account that the caller may see.

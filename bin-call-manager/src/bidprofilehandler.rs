@@ -7,18 +7,21 @@ use bin_common_handler::{
     models::{
         check::wrong,
         error::{Error, Result},
-        json,
         money::CURRENCY_MISMATCH,
+        patch::Patch,
     },
     resource::{self, Resource, ResourceHooks},
 };
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
     app::App,
     callcampaignhandler::{party, settle_currency},
-    models::{account::AccountType, bidprofile::BidProfile, callcampaign::CallCampaign},
+    models::{
+        account::AccountType,
+        bidprofile::{BidProfile, BidProfilePatch},
+        callcampaign::CallCampaign,
+    },
     viewer::{Viewer, owner},
 };
 
@@ -82,25 +85,20 @@ pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     named: Option<Uuid>,
-    fields: &Map<String, Json>,
+    patch: &BidProfilePatch,
 ) -> Result<BidProfile> {
     let Some(own) = ctx.account_id else {
-        return resource::create(app, ctx, named, fields).await;
+        return resource::create(app, ctx, named, patch).await;
     };
-    let mut fields = fields.clone();
-    match json::field(&fields, "buyer_id")? {
-        None => {
-            fields.insert("buyer_id".to_owned(), own.to_string().into());
-        }
-        Some(Json::String(given)) if given.eq_ignore_ascii_case(&own.to_string()) => {}
-        Some(_) => {
-            return Err(wrong(
-                "buyer_id",
-                "is not the account of this key; leave it out",
-            ));
-        }
+    if matches!(&patch.buyer_id, Patch::Value(given) if *given != own) {
+        return Err(wrong(
+            "buyer_id",
+            "is not the account of this key; leave it out",
+        ));
     }
-    resource::create(app, ctx, named, &fields).await
+    let mut patch = patch.clone();
+    patch.buyer_id = Patch::Value(own);
+    resource::create(app, ctx, named, &patch).await
 }
 
 /// A profile that the caller may see: a buyer its own, a seller none.

@@ -78,7 +78,7 @@ pub(crate) async fn party(
     let account = found
         .filter(|account| account.customer_id == customer_id && account.tm_delete.is_none())
         .ok_or_else(resource::not_found::<Account>)?;
-    if account.kind == kind {
+    if account.r#type == kind {
         return Ok(account);
     }
     let field = if kind == AccountType::Seller {

@@ -37,6 +37,7 @@ pub const NAME: &str = "call-manager";
 pub const MANAGER: Manager = Manager {
     name: NAME,
     renamed_by: Some(&RENAMED),
+    crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
     times: &[],

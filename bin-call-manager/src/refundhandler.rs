@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Body of `POST /v1/refunds`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct RefundCreate {
     call_id: Uuid,
     amount: i64,

@@ -37,7 +37,7 @@ impl Viewer {
             .ok_or_else(|| {
                 Error::permission_denied("ACCOUNT_GONE", "The account of this access key is gone.")
             })?;
-        Ok(match account.kind {
+        Ok(match account.r#type {
             AccountType::Seller => Self::Seller(id),
             _ => Self::Buyer(id),
         })

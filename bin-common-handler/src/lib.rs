@@ -4,6 +4,11 @@
 //! written through [`databasehandler`], and leaves through [`notifyhandler`]. What happens elsewhere comes in at
 //! [`eventhandler`], and what is to happen at a time at [`timerhandler`].
 
+// The derives name everything by the crate's name, here as well.
+extern crate self as bin_common_handler;
+
+// The tests link this crate a second time, as their own dependency, and a program has one allocator.
+#[cfg(not(test))]
 mod allocator;
 pub mod backoff;
 pub mod cachehandler;
@@ -22,11 +27,13 @@ pub mod httphandler;
 pub mod httpserver;
 pub mod ids;
 pub mod inbox;
+pub mod keyfile;
 pub mod listenhandler;
 pub mod loglimit;
 pub mod metrics;
 pub mod models;
 pub mod notifyhandler;
+pub mod openapi;
 pub mod phone;
 pub mod quota;
 pub mod redact;
@@ -45,3 +52,14 @@ pub mod table;
 pub mod testing;
 pub mod timerhandler;
 pub mod worker;
+
+pub use bin_common_derive::{Entity, Resource, StoredRow};
+pub use schemars;
+
+/// What derived code names.
+#[doc(hidden)]
+pub mod derived {
+    pub use serde;
+    pub use sqlx;
+    pub use uuid;
+}

@@ -69,7 +69,7 @@ pub struct Metrics {
     pub connections_refused: IntCounterVec,
     /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
     pub bridge_requests: IntCounterVec,
-    /// `tandem_bridge_rate_limited_total{by}`: refusals by an empty bucket: key, customer.
+    /// `tandem_bridge_rate_limited_total{by}`: refusals by an empty bucket: key, customer, address.
     pub rate_limited: IntCounterVec,
     /// `tandem_bridge_over_share_total{limit}`: refusals of what one customer took at once: bulk, bytes.
     pub over_share: IntCounterVec,
@@ -343,7 +343,7 @@ impl Metrics {
         for status in BRIDGE_STATUSES {
             self.bridge_requests.with_label_values(&[status]);
         }
-        for by in ["key", "customer"] {
+        for by in ["key", "customer", "address"] {
             self.rate_limited.with_label_values(&[by]);
         }
     }

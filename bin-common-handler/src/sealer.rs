@@ -15,7 +15,10 @@ use chacha20poly1305::{
 use rand::Rng;
 use sha2::{Digest, Sha256};
 
-use crate::redact::Secret;
+use crate::{
+    models::error::{Error, Status},
+    redact::Secret,
+};
 
 const VERSION: &str = "v1";
 /// Of XChaCha20-Poly1305, in bytes.
@@ -30,6 +33,9 @@ const KEYS_MAX: usize = 8;
 /// Why a secret cannot be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealFault {
+    /// No key is set, and none may be made: several processes would each make their own.
+    #[error("no key is set; set SECRETS_KEY, the same for every replica")]
+    NoKey,
     /// The setting holds no usable key.
     #[error(
         "give one to 8 keys of at least 32 characters each, separated by commas, the newest first"
@@ -51,7 +57,22 @@ struct SealKey {
     cipher: XChaCha20Poly1305,
 }
 
-/// Seals and opens secrets.
+/// The caller is told that it is the operator's to mend; the log says what.
+impl From<SealFault> for Error {
+    fn from(fault: SealFault) -> Self {
+        match fault {
+            SealFault::NoKey => Self::new(
+                Status::Unavailable,
+                "SECRETS_KEY_MISSING",
+                "Secrets cannot be kept here yet: the operator has to set SECRETS_KEY.",
+            ),
+            fault => Self::internal(fault),
+        }
+    }
+}
+
+/// Seals and opens secrets. Without keys ([`Sealer::default`]) it does neither.
+#[derive(Default)]
 pub struct Sealer {
     keys: Vec<SealKey>,
 }
@@ -89,7 +110,7 @@ impl Sealer {
     /// # Errors
     /// [`SealFault::BadKeys`] where the secret is larger than the cipher takes (256 GiB).
     pub fn seal(&self, secret: &Secret, place: &str) -> Result<String, SealFault> {
-        let key = self.keys.first().ok_or(SealFault::BadKeys)?;
+        let key = self.keys.first().ok_or(SealFault::NoKey)?;
         let mut nonce = [0; NONCE_BYTES];
         rand::rng().fill_bytes(&mut nonce);
         let payload = Payload {
@@ -109,6 +130,9 @@ impl Sealer {
     /// # Errors
     /// [`SealFault`]; none of them tells the secret.
     pub fn open(&self, stored: &str, place: &str) -> Result<Secret, SealFault> {
+        if self.keys.is_empty() {
+            return Err(SealFault::NoKey);
+        }
         let (id, body) = parts(stored)?;
         let key = self
             .keys

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use bin_common_handler::{daemon::ManagerContext, databasehandler::Store, models::error::Result};
+use bin_common_handler::{
+    daemon::ManagerContext, databasehandler::Store, listenhandler::Scopes, models::error::Result,
+};
 
 use crate::{
-    accesskeyhandler::Uses,
+    keyuses::Uses,
     nexthandler::NextHandler,
     privacy::{PhoneHasher, Privacy},
     room::Rooms,
@@ -18,6 +20,8 @@ pub(crate) struct App {
     pub next: NextHandler,
     pub uses: Uses,
     pub rooms: Rooms,
+    /// What access keys may be allowed to do.
+    pub scopes: Scopes,
     privacy: Privacy,
     /// Where files of our own are written.
     pub data_dir: PathBuf,
@@ -32,6 +36,7 @@ impl App {
             privacy,
             uses: Uses::start(ctx),
             rooms: Rooms::new(&ctx.config),
+            scopes: ctx.scopes.clone(),
             data_dir: ctx.config.data_dir(),
         }
     }

@@ -6,21 +6,22 @@ use bin_common_handler::{
     listenhandler::List,
     models::{
         error::{Error, Result},
-        json::field,
+        patch::Patch,
     },
-    resource::{self, Resource, ResourceHooks},
+    resource::{self, Resource},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     app::App,
     dbhandler::members,
-    didhandler::{self, DidView},
     models::{
-        campaign::Campaign, check::wrong, did::Did, didpool::Didpool, rotationrule::RotationRule,
-        user::User,
+        campaign::Campaign,
+        check::wrong,
+        didpool::{DidIdList, Didpool, DidpoolPatch},
+        rotationrule::RotationRule,
     },
     tenancy::{self, AuditEntry, AuditedResource, ensure_chosen},
 };
@@ -74,22 +75,12 @@ impl AuditedResource for RotationRule {
     }
 }
 
-impl AuditedResource for User {
-    const AFFECTS_ROUTING: bool = false;
-
-    async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// The field `did_ids` of a body, when it is there.
-fn did_ids(fields: &Map<String, Json>) -> Result<Option<Vec<Uuid>>> {
-    let Some(value) = field(fields, "did_ids")?.filter(|value| !value.is_null()) else {
+fn did_ids(patch: &DidpoolPatch) -> Result<Option<&[Uuid]>> {
+    let Patch::Value(DidIdList(ids)) = &patch.did_ids else {
         return Ok(None);
     };
-    let ids: Vec<Uuid> = serde_json::from_value(value.clone())
-        .map_err(|_| wrong("did_ids", "must be a list of ids"))?;
-    check_count(&ids)?;
+    check_count(ids)?;
     Ok(Some(ids))
 }
 
@@ -104,13 +95,13 @@ pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     named: Option<Uuid>,
-    fields: &Map<String, Json>,
+    patch: &DidpoolPatch,
 ) -> Result<PoolView> {
-    let dids = did_ids(fields)?.unwrap_or_default();
-    let pool = resource::build::<Didpool, App>(app, ctx, named, fields).await?;
+    let dids = did_ids(patch)?.unwrap_or_default();
+    let pool = resource::build::<Didpool, App>(app, ctx, named, patch).await?;
     let mut tx = app.store.begin(ctx).await?;
     let pool = resource::insert(app, &mut tx, ctx, pool).await?;
-    put(&mut tx, &pool, &dids).await?;
+    put(&mut tx, &pool, dids).await?;
     commit(tx, pool).await
 }
 
@@ -118,16 +109,16 @@ pub(crate) async fn update(
     app: &App,
     ctx: &RequestContext,
     id: Uuid,
-    fields: &Map<String, Json>,
+    patch: &DidpoolPatch,
 ) -> Result<PoolView> {
-    let dids = did_ids(fields)?;
+    let dids = did_ids(patch)?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Didpool>(&mut tx, ctx, id).await?;
-    let after = resource::apply_patch(&before, fields)?;
+    let after = resource::patched(&before, patch);
     let pool = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     if let Some(dids) = dids {
         members::clear(&mut tx, id).await?;
-        put(&mut tx, &pool, &dids).await?;
+        put(&mut tx, &pool, dids).await?;
     }
     commit(tx, pool).await
 }
@@ -150,17 +141,15 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Poo
 
 pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<PoolView>> {
     let pools = resource::list::<Didpool, App>(app, ctx, wanted).await?;
-    let mut views = Vec::with_capacity(pools.len());
-    for pool in pools {
-        let did_count = members::count(&app.store.db, pool.id).await?;
-        // A list of pools that named all their numbers would be too large for a reply.
-        views.push(PoolView {
-            pool,
-            did_count,
-            did_ids: Vec::new(),
-        });
-    }
-    Ok(views)
+    let ids: Vec<_> = pools.iter().map(|pool| pool.id).collect();
+    let counts = members::counts(&app.store.db, &ids).await?;
+    // A list of pools that named all their numbers would be too large for a reply.
+    let view = |pool: Didpool| PoolView {
+        did_count: counts.get(&pool.id).copied().unwrap_or_default(),
+        did_ids: Vec::new(),
+        pool,
+    };
+    Ok(pools.into_iter().map(view).collect())
 }
 
 async fn view(app: &App, pool: Didpool) -> Result<PoolView> {
@@ -236,26 +225,4 @@ async fn touch(tx: &mut ChangeTx<'_>, pool: &mut Didpool) -> Result<()> {
     pool.tm_update = tx.next_version(pool.tm_update);
     tx.update(pool).await?;
     tx.emit("didpool_updated", pool, pool.customer_id).await
-}
-
-/// The numbers of a pool, in the order of their ids; the token of the next page is the last id.
-pub(crate) async fn list_members(
-    app: &App,
-    ctx: &RequestContext,
-    id: Uuid,
-    after: Uuid,
-    size: u32,
-) -> Result<Vec<DidView>> {
-    let pool = resource::get::<Didpool, App>(app, ctx, id).await?;
-    let ids = members::page(&app.store.db, pool.id, after, size).await?;
-    let mut dids = Vec::with_capacity(ids.len());
-    for id in ids {
-        if let Some(did) = <App as ResourceHooks<Did>>::store(app)
-            .get::<Did>(id)
-            .await?
-        {
-            dids.push(did);
-        }
-    }
-    didhandler::views(app, dids).await
 }

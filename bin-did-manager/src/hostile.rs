@@ -1,6 +1,7 @@
 //! Input that means harm, as in [`bin_common_handler::testing::hostile`]: what is true of it whatever it is.
 
 use bin_common_handler::{
+    csv::{read_cell, unquoted, write_cell},
     models::time::Timestamp,
     resource::{self, Resource},
     table::Columns,
@@ -8,7 +9,6 @@ use bin_common_handler::{
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    csv::{read_cell, unquoted, write_cell},
     didhandler::row,
     models::{did::Did, didcolumns::COLUMNS},
     phone::{Dialled, E164, NumberFormat, read_dialled},
@@ -67,7 +67,8 @@ pub fn did_row(data: &[u8]) {
                     .all(|name| Did::FIELDS.contains(&name.as_str()))
             );
             let now = Timestamp::default();
-            let made = resource::apply_patch(&Did::default(), &fields);
+            let made = resource::read_fields(fields)
+                .map(|patch| resource::patched(&Did::default(), &patch));
             let checked = made.and_then(|mut did| did.check(None, now).map(|()| did));
             match checked {
                 Ok(did) => assert_eq!(did.number, number.as_str()),

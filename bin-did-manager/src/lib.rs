@@ -8,11 +8,13 @@ mod app;
 pub mod area;
 mod callresulthandler;
 mod choice;
+mod customerhandler;
 mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
 #[cfg(any(test, feature = "test-support"))]
 pub mod hostile;
+mod keyuses;
 mod listenhandler;
 #[cfg(any(test, feature = "test-support"))]
 pub mod measure;
@@ -29,8 +31,6 @@ use std::time::Duration;
 
 use bin_common_handler::{
     config::AnySetting,
-    // One form of cells for every file that is written or read.
-    csv,
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
@@ -46,6 +46,7 @@ pub const NAME: &str = "did-manager";
 pub const MANAGER: Manager = Manager {
     name: NAME,
     renamed_by: None,
+    crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
     times: times::COLUMNS,

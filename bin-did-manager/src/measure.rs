@@ -12,9 +12,9 @@ use crate::{
         pick::{Plan, Target, pick, took_turn},
         view::View,
     },
-    dbhandler::states::State,
     models::{
         customer::Customer,
+        didstate::State,
         didstatus::{DidStatus, StatusPeriod},
     },
     phone::E164,

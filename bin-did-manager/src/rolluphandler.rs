@@ -8,7 +8,7 @@ use std::{collections::HashMap, time::Duration};
 
 use bin_common_handler::{
     daemon::Tasks,
-    databasehandler::{Db, Dialect, Tx},
+    databasehandler::{Db, Dialect, Tx, database_now},
     models::time::Timestamp,
 };
 use sqlx::Error as SqlError;
@@ -18,13 +18,15 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    choice::window::{Calendar, wall_clock},
     dbhandler::{
         customers,
         rollups::{self, Increments, Watermark},
         usages::{self, Origin},
     },
-    models::rollup::{Counts, Place},
+    models::{
+        calendar::{Calendar, wall_clock},
+        rollup::{Counts, Place},
+    },
 };
 
 /// Often, so that there is little to do each time: callers wait less for many short turns than for a long one.
@@ -70,7 +72,7 @@ async fn run(db: &Db) -> Result<(), SqlError> {
 
 /// Counts the next usages; whether there may be more.
 async fn count_batch(db: &Db) -> Result<bool, SqlError> {
-    let end = usages::database_now(db).await?.minus(LAG);
+    let end = database_now(db).await?.minus(LAG);
     let mut tx = db.begin().await?;
     let Some(mark) = rollups::lock_watermark(&mut tx).await? else {
         tx.rollback().await;
@@ -113,7 +115,7 @@ async fn calendars(tx: &mut Tx, batch: &[Origin]) -> Result<HashMap<Uuid, Calend
     let mut ids: Vec<_> = batch.iter().map(|usage| usage.customer_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    customers::calendars(tx, &ids).await
+    customers::calendars_in(tx, &ids).await
 }
 
 /// Where a usage counts, by its tenant's calendar.

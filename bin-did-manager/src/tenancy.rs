@@ -7,13 +7,9 @@ use std::future::Future;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::{ChangeTx, Store, Value},
+    databasehandler::{ChangeTx, Id, Store},
     ids,
-    models::{
-        error::{Error, Result},
-        identity::parse_uuid,
-        json,
-    },
+    models::error::{Error, Result},
     resource::{self, Resource, ResourceHooks},
 };
 use serde_json::{Map, Value as Json};
@@ -74,11 +70,6 @@ impl<R: AuditedResource> ResourceHooks<R> for App {
 }
 
 #[derive(sqlx::FromRow)]
-struct Id {
-    id: Uuid,
-}
-
-#[derive(sqlx::FromRow)]
 struct Version {
     version: i64,
 }
@@ -111,27 +102,6 @@ async fn only_tenant(store: &Store) -> Result<Uuid> {
             "There are several customers; name one with customer_id.",
         )),
     }
-}
-
-/// Makes a tenant. A trusted caller may name its id, so that it is the same in all services.
-pub(crate) async fn create_customer(
-    app: &App,
-    ctx: &RequestContext,
-    fields: &Map<String, Json>,
-) -> Result<Customer> {
-    let id = match json::field(fields, "id")?.and_then(Json::as_str) {
-        None | Some("") => ids::next(),
-        Some(text) => parse_uuid(text)
-            .filter(|id| !id.is_nil())
-            .ok_or_else(|| Error::invalid_argument("INVALID_FIELD", "id must be a UUID."))?,
-    };
-    let now = app.store.clock.now();
-    let mut customer = resource::apply_patch(&Customer::default(), fields)?;
-    (customer.id, customer.tm_create, customer.tm_update) = (id, now, now);
-    customer.check(None, now)?;
-    let mut tx = app.store.begin(ctx).await?;
-    let customer = resource::insert(app, &mut tx, ctx, customer).await?;
-    tx.commit(customer).await
 }
 
 /// As [`owner`], with its row.
@@ -276,16 +246,6 @@ pub(crate) async fn ensure_chosen<R: Resource>(
         return Ok(());
     }
     ensure_owned::<R>(tx, customer_id, id).await
-}
-
-/// `?, ?, …` for as many values.
-pub(crate) fn marks(count: usize) -> String {
-    vec!["?"; count].join(", ")
-}
-
-/// Ids as values.
-pub(crate) fn values(ids: &[Uuid]) -> Vec<Value> {
-    ids.iter().copied().map(Value::from).collect()
 }
 
 #[cfg(test)]

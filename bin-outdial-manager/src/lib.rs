@@ -2,6 +2,7 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod app;
 mod dbhandler;
 mod listenhandler;
 pub mod models;
@@ -19,7 +20,7 @@ use bin_common_handler::{
     migrations,
 };
 
-use crate::{outdialhandler::OutdialHandler, outdialtargethandler::OutdialTargetHandler};
+use crate::app::App;
 
 /// The service's name on the wire.
 pub const NAME: &str = "outdial-manager";
@@ -28,6 +29,7 @@ pub const NAME: &str = "outdial-manager";
 pub const MANAGER: Manager = Manager {
     name: NAME,
     renamed_by: None,
+    crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
     times: dbhandler::times::COLUMNS,
@@ -57,27 +59,16 @@ const SETTINGS: &[AnySetting] = &[
     settings::ANNOUNCES.erased(),
 ];
 
-/// What the routes share.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub outdials: OutdialHandler,
-    pub targets: OutdialTargetHandler,
-}
-
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    let outdials = OutdialHandler::new(ctx.store.clone(), &ctx.config);
-    let targets = OutdialTargetHandler::new(ctx.store.clone(), outdials.clone(), &ctx.config);
+    let app = App::new(ctx);
     let timeout = ctx.config.get(&settings::PROGRESSING_TIMEOUT);
     if !timeout.is_zero() {
-        let reaper = targets.clone();
+        let reaper = app.targets.clone();
         ctx.tasks
             .every("reaper", REAP_PERIOD_MAX.min(timeout / 10), move || {
                 let reaper = reaper.clone();
                 async move { reaper.reap(timeout).await }
             });
     }
-    Ok(Wired::new(
-        listenhandler::routes(),
-        App { outdials, targets },
-    ))
+    Ok(Wired::new(listenhandler::routes(), app))
 }

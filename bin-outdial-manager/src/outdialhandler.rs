@@ -3,20 +3,21 @@
 use bin_common_handler::{
     config::{Config, Setting},
     context::RequestContext,
-    databasehandler::{Entity, ListQuery, Store},
-    ids,
+    databasehandler::{ChangeTx, ListQuery, Store},
+    listenhandler::List,
     models::{
         error::{Error, Result},
         page::{Filters, Page},
     },
     quota::{self, Quota},
+    resource::{self, Resource, ResourceHooks},
 };
 use uuid::Uuid;
 
 use crate::{
     dbhandler,
     models::{
-        outdial::{self, Outdial, OutdialChange, OutdialCreate},
+        outdial::{Outdial, OutdialPatch},
         outdialtargetcall::OutdialTargetCall,
     },
 };
@@ -44,30 +45,13 @@ impl OutdialHandler {
         Self { store, quota }
     }
 
-    pub(crate) async fn create(
-        &self,
-        ctx: &RequestContext,
-        body: OutdialCreate,
-    ) -> Result<Outdial> {
-        body.check()?;
-        let now = self.store.clock.now();
-        let outdial = Outdial {
-            id: ids::next(),
-            customer_id: ctx.scope.owner(body.customer_id)?,
-            campaign_id: body.campaign_id,
-            name: body.name,
-            detail: body.detail,
-            data: body.data,
-            tm_create: now,
-            tm_update: None,
-            tm_delete: None,
-        };
-        let mut tx = self.store.begin(ctx).await?;
-        self.quota.take(&mut tx, outdial.customer_id, 1).await?;
-        tx.insert(&outdial).await?;
-        tx.emit(outdial::CREATED, &outdial, outdial.customer_id)
-            .await?;
-        tx.commit(outdial).await
+    pub(crate) async fn create(&self, ctx: &RequestContext, body: OutdialPatch) -> Result<Outdial> {
+        // A body that names nobody's tenant is told as any other bad body.
+        let named = body.customer_id.read().map_err(|_| {
+            let message = "The body is not right: customer_id must be a UUID.";
+            Error::invalid_argument("INVALID_BODY", message)
+        })?;
+        resource::create(self, ctx, named, &body).await
     }
 
     /// An outdial, live or deleted, that the caller may see.
@@ -78,64 +62,26 @@ impl OutdialHandler {
             .ok_or_else(not_found)
     }
 
-    pub(crate) async fn list(
-        &self,
-        ctx: &RequestContext,
-        page: Page,
-        filters: &Filters,
-    ) -> Result<Vec<Outdial>> {
-        let mut query = ListQuery::new(filters, page_for(ctx, page));
-        if let Some(customer_id) = ctx.scope.customer_id() {
-            query = query.matching("customer_id", customer_id);
-        }
-        self.store
-            .db
-            .list(&query, |outdial: &Outdial| outdial.tm_create)
-            .await
+    pub(crate) async fn list(&self, ctx: &RequestContext, wanted: List) -> Result<Vec<Outdial>> {
+        let page = page_for(ctx, wanted.page);
+        resource::list(self, ctx, List { page, ..wanted }).await
     }
 
     pub(crate) async fn update(
         &self,
         ctx: &RequestContext,
         id: Uuid,
-        change: OutdialChange,
+        patch: &OutdialPatch,
     ) -> Result<Outdial> {
-        change.check()?;
-        let mut tx = self.store.begin(ctx).await?;
-
-        let found = tx.lock::<Outdial>(id).await?;
-        let mut outdial = found
-            .filter(|outdial| ctx.scope.allows(outdial.customer_id) && outdial.tm_delete.is_none())
-            .ok_or_else(not_found)?;
-        outdial.name = change.name.clone().unwrap_or(outdial.name);
-        outdial.detail = change.detail.clone().unwrap_or(outdial.detail);
-        outdial.data = change.data.clone().unwrap_or(outdial.data);
-        outdial.campaign_id = change.campaign_id.unwrap_or(outdial.campaign_id);
-        outdial.tm_update = Some(tx.next_version(outdial.version()));
-        tx.update(&outdial).await?;
-        tx.emit(outdial::UPDATED, &outdial, outdial.customer_id)
-            .await?;
-        tx.commit(outdial).await
+        // What is too long is refused before it is asked for whom.
+        let now = self.store.clock.now();
+        resource::patched(&Outdial::default(), patch).check(None, now)?;
+        resource::update(self, ctx, id, patch).await
     }
 
     /// Deleting what is deleted changes nothing.
     pub(crate) async fn delete(&self, ctx: &RequestContext, id: Uuid) -> Result<Outdial> {
-        let mut tx = self.store.begin(ctx).await?;
-
-        let found = tx.lock::<Outdial>(id).await?;
-        let mut outdial = found
-            .filter(|outdial| ctx.scope.allows(outdial.customer_id))
-            .ok_or_else(not_found)?;
-        if outdial.tm_delete.is_some() {
-            return tx.commit(outdial).await;
-        }
-        let now = tx.next_version(outdial.version());
-        outdial.tm_update = Some(now);
-        outdial.tm_delete = Some(now);
-        tx.update(&outdial).await?;
-        tx.emit(outdial::DELETED, &outdial, outdial.customer_id)
-            .await?;
-        tx.commit(outdial).await
+        resource::delete(self, ctx, id).await
     }
 
     /// Counts of targets by status, and of attempts.
@@ -160,6 +106,29 @@ impl OutdialHandler {
     }
 }
 
+impl ResourceHooks<Outdial> for OutdialHandler {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        ctx.scope.owner(named.unwrap_or_default())
+    }
+
+    async fn before_write(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        _: &RequestContext,
+        before: Option<&Outdial>,
+        after: &mut Outdial,
+    ) -> Result<()> {
+        if before.is_some() {
+            return Ok(());
+        }
+        self.quota.take(tx, after.customer_id, 1).await
+    }
+}
+
 /// A service that says no size gets nothing, as from voipbin.
 pub(crate) fn page_for(ctx: &RequestContext, page: Page) -> Page {
     if ctx.is_service {
@@ -170,5 +139,5 @@ pub(crate) fn page_for(ctx: &RequestContext, page: Page) -> Page {
 }
 
 pub(crate) fn not_found() -> Error {
-    Error::not_found("OUTDIAL_NOT_FOUND", "The outdial was not found.")
+    resource::not_found::<Outdial>()
 }

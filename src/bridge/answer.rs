@@ -150,6 +150,14 @@ pub(super) fn badly_encoded(fault: &EncodingError, limit_bytes: usize) -> Error 
     }
 }
 
+/// A body that is packed where its bytes must be as they were signed.
+pub(super) fn packed() -> Error {
+    Error::invalid_argument(
+        UNSUPPORTED_ENCODING,
+        "This route takes no content encoding; send the body as it is.",
+    )
+}
+
 /// For the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -1,6 +1,6 @@
 //! One HTTP request from its headers to its answer: who asks, where it goes, what is counted.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     Router,
@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 use super::{
     AccessKey, Limits, NAME, Table, answer, bulk, export,
@@ -23,6 +24,10 @@ use super::{
     incoming::{Incoming, is_health, is_health_path},
     keys,
     keys::{Grant, KeyVerifier, Keys},
+    openapi,
+    openapi::Document,
+    raw,
+    raw::{PublicUrl, RawHead},
     request_id,
     request_id::RequestId,
     rows::BULK_LIMIT,
@@ -34,7 +39,8 @@ use super::{
 use crate::pages::Pages;
 use bin_common_handler::{
     clock::Clock,
-    listenhandler::HttpOptions,
+    httpserver::Caller,
+    listenhandler::{Access, HttpOptions, RouteInfo, describe::FORM},
     metrics::Metrics,
     models::{
         error::{Error, Result},
@@ -49,6 +55,9 @@ const HEALTH_ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS")
 /// What the bridge as a whole knows.
 const ALL_ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS");
 
+/// Whose share of memory the bodies of public routes take.
+const STRANGERS: Uuid = Uuid::max();
+
 /// What every request needs.
 pub struct Bridge {
     table: Table,
@@ -58,6 +67,9 @@ pub struct Bridge {
     requester: Requester,
     metrics: Metrics,
     limits: Limits,
+    public_url: PublicUrl,
+    /// Made when it is asked for.
+    document: OnceLock<Document>,
 }
 
 impl Bridge {
@@ -73,7 +85,7 @@ impl Bridge {
     ) -> Self {
         let verdicts = table
             .verifier()
-            .map(|service| Arc::new(KeyVerifier::new(service, requester.clone())));
+            .map(|verifier| Arc::new(KeyVerifier::new(verifier, requester.clone())));
         metrics.start_bridge();
         Self {
             sockets: Sockets::new(Hub::new(table.routes()), Origins::default()),
@@ -83,6 +95,8 @@ impl Bridge {
             requester,
             metrics,
             limits,
+            public_url: PublicUrl::default(),
+            document: OnceLock::new(),
         }
     }
 
@@ -91,6 +105,12 @@ impl Bridge {
     pub fn with_origins(self, origins: Origins) -> Self {
         let sockets = Sockets::new(Hub::new(self.table.routes()), origins);
         Self { sockets, ..self }
+    }
+
+    /// As it is, reached by its callers at another address than it sees.
+    #[must_use]
+    pub fn with_public_url(self, public_url: PublicUrl) -> Self {
+        Self { public_url, ..self }
     }
 
     /// The sockets, for who has to close them.
@@ -157,6 +177,7 @@ impl Bridge {
                 response
             }
             None if is_health(&head) => health(&head),
+            None if openapi::is_asked(&head) => self.document().answer(&head.headers),
             None if matches!(head.method, Method::GET | Method::HEAD) => {
                 match self.pages.answer(head.uri.path(), &head.headers) {
                     Some(page) => page,
@@ -167,19 +188,37 @@ impl Bridge {
         }
     }
 
-    /// Who has no key learns not even which routes there are.
+    fn document(&self) -> &Document {
+        self.document.get_or_init(|| {
+            let routes = self.table.routes();
+            let mut tables: Vec<(&str, Vec<RouteInfo>)> = Vec::new();
+            for (service, route) in routes {
+                match tables.last_mut() {
+                    Some((name, routes)) if *name == service => routes.push(route.clone()),
+                    _ => tables.push((service, vec![route.clone()])),
+                }
+            }
+            Document::new(&tables)
+        })
+    }
+
+    /// Who has no key learns not even which routes there are, but for those that are for everybody.
     async fn refuse(&self, head: &Parts, id: &RequestId, started: Instant) -> Response {
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
             return answer::options(ALL_ALLOW);
         }
-        let deadline = started + HttpOptions::default().within;
-        if let Err(error) = self.keys.check(keys::shown(&head.headers), deadline).await {
-            return refusal(Form::default(), &error, id);
-        }
         let targets = self.table.all(head.uri.path());
+        let is_public = |target: &Target<'_>| target.route.edge.access == Access::Public;
+        if !targets.iter().any(is_public) {
+            let deadline = started + HttpOptions::default().within;
+            if let Err(error) = self.keys.check(keys::shown(&head.headers), deadline).await {
+                return refusal(Form::default(), &error, id);
+            }
+        }
         let (form, allow) = match targets.first() {
             Some(target) => (Form::of(&target.route.edge, false, false), allow(&targets)),
             None if is_health_path(head.uri.path()) => (Form::default(), HEALTH_ALLOW),
+            None if head.uri.path() == openapi::PATH => (Form::default(), openapi::ALLOW),
             None => {
                 let error = Error::not_found("ROUTE_NOT_FOUND", "There is no such route.");
                 return refusal(Form::default(), &error, id);
@@ -193,13 +232,12 @@ impl Bridge {
     }
 
     async fn serve(&self, incoming: Incoming<'_>, body: Body) -> Result<Response> {
-        let grant = self.keys.check(incoming.shown(), incoming.deadline).await?;
-        grant.allow(&incoming.target)?;
-        if let Grant::Key(key) = &grant {
-            self.limits.take(key).await?;
-        }
+        let grant = self.admit(&incoming).await?;
         let headers = &incoming.head.headers;
-        let customer = grant.scope().customer_id().unwrap_or_default();
+        let customer = match &grant {
+            Grant::Public => STRANGERS,
+            grant => grant.scope().customer_id().unwrap_or_default(),
+        };
         let outbound = self.outbound(incoming, &grant)?;
         let edge = outbound.route.edge;
         if outbound.route.is_bulk {
@@ -208,7 +246,12 @@ impl Bridge {
             // Boxed, as these are large and seldom: else every request would carry room for them.
             return Box::pin(bulk::forward(outbound, headers, body)).await;
         }
-        let body = unpacked(headers, body, BODY_LIMIT)?;
+        let body = if outbound.raw.is_some() {
+            raw::ensure_plain(headers)?;
+            body
+        } else {
+            unpacked(headers, body, outbound.body_max)?
+        };
         let (body, _bytes) = self.limits.shares().metered(customer, body);
         if let Some(file) = edge.export {
             Box::pin(export::forward(outbound, file, body)).await
@@ -219,11 +262,26 @@ impl Bridge {
         }
     }
 
+    /// Who asks, and whether they may, now.
+    async fn admit(&self, incoming: &Incoming<'_>) -> Result<Grant> {
+        if incoming.target.route.edge.access == Access::Public {
+            if let Some(caller) = incoming.head.extensions.get::<Caller>() {
+                self.limits.take_address(caller.address).await?;
+            }
+            return Ok(Grant::Public);
+        }
+        let grant = self.keys.check(incoming.shown(), incoming.deadline).await?;
+        grant.allow(&incoming.target)?;
+        if let Grant::Key(key) = &grant {
+            self.limits.take(key).await?;
+        }
+        Ok(grant)
+    }
+
     fn outbound<'a>(&'a self, incoming: Incoming<'a>, grant: &Grant) -> Result<Outbound<'a>> {
         let route = incoming.target.route;
         let mut envelope = sock::Request::new(route.method, incoming.uri, NAME);
         envelope.request_id.clone_from(&incoming.id.text);
-        envelope.client_request_id = incoming.id.given();
         envelope.customer_id = grant.scope().customer_id();
         envelope.access_key_id = grant.access_key_id();
         envelope.account_id = grant.account_id();
@@ -231,7 +289,16 @@ impl Bridge {
         if envelope.account_id.is_some() {
             envelope.scopes = grant.scopes().to_vec();
         }
-        envelope.idempotency_key = forward::idempotency_key(&incoming.head.headers, route.is_bulk)?;
+        let (head, edge) = (incoming.head, route.edge);
+        let is_public = *grant == Grant::Public;
+        if !is_public {
+            // Of strangers one could take another's.
+            envelope.client_request_id = incoming.id.given();
+            envelope.idempotency_key = forward::idempotency_key(&head.headers, route.is_bulk)?;
+        }
+        let raw = edge
+            .raw
+            .map(|chosen| RawHead::read(head, route.method, chosen, &self.public_url));
         Ok(Outbound {
             requester: &self.requester,
             service: incoming.target.service,
@@ -239,6 +306,13 @@ impl Bridge {
             envelope,
             deadline: incoming.deadline,
             form: incoming.form,
+            is_form: edge.is_form && is_form(&head.headers),
+            body_max: if is_public || raw.is_some() {
+                raw::BODY_MAX
+            } else {
+                BODY_LIMIT
+            },
+            raw,
         })
     }
 
@@ -298,6 +372,13 @@ fn allow(targets: &[Target<'_>]) -> HeaderValue {
     }
     methods.push("OPTIONS");
     HeaderValue::from_str(&methods.join(", ")).unwrap_or(ALL_ALLOW)
+}
+
+/// Whether the body says that it is a form.
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
+    kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
 }
 
 /// Whether OPTIONS comes from a browser that is about to send a page's request.

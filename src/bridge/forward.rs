@@ -6,12 +6,16 @@ use axum::{
     response::Response,
 };
 use http_body_util::{BodyExt, Limited};
-use serde_json::{json, value::RawValue};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::{
     answer::{self, INVALID_BODY},
     form::Form,
+    raw::RawHead,
 };
 use bin_common_handler::{
     ids,
@@ -46,6 +50,12 @@ pub(super) struct Outbound<'a> {
     pub deadline: Instant,
     /// How its answer is written.
     pub form: Form,
+    /// Its body is a form, passed on as a text.
+    pub is_form: bool,
+    /// Its head, where it is passed on as it came.
+    pub raw: Option<RawHead>,
+    /// Longest body, in bytes.
+    pub body_max: usize,
 }
 
 impl Outbound<'_> {
@@ -115,7 +125,10 @@ pub(super) async fn defer(outbound: Outbound<'_>, body: Body) -> Result<Response
 
 /// The envelope with the whole body, when there is one.
 pub(super) async fn whole(outbound: &Outbound<'_>, body: Body) -> Result<sock::Request> {
-    let body = read_whole(body, outbound.deadline).await?;
+    let body = read_whole(body, outbound.body_max, outbound.deadline).await?;
+    if let Some(raw) = &outbound.raw {
+        return Ok(outbound.with(raw.with_body(&body)?));
+    }
     let body = skip_bom(&body);
     if body.is_empty() {
         return Ok(outbound.envelope.clone());
@@ -130,7 +143,19 @@ pub(super) async fn whole(outbound: &Outbound<'_>, body: Body) -> Result<sock::R
     if body.len() + 2 * uri_and_key + ENVELOPE_BYTES > BODY_LIMIT {
         return Err(answer::too_large(BODY_LIMIT));
     }
-    Ok(outbound.with(parse(body)?))
+    let data = if outbound.is_form {
+        form(body)?
+    } else {
+        parse(body)?
+    };
+    Ok(outbound.with(data))
+}
+
+/// A form as the text that it is.
+fn form(body: &[u8]) -> Result<Box<RawValue>> {
+    let text = std::str::from_utf8(body)
+        .map_err(|fault| answer::bad_body("The form is not text.").caused_by(fault))?;
+    to_raw_value(text).map_err(Error::internal)
 }
 
 /// Checks that it is JSON, and nothing more.
@@ -157,12 +182,12 @@ pub(super) fn idempotency_key(headers: &HeaderMap, is_bulk: bool) -> Result<Opti
     }
 }
 
-async fn read_whole(body: Body, deadline: Instant) -> Result<Bytes> {
-    refuse_large(&body, BODY_LIMIT)?;
-    let read = timeout_at(deadline, Limited::new(body, BODY_LIMIT).collect());
+async fn read_whole(body: Body, max: usize, deadline: Instant) -> Result<Bytes> {
+    refuse_large(&body, max)?;
+    let read = timeout_at(deadline, Limited::new(body, max).collect());
     match read.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(fault)) => Err(answer::unread(fault, BODY_LIMIT)),
+        Ok(Err(fault)) => Err(answer::unread(fault, max)),
         Err(_) => Err(answer::too_slow()),
     }
 }

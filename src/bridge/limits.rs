@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -119,6 +120,26 @@ impl Limits {
                         .add(key.id, steps().collect(), more, Instant::now());
                 }
             }),
+            None => self.local.take(&buckets),
+        };
+        taken.map_err(|empty| self.refusal(&empty))
+    }
+
+    /// Counts a request of somebody without a key.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) async fn take_address(&self, address: IpAddr) -> Result<()> {
+        let Some(steps) = self.usual.steps() else {
+            return Ok(());
+        };
+        let buckets = [Bucket {
+            by: "address",
+            name: format!("tandem:rate:address:{address}"),
+            steps,
+        }];
+        let taken = match self.take_shared(&buckets, 1).await {
+            Some(taken) => taken.map(drop),
             None => self.local.take(&buckets),
         };
         taken.map_err(|empty| self.refusal(&empty))

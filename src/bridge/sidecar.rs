@@ -11,7 +11,8 @@ use clap::Command;
 use tokio::time::{sleep, timeout};
 
 use super::{
-    AccessKey, Bridge, Limits, NAME, Origins, Rate, Shares, Table, cors, key_or_new, keys,
+    AccessKey, Bridge, Limits, NAME, Origins, PublicUrl, Rate, Shares, Table, cors, key_or_new,
+    keys,
 };
 use bin_common_handler::{
     cachehandler::RedisCache,
@@ -94,7 +95,8 @@ async fn start(
         parts.clock.clone(),
         parts.metrics.clone(),
     )
-    .with_origins(Origins::new(origins.clone()));
+    .with_origins(Origins::new(origins.clone()))
+    .with_public_url(PublicUrl::new(&parts.config.get(&settings::PUBLIC_URL)));
     for (subscription, listener) in bridge.listeners() {
         let transport = Arc::clone(&parts.transport);
         parts.tasks.spawn("bridge events", |stop| async move {

@@ -3,7 +3,7 @@
 use bin_common_handler::listenhandler::{BadRoutes, RouteInfo, RouteMatcher};
 use bin_common_handler::models::sock::Method;
 
-use super::keys::VERIFY;
+use super::keys::Verifier;
 
 const METHODS: [Method; 4] = [Method::Get, Method::Post, Method::Put, Method::Delete];
 
@@ -13,7 +13,7 @@ pub struct Table {
     matcher: RouteMatcher,
     /// Without those that are not served over HTTP.
     routes: Vec<(&'static str, RouteInfo)>,
-    verifier: Option<&'static str>,
+    verifier: Option<Verifier>,
 }
 
 /// Where a request goes.
@@ -39,8 +39,13 @@ impl Table {
         let mut verifier = None;
         let mut routes = Vec::new();
         for (service, route) in all {
-            if (route.method, route.template) == VERIFY {
-                verifier = Some(service);
+            if let Some(identity) = route.edge.identity {
+                verifier = Some(Verifier {
+                    service,
+                    method: route.method,
+                    uri: route.template,
+                    identity,
+                });
             }
             if !route.edge.is_internal {
                 routes.push((service, route));
@@ -60,7 +65,7 @@ impl Table {
     }
 
     /// The manager that knows access keys, where there is one.
-    pub(super) fn verifier(&self) -> Option<&'static str> {
+    pub(super) fn verifier(&self) -> Option<Verifier> {
         self.verifier
     }
 
@@ -114,7 +119,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use bin_common_handler::listenhandler::HttpOptions;
+    use bin_common_handler::listenhandler::{HttpOptions, Identity, Signature};
 
     fn route(method: Method, template: &'static str) -> RouteInfo {
         RouteInfo {
@@ -124,6 +129,7 @@ mod tests {
             filters: &[],
             is_bulk: false,
             edge: HttpOptions::default(),
+            signature: Signature::default(),
         }
     }
 
@@ -187,18 +193,29 @@ mod tests {
 
     #[test]
     fn an_internal_route_is_not_there_and_tells_who_knows_access_keys() {
-        let (method, template) = VERIFY;
+        let identity = Identity {
+            key_prefix: "key_",
+            topics: &["key"],
+        };
+        let (method, template) = (Method::Post, "/v1/keys/verify");
         let verify = route(method, template);
         let internal = RouteInfo {
             edge: HttpOptions {
                 is_internal: true,
+                identity: Some(identity),
                 ..HttpOptions::default()
             },
             ..verify
         };
         let table = Table::new(vec![("did-manager", vec![internal])]).unwrap();
         assert_eq!(table.find(method.as_str(), template), None);
-        assert_eq!(table.verifier(), Some("did-manager"));
+        let expected = Verifier {
+            service: "did-manager",
+            method,
+            uri: template,
+            identity,
+        };
+        assert_eq!(table.verifier(), Some(expected));
         assert_eq!(Table::new(vec![]).unwrap().verifier(), None);
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, Query, Routes, State},
+    listenhandler::{Identity, Json, Query, Routes, State},
     models::error::{Error, Result, Status},
     table::{Field, Schema},
 };
@@ -100,6 +100,10 @@ impl Dids {
 pub fn routes() -> Routes<Dids> {
     Routes::default()
         .post_without_effect("/v1/accesskeys/verify", verify)
+        .verifies_keys(Identity {
+            key_prefix: "did_",
+            topics: &["accesskey", "customer"],
+        })
         .internal()
         .get("/v1/dids", tell)
         .post("/v1/dids", tell)

@@ -20,11 +20,15 @@ mod forwarding;
 #[cfg(test)]
 mod held;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod openapi;
 #[cfg(test)]
 mod over_transport;
 #[cfg(test)]
@@ -41,6 +45,8 @@ mod shares;
 mod sockets;
 #[cfg(test)]
 mod upload;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod whole;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use bin_common_handler::{
     cachehandler::RedisCache,
     clock::Clock,
     httpserver::{Options, raise_descriptors, serve},
-    listenhandler::{Json, Query, RouteInfo, Routes},
+    listenhandler::{Identity, Json, Query, RouteInfo, Routes},
     metrics::Metrics,
     models::error::Result,
     redact::Secret,
@@ -38,6 +38,10 @@ pub fn deferring(name: &'static str) -> Tables {
 pub fn knowing_keys(name: &'static str) -> Tables {
     let routes = Routes::<()>::default()
         .post_without_effect("/v1/accesskeys/verify", nothing)
+        .verifies_keys(Identity {
+            key_prefix: "did_",
+            topics: &["accesskey", "customer"],
+        })
         .internal()
         .get("/v1/things", nothing);
     vec![(name, routes.infos())]

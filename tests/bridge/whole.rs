@@ -20,6 +20,7 @@ use super::{
 const MANAGER: Manager = Manager {
     name: NAME,
     renamed_by: None,
+    crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: &[],
     times: &[],

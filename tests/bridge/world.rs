@@ -35,11 +35,12 @@ use serde_json::{Value, json};
 use tandem::bridge::{AccessKey, Bridge, Limits, Rate, Shares, Table};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     client::KEY,
     dids::{self, Dids},
+    hooks,
 };
 
 /// The small manager's name.
@@ -185,6 +186,14 @@ pub async fn start_with(options: Options, shares: Shares) -> World {
         dids::routes(),
         dids.clone(),
     );
+    serve_manager(
+        &bus,
+        &notes.store,
+        &metrics,
+        hooks::NAME,
+        hooks::routes(),
+        (),
+    );
     let (stop, clock) = (CancellationToken::new(), Clock::default());
     let transport: Arc<dyn Transport> = Arc::new(bus.clone());
     let limits = Limits::new(USUAL_RATE, None, metrics.clone()).with_shares(shares);
@@ -227,6 +236,7 @@ async fn serve_with(
     let tables = vec![
         (NAME, routes().infos()),
         (dids::NAME, dids::routes().infos()),
+        (hooks::NAME, hooks::routes().infos()),
         ("ghost-manager", ghosts()),
     ];
     let requester = Requester::new(
@@ -294,6 +304,7 @@ fn serve_manager<S: Clone + Send + Sync + 'static>(
         metrics: metrics.clone(),
         manager_metrics: metrics.for_manager(name).unwrap(),
         intake: Intake::default(),
+        work: TaskTracker::new(),
     };
     let router = Router::new(Wired::new(routes, state), context);
     let (bus, router) = (bus.clone(), Arc::new(router.unwrap()));

@@ -22,8 +22,8 @@ pub struct Baseline(Usage);
 
 /// Everything is as before.
 pub async fn check(world: &mut World, tally: &mut Tally) {
-    let World { lab, outdial, did } = world;
-    for team in [outdial, did] {
+    let (lab, teams) = world.parts_mut();
+    for team in teams {
         consumers_are_back(lab, team).await;
         usage_is_as_before(team, tally);
     }

@@ -71,8 +71,8 @@ impl Round<'_> {
 
 /// Makes `fault` in `world` and counts what came of it.
 pub async fn run(world: &mut World, fault: &Fault, seed: u64, is_long: bool) -> Tally {
-    let tenants = Tenants::new(&world.did.site).await;
-    let load = Load::start(&world.outdial.site, &tenants, fault.manners).await;
+    let tenants = Tenants::new(&world.did().site).await;
+    let load = Load::start(&world.outdial().site, &tenants, fault.manners).await;
     let mut round = Round {
         world,
         tenants,

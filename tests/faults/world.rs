@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use bin_common_handler::testing::{
-    lab::{Daemon, Heard, Lab, Site, until},
-    until_within,
+use bin_common_handler::{
+    daemon::Manager,
+    testing::{
+        lab::{Daemon, Heard, Lab, Site, until},
+        until_within,
+    },
 };
+use tandem::managers;
 
 use crate::{aftermath::Baseline, programs};
 
@@ -22,17 +26,15 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 pub struct World {
     /// RabbitMQ, MariaDB and Redis.
     pub lab: Lab,
-    /// Keeps dial lists.
-    pub outdial: Team,
-    /// Gives out numbers.
-    pub did: Team,
+    /// One for each manager, in the order of the list of managers.
+    teams: Vec<Team>,
 }
 
 /// All replicas of one daemon.
 pub struct Team {
     /// Its database, queue and sink.
     pub site: Site,
-    outbox: &'static str,
+    manager: Manager,
     members: Vec<Member>,
     /// Events that were taken out of the sink before their round was over.
     kept: Vec<Heard>,
@@ -62,23 +64,62 @@ impl World {
     /// New nodes, and daemons that serve.
     pub async fn open() -> Self {
         let lab = Lab::open().await;
-        let world = Self {
-            outdial: Team::new(&lab, programs::outdial(), "outdial_outbox").await,
-            did: Team::new(&lab, programs::did(), "did_outbox").await,
-            lab,
-        };
+        let mut teams = Vec::new();
+        for manager in managers::ALL {
+            teams.push(Team::new(&lab, *manager).await);
+        }
+        let world = Self { lab, teams };
         world.ready().await;
         world
     }
 
-    /// Both teams.
-    pub fn teams(&self) -> [&Team; 2] {
-        [&self.outdial, &self.did]
+    /// All teams.
+    pub fn teams(&self) -> &[Team] {
+        &self.teams
     }
 
-    /// Both teams, to be changed.
-    pub fn teams_mut(&mut self) -> [&mut Team; 2] {
-        [&mut self.outdial, &mut self.did]
+    /// All teams, to be changed.
+    pub fn teams_mut(&mut self) -> &mut [Team] {
+        &mut self.teams
+    }
+
+    /// Those who keep dial lists.
+    pub fn outdial(&self) -> &Team {
+        self.team(bin_outdial_manager::NAME)
+    }
+
+    /// As [`Self::outdial`], to be changed.
+    pub fn outdial_mut(&mut self) -> &mut Team {
+        self.team_mut(bin_outdial_manager::NAME)
+    }
+
+    /// Those who give out numbers.
+    pub fn did(&self) -> &Team {
+        self.team(bin_did_manager::NAME)
+    }
+
+    /// As [`Self::did`], to be changed.
+    pub fn did_mut(&mut self) -> &mut Team {
+        self.team_mut(bin_did_manager::NAME)
+    }
+
+    /// The nodes, and all teams to be changed.
+    pub fn parts_mut(&mut self) -> (&Lab, &mut [Team]) {
+        (&self.lab, &mut self.teams)
+    }
+
+    fn team_mut(&mut self, name: &str) -> &mut Team {
+        let mut teams = self.teams.iter_mut();
+        teams
+            .find(|team| team.manager.name == name)
+            .expect("a team")
+    }
+
+    fn team(&self, name: &str) -> &Team {
+        let mut teams = self.teams.iter();
+        teams
+            .find(|team| team.manager.name == name)
+            .expect("a team")
     }
 
     /// Waits until every replica serves.
@@ -109,7 +150,7 @@ impl World {
     /// Waits until every request was taken and every event has left.
     pub async fn settled(&self) {
         for team in self.teams() {
-            team.site.settled(team.outbox).await;
+            team.site.settled(&team.table("outbox")).await;
         }
     }
 
@@ -125,12 +166,8 @@ impl World {
 }
 
 impl Team {
-    async fn new(
-        lab: &Lab,
-        program: bin_common_handler::testing::lab::Program,
-        outbox: &'static str,
-    ) -> Self {
-        let site = Site::new(lab, program).await;
+    async fn new(lab: &Lab, manager: Manager) -> Self {
+        let site = Site::new(lab, programs::of(manager.name)).await;
         // The first makes the schema; together they would, too, and that is not what is tried here.
         let first = Member::spawn(&site, &[]);
         first.daemon.ready().await;
@@ -138,10 +175,15 @@ impl Team {
         members.extend((1..REPLICAS).map(|_| Member::spawn(&site, &[])));
         Self {
             site,
-            outbox,
+            manager,
             members,
             kept: Vec::new(),
         }
+    }
+
+    /// One of the tables that every manager has, e.g. `outbox`.
+    pub fn table(&self, name: &str) -> String {
+        format!("{}_{name}", self.manager.prefix())
     }
 
     /// One replica.

@@ -10,9 +10,9 @@ use bin_common_handler::{
     },
     testing::Client,
 };
-use bin_did_manager::models::accesskey::SCOPES;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+use tandem::managers::SCOPES;
 use uuid::Uuid;
 
 /// What an id or a text stands for: a placeholder of a template (`did-id`), or what samples ask for.
@@ -123,7 +123,7 @@ impl Tenant {
     async fn people(&mut self) {
         let named = |what: &str| format!("{} {what}", self.mark);
         let user = json!({"email": self.value("email"), "name": named("person")});
-        let key = json!({"name": named("key"), "scopes": SCOPES});
+        let key = json!({"name": named("key"), "scopes": SCOPES.known()});
         self.make("user-id", "/v1/users", user).await;
         let made = self.make("accesskey-id", "/v1/accesskeys", key).await;
         self.token = made["token"].as_str().unwrap().to_owned();

@@ -40,7 +40,7 @@ use crate::{
 const BIDS_MAX: i64 = 5_000;
 
 /// Body of `POST /v1/auctions/<auction-id>/bids`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct BidCreate {
     /// Left out, it is the account of the key.
     #[serde(default, deserialize_with = "optional_uuid")]

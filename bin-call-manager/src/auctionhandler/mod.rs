@@ -43,7 +43,7 @@ const CLOSE: &str = "auction_close";
 const WINDOW_MS: u32 = 5_000;
 
 /// Body of `POST /v1/auctions`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct AuctionCreate {
     call_id: Uuid,
 }

@@ -35,7 +35,7 @@ const TAGS_MAX: usize = 50;
 const TEXT_MAX: usize = 255;
 
 /// Body of `POST /v1/calls`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct CallCreate {
     #[serde(default, deserialize_with = "optional_owner")]
     customer_id: Option<Uuid>,

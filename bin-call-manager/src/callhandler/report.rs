@@ -30,7 +30,7 @@ use crate::{
 const DURATION_MAX: i64 = 7 * 86_400;
 
 /// Body of `POST /v1/calls/<call-id>/status`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct Report {
     status: CallStatus,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -43,7 +43,7 @@ pub(crate) struct Report {
 }
 
 /// Body of `POST /v1/calls/<call-id>/conversion`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(crate) struct Told {
     kind: ConversionKind,
     converted: bool,

@@ -106,6 +106,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::choice::samples;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_micros(1_795_168_800_000_000 + ms * 1_000)
@@ -136,6 +137,39 @@ mod tests {
     ) {
         let terms = terms(window_ms, soft_close_ms);
         assert_eq!(end_after_bid(&terms, at(0), at(end), at(now)), at(moved));
+    }
+
+    #[rstest]
+    #[case::in_time(700, "USD", None, 999, None)]
+    #[case::at_the_end(700, "USD", None, 1_000, Some("AUCTION_EXPIRED"))]
+    #[case::in_yen(700, "JPY", None, 0, Some("CURRENCY_MISMATCH"))]
+    #[case::at_the_reserve(300, "USD", None, 0, None)]
+    #[case::below_the_reserve(299, "USD", None, 0, Some("BID_TOO_LOW"))]
+    #[case::ends_later(700, "USD", Some(11), 10, None)]
+    #[case::has_ended(700, "USD", Some(10), 10, Some("BID_EXPIRED"))]
+    fn a_bid_is_taken_or_refused(
+        #[case] amount: i64,
+        #[case] currency: &str,
+        #[case] expires: Option<i64>,
+        #[case] now: i64,
+        #[case] refusal: Option<&str>,
+    ) {
+        let terms = Terms {
+            auction: Some(AuctionTerms {
+                reserve: 300,
+                ..AuctionTerms::default()
+            }),
+            ..samples::terms()
+        };
+        let bid = Bid {
+            id: uuid::Uuid::nil(),
+            amount,
+            currency: currency.parse().unwrap(),
+            expires: expires.map(at),
+            tm_create: at(0),
+        };
+        let refused = accept(&bid, &terms, at(1_000), at(now)).err();
+        assert_eq!(refused.map(BidRefusal::reason), refusal);
     }
 
     proptest! {

@@ -1,4 +1,7 @@
 //! Whose turn it is: a campaign's memory for round robin and weights, kept on the campaign as data.
+//!
+//! Weights go by what each is owed (smooth weighted round robin). Round robin goes by the last turn: so any run of
+//! the same candidates is even, whoever came and went before, which owed parts promise only from an even start.
 
 use std::{
     collections::HashMap,

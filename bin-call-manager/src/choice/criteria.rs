@@ -9,7 +9,7 @@ use super::{
     exclusion::{Exclusion, TagMiss},
     hours::{Hours, Moment},
     place::{Circle, Code, Radius},
-    tags::{TagRule, TagSpec},
+    tags::{TagOp, TagRule, TagSpec},
 };
 
 /// Reason of a 400: a condition cannot be read.
@@ -23,7 +23,7 @@ const TAGS_MAX: usize = 50;
 const NUMBERS_MAX: usize = 10_000;
 
 /// A profile's conditions on the wire. Empty or absent = any; all that are present must hold.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CriteriaSpec {
     /// ISO 3166-1 alpha-2.
@@ -162,6 +162,15 @@ impl Criteria {
         }
     }
 
+    /// The key and the value of a tag that a call must have, when there is such a condition.
+    pub(super) fn equal_tag(&self) -> Option<(&str, &str)> {
+        let specs = self.tags.iter().map(TagRule::spec);
+        specs
+            .filter(|spec| spec.op == TagOp::Eq)
+            .map(|spec| (spec.key.as_str(), spec.value.as_str()))
+            .next()
+    }
+
     /// How many of the call's tags it names; meaningful for a call that meets it.
     pub(super) const fn named_tags(&self) -> usize {
         self.named_tags
@@ -207,7 +216,7 @@ fn tag_rules(given: &[TagSpec]) -> Result<Box<[TagRule]>> {
 fn named(given: &[TagSpec]) -> usize {
     let mut keys: Vec<&str> = given
         .iter()
-        .filter(|spec| spec.op != super::tags::TagOp::Ne)
+        .filter(|spec| spec.op != TagOp::Ne)
         .map(|spec| spec.key.as_str())
         .collect();
     keys.sort_unstable();
@@ -326,7 +335,7 @@ mod tests {
         spec.tags = (0..=TAGS_MAX)
             .map(|_| TagSpec {
                 key: "a".to_owned(),
-                op: crate::choice::tags::TagOp::Eq,
+                op: TagOp::Eq,
                 value: String::new(),
             })
             .collect();

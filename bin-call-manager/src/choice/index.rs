@@ -1,13 +1,14 @@
 //! Which profiles may take a call, without looking at all of them.
 //!
-//! A profile stands in one list for each value of its narrowest condition on the place: postal codes, area
-//! codes, the cells of its circle, states, countries, or the list of those that have none; for its campaign, or
-//! for the tenant. A call has one value of each, so it meets a dozen lists at most and no profile twice. Lists
-//! are ordered by amount, the highest first, and are merged in that order until enough profiles were found.
+//! A profile stands in one list for each value of its narrowest condition: postal codes, area codes, the cells of
+//! its circle, states, a tag with a certain value, countries, or the list of those that have none; for its
+//! campaign, or for the tenant. A call has one value of each and a few tags, so it meets few lists, and no profile
+//! twice. Lists are ordered by amount, the highest first, and are merged in that order until enough were found.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
     iter::Peekable,
     sync::Arc,
 };
@@ -37,6 +38,8 @@ enum Area {
     Cell(Cell),
     Npa(u16),
     Zip(Code),
+    /// The hash of a key and a value: who shares it by chance is told apart by the criteria.
+    Tag(u64),
 }
 
 /// What a list is ordered by. Without an amount an endpoint decides, which may bid more than all others.
@@ -205,6 +208,9 @@ fn areas_of(profile: &Profile) -> Vec<Area> {
     if !criteria.states.is_empty() {
         return criteria.states.iter().copied().map(Area::State).collect();
     }
+    if let Some(tag) = criteria.equal_tag() {
+        return vec![Area::Tag(hash(&tag))];
+    }
     if !criteria.countries.is_empty() {
         return criteria
             .countries
@@ -217,6 +223,10 @@ fn areas_of(profile: &Profile) -> Vec<Area> {
 }
 
 fn areas_of_call(call: &Call) -> impl Iterator<Item = Area> {
+    let tags = call
+        .tags
+        .iter()
+        .map(|(key, value)| Area::Tag(hash(&(key.as_str(), value.as_str()))));
     [
         Some(Area::Any),
         call.country.map(Area::Country),
@@ -227,6 +237,13 @@ fn areas_of_call(call: &Call) -> impl Iterator<Item = Area> {
     ]
     .into_iter()
     .flatten()
+    .chain(tags)
+}
+
+fn hash(tag: &(&str, &str)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    tag.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -238,6 +255,7 @@ mod tests {
     use crate::choice::{
         criteria::{Criteria, CriteriaSpec},
         place::{Point, Radius},
+        tags::{TagOp, TagSpec},
     };
 
     /// 2026-11-20T10:00:00Z in µs.
@@ -257,10 +275,12 @@ mod tests {
             some(&["94105", "94106", "10001"]),
             proptest::option::weighted(0.3, circle),
             any::<bool>(),
+            tags(),
         )
-            .prop_map(
-                |(countries, states, npas, zips, radius, night)| CriteriaSpec {
+            .prop_map(|(countries, states, npas, zips, radius, night, tags)| {
+                CriteriaSpec {
                     countries,
+                    tags,
                     states,
                     npas,
                     zips,
@@ -268,8 +288,22 @@ mod tests {
                     hours: serde_json::from_str(if night { r#""22:00-06:00""# } else { "null" })
                         .unwrap(),
                     ..CriteriaSpec::default()
-                },
-            )
+                }
+            })
+    }
+
+    fn tags() -> impl Strategy<Value = Vec<TagSpec>> {
+        let one = (
+            proptest::sample::select(vec!["product", "age"]),
+            proptest::sample::select(vec![TagOp::Eq, TagOp::Ne, TagOp::Gt]),
+            proptest::sample::select(vec!["1", "2"]),
+        );
+        let one = one.prop_map(|(key, op, value)| TagSpec {
+            key: key.to_owned(),
+            op,
+            value: value.to_owned(),
+        });
+        proptest::collection::vec(one, 0..3)
     }
 
     fn profile(
@@ -304,8 +338,14 @@ mod tests {
             proptest::option::of(proptest::sample::select(vec![415_u16, 212])),
             proptest::option::of(proptest::sample::select(vec!["94105", "10001"])),
             proptest::option::of((35.0_f64..40.0, -124.0_f64..-119.0)),
+            proptest::collection::btree_map(
+                proptest::sample::select(vec!["product".to_owned(), "age".to_owned()]),
+                proptest::sample::select(vec!["1".to_owned(), "2".to_owned()]),
+                0..3,
+            ),
         )
-            .prop_map(|(country, state, npa, zip, point)| Call {
+            .prop_map(|(country, state, npa, zip, point, tags)| Call {
+                tags,
                 customer_id: Uuid::from_u128(1),
                 call_campaign_id: Uuid::from_u128(1),
                 country: country.and_then(Code::region),

@@ -270,7 +270,7 @@ mod tests {
 
     /// `cargo test --release -p bin-call-manager --lib figures -- --ignored --nocapture`
     #[test]
-    #[ignore = "prints figures, which mean something in a release build only"]
+    #[ignore = "figures mean something in a release build only"]
     fn figures() {
         for strategy in [
             Strategy::HighestBid,
@@ -286,10 +286,13 @@ mod tests {
                 println!("decision over {profiles:>5} {strategy:?}: {time:?}");
             }
         }
+        assert!(decision(1_000, 100, Strategy::HighestBid) <= Duration::from_micros(100));
         let (p50, p99) = indexed(100_000, 10_000);
+        assert!(p99 < Duration::from_millis(1));
         println!("index of 100,000: p50 {p50:?}, p99 {p99:?}");
         for bids in [10, 100, 1_000] {
             println!("auction of {bids:>5}: {:?}", auction(bids, 100_000 / bids));
         }
+        assert!(auction(1_000, 100) <= Duration::from_millis(1));
     }
 }

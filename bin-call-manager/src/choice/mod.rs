@@ -43,6 +43,7 @@ pub mod quality;
 mod rank;
 #[cfg(any(test, feature = "test-support"))]
 mod samples;
+mod sentence;
 pub mod tags;
 pub mod terms;
 #[cfg(test)]

@@ -33,8 +33,8 @@ pub(super) struct Entrant {
     /// µs since 1970.
     placed: i64,
     id: Uuid,
-    /// The strategy's keys, the larger first.
-    keys: (i128, i128),
+    /// The strategy's key, the larger first.
+    key: i128,
 }
 
 impl Entrant {
@@ -48,13 +48,13 @@ impl Entrant {
             weight: candidate.weight(),
             placed: candidate.placed().micros(),
             id: candidate.id(),
-            keys: (0, 0),
+            key: 0,
         }
     }
 
     /// No two candidates are equal, as ids are unique: so order of arrival decides nothing.
     fn order(&self, other: &Self) -> Ordering {
-        let key = |one: &Self| (Reverse(one.keys), Reverse(one.effective), one.priority);
+        let key = |one: &Self| (Reverse(one.key), Reverse(one.effective), one.priority);
         key(self)
             .cmp(&key(other))
             .then_with(|| (self.placed, self.id).cmp(&(other.placed, other.id)))
@@ -76,25 +76,19 @@ pub(super) fn rank(
     };
     for entrant in &mut entrants {
         if let Some(candidate) = candidates.get(entrant.candidate) {
-            entrant.keys = keys(entrant, call, strategy, candidate, counters, seed);
+            entrant.key = key(entrant, call, strategy, candidate, counters, seed);
         }
     }
-    let ranked = sorted(&entrants, strategy);
+    let ranked = sorted(&entrants);
     note(&ranked, strategy, candidates, counters);
     ranked
 }
 
 /// Sorts short records by what nearly always decides; the full order decides the rest.
-fn sorted(entrants: &[Entrant], strategy: Strategy) -> Vec<Entrant> {
+fn sorted(entrants: &[Entrant]) -> Vec<Entrant> {
     let mut order: Vec<(Reverse<i128>, &Entrant)> = entrants
         .iter()
-        .map(|entrant| {
-            let first = match strategy {
-                Strategy::HighestBid => entrant.effective,
-                _ => entrant.keys.0,
-            };
-            (Reverse(first), entrant)
-        })
+        .map(|entrant| (Reverse(entrant.key), entrant))
         .collect();
     order.sort_unstable_by(|(first, one), (second, other)| {
         first.cmp(second).then_with(|| one.order(other))
@@ -102,51 +96,57 @@ fn sorted(entrants: &[Entrant], strategy: Strategy) -> Vec<Entrant> {
     order.into_iter().map(|(_, entrant)| *entrant).collect()
 }
 
-fn keys(
+fn key(
     entrant: &Entrant,
     call: &Call,
     strategy: Strategy,
     candidate: &Candidate<'_>,
     counters: &Counters,
     seed: u64,
-) -> (i128, i128) {
+) -> i128 {
     let amount = i128::from(entrant.amount);
     match strategy {
-        Strategy::HighestBid => (0, 0),
+        Strategy::HighestBid => entrant.effective,
         Strategy::RoundRobin => {
             let turn = counters.of(candidate.counter_id()).last_turn;
-            (-i128::from(turn), 0)
+            -i128::from(turn)
         }
-        Strategy::Weighted => share_keys(entrant, candidate, counters),
+        Strategy::Weighted => {
+            // With weight goes before without.
+            let first = i64::from(entrant.weight > 0);
+            then(first, owed(entrant, candidate, counters))
+        }
         Strategy::Priority => {
-            let (_, owed) = share_keys(entrant, candidate, counters);
             // Without weight is behind all that have one, within its priority.
-            let last = i128::from(entrant.weight == 0);
-            (-(i128::from(entrant.priority) * 2 + last), owed)
+            let last = i64::from(entrant.weight == 0);
+            let first = -(i64::from(entrant.priority) * 2 + last);
+            then(first, owed(entrant, candidate, counters))
         }
-        Strategy::Skill => (
-            skill_share(call, candidate),
-            i128::from(candidate.buyer.quality.mean_millionths()),
-        ),
-        Strategy::LeastCost => (-amount, 0),
+        Strategy::Skill => {
+            let quality = candidate.buyer.quality.mean_millionths();
+            then(skill_share(call, candidate), i128::from(quality))
+        }
+        Strategy::LeastCost => -amount,
         Strategy::Performance => {
             let rate = drawn_rate(&candidate.buyer.quality, seed, entrant.id);
-            (i128::from(rate) * amount, 0)
+            i128::from(rate) * amount
         }
     }
 }
 
-/// With weight before without, then who is owed most, this turn's weight included.
-fn share_keys(entrant: &Entrant, candidate: &Candidate<'_>, counters: &Counters) -> (i128, i128) {
+/// One key of two: `second` decides among equals of `first`. Within ±2^34 and ±2^64 neither reaches the other.
+fn then(first: i64, second: i128) -> i128 {
+    i128::from(first) * (1 << 66) + second
+}
+
+/// What it is owed, this turn's weight included: within ±2^64.
+fn owed(entrant: &Entrant, candidate: &Candidate<'_>, counters: &Counters) -> i128 {
     let owed = counters.of(candidate.counter_id()).owed;
-    (
-        i128::from(entrant.weight > 0),
-        i128::from(owed) + i128::from(entrant.weight),
-    )
+    i128::from(owed) + i128::from(entrant.weight)
 }
 
 /// Of the call's tags, the share that the profile asks for, in millionths. It meets them, or would be excluded.
-fn skill_share(call: &Call, candidate: &Candidate<'_>) -> i128 {
+fn skill_share(call: &Call, candidate: &Candidate<'_>) -> i64 {
     let asked = candidate
         .profile
         .map_or(0, |profile| profile.criteria.named_tags());
@@ -154,7 +154,7 @@ fn skill_share(call: &Call, candidate: &Candidate<'_>) -> i128 {
     let share = (asked as u64 * whole)
         .checked_div(call.tags.len() as u64)
         .unwrap_or(whole);
-    i128::from(share)
+    i64::try_from(share).unwrap_or(i64::MAX)
 }
 
 /// A conversion rate from what is known of it: 0 to a billion. The draw hangs on the decision's seed and the

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
+    StoredRow,
     databasehandler::{ChangeTx, Entity, list},
     models::{
         error::{Error, Result},
         time::Timestamp,
     },
-    stored_row,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -107,14 +107,13 @@ pub(crate) async fn by_id<E: Entity>(
 }
 
 /// When a person was last put through to a buyer, and last converted there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, StoredRow)]
+#[entity(table = "exchange_calls")]
 pub(crate) struct History {
     pub buyer_id: Uuid,
     pub connected: Option<Timestamp>,
     pub converted: Option<Timestamp>,
 }
-
-stored_row!(History, "exchange_calls", [buyer_id, connected, converted]);
 
 /// The person's earlier calls of the campaign, by buyer.
 ///

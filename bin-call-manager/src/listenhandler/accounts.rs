@@ -2,33 +2,33 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, List, Path, Query, State},
+    listenhandler::{Json, List, NamedTenant, Path, Query, State},
     models::{
         check::wrong,
         error::Result,
         page::{Filters, Page, ensure_known},
         sock::Response,
     },
-    resource::query_customer,
+    resource::PatchJson,
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::{
     accounthandler::{self, Payment, STATEMENT_ROWS_MAX},
     app::App,
-    models::{account::Account, ledgerentry::LedgerEntry},
+    models::{
+        account::{Account, AccountPatch},
+        ledgerentry::LedgerEntry,
+    },
 };
-
-type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
-    Json(fields): Json<Fields>,
+    NamedTenant(named): NamedTenant,
+    PatchJson(patch): PatchJson<AccountPatch>,
 ) -> Result<Json<Account>> {
-    let named = query_customer(&query)?;
-    accounthandler::create(&app, &ctx, named, &fields)
+    accounthandler::create(&app, &ctx, named, &patch)
         .await
         .map(Json)
 }

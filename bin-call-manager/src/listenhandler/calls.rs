@@ -2,9 +2,8 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, List, Path, Query, State},
+    listenhandler::{Json, List, NamedTenant, Path, State},
     models::error::Result,
-    resource::query_customer,
 };
 use serde_json::Value;
 
@@ -23,10 +22,9 @@ use crate::{
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    NamedTenant(named): NamedTenant,
     Json(body): Json<CallCreate>,
 ) -> Result<Json<Call>> {
-    let named = query_customer(&query)?;
     create::create(&app, &ctx, named, body).await.map(Json)
 }
 

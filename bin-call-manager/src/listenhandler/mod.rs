@@ -6,14 +6,12 @@ mod calls;
 mod campaigns;
 mod profiles;
 
-use bin_common_handler::listenhandler::Routes;
+use bin_common_handler::{listenhandler::Routes, resource::Resource};
 
 use crate::{
     app::App,
     models::{
-        account::{self, Account},
-        auction, bid, bidprofile, call,
-        callcampaign::{self, CallCampaign},
+        account::Account, auction, bid, bidprofile::BidProfile, call, callcampaign::CallCampaign,
         ledgerentry,
     },
 };
@@ -42,7 +40,7 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/accounts", accounts::create)
         .scope(WRITE)
         .get("/v1/accounts", accounts::list)
-        .filtered_by(account::FILTERS)
+        .filtered_by(Account::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
         .get("/v1/accounts/<account-id>", accounts::get)
@@ -71,7 +69,7 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .creatable::<CallCampaign>("/v1/call_campaigns", WRITE)
         .get("/v1/call_campaigns", campaigns::list)
-        .filtered_by(callcampaign::FILTERS)
+        .filtered_by(CallCampaign::FILTERS)
         .scope(READ)
         .or_bound(SELL)
         .get("/v1/call_campaigns/<call-campaign-id>", campaigns::get)
@@ -82,7 +80,7 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .or_bound(BUY)
         .get("/v1/bid_profiles", profiles::list)
-        .filtered_by(bidprofile::FILTERS)
+        .filtered_by(BidProfile::FILTERS)
         .scope(READ)
         .or_bound(BUY)
         .get("/v1/bid_profiles/<bid-profile-id>", profiles::get)

@@ -2,24 +2,24 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, List, Path, Query, State},
+    listenhandler::{Json, List, NamedTenant, Path, State},
     models::error::Result,
-    resource::{self, query_customer},
+    resource::{self, PatchJson},
 };
-use serde_json::{Map, Value};
 
-use crate::{app::App, bidprofilehandler, models::bidprofile::BidProfile};
-
-type Fields = Map<String, Value>;
+use crate::{
+    app::App,
+    bidprofilehandler,
+    models::bidprofile::{BidProfile, BidProfilePatch},
+};
 
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
-    Json(fields): Json<Fields>,
+    NamedTenant(named): NamedTenant,
+    PatchJson(patch): PatchJson<BidProfilePatch>,
 ) -> Result<Json<BidProfile>> {
-    let named = query_customer(&query)?;
-    bidprofilehandler::create(&app, &ctx, named, &fields)
+    bidprofilehandler::create(&app, &ctx, named, &patch)
         .await
         .map(Json)
 }
@@ -44,10 +44,10 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<BidProfilePatch>,
 ) -> Result<Json<BidProfile>> {
     let seen = bidprofilehandler::get(&app, &ctx, id).await?;
-    resource::update(&app, &ctx, seen.id, &fields)
+    resource::update(&app, &ctx, seen.id, &patch)
         .await
         .map(Json)
 }

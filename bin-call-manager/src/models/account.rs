@@ -1,16 +1,14 @@
 //! An account: a seller, who owns calls, or a buyer, who pays for them.
 
 use bin_common_handler::{
-    entity,
+    Resource,
     models::{
-        check::{ensure, in_range, maybe_in_range, timezone},
+        check::{ensure, in_range, timezone, within},
         error::{Error, Result},
         money::Currency,
-        page::{Filter, FilterKind},
         text::check_name,
         time::Timestamp,
     },
-    resource::{Resource, SystemFields},
     text_enum,
 };
 use serde::{Deserialize, Serialize};
@@ -69,54 +67,75 @@ text_enum!(
 );
 
 /// A seller or a buyer of a customer's exchange.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(name = "account", table = "exchange_accounts", check = check)]
 pub struct Account {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
     /// The tenant whose exchange it trades in.
     pub customer_id: Uuid,
     /// Seller or buyer; fixed at creation.
-    #[serde(rename = "type")]
-    pub kind: AccountType,
+    #[resource(set, filter)]
+    pub r#type: AccountType,
     /// A name for people.
+    #[resource(set, filter)]
     pub name: String,
     /// Where people of it are written to; empty = not known.
+    #[resource(set, filter)]
     pub email: String,
     /// Whether it may trade.
+    #[resource(set, filter)]
     pub status: AccountStatus,
     /// ISO 4217 code of its money; fixed at creation.
+    #[resource(set)]
     pub currency: String,
     /// Sum of its deposits, captures, payouts, refunds and adjustments, in minor units.
     pub balance: i64,
     /// Sum of its holds that are neither released nor captured, in minor units.
     pub held: i64,
     /// How far `balance` less `held` may go below zero, in minor units.
+    #[resource(set)]
     pub credit_limit: i64,
     /// The zone of its hours and of its days, e.g. `America/New_York`; empty = UTC.
+    #[resource(set)]
     pub timezone: String,
     /// When it takes calls; empty = always.
+    #[schemars(with = "Hours")]
+    #[resource(set)]
     pub hours: Json<Hours>,
     /// Calls at once; null = no cap.
+    #[resource(set)]
     pub concurrency_cap: Option<i64>,
     /// Calls in an hour of the clock; null = no cap.
+    #[resource(set)]
     pub hourly_cap: Option<i64>,
     /// Calls in a day of its zone; null = no cap.
+    #[resource(set)]
     pub daily_cap: Option<i64>,
     /// Calls in a month of its zone; null = no cap.
+    #[resource(set)]
     pub monthly_cap: Option<i64>,
     /// Calls in all; null = no cap.
+    #[resource(set)]
     pub total_cap: Option<i64>,
     /// Money spent in a day of its zone, in minor units, open holds included; null = no limit.
+    #[resource(set)]
     pub daily_budget: Option<i64>,
     /// What the caps count.
+    #[resource(set)]
     pub cap_counts: CapCounts,
     /// Its share under the strategies that go by weight.
+    #[resource(set)]
     pub weight: i32,
     /// 1 goes before 2.
+    #[resource(set)]
     pub priority: i32,
     /// How its calls went.
+    #[schemars(with = "Quality")]
+    #[resource(set)]
     pub quality: Json<Quality>,
     /// Calls and money that count towards its caps and budget.
+    #[schemars(with = "Usage")]
     #[serde(skip)]
     pub used: Json<Usage>,
     /// Creation time.
@@ -127,55 +146,12 @@ pub struct Account {
     pub tm_delete: Option<Timestamp>,
 }
 
-entity!(
-    Account,
-    "exchange_accounts",
-    [
-        id,
-        customer_id,
-        kind,
-        name,
-        email,
-        status,
-        currency,
-        balance,
-        held,
-        credit_limit,
-        timezone,
-        hours,
-        concurrency_cap,
-        hourly_cap,
-        daily_cap,
-        monthly_cap,
-        total_cap,
-        daily_budget,
-        cap_counts,
-        weight,
-        priority,
-        quality,
-        used,
-        tm_create,
-        tm_update,
-        tm_delete,
-    ]
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("name", FilterKind::Text),
-    ("email", FilterKind::Text),
-    ("status", FilterKind::OneOf(AccountStatus::WORDS)),
-    ("deleted", FilterKind::Deleted),
-];
-
 impl Default for Account {
     fn default() -> Self {
         Self {
             id: Uuid::nil(),
             customer_id: Uuid::nil(),
-            kind: AccountType::default(),
+            r#type: AccountType::default(),
             name: String::new(),
             email: String::new(),
             status: AccountStatus::default(),
@@ -203,105 +179,33 @@ impl Default for Account {
     }
 }
 
-// By hand, as the wire's `type` is no name of a field.
-impl Resource for Account {
-    const NAME: &'static str = "account";
-    const FIELDS: &'static [&'static str] = &[
-        "type",
-        "name",
+fn check(account: &mut Account, before: Option<&Account>, _: Timestamp) -> Result<()> {
+    check_name("name", &account.name)?;
+    check_name("email", &account.email)?;
+    ensure(
+        account.email.is_empty() || account.email.contains('@'),
         "email",
-        "status",
-        "currency",
-        "credit_limit",
-        "timezone",
-        "hours",
-        "concurrency_cap",
-        "hourly_cap",
-        "daily_cap",
-        "monthly_cap",
-        "total_cap",
-        "daily_budget",
-        "cap_counts",
-        "weight",
-        "priority",
-        "quality",
-    ];
-    const FILTERS: &'static [Filter] = FILTERS;
-
-    fn take(&mut self, field: &str, from: &Self) {
-        match field {
-            "type" => self.kind = from.kind,
-            "name" => self.name.clone_from(&from.name),
-            "email" => self.email.clone_from(&from.email),
-            "status" => self.status = from.status,
-            "currency" => self.currency.clone_from(&from.currency),
-            "credit_limit" => self.credit_limit = from.credit_limit,
-            "timezone" => self.timezone.clone_from(&from.timezone),
-            "hours" => self.hours.clone_from(&from.hours),
-            "concurrency_cap" => self.concurrency_cap = from.concurrency_cap,
-            "hourly_cap" => self.hourly_cap = from.hourly_cap,
-            "daily_cap" => self.daily_cap = from.daily_cap,
-            "monthly_cap" => self.monthly_cap = from.monthly_cap,
-            "total_cap" => self.total_cap = from.total_cap,
-            "daily_budget" => self.daily_budget = from.daily_budget,
-            "cap_counts" => self.cap_counts = from.cap_counts,
-            "weight" => self.weight = from.weight,
-            "priority" => self.priority = from.priority,
-            "quality" => self.quality.clone_from(&from.quality),
-            _ => {}
-        }
+        "must be an address such as desk@example.com",
+    )?;
+    account.currency.parse::<Currency>()?;
+    in_range("credit_limit", account.credit_limit, 0, AMOUNT_MAX)?;
+    if !account.timezone.is_empty() {
+        timezone("timezone", &account.timezone)?;
     }
-
-    fn system_fields(&mut self) -> SystemFields<'_> {
-        SystemFields {
-            id: &mut self.id,
-            customer_id: &mut self.customer_id,
-            tm_create: &mut self.tm_create,
-            tm_update: &mut self.tm_update,
-            tm_delete: &mut self.tm_delete,
-        }
+    for (field, cap) in [
+        ("concurrency_cap", account.concurrency_cap),
+        ("hourly_cap", account.hourly_cap),
+        ("daily_cap", account.daily_cap),
+        ("monthly_cap", account.monthly_cap),
+        ("total_cap", account.total_cap),
+    ] {
+        within(field, &cap, 0, CAP_MAX)?;
     }
-
-    fn customer_id(&self) -> Uuid {
-        self.customer_id
-    }
-
-    fn tm_create(&self) -> Timestamp {
-        self.tm_create
-    }
-
-    fn tm_delete(&self) -> Option<Timestamp> {
-        self.tm_delete
-    }
-
-    fn check(&mut self, before: Option<&Self>, _: Timestamp) -> Result<()> {
-        check_name("name", &self.name)?;
-        check_name("email", &self.email)?;
-        ensure(
-            self.email.is_empty() || self.email.contains('@'),
-            "email",
-            "must be an address such as desk@example.com",
-        )?;
-        self.currency.parse::<Currency>()?;
-        in_range("credit_limit", self.credit_limit, 0, AMOUNT_MAX)?;
-        if !self.timezone.is_empty() {
-            timezone("timezone", &self.timezone)?;
-        }
-        for (field, cap) in [
-            ("concurrency_cap", self.concurrency_cap),
-            ("hourly_cap", self.hourly_cap),
-            ("daily_cap", self.daily_cap),
-            ("monthly_cap", self.monthly_cap),
-            ("total_cap", self.total_cap),
-        ] {
-            maybe_in_range(field, cap, 0, CAP_MAX)?;
-        }
-        maybe_in_range("daily_budget", self.daily_budget, 0, AMOUNT_MAX)?;
-        in_range("weight", self.weight, 0, WEIGHT_MAX)?;
-        in_range("priority", self.priority, 1, WEIGHT_MAX)?;
-        self.quality.0.check()?;
-        before.map_or(Ok(()), |before| self.check_change(before))
-    }
+    within("daily_budget", &account.daily_budget, 0, AMOUNT_MAX)?;
+    in_range("weight", account.weight, 0, WEIGHT_MAX)?;
+    in_range("priority", account.priority, 1, WEIGHT_MAX)?;
+    account.quality.0.check()?;
+    before.map_or(Ok(()), |before| account.check_change(before))
 }
 
 impl Account {
@@ -318,7 +222,7 @@ impl Account {
     }
 
     fn check_change(&self, before: &Self) -> Result<()> {
-        ensure(self.kind == before.kind, "type", "cannot be changed")?;
+        ensure(self.r#type == before.r#type, "type", "cannot be changed")?;
         ensure(
             self.currency == before.currency,
             "currency",
@@ -364,7 +268,7 @@ mod tests {
             status: is,
             ..before.clone()
         };
-        let checked = after.check(Some(&before), Timestamp::default());
+        let checked = check(&mut after, Some(&before), Timestamp::default());
         assert_eq!(checked.is_ok(), legal);
     }
 }

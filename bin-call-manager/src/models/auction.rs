@@ -1,7 +1,7 @@
 //! An auction: bids for one call, sealed until it ends.
 
 use bin_common_handler::{
-    entity,
+    Entity,
     models::{
         page::{Filter, FilterKind},
         time::Timestamp,
@@ -43,7 +43,10 @@ text_enum!(
 );
 
 /// Bids for one call.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema, Entity,
+)]
+#[entity(table = "exchange_auctions")]
 pub struct Auction {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
@@ -78,29 +81,6 @@ pub struct Auction {
     /// Time of the last change, which is its version.
     pub tm_update: Timestamp,
 }
-
-entity!(
-    Auction,
-    "exchange_auctions",
-    [
-        id,
-        customer_id,
-        call_id,
-        call_campaign_id,
-        seller_id,
-        form,
-        reserve,
-        increment,
-        currency,
-        soft_close_ms,
-        status,
-        tm_end,
-        tm_end_max,
-        bid_id,
-        tm_create,
-        tm_update,
-    ]
-);
 
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[

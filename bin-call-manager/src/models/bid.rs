@@ -1,7 +1,7 @@
 //! A bid: what one buyer offers for one call.
 
 use bin_common_handler::{
-    entity,
+    Entity,
     models::{
         page::{Filter, FilterKind},
         time::Timestamp,
@@ -39,7 +39,10 @@ text_enum!(
 );
 
 /// What one buyer offers for one call.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema, Entity,
+)]
+#[entity(table = "exchange_bids")]
 pub struct Bid {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
@@ -76,30 +79,6 @@ pub struct Bid {
     /// Time of the last change, which is its version.
     pub tm_update: Timestamp,
 }
-
-entity!(
-    Bid,
-    "exchange_bids",
-    [
-        id,
-        customer_id,
-        call_id,
-        auction_id,
-        call_campaign_id,
-        buyer_id,
-        profile_id,
-        amount,
-        currency,
-        effective_bid,
-        price,
-        destination,
-        status,
-        expires,
-        tm_won,
-        tm_create,
-        tm_update,
-    ]
-);
 
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[

@@ -1,15 +1,16 @@
 //! A bid profile: what a buyer takes, at what price, and where its calls go.
 
 use bin_common_handler::{
+    Resource,
     models::{
-        check::{ensure, in_range, maybe_in_range, wrong},
+        check::{ensure, in_range, within, wrong},
         error::Result,
         identity::{optional_uuid, uuid_or_nil},
         money::Currency,
-        page::{Filter, FilterKind},
+        page::FilterKind,
         time::Timestamp,
     },
-    phone, resource,
+    phone,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -22,7 +23,7 @@ use crate::choice::criteria::{Criteria, CriteriaSpec};
 const ADDRESS_MAX: usize = 255;
 
 /// Who is asked for a bid on each call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// An https address.
@@ -37,7 +38,8 @@ fn timeout_ms() -> i64 {
 }
 
 /// What a buyer takes, at what price.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(name = "bidprofile", table = "exchange_bid_profiles", check = check)]
 pub struct BidProfile {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
@@ -45,25 +47,37 @@ pub struct BidProfile {
     pub customer_id: Uuid,
     /// The buyer's account; fixed at creation.
     #[serde(deserialize_with = "uuid_or_nil")]
+    #[resource(set, filter)]
     pub buyer_id: Uuid,
     /// The campaign whose calls it bids for; null = every campaign's.
     #[serde(deserialize_with = "optional_uuid")]
+    #[resource(set, filter = FilterKind::Uuid)]
     pub call_campaign_id: Option<Uuid>,
     /// Its bid, in minor units; null only where an endpoint bids.
+    #[resource(set)]
     pub amount: Option<i64>,
     /// ISO 4217 code; empty = the buyer's, and never another.
+    #[resource(set)]
     pub currency: String,
     /// Which calls it takes.
+    #[schemars(with = "CriteriaSpec")]
+    #[resource(set)]
     pub criteria: Json<CriteriaSpec>,
     /// 1 goes before 2; null = the buyer's.
+    #[resource(set)]
     pub priority: Option<i32>,
     /// Its share under the strategies that go by weight; null = the buyer's.
+    #[resource(set)]
     pub weight: Option<i32>,
     /// Who is asked for a bid on each call; null = it bids `amount`.
+    #[schemars(with = "Option<Endpoint>")]
+    #[resource(set)]
     pub endpoint: Json<Option<Endpoint>>,
     /// Where its calls go: E.164 or `sip:`.
+    #[resource(set)]
     pub destination: String,
     /// Whether it bids.
+    #[resource(set)]
     pub active: bool,
     /// Creation time.
     pub tm_create: Timestamp,
@@ -72,29 +86,6 @@ pub struct BidProfile {
     /// Deletion time; null while it is live.
     pub tm_delete: Option<Timestamp>,
 }
-
-resource!(
-    BidProfile, "bidprofile", "exchange_bid_profiles",
-    [
-        id, customer_id, buyer_id, call_campaign_id, amount, currency, criteria, priority, weight,
-        endpoint, destination, active, tm_create, tm_update, tm_delete,
-    ],
-    fields: [
-        buyer_id, call_campaign_id, amount, currency, criteria, priority, weight, endpoint,
-        destination, active,
-    ],
-    filters: FILTERS,
-    check: check,
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("buyer_id", FilterKind::Uuid),
-    ("call_campaign_id", FilterKind::Uuid),
-    ("deleted", FilterKind::Deleted),
-];
 
 impl Default for BidProfile {
     fn default() -> Self {
@@ -127,14 +118,14 @@ fn check(profile: &mut BidProfile, before: Option<&BidProfile>, _: Timestamp) ->
     if !profile.currency.is_empty() {
         profile.currency.parse::<Currency>()?;
     }
-    maybe_in_range("amount", profile.amount, 0, AMOUNT_MAX)?;
+    within("amount", &profile.amount, 0, AMOUNT_MAX)?;
     ensure(
         profile.amount.is_some() || profile.endpoint.0.is_some(),
         "amount",
         "must be there, unless an endpoint bids",
     )?;
-    maybe_in_range("priority", profile.priority, 1, WEIGHT_MAX)?;
-    maybe_in_range("weight", profile.weight, 0, WEIGHT_MAX)?;
+    within("priority", &profile.priority, 1, WEIGHT_MAX)?;
+    within("weight", &profile.weight, 0, WEIGHT_MAX)?;
     if let Some(endpoint) = &profile.endpoint.0 {
         let is_https = endpoint.url.starts_with("https://") && endpoint.url.len() <= ADDRESS_MAX;
         ensure(is_https, "endpoint.url", "must be an https address")?;

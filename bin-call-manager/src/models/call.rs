@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
-    entity,
+    Entity,
     models::{
         page::{Filter, FilterKind},
         time::Timestamp,
@@ -62,7 +62,7 @@ text_enum!(
 );
 
 /// One buyer's turn that came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Attempt {
     /// The buyer.
     pub buyer_id: Uuid,
@@ -75,7 +75,10 @@ pub struct Attempt {
 }
 
 /// A call.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema, Entity,
+)]
+#[entity(table = "exchange_calls")]
 pub struct Call {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
@@ -108,6 +111,7 @@ pub struct Call {
     /// Why it is where it is, e.g. `NO_BIDS_AVAILABLE`; empty while all is well.
     pub reason: String,
     /// The caller's own words about it.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub tags: Json<BTreeMap<String, String>>,
     /// ZIP of the person; empty = not known.
     pub zip: String,
@@ -126,6 +130,7 @@ pub struct Call {
     /// Whether it was worth its price; null = not decided yet.
     pub converted: Option<bool>,
     /// Buyers that had their turn in vain.
+    #[schemars(with = "Vec<Attempt>")]
     pub attempts: Json<Vec<Attempt>>,
     /// When a buyer won it.
     pub tm_route: Option<Timestamp>,
@@ -138,43 +143,6 @@ pub struct Call {
     /// Time of the last change, which is its version.
     pub tm_update: Timestamp,
 }
-
-entity!(
-    Call,
-    "exchange_calls",
-    [
-        id,
-        customer_id,
-        call_campaign_id,
-        direction,
-        from_number,
-        to_number,
-        status,
-        seller_id,
-        buyer_id,
-        bid_id,
-        auction_id,
-        price,
-        payout,
-        currency,
-        reason,
-        tags,
-        zip,
-        state,
-        source,
-        reference,
-        destination,
-        duration_seconds,
-        hangup_cause,
-        converted,
-        attempts,
-        tm_route,
-        tm_answer,
-        tm_end,
-        tm_create,
-        tm_update,
-    ]
-);
 
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[

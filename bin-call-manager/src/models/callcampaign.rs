@@ -1,16 +1,16 @@
 //! A call campaign: the terms under which a seller's calls are sold.
 
 use bin_common_handler::{
+    Resource,
     models::{
-        check::{ensure, in_range, maybe_in_range, timezone, wrong},
+        check::{ensure, in_range, timezone, within, wrong},
         error::Result,
         identity::uuid_or_nil,
         money::Currency,
-        page::{Filter, FilterKind},
         text::{check_name, check_text},
         time::Timestamp,
     },
-    phone, resource, text_enum,
+    phone, text_enum,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -72,7 +72,9 @@ text_enum!(
 );
 
 /// When a call is worth its price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct Conversion {
     /// What makes it one.
@@ -82,7 +84,7 @@ pub struct Conversion {
 }
 
 /// When a call is a fraud. A null never acts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FraudTerms {
     /// Score from which a call is refused, 0 to 1.
@@ -110,50 +112,76 @@ impl Default for FraudTerms {
 }
 
 /// The terms under which a seller's calls are sold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(name = "callcampaign", table = "exchange_call_campaigns", check = check)]
 pub struct CallCampaign {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
     /// The tenant whose exchange it belongs to.
     pub customer_id: Uuid,
     /// A name for people.
+    #[resource(set, filter)]
     pub name: String,
     /// The seller's account.
     #[serde(deserialize_with = "uuid_or_nil")]
+    #[resource(set, filter)]
     pub seller_id: Uuid,
     /// ISO 4217 code; empty = the seller's.
+    #[resource(set)]
     pub currency: String,
     /// E.164 numbers that its calls come in on; each belongs to one live campaign of the installation.
+    #[schemars(with = "Vec<String>")]
+    #[resource(set)]
     pub numbers: Json<Vec<String>>,
     /// How long a ping is waited for, in milliseconds.
+    #[resource(set)]
     pub ping_ms: i64,
     /// How long a buyer may ring, in seconds.
+    #[resource(set)]
     pub ring_seconds: i64,
     /// Buyers that are tried for one call.
+    #[resource(set)]
     pub max_attempts: i64,
     /// How a buyer is chosen.
+    #[resource(set, filter)]
     pub strategy: Strategy,
     /// How much a bid is weighed with its buyer's quality, 0 to 1.
+    #[resource(set)]
     pub quality_weight: f64,
     /// Terms of its auctions, and of its prices; null = who wins pays its bid.
+    #[schemars(with = "Option<AuctionTerms>")]
+    #[resource(set)]
     pub auction: Json<Option<AuctionTerms>>,
     /// What the seller gets, in minor units; null = the price.
+    #[resource(set)]
     pub payout: Option<i64>,
     /// What a buyer pays, in minor units; null = the price of its win.
+    #[resource(set)]
     pub revenue: Option<i64>,
     /// When a call is worth its price.
+    #[schemars(with = "Conversion")]
+    #[resource(set)]
     pub conversion: Json<Conversion>,
     /// Which calls are not sold twice; null = all are sold.
+    #[schemars(with = "Option<Duplicates>")]
+    #[resource(set)]
     pub duplicates: Json<Option<Duplicates>>,
     /// Calls only with the person's consent.
+    #[resource(set)]
     pub require_consent: bool,
     /// When a call is a fraud.
+    #[schemars(with = "FraudTerms")]
+    #[resource(set)]
     pub fraud: Json<FraudTerms>,
     /// When it takes calls; empty = always.
+    #[schemars(with = "Hours")]
+    #[resource(set)]
     pub hours: Json<Hours>,
     /// The zone of its hours; empty = UTC.
+    #[resource(set)]
     pub timezone: String,
     /// What is said to the buyer before the call is connected.
+    #[resource(set)]
     pub whisper: String,
     /// Creation time.
     pub tm_create: Timestamp,
@@ -162,32 +190,6 @@ pub struct CallCampaign {
     /// Deletion time; null while it is live.
     pub tm_delete: Option<Timestamp>,
 }
-
-resource!(
-    CallCampaign, "callcampaign", "exchange_call_campaigns",
-    [
-        id, customer_id, name, seller_id, currency, numbers, ping_ms, ring_seconds, max_attempts,
-        strategy, quality_weight, auction, payout, revenue, conversion, duplicates, require_consent,
-        fraud, hours, timezone, whisper, tm_create, tm_update, tm_delete,
-    ],
-    fields: [
-        name, seller_id, currency, numbers, ping_ms, ring_seconds, max_attempts, strategy,
-        quality_weight, auction, payout, revenue, conversion, duplicates, require_consent, fraud,
-        hours, timezone, whisper,
-    ],
-    filters: FILTERS,
-    check: check,
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("seller_id", FilterKind::Uuid),
-    ("name", FilterKind::Text),
-    ("strategy", FilterKind::OneOf(Strategy::WORDS)),
-    ("deleted", FilterKind::Deleted),
-];
 
 impl Default for CallCampaign {
     fn default() -> Self {
@@ -240,8 +242,8 @@ fn check(campaign: &mut CallCampaign, before: Option<&CallCampaign>, _: Timestam
     in_range("ring_seconds", campaign.ring_seconds, 5, 300)?;
     in_range("max_attempts", campaign.max_attempts, 1, 20)?;
     in_range("quality_weight", campaign.quality_weight, 0.0, 1.0)?;
-    maybe_in_range("payout", campaign.payout, 0, AMOUNT_MAX)?;
-    maybe_in_range("revenue", campaign.revenue, 0, AMOUNT_MAX)?;
+    within("payout", &campaign.payout, 0, AMOUNT_MAX)?;
+    within("revenue", &campaign.revenue, 0, AMOUNT_MAX)?;
     check_terms(campaign)?;
     if campaign.timezone.is_empty() {
         return Ok(());
@@ -270,17 +272,17 @@ fn check_terms(campaign: &CallCampaign) -> Result<()> {
         in_range("duplicates.days", duplicates.days, 1, 3_650)?;
     }
     let fraud = campaign.fraud.0;
-    maybe_in_range("fraud.block_at", fraud.block_at, 0.0, 1.0)?;
-    maybe_in_range("fraud.review_at", fraud.review_at, 0.0, 1.0)?;
-    maybe_in_range(
+    within("fraud.block_at", &fraud.block_at, 0.0, 1.0)?;
+    within("fraud.review_at", &fraud.review_at, 0.0, 1.0)?;
+    within(
         "fraud.calls_per_caller_hour",
-        fraud.calls_per_caller_hour,
+        &fraud.calls_per_caller_hour,
         0,
         1_000_000,
     )?;
-    maybe_in_range(
+    within(
         "fraud.calls_per_account_hour",
-        fraud.calls_per_account_hour,
+        &fraud.calls_per_account_hour,
         0,
         1_000_000,
     )

@@ -1,7 +1,7 @@
 //! A ledger entry: one side of one movement of money. Written once, never changed.
 
 use bin_common_handler::{
-    entity,
+    Entity,
     models::{
         page::{Filter, FilterKind},
         time::Timestamp,
@@ -62,7 +62,8 @@ text_enum!(
 );
 
 /// One side of one movement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, Entity)]
+#[entity(table = "exchange_ledger_entries")]
 pub struct LedgerEntry {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
@@ -86,23 +87,6 @@ pub struct LedgerEntry {
     #[serde(skip)]
     pub tm_update: Timestamp,
 }
-
-entity!(
-    LedgerEntry,
-    "exchange_ledger_entries",
-    [
-        id,
-        customer_id,
-        account_id,
-        kind,
-        amount,
-        currency,
-        reference_type,
-        reference_id,
-        tm_create,
-        tm_update,
-    ]
-);
 
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[

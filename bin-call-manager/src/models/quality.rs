@@ -1,6 +1,6 @@
 //! How an account's calls went: moving averages, each with the number of calls behind it.
 
-use bin_common_handler::models::{check::maybe_in_range, error::Result};
+use bin_common_handler::models::{check::within, error::Result};
 use serde::{Deserialize, Serialize};
 
 /// An average forgets: a call weighs a hundredth at least.
@@ -9,7 +9,7 @@ const CALLS_MAX: u32 = 100;
 pub const WHOLE: u32 = 1_000_000;
 
 /// Shares from 0 to 1; null = no history, which counts as a half.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quality {
     /// Of its answered calls, how many converted.
@@ -45,7 +45,7 @@ impl Quality {
             ("quality.reliability", self.reliability),
             ("quality.fraud_risk", self.fraud_risk),
         ] {
-            maybe_in_range(field, share, 0.0, 1.0)?;
+            within(field, &share, 0.0, 1.0)?;
         }
         Ok(())
     }

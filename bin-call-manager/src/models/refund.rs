@@ -1,11 +1,14 @@
 //! A refund: money of a captured call that goes back to its buyer.
 
-use bin_common_handler::{entity, models::time::Timestamp};
+use bin_common_handler::{Entity, models::time::Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Money that went back.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema, Entity,
+)]
+#[entity(table = "exchange_refunds")]
 pub struct Refund {
     /// UUIDv7, chosen at creation.
     pub id: Uuid,
@@ -30,21 +33,3 @@ pub struct Refund {
     /// The same: a refund does not change.
     pub tm_update: Timestamp,
 }
-
-entity!(
-    Refund,
-    "exchange_refunds",
-    [
-        id,
-        customer_id,
-        call_id,
-        buyer_id,
-        seller_id,
-        amount,
-        reversed,
-        currency,
-        reason,
-        tm_create,
-        tm_update,
-    ]
-);

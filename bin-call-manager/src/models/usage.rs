@@ -10,7 +10,9 @@ use super::account::CapCounts;
 const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// What counts now. A window that has ended counts for nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(default)]
 pub struct Usage {
     /// When the hour began, in microseconds.

@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    databasehandler::Dsn, models::flag::parse_flag, redact, sockhandler::rabbitmq::check_address,
+    databasehandler::Dsn, models::flag::parse_flag, redact, sealer::Sealer,
+    sockhandler::rabbitmq::check_address,
 };
 
 /// Shortest access key, in characters.
@@ -22,6 +23,8 @@ pub(super) enum Kind {
     AccessKey,
     /// A key of hashes: long enough that nobody tries them all; never shown.
     HashKey,
+    /// Keys of secrets at rest, separated by commas; never shown.
+    SealKeys,
     /// A database address.
     Dsn,
     /// A RabbitMQ address.
@@ -32,6 +35,8 @@ pub(super) enum Kind {
     ListenAddress,
     /// A path that starts with `/`.
     UriPath,
+    /// `https://` or `http://`, a host, and a path or none.
+    WebAddress,
     /// true or false.
     Bool,
     /// A time span such as `3s`, `250ms`, `6h`; a bare number is seconds. Bounds in milliseconds.
@@ -63,6 +68,9 @@ impl Kind {
                 Err(format!("a key has at least {HASH_KEY_MIN} characters"))
             }
             Self::AccessKey | Self::HashKey => Ok(()),
+            Self::SealKeys => Sealer::new(&redact::Secret::new(text))
+                .map(drop)
+                .map_err(|fault| fault.to_string()),
             Self::Dsn => text
                 .parse::<Dsn>()
                 .map(drop)
@@ -75,6 +83,7 @@ impl Kind {
             Self::ListenAddress => parse_listen_address(text).map(drop),
             Self::UriPath if text.starts_with('/') => Ok(()),
             Self::UriPath => Err("a path starts with /".to_owned()),
+            Self::WebAddress => check_web_address(text),
             Self::Bool => parse_bool(text)
                 .map(drop)
                 .ok_or_else(|| "it must be true or false".to_owned()),
@@ -102,10 +111,10 @@ impl Kind {
     /// The value as it may be printed.
     pub(super) fn shown(self, text: &str) -> String {
         match self {
-            Self::Secret | Self::AccessKey | Self::HashKey if text.is_empty() => {
+            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys if text.is_empty() => {
                 "(none)".to_owned()
             }
-            Self::Secret | Self::AccessKey | Self::HashKey => "***".to_owned(),
+            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys => "***".to_owned(),
             Self::Dsn | Self::Amqp | Self::Redis => redact::dsn(text),
             _ => text.to_owned(),
         }
@@ -116,6 +125,7 @@ impl Kind {
             Self::Secret
             | Self::AccessKey
             | Self::HashKey
+            | Self::SealKeys
             | Self::Dsn
             | Self::Amqp
             | Self::Redis => String::new(),
@@ -126,11 +136,12 @@ impl Kind {
     pub(super) const fn value_name(self) -> &'static str {
         match self {
             Self::Dsn | Self::Amqp | Self::Redis | Self::ListenAddress => "ADDRESS",
-            Self::Secret | Self::AccessKey | Self::HashKey => "SECRET",
+            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys => "SECRET",
             Self::Bool => "BOOL",
             Self::Duration { .. } => "TIME",
             Self::Number { .. } => "NUMBER",
             Self::UriPath => "PATH",
+            Self::WebAddress => "URL",
             Self::Text | Self::OneOf(_) => "TEXT",
         }
     }
@@ -141,6 +152,23 @@ fn in_range(number: u64, min: u64, max: u64, unit: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("it must be from {min}{unit} to {max}{unit}"))
+    }
+}
+
+/// A place on the web, without a query.
+fn check_web_address(text: &str) -> Result<(), String> {
+    let is_right = |uri: &http::Uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri
+                .authority()
+                .is_some_and(|place| !place.as_str().contains('@'))
+            && uri.query().is_none()
+    };
+    let uri = text.parse::<http::Uri>().ok().filter(is_right);
+    match uri {
+        Some(_) if !text.contains('#') => Ok(()),
+        _ => Err("write https:// and a host, such as https://voice.example.com".to_owned()),
     }
 }
 
@@ -368,6 +396,21 @@ mod tests {
         #[case] url: Option<&str>,
     ) {
         assert_eq!(redis_url(address, password, n).as_deref(), url);
+    }
+
+    #[rstest]
+    #[case("https://voice.example.com", true)]
+    #[case("https://voice.example.com:8443/tandem/", true)]
+    #[case("http://10.0.0.1", true)]
+    #[case("voice.example.com", false)]
+    #[case("ftp://voice.example.com", false)]
+    #[case("https://", false)]
+    #[case("https://a@voice.example.com", false)]
+    #[case("https://voice.example.com?a=1", false)]
+    #[case("https://voice.example.com/#a", false)]
+    #[case("/v1", false)]
+    fn a_web_address(#[case] text: &str, #[case] is_one: bool) {
+        assert_eq!(check_web_address(text).is_ok(), is_one);
     }
 
     #[rstest]

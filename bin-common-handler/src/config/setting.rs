@@ -170,6 +170,8 @@ texts! { String:
     text = Text;
     /// A path of a URI; it starts with `/`.
     uri_path = UriPath;
+    /// `https://host` or `http://host:port`, perhaps with a path.
+    web_address = WebAddress;
 }
 
 texts! { PathBuf:
@@ -189,6 +191,8 @@ texts! { Secret:
     access_key = AccessKey;
     /// A key of hashes: long enough that nobody tries them all.
     hash_key = HashKey;
+    /// Keys of secrets at rest, the newest first.
+    seal_keys = SealKeys;
     /// A database address.
     dsn = Dsn;
     /// A RabbitMQ address.

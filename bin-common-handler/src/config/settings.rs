@@ -145,6 +145,14 @@ pub const STORE_MIB_BURST: Setting<u64> = Setting::number(
     "64",
 );
 
+/// The address under which callers of webhooks reach the bridge.
+pub const PUBLIC_URL: Setting<String> = Setting::web_address(
+    "PUBLIC_URL",
+    "",
+    "Where callers of webhooks reach the HTTP bridge, such as a proxy's address; signatures are over it; without it what their Host says",
+    "https://voice.example.com",
+);
+
 /// Origins that browsers may call from, separated by commas.
 pub const BRIDGE_CORS_ORIGINS: Setting<String> = Setting::text(
     "BRIDGE_CORS_ORIGINS",
@@ -167,6 +175,22 @@ pub const DATA_DIR: Setting<PathBuf> = Setting::path(
     "./data",
     "Where the embedded database, the bridge's key, its lock and exports are kept; nobody else may enter it (0700, files 0600)",
     "./data",
+);
+
+/// Keys of secrets at rest; empty for the one kept in DATA_DIR, with the embedded database only.
+pub const SECRETS_KEY: Setting<Secret> = Setting::seal_keys(
+    "SECRETS_KEY",
+    "",
+    "Keys that secrets at rest are encrypted with, separated by commas, the newest first; with SQLite one is made and kept in DATA_DIR/secrets.key. Without its key a secret is lost",
+    "32 or more characters such as $(openssl rand -hex 32)",
+);
+
+/// Whether third parties may have private addresses.
+pub const ALLOW_PRIVATE_ENDPOINTS: Setting<bool> = Setting::flag(
+    "ALLOW_PRIVATE_ENDPOINTS",
+    false,
+    "Let requests to third parties reach private and loopback addresses, too: for tests and closed networks",
+    "true",
 );
 
 /// MiB that should be free where DATA_DIR lies.
@@ -215,9 +239,12 @@ pub const COMMON: &[AnySetting] = &[
     BODY_MIB_PER_CUSTOMER.erased(),
     STORE_MIB_PER_SECOND.erased(),
     STORE_MIB_BURST.erased(),
+    PUBLIC_URL.erased(),
     BRIDGE_CORS_ORIGINS.erased(),
     WEBHOOK_FORWARDING.erased(),
     DATA_DIR.erased(),
+    SECRETS_KEY.erased(),
+    ALLOW_PRIVATE_ENDPOINTS.erased(),
     DISK_ALARM_MB.erased(),
     LOG_LEVEL.erased(),
     LOG_FORMAT.erased(),

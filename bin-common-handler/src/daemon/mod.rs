@@ -4,6 +4,7 @@ mod admin;
 mod logging;
 pub mod migrate;
 mod process;
+mod shared;
 mod storage;
 mod supervise;
 
@@ -17,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
 pub use process::{ProcessContext, StartError};
+use shared::Shared;
 pub use storage::Storage;
 
 use crate::{
@@ -25,11 +27,13 @@ use crate::{
     databasehandler::{Store, ahead::TimeColumn, migrate::Migrations},
     eventhandler::Events,
     health::State,
+    httphandler::HttpClient,
     ids::Ids,
-    listenhandler::{RouteInfo, Wired},
+    listenhandler::{RouteInfo, Scopes, Wired},
     metrics::{ManagerMetrics, Metrics},
     models::text::escaped,
     requesthandler::RpcClient,
+    sealer::Sealer,
     timerhandler::Timers,
 };
 
@@ -56,6 +60,8 @@ pub struct Manager {
     pub name: &'static str,
     /// The setting that gives it another name, where another service may have its own; empty = none is given.
     pub renamed_by: Option<&'static Setting<String>>,
+    /// `env!("CARGO_CRATE_NAME")`: whose lines in the log follow LOG_LEVEL.
+    pub crate_name: &'static str,
     /// Its schema, and what its tables start with.
     pub migrations: Migrations,
     /// Settings beyond the common ones.
@@ -126,8 +132,38 @@ pub struct ManagerContext {
     pub metrics: ManagerMetrics,
     /// Figures that all managers have.
     pub process_metrics: Metrics,
+    /// What access keys may be allowed to do.
+    pub scopes: Scopes,
     /// Jobs beside the requests.
     pub tasks: Tasks,
+    shared: Shared,
+}
+
+impl ManagerContext {
+    /// The client for requests to third parties.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up on this system.
+    pub fn http(&self) -> Result<HttpClient, StartError> {
+        self.shared.http(&self.config, &self.process_metrics)
+    }
+
+    /// What encrypts secrets at rest. Without a key it refuses to, when it is asked.
+    ///
+    /// # Errors
+    /// When the file of the key cannot be read or written.
+    pub fn sealer(&self) -> Result<Arc<Sealer>, StartError> {
+        self.shared.sealer(&self.config)
+    }
+}
+
+/// What access keys may be allowed to do in an installation of these managers. Over RabbitMQ there may be others.
+pub fn scopes(config: &Config, managers: &[Manager]) -> Scopes {
+    let tables: Vec<_> = managers
+        .iter()
+        .map(|manager| (manager.name, (manager.routes)()))
+        .collect();
+    Scopes::new(&tables, config.get(&settings::RABBITMQ_ADDRESS).is_empty())
 }
 
 /// Jobs that a drain waits for. Each gets the token that tells it to stop.
@@ -268,7 +304,7 @@ pub async fn run_with(
     sidecar: Option<Sidecar>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    logging::init(&parts.config);
+    logging::init(&parts.config, &managers);
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (serving, relaying) = (Tasks::new(), Tasks::new());
@@ -286,9 +322,12 @@ pub async fn run_with(
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
         supervise::watch_dependencies(&parts, data, &managers, &serving);
-        let barrier = supervise::StartBarrier::new(managers.len());
+        let common = supervise::Common {
+            barrier: supervise::StartBarrier::new(managers.len()),
+            scopes: scopes(&parts.config, &managers),
+        };
         for manager in managers {
-            supervise::start(&parts, data, manager, &barrier, &serving, &relaying);
+            supervise::start(&parts, data, manager, &common, &serving, &relaying);
         }
     }
     if let Some(sidecar) = sidecar {

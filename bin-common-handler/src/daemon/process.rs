@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{SharedTransport, Tasks};
+use super::{SharedTransport, Tasks, shared::Shared};
 use crate::{
     clock::Clock,
     config::{Config, settings},
@@ -73,6 +73,7 @@ pub struct ProcessContext {
     pub dead_letters: Registers,
     /// Where a companion starts its jobs; they are stopped first.
     pub tasks: Tasks,
+    pub(super) shared: Shared,
 }
 
 impl ProcessContext {
@@ -101,6 +102,7 @@ impl ProcessContext {
             transport,
             dead_letters: Registers::default(),
             tasks: Tasks::new(),
+            shared: Shared::default(),
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     files,
     health::State,
     ids::{self, Ids},
-    listenhandler::{Intake, Router, RouterContext, Wired},
+    listenhandler::{Intake, Router, RouterContext, Scopes, Wired},
     metrics::ManagerMetrics,
     models::error::Result,
     notifyhandler::{Relay, RelayMetrics},
@@ -58,11 +58,18 @@ impl StartBarrier {
     }
 }
 
+/// What the managers of a process share beside parts and storage.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub barrier: StartBarrier,
+    pub scopes: Scopes,
+}
+
 pub(super) fn start(
     parts: &ProcessContext,
     data: &Storage,
     manager: Manager,
-    barrier: &StartBarrier,
+    common: &Common,
     serving: &Tasks,
     relaying: &Tasks,
 ) {
@@ -70,7 +77,7 @@ pub(super) fn start(
         .health
         .set(manager.name, State::Down("starting".to_owned()));
     let (parts, data) = (parts.clone(), data.clone());
-    let (jobs, relaying, barrier) = (serving.clone(), relaying.clone(), barrier.clone());
+    let (jobs, relaying, common) = (serving.clone(), relaying.clone(), common.clone());
     serving.spawn(manager.name, |stop| async move {
         let Some(database_id) = wait_for_database(&parts, &data, manager, &stop).await else {
             return;
@@ -79,8 +86,9 @@ pub(super) fn start(
             parts: &parts,
             store: &store(&parts, &data, manager),
             manager,
+            common: &common,
         };
-        let router = match wiring.wire(database_id, jobs, relaying, &barrier) {
+        let router = match wiring.wire(database_id, jobs, relaying) {
             Ok(router) => router,
             Err(fault) => {
                 warn!(manager = manager.name, %fault, "cannot start");
@@ -110,6 +118,7 @@ struct Wiring<'w> {
     parts: &'w ProcessContext,
     store: &'w Store,
     manager: Manager,
+    common: &'w Common,
 }
 
 impl Wiring<'_> {
@@ -118,7 +127,6 @@ impl Wiring<'_> {
         database_id: String,
         jobs: Tasks,
         relaying: Tasks,
-        barrier: &StartBarrier,
     ) -> std::result::Result<Router, StartError> {
         let (parts, manager) = (self.parts, self.manager);
         parts.metrics.start_manager(manager.name);
@@ -129,11 +137,11 @@ impl Wiring<'_> {
         self.sweep(&jobs);
         let context = self.context(&metrics, &jobs);
         let (timers, events) = (context.timers.clone(), context.events.clone());
-        let router = self.router((manager.start)(&context)?, &metrics)?;
+        let router = self.router((manager.start)(&context)?, &metrics, &jobs)?;
         events.start(&*parts.transport, &jobs);
         timers.start(&jobs)?;
-        self.start_relay(database_id, metrics, &relaying, barrier.clone());
-        barrier.one();
+        self.start_relay(database_id, metrics, &relaying);
+        self.common.barrier.one();
         Ok(router)
     }
 
@@ -141,6 +149,7 @@ impl Wiring<'_> {
         &self,
         wired: Wired,
         metrics: &ManagerMetrics,
+        jobs: &Tasks,
     ) -> std::result::Result<Router, StartError> {
         let context = RouterContext {
             domain: self.manager.name,
@@ -149,6 +158,7 @@ impl Wiring<'_> {
             metrics: self.parts.metrics.clone(),
             manager_metrics: metrics.clone(),
             intake: Intake::new(&self.parts.config),
+            work: jobs.tracker.clone(),
         };
         let renamed_by = self.manager.renamed_by.map(Setting::name);
         Router::new(wired, context)
@@ -170,7 +180,9 @@ impl Wiring<'_> {
             rpc: RpcClient::new(Arc::new(requester), name),
             metrics: metrics.clone(),
             process_metrics: parts.metrics.clone(),
+            scopes: self.common.scopes.clone(),
             tasks: jobs.clone(),
+            shared: parts.shared.clone(),
         }
     }
 
@@ -194,14 +206,9 @@ impl Wiring<'_> {
         });
     }
 
-    fn start_relay(
-        &self,
-        database_id: String,
-        metrics: ManagerMetrics,
-        relaying: &Tasks,
-        barrier: StartBarrier,
-    ) {
+    fn start_relay(&self, database_id: String, metrics: ManagerMetrics, relaying: &Tasks) {
         let (parts, name) = (self.parts, self.manager.name);
+        let barrier = self.common.barrier.clone();
         let relay = Relay::new(
             self.store,
             self.store.waker(),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Row, Value};
 use crate::models::time::Timestamp;
 
-/// A struct that is a row. Declare it with [`entity!`](crate::entity).
+/// A struct that is a row. Derive it: `#[derive(Entity)] #[entity(table = "did_usages")]`.
 pub trait Entity: Row + Serialize + Clone + Send + Sync + 'static {
     /// Its table.
     const TABLE: &'static str;
@@ -22,56 +22,6 @@ pub trait Entity: Row + Serialize + Clone + Send + Sync + 'static {
     fn id(&self) -> Uuid;
     /// Its version: tm_update.
     fn version(&self) -> Timestamp;
-}
-
-/// Declares a struct as a row of a table: `entity!(Outdial, "outdial_outdials", [id, name, tm_update])`. Its
-/// columns are read as [`Stored`](crate::databasehandler::Stored) says.
-#[macro_export]
-macro_rules! entity {
-    ($type:ty, $table:literal, [$($column:ident),+ $(,)?]) => {
-        impl $crate::databasehandler::Entity for $type {
-            const TABLE: &'static str = $table;
-            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
-
-            fn values(&self) -> Vec<$crate::databasehandler::Value> {
-                vec![$(self.$column.clone().into()),+]
-            }
-
-            fn id(&self) -> uuid::Uuid {
-                self.id
-            }
-
-            fn version(&self) -> $crate::models::time::Timestamp {
-                $crate::databasehandler::Changed::version(self.tm_update, self.tm_create)
-            }
-        }
-
-        $crate::stored_row!($type, $table, [$($column),+], |read| {
-            read.tm_update =
-                $crate::databasehandler::Changed::settled(read.tm_update, read.tm_create);
-        });
-    };
-}
-
-/// Reads a struct from the columns of a query, whatever they hold:
-/// `stored_row!(Candidate, "outdial_outdialtargets", [id, tm_update])`.
-#[macro_export]
-macro_rules! stored_row {
-    ($type:ty, $table:literal, [$($column:ident),+ $(,)?]) => {
-        $crate::stored_row!($type, $table, [$($column),+], |_read| {});
-    };
-    ($type:ty, $table:literal, [$($column:ident),+], |$read:ident| $then:block) => {
-        impl<'r, R: sqlx::Row + $crate::databasehandler::Cells> sqlx::FromRow<'r, R> for $type {
-            fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-                let mut read = Self {
-                    $($column: $crate::databasehandler::read(row, $table, stringify!($column))?),+
-                };
-                let $read = &mut read;
-                $then;
-                Ok(read)
-            }
-        }
-    };
 }
 
 /// A JSON column that may be absent: SQL NULL, or the JSON text `null` that older services stored.

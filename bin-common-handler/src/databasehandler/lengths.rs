@@ -12,12 +12,17 @@ const RUN_MAX: usize = 64;
 /// Runs longer than this are multiples of it.
 const RUN_STEP: usize = 8;
 
+/// `?, ?, …` for as many values: for a row, whose length never changes. What varies is a [`list`].
+pub fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
 /// For `IN (…)`: the marks, and the values with the last one repeated until there are 1, 2, 4, 8, 16, 24 … 64, 128 …
 /// of them.
 pub fn list<V: Into<Value>>(values: impl IntoIterator<Item = V>) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
     fill(&mut values);
-    (vec!["?"; values.len()].join(", "), values)
+    (marks(values.len()), values)
 }
 
 /// Rows for a statement that may write a row twice, in their order and at most 64 at a time, the last one repeated

@@ -11,6 +11,7 @@ mod error;
 mod lengths;
 mod list;
 pub mod migrate;
+mod now;
 mod pool;
 mod query;
 #[cfg(test)]
@@ -25,8 +26,9 @@ mod watch;
 pub use dsn::{BadDsn, Dsn};
 pub use entity::{Entity, JsonColumn};
 pub use error::Trouble;
-pub use lengths::{fills, list, runs};
+pub use lengths::{fills, list, marks, runs};
 pub use list::ListQuery;
+pub use now::{Id, database_now, database_now_in};
 pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};
 #[cfg(feature = "test-support")]

@@ -1,7 +1,7 @@
 //! Reading what stands in a row, whoever wrote it: a value that is not understood takes nothing but itself away.
 //!
 //! NULL is a type's empty value. What has the wrong shape is replaced by something harmless, counted by table and
-//! column, and warned of once. [`entity!`](crate::entity) reads every column of a row in this way.
+//! column, and warned of once. [`Entity`](crate::Entity) reads every column of a row in this way.
 
 use std::{
     collections::BTreeSet,
@@ -174,6 +174,10 @@ pub trait Changed: Copy {
     fn settled(self, created: Timestamp) -> Self;
     /// As a version.
     fn version(self, created: Timestamp) -> Timestamp;
+    /// Of a row that was made at `now`.
+    fn created(now: Timestamp) -> Self;
+    /// Of a row that was changed at `now`.
+    fn updated(now: Timestamp) -> Self;
 }
 
 impl Changed for Timestamp {
@@ -185,6 +189,14 @@ impl Changed for Timestamp {
     fn version(self, created: Timestamp) -> Timestamp {
         self.settled(created)
     }
+
+    fn created(now: Timestamp) -> Self {
+        now
+    }
+
+    fn updated(now: Timestamp) -> Self {
+        now
+    }
 }
 
 impl Changed for Option<Timestamp> {
@@ -195,6 +207,14 @@ impl Changed for Option<Timestamp> {
 
     fn version(self, created: Timestamp) -> Timestamp {
         self.unwrap_or(created)
+    }
+
+    fn created(_: Timestamp) -> Self {
+        None
+    }
+
+    fn updated(now: Timestamp) -> Self {
+        Some(now)
     }
 }
 

@@ -13,12 +13,12 @@ mod room;
 mod seat;
 mod wire;
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response, header},
+    http::{HeaderValue, Request, Response, Uri, header},
 };
 use hyper::{
     body::Incoming,
@@ -179,6 +179,15 @@ async fn converse(
     }
 }
 
+/// Who asks, and for what; stands in a request's extensions.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The address of its connection; of the sixth version only its network.
+    pub address: IpAddr,
+    /// The target as it was sent, before its path was tidied.
+    pub target: Uri,
+}
+
 /// One request, from its head to the end of its answer.
 fn answer(
     app: &TowerToHyperService<Router>,
@@ -192,6 +201,11 @@ fn answer(
     if request.headers().contains_key(header::UPGRADE) {
         request.extensions_mut().insert(Connection::new(taken));
     }
+    let caller = Caller {
+        address: seat.address,
+        target: request.uri().clone(),
+    };
+    request.extensions_mut().insert(caller);
     let (busy, is_loose) = seat.begin(framing);
     let name = seat.listener();
     let answered = match head::check(&request, is_loose) {

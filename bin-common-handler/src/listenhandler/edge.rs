@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Routes, extract::parse_query};
+use super::{Routes, query::parse_query};
 use crate::{models::error::Result, table::Schema};
 
 /// Total time of an HTTP request whose route says nothing else.
@@ -42,8 +42,25 @@ pub struct HttpOptions {
     pub is_plain_json: bool,
     /// The reply is a page of a download.
     pub export: Option<Export>,
+    /// The request is passed on as it came, with these of its headers (in small letters) and its content type.
+    pub raw: Option<&'static [&'static str]>,
+    /// Its body may be a form, which is passed on as a text.
+    pub is_form: bool,
     /// The list can be followed over a socket.
     pub stream: Option<Stream>,
+    /// The bridge asks here whose an access key is.
+    pub identity: Option<Identity>,
+}
+
+/// How callers are known by access keys: declared on the route that verifies them, by the manager that owns them.
+///
+/// The bridge posts `{"prefix", "hash"}`: the beginning of a key, and the SHA-256 of all of it in hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// What every key starts with, e.g. `did_`; 64 hex digits follow.
+    pub key_prefix: &'static str,
+    /// Resources in the routing keys of events after which no answer is believed any more, e.g. `accesskey`.
+    pub topics: &'static [&'static str],
 }
 
 /// A list whose changes are told to those who follow it over a socket of the bridge.
@@ -89,6 +106,8 @@ pub enum Access {
     Scope(&'static str),
     /// The bootstrap key only.
     Operator,
+    /// Anybody, without a key: its handler says who they are.
+    Public,
 }
 
 /// A download made of many pages.
@@ -118,7 +137,10 @@ impl Default for HttpOptions {
             upload: None,
             is_plain_json: false,
             export: None,
+            raw: None,
+            is_form: false,
             stream: None,
+            identity: None,
         }
     }
 }
@@ -129,6 +151,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn internal(self) -> Self {
         self.edge(|edge| edge.is_internal = true)
+    }
+
+    /// The bridge asks here whose an access key is. Only one route of an installation says so.
+    #[must_use]
+    pub fn verifies_keys(self, identity: Identity) -> Self {
+        self.edge(|edge| edge.identity = Some(identity))
     }
 
     /// The list can be followed over a socket under the name `scope`, by whoever may read it: the events of the
@@ -154,6 +182,26 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn operator_only(self) -> Self {
         self.edge(|edge| edge.access = Access::Operator)
+    }
+
+    /// Anybody may call it, without a key, as often as one address may. The request has no tenant: its handler finds out
+    /// whose it is, and verifies that.
+    #[must_use]
+    pub fn public(self) -> Self {
+        self.edge(|edge| edge.access = Access::Public)
+    }
+
+    /// The request comes as it was sent (extractor [`Raw`](super::Raw)): bytes, exact URL, the content type, and these
+    /// headers, named in small letters; no other.
+    #[must_use]
+    pub fn raw(self, headers: &'static [&'static str]) -> Self {
+        self.edge(|edge| edge.raw = Some(headers))
+    }
+
+    /// Its body is a form (extractor [`Form`](super::Form)); a raw route needs no such word.
+    #[must_use]
+    pub fn form(self) -> Self {
+        self.edge(|edge| edge.is_form = true)
     }
 
     /// The caller is answered within `total`, by 503 when nothing else is known then.

@@ -3,19 +3,21 @@
 use std::{collections::HashMap, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
 use futures_util::TryFutureExt;
-use percent_encoding::percent_decode_str;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
-use super::{Reply, RouteInfo};
+use super::{
+    Operation, PathValue, Reply, RouteInfo,
+    describe::{self, Body},
+};
 use crate::{
     context::RequestContext,
     models::{
         bad_json,
         error::{Error, Result},
         json,
-        page::{Filters, Page, ensure_known_of_list, parse_filters, whole},
+        page::{Filters, Page, ensure_known_of_list, parse_filters},
         sock::Response,
     },
 };
@@ -26,7 +28,7 @@ pub struct Input<S> {
     pub(super) state: S,
     pub(super) ctx: RequestContext,
     pub(super) route: Arc<RouteInfo>,
-    pub(super) path_ids: std::vec::IntoIter<Uuid>,
+    pub(super) path: std::vec::IntoIter<PathValue>,
     pub(super) query: Arc<HashMap<String, String>>,
     pub(super) data: Option<Arc<RawValue>>,
 }
@@ -37,7 +39,7 @@ impl Input<()> {
             state: (),
             ctx,
             route,
-            path_ids,
+            path,
             query,
             data,
         } = self;
@@ -45,7 +47,7 @@ impl Input<()> {
             state,
             ctx,
             route,
-            path_ids,
+            path,
             query,
             data,
         }
@@ -59,6 +61,11 @@ pub trait Extract<S>: Sized {
     /// # Errors
     /// 400 when it is missing or does not parse.
     fn extract(input: &mut Input<S>) -> Result<Self>;
+
+    /// Says what it takes, for OpenAPI.
+    fn describe(operation: &mut Operation) {
+        let _ = operation;
+    }
 }
 
 /// What the daemon's handlers share.
@@ -76,23 +83,10 @@ impl<S> Extract<S> for RequestContext {
     }
 }
 
-/// The next id of the path.
-pub struct Path(pub Uuid);
-
-impl<S> Extract<S> for Path {
-    fn extract(input: &mut Input<S>) -> Result<Self> {
-        input
-            .path_ids
-            .next()
-            .map(Self)
-            .ok_or_else(|| Error::internal("the template has fewer placeholders"))
-    }
-}
-
 /// The body (as an argument) or the reply (as a result).
 pub struct Json<T>(pub T);
 
-impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
+impl<S, T: DeserializeOwned + JsonSchema> Extract<S> for Json<T> {
     fn extract(input: &mut Input<S>) -> Result<Self> {
         let body = input.data.as_ref().map_or("null", |data| data.get());
         // Fields have names; serde would take an array for them in their order.
@@ -106,49 +100,28 @@ impl<S, T: DeserializeOwned> Extract<S> for Json<T> {
             Error::invalid_argument("INVALID_BODY", format!("The body is not right: {bad}."))
         })
     }
+
+    fn describe(operation: &mut Operation) {
+        operation.body = Some(Body::of::<T>(describe::JSON));
+    }
 }
 
 /// A body that may be missing: then every field has its default.
 pub struct OptionalJson<T>(pub T);
 
-impl<S, T: DeserializeOwned + Default> Extract<S> for OptionalJson<T> {
+impl<S, T: DeserializeOwned + JsonSchema + Default> Extract<S> for OptionalJson<T> {
     fn extract(input: &mut Input<S>) -> Result<Self> {
         if input.data.as_ref().is_none_or(|data| data.get() == "null") {
             return Ok(Self(T::default()));
         }
         Json::extract(input).map(|Json(body)| Self(body))
     }
-}
 
-/// The query parameters.
-pub struct Query(pub Arc<HashMap<String, String>>);
-
-impl Query {
-    /// A whole number, when the parameter is there.
-    ///
-    /// # Errors
-    /// 400 when it is not one.
-    pub fn number(&self, name: &str) -> Result<Option<u32>> {
-        self.0
-            .get(name)
-            .filter(|text| !text.is_empty())
-            .map(|text| {
-                whole(text)
-                    .and_then(|number| u32::try_from(number).ok())
-                    .ok_or_else(|| {
-                        Error::invalid_argument(
-                            "INVALID_PARAMETER",
-                            format!("{name} must be a whole number."),
-                        )
-                    })
-            })
-            .transpose()
-    }
-}
-
-impl<S> Extract<S> for Query {
-    fn extract(input: &mut Input<S>) -> Result<Self> {
-        Ok(Self(Arc::clone(&input.query)))
+    fn describe(operation: &mut Operation) {
+        operation.body = Some(Body {
+            is_required: false,
+            ..Body::of::<T>(describe::JSON)
+        });
     }
 }
 
@@ -180,6 +153,10 @@ impl<S> Extract<S> for List {
             filters: parse_filters(&given, input.route.filters)?,
         })
     }
+
+    fn describe(operation: &mut Operation) {
+        operation.is_list = true;
+    }
 }
 
 fn filters_in_body(data: Option<&RawValue>) -> Result<serde_json::Map<String, serde_json::Value>> {
@@ -195,29 +172,15 @@ fn filters_in_body(data: Option<&RawValue>) -> Result<serde_json::Map<String, se
     })
 }
 
-/// Reads `a=1&b=2`; the last of several equal names wins.
-pub(super) fn parse_query(text: &str) -> HashMap<String, String> {
-    let decode = |part: &str| {
-        if !part.contains(['+', '%']) {
-            return part.to_owned();
-        }
-        percent_decode_str(&part.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
-}
-
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 
 /// An async function over up to five extractable arguments.
 pub trait Endpoint<S, A>: Send + Sync + 'static {
     /// Extracts the arguments and calls the function.
     fn call(&self, input: Input<S>) -> Answer;
+
+    /// What the types of its arguments and of its result say.
+    fn describe(operation: &mut Operation);
 }
 
 pub(super) trait ErasedEndpoint<S>: Send + Sync {
@@ -256,6 +219,11 @@ macro_rules! endpoint {
                 )+
                 Box::pin(self($($argument),+).map_ok(Reply::into_response))
             }
+
+            fn describe(operation: &mut Operation) {
+                $(<$argument as Extract<S>>::describe(operation);)+
+                R::describe(operation);
+            }
         }
     };
 }
@@ -265,26 +233,3 @@ endpoint!(A1, A2);
 endpoint!(A1, A2, A3);
 endpoint!(A1, A2, A3, A4);
 endpoint!(A1, A2, A3, A4, A5);
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_query_is_decoded_and_the_last_value_wins() {
-        let query = parse_query("a=1&b=%2B1+2&a=3&&flag");
-        assert_eq!(query.get("a").map(String::as_str), Some("3"));
-        assert_eq!(query.get("b").map(String::as_str), Some("+1 2"));
-        assert_eq!(query.get("flag").map(String::as_str), Some(""));
-        assert_eq!(query.len(), 3);
-    }
-
-    proptest! {
-        #[test]
-        fn any_query_is_read_without_harm(text in "\\PC{0,80}") {
-            prop_assert!(parse_query(&text).len() <= text.len());
-        }
-    }
-}

@@ -7,13 +7,15 @@ use async_trait::async_trait;
 use prometheus::Histogram;
 use rand::RngExt;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, debug_span, warn};
 use uuid::Uuid;
 
 use super::{
-    Input, RouteInfo, RouterContext, Wired, envelope,
-    extract::{Answer, parse_query},
-    routes::{BadRoutes, RouteMatcher, is_placeholder},
+    Access, Input, RouteInfo, RouterContext, Wired, envelope,
+    extract::Answer,
+    path::{path_values, placeholders},
+    query::parse_query,
+    routes::{BadRoutes, RouteMatcher},
     wired::Run,
 };
 use crate::{
@@ -49,8 +51,8 @@ pub struct Router {
 struct Served {
     info: Arc<RouteInfo>,
     run: Run,
-    /// Where in the path, split at `/`, the ids stand.
-    id_positions: Vec<usize>,
+    /// Where in the path, split at `/`, the placeholders stand, and whether each is an id.
+    placeholders: Vec<(usize, bool)>,
     receive_ms: Histogram,
 }
 
@@ -73,7 +75,7 @@ impl Router {
                 let labels = [route.info.metric_type(), route.info.method.as_str()];
                 let histogram = &context.manager_metrics.receive_ms;
                 Served {
-                    id_positions: id_positions(route.info.template),
+                    placeholders: placeholders(route.info.template),
                     receive_ms: histogram.with_label_values(&labels),
                     info: Arc::new(route.info),
                     run: route.run,
@@ -177,7 +179,11 @@ impl Router {
         if !served.info.is_effect || bytes == 0 {
             return Ok(());
         }
-        let scope = Scope::from_envelope(request.customer_id);
+        // What strangers send has one share, as it is nobody's yet.
+        let scope = match served.info.edge.access {
+            Access::Public => Scope::tenant(Uuid::max()),
+            _ => Scope::from_envelope(request.customer_id),
+        };
         self.context
             .intake
             .admit(scope, bytes, self.context.clock.now())
@@ -212,13 +218,13 @@ impl Router {
             state: (),
             ctx,
             route: Arc::clone(&served.info),
-            path_ids: path_ids(path, &served.id_positions).into_iter(),
+            path: path_values(path, &served.placeholders).into_iter(),
             query: Arc::new(parse_query(query)),
             data: request.data.map(Arc::from),
         };
         let (started, mut attempt) = (Instant::now(), 1);
         loop {
-            match run_apart((served.run)(input.clone())).await {
+            match self.run_apart((served.run)(input.clone())).await {
                 // Everything was rolled back: it is run again, a moment later. Reads too: some of them write.
                 Err(error)
                     if error.is_retriable()
@@ -231,6 +237,19 @@ impl Router {
                 }
                 done => return done,
             }
+        }
+    }
+
+    /// A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
+    async fn run_apart(&self, work: Answer) -> Result<Response> {
+        let task = self.context.work.spawn(work.in_current_span());
+        match tokio::time::timeout(ANSWER_MAX, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Error::internal(panic)),
+            Err(_) => Err(Error::unavailable(
+                "database",
+                "no answer in time; the outcome is not known",
+            )),
         }
     }
 
@@ -303,6 +322,13 @@ impl Serve for Router {
             return self.drop_request("caller_gone");
         }
         let request_id = request.request_id.clone();
+        // Costs nothing where debug lines are off. What callers send stays out of it: no number, no body.
+        let span = debug_span!(
+            "request",
+            request_id,
+            customer_id = request.customer_id.map(display),
+            route = served.info.template
+        );
         let response = self
             .answer(
                 served,
@@ -310,6 +336,7 @@ impl Serve for Router {
                 &delivered.delivery_info,
                 delivered.deadline,
             )
+            .instrument(span)
             .await;
         served.receive_ms.observe(as_ms(started.elapsed()));
         self.observe(served.info.template, method, response.status_code, started);
@@ -322,20 +349,6 @@ impl Serve for Router {
             "served"
         );
         Some(response)
-    }
-}
-
-/// A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
-async fn run_apart(work: Answer) -> Result<Response> {
-    #[expect(clippy::disallowed_methods, reason = "awaited right here")]
-    let task = tokio::spawn(work);
-    match tokio::time::timeout(ANSWER_MAX, task).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(Error::internal(panic)),
-        Err(_) => Err(Error::unavailable(
-            "database",
-            "no answer in time; the outcome is not known",
-        )),
     }
 }
 
@@ -353,23 +366,6 @@ fn caller(delivery_info: &DeliveryInfo) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn id_positions(template: &str) -> Vec<usize> {
-    template
-        .split('/')
-        .enumerate()
-        .filter(|(_, part)| is_placeholder(part))
-        .map(|(position, _)| position)
-        .collect()
-}
-
-fn path_ids(path: &str, positions: &[usize]) -> Vec<Uuid> {
-    path.split('/')
-        .enumerate()
-        .filter(|(position, _)| positions.contains(position))
-        .filter_map(|(_, part)| Uuid::try_parse(part).ok())
-        .collect()
-}
-
 /// A status code as text without an allocation.
 fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
     for (digit, unit) in digits.iter_mut().zip([100, 10, 1]) {
@@ -384,13 +380,15 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use rstest::rstest;
+    use tokio::sync::Notify;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
     use crate::{
         clock::Clock,
-        databasehandler::{Db, scratch},
+        databasehandler::{Db, Dsn, scratch},
         inbox::Inbox,
-        listenhandler::{Intake, Json, Routes, State},
+        listenhandler::{Intake, Json, Query, Routes, State},
         metrics::Metrics,
     };
 
@@ -422,6 +420,7 @@ mod tests {
             metrics,
             manager_metrics,
             intake: Intake::default(),
+            work: TaskTracker::new(),
         };
         Router::new(Wired::new(routes, state), context).unwrap()
     }
@@ -620,5 +619,28 @@ mod tests {
         let envelope = format!(r#"{{"uri":"/v1/things","method":"{method}"}}"#);
         let reply = send(&router, "", envelope.as_bytes()).await;
         assert_eq!(reply.status_code, status, "{}", reply.body());
+    }
+
+    async fn wait_for(State(gate): State<Arc<Notify>>, _: Query) -> Result<Json<()>> {
+        gate.notified().await;
+        Ok(Json(()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_work_whose_outcome_was_told_to_be_unknown() {
+        // A route that only reads asks no inbox: nothing opens this.
+        let db = Db::new(&Dsn::Sqlite("/nowhere/router.db".into()), 1).unwrap();
+        let gate = Arc::new(Notify::new());
+        let routes = Routes::default().get("/v1/gate", wait_for);
+        let router = serving(&db, routes, Arc::clone(&gate));
+        let request = Request::new(Method::Get, "/v1/gate", "test");
+        let told = send(&router, "", &serde_json::to_vec(&request).unwrap()).await;
+        assert_eq!(told.status_code, 503, "{}", told.body());
+        let work = &router.context.work;
+        work.close();
+        let drained = tokio::time::timeout(ANSWER_MAX, work.wait()).await;
+        assert!(drained.is_err(), "it still runs");
+        gate.notify_one();
+        work.wait().await;
     }
 }

@@ -5,20 +5,23 @@ use std::{collections::HashSet, sync::Arc};
 use regex::RegexSet;
 
 use super::{
-    HttpOptions,
+    HttpOptions, Signature,
     extract::{Endpoint, ErasedEndpoint, erase},
 };
 use crate::models::{page::Filter, sock::Method};
 
 /// A UUID as paths have it: lower case, with dashes.
 const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+/// Any other placeholder: a word without slashes, percent-encoded where it must be.
+const WORD: &str = "[A-Za-z0-9._~%+-]{1,128}";
 
 /// What is known of a route without its handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteInfo {
     /// Its method.
     pub method: Method,
-    /// Its URI, e.g. `/v1/outdials/<outdial-id>`; a placeholder stands for a UUID.
+    /// Its URI, e.g. `/v1/outdials/<outdial-id>`; a placeholder stands for a UUID where its
+    /// name ends with `-id`, else for a word.
     pub template: &'static str,
     /// True where serving it twice would matter.
     pub is_effect: bool,
@@ -28,6 +31,8 @@ pub struct RouteInfo {
     pub is_bulk: bool,
     /// How it is served over HTTP.
     pub edge: HttpOptions,
+    /// What its types say.
+    pub signature: Signature,
 }
 
 impl RouteInfo {
@@ -121,12 +126,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.routes.iter().map(|route| route.info.clone()).collect()
     }
 
-    fn with<A: 'static>(
+    fn with<A: 'static, E: Endpoint<S, A>>(
         mut self,
         method: Method,
         template: &'static str,
         is_effect: bool,
-        endpoint: impl Endpoint<S, A>,
+        endpoint: E,
     ) -> Self {
         let info = RouteInfo {
             method,
@@ -135,6 +140,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             filters: &[],
             is_bulk: false,
             edge: HttpOptions::default(),
+            signature: Signature::of(E::describe),
         };
         self.routes.push(Route {
             info,
@@ -209,6 +215,11 @@ pub(super) fn is_placeholder(segment: &str) -> bool {
     segment.starts_with('<') && segment.ends_with('>')
 }
 
+/// Whether it is a placeholder for a UUID.
+pub(super) fn is_id(segment: &str) -> bool {
+    segment.starts_with('<') && segment.ends_with("-id>")
+}
+
 /// Templates that differ only in the names of their placeholders take the same requests.
 fn shape(template: &str) -> String {
     template
@@ -222,8 +233,10 @@ fn pattern(template: &str) -> String {
     let parts: Vec<_> = template
         .split('/')
         .map(|part| {
-            if is_placeholder(part) {
+            if is_id(part) {
                 UUID.to_owned()
+            } else if is_placeholder(part) {
+                WORD.to_owned()
             } else {
                 regex::escape(part)
             }
@@ -247,6 +260,7 @@ mod tests {
             filters: &[],
             is_bulk: false,
             edge: HttpOptions::default(),
+            signature: Signature::default(),
         }
     }
 
@@ -257,6 +271,8 @@ mod tests {
             info(Method::Get, "/v1/outdials/<outdial-id>"),
             info(Method::Get, "/v1/outdials/<outdial-id>/targets"),
             info(Method::Put, "/v1/outdials/<outdial-id>/data"),
+            info(Method::Post, "/v1/webhooks/<provider>"),
+            info(Method::Post, "/v1/webhooks/<provider>/<number-id>"),
         ]
     }
 
@@ -274,6 +290,17 @@ mod tests {
     #[case(Method::Delete, "/v1/outdials", None)]
     #[case(Method::Get, "/v1/outdials\n", None)]
     #[case(Method::Get, "x/v1/outdials", None)]
+    #[case(Method::Post, "/v1/webhooks/twilio", Some(5))]
+    #[case(Method::Post, "/v1/webhooks/a.b_c~d%20+-9", Some(5))]
+    #[case(Method::Post, "/v1/webhooks/", None)]
+    #[case(Method::Post, "/v1/webhooks/a b", None)]
+    #[case(Method::Post, "/v1/webhooks/é", None)]
+    #[case(
+        Method::Post,
+        "/v1/webhooks/x/5b1a0000-0000-0000-0000-00000000000a",
+        Some(6)
+    )]
+    #[case(Method::Post, "/v1/webhooks/x/y", None)]
     fn finds_the_route_or_none(
         #[case] method: Method,
         #[case] path: &str,
@@ -295,6 +322,15 @@ mod tests {
             RouteMatcher::new(&twice).unwrap_err(),
             BadRoutes::Duplicate(Method::Get, "/v1/a/<b-id>")
         );
+    }
+
+    #[rstest]
+    #[case(128, Some(5))]
+    #[case(129, None)]
+    fn a_word_has_128_characters_at_most(#[case] length: usize, #[case] expected: Option<usize>) {
+        let path = format!("/v1/webhooks/{}", "x".repeat(length));
+        let matcher = RouteMatcher::new(&table()).unwrap();
+        assert_eq!(matcher.find(Method::Post, &path), expected);
     }
 
     proptest! {

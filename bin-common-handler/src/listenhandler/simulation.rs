@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{Intake, Json, Router, RouterContext, Routes, State, Wired};
@@ -37,13 +38,13 @@ const MINUTES_MAX: u32 = 8;
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
 struct Thing {
     name: String,
     operation: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Made {
     id: Uuid,
 }
@@ -117,6 +118,7 @@ impl Replica {
             metrics,
             manager_metrics: figures,
             intake: Intake::default(),
+            work: TaskTracker::new(),
         };
         let router = Router::new(Wired::new(routes, store), context).unwrap();
         Self {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use super::{
     Input, Intake, RouteInfo, Routes,
     extract::{Answer, ErasedEndpoint},
@@ -55,6 +57,8 @@ pub struct RouterContext {
     pub manager_metrics: ManagerMetrics,
     /// How much customers may send to be stored.
     pub intake: Intake,
+    /// The handlers that run: a drain waits for those, too, whose callers were told that the outcome is not known.
+    pub work: TaskTracker,
 }
 
 fn bind<S: Clone + Send + Sync + 'static>(endpoint: Arc<dyn ErasedEndpoint<S>>, state: S) -> Run {

@@ -1,14 +1,17 @@
-//! Checks that several entities share. Each failure names its field.
+//! Checks of fields, as `#[resource(…)]` names them. Each refusal is a 400 that names its field.
+
+use std::fmt::Display;
+
+use chrono_tz::Tz;
 
 use super::error::{Error, Result};
-use chrono_tz::Tz;
 
 /// Longest list of short texts, such as tags or dial prefixes.
 const LIST_MAX: usize = 100;
 /// Longest short text, in bytes.
 const SHORT_MAX: usize = 64;
 
-/// 400 `INVALID_FIELD`.
+/// 400 `INVALID_FIELD`: `field` and the `rule` that it breaks, in one sentence.
 pub fn wrong(field: &str, rule: &str) -> Error {
     Error::invalid_argument("INVALID_FIELD", format!("{field} {rule}."))
 }
@@ -25,31 +28,93 @@ pub fn ensure(holds: bool, field: &str, rule: &str) -> Result<()> {
     }
 }
 
-/// A number within bounds.
+/// A text of so many characters at most.
+///
+/// # Errors
+/// 400 `TEXT_TOO_LONG` naming `field`.
+pub fn max_chars(field: &str, text: &str, most: usize) -> Result<()> {
+    fits(text.chars().count() <= most, field, most, "characters")
+}
+
+/// A text of so many bytes at most.
+///
+/// # Errors
+/// 400 `TEXT_TOO_LONG` naming `field`.
+pub fn max_bytes(field: &str, text: &str, most: usize) -> Result<()> {
+    fits(text.len() <= most, field, most, "bytes")
+}
+
+fn fits(fits: bool, field: &str, most: usize, unit: &str) -> Result<()> {
+    if fits {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(
+        "TEXT_TOO_LONG",
+        format!("{field} has at most {most} {unit}."),
+    ))
+}
+
+/// A text with more than white space.
+///
+/// # Errors
+/// 400 naming `field`.
+pub fn not_blank(field: &str, text: &str) -> Result<()> {
+    ensure(!text.trim().is_empty(), field, "must not be empty")
+}
+
+/// A number within bounds, both included.
 ///
 /// # Errors
 /// 400 naming `field` and the bounds.
-pub fn in_range<T: PartialOrd + std::fmt::Display>(
-    field: &str,
-    value: T,
-    min: T,
-    max: T,
-) -> Result<()> {
+pub fn in_range<T: PartialOrd + Display>(field: &str, value: T, min: T, max: T) -> Result<()> {
     let holds = value >= min && value <= max;
     ensure(holds, field, &format!("must be from {min} to {max}"))
 }
 
-/// As [`in_range`], where there is a number.
+/// As [`in_range`], of a field that may be no number.
 ///
 /// # Errors
 /// 400 naming `field` and the bounds.
-pub fn maybe_in_range<T: PartialOrd + std::fmt::Display>(
+pub fn within<N: MaybeNumber>(
     field: &str,
-    value: Option<T>,
-    min: T,
-    max: T,
+    value: &N,
+    min: N::Number,
+    max: N::Number,
 ) -> Result<()> {
-    value.map_or(Ok(()), |value| in_range(field, value, min, max))
+    value
+        .number()
+        .map_or(Ok(()), |number| in_range(field, number, min, max))
+}
+
+/// A number, or a field that may be none.
+pub trait MaybeNumber {
+    /// Its kind.
+    type Number: PartialOrd + Display;
+
+    /// The number, where there is one.
+    fn number(&self) -> Option<Self::Number>;
+}
+
+macro_rules! numbers {
+    ($($kind:ty)+) => {$(
+        impl MaybeNumber for $kind {
+            type Number = Self;
+
+            fn number(&self) -> Option<Self> {
+                Some(*self)
+            }
+        }
+    )+};
+}
+
+numbers!(i32 i64 u32 f64);
+
+impl<N: MaybeNumber> MaybeNumber for Option<N> {
+    type Number = N::Number;
+
+    fn number(&self) -> Option<N::Number> {
+        self.as_ref()?.number()
+    }
 }
 
 /// A short text without control characters.
@@ -99,6 +164,34 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    fn told(checked: Result<()>) -> String {
+        checked.map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[rstest]
+    #[case::fits(max_chars("name", "ééé", 3), "")]
+    #[case::characters(
+        max_chars("name", "éééé", 3),
+        "TEXT_TOO_LONG name has at most 3 characters."
+    )]
+    #[case::bytes(max_bytes("name", "éé", 3), "TEXT_TOO_LONG name has at most 3 bytes.")]
+    #[case::blank(not_blank("name", " \t"), "INVALID_FIELD name must not be empty.")]
+    #[case::low(within("cap", &-1, 0, 9), "INVALID_FIELD cap must be from 0 to 9.")]
+    #[case::high(within("cap", &Some(10), 0, 9), "INVALID_FIELD cap must be from 0 to 9.")]
+    #[case::edge(within("cap", &Some(9), 0, 9), "")]
+    #[case::none(within("cap", &None::<i32>, 0, 9), "")]
+    #[case::fraction(
+        within("latitude", &Some(90.5), -90.0, 90.0),
+        "INVALID_FIELD latitude must be from -90 to 90."
+    )]
+    #[case::no_number(
+        within("latitude", &Some(f64::NAN), -90.0, 90.0),
+        "INVALID_FIELD latitude must be from -90 to 90."
+    )]
+    fn a_refusal_names_its_field(#[case] checked: Result<()>, #[case] expected: &str) {
+        assert_eq!(told(checked), expected);
+    }
 
     #[rstest]
     #[case("00:00", Some(0))]

@@ -109,6 +109,20 @@ pub enum FilterKind {
     Deleted,
 }
 
+/// A field's type by which a list can be filtered.
+pub trait Filterable {
+    /// What the filter's value must be, unless the field says otherwise.
+    const KIND: FilterKind;
+}
+
+impl Filterable for Uuid {
+    const KIND: FilterKind = FilterKind::Uuid;
+}
+
+impl Filterable for String {
+    const KIND: FilterKind = FilterKind::Text;
+}
+
 /// How a text gets the form in which it is kept.
 #[derive(Debug)]
 pub struct Reader {

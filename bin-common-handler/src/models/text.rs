@@ -10,7 +10,10 @@ use serde::{
     de::{self, Visitor},
 };
 
-use super::error::{Error, Result};
+use super::{
+    check::{max_bytes, max_chars},
+    error::Result,
+};
 
 /// Longest `name`, in characters: a VARCHAR(255).
 pub const NAME_MAX: usize = 255;
@@ -73,7 +76,7 @@ where
 /// # Errors
 /// 400 naming `field`.
 pub fn check_name(field: &str, text: &str) -> Result<()> {
-    check(text.chars().count() <= NAME_MAX, field, "255 characters")
+    max_chars(field, text, NAME_MAX)
 }
 
 /// Checks that a text fits its column.
@@ -81,7 +84,7 @@ pub fn check_name(field: &str, text: &str) -> Result<()> {
 /// # Errors
 /// 400 naming `field`.
 pub fn check_text(field: &str, text: &str) -> Result<()> {
-    check(text.len() <= TEXT_MAX, field, "65535 bytes")
+    max_bytes(field, text, TEXT_MAX)
 }
 
 /// Declares an enum whose values have one written form each, the same on the wire, in SQL and in settings:
@@ -163,6 +166,11 @@ macro_rules! text_enum {
             }
         }
 
+        impl $crate::models::page::Filterable for $name {
+            const KIND: $crate::models::page::FilterKind =
+                $crate::models::page::FilterKind::OneOf(Self::WORDS);
+        }
+
         impl $crate::databasehandler::Stored for $name {
             fn stored(cell: $crate::databasehandler::Cell<'_>) -> Result<Self, Self> {
                 let (Ok(text) | Err(text)) =
@@ -225,16 +233,6 @@ where
     }
 
     deserializer.deserialize_str(OneOf(all, as_str))
-}
-
-fn check(fits: bool, field: &str, limit: &str) -> Result<()> {
-    if fits {
-        return Ok(());
-    }
-    Err(Error::invalid_argument(
-        "TEXT_TOO_LONG",
-        format!("{field} has at most {limit}."),
-    ))
 }
 
 #[cfg(test)]

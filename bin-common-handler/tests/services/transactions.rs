@@ -21,6 +21,7 @@ use bin_common_handler::{
 };
 use rstest::rstest;
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 /// One connection for single statements, one for transactions.
 const FEWEST: usize = 2;
@@ -141,6 +142,7 @@ async fn a_deadlock_is_run_again_and_not_told(#[case] method: Method) {
         metrics,
         manager_metrics: ours,
         intake: Intake::default(),
+        work: TaskTracker::new(),
     };
     let router = Router::new(Wired::new(routes, Arc::clone(&knot)), context);
     let router = router.unwrap();

@@ -46,6 +46,7 @@ static FAILURES: LazyLock<Mutex<BTreeMap<&'static str, u64>>> = LazyLock::new(Mu
 const MANAGER: Manager = Manager {
     name: NAME,
     renamed_by: None,
+    crate_name: env!("CARGO_CRATE_NAME"),
     migrations: Migrations::new("word", &[]),
     settings: &[],
     times: &[],

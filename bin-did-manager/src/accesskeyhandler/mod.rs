@@ -6,7 +6,6 @@
 
 mod expiry;
 mod token;
-mod uses;
 pub(crate) mod verify;
 
 use bin_common_handler::{
@@ -16,14 +15,19 @@ use bin_common_handler::{
     resource,
 };
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
-    app::App, dbhandler::accesskeys, models::accesskey::Accesskey, tenancy::AuditedResource,
+    app::App,
+    dbhandler::accesskeys,
+    models::{
+        accesskey::{Accesskey, AccesskeyPatch},
+        check::ensure,
+    },
+    tenancy::AuditedResource,
 };
+pub(crate) use token::PREFIX as KEY_PREFIX;
 use token::Token;
-pub(crate) use uses::Uses;
 
 /// A key with its token, which is shown this once.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -46,14 +50,16 @@ pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     named: Option<Uuid>,
-    fields: &Map<String, Json>,
+    patch: &AccesskeyPatch,
 ) -> Result<NewKey> {
-    let fields = expiry::resolve(fields, app.store.clock.now())?;
-    let mut key = resource::build::<Accesskey, App>(app, ctx, named, &fields).await?;
+    let end = expiry::resolve(patch, app.store.clock.now())?;
+    let mut key = resource::build::<Accesskey, App>(app, ctx, named, patch).await?;
+    ensure_known(app, &key)?;
+    end.apply(&mut key.tm_expire, || None);
     let token = Token::draw();
     key.prefix = token.prefix();
     let mut tx = app.store.begin(ctx).await?;
-    ensure_may_grant(&mut tx, ctx, &[], &key).await?;
+    ensure_may_grant(app, &mut tx, ctx, &[], &key).await?;
     let key = resource::insert(app, &mut tx, ctx, key).await?;
     accesskeys::insert_hash(&mut tx, key.id, &token.hash()).await?;
     // The reply that is kept is the key alone; the token is added only to the one that leaves now.
@@ -68,19 +74,44 @@ pub(crate) async fn update(
     app: &App,
     ctx: &RequestContext,
     id: Uuid,
-    fields: &Map<String, Json>,
+    patch: &AccesskeyPatch,
 ) -> Result<Accesskey> {
-    let fields = expiry::resolve(fields, app.store.clock.now())?;
+    let end = expiry::resolve(patch, app.store.clock.now())?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<Accesskey>(&mut tx, ctx, id).await?;
-    let after = resource::apply_patch(&before, &fields)?;
-    ensure_may_grant(&mut tx, ctx, &before.scopes.0, &after).await?;
+    let mut after = resource::patched(&before, patch);
+    ensure_known(app, &after)?;
+    end.apply(&mut after.tm_expire, || None);
+    ensure_may_grant(app, &mut tx, ctx, &before.scopes.0, &after).await?;
     let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await
 }
 
+/// Which scopes there are is known from the route tables.
+fn ensure_known(app: &App, key: &Accesskey) -> Result<()> {
+    let is_bound = key.account_id.is_some();
+    let mut scopes = key.scopes.0.iter();
+    let (holds, known) = if is_bound {
+        (
+            scopes.all(|scope| app.scopes.may_be_bound(scope)),
+            app.scopes.bound(),
+        )
+    } else {
+        (
+            scopes.all(|scope| app.scopes.may_be_given(scope)),
+            app.scopes.known(),
+        )
+    };
+    ensure(
+        holds,
+        "scopes",
+        &format!("must be among {}", known.join(", ")),
+    )
+}
+
 /// A key gives others no more than it has itself, and nothing outside its own tenant.
 async fn ensure_may_grant(
+    app: &App,
     tx: &mut ChangeTx<'_>,
     ctx: &RequestContext,
     had: &[String],
@@ -99,11 +130,17 @@ async fn ensure_may_grant(
             )
         })?;
     let mut given = key.scopes.0.iter().filter(|scope| !had.contains(scope));
-    match given.find(|scope| !caller.allows(scope)) {
+    match given.find(|scope| !caller.allows(scope) && !may_bind(app, &caller, scope)) {
         None => Ok(()),
         Some(scope) => Err(Error::permission_denied(
             "SCOPE_NOT_HELD",
             format!("An access key cannot give the scope {scope}, which it does not have itself."),
         )),
     }
+}
+
+/// Who may write in a word's name may give out keys that are bound to one account there.
+fn may_bind(app: &App, caller: &Accesskey, scope: &String) -> bool {
+    let word = scope.split(':').next().unwrap_or_default();
+    app.scopes.bound().contains(scope) && caller.allows(&format!("{word}:write"))
 }

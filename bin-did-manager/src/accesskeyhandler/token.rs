@@ -6,7 +6,7 @@ use bin_common_handler::redact::Secret;
 use sha2::{Digest as _, Sha256};
 
 /// Tells our keys from other secrets, e.g. for scanners of source code.
-const PREFIX: &str = "did_";
+pub(crate) const PREFIX: &str = "did_";
 /// As much of a token as is kept in clear, in characters: enough to tell keys apart, and 224 bits short of one.
 pub(super) const SHOWN: usize = 12;
 

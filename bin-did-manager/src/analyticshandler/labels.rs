@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{Db, Value},
+    databasehandler::{Db, Value, list},
     models::error::Result,
 };
 use uuid::Uuid;
 
 use super::GroupBy;
-use crate::{models::rollup::Dimension, tenancy::marks};
+use crate::models::rollup::Dimension;
 
 /// Ids of one statement at most.
 const ROWS_MAX: usize = 500;
@@ -39,12 +39,12 @@ pub(super) async fn of(
         .collect();
     let mut labels = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS_MAX) {
+        let (marks, ids) = list(ids.iter().copied());
         let sql = format!(
-            "SELECT id, {column} AS label FROM {table} WHERE customer_id = ? AND id IN ({})",
-            marks(ids.len())
+            "SELECT id, {column} AS label FROM {table} WHERE customer_id = ? AND id IN ({marks})"
         );
         let mut values: Vec<Value> = vec![customer_id.into()];
-        values.extend(ids.iter().copied().map(Value::from));
+        values.extend(ids);
         let rows: Vec<Label> = db.fetch_all(&sql, values).await?;
         labels.extend(
             rows.into_iter()

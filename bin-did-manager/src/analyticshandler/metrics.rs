@@ -1,5 +1,6 @@
 //! How it goes today.
 
+use bin_common_handler::databasehandler::database_now;
 use bin_common_handler::models::{error::Result, time::Timestamp};
 use serde::Serialize;
 
@@ -10,7 +11,6 @@ use super::{
 };
 use crate::{
     app::App,
-    dbhandler::usages::database_now,
     models::{check::wrong, customer::Customer, rollup::Dimension},
 };
 

@@ -11,6 +11,7 @@ mod standing;
 
 use std::collections::HashMap;
 
+use bin_common_handler::databasehandler::database_now;
 use bin_common_handler::models::{
     error::{Error, Result},
     time::Timestamp,
@@ -129,7 +130,7 @@ pub(crate) async fn figures(app: &App, customer: &Customer, asked: &Asked) -> Re
         by_day,
         limit,
     };
-    let now = usages::database_now(db).await?;
+    let now = database_now(db).await?;
     let rolled = rollups::read(db, &wanted).await?;
     let rolled = rolled.ok_or_else(|| Error::internal("the watermark of usages is gone"))?;
     let calendar = customer.calendar();

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use bin_common_handler::models::{
-    error::{Error, Result},
-    identity::optional_owner,
-    time::Timestamp,
+use bin_common_handler::{
+    csv::write_cell,
+    models::{
+        error::{Error, Result},
+        identity::optional_owner,
+        time::Timestamp,
+    },
 };
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
@@ -14,7 +17,6 @@ use uuid::Uuid;
 use super::{Asked, GroupBy, Rates, figures, labels};
 use crate::{
     app::App,
-    csv::write_cell,
     models::{check::wrong, customer::Customer, rollup::Counts},
 };
 
@@ -56,13 +58,17 @@ pub(crate) struct Report {
 #[schemars(rename = "ReportParameters")]
 #[serde(default)]
 pub(crate) struct Parameters {
-    pub from: String,
-    pub to: String,
-    pub group_by: String,
-    pub format: String,
-    /// Of an export: a report has it in its query.
+    /// The tenant; a key that belongs to one leaves it out.
     #[serde(deserialize_with = "optional_owner")]
     pub customer_id: Option<Uuid>,
+    /// The first day, as YYYY-MM-DD; the last one when it is not said.
+    pub from: String,
+    /// The last day; the tenant's present day when it is not said.
+    pub to: String,
+    /// What calls are told apart by.
+    pub group_by: String,
+    /// json or csv.
+    pub format: String,
 }
 
 /// Reads the parameters: `to` is the tenant's present day, and `from` the same day, unless they are given.

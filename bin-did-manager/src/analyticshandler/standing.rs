@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
+    StoredRow,
     databasehandler::Db,
     models::{error::Result, time::Timestamp},
-    stored_row,
 };
 use serde::Serialize;
 
@@ -28,7 +28,8 @@ pub(crate) struct Numbers {
     pub exhausted: u32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, StoredRow)]
+#[entity(table = "did_dids")]
 struct Number {
     status: DidStatus,
     until: Option<Timestamp>,
@@ -37,12 +38,6 @@ struct Number {
     day_start: Option<i64>,
     day_count: Option<i32>,
 }
-
-stored_row!(
-    Number,
-    "did_dids",
-    [status, until, tm_status, daily_cap, day_start, day_count]
-);
 
 /// Reads all of a tenant's numbers, a few columns of each.
 pub(super) async fn of(db: &Db, customer: &Customer, now: Timestamp) -> Result<Numbers> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bin_common_handler::{
     daemon::Tasks,
-    databasehandler::{ChangeTx, Store},
+    databasehandler::{ChangeTx, Id, Store, list},
     ids,
     models::{error::Result, time::Timestamp},
 };
@@ -15,7 +15,6 @@ use super::{Reported, matching::Keys};
 use crate::{
     app::App,
     models::callresult::{CallResult, Unmatched},
-    tenancy::{marks, values},
 };
 
 /// How long they are kept.
@@ -83,11 +82,6 @@ pub(crate) fn start_jobs(app: &App, tasks: &Tasks) {
     });
 }
 
-#[derive(sqlx::FromRow)]
-struct Id {
-    id: Uuid,
-}
-
 async fn sweep(store: &Store) -> std::result::Result<(), sqlx::Error> {
     let end = store.clock.now().minus(KEPT_FOR);
     for _ in 0..SWEEP_BATCHES_MAX {
@@ -97,12 +91,9 @@ async fn sweep(store: &Store) -> std::result::Result<(), sqlx::Error> {
         if rows.is_empty() {
             return Ok(());
         }
-        let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
-        let sql = format!(
-            "DELETE FROM did_callresults WHERE id IN ({})",
-            marks(ids.len())
-        );
-        store.db.execute(&sql, values(&ids)).await?;
+        let (marks, ids) = list(rows.into_iter().map(|row| row.id));
+        let sql = format!("DELETE FROM did_callresults WHERE id IN ({marks})");
+        store.db.execute(&sql, ids).await?;
     }
     Ok(())
 }

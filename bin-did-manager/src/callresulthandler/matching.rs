@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bin_common_handler::databasehandler::database_now;
 use bin_common_handler::models::{error::Result, time::Timestamp};
 use uuid::Uuid;
 
@@ -67,7 +68,7 @@ pub(super) async fn find(
             .then_some(usage.id));
     }
     if let Some(phone) = keys.phone {
-        let now = usages::database_now(db).await?;
+        let now = database_now(db).await?;
         let found = usages::of_person(db, customer.id, phone, window(result, now)).await?;
         return Ok(by_person(&found, customer, result, told_begin(result, now)));
     }
@@ -121,7 +122,7 @@ async fn alone(
     result: &CallResult,
 ) -> Result<Option<Uuid>> {
     let db = &app.store.db;
-    let now = usages::database_now(db).await?;
+    let now = database_now(db).await?;
     let (began, is_told) = match told_begin(result, now) {
         Some(began) => (began, true),
         None => (now.minus(length(result)), false),

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexSet;
 
-use super::{number::Number, window::Windows};
-use crate::models::rotationrule::Algorithm;
+use super::number::Number;
+use crate::models::{calendar::Windows, rotationrule::Algorithm};
 
 /// Position of a number in its view.
 pub(crate) type Slot = u32;

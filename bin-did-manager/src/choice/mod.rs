@@ -10,4 +10,3 @@ pub(crate) mod pick;
 #[cfg(test)]
 mod simulation;
 pub(crate) mod view;
-pub(crate) mod window;

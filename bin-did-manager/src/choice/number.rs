@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bin_common_handler::models::time::Timestamp;
 use uuid::Uuid;
 
-use super::window::Windows;
-use crate::{
-    dbhandler::states::State,
-    models::didstatus::{DidStatus, PROBATION_DAILY_CAP, StatusPeriod, WEEK},
+use crate::models::{
+    calendar::Windows,
+    didstate::State,
+    didstatus::{DidStatus, PROBATION_DAILY_CAP, StatusPeriod, WEEK},
 };
 
 const SECOND: i64 = 1_000_000;
@@ -264,7 +264,7 @@ pub(crate) mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::choice::window::Calendar;
+    use crate::models::calendar::Calendar;
 
     const MINUTE: i64 = 60 * SECOND;
     const HOUR: i64 = 60 * MINUTE;

@@ -12,13 +12,11 @@ use super::{
     pick::{Picked, Plan, Refused, Target, pick, took_turn},
     view::View,
 };
-use crate::{
-    dbhandler::states::State,
-    models::{
-        customer::Customer,
-        didstatus::{DidStatus, StatusPeriod},
-        rotationrule::{Algorithm, Tier},
-    },
+use crate::models::{
+    customer::Customer,
+    didstate::State,
+    didstatus::{DidStatus, StatusPeriod},
+    rotationrule::{Algorithm, Tier},
 };
 
 const SECOND: i64 = 1_000_000;

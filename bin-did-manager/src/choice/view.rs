@@ -11,13 +11,13 @@ use super::{
     index::{Bucket, Index, Set, Slot},
     number::{Blocked, Defaults, Left, Number, Performance},
     pick::{Refused, explain},
-    window::{Calendar, Windows},
 };
 use crate::{
-    dbhandler::states::State,
     models::{
+        calendar::{Calendar, Windows},
         campaign::Campaign,
         customer::Customer,
+        didstate::State,
         rotationrule::{Algorithm, RotationRule},
     },
     phone::NumberFormat,

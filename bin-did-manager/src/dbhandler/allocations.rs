@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Entity, Value, list, runs},
+    databasehandler::{ChangeTx, Db, Entity, Value, list, marks, runs},
     models::error::Result,
 };
 use sqlx::Error as SqlError;
 
-use crate::{models::usage::Usage, tenancy::marks};
+use crate::models::usage::Usage;
 
 /// A usage, and what its row holds beside it.
 #[derive(Debug, Clone)]

@@ -2,14 +2,11 @@
 
 use std::collections::HashMap;
 
-use bin_common_handler::databasehandler::Tx;
+use bin_common_handler::databasehandler::{Db, Tx, Value, list};
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
-use crate::{
-    choice::window::Calendar,
-    tenancy::{marks, values},
-};
+use crate::models::calendar::Calendar;
 
 /// Tenants of one statement at most.
 const ROWS_MAX: usize = 500;
@@ -23,20 +20,38 @@ struct Zone {
 
 /// The calendars of some tenants.
 pub(crate) async fn calendars(
+    db: &Db,
+    customers: &[Uuid],
+) -> Result<HashMap<Uuid, Calendar>, SqlError> {
+    let mut found = HashMap::with_capacity(customers.len());
+    for ids in customers.chunks(ROWS_MAX) {
+        let (sql, values) = select(ids);
+        let rows: Vec<Zone> = db.fetch_all(&sql, values).await?;
+        found.extend(rows.into_iter().map(calendar));
+    }
+    Ok(found)
+}
+
+/// As [`calendars`], within a transaction.
+pub(crate) async fn calendars_in(
     tx: &mut Tx,
     customers: &[Uuid],
 ) -> Result<HashMap<Uuid, Calendar>, SqlError> {
     let mut found = HashMap::with_capacity(customers.len());
     for ids in customers.chunks(ROWS_MAX) {
-        let sql = format!(
-            "SELECT id, timezone, day_start FROM did_customers WHERE id IN ({})",
-            marks(ids.len())
-        );
-        let rows: Vec<Zone> = tx.fetch_all(&sql, values(ids)).await?;
-        found.extend(
-            rows.into_iter()
-                .map(|row| (row.id, Calendar::of(&row.timezone, &row.day_start))),
-        );
+        let (sql, values) = select(ids);
+        let rows: Vec<Zone> = tx.fetch_all(&sql, values).await?;
+        found.extend(rows.into_iter().map(calendar));
     }
     Ok(found)
+}
+
+fn select(ids: &[Uuid]) -> (String, Vec<Value>) {
+    let (marks, values) = list(ids.iter().copied());
+    let sql = format!("SELECT id, timezone, day_start FROM did_customers WHERE id IN ({marks})");
+    (sql, values)
+}
+
+fn calendar(row: Zone) -> (Uuid, Calendar) {
+    (row.id, Calendar::of(&row.timezone, &row.day_start))
 }

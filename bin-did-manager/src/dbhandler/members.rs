@@ -1,20 +1,17 @@
 //! Which numbers are in which pool.
 
+use std::collections::HashMap;
+
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Value},
+    databasehandler::{ChangeTx, Db, Entity, Id, Value, list},
     models::error::Result,
 };
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
-use crate::tenancy::{marks, values};
+use crate::models::did::Did;
 
 const ROWS_MAX: usize = 500;
-
-#[derive(sqlx::FromRow)]
-struct Id {
-    id: Uuid,
-}
 
 #[derive(sqlx::FromRow)]
 struct Count {
@@ -29,12 +26,12 @@ pub(crate) async fn owned(
 ) -> Result<Vec<Uuid>> {
     let mut found = Vec::with_capacity(dids.len());
     for ids in dids.chunks(ROWS_MAX) {
+        let (marks, ids) = list(ids.iter().copied());
         let sql = format!(
-            "SELECT id FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND id IN ({})",
-            marks(ids.len())
+            "SELECT id FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND id IN ({marks})"
         );
         let mut bound = vec![customer_id.into()];
-        bound.extend(values(ids));
+        bound.extend(ids);
         let rows: Vec<Id> = tx.sql().fetch_all(&sql, bound).await?;
         found.extend(rows.into_iter().map(|row| row.id));
     }
@@ -58,12 +55,11 @@ pub(crate) async fn add(tx: &mut ChangeTx<'_>, pool: Uuid, dids: &[Uuid]) -> Res
 /// Takes numbers out of a pool.
 pub(crate) async fn remove(tx: &mut ChangeTx<'_>, pool: Uuid, dids: &[Uuid]) -> Result<()> {
     for ids in dids.chunks(ROWS_MAX) {
-        let sql = format!(
-            "DELETE FROM did_didpool_members WHERE didpool_id = ? AND did_id IN ({})",
-            marks(ids.len())
-        );
+        let (marks, ids) = list(ids.iter().copied());
+        let sql =
+            format!("DELETE FROM did_didpool_members WHERE didpool_id = ? AND did_id IN ({marks})");
         let mut bound = vec![pool.into()];
-        bound.extend(values(ids));
+        bound.extend(ids);
         tx.sql().execute(&sql, bound).await?;
     }
     Ok(())
@@ -98,6 +94,45 @@ pub(crate) async fn page(
 pub(crate) async fn count(db: &Db, pool: Uuid) -> Result<i64, SqlError> {
     let row: Option<Count> = db.fetch_optional(COUNT, vec![pool.into()]).await?;
     Ok(row.map_or(0, |row| row.count))
+}
+
+#[derive(sqlx::FromRow)]
+struct PoolCount {
+    didpool_id: Uuid,
+    count: i64,
+}
+
+/// How many live numbers each of these pools has; those without any are left out.
+pub(crate) async fn counts(db: &Db, pools: &[Uuid]) -> Result<HashMap<Uuid, i64>, SqlError> {
+    let mut found = HashMap::with_capacity(pools.len());
+    for pools in pools.chunks(ROWS_MAX) {
+        let (marks, values) = list(pools.iter().copied());
+        let sql = format!(
+            "SELECT m.didpool_id, COUNT(*) AS count \
+             FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
+             WHERE m.didpool_id IN ({marks}) AND d.tm_delete IS NULL GROUP BY m.didpool_id"
+        );
+        let rows: Vec<PoolCount> = db.fetch_all(&sql, values).await?;
+        found.extend(rows.into_iter().map(|row| (row.didpool_id, row.count)));
+    }
+    Ok(found)
+}
+
+/// As [`page`], the numbers themselves.
+pub(crate) async fn dids(
+    db: &Db,
+    pool: Uuid,
+    after: Uuid,
+    limit: u32,
+) -> Result<Vec<Did>, SqlError> {
+    let columns: Vec<_> = Did::COLUMNS.iter().map(|it| format!("d.{it}")).collect();
+    let sql = format!(
+        "SELECT {} FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
+         WHERE m.didpool_id = ? AND m.did_id > ? AND d.tm_delete IS NULL ORDER BY m.did_id LIMIT ?",
+        columns.join(", ")
+    );
+    db.fetch_all(&sql, vec![pool.into(), after.into(), limit.into()])
+        .await
 }
 
 /// How many live numbers a pool has with this change, and the first `limit` of them.

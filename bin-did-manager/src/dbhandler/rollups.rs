@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bin_common_handler::{
-    databasehandler::{Db, Dialect, Tx, Value, runs},
+    databasehandler::{Db, Dialect, Tx, Value, marks, runs},
     models::time::Timestamp,
 };
 use sqlx::Error as SqlError;
@@ -161,7 +161,7 @@ fn parts(wanted: &Wanted<'_>) -> (String, Vec<Value>) {
         .map(|(first, last)| part("day BETWEEN ? AND ?", &[*first, *last]))
         .collect();
     if !months.is_empty() || parts.is_empty() {
-        let marks = crate::tenancy::marks(months.len().max(1));
+        let marks = marks(months.len().max(1));
         let keys = if months.is_empty() { &vec![0] } else { months };
         parts.push(part(&format!("day IN ({marks})"), keys));
     }

@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Value, fills, list},
+    databasehandler::{ChangeTx, Db, Value, database_now_in, fills, list, marks},
     models::{error::Result, time::Timestamp},
 };
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
-use super::usages;
-use crate::{
-    choice::window::{Calendar, Windows},
-    tenancy::marks,
+use crate::models::{
+    calendar::{Calendar, Windows},
+    didstate::State,
 };
 
 /// Rows of one statement at most.
@@ -22,39 +21,18 @@ const COLUMNS: &str =
 
 const COLUMNS_COUNT: usize = 9;
 
-/// How often a number was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
-pub(crate) struct State {
-    pub did_id: Uuid,
-    pub customer_id: Uuid,
-    /// The tenant's version whose calendar these windows are of; older versions may not count in them.
-    pub calendar: i64,
-    /// When the day began that `day_count` is of, in µs since the Unix epoch.
-    pub day_start: i64,
-    pub day_count: i32,
-    /// When the clock hour began that `hour_count` is of.
-    pub hour_start: i64,
-    pub hour_count: i32,
-    /// When the number was given last; 0 = never.
-    pub last_used: i64,
-    /// How often it was ever given.
-    pub total: i64,
-}
-
-impl State {
-    fn values(&self) -> [Value; COLUMNS_COUNT] {
-        [
-            self.did_id.into(),
-            self.customer_id.into(),
-            self.calendar.into(),
-            self.day_start.into(),
-            self.day_count.into(),
-            self.hour_start.into(),
-            self.hour_count.into(),
-            self.last_used.into(),
-            self.total.into(),
-        ]
-    }
+fn values_of(state: &State) -> [Value; COLUMNS_COUNT] {
+    [
+        state.did_id.into(),
+        state.customer_id.into(),
+        state.calendar.into(),
+        state.day_start.into(),
+        state.day_count.into(),
+        state.hour_start.into(),
+        state.hour_count.into(),
+        state.last_used.into(),
+        state.total.into(),
+    ]
 }
 
 fn groups(rows: usize) -> String {
@@ -74,7 +52,7 @@ pub(crate) async fn insert(tx: &mut ChangeTx<'_>, customer_id: Uuid, dids: &[Uui
     for rows in states.chunks(ROWS_MAX) {
         let groups = groups(rows.len());
         let sql = format!("INSERT INTO did_states ({COLUMNS}) VALUES {groups}");
-        let values = rows.iter().flat_map(State::values).collect();
+        let values = rows.iter().flat_map(values_of).collect();
         tx.sql().execute(&sql, values).await?;
     }
     Ok(())
@@ -109,7 +87,7 @@ pub(crate) async fn write(tx: &mut ChangeTx<'_>, states: &[State]) -> Result<()>
     for states in fills(states) {
         let groups = groups(states.len());
         let sql = format!("REPLACE INTO did_states ({COLUMNS}) VALUES {groups}");
-        let values = states.iter().flat_map(State::values).collect();
+        let values = states.iter().flat_map(values_of).collect();
         tx.sql().execute(&sql, values).await?;
     }
     Ok(())
@@ -136,7 +114,7 @@ pub(crate) async fn recount(
     let values = vec![version.into(), customer_id.into()];
     tx.sql().execute(sql, values).await?;
     // Now that nobody counts: a call is counted here, or in the new windows.
-    let windows = calendar.windows(usages::database_now_in(tx.sql()).await?.micros());
+    let windows = calendar.windows(database_now_in(tx.sql()).await?.micros());
     let counts = counts(tx, customer_id, &windows).await?;
     for counts in counts.chunks(ROWS_MAX) {
         let ids: Vec<_> = counts.iter().map(|count| count.did_id).collect();

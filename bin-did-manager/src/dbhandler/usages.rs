@@ -1,14 +1,14 @@
 //! SQL of usages: finding the one that a result is about, and writing the result into it.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Dialect, Tx, Value},
+    databasehandler::{ChangeTx, Db, Tx, list},
     models::{error::Result, time::Timestamp},
 };
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
 use super::rollups::Watermark;
-use crate::{phone::E164, tenancy::marks};
+use crate::phone::E164;
 
 /// Usages of one person, or under one id of a call, that are looked at.
 const CANDIDATES_MAX: u32 = 20;
@@ -35,11 +35,10 @@ pub(crate) async fn of_calls(
     customer_id: Uuid,
     refs: &[i64],
 ) -> Result<Vec<Candidate>, SqlError> {
+    let (marks, mut values) = list(refs.iter().copied());
     let sql = format!(
-        "{CANDIDATE} WHERE call_ref IN ({}) AND customer_id = ? ORDER BY tm_create DESC LIMIT ?",
-        marks(refs.len())
+        "{CANDIDATE} WHERE call_ref IN ({marks}) AND customer_id = ? ORDER BY tm_create DESC LIMIT ?"
     );
-    let mut values: Vec<Value> = refs.iter().copied().map(Value::from).collect();
     values.extend([customer_id.into(), CANDIDATES_MAX.into()]);
     db.fetch_all(&sql, values).await
 }
@@ -229,29 +228,4 @@ pub(crate) async fn tail(
         limit.into(),
     ];
     db.fetch_all(&sql, values).await
-}
-
-#[derive(sqlx::FromRow)]
-struct Now {
-    now: i64,
-}
-
-/// The time on the database's own clock, which usages are stamped by.
-pub(crate) async fn database_now(db: &Db) -> Result<Timestamp, SqlError> {
-    time(db.fetch_optional(&now_sql(db.dialect()), vec![]).await?)
-}
-
-/// As [`database_now`], as late as the statement is run.
-pub(crate) async fn database_now_in(tx: &mut Tx) -> Result<Timestamp, SqlError> {
-    let sql = now_sql(tx.dialect());
-    time(tx.fetch_optional(&sql, vec![]).await?)
-}
-
-fn now_sql(dialect: Dialect) -> String {
-    format!("SELECT {} AS now", dialect.now_micros())
-}
-
-fn time(row: Option<Now>) -> Result<Timestamp, SqlError> {
-    row.map(|row| Timestamp::from_micros(row.now))
-        .ok_or(SqlError::RowNotFound)
 }

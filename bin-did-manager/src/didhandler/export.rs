@@ -2,6 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
+    csv::write_cell,
     databasehandler::ListQuery,
     models::{
         error::Result,
@@ -14,7 +15,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    csv::write_cell,
     models::{did::Did, download::DownloadPage},
 };
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::ChangeTx,
+    databasehandler::{ChangeTx, list},
     ids,
     models::{
         error::{Error, Result},
@@ -22,9 +22,12 @@ use crate::{
     app::App,
     dbhandler::states,
     didpoolhandler,
-    models::{did::Did, didcolumns::COLUMNS},
+    models::{
+        did::{Did, DidPatch},
+        didcolumns::COLUMNS,
+    },
     phone::E164,
-    tenancy::{self, AuditEntry, marks},
+    tenancy::{self, AuditEntry},
 };
 
 /// Rows of one request at most; a longer file comes in batches.
@@ -167,12 +170,12 @@ async fn known(
 ) -> Result<HashMap<String, Uuid>> {
     let mut known = HashMap::new();
     for some in numbers.chunks(NUMBERS_PER_QUERY) {
+        let (marks, numbers) = list(some.iter().map(E164::as_str));
         let sql = format!(
-            "SELECT id, number FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND number IN ({})",
-            marks(some.len())
+            "SELECT id, number FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND number IN ({marks})"
         );
         let mut values = vec![customer_id.into()];
-        values.extend(some.iter().map(|number| number.as_str().into()));
+        values.extend(numbers);
         let rows: Vec<Known> = tx.sql().fetch_all(&sql, values).await?;
         known.extend(rows.into_iter().map(|row| (row.number, row.id)));
     }
@@ -215,11 +218,10 @@ fn make(
     fields: &Map<String, Json>,
     now: Timestamp,
 ) -> Result<Did> {
-    let mut did = resource::apply_patch(&Did::default(), fields)?;
-    did.id = ids::next();
-    did.customer_id = customer_id;
+    let patch: DidPatch = resource::read_fields(fields.clone())?;
+    let mut did = resource::patched(&Did::default(), &patch);
+    did.set_created(ids::next(), customer_id, now);
     did.seq = version;
-    (did.tm_create, did.tm_update) = (now, now);
     did.check(None, now)?;
     Ok(did)
 }
@@ -249,15 +251,13 @@ async fn update_known(
             continue;
         };
         let before = resource::lock_live::<Did>(tx, ctx, *id).await?;
-        let mut checked = match resource::apply_patch(&before, fields) {
-            Ok(after) => after,
+        let mut checked = match resource::read_fields(fields.clone()) {
+            Ok(patch) => resource::patched::<Did>(&before, &patch),
             Err(error) => {
                 report.refuse(*index, &error);
                 continue;
             }
         };
-        // Not a field of the row as it is told, so the overlay has lost it.
-        checked.seq = before.seq;
         if checked == before {
             continue;
         }

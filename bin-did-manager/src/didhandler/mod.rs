@@ -5,7 +5,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod row;
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::{HashMap, HashSet};
 
 use bin_common_handler::{
     context::RequestContext,
@@ -19,14 +19,14 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    choice::window::{Calendar, Windows},
-    dbhandler::states::{self, State},
+    dbhandler::{customers, members, states},
     models::{
-        customer::Customer,
+        calendar::Windows,
         did::{self, Did},
         didpool::Didpool,
+        didstate::State,
     },
-    tenancy::{AuditedResource, ensure_chosen},
+    tenancy::AuditedResource,
 };
 
 /// A number with its counters.
@@ -64,26 +64,6 @@ impl AuditedResource for Did {
     }
 }
 
-impl AuditedResource for Customer {
-    const AFFECTS_ROUTING: bool = true;
-
-    async fn verify(
-        &mut self,
-        tx: &mut ChangeTx<'_>,
-        before: Option<&Self>,
-        version: i64,
-    ) -> Result<()> {
-        let was = before.map(|before| before.didpool_id);
-        ensure_chosen::<Didpool>(tx, self.id, was, self.didpool_id).await?;
-        match before {
-            Some(before) if before.calendar() != self.calendar() => {
-                states::recount(tx, self.id, self.calendar(), version).await
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<DidView> {
     let did = resource::get::<Did, App>(app, ctx, id).await?;
     let view = views(app, vec![did]).await?.pop();
@@ -95,35 +75,37 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     views(app, dids).await
 }
 
+/// The numbers of a pool, in the order of their ids; the token of the next page is the last id.
+pub(crate) async fn list_of_pool(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    after: Uuid,
+    size: u32,
+) -> Result<Vec<DidView>> {
+    let pool = resource::get::<Didpool, App>(app, ctx, id).await?;
+    let dids = members::dids(&app.store.db, pool.id, after, size).await?;
+    views(app, dids).await
+}
+
 /// Numbers with their counters.
-pub(crate) async fn views(app: &App, dids: Vec<Did>) -> Result<Vec<DidView>> {
+async fn views(app: &App, dids: Vec<Did>) -> Result<Vec<DidView>> {
     let ids: Vec<_> = dids.iter().map(|did| did.id).collect();
     let states = states::of(&app.store.db, &ids).await?;
-    let mut calendars = HashMap::new();
-    for did in &dids {
-        if let Entry::Vacant(vacant) = calendars.entry(did.customer_id) {
-            vacant.insert(windows(app, did.customer_id).await?);
-        }
-    }
+    let tenants: HashSet<_> = dids.iter().map(|did| did.customer_id).collect();
+    let tenants: Vec<_> = tenants.into_iter().collect();
+    let calendars = customers::calendars(&app.store.db, &tenants).await?;
+    let now = app.store.clock.now().micros();
+    let windows: HashMap<Uuid, Windows> = calendars
+        .into_iter()
+        .map(|(id, calendar)| (id, calendar.windows(now)))
+        .collect();
     let seen = |did: Did| {
         let state = states.get(&did.id).copied().unwrap_or_default();
-        let windows = calendars.get(&did.customer_id).copied().flatten();
+        let windows = windows.get(&did.customer_id).copied();
         DidView::new(did, state, windows)
     };
     Ok(dids.into_iter().map(seen).collect())
-}
-
-async fn windows(app: &App, customer_id: Uuid) -> Result<Option<Windows>> {
-    let customer = app.store.get::<Customer>(customer_id).await?;
-    let now = app.store.clock.now().micros();
-    Ok(customer.map(|customer| customer.calendar().windows(now)))
-}
-
-impl Customer {
-    /// Its days and hours.
-    pub(crate) fn calendar(&self) -> Calendar {
-        Calendar::of(&self.timezone, &self.day_start)
-    }
 }
 
 impl DidView {

@@ -1,6 +1,7 @@
 //! One row of an import, whatever its columns are called, as the fields of a number.
 
 use bin_common_handler::{
+    csv::read_cell,
     models::error::Result,
     phone::{PhoneFault, parse_json},
     table::{Columns, plain},
@@ -8,7 +9,6 @@ use bin_common_handler::{
 use serde_json::{Map, Number, Value as Json};
 
 use crate::{
-    csv::read_cell,
     models::{check::wrong, didcolumns::ACTIVE, didstatus::DidStatus},
     phone::E164,
 };

@@ -2,11 +2,10 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, Path, Query, State},
+    listenhandler::{Json, NamedTenant, Path, State},
     models::error::Result,
-    resource::{self, query_customer},
+    resource::{self, PatchJson},
 };
-use serde_json::{Map, Value};
 
 use crate::{
     accesskeyhandler::{
@@ -14,19 +13,16 @@ use crate::{
         verify::{self, Question, Verdict},
     },
     app::App,
-    models::accesskey::Accesskey,
+    models::accesskey::{Accesskey, AccesskeyPatch},
 };
-
-type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
-    Json(fields): Json<Fields>,
+    NamedTenant(named): NamedTenant,
+    PatchJson(patch): PatchJson<AccesskeyPatch>,
 ) -> Result<Json<NewKey>> {
-    let named = query_customer(&query)?;
-    accesskeyhandler::create(&app, &ctx, named, &fields)
+    accesskeyhandler::create(&app, &ctx, named, &patch)
         .await
         .map(Json)
 }
@@ -35,9 +31,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<AccesskeyPatch>,
 ) -> Result<Json<Accesskey>> {
-    accesskeyhandler::update(&app, &ctx, id, &fields)
+    accesskeyhandler::update(&app, &ctx, id, &patch)
         .await
         .map(Json)
 }

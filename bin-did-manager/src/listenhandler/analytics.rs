@@ -2,11 +2,13 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, Path, Query, State},
-    models::{error::Result, page::ensure_known, sock::Response},
-    resource::query_customer,
+    listenhandler::{Json, NamedTenant, Path, Query, State},
+    models::{error::Result, identity::optional_owner, sock::Response},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
     analyticshandler::{
@@ -15,41 +17,39 @@ use crate::{
         report::{self, Parameters},
     },
     app::App,
+    listenhandler::dids::ExportPage,
     models::{check::wrong, download::DownloadPage},
     tenancy,
 };
 
+/// What the figures of the day are told apart by.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct Today {
+    /// The tenant; a key that belongs to one leaves it out.
+    #[serde(deserialize_with = "optional_owner")]
+    customer_id: Option<Uuid>,
+    /// As `group_by` of a report; without it there are totals only.
+    by: Option<String>,
+}
+
 pub(super) async fn metrics(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    Query(today): Query<Today>,
 ) -> Result<Json<Metrics>> {
-    let named = query_customer(&query)?;
-    let customer = tenancy::customer(&app.store, &ctx, named).await?;
-    ensure_known(&query.0, ["customer_id", "by"])?;
-    let by = query.0.get("by").map(String::as_str);
-    metrics::make(&app, &customer, by).await.map(Json)
+    let customer = tenancy::customer(&app.store, &ctx, named(today.customer_id)).await?;
+    metrics::make(&app, &customer, today.by.as_deref())
+        .await
+        .map(Json)
 }
 
 pub(super) async fn reports(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    Query(sent): Query<Parameters>,
 ) -> Result<Response> {
-    let named = query_customer(&query)?;
-    let customer = tenancy::customer(&app.store, &ctx, named).await?;
-    ensure_known(
-        &query.0,
-        ["customer_id", "from", "to", "group_by", "format"],
-    )?;
-    let text = |name: &str| query.0.get(name).cloned().unwrap_or_default();
-    let sent = Parameters {
-        from: text("from"),
-        to: text("to"),
-        group_by: text("group_by"),
-        format: text("format"),
-        customer_id: None,
-    };
+    let customer = tenancy::customer(&app.store, &ctx, named(sent.customer_id)).await?;
     let asked = report::read(&sent, &customer, app.store.clock.now(), report::ROWS_MAX)?;
     let is_csv = match sent.format.trim().to_ascii_lowercase().as_str() {
         "" | "json" => false,
@@ -67,12 +67,11 @@ pub(super) async fn reports(
 pub(super) async fn export(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    NamedTenant(in_query): NamedTenant,
     Json(sent): Json<Parameters>,
 ) -> Result<Json<Exported>> {
-    let in_body = sent.customer_id.filter(|id| !id.is_nil());
-    let named = in_body.or(query_customer(&query)?);
-    let customer = tenancy::customer(&app.store, &ctx, named).await?;
+    let customer = named(sent.customer_id).or(in_query);
+    let customer = tenancy::customer(&app.store, &ctx, customer).await?;
     export::export(&app, &ctx, &customer, &sent).await.map(Json)
 }
 
@@ -80,16 +79,19 @@ pub(super) async fn fetch(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    query: Query,
+    Query(wanted): Query<ExportPage>,
 ) -> Result<Json<DownloadPage>> {
-    let named = query_customer(&query)?;
-    let customer = tenancy::customer(&app.store, &ctx, named).await?;
-    ensure_known(&query.0, ["customer_id", "page_token"])?;
-    let from = match query.0.get("page_token").map(String::as_str) {
-        None | Some("") => 0,
+    let customer = tenancy::customer(&app.store, &ctx, named(wanted.customer_id)).await?;
+    let from = match wanted.page_token {
+        None => 0,
         Some(token) => token
             .parse()
             .map_err(|_| wrong("page_token", "must be one that the page before gave"))?,
     };
     export::fetch(&app, &customer, id, from).await.map(Json)
+}
+
+/// A nil tenant is none.
+fn named(customer_id: Option<Uuid>) -> Option<Uuid> {
+    customer_id.filter(|id| !id.is_nil())
 }

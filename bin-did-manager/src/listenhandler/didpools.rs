@@ -2,31 +2,28 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, List, Path, Query, State},
-    models::{
-        error::Result,
-        page::{Page, ensure_known},
-    },
-    resource::{named_customer, query_customer},
+    listenhandler::{Json, List, NamedTenant, Path, Query, State},
+    models::{error::Result, identity::optional_owner, page::Page},
+    resource::PatchJson,
 };
-use serde_json::{Map, Value};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::{
     app::App,
-    didhandler::DidView,
+    didhandler::{self, DidView},
     didpoolhandler::{self, DidIds, PoolView},
+    models::didpool::DidpoolPatch,
 };
-
-type Fields = Map<String, Value>;
 
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
-    Json(fields): Json<Fields>,
+    NamedTenant(named): NamedTenant,
+    PatchJson(patch): PatchJson<DidpoolPatch>,
 ) -> Result<Json<PoolView>> {
-    let named = query_customer(&query)?;
-    didpoolhandler::create(&app, &ctx, named, &fields)
+    didpoolhandler::create(&app, &ctx, named, &patch)
         .await
         .map(Json)
 }
@@ -51,9 +48,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidpoolPatch>,
 ) -> Result<Json<PoolView>> {
-    didpoolhandler::update(&app, &ctx, id, &fields)
+    didpoolhandler::update(&app, &ctx, id, &patch)
         .await
         .map(Json)
 }
@@ -80,17 +77,29 @@ pub(super) async fn remove(
         .map(Json)
 }
 
+/// The part of a pool that is wanted: its numbers in the order of their ids.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct Members {
+    /// Numbers at most, 1 to 1,000; 100 when it is not said.
+    page_size: Option<String>,
+    /// The last id of the page before.
+    #[serde(deserialize_with = "optional_owner")]
+    page_token: Option<Uuid>,
+    /// Not looked at: the pool says whose it is.
+    #[serde(rename = "customer_id")]
+    _customer_id: Option<String>,
+}
+
 pub(super) async fn members(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    query: Query,
+    Query(wanted): Query<Members>,
 ) -> Result<Json<Vec<DidView>>> {
-    ensure_known(&query.0, ["page_size", "page_token", "customer_id"])?;
-    let page = Page::parse(query.0.get("page_size").map(String::as_str), None)?;
-    let token = query.0.get("page_token").cloned().map(Value::String);
-    let after = named_customer(token.as_ref())?.unwrap_or_default();
-    didpoolhandler::list_members(&app, &ctx, id, after, page.size)
+    let page = Page::parse(wanted.page_size.as_deref(), None)?;
+    let after = wanted.page_token.unwrap_or_default();
+    didhandler::list_of_pool(&app, &ctx, id, after, page.size)
         .await
         .map(Json)
 }

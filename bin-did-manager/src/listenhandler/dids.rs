@@ -2,15 +2,14 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, List, Path, Query, State},
-    models::{
-        error::Result,
-        flag::flag,
-        page::{Page, ensure_known},
-    },
-    resource::{self, named_customer, query_customer},
+    listenhandler::{Json, List, NamedTenant, Path, Query, State},
+    models::{error::Result, identity::optional_owner, page::Page},
+    resource::{self, PatchJson},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -18,7 +17,12 @@ use crate::{
         self, DidView, export,
         import::{self, Report, Wanted},
     },
-    models::{customer::Customer, did::Did, download::DownloadPage, limits::Remarked},
+    models::{
+        customer::Customer,
+        did::{Did, DidPatch},
+        download::DownloadPage,
+        limits::Remarked,
+    },
 };
 
 type Fields = Map<String, Value>;
@@ -26,11 +30,10 @@ type Fields = Map<String, Value>;
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
-    Json(fields): Json<Fields>,
+    NamedTenant(named): NamedTenant,
+    PatchJson(patch): PatchJson<DidPatch>,
 ) -> Result<Json<Remarked<Did>>> {
-    let named = query_customer(&query)?;
-    let made = resource::create::<Did, App>(&app, &ctx, named, &fields).await?;
+    let made = resource::create::<Did, App>(&app, &ctx, named, &patch).await?;
     Ok(Json(remarked(&app, made).await))
 }
 
@@ -38,9 +41,9 @@ pub(super) async fn update(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Fields>,
+    PatchJson(patch): PatchJson<DidPatch>,
 ) -> Result<Json<Remarked<Did>>> {
-    let changed = resource::update::<Did, App>(&app, &ctx, id, &fields).await?;
+    let changed = resource::update::<Did, App>(&app, &ctx, id, &patch).await?;
     Ok(Json(remarked(&app, changed).await))
 }
 
@@ -67,29 +70,51 @@ pub(super) async fn get(
     didhandler::get(&app, &ctx, id).await.map(Json)
 }
 
+/// How an import treats its rows.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct Import {
+    /// The tenant; a key that belongs to one leaves it out.
+    #[serde(deserialize_with = "optional_owner")]
+    customer_id: Option<Uuid>,
+    /// A pool that every number is put into.
+    #[serde(deserialize_with = "optional_owner")]
+    didpool_id: Option<Uuid>,
+    /// Numbers that are there take the fields of their row.
+    update: bool,
+}
+
 pub(super) async fn import(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    Query(import): Query<Import>,
     Json(rows): Json<Vec<Fields>>,
 ) -> Result<Json<Report>> {
-    ensure_known(&query.0, ["customer_id", "didpool_id", "update"])?;
-    let pool = query.0.get("didpool_id").cloned().map(Value::String);
     let wanted = Wanted {
-        customer_id: query_customer(&query)?,
-        didpool_id: named_customer(pool.as_ref())?,
-        update: flag("update", query.0.get("update").map(String::as_str))?,
+        customer_id: import.customer_id.filter(|id| !id.is_nil()),
+        didpool_id: import.didpool_id.filter(|id| !id.is_nil()),
+        update: import.update,
     };
     import::import(&app, &ctx, wanted, &rows).await.map(Json)
+}
+
+/// Which part of an export is wanted; the bridge asks for one after the other.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct ExportPage {
+    /// The tenant; a key that belongs to one leaves it out.
+    #[serde(deserialize_with = "optional_owner")]
+    pub(super) customer_id: Option<Uuid>,
+    /// What the part before gave.
+    pub(super) page_token: Option<String>,
 }
 
 pub(super) async fn export(
     State(app): State<App>,
     ctx: RequestContext,
-    query: Query,
+    Query(wanted): Query<ExportPage>,
 ) -> Result<Json<DownloadPage>> {
-    ensure_known(&query.0, ["customer_id", "page_token"])?;
-    let page = Page::parse(None, query.0.get("page_token").map(String::as_str))?;
-    let named = query_customer(&query)?;
+    let page = Page::parse(None, wanted.page_token.as_deref())?;
+    let named = wanted.customer_id.filter(|id| !id.is_nil());
     export::export(&app, &ctx, named, page).await.map(Json)
 }

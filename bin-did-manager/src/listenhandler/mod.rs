@@ -11,9 +11,14 @@ mod usages;
 
 use std::time::Duration;
 
-use bin_common_handler::listenhandler::Routes;
+use bin_common_handler::{
+    listenhandler::{Identity, Routes},
+    resource::Resource,
+};
 
 use crate::{
+    accesskeyhandler,
+    analyticshandler::report::Report,
     app::App,
     callresulthandler::{self, shapes},
     models::{
@@ -21,19 +26,26 @@ use crate::{
         auditlog, callresult,
         campaign::Campaign,
         customer::Customer,
-        did::{self, Did},
+        did::{Did, DidPatch},
         didcolumns,
-        didpool::{self, Didpool},
+        didpool::Didpool,
         rotationrule::RotationRule,
         usage,
         user::User,
     },
+    nexthandler::{Answer, parameters},
 };
 
 /// A large file over a slow line.
 const UPLOAD_WITHIN: Duration = Duration::from_secs(120);
 /// A dialer is answered within a second, whatever is away.
 const NEXT_WITHIN: Duration = Duration::from_millis(900);
+
+/// How the bridge knows its callers. A key's rates and number format are its customer's where it has none.
+const IDENTITY: Identity = Identity {
+    key_prefix: accesskeyhandler::KEY_PREFIX,
+    topics: &[Accesskey::NAME, Customer::NAME],
+};
 
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
@@ -68,6 +80,7 @@ fn tenant_routes(routes: Routes<App>) -> Routes<App> {
         .scope("key:write")
         .post_without_effect("/v1/accesskeys/verify", accesskeys::verify)
         .internal()
+        .verifies_keys(IDENTITY)
         .get("/v1/audit_logs", tenants::list_audit_logs)
         .filtered_by(auditlog::FILTERS)
         .scope("audit:read")
@@ -80,9 +93,10 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .put("/v1/dids/<did-id>", dids::update)
         .deletable::<Did>("/v1/dids/<did-id>")
         .get("/v1/dids", dids::list)
-        .filtered_by(did::FILTERS)
+        .filtered_by(Did::FILTERS)
         .get("/v1/dids/<did-id>", dids::get)
         .post("/v1/dids/bulk", dids::import)
+        .takes::<Vec<DidPatch>>()
         .bulk()
         .upload(&didcolumns::COLUMNS)
         .within(UPLOAD_WITHIN)
@@ -90,7 +104,7 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .export("text/csv; charset=utf-8", "dids.csv")
         .post("/v1/didpools", didpools::create)
         .get("/v1/didpools", didpools::list)
-        .filtered_by(didpool::FILTERS)
+        .filtered_by(Didpool::FILTERS)
         .get("/v1/didpools/<didpool-id>", didpools::get)
         .put("/v1/didpools/<didpool-id>", didpools::update)
         .deletable::<Didpool>("/v1/didpools/<didpool-id>")
@@ -112,6 +126,8 @@ fn dialer_routes(routes: Routes<App>) -> Routes<App> {
 /// How a dialer's script is served: it gives up after a second, and dials without us.
 fn for_dialers(routes: Routes<App>) -> Routes<App> {
     routes
+        .describe(|operation| operation.query = vec![parameters])
+        .replies::<Answer>()
         .scope("did:next")
         .within(NEXT_WITHIN)
         .flat_errors()
@@ -175,6 +191,7 @@ fn analytics_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .get("/v1/analytics/metrics", analytics::metrics)
         .get("/v1/analytics/reports", analytics::reports)
+        .replies::<Report>()
         .csv("text")
         .post("/v1/analytics/export", analytics::export)
         .get("/v1/analytics/exports/<export-id>", analytics::fetch)

@@ -39,7 +39,7 @@ async fn query(
     query: Query,
 ) -> Result<Json<Reported>> {
     let named = query_customer(&query)?;
-    let sent = Sent::Query(query.0);
+    let sent = Sent::Query(query.0.0);
     callresulthandler::take(app, ctx, named, shape, &sent)
         .await
         .map(Json)

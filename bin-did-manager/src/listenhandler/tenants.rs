@@ -5,14 +5,17 @@ use bin_common_handler::{
     databasehandler::ListQuery,
     listenhandler::{Json, List, Path, State},
     models::error::{Error, Result},
-    resource,
+    resource::{self, PatchJson},
 };
-use serde_json::{Map, Value};
 
 use crate::{
     app::App,
-    models::{auditlog::AuditLog, customer::Customer, limits::Remarked},
-    tenancy,
+    customerhandler,
+    models::{
+        auditlog::AuditLog,
+        customer::{Customer, CustomerPatch},
+        limits::Remarked,
+    },
 };
 
 /// Tenants are made by whoever runs the installation.
@@ -29,10 +32,10 @@ fn ensure_operator(ctx: &RequestContext) -> Result<()> {
 pub(super) async fn create_customer(
     State(app): State<App>,
     ctx: RequestContext,
-    Json(fields): Json<Map<String, Value>>,
+    PatchJson(patch): PatchJson<CustomerPatch>,
 ) -> Result<Json<Remarked<Customer>>> {
     ensure_operator(&ctx)?;
-    let made = tenancy::create_customer(&app, &ctx, &fields).await?;
+    let made = customerhandler::create(&app, &ctx, &patch).await?;
     Ok(Json(remarked(made)))
 }
 
@@ -40,10 +43,10 @@ pub(super) async fn update_customer(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Json(fields): Json<Map<String, Value>>,
+    PatchJson(patch): PatchJson<CustomerPatch>,
 ) -> Result<Json<Remarked<Customer>>> {
     ensure_operator(&ctx)?;
-    let changed = resource::update(&app, &ctx, id, &fields).await?;
+    let changed = resource::update(&app, &ctx, id, &patch).await?;
     Ok(Json(remarked(changed)))
 }
 

@@ -1,96 +1,78 @@
 //! An access key: what a dialer shows at the bridge. The key itself is shown once and never stored.
 
 use bin_common_handler::{
+    Resource,
     models::{
+        check::{ensure, in_range},
         error::Result,
-        identity::optional_uuid,
-        page::{Filter, FilterKind},
-        text::check_name,
+        patch::Patch,
+        text::NAME_MAX,
         time::Timestamp,
     },
-    resource,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::check::{ensure, in_range, maybe_in_range};
 use crate::phone::NumberFormat;
 
-/// What a key may be allowed to do. A key that may write may read.
-pub const SCOPES: &[&str] = &[
-    "did:next",
-    "did:report",
-    "did:read",
-    "did:write",
-    "key:read",
-    "key:write",
-    "audit:read",
-    "outdial:read",
-    "outdial:write",
-    "exchange:read",
-    "exchange:write",
-];
-/// What a key that is bound to an account of the exchange may be allowed to do, and no other key.
-pub const BOUND_SCOPES: &[&str] = &["exchange:buy", "exchange:sell"];
+/// Scopes that one key may have; there are fewer.
+const SCOPES_MAX: usize = 64;
 /// What a key may do when nobody says: what a dialer needs.
 const SCOPES_DEFAULT: [&str; 2] = ["did:next", "did:report"];
 const RATE_MAX: i32 = 1_000_000;
 
 /// A key's row; its secret is elsewhere, as a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(
+    name = "accesskey",
+    table = "did_accesskeys",
+    check = check,
+    body {
+        /// When it stops working, as `tm_expire`; only one of both.
+        expires: Patch<EndText>,
+        /// When it stops working; null = never.
+        tm_expire: Patch<EndText>
+    }
+)]
 pub struct Accesskey {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
     /// A name for people, e.g. of the dialer that has it.
+    #[resource(set, filter, max_chars = NAME_MAX)]
     pub name: String,
     /// Its first 12 characters, to tell keys apart.
+    #[resource(filter)]
     pub prefix: String,
     /// The account of the exchange that it is bound to, fixed at creation; null = none.
-    #[serde(default, deserialize_with = "optional_uuid")]
+    #[resource(set)]
     pub account_id: Option<Uuid>,
-    /// What it may do; see [`SCOPES`].
+    /// What it may do, e.g. `did:next`; a key that may write may read.
     #[schemars(with = "Vec<String>")]
+    #[resource(set)]
     pub scopes: Json<Vec<String>>,
     /// How answers write numbers; null = as the customer has it.
+    #[resource(set, check = check_format)]
     pub number_format: Option<String>,
     /// Requests a second; null = the installation's limit.
+    #[resource(set, min = 0, max = RATE_MAX)]
     pub rate_per_second: Option<i32>,
     /// Requests at once; null = the installation's limit.
+    #[resource(set, min = 1, max = RATE_MAX)]
     pub rate_burst: Option<i32>,
     /// When it stops working; null = never.
     pub tm_expire: Option<Timestamp>,
     /// When it was used last, to the minute.
     pub tm_used: Option<Timestamp>,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was revoked.
     pub tm_delete: Option<Timestamp>,
 }
-
-resource!(
-    Accesskey, "accesskey", "did_accesskeys",
-    [
-        id, customer_id, name, prefix, account_id, scopes, number_format, rate_per_second, rate_burst, tm_expire,
-        tm_used, tm_create, tm_update, tm_delete,
-    ],
-    fields: [name, account_id, scopes, number_format, rate_per_second, rate_burst, tm_expire],
-    filters: FILTERS,
-    check: check,
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("name", FilterKind::Text),
-    ("prefix", FilterKind::Text),
-    ("deleted", FilterKind::Deleted),
-];
 
 impl Default for Accesskey {
     fn default() -> Self {
@@ -118,41 +100,43 @@ impl Accesskey {
     pub fn allows(&self, scope: &str) -> bool {
         let holds = |wanted: &str| self.scopes.0.iter().any(|held| held == wanted);
         let may_write = |word: &str| holds(&format!("{word}:write"));
-        let is_bound = BOUND_SCOPES.contains(&scope);
-        holds(scope)
-            || scope.strip_suffix(":read").is_some_and(may_write)
-            || (is_bound && holds("exchange:write"))
+        holds(scope) || scope.strip_suffix(":read").is_some_and(may_write)
+    }
+}
+
+/// How a caller says when a key ends: a time, a date (its first moment in UTC), or a span from now.
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(inline)]
+pub struct EndText(pub String);
+
+/// What [`EndText`] may be.
+pub const END_FORMS: &str = "must be a time such as 2027-01-31T18:00:00Z, a date (its first moment in UTC), a span \
+                             from now such as 90d, or null for never";
+
+impl<'de> Deserialize<'de> for EndText {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(reader)? {
+            serde_json::Value::String(text) => Ok(Self(text)),
+            _ => Err(D::Error::custom(END_FORMS)),
+        }
     }
 }
 
 fn check(key: &mut Accesskey, before: Option<&Accesskey>, _: Timestamp) -> Result<()> {
-    check_name("name", &key.name)?;
     key.scopes.0.sort();
     key.scopes.0.dedup();
-    in_range("the number of scopes", key.scopes.0.len(), 1, SCOPES.len())?;
-    if let Some(before) = before {
-        let is_same = key.account_id == before.account_id;
-        ensure(is_same, "account_id", "cannot be changed")?;
-    }
-    let known = if key.account_id.is_some() {
-        BOUND_SCOPES
-    } else {
-        SCOPES
-    };
-    let is_known = |scope: &String| known.contains(&scope.as_str());
-    ensure(
-        key.scopes.0.iter().all(is_known),
-        "scopes",
-        &format!("must be among {}", known.join(", ")),
-    )?;
-    let format = key.number_format.as_deref();
+    in_range("the number of scopes", key.scopes.0.len(), 1, SCOPES_MAX)?;
+    let is_same = before.is_none_or(|before| key.account_id == before.account_id);
+    ensure(is_same, "account_id", "cannot be changed")
+}
+
+fn check_format(field: &str, format: &Option<String>) -> Result<()> {
+    let format = format.as_deref();
     ensure(
         format.is_none_or(|text| NumberFormat::parse(text).is_some()),
-        "number_format",
+        field,
         "must be e164, 11 or 10",
-    )?;
-    maybe_in_range("rate_per_second", key.rate_per_second, 0, RATE_MAX)?;
-    maybe_in_range("rate_burst", key.rate_burst, 1, RATE_MAX)
+    )
 }
 
 #[cfg(test)]

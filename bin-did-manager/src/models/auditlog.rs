@@ -1,7 +1,7 @@
 //! Who changed what: written with each change, never changed itself.
 
 use bin_common_handler::{
-    entity,
+    Entity,
     models::{
         page::{Filter, FilterKind},
         time::Timestamp,
@@ -13,7 +13,8 @@ use sqlx::types::Json as Column;
 use uuid::Uuid;
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Entity)]
+#[entity(table = "did_audit_logs")]
 pub struct AuditLog {
     /// Its identifier.
     pub id: Uuid,
@@ -42,24 +43,6 @@ pub struct AuditLog {
     /// The same: entries do not change.
     pub tm_update: Timestamp,
 }
-
-entity!(
-    AuditLog,
-    "did_audit_logs",
-    [
-        id,
-        customer_id,
-        accesskey_id,
-        request_id,
-        action,
-        resource,
-        resource_id,
-        value_before,
-        value_after,
-        tm_create,
-        tm_update,
-    ]
-);
 
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[

@@ -1,7 +1,7 @@
 //! The result of a call: one form for whoever tells it, and what is kept when its call is not known.
 
 use bin_common_handler::{
-    entity,
+    Entity,
     models::{
         page::{Filter, FilterKind},
         time::Timestamp,
@@ -112,7 +112,8 @@ pub fn is_name_of_vicidial(call_id: &str) -> bool {
 }
 
 /// A result whose call was not found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, Entity)]
+#[entity(table = "did_callresults")]
 pub struct Unmatched {
     /// Its identifier.
     pub id: Uuid,
@@ -146,28 +147,6 @@ pub struct Unmatched {
     /// The same: it does not change.
     pub tm_update: Timestamp,
 }
-
-entity!(
-    Unmatched,
-    "did_callresults",
-    [
-        id,
-        customer_id,
-        source,
-        uniqueid,
-        phone_hash,
-        phone_last4,
-        number,
-        vicidial_campaign_id,
-        lead_id,
-        outcome,
-        disposition,
-        duration_seconds,
-        tm_call,
-        tm_create,
-        tm_update,
-    ]
-);
 
 /// What a list of unmatched results may be filtered by.
 pub const FILTERS: &[Filter] = &[

@@ -3,21 +3,23 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
+    Resource,
     models::{
+        check::ensure,
         error::Result,
-        page::{Filter, FilterKind},
-        text::{check_name, check_text},
+        text::{NAME_MAX, TEXT_MAX},
         time::Timestamp,
     },
-    resource, text_enum,
+    text_enum,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
+    calendar::Calendar,
     campaign::Fallback,
-    check::{ensure, in_range, maybe_in_range, minutes, short, short_list, timezone},
+    check::{minutes, short, short_list, timezone},
     limits::Limits,
 };
 use crate::phone::NumberFormat;
@@ -83,82 +85,79 @@ pub const OUTCOMES: &[&str] = &[
 ];
 
 /// A tenant. Its `customer_id` is its own id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(name = "customer", table = "did_customers", check = check, body {
+        /// Its id, where a trusted caller names it, so that it is the same in all services.
+        #[schemars(with = "Option<Uuid>")]
+        id: Option<serde_json::Value>
+    })]
 pub struct Customer {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
     /// The same, as everything that belongs to it says.
     pub customer_id: Uuid,
-    /// A name for people.
+    /// A name for people, at most 255 characters.
+    #[resource(set, filter, max_chars = NAME_MAX)]
     pub name: String,
-    /// More for people.
+    /// Free text for people, at most 65,535 bytes.
+    #[resource(set, max_bytes = TEXT_MAX)]
     pub detail: String,
     /// Whether it may use the service.
+    #[resource(set, filter)]
     pub status: CustomerStatus,
     /// The zone of its days and hours, e.g. `America/New_York`.
+    #[resource(set, check = timezone)]
     pub timezone: String,
     /// When its day begins, `HH:MM`.
+    #[resource(set, check = check_time_of_day)]
     pub day_start: String,
     /// Calls a day of each number; 0 = no cap.
+    #[resource(set, min = 0, max = CAP_MAX)]
     pub did_daily_cap: i32,
     /// Calls a clock hour of each number; 0 = no cap.
+    #[resource(set, min = 0, max = CAP_MAX)]
     pub did_hourly_cap: i32,
     /// Rest between two calls of a number, in seconds; 0 = none.
+    #[resource(set, min = 0, max = COOLDOWN_MAX)]
     pub did_cooldown_seconds: i32,
     /// Calls a day of a warming number, by week.
     #[schemars(with = "Vec<i32>")]
+    #[resource(set, check = check_weeks)]
     pub warmup_daily_caps: Json<Vec<i32>>,
     /// How answers write numbers.
+    #[resource(set)]
     pub number_format: NumberFormat,
     /// What its dialers put before a number, e.g. `9`.
     #[schemars(with = "Vec<String>")]
+    #[resource(set)]
     pub dial_prefixes: Json<Vec<String>>,
     /// Campaign ids that mean "no campaign", beside DEFAULT and UNKNOWN.
     #[schemars(with = "Vec<String>")]
+    #[resource(set, check = short_list)]
     pub filler_campaigns: Json<Vec<String>>,
     /// Its own dispositions, e.g. `{"SALE": "human"}`.
     #[schemars(with = "BTreeMap<String, Outcome>")]
+    #[resource(set, check = check_dispositions)]
     pub dispositions: Json<BTreeMap<String, Outcome>>,
     /// The pool used without a campaign; nil = all its numbers.
+    #[resource(set)]
     pub didpool_id: Uuid,
     /// What a campaign whose own numbers are used up gets, unless the campaign says.
+    #[resource(set)]
     pub fallback: Fallback,
     /// Requests a second of all its keys; null = the installation's limit.
+    #[resource(set, min = 0, max = CAP_MAX)]
     pub rate_per_second: Option<i32>,
     /// Requests at once of all its keys; null = the installation's limit.
+    #[resource(set, min = 1, max = CAP_MAX)]
     pub rate_burst: Option<i32>,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,
 }
-
-resource!(
-    Customer, "customer", "did_customers",
-    [
-        id, customer_id, name, detail, status, timezone, day_start, did_daily_cap, did_hourly_cap,
-        did_cooldown_seconds, warmup_daily_caps, number_format, dial_prefixes, filler_campaigns,
-        dispositions, didpool_id, fallback, rate_per_second, rate_burst, tm_create, tm_update, tm_delete,
-    ],
-    fields: [
-        name, detail, status, timezone, day_start, did_daily_cap, did_hourly_cap,
-        did_cooldown_seconds, warmup_daily_caps, number_format, dial_prefixes, filler_campaigns,
-        dispositions, didpool_id, fallback, rate_per_second, rate_burst,
-    ],
-    filters: FILTERS,
-    check: check,
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("name", FilterKind::Text),
-    ("status", FilterKind::OneOf(CustomerStatus::WORDS)),
-    ("deleted", FilterKind::Deleted),
-];
 
 impl Default for Customer {
     fn default() -> Self {
@@ -216,42 +215,33 @@ impl Customer {
 fn check(customer: &mut Customer, _: Option<&Customer>, _: Timestamp) -> Result<()> {
     // A tenant belongs to itself.
     customer.customer_id = customer.id;
-    check_name("name", &customer.name)?;
-    check_text("detail", &customer.detail)?;
-    timezone("timezone", &customer.timezone)?;
+    check_dial_prefixes(&mut customer.dial_prefixes.0)
+}
+
+fn check_time_of_day(field: &str, text: &str) -> Result<()> {
     ensure(
-        minutes(&customer.day_start).is_some(),
-        "day_start",
+        minutes(text).is_some(),
+        field,
         "must be a time of day such as 00:00",
-    )?;
-    in_range("did_daily_cap", customer.did_daily_cap, 0, CAP_MAX)?;
-    in_range("did_hourly_cap", customer.did_hourly_cap, 0, CAP_MAX)?;
-    in_range(
-        "did_cooldown_seconds",
-        customer.did_cooldown_seconds,
-        0,
-        COOLDOWN_MAX,
-    )?;
-    maybe_in_range("rate_per_second", customer.rate_per_second, 0, CAP_MAX)?;
-    maybe_in_range("rate_burst", customer.rate_burst, 1, CAP_MAX)?;
-    let weeks = &customer.warmup_daily_caps.0;
+    )
+}
+
+fn check_weeks(field: &str, weeks: &[i32]) -> Result<()> {
     ensure(
         (1..=WARMUP_WEEKS_MAX).contains(&weeks.len())
             && weeks.iter().all(|cap| (1..=CAP_MAX).contains(cap)),
-        "warmup_daily_caps",
+        field,
         "must have 1 to 52 caps, each at least 1",
-    )?;
-    check_dial_prefixes(&mut customer.dial_prefixes.0)?;
-    short_list("filler_campaigns", &customer.filler_campaigns.0)?;
-    let dispositions = &customer.dispositions.0;
+    )
+}
+
+fn check_dispositions(field: &str, dispositions: &BTreeMap<String, Outcome>) -> Result<()> {
     ensure(
         dispositions.len() <= DISPOSITIONS_MAX,
-        "dispositions",
+        field,
         "has at most 500 entries",
     )?;
-    dispositions
-        .keys()
-        .try_for_each(|code| short("dispositions", code))
+    dispositions.keys().try_for_each(|code| short(field, code))
 }
 
 /// Longest first, as they are stripped.
@@ -270,4 +260,10 @@ fn check_dial_prefixes(prefixes: &mut [String]) -> Result<()> {
     )?;
     prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
     Ok(())
+}
+impl Customer {
+    /// Its days and hours.
+    pub(crate) fn calendar(&self) -> Calendar {
+        Calendar::of(&self.timezone, &self.day_start)
+    }
 }

@@ -1,20 +1,22 @@
 //! A did: a caller-ID number of a customer.
 
 use bin_common_handler::{
+    Resource,
     models::{
+        check::{ensure, wrong},
         error::{Error, Result},
-        page::{Filter, FilterKind, Reader},
-        text::{check_name, check_text},
+        page::{FilterKind, Reader},
+        text::{NAME_MAX, TEXT_MAX},
         time::Timestamp,
     },
-    resource, text_enum,
+    text_enum,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
-    check::{ensure, maybe_in_range, short, short_list, wrong},
+    check::{short, short_list},
     customer::{CAP_MAX, COOLDOWN_MAX, Customer, WARMUP_DEFAULT},
     didstatus::{DidStatus, StatusPeriod},
     limits::Limits,
@@ -52,93 +54,85 @@ text_enum!(
 );
 
 /// A caller-ID number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(name = "did", table = "did_dids", check = check)]
 pub struct Did {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
     /// E.164; unique among the customer's live numbers.
+    #[resource(set, filter = FilterKind::Phone)]
     pub number: String,
     /// Where it is in its life.
+    #[resource(set, filter)]
     pub status: DidStatus,
     /// When the status ends by itself; null = it does not.
+    #[resource(set)]
     pub until: Option<Timestamp>,
     /// When it got this status.
     pub tm_status: Timestamp,
     /// Calls a day; 0 = no cap, null = the customer's.
+    #[resource(set, min = 0, max = CAP_MAX)]
     pub daily_cap: Option<i32>,
     /// Calls a clock hour; 0 = no cap, null = the customer's.
+    #[resource(set, min = 0, max = CAP_MAX)]
     pub hourly_cap: Option<i32>,
     /// Seconds between two calls; 0 = none, null = the customer's.
+    #[resource(set, min = 0, max = COOLDOWN_MAX)]
     pub cooldown_seconds: Option<i32>,
     /// Its share where numbers are weighed, 1 to 10,000.
+    #[resource(set, min = 1, max = WEIGHT_MAX)]
     pub weight: i32,
     /// Who carries its calls.
+    #[resource(set, filter, check = short)]
     pub carrier: String,
     /// Who rents it out.
+    #[resource(set, filter, check = short)]
     pub provider: String,
     /// How far its carrier vouches for it.
+    #[resource(set)]
     pub attestation: Attestation,
-    /// More for people.
+    /// Free text for people, at most 65,535 bytes.
+    #[resource(set, max_bytes = TEXT_MAX)]
     pub description: String,
     /// Marks for people.
     #[schemars(with = "Vec<String>")]
+    #[resource(set, check = short_list)]
     pub tags: Json<Vec<String>>,
     /// State or province, two letters; derived from the number unless given.
+    #[resource(set, filter = FilterKind::Read(&STATE))]
     pub state: String,
     /// City; derived from the number unless given.
+    #[resource(set, max_chars = NAME_MAX)]
     pub city: String,
     /// Area code; derived from the number.
+    #[resource(set, min = 200, max = 999)]
     pub npa: Option<i32>,
     /// Degrees north.
+    #[resource(set, min = -90.0, max = 90.0)]
     pub latitude: Option<f64>,
     /// Degrees east.
+    #[resource(set, min = -180.0, max = 180.0)]
     pub longitude: Option<f64>,
     /// 0 (bad) to 100 (good); null = not known.
+    #[resource(set, min = 0, max = REPUTATION_MAX)]
     pub reputation: Option<i32>,
     /// Who says so: `calls`, or a name a caller gave.
+    #[resource(set, check = short)]
     pub reputation_source: String,
     /// When they said so.
     pub tm_reputation: Option<Timestamp>,
     /// The customer's version that this row came with.
     #[serde(skip)]
     pub seq: i64,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,
 }
-
-resource!(
-    Did, "did", "did_dids",
-    [
-        id, customer_id, number, status, until, tm_status, daily_cap, hourly_cap, cooldown_seconds, weight,
-        carrier, provider, attestation, description, tags, state, city, npa, latitude, longitude, reputation,
-        reputation_source, tm_reputation, seq, tm_create, tm_update, tm_delete,
-    ],
-    fields: [
-        number, status, until, daily_cap, hourly_cap, cooldown_seconds, weight, carrier,
-        provider, attestation, description, tags, state, city, npa, latitude, longitude,
-        reputation, reputation_source,
-    ],
-    filters: FILTERS,
-    check: check,
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("number", FilterKind::Phone),
-    ("status", FilterKind::OneOf(DidStatus::WORDS)),
-    ("carrier", FilterKind::Text),
-    ("provider", FilterKind::Text),
-    ("state", FilterKind::Read(&STATE)),
-    ("deleted", FilterKind::Deleted),
-];
 
 static STATE: Reader = Reader {
     wanted: "a state or province such as CA",
@@ -240,20 +234,6 @@ impl Did {
 fn check(did: &mut Did, before: Option<&Did>, now: Timestamp) -> Result<()> {
     let number = phone::parse(&did.number).map_err(|fault| wrong("number", &fault.to_string()))?;
     number.as_str().clone_into(&mut did.number);
-    maybe_in_range("daily_cap", did.daily_cap, 0, CAP_MAX)?;
-    maybe_in_range("hourly_cap", did.hourly_cap, 0, CAP_MAX)?;
-    maybe_in_range("cooldown_seconds", did.cooldown_seconds, 0, COOLDOWN_MAX)?;
-    maybe_in_range("weight", Some(did.weight), 1, WEIGHT_MAX)?;
-    maybe_in_range("npa", did.npa, 200, 999)?;
-    maybe_in_range("latitude", did.latitude, -90.0, 90.0)?;
-    maybe_in_range("longitude", did.longitude, -180.0, 180.0)?;
-    maybe_in_range("reputation", did.reputation, 0, REPUTATION_MAX)?;
-    short("reputation_source", &did.reputation_source)?;
-    short("carrier", &did.carrier)?;
-    short("provider", &did.provider)?;
-    check_text("description", &did.description)?;
-    check_name("city", &did.city)?;
-    short_list("tags", &did.tags.0)?;
     if !did.state.is_empty() {
         let code = area::state_code(&did.state);
         let code = code.ok_or_else(|| wrong("state", "must be a state or province such as CA"))?;

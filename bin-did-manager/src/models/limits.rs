@@ -56,6 +56,7 @@ impl Limits {
 
 /// What was made or changed, and what of its limits cannot be reached.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Remarked{R}")]
 pub struct Remarked<R> {
     #[serde(flatten)]
     row: R,

@@ -2,12 +2,14 @@
 
 pub mod accesskey;
 pub mod auditlog;
+pub(crate) mod calendar;
 pub mod callresult;
 pub mod campaign;
 pub mod customer;
 pub mod did;
 pub mod didcolumns;
 pub mod didpool;
+pub(crate) mod didstate;
 pub mod didstatus;
 pub(crate) mod download;
 pub mod hours;

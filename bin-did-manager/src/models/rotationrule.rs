@@ -1,19 +1,18 @@
 //! A rotation rule: how one number is chosen among those that may be used.
 
 use bin_common_handler::{
+    Resource,
     models::{
+        check::{ensure, in_range},
         error::Result,
-        page::{Filter, FilterKind},
-        text::check_name,
+        text::NAME_MAX,
         time::Timestamp,
     },
-    resource, text_enum,
+    text_enum,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
-
-use super::check::{ensure, in_range};
 
 const PRIORITY_MAX: i32 = 1_000_000;
 
@@ -74,57 +73,46 @@ impl Default for Parameters {
 }
 
 /// How numbers are chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(name = "rotation_rule", table = "did_rotation_rules", check = check)]
 pub struct RotationRule {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
-    /// A name for people.
+    /// A name for people, at most 255 characters.
+    #[resource(set, filter, max_chars = NAME_MAX)]
     pub name: String,
     /// How a number is chosen among equals.
+    #[resource(set, filter)]
     pub algorithm: Algorithm,
     /// Which tiers are tried, in order.
     #[schemars(with = "Vec<Tier>")]
+    #[resource(set)]
     pub tiers: Json<Vec<Tier>>,
     /// A person sees the number again that they saw last, while it may be used.
+    #[resource(set)]
     pub sticky: bool,
     /// What the algorithm is tuned by.
     #[schemars(with = "Parameters")]
+    #[resource(set)]
     pub parameters: Json<Parameters>,
     /// Above 0 it also holds for campaigns that name no rule: the highest of those valid.
+    #[resource(set, min = 0, max = PRIORITY_MAX)]
     pub priority: i32,
     /// Holds from then; null = always.
+    #[resource(set)]
     pub valid_from: Option<Timestamp>,
     /// Holds until before then; null = for ever.
+    #[resource(set)]
     pub valid_to: Option<Timestamp>,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,
 }
-
-resource!(
-    RotationRule, "rotation_rule", "did_rotation_rules",
-    [
-        id, customer_id, name, algorithm, tiers, sticky, parameters, priority, valid_from, valid_to,
-        tm_create, tm_update, tm_delete,
-    ],
-    fields: [name, algorithm, tiers, sticky, parameters, priority, valid_from, valid_to],
-    filters: FILTERS,
-    check: check,
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("name", FilterKind::Text),
-    ("algorithm", FilterKind::OneOf(Algorithm::WORDS)),
-    ("deleted", FilterKind::Deleted),
-];
 
 impl Default for RotationRule {
     fn default() -> Self {
@@ -154,8 +142,6 @@ impl RotationRule {
 }
 
 fn check(rule: &mut RotationRule, _: Option<&RotationRule>, _: Timestamp) -> Result<()> {
-    check_name("name", &rule.name)?;
-    in_range("priority", rule.priority, 0, PRIORITY_MAX)?;
     let mut seen = Vec::new();
     for tier in &rule.tiers.0 {
         ensure(!seen.contains(tier), "tiers", "must not name a tier twice")?;

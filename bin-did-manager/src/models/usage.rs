@@ -1,7 +1,7 @@
 //! A usage: one number given for one call, why it was, and what became of the call.
 
 use bin_common_handler::{
-    entity,
+    Entity,
     models::{
         page::{Filter, FilterKind},
         time::Timestamp,
@@ -47,7 +47,8 @@ pub struct Excluded {
 }
 
 /// One number given for one call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Entity)]
+#[entity(table = "did_usages")]
 pub struct Usage {
     /// Its identifier.
     pub id: Uuid,
@@ -93,33 +94,6 @@ pub struct Usage {
     /// Its version.
     pub tm_update: Timestamp,
 }
-
-entity!(
-    Usage,
-    "did_usages",
-    [
-        id,
-        customer_id,
-        did_id,
-        number,
-        campaign_id,
-        vicidial_campaign_id,
-        didpool_id,
-        phone_hash,
-        phone_last4,
-        phone_npa,
-        uniqueid,
-        call_id,
-        lead_id,
-        reason,
-        outcome,
-        disposition,
-        duration_seconds,
-        tm_result,
-        tm_create,
-        tm_update,
-    ]
-);
 
 /// What became of a call was written into its usage, or is known better now.
 pub const UPDATED: &str = "usage_updated";

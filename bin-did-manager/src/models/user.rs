@@ -1,18 +1,18 @@
 //! A user: a person who works for a customer.
 
 use bin_common_handler::{
+    Resource,
     models::{
+        check::ensure,
         error::Result,
-        page::{Filter, FilterKind, Reader},
-        text::check_name,
+        page::{FilterKind, Reader},
+        text::NAME_MAX,
         time::Timestamp,
     },
-    resource, text_enum,
+    text_enum,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::check::ensure;
 
 const EMAIL_MAX: usize = 254;
 
@@ -31,42 +31,31 @@ text_enum!(
 );
 
 /// A person who works for a customer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema, Resource,
+)]
+#[resource(name = "user", table = "did_users", check = check)]
 pub struct User {
-    /// Its identifier.
+    /// UUIDv7, chosen at creation.
     pub id: Uuid,
-    /// The tenant.
+    /// The tenant it belongs to.
     pub customer_id: Uuid,
     /// Where mail reaches them; unique among the customer's live users, in lower case.
+    #[resource(set, filter = FilterKind::Read(&EMAIL))]
     pub email: String,
     /// Their name.
+    #[resource(set, max_chars = NAME_MAX)]
     pub name: String,
     /// What they may do.
+    #[resource(set, filter)]
     pub role: Role,
-    /// When it was made.
+    /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
-    /// Its version.
+    /// Time of the last change; also the version, so it only grows.
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,
 }
-
-resource!(
-    User, "user", "did_users",
-    [id, customer_id, email, name, role, tm_create, tm_update, tm_delete],
-    fields: [email, name, role],
-    filters: FILTERS,
-    check: check,
-);
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("email", FilterKind::Read(&EMAIL)),
-    ("role", FilterKind::OneOf(Role::WORDS)),
-    ("deleted", FilterKind::Deleted),
-];
 
 static EMAIL: Reader = Reader {
     wanted: "an address of mail",
@@ -78,7 +67,6 @@ static EMAIL: Reader = Reader {
 
 fn check(user: &mut User, _: Option<&User>, _: Timestamp) -> Result<()> {
     user.email = user.email.trim().to_lowercase();
-    check_name("name", &user.name)?;
     let parts = user.email.rsplit_once('@');
     let holds = user.email.len() <= EMAIL_MAX
         && !user

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::shard::Shard;
 use crate::{
     choice::{pick::Refused, view::View},
-    dbhandler::{exhaustions, states::State},
-    models::didpool,
+    dbhandler::exhaustions,
+    models::{didpool, didstate::State},
 };
 
 /// What is said when a number has just had its last call of a day or an hour.

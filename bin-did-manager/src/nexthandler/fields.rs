@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::json;
+
 /// Longest value that is kept, in characters.
 const LENGTH_MAX: usize = 64;
 
@@ -60,6 +63,29 @@ impl Fields {
             },
         }
     }
+}
+
+/// The parameters under their first names, for OpenAPI. Others are passed over.
+pub(crate) fn parameters(_: &mut SchemaGenerator) -> Schema {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json_schema!({
+        "type": "object",
+        "properties": {
+            "campaign_id": text("The dialer's id of the campaign."),
+            "agent_id": text("The agent."),
+            "customer_phone": text("The person called."),
+            "customer_area_code": text("The area code of the person called, where the number itself is kept back."),
+            "customer_state": text("The state of the person called."),
+            "latitude": { "type": "number", "minimum": -90, "maximum": 90, "description": "Where the person called is, in degrees." },
+            "longitude": { "type": "number", "minimum": -180, "maximum": 180, "description": "Where the person called is, in degrees." },
+            "lead_id": text("The dialer's id of the lead."),
+            "uniqueid": text("The dialer's id of the call: asked again with it, the same number is given."),
+            "call_id": text("The dialer's name for the whole call."),
+            "dry_run": { "type": "boolean", "description": "Says which number would be given, and gives none." },
+            "customer_id": text("The tenant; a key that belongs to one leaves it out."),
+            "format": { "type": "string", "enum": ["json", "text"] },
+        },
+    })
 }
 
 /// Without control characters, and not too long.

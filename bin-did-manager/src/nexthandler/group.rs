@@ -21,10 +21,9 @@ use crate::{
     },
     dbhandler::{
         allocations::{self, StoredUsage},
-        states::State,
         stickies,
     },
-    models::usage::Usage,
+    models::{didstate::State, usage::Usage},
     privacy::PhoneHasher,
 };
 

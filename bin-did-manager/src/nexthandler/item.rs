@@ -17,8 +17,11 @@ use crate::{
         pick::{self, Picked},
         view::View,
     },
-    dbhandler::{states::State, stickies},
-    models::usage::{Excluded, Reason, Usage},
+    dbhandler::stickies,
+    models::{
+        didstate::State,
+        usage::{Excluded, Reason, Usage},
+    },
     phone::E164,
 };
 

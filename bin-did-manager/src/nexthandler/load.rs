@@ -6,7 +6,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    databasehandler::{Db, Value},
+    databasehandler::{Db, Id, Value},
     models::time::Timestamp,
 };
 use sqlx::Error as SqlError;
@@ -17,16 +17,14 @@ use crate::{
         number::{Limits, Number, Performance},
         view::View,
     },
-    dbhandler::{
-        performances,
-        states::{self, State},
-    },
+    dbhandler::{performances, states},
     models::{
         accesskey::Accesskey,
         campaign::Campaign,
         customer::Customer,
         did::Did,
         didpool::Didpool,
+        didstate::State,
         rotationrule::{Algorithm, RotationRule},
     },
     phone::{E164, NumberFormat},
@@ -34,11 +32,6 @@ use crate::{
 
 /// Numbers read by one statement.
 const PAGE: u32 = 2_000;
-
-#[derive(sqlx::FromRow)]
-struct Id {
-    id: Uuid,
-}
 
 /// A tenant's view and what is needed to bring it up to date.
 #[derive(Debug)]

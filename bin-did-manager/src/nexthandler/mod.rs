@@ -34,7 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 pub(crate) use answer::Answer;
-pub(crate) use fields::Fields;
+pub(crate) use fields::{Fields, parameters};
 use shard::Shard;
 
 use crate::{phone::DialStatus, privacy::Privacy};

@@ -16,9 +16,9 @@ use crate::{
         index::state,
         pick::{Plan, Refused, Target},
         view::View,
-        window::wall_clock,
     },
     models::{
+        calendar::wall_clock,
         campaign::{Campaign, Fallback},
         customer::CustomerStatus,
         rotationrule::RotationRule,

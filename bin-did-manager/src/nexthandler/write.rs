@@ -18,10 +18,9 @@ use super::{
 use crate::{
     dbhandler::{
         allocations::{self, NewUsage},
-        states::{self, State},
-        stickies,
+        states, stickies,
     },
-    models::did,
+    models::{did, didstate::State},
 };
 
 /// A transaction that would commit later than this after its time was read is given up: what counts calls

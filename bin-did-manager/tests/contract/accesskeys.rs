@@ -4,7 +4,10 @@ use bin_common_handler::{
     databasehandler::Value,
     ids,
     models::{
-        sock::Method::{Delete, Get, Post, Put},
+        sock::{
+            Method::{Delete, Get, Post, Put},
+            Request,
+        },
         time::Timestamp,
     },
     testing::{Client, Kind, until},
@@ -283,6 +286,26 @@ async fn a_use_is_noted_once_a_minute_and_silently(
 }
 
 #[rstest]
+#[case::alone(Kind::Embedded, 400)]
+#[case::others_may_be_on_the_broker(Kind::Full, 200)]
+#[tokio::test]
+async fn a_scope_of_another_service_is_given_where_there_may_be_one(
+    #[case] kind: Kind,
+    #[case] expected: u16,
+) {
+    let world = World::new(kind).await;
+    let body = json!({"name": "elsewhere", "scopes": ["call:write"]});
+    let request = Request::new(Post, KEYS, "test").json(&body).unwrap();
+    let request = Request {
+        customer_id: world.client.customer_id,
+        ..request
+    };
+    let reply = world.client.send(&request).await.unwrap();
+    assert_eq!(reply.status_code, expected, "{}", reply.body());
+    world.end().await;
+}
+
+#[rstest]
 #[tokio::test]
 async fn a_key_gives_no_more_than_it_has(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
@@ -309,7 +332,7 @@ async fn a_key_gives_no_more_than_it_has(#[values(Kind::Embedded, Kind::Full)] k
     }
     let strong = make(&world.client, json!({"scopes": ["audit:read"]})).await;
     let no = (403, "SCOPE_NOT_HELD".to_owned());
-    for (key, wanted) in [(&made, "did:report"), (&strong, "outdial:write")] {
+    for (key, wanted) in [(&made, "did:report"), (&strong, "did:report")] {
         let (status, reason, _) = ask(Put, &uri(key), scopes(&[wanted])).await;
         assert_eq!((status, reason), no, "{wanted}");
     }

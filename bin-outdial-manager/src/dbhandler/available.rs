@@ -9,13 +9,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bin_common_handler::{
-    databasehandler::{Db, Dialect, Entity, Tx, Value},
+    StoredRow,
+    databasehandler::{Db, Dialect, Entity, Tx, Value, list},
     models::{
         address::AddressType,
         error::{Error, Result},
         time::Timestamp,
     },
-    stored_row,
 };
 use uuid::Uuid;
 
@@ -123,26 +123,26 @@ impl Slot {
     }
 }
 
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Candidate {
     id: Uuid,
     /// A row that others wrote may not say it: it stands before all that do.
     tm_update: Timestamp,
 }
 
-stored_row!(Candidate, "outdial_outdialtargets", [id, tm_update]);
-
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Level {
     destination: i64,
     tries: i64,
 }
 
-stored_row!(Level, "outdial_outdialtargets", [destination, tries]);
-
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Id {
     id: Uuid,
 }
-
-stored_row!(Id, "outdial_outdialtargets", [id]);
 
 /// Looks without taking.
 pub(crate) async fn look(db: &Db, outdial_id: Uuid, limits: &Limits) -> Result<Vec<OutdialTarget>> {
@@ -371,14 +371,12 @@ async fn lease_all(tx: &mut Tx, targets: &[OutdialTarget], lease: Duration) -> R
     if targets.is_empty() {
         return Ok(());
     }
-    let marks = vec!["?"; targets.len()].join(", ");
+    let (marks, ids) = list(targets.iter().map(|target| target.id));
     let sql = format!(
         "UPDATE outdial_outdialtargets SET lease_until = {} + ? WHERE id IN ({marks})",
         tx.dialect().now_micros()
     );
-    let values = std::iter::once(micros(lease))
-        .chain(targets.iter().map(|target| target.id.into()))
-        .collect();
+    let values = std::iter::once(micros(lease)).chain(ids).collect();
     tx.execute(&sql, values).await?;
     Ok(())
 }
@@ -397,14 +395,12 @@ pub(crate) async fn forget_old_leases(db: &Db, outdial_id: Uuid) -> Result<()> {
     if old.len() < OLD_LEASES_MAX {
         return Ok(());
     }
-    let marks = vec!["?"; old.len()].join(", ");
+    let (marks, ids) = list(old.into_iter().map(|row| row.id));
     let sql = format!(
         "UPDATE outdial_outdialtargets SET lease_until = NULL WHERE id IN ({marks}) AND lease_until <= {now}"
     );
     // A row that is held now is cleared next time.
-    let _ = db
-        .execute(&sql, old.into_iter().map(|row| row.id.into()).collect())
-        .await;
+    let _ = db.execute(&sql, ids).await;
     Ok(())
 }
 
@@ -416,14 +412,14 @@ fn select_ids(dialect: Dialect, ids: &[Uuid]) -> (String, Vec<Value>) {
     } else {
         ids.to_vec()
     };
-    let marks = vec!["?"; ids.len()].join(", ");
+    let (marks, values) = list(ids);
     let columns = OutdialTarget::COLUMNS.join(", ");
     let by_key = match dialect {
         Dialect::MySql => " FORCE INDEX (PRIMARY)",
         Dialect::Sqlite => "",
     };
     let sql = format!("SELECT {columns} FROM outdial_outdialtargets{by_key} WHERE id IN ({marks})");
-    (sql, ids.into_iter().map(Value::from).collect())
+    (sql, values)
 }
 
 /// The optimiser's statistics lag behind a table of which 99 % is done; the index is the point.

@@ -1,6 +1,6 @@
 //! Counts of an outdial, from indexes.
 
-use bin_common_handler::{databasehandler::Db, models::error::Result, stored_row};
+use bin_common_handler::{StoredRow, databasehandler::Db, models::error::Result};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -22,12 +22,12 @@ struct Counts {
     done: i64,
 }
 
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Row {
     status: String,
     total: i64,
 }
-
-stored_row!(Row, "outdial_outdialtargets", [status, total]);
 
 pub(crate) async fn of(db: &Db, outdial_id: Uuid) -> Result<Stats> {
     let targets = "SELECT status, COUNT(*) AS total FROM outdial_outdialtargets \

@@ -3,13 +3,13 @@
 use std::{collections::HashSet, time::Duration};
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Entity, Value},
+    StoredRow,
+    databasehandler::{ChangeTx, Db, Entity, Value, list},
     models::{error::Result, time::Timestamp},
-    stored_row,
 };
 use uuid::Uuid;
 
-use crate::{models::outdialtarget::OutdialTarget, outdialtargethandler::guard::Refusals};
+use crate::models::{outdialtarget::OutdialTarget, refusals::Refusals};
 
 /// Stuck targets looked at in one round.
 const STUCK_MAX: i64 = 500;
@@ -111,11 +111,11 @@ pub(crate) async fn swallow(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
     Ok(())
 }
 
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Key {
     import_key: String,
 }
-
-stored_row!(Key, "outdial_outdialtargets", [import_key]);
 
 /// Which of these keys the outdial's targets have.
 pub(crate) async fn known_keys(
@@ -123,13 +123,11 @@ pub(crate) async fn known_keys(
     outdial_id: Uuid,
     keys: Vec<String>,
 ) -> Result<HashSet<String>> {
-    let marks = vec!["?"; keys.len()].join(", ");
+    let (marks, keys) = list(keys);
     let sql = format!(
         "SELECT import_key FROM outdial_outdialtargets WHERE outdial_id = ? AND import_key IN ({marks})"
     );
-    let values = std::iter::once(outdial_id.into())
-        .chain(keys.into_iter().map(Value::Text))
-        .collect();
+    let values = std::iter::once(outdial_id.into()).chain(keys).collect();
     let rows: Vec<Key> = tx.sql().fetch_all(&sql, values).await?;
     Ok(rows.into_iter().map(|row| row.import_key).collect())
 }
@@ -139,11 +137,11 @@ struct Now {
     db_now: i64,
 }
 
+#[derive(StoredRow)]
+#[entity(table = "outdial_outdialtargets")]
 struct Id {
     id: Uuid,
 }
-
-stored_row!(Id, "outdial_outdialtargets", [id]);
 
 /// Targets that have been progressing for longer than `timeout`, by the database's clock.
 pub(crate) async fn stuck(db: &Db, timeout: Duration) -> Result<Vec<Uuid>> {

@@ -3,11 +3,15 @@
 mod outdials;
 mod outdialtargets;
 
-use bin_common_handler::listenhandler::Routes;
+use bin_common_handler::{listenhandler::Routes, resource::Resource};
 
 use crate::{
-    App,
-    models::{outdial, outdialtarget, outdialtargetcall, targetrow},
+    app::App,
+    models::{
+        outdial::Outdial,
+        outdialtarget::{self, TargetCreate},
+        outdialtargetcall, targetrow,
+    },
 };
 
 /// The route table, in the order of the wire contract.
@@ -15,7 +19,7 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::default()
         .post("/v1/outdials", outdials::create)
         .get("/v1/outdials", outdials::list)
-        .filtered_by(outdial::FILTERS)
+        .filtered_by(Outdial::FILTERS)
         .stream("outdials", "outdial")
         .get("/v1/outdials/<outdial-id>", outdials::get)
         .put("/v1/outdials/<outdial-id>", outdials::update)
@@ -38,6 +42,7 @@ pub(crate) fn routes() -> Routes<App> {
             "/v1/outdials/<outdial-id>/targets/bulk",
             outdialtargets::create_bulk,
         )
+        .takes::<Vec<TargetCreate>>()
         .bulk()
         .files(&targetrow::COLUMNS)
         .get_with_effect(

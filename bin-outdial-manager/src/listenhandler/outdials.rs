@@ -7,9 +7,9 @@ use bin_common_handler::{
 };
 
 use crate::{
-    App,
+    app::App,
     models::{
-        outdial::{CampaignChange, DataChange, Outdial, OutdialChange, OutdialCreate},
+        outdial::{CampaignChange, DataChange, Outdial, OutdialChange, OutdialPatch},
         outdialtargetcall::OutdialTargetCall,
     },
     outdialhandler::Stats,
@@ -18,7 +18,7 @@ use crate::{
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,
-    Json(body): Json<OutdialCreate>,
+    Json(body): Json<OutdialPatch>,
 ) -> Result<Json<Outdial>> {
     app.outdials.create(&ctx, body).await.map(Json)
 }
@@ -28,10 +28,7 @@ pub(super) async fn list(
     ctx: RequestContext,
     list: List,
 ) -> Result<Json<Vec<Outdial>>> {
-    app.outdials
-        .list(&ctx, list.page, &list.filters)
-        .await
-        .map(Json)
+    app.outdials.list(&ctx, list).await.map(Json)
 }
 
 pub(super) async fn get(
@@ -48,7 +45,10 @@ pub(super) async fn update(
     Path(id): Path,
     Json(change): Json<OutdialChange>,
 ) -> Result<Json<Outdial>> {
-    app.outdials.update(&ctx, id, change).await.map(Json)
+    app.outdials
+        .update(&ctx, id, &change.into())
+        .await
+        .map(Json)
 }
 
 pub(super) async fn delete(
@@ -65,11 +65,7 @@ pub(super) async fn set_campaign(
     Path(id): Path,
     Json(body): Json<CampaignChange>,
 ) -> Result<Json<Outdial>> {
-    let change = OutdialChange {
-        campaign_id: Some(body.campaign_id),
-        ..OutdialChange::default()
-    };
-    app.outdials.update(&ctx, id, change).await.map(Json)
+    app.outdials.update(&ctx, id, &body.into()).await.map(Json)
 }
 
 pub(super) async fn set_data(
@@ -78,11 +74,7 @@ pub(super) async fn set_data(
     Path(id): Path,
     Json(body): Json<DataChange>,
 ) -> Result<Json<Outdial>> {
-    let change = OutdialChange {
-        data: Some(body.data),
-        ..OutdialChange::default()
-    };
-    app.outdials.update(&ctx, id, change).await.map(Json)
+    app.outdials.update(&ctx, id, &body.into()).await.map(Json)
 }
 
 pub(super) async fn stats(

@@ -3,11 +3,13 @@
 use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, List, OptionalJson, Path, Query, State},
-    models::{error::Result, page::ensure_known},
+    models::error::Result,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::{
-    App,
+    app::App,
     models::{
         outdialtarget::{
             AvailableBody, BulkReport, OutdialTarget, ProgressingBody, StatusBody, TargetCreate,
@@ -49,37 +51,49 @@ pub(super) async fn list(
         .map(Json)
 }
 
-/// What the query may hold; a page of it is its limit.
-const AVAILABLE: [&str; 10] = [
-    "try_count_0",
-    "try_count_1",
-    "try_count_2",
-    "try_count_3",
-    "try_count_4",
-    "limit",
-    "lease",
-    "customer_id",
-    "page_size",
-    "page_token",
-];
+/// What the query may hold.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct Available {
+    /// The first destination may be called while its count is below this.
+    try_count_0: Option<u32>,
+    /// The second.
+    try_count_1: Option<u32>,
+    /// The third.
+    try_count_2: Option<u32>,
+    /// The fourth.
+    try_count_3: Option<u32>,
+    /// The fifth.
+    try_count_4: Option<u32>,
+    /// Targets at most, 1 to 1000.
+    limit: Option<u32>,
+    /// 0 looks without taking.
+    lease: Option<u32>,
+    /// Not looked at, like those below: older callers send them.
+    #[serde(rename = "customer_id")]
+    _customer_id: Option<String>,
+    #[serde(rename = "page_size")]
+    _page_size: Option<String>,
+    #[serde(rename = "page_token")]
+    _page_token: Option<String>,
+}
 
 /// The limits stand in the query or in the body; the body wins.
 pub(super) async fn available(
     State(app): State<App>,
     ctx: RequestContext,
     Path(outdial_id): Path,
-    query: Query,
+    Query(query): Query<Available>,
     OptionalJson(body): OptionalJson<AvailableBody>,
 ) -> Result<Json<Vec<OutdialTarget>>> {
-    ensure_known(&query.0, AVAILABLE)?;
     let wanted = AvailableBody {
-        try_count_0: body.try_count_0.or(query.number("try_count_0")?),
-        try_count_1: body.try_count_1.or(query.number("try_count_1")?),
-        try_count_2: body.try_count_2.or(query.number("try_count_2")?),
-        try_count_3: body.try_count_3.or(query.number("try_count_3")?),
-        try_count_4: body.try_count_4.or(query.number("try_count_4")?),
-        limit: body.limit.or(query.number("limit")?),
-        lease: body.lease.or(query.number("lease")?),
+        try_count_0: body.try_count_0.or(query.try_count_0),
+        try_count_1: body.try_count_1.or(query.try_count_1),
+        try_count_2: body.try_count_2.or(query.try_count_2),
+        try_count_3: body.try_count_3.or(query.try_count_3),
+        try_count_4: body.try_count_4.or(query.try_count_4),
+        limit: body.limit.or(query.limit),
+        lease: body.lease.or(query.lease),
     };
     app.targets
         .available(&ctx, outdial_id, wanted)

@@ -3,4 +3,5 @@
 pub mod outdial;
 pub mod outdialtarget;
 pub mod outdialtargetcall;
+pub(crate) mod refusals;
 pub mod targetrow;

@@ -1,12 +1,11 @@
 //! An outdial: a list of targets that one campaign dials.
 
 use bin_common_handler::{
-    entity,
+    Resource,
     models::{
-        error::Result,
-        identity::{owner_or_nil, uuid_or_nil},
-        page::{Filter, FilterKind},
-        text::{check_name, check_text, null_is_default},
+        identity::uuid_or_nil,
+        patch::Patch,
+        text::{NAME_MAX, TEXT_MAX, null_is_default},
         time::Timestamp,
     },
 };
@@ -14,19 +13,27 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A list of targets that one campaign dials.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, Resource,
+)]
+#[resource(name = "outdial", table = "outdial_outdials")]
 pub struct Outdial {
-    /// Its identifier.
+    /// UUIDv7.
     pub id: Uuid,
     /// The tenant it belongs to.
     pub customer_id: Uuid,
     /// The campaign that dials it; nil for none.
+    #[serde(deserialize_with = "uuid_or_nil")]
+    #[resource(set, filter)]
     pub campaign_id: Uuid,
-    /// A name for people.
+    /// A name for people, at most 255 characters.
+    #[resource(set, filter, max_chars = NAME_MAX)]
     pub name: String,
-    /// More for people.
+    /// More for people, at most 65,535 bytes.
+    #[resource(set, filter, max_bytes = TEXT_MAX)]
     pub detail: String,
-    /// The caller's own data.
+    /// The caller's own data, at most 65,535 bytes.
+    #[resource(set, filter, max_bytes = TEXT_MAX)]
     pub data: String,
     /// When it was made.
     pub tm_create: Timestamp,
@@ -36,73 +43,7 @@ pub struct Outdial {
     pub tm_delete: Option<Timestamp>,
 }
 
-entity!(
-    Outdial,
-    "outdial_outdials",
-    [
-        id,
-        customer_id,
-        campaign_id,
-        name,
-        detail,
-        data,
-        tm_create,
-        tm_update,
-        tm_delete
-    ]
-);
-
-/// Announced after a create.
-pub const CREATED: &str = "outdial_created";
-/// Announced after a change.
-pub const UPDATED: &str = "outdial_updated";
-/// Announced after a delete.
-pub const DELETED: &str = "outdial_deleted";
-
-/// What a list may be filtered by.
-pub const FILTERS: &[Filter] = &[
-    ("id", FilterKind::Uuid),
-    ("customer_id", FilterKind::Uuid),
-    ("campaign_id", FilterKind::Uuid),
-    ("name", FilterKind::Text),
-    ("detail", FilterKind::Text),
-    ("data", FilterKind::Text),
-    ("deleted", FilterKind::Deleted),
-];
-
-/// Body of `POST /v1/outdials`.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
-pub struct OutdialCreate {
-    /// The tenant; a scoped caller leaves it out.
-    #[serde(default, deserialize_with = "owner_or_nil")]
-    pub customer_id: Uuid,
-    /// The campaign that dials it.
-    #[serde(default, deserialize_with = "uuid_or_nil")]
-    pub campaign_id: Uuid,
-    /// At most 255 characters.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub name: String,
-    /// At most 65,535 bytes.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub detail: String,
-    /// At most 65,535 bytes.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub data: String,
-}
-
-impl OutdialCreate {
-    /// Checks the lengths.
-    ///
-    /// # Errors
-    /// 400 naming the field.
-    pub fn check(&self) -> Result<()> {
-        check_name("name", &self.name)?;
-        check_text("detail", &self.detail)?;
-        check_text("data", &self.data)
-    }
-}
-
-/// A change of an outdial: each PUT route fills what its body has; the rest stays as it is.
+/// Body of `PUT /v1/outdials/<outdial-id>`. Null is as if the field were missing.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 pub struct OutdialChange {
     /// At most 255 characters.
@@ -111,29 +52,15 @@ pub struct OutdialChange {
     /// At most 65,535 bytes.
     #[serde(default)]
     pub detail: Option<String>,
-    /// Set by its own route only.
-    #[serde(skip)]
-    pub campaign_id: Option<Uuid>,
-    /// Set by its own route only.
-    #[serde(skip)]
-    pub data: Option<String>,
 }
 
-impl OutdialChange {
-    /// Checks the lengths.
-    ///
-    /// # Errors
-    /// 400 naming the field.
-    pub fn check(&self) -> Result<()> {
-        self.name
-            .as_deref()
-            .map_or(Ok(()), |name| check_name("name", name))?;
-        self.detail
-            .as_deref()
-            .map_or(Ok(()), |detail| check_text("detail", detail))?;
-        self.data
-            .as_deref()
-            .map_or(Ok(()), |data| check_text("data", data))
+impl From<OutdialChange> for OutdialPatch {
+    fn from(body: OutdialChange) -> Self {
+        Self {
+            name: body.name.into(),
+            detail: body.detail.into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -145,6 +72,15 @@ pub struct CampaignChange {
     pub campaign_id: Uuid,
 }
 
+impl From<CampaignChange> for OutdialPatch {
+    fn from(body: CampaignChange) -> Self {
+        Self {
+            campaign_id: Patch::Value(body.campaign_id),
+            ..Self::default()
+        }
+    }
+}
+
 /// Body of `PUT /v1/outdials/<outdial-id>/data`.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct DataChange {
@@ -153,8 +89,19 @@ pub struct DataChange {
     pub data: String,
 }
 
+impl From<DataChange> for OutdialPatch {
+    fn from(body: DataChange) -> Self {
+        Self {
+            data: Patch::Value(body.data),
+            ..Self::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use bin_common_handler::resource::patched;
+
     use super::*;
 
     #[test]
@@ -178,12 +125,39 @@ mod tests {
 
     #[test]
     fn an_object_where_text_belongs_is_refused_and_null_is_empty() {
-        assert!(serde_json::from_str::<OutdialCreate>(r#"{"name":{}}"#).is_err());
-        assert_eq!(
-            serde_json::from_str::<OutdialCreate>(r#"{"name":null,"more":1}"#)
-                .unwrap()
-                .name,
-            ""
-        );
+        assert!(serde_json::from_str::<OutdialPatch>(r#"{"name":{}}"#).is_err());
+        let body = r#"{"name":null,"campaign_id":null,"more":1}"#;
+        let body: OutdialPatch = serde_json::from_str(body).unwrap();
+        let made = patched(&Outdial::default(), &body);
+        assert_eq!((made.name.as_str(), made.campaign_id), ("", Uuid::nil()));
+    }
+
+    #[test]
+    fn each_route_changes_its_own_fields() {
+        let old = Outdial {
+            name: "n".into(),
+            detail: "d".into(),
+            data: "x".into(),
+            campaign_id: Uuid::from_u128(1),
+            ..Outdial::default()
+        };
+        let change = OutdialChange {
+            name: None,
+            detail: Some("new".into()),
+        };
+        let expected = Outdial {
+            detail: "new".into(),
+            ..old.clone()
+        };
+        assert_eq!(patched(&old, &change.into()), expected);
+        let nobody = CampaignChange {
+            campaign_id: Uuid::nil(),
+        };
+        assert_eq!(patched(&old, &nobody.into()).campaign_id, Uuid::nil());
+        let data = DataChange {
+            data: String::new(),
+        };
+        let cleared = patched(&old, &data.into());
+        assert_eq!((cleared.data.as_str(), cleared.name.as_str()), ("", "n"));
     }
 }

@@ -1,8 +1,8 @@
 //! A target: someone to call, at up to five destinations.
 
 use bin_common_handler::{
+    Entity,
     databasehandler::JsonColumn,
-    entity,
     models::{
         address::Address,
         error::{Error, Result},
@@ -38,7 +38,8 @@ text_enum!(
 pub type Destination = JsonColumn<Address>;
 
 /// Someone to call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, Entity)]
+#[entity(table = "outdial_outdialtargets")]
 pub struct OutdialTarget {
     /// Its identifier.
     pub id: Uuid,
@@ -79,32 +80,6 @@ pub struct OutdialTarget {
     /// When it was deleted; null while it lives.
     pub tm_delete: Option<Timestamp>,
 }
-
-entity!(
-    OutdialTarget,
-    "outdial_outdialtargets",
-    [
-        id,
-        outdial_id,
-        name,
-        detail,
-        data,
-        status,
-        destination_0,
-        destination_1,
-        destination_2,
-        destination_3,
-        destination_4,
-        try_count_0,
-        try_count_1,
-        try_count_2,
-        try_count_3,
-        try_count_4,
-        tm_create,
-        tm_update,
-        tm_delete
-    ]
-);
 
 impl OutdialTarget {
     /// A new target, idle and never tried.

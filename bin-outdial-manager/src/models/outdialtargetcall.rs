@@ -1,8 +1,8 @@
 //! A target call: one attempt to reach a target.
 
 use bin_common_handler::{
+    Entity,
     databasehandler::JsonColumn,
-    entity,
     models::{
         address::Address,
         page::{Filter, FilterKind},
@@ -34,7 +34,8 @@ text_enum!(
 );
 
 /// One attempt to reach a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, Entity)]
+#[entity(table = "outdial_outdialtargetcalls")]
 pub struct OutdialTargetCall {
     /// Its identifier.
     pub id: Uuid,
@@ -67,28 +68,6 @@ pub struct OutdialTargetCall {
     /// Null.
     pub tm_delete: Option<Timestamp>,
 }
-
-entity!(
-    OutdialTargetCall,
-    "outdial_outdialtargetcalls",
-    [
-        id,
-        customer_id,
-        campaign_id,
-        outdial_id,
-        outdial_target_id,
-        activeflow_id,
-        reference_type,
-        reference_id,
-        status,
-        destination,
-        destination_index,
-        try_count,
-        tm_create,
-        tm_update,
-        tm_delete
-    ]
-);
 
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[

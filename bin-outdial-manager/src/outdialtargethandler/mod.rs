@@ -3,7 +3,6 @@
 mod attempt;
 mod claim;
 mod create;
-pub(crate) mod guard;
 mod reaper;
 #[cfg(test)]
 mod simulation;

@@ -19,7 +19,7 @@ use super::OutdialTargetHandler;
 use crate::{
     MANAGER,
     models::{
-        outdial::OutdialCreate,
+        outdial::OutdialPatch,
         outdialtarget::{AvailableBody, OutdialTarget, TargetStatus},
     },
     outdialhandler::OutdialHandler,
@@ -107,7 +107,7 @@ struct World<'m> {
 impl<'m> World<'m> {
     fn new(sim: &mut Sim, manager: &'m Manager) -> Self {
         let ctx = RequestContext::internal();
-        let body: OutdialCreate = serde_json::from_value(json!({})).unwrap();
+        let body: OutdialPatch = serde_json::from_value(json!({})).unwrap();
         let outdial = manager.run(manager.outdials.create(&ctx, body)).unwrap();
         let has_channels = sim.below(3);
         let dialer = |n: usize| Dialer {

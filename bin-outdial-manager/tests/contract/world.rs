@@ -94,7 +94,7 @@ pub async fn refused(
     let asked = format!("{method} {uri} {body:?}: {error}");
     assert!(response.status_code >= 400, "{asked}");
     assert_eq!(response.data_type, "voipbin_error", "{asked}");
-    assert_eq!(error["domain"], "outdial-manager", "{asked}");
+    assert_eq!(error["domain"], client.name, "{asked}");
     assert!(!text(&error, "status").is_empty() && !text(&error, "message").is_empty());
     (response.status_code, text(&error, "reason").to_owned())
 }

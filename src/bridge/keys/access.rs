@@ -16,11 +16,10 @@ use bin_common_handler::{
 
 /// The header that carries the key; `Authorization: Bearer …` does as well.
 pub(in crate::bridge) const HEADER: &str = "x-api-key";
-/// What the keys of tenants start with; 64 hex digits follow.
-const PREFIX: &str = "did_";
+/// What follows the prefix of a tenant's key.
 const HEX_DIGITS: usize = 64;
-/// As much of a key as its manager keeps in clear, to find it by.
-const SHOWN: usize = 12;
+/// As many of these its manager keeps in clear, to find it by.
+const HEX_SHOWN: usize = 8;
 
 /// The key that opens everything, kept as its digest.
 #[derive(Debug, Clone)]
@@ -82,7 +81,7 @@ impl Keys {
         }
         let invalid = || Error::unauthenticated("INVALID_API_KEY", "Invalid API key");
         let verdicts = self.verdicts.as_ref().ok_or_else(invalid)?;
-        let prefix = prefix(shown).ok_or_else(invalid)?;
+        let prefix = prefix(shown, verdicts.key_prefix()).ok_or_else(invalid)?;
         verdicts
             .of(prefix, digest, deadline)
             .await?
@@ -97,11 +96,13 @@ fn digest(text: &[u8]) -> Digest {
 }
 
 /// What a well-formed key of a tenant starts with; nobody is asked about any other.
-fn prefix(shown: &[u8]) -> Option<&str> {
+fn prefix<'s>(shown: &'s [u8], key_prefix: &str) -> Option<&'s str> {
     let text = std::str::from_utf8(shown).ok()?;
-    let digits = text.strip_prefix(PREFIX)?;
+    let digits = text.strip_prefix(key_prefix)?;
     let is_whole = digits.len() == HEX_DIGITS && digits.bytes().all(|it| it.is_ascii_hexdigit());
-    is_whole.then(|| text.get(..SHOWN)).flatten()
+    is_whole
+        .then(|| text.get(..key_prefix.len() + HEX_SHOWN))
+        .flatten()
 }
 
 /// The key in the headers; an empty one is none.
@@ -184,7 +185,7 @@ mod tests {
     #[case(format!("di_{}", "0a".repeat(32)), None)]
     #[case(String::new(), None)]
     fn only_a_well_formed_key_is_asked_about(#[case] key: String, #[case] shown: Option<&str>) {
-        assert_eq!(prefix(key.as_bytes()), shown);
+        assert_eq!(prefix(key.as_bytes(), "did_"), shown);
     }
 
     #[test]

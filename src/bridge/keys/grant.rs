@@ -6,13 +6,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::bridge::table::Target;
-use bin_common_handler::{
-    listenhandler::Access,
-    models::{
-        error::{Error, Result},
-        identity::Scope,
-        time::Timestamp,
-    },
+use bin_common_handler::models::{
+    error::{Error, Result},
+    identity::Scope,
+    time::Timestamp,
 };
 
 const READ: &str = ":read";
@@ -48,20 +45,23 @@ pub(in crate::bridge) struct Key {
     pub customer_rate_burst: Option<u32>,
 }
 
-/// Who asks: the operator with the bootstrap key, or a tenant's key.
+/// Who asks: the operator with the bootstrap key, a tenant's key, or nobody that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::bridge) enum Grant {
     /// Everything, and nothing counted.
     Operator,
     /// What this key allows.
     Key(Arc<Key>),
+    /// Nothing but the public route that was asked for.
+    Public,
 }
 
 impl Grant {
     /// What the requests of this caller are confined to.
     pub(in crate::bridge) fn scope(&self) -> Scope {
         match self {
-            Self::Operator => Scope::TRUSTED,
+            // Whose request a public one is, its handler finds out.
+            Self::Operator | Self::Public => Scope::TRUSTED,
             Self::Key(key) => Scope::tenant(key.customer_id),
         }
     }
@@ -69,7 +69,7 @@ impl Grant {
     /// The access key, where it is one.
     pub(in crate::bridge) fn access_key_id(&self) -> Option<Uuid> {
         match self {
-            Self::Operator => None,
+            Self::Operator | Self::Public => None,
             Self::Key(key) => Some(key.id),
         }
     }
@@ -77,7 +77,7 @@ impl Grant {
     /// The account that the key is bound to.
     pub(in crate::bridge) fn account_id(&self) -> Option<Uuid> {
         match self {
-            Self::Operator => None,
+            Self::Operator | Self::Public => None,
             Self::Key(key) => key.account_id,
         }
     }
@@ -85,7 +85,7 @@ impl Grant {
     /// What the key may do, for managers that ask; empty for the operator, who may do everything.
     pub(in crate::bridge) fn scopes(&self) -> &[String] {
         match self {
-            Self::Operator => &[],
+            Self::Operator | Self::Public => &[],
             Self::Key(key) => &key.scopes,
         }
     }
@@ -98,7 +98,7 @@ impl Grant {
         let Self::Key(key) = self else {
             return Ok(());
         };
-        let needed = needed(target).ok_or_else(|| {
+        let needed = target.route.scope(target.service).ok_or_else(|| {
             Error::permission_denied("OPERATOR_ONLY", "This route is for the operator's key.")
         })?;
         let others = target.route.edge.bound_scopes;
@@ -131,24 +131,13 @@ impl Key {
     }
 }
 
-/// The scope that a route needs; none where no scope is enough.
-fn needed(target: &Target<'_>) -> Option<String> {
-    let word = target.service.split('-').next().unwrap_or_default();
-    match (target.route.edge.access, target.route.is_effect) {
-        (Access::Scope(scope), _) => Some(scope.to_owned()),
-        (Access::ByEffect, false) => Some(format!("{word}{READ}")),
-        (Access::ByEffect, true) => Some(format!("{word}{WRITE}")),
-        (Access::Operator, _) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
     use bin_common_handler::{
-        listenhandler::{HttpOptions, RouteInfo},
+        listenhandler::{Access, HttpOptions, RouteInfo, Signature},
         models::sock::Method,
     };
 
@@ -163,6 +152,7 @@ mod tests {
                 access,
                 ..HttpOptions::default()
             },
+            signature: Signature::default(),
         }
     }
 

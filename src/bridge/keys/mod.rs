@@ -11,4 +11,4 @@ pub(super) use access::{HEADER, Keys, shown};
 pub(super) use grant::{Grant, Key};
 pub(super) use operator::path;
 pub use operator::{key_from, key_or_new};
-pub(super) use verdicts::{KeyVerifier, VERIFY};
+pub(super) use verdicts::{KeyVerifier, Verifier};

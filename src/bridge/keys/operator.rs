@@ -1,16 +1,14 @@
 //! Where the bridge's key comes from: BRIDGE_ACCESS_KEY, else a file in DATA_DIR that the first start makes.
 
 use std::{
-    fmt::Write as _,
-    fs,
-    io::{self, IsTerminal, Write as _},
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
 };
 
 use bin_common_handler::{
     config::{Config, settings},
     daemon::StartError,
-    files, ids,
+    files, keyfile,
     redact::Secret,
 };
 
@@ -34,15 +32,7 @@ pub fn key_from(config: &Config) -> Result<Option<Secret>, StartError> {
         return Ok(Some(set));
     }
     let path = path(config);
-    match fs::read_to_string(&path) {
-        Ok(text) if text.trim().len() >= LENGTH_MIN => Ok(Some(Secret::new(text.trim()))),
-        Ok(_) => Err(StartError::Other(format!(
-            "{} holds no key; delete it, and the next start makes one",
-            path.display()
-        ))),
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(fault) => Err(unusable(&path, &fault)),
-    }
+    keyfile::read(&path, LENGTH_MIN).map_err(|fault| unusable(&path, &fault))
 }
 
 /// As [`key_from`]; where there is none, one is made, kept, and shown this once on standard error.
@@ -53,8 +43,8 @@ pub fn key_or_new(config: &Config) -> Result<Secret, StartError> {
     if let Some(key) = key_from(config)? {
         return Ok(key);
     }
-    let (path, key) = (path(config), generate());
-    match keep(&path, &key) {
+    let (path, key) = (path(config), keyfile::generate(PREFIX));
+    match keyfile::keep(&path, &key) {
         Ok(()) => {
             show(&path, &key);
             Ok(key)
@@ -72,35 +62,6 @@ fn unusable(path: &Path, fault: &io::Error) -> StartError {
         "{}: {fault}; set BRIDGE_ACCESS_KEY, or DATA_DIR to a folder that can be written",
         path.display()
     ))
-}
-
-/// 256 random bits.
-fn generate() -> Secret {
-    let bits: [u8; 32] = rand::random();
-    let key = bits.iter().fold(PREFIX.to_owned(), |mut key, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(key, "{byte:02x}");
-        key
-    });
-    Secret::new(key)
-}
-
-/// The file appears under its name only when it is whole, is nobody else's to read from its first moment,
-/// and never takes the place of another.
-fn keep(path: &Path, key: &Secret) -> io::Result<()> {
-    if let Some(dir) = path.parent() {
-        files::make_private_dir(dir)?;
-    }
-    let draft = path.with_extension(format!("key.{}", ids::next()));
-    let kept = write_private(&draft, key).and_then(|()| fs::hard_link(&draft, path));
-    let _ = fs::remove_file(&draft);
-    kept
-}
-
-fn write_private(path: &Path, key: &Secret) -> io::Result<()> {
-    let mut file = files::new_private_file(path)?;
-    writeln!(file, "{}", key.expose())?;
-    file.sync_all()
 }
 
 fn show(path: &Path, key: &Secret) {
@@ -127,7 +88,7 @@ fn told(path: &Path, key: &Secret, is_terminal: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use tempfile::TempDir;
 
@@ -156,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_key_is_shown_on_a_terminal_only_and_its_place_always() {
-        let key = generate();
+        let key = keyfile::generate(PREFIX);
         for is_terminal in [true, false] {
             let told = told(Path::new("/data/bridge.key"), &key, is_terminal);
             assert_eq!(told.contains(key.expose()), is_terminal);
@@ -184,7 +145,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let config = config(dir.path(), "");
         let key = key_or_new(&config).unwrap();
-        let fault = keep(&path(&config), &generate()).unwrap_err();
+        let fault = keyfile::keep(&path(&config), &keyfile::generate(PREFIX)).unwrap_err();
         assert_eq!(fault.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(key_from(&config).unwrap(), Some(key));
     }

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::bridge::{NAME, answer};
 use bin_common_handler::{
+    listenhandler::Identity,
     models::{
         error::{Error, Result},
         sock::{Method, Request, Response},
@@ -34,8 +35,17 @@ use bin_common_handler::{
     sockhandler::{Receive, ReceivedEvent, Subscription},
 };
 
-/// The route by which a manager says that it knows access keys.
-pub(in crate::bridge) const VERIFY: (Method, &str) = (Method::Post, "/v1/accesskeys/verify");
+/// The route by which a manager says whose an access key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bridge) struct Verifier {
+    /// The manager's name, e.g. `did-manager`.
+    pub service: &'static str,
+    pub method: Method,
+    pub uri: &'static str,
+    /// How its keys look, and what may change them.
+    pub identity: Identity,
+}
+
 /// An answer is not believed for longer, counted from when it was asked for.
 const BELIEVED: Duration = Duration::from_secs(5);
 /// Answers that are kept at most, refusals included.
@@ -57,7 +67,7 @@ type Saying = Shared<BoxFuture<'static, KeyVerification>>;
 
 /// Asks about access keys.
 pub(in crate::bridge) struct KeyVerifier {
-    service: &'static str,
+    verifier: Verifier,
     requester: Requester,
     asks: Semaphore,
     said: Mutex<TtlCache<Saying>>,
@@ -70,14 +80,19 @@ struct Question<'k> {
 }
 
 impl KeyVerifier {
-    /// Asks `service`, e.g. `did-manager`.
-    pub(in crate::bridge) fn new(service: &'static str, requester: Requester) -> Self {
+    /// Asks the manager that declares it.
+    pub(in crate::bridge) fn new(verifier: Verifier, requester: Requester) -> Self {
         Self {
-            service,
+            verifier,
             requester,
             asks: Semaphore::new(ASKS_MAX),
             said: Mutex::new(TtlCache::new(BELIEVED, KEPT_MAX)),
         }
+    }
+
+    /// What every key starts with.
+    pub(super) fn key_prefix(&self) -> &'static str {
+        self.verifier.identity.key_prefix
     }
 
     /// What a key allows; nothing when it is refused. Equal keys are asked about once at a time.
@@ -129,13 +144,15 @@ impl KeyVerifier {
     async fn ask(&self, prefix: &str, digest: &Digest) -> KeyVerification {
         let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let question = Question { prefix, hash };
-        let (method, uri) = VERIFY;
+        let Verifier { method, uri, .. } = self.verifier;
         let Ok(request) = Request::new(method, uri, NAME).json(&question) else {
             return KeyVerification::Nothing;
         };
         let asked = timeout(ASK_MAX, async {
             let _one = self.asks.acquire().await.map_err(Error::internal)?;
-            self.requester.send(self.service, &request, ASK_MAX).await
+            self.requester
+                .send(self.verifier.service, &request, ASK_MAX)
+                .await
         });
         match asked.await {
             Ok(Ok(reply)) => read(&reply),
@@ -149,10 +166,13 @@ impl KeyVerifier {
 
     /// Events after which no answer is believed any more.
     pub(in crate::bridge) fn subscription(&self) -> Subscription {
-        let topics = ["accesskey", "customer"];
+        let Verifier {
+            service, identity, ..
+        } = self.verifier;
+        let pattern = |topic: &&str| format!("{service}.{topic}.#");
         Subscription {
             name: NAME.to_owned(),
-            patterns: topics.map(|it| format!("{}.{it}.#", self.service)).into(),
+            patterns: identity.topics.iter().map(pattern).collect(),
             fanouts: Vec::new(),
             durable: false,
         }

@@ -12,21 +12,22 @@ pub async fn hold(world: &mut World, tenants: &Tenants, book: &Book, tally: &mut
     tally.requests = book.requests;
     tally.acknowledged = book.acknowledged();
     tally.broken.extend(book.faults.iter().cloned());
-    let World { outdial, did, .. } = world;
-    for (team, parked) in [(&*outdial, "outdial_parked"), (&*did, "did_parked")] {
-        let count = team.site.count(parked).await;
+    for team in world.teams() {
+        let count = team.site.count(&team.table("parked")).await;
         tally.promise(count == 0, || format!("{count} events are parked"));
     }
-    let heard = outdial.heard().await;
+    let heard = world.outdial_mut().heard().await;
     tally.repeated += events::repeated(&heard);
     events::order_holds(&heard, tally);
-    entities::agree(&outdial.site, Subject::Outdial, book, &heard, tally).await;
-    dials::agree(&outdial.site, book, &heard, tally).await;
+    let site = &world.outdial().site;
+    entities::agree(site, Subject::Outdial, book, &heard, tally).await;
+    dials::agree(site, book, &heard, tally).await;
 
-    let heard = did.heard().await;
+    let heard = world.did_mut().heard().await;
     tally.repeated += events::repeated(&heard);
-    entities::agree(&did.site, Subject::Pool, book, &heard, tally).await;
+    let site = &world.did().site;
+    entities::agree(site, Subject::Pool, book, &heard, tally).await;
     for tenant in tenants.all() {
-        numbers::agree(&did.site, tenant, book, &heard, tally).await;
+        numbers::agree(site, tenant, book, &heard, tally).await;
     }
 }

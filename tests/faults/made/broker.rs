@@ -141,7 +141,7 @@ async fn disk_alarm(round: &mut Round<'_>) {
 }
 
 async fn alarm_is_said(round: &Round<'_>) {
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     until("a health page tells of the alarm", async || {
         for position in 0..crate::world::REPLICAS {
             let (_, report) = team.daemon(position).report("/healthz").await?;
@@ -157,7 +157,7 @@ async fn alarm_is_said(round: &Round<'_>) {
 /// What waited in the outbox leaves as soon as the broker takes it.
 async fn events_go_on(round: &mut Round<'_>) {
     let healed = Instant::now();
-    round.world.outdial.publisher().await;
+    round.world.outdial().publisher().await;
     let took = healed.elapsed();
     round.promise(
         took < RESUMED_MAX + crate::world::LOOK_MAX,
@@ -182,7 +182,7 @@ async fn permission_withdrawn(round: &mut Round<'_>) {
     const WITHDRAWN: Duration = Duration::from_secs(4);
     const LINES_MAX: usize = 40;
     let lost = |round: &Round<'_>| {
-        let log = round.world.outdial.daemon(0).log();
+        let log = round.world.outdial().daemon(0).log();
         log.matches("request queue lost").count()
     };
     let before = lost(round);
@@ -203,7 +203,7 @@ async fn permission_withdrawn(round: &mut Round<'_>) {
 async fn permission_lost_quietly(round: &mut Round<'_>) {
     const NOTICED_MAX: Duration = Duration::from_secs(10);
     let lost = |round: &Round<'_>| {
-        let log = round.world.outdial.daemon(0).log();
+        let log = round.world.outdial().daemon(0).log();
         log.matches("request queue lost").count()
     };
     let before = lost(round);
@@ -212,7 +212,7 @@ async fn permission_lost_quietly(round: &mut Round<'_>) {
     round.world.not_ready().await;
     let took = started.elapsed();
     round.promise(took < NOTICED_MAX, format!("noticed after {took:?}"));
-    let report = round.world.outdial.daemon(0).report("/readyz").await;
+    let report = round.world.outdial().daemon(0).report("/readyz").await;
     let told = report
         .map(|(_, report)| report.to_string())
         .unwrap_or_default();
@@ -224,7 +224,7 @@ async fn permission_lost_quietly(round: &mut Round<'_>) {
 }
 
 async fn crowd_reconnects(round: &mut Round<'_>) {
-    let site = &round.world.outdial.site;
+    let site = &round.world.outdial().site;
     let crowd: Vec<_> = (0..CROWD).map(|_| Arc::new(Callers::new(site))).collect();
     let all_ask = async || {
         let asking: Vec<_> = crowd

@@ -60,5 +60,5 @@ async fn until_right(round: &mut Round<'_>, born: Instant) {
 /// Outdials that were made in the future, as their rows tell.
 async fn made_ahead(world: &World) -> i64 {
     let rows = "outdial_outdials WHERE tm_create > UTC_TIMESTAMP() + INTERVAL 30 MINUTE";
-    world.outdial.site.count(rows).await
+    world.outdial().site.count(rows).await
 }

@@ -105,8 +105,8 @@ async fn exhausted(round: &mut Round<'_>) {
 }
 
 async fn lock_wait(round: &mut Round<'_>) {
-    let mut outdial = round.world.outdial.site.db().await;
-    let mut did = round.world.did.site.db().await;
+    let mut outdial = round.world.outdial().site.db().await;
+    let mut did = round.world.did().site.db().await;
     run(&mut outdial, "START TRANSACTION").await;
     run(&mut did, "START TRANSACTION").await;
     hold(&mut outdial, "SELECT id FROM outdial_outdials FOR UPDATE").await;
@@ -135,7 +135,7 @@ async fn run(db: &mut MySqlConnection, sql: &'static str) {
 async fn deadlock(round: &mut Round<'_>) {
     const CROSSINGS_MAX: usize = 300;
     const MET_MIN: i64 = 3;
-    let mut db = round.world.did.site.db().await;
+    let mut db = round.world.did().site.db().await;
     // Whoever changed more is spared: the daemon's transaction is to be the victim.
     run(&mut db, "CREATE TABLE IF NOT EXISTS test_ballast (n INT)").await;
     let (before, mut met) = (deadlocks(&mut db).await, 0);

@@ -64,7 +64,7 @@ impl Keyless {
             assert_eq!(reply["status_code"], 200, "{reply}");
             assert_eq!(reply["data"]["name"], format!("{}-{number}", self.prefix));
         }
-        let site = &round.world.outdial.site;
+        let site = &round.world.outdial().site;
         let like = format!("outdial_outdials WHERE name LIKE '{}-%'", self.prefix);
         let rows = site.count(&like).await;
         let names = site
@@ -82,7 +82,7 @@ async fn twice(round: &mut Round<'_>) {
     /// So many are sent, each to both replicas.
     const MESSAGES: usize = 30;
     const COPIES: usize = 2;
-    let site = &round.world.outdial.site;
+    let site = &round.world.outdial().site;
     let (_connection, channel) = site.channel().await;
     let replies = reply_queue(&channel).await;
     let prefix = round.name("twice");
@@ -110,7 +110,7 @@ async fn twice(round: &mut Round<'_>) {
 async fn redelivered(round: &mut Round<'_>) {
     const REQUESTS: usize = 20;
     // They wait when the one who dies with them comes.
-    let team = &mut round.world.outdial;
+    let team = round.world.outdial_mut();
     for position in 0..REPLICAS {
         team.daemon(position).signal("KILL");
     }

@@ -31,11 +31,11 @@ pub const FAULTS: &[Fault] = &[fault(
 
 async fn held(round: &mut Round<'_>) {
     let position = round.chance.random_range(0..REPLICAS);
-    let at = SocketAddr::from(([127, 0, 0, 1], round.world.did.daemon(position).port()));
+    let at = SocketAddr::from(([127, 0, 0, 1], round.world.did().daemon(position).port()));
     let refused = "tandem_connections_refused_total";
     let before = round
         .world
-        .did
+        .did()
         .daemon(position)
         .figure(refused, "admin")
         .await;
@@ -47,7 +47,7 @@ async fn held(round: &mut Round<'_>) {
     while Instant::now() < until {
         for path in ["/readyz", "/healthz"] {
             let asked = Instant::now();
-            let report = round.world.did.daemon(position).report(path).await;
+            let report = round.world.did().daemon(position).report(path).await;
             let status = report.map(|(status, _)| status);
             round.promise(
                 status == Some(200) && asked.elapsed() < LOOK_MAX,
@@ -56,7 +56,7 @@ async fn held(round: &mut Round<'_>) {
         }
         sleep(Duration::from_millis(200)).await;
     }
-    let daemon = round.world.did.daemon(position);
+    let daemon = round.world.did().daemon(position);
     let (after, log) = (daemon.figure(refused, "admin").await, daemon.log());
     round.promise(
         after - before >= 1_000.0,

@@ -80,21 +80,21 @@ async fn consumes_again(team: &Team, lives_before: usize, max: Duration) {
 
 async fn broker_line_dies(round: &mut Round<'_>) {
     let line = over_broker_line(round).await;
-    let before = round.world.teams().map(lives);
+    let before = round.world.teams().iter().map(lives).collect::<Vec<_>>();
     match round.chance.random_range(0..3) {
         0 => line.swallow(Way::Up),
         1 => line.swallow(Way::Down),
         _ => line.die(),
     }
     round.heal();
-    for (team, before) in round.world.teams().into_iter().zip(before) {
+    for (team, before) in round.world.teams().iter().zip(before) {
         consumes_again(team, before, NOTICED_MAX).await;
     }
 }
 
 async fn broker_is_mute(round: &mut Round<'_>) {
     let line = over_broker_line(round).await;
-    let before = round.world.teams().map(lives);
+    let before = round.world.teams().iter().map(lives).collect::<Vec<_>>();
     line.mute(true);
     round.world.lab.cut_connections();
     for team in round.world.teams() {
@@ -106,7 +106,7 @@ async fn broker_is_mute(round: &mut Round<'_>) {
     }
     line.mute(false);
     round.heal();
-    for (team, before) in round.world.teams().into_iter().zip(before) {
+    for (team, before) in round.world.teams().iter().zip(before) {
         consumes_again(team, before, GIVEN_UP_MAX).await;
     }
 }

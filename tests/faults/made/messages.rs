@@ -114,9 +114,9 @@ async fn named(site: &Site, name: &str) -> i64 {
 }
 
 async fn panics(round: &mut Round<'_>) {
-    let team = &mut round.world.outdial;
+    let team = round.world.outdial_mut();
     team.replace(0, &[("TANDEM_FAILPOINT", "before_commit:20:panic")]);
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     until("a handler panics, and says so", async || {
         let log = team.daemon(0).log();
         log.contains("a panic was asked for").then_some(())
@@ -128,7 +128,7 @@ async fn panics(round: &mut Round<'_>) {
         .load
         .peek(|book| book.statuses.get(&500).copied().unwrap_or(0));
     round.promise(told == 1, format!("{told} callers were told of it"));
-    let stays = round.world.outdial.daemon_mut(0).runs();
+    let stays = round.world.outdial_mut().daemon_mut(0).runs();
     round.promise(stays, "the process has ended");
 }
 
@@ -142,7 +142,7 @@ async fn unreadable(team: &Team) -> f64 {
 }
 
 async fn poison(round: &mut Round<'_>) {
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     let before = unreadable(team).await;
     publish_bad_texts(&team.site, b"{}", 1).await;
     until("the poison is set aside and counted", async || {
@@ -153,7 +153,7 @@ async fn poison(round: &mut Round<'_>) {
 }
 
 async fn poison_row(round: &mut Round<'_>) {
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     let (_connection, channel) = team.site.channel().await;
     let replies = reply_queue(&channel).await;
     let before = unreadable(team).await;
@@ -168,7 +168,7 @@ async fn poison_row(round: &mut Round<'_>) {
         took < BEHIND_MAX,
         format!("a good request waited {took:?} behind {ROW} unreadable ones"),
     );
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     until("each is counted", async || {
         (unreadable(team).await >= before + ROW as f64).then_some(())
     })
@@ -177,7 +177,7 @@ async fn poison_row(round: &mut Round<'_>) {
 }
 
 async fn deep_header(round: &mut Round<'_>) {
-    let site = &round.world.outdial.site;
+    let site = &round.world.outdial().site;
     let name = round.name("deep");
     for depth in [1_000, DEPTH_MAX] {
         // Equal requests without an id would be one request, should the broker deliver one again.
@@ -199,7 +199,7 @@ async fn deep_deferred(round: &mut Round<'_>) {
     let name = round.name("deferred");
     round.world.lab.database.kill();
     round.world.not_ready().await;
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     let put_off = async || {
         let label = "result=\"retried\"";
         team.figure("tandem_deferred_requests_total", label).await
@@ -212,6 +212,7 @@ async fn deep_deferred(round: &mut Round<'_>) {
     .await;
     round.world.lab.database.start();
     round.world.lab.database.up().await;
+    let team = round.world.outdial();
     until("it is done", async || {
         (named(&team.site, &name).await == 1).then_some(())
     })
@@ -222,7 +223,7 @@ async fn deep_deferred(round: &mut Round<'_>) {
 }
 
 async fn wrong_requests(round: &mut Round<'_>) {
-    let site = &round.world.outdial.site;
+    let site = &round.world.outdial().site;
     let (_connection, channel) = site.channel().await;
     let replies = reply_queue(&channel).await;
     for (reason, body) in wrong_bodies() {
@@ -267,7 +268,7 @@ fn wrong_bodies() -> Vec<(&'static str, String)> {
 }
 
 async fn odd_reply_to(round: &mut Round<'_>) {
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     let site = &team.site;
     let (_connection, channel) = site.channel().await;
     let looped = async || {
@@ -303,7 +304,7 @@ async fn delete(channel: &Channel, queue: &ShortString) {
 
 /// They wait while no replica runs: too long for some.
 async fn late(round: &mut Round<'_>) {
-    let team = &round.world.outdial;
+    let team = round.world.outdial();
     for position in 0..REPLICAS {
         team.daemon(position).signal("KILL");
     }
@@ -323,15 +324,15 @@ async fn late(round: &mut Round<'_>) {
     }
     delete(&channel, &gone).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
-    let team = &mut round.world.outdial;
+    let team = round.world.outdial_mut();
     team.replace_all(&[]);
     team.ready().await;
     round.heal();
     assert_eq!(next_reply(&channel, &replies).await["status_code"], 200);
     for reason in ["late", "caller_gone"] {
-        is_dropped(&round.world.outdial, reason).await;
+        is_dropped(round.world.outdial(), reason).await;
     }
-    let site = &round.world.outdial.site;
+    let site = &round.world.outdial().site;
     let (on_time, late) = (named(site, &on_time).await, named(site, &late).await);
     round.promise(
         (on_time, late) == (1, 0),

@@ -58,7 +58,7 @@ async fn sleeps(round: &mut Round<'_>) {
             sleepers.push(sleeper);
         }
         world.lab.cut_connections();
-        for (team, sleeper) in world.teams().into_iter().zip(sleepers) {
+        for (team, sleeper) in world.teams().iter().zip(sleepers) {
             team.publishes(REPLICAS - 1 - sleeper).await;
             team.daemon(sleeper).signal("CONT");
         }

@@ -45,5 +45,5 @@ async fn stalls(round: &mut Round<'_>) {
 async fn held_for_long(round: &Round<'_>) -> i64 {
     let began = format!("NOW() - INTERVAL {} SECOND", FREED_MAX.as_secs());
     let rows = format!("information_schema.INNODB_TRX WHERE trx_started < {began}");
-    round.world.outdial.site.count(&rows).await
+    round.world.outdial().site.count(&rows).await
 }

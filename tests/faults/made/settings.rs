@@ -74,7 +74,7 @@ async fn cap_lowered(round: &mut Round<'_>) {
     for (did, at) in lowered {
         let newer = given_after(round, &did, at).len();
         let rows = format!("did_usages WHERE did_id = UNHEX('{}')", did.id.simple());
-        let all = round.world.did.site.count(&rows).await;
+        let all = round.world.did().site.count(&rows).await;
         round.promise(
             newer == 0 || all <= LOWERED,
             format!("{did:?} was given {newer} times of {all}"),

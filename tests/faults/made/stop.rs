@@ -41,7 +41,7 @@ async fn in_flight(round: &mut Round<'_>) {
 }
 
 async fn with_keyless(round: &mut Round<'_>) {
-    let keyless = Keyless::publish(&round.world.outdial.site, KEYLESS).await;
+    let keyless = Keyless::publish(&round.world.outdial().site, KEYLESS).await;
     for position in 0..REPLICAS {
         stop(round, position).await;
     }

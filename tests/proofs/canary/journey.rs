@@ -57,7 +57,7 @@ impl Journey {
     pub async fn ask(&self, access: Access, line: &str, body: &str) -> Answer {
         let key = match access {
             Access::Operator => BRIDGE,
-            Access::ByEffect | Access::Scope(_) => &self.tenant.token,
+            Access::ByEffect | Access::Scope(_) | Access::Public => &self.tenant.token,
         };
         let key = format!("x-api-key: {key}");
         self.send(line, &[&key, "content-type: application/json"], body)

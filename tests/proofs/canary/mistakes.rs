@@ -66,6 +66,7 @@ const OTHERS: &[&str] = &[
     "startEpoch",
     "status",
     "timestamp",
+    "tm_expire",
     "to",
     "try_count_0",
     "uniqueid",

@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 use super::{
     asks::{Ask, Said, Way},
     normal::normal,
-    world::World,
+    world::{World, manager},
 };
 use crate::{
     samples::{self, Picker},
@@ -200,13 +200,17 @@ async fn no_filter_finds_what_is_anothers(#[values(Kind::Embedded, Kind::Full)] 
 async fn anothers_idempotency_key_is_no_key(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
     let body = json!({"name": "one of mine"});
-    for (at, uri) in ["/v1/didpools", "/v1/outdials"].into_iter().enumerate() {
+    let routes = [
+        (bin_did_manager::NAME, "/v1/didpools"),
+        (bin_outdial_manager::NAME, "/v1/outdials"),
+    ];
+    for (name, uri) in routes {
         let keyed = |tenant: &Tenant| Request {
             customer_id: Some(tenant.customer_id),
             idempotency_key: Some("the same key".to_owned()),
             ..Request::new(Post, uri, "test").json(&body).unwrap()
         };
-        let client = world.whole.client(&world.whole.managers[at]);
+        let client = world.whole.client(manager(&world.whole, name));
         let mine = client.send(&keyed(&world.mine)).await.unwrap();
         let key = format!("x-api-key: {}", world.foreign.token);
         let headers = [&key, "idempotency-key: the same key"];

@@ -6,9 +6,11 @@ use std::{
 };
 
 use bin_common_handler::{
+    daemon::Manager,
     listenhandler::RouteInfo,
     testing::{Client, Kind, Whole, until},
 };
+use tandem::managers;
 use uuid::Uuid;
 
 use super::rows::rows_with;
@@ -34,8 +36,7 @@ pub struct World {
 
 impl World {
     pub async fn new(kind: Kind) -> Self {
-        let managers = tandem::managers::ALL;
-        let whole = Whole::start(kind, managers, tandem::bridge::sidecar, &NO_LIMIT).await;
+        let whole = Whole::start(kind, managers::ALL, tandem::bridge::sidecar, &NO_LIMIT).await;
         let clients = [0, 1, 2].map(|at| whole.client(&whole.managers[at]));
         let foreign = Tenant::new(&clients, "alpha", 415).await;
         let before = rows_with(&whole.db(), &ids_of(&foreign)).await;
@@ -117,6 +118,12 @@ impl World {
         })
         .await;
     }
+}
+
+/// One of the managers by its usual name.
+pub fn manager<'w>(whole: &'w Whole, name: &str) -> &'w Manager {
+    let at = managers::ALL.iter().position(|known| known.name == name);
+    &whole.managers[at.unwrap()]
 }
 
 fn ids_of(tenant: &Tenant) -> Vec<Uuid> {

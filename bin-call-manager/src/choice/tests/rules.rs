@@ -254,15 +254,16 @@ proptest! {
         }
         let terms = Terms { strategy, ..samples::terms() };
         let mut counters = Counters::default();
-        let mut wins = 0;
-        while let Some(winner) = decided(&samples::call(), &terms, &market, &mut counters, wins).winner {
+        let mut paid = vec![Vec::new(); market.len()];
+        let mut calls = 0;
+        while let Some(winner) = decided(&samples::call(), &terms, &market, &mut counters, calls).winner {
+            calls += 1;
             market[winner.candidate].0.note_win(winner.price);
-            wins += 1;
-            for (buyer, _) in &market {
-                prop_assert!(buyer.balance - buyer.held >= -buyer.credit_limit);
-                prop_assert!(buyer.usage.spent_today <= budget);
-                prop_assert!(buyer.usage.day + buyer.usage.open_wins <= cap);
-            }
+            let prices: &mut Vec<i64> = &mut paid[winner.candidate];
+            prices.push(winner.price);
+            let spent: i64 = prices.iter().sum();
+            prop_assert!(spent <= budget && funds - spent >= -credit);
+            prop_assert!(prices.len() <= cap as usize);
         }
         for (buyer, profile) in &market {
             let amount = profile.amount.unwrap();

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use serde_json::{Value as Json, json};
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
@@ -53,6 +54,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
         metrics,
         manager_metrics: figures,
         intake: Intake::default(),
+        work: TaskTracker::new(),
     };
     Server {
         runtime: Builder::new_current_thread()

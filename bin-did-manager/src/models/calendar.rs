@@ -8,7 +8,7 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
-use crate::models::check::minutes;
+use super::check::minutes;
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600 * SECOND;

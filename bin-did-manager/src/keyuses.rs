@@ -41,7 +41,7 @@ impl Uses {
     }
 
     /// A key was used now; `last` is what its row says.
-    pub(super) fn note(&self, key: Uuid, last: Option<Timestamp>, now: Timestamp) {
+    pub(crate) fn note(&self, key: Uuid, last: Option<Timestamp>, now: Timestamp) {
         if is_due(last, now) {
             // Full: the database is slow or away, and this matters least.
             let _ = self.waiting.try_send(Use { key, at: now });

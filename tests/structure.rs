@@ -1,0 +1,265 @@
+//! Imports inside a manager go one way: listenhandler, handlers, dbhandler, models. Nothing points back up, and no two
+//! modules of one floor need each other.
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    use rstest::rstest;
+    use tandem::managers;
+
+    /// Modules that are not named after their floor.
+    const OTHERS: &[(&str, u8)] = &[
+        ("lib", WIRING),
+        ("main", WIRING),
+        // Only for tests, fuzzing and measuring.
+        ("hostile", WIRING),
+        ("measure", WIRING),
+        ("app", RULES),
+        ("keyuses", RULES),
+        ("privacy", RULES),
+        ("room", RULES),
+        ("tenancy", RULES),
+        ("choice", ROWS),
+        ("area", GROUND),
+        ("phone", GROUND),
+        ("settings", GROUND),
+        ("times", GROUND),
+    ];
+    const WIRING: u8 = 5;
+    const REQUESTS: u8 = 4;
+    const RULES: u8 = 3;
+    const ROWS: u8 = 2;
+    const MODELS: u8 = 1;
+    const GROUND: u8 = 0;
+    /// What the root of a manager's crate may lend: its name.
+    const LENT: &str = "NAME";
+
+    /// The floor of a module of the crate's root; none where nobody has said.
+    fn floor(module: &str) -> Option<u8> {
+        match module {
+            "listenhandler" => Some(REQUESTS),
+            "dbhandler" => Some(ROWS),
+            "models" => Some(MODELS),
+            _ if module.ends_with("handler") => Some(RULES),
+            _ => {
+                let mut others = OTHERS.iter();
+                others.find(|(name, _)| *name == module).map(|(_, at)| *at)
+            }
+        }
+    }
+
+    /// One import: where it stands, and what it is of.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Import {
+        line: usize,
+        module: String,
+    }
+
+    /// The modules of the crate's root that a file names, by `crate::` or by as many `super::` as lead there. What
+    /// stands in its tests does not count.
+    fn imports(text: &str, depth: usize) -> Vec<Import> {
+        let text: String = text
+            .lines()
+            .take_while(|line| !line.starts_with("mod tests"))
+            .map(|line| format!("{}\n", line.split("//").next().unwrap_or_default()))
+            .collect();
+        let mut found = Vec::new();
+        for root in ["crate::".to_owned(), "super::".repeat(depth)] {
+            for (at, _) in text.match_indices(&root) {
+                let before = text[..at].chars().next_back();
+                if before.is_some_and(|c| c.is_alphanumeric() || "_:$".contains(c)) {
+                    continue;
+                }
+                let line = text[..at].matches('\n').count();
+                found.extend(heads(&text[at + root.len()..], line));
+            }
+        }
+        found.retain(|import| import.module != "super");
+        found
+    }
+
+    /// The first names of what follows a path's root: one, or those between its braces.
+    fn heads(rest: &str, line: usize) -> Vec<Import> {
+        let name = |text: &str| -> String {
+            let is_name = |c: &char| c.is_alphanumeric() || *c == '_';
+            text.trim_start().chars().take_while(is_name).collect()
+        };
+        let Some(inside) = rest.strip_prefix('{') else {
+            let (line, module) = (line + 1, name(rest));
+            return vec![Import { line, module }];
+        };
+        let (mut depth, mut start, mut found) = (1, 0, Vec::new());
+        for (at, c) in inside.char_indices() {
+            depth += match c {
+                '{' => 1,
+                '}' => -1,
+                _ => 0,
+            };
+            if depth == 0 || (depth == 1 && c == ',') {
+                let item = &inside[start..at];
+                let blank = item.len() - item.trim_start().len();
+                let line = line + 1 + inside[..start + blank].matches('\n').count();
+                let module = name(item);
+                if !module.is_empty() {
+                    found.push(Import { line, module });
+                }
+                start = at + 1;
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Every file of a manager with its module and how deep it stands in the crate.
+    fn files(folder: &Path, under: &[String], found: &mut Vec<(PathBuf, String, usize)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let mut at = under.to_vec();
+            if path.is_dir() {
+                at.push(name);
+                files(&path, &at, found);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                if name != "mod" {
+                    at.push(name.clone());
+                }
+                // Modules for tests alone.
+                if name != "simulation" && name != "tests" {
+                    found.push((path, at[0].clone(), at.len()));
+                }
+            }
+        }
+    }
+
+    /// What is wrong with the imports of a manager, and which modules of one floor need which.
+    fn faults(source: &Path) -> Vec<String> {
+        let (mut all, mut faults) = (Vec::new(), Vec::new());
+        let mut beside: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        files(source, &[], &mut all);
+        for (path, module, depth) in all {
+            let Some(from) = floor(&module) else {
+                faults.push(format!("{}: on which floor is {module}?", path.display()));
+                continue;
+            };
+            for import in imports(&fs::read_to_string(&path).unwrap(), depth) {
+                let place = format!("{}:{}", path.display(), import.line);
+                if import.module == LENT || import.module == module || from == WIRING {
+                    continue;
+                }
+                match floor(&import.module) {
+                    None => faults.push(format!("{place}: on which floor is {}?", import.module)),
+                    Some(to) if to > from => {
+                        faults.push(format!("{place}: {module} points up to {}", import.module));
+                    }
+                    Some(to) if to == from => {
+                        beside
+                            .entry(module.clone())
+                            .or_default()
+                            .insert(import.module);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        faults.extend(circles(&beside));
+        faults
+    }
+
+    /// Modules from which a way leads back to themselves.
+    fn circles(needs: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+        let reaches_itself = |start: &String| {
+            let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
+            while let Some(next) = open.pop() {
+                for needed in needs.get(next).into_iter().flatten() {
+                    if needed == start {
+                        return true;
+                    }
+                    if seen.insert(needed) {
+                        open.push(needed);
+                    }
+                }
+            }
+            false
+        };
+        let circular = needs.keys().filter(|module| reaches_itself(module));
+        circular
+            .map(|module| format!("{module} needs itself: {:?}", needs[module]))
+            .collect()
+    }
+
+    #[test]
+    fn in_every_manager_imports_go_down() {
+        for manager in managers::ALL {
+            let folder = manager.crate_name.replace('_', "-");
+            let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(folder)
+                .join("src");
+            let faults = faults(&source);
+            assert!(faults.is_empty(), "{}", faults.join("\n"));
+        }
+    }
+
+    #[rstest]
+    #[case::up(
+        "dbhandler/rows.rs",
+        "\nuse crate::thinghandler::Rule;",
+        ":2: dbhandler points up to thinghandler"
+    )]
+    #[case::grouped(
+        "models/a.rs",
+        "use crate::{\n    models::b,\n    dbhandler::{c, d},\n};",
+        ":3: models points up to dbhandler"
+    )]
+    #[case::super_way(
+        "models/a.rs",
+        "use super::super::app::App;",
+        ":1: models points up to app"
+    )]
+    #[case::in_a_line(
+        "models.rs",
+        "fn f() {\n    super::dbhandler::g();\n}",
+        ":2: models points up to dbhandler"
+    )]
+    #[case::unknown_folder("cupboard/a.rs", "", "on which floor is cupboard?")]
+    #[case::unknown_import("models/a.rs", "use crate::Thing;", ":1: on which floor is Thing?")]
+    fn what_points_up_is_told_with_its_line(
+        #[case] file: &str,
+        #[case] text: &str,
+        #[case] expected: &str,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let said = faults(dir.path());
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].ends_with(expected), "{said:?}");
+    }
+
+    #[test]
+    fn two_that_need_each_other_are_told_and_tests_do_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write(
+            "onehandler.rs",
+            "use crate::twohandler::b; // crate::listenhandler\n",
+        );
+        write(
+            "twohandler.rs",
+            "mod tests {\n    use crate::onehandler::a;\n}\n",
+        );
+        assert_eq!(faults(dir.path()), Vec::<String>::new());
+        write(
+            "twohandler.rs",
+            "use crate::{NAME, models::c, onehandler::a};\n",
+        );
+        assert_eq!(faults(dir.path()).len(), 2);
+    }
+}
