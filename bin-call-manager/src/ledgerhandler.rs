@@ -134,7 +134,7 @@ pub async fn check(db: &Db) -> Result<Vec<LedgerFault>> {
     let totals = "SELECT customer_id, currency FROM exchange_ledger_entries \
         GROUP BY customer_id, currency HAVING SUM(amount) <> 0";
     let overdrawn = "SELECT id FROM exchange_accounts \
-        WHERE kind = 'buyer' AND held > 0 AND balance - held < -credit_limit";
+        WHERE type = 'buyer' AND held > 0 AND balance - held < -credit_limit";
     let mut faults: Vec<_> = db
         .fetch_all::<Id>(sums, vec![])
         .await?
