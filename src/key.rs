@@ -164,6 +164,8 @@ fn example(scopes: &[String], bridge: &str) -> (&'static str, String) {
     let lists = [
         (["did:read", "did:write"], "/v1/dids"),
         (["outdial:read", "outdial:write"], "/v1/outdials"),
+        (["exchange:read", "exchange:write"], "/v1/calls"),
+        (["exchange:buy", "exchange:sell"], "/v1/calls"),
         (["key:read", "key:write"], KEYS),
         (["audit:read", "audit:read"], "/v1/audit_logs"),
     ];
@@ -301,7 +303,7 @@ mod tests {
             let scopes: Vec<_> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
             example(&scopes, "http://b").1
         };
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 14] = [
             (&["did:next", "did:report"], "'http://b/api/v1/dids/next?"),
             (&["did:report", "did:next"], "'http://b/api/v1/dids/next?"),
             (&["did:next"], "'http://b/api/v1/dids/next?"),
@@ -314,6 +316,8 @@ mod tests {
                 &["outdial:read", "audit:read"],
                 "'http://b/api/v1/outdials?",
             ),
+            (&["exchange:write"], "'http://b/api/v1/calls?"),
+            (&["exchange:buy"], "'http://b/api/v1/calls?"),
             (&["key:read"], "'http://b/api/v1/accesskeys?"),
             (&["audit:read"], "'http://b/api/v1/audit_logs?"),
             (&[], "'http://b/health'"),

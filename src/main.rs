@@ -7,6 +7,7 @@ mod backup;
 mod client;
 mod completions;
 mod customer;
+mod exchange;
 mod export;
 mod import;
 mod key;
@@ -36,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   tandem listen outdial
   tandem migrate status
   tandem backup monday.db
+  tandem exchange demo
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv
 
 Without a command, tandem serves; \"tandem serve --help\" lists the settings.";
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         "backup" => backup::backup(given),
         "repair" => repair::run(given),
         "restore" => backup::restore(given),
+        "exchange" => exchange::run(given),
         "export" => export::run(given),
         "import" => import::command::run(given),
         "plan" => plan::run(given),
@@ -88,6 +91,7 @@ fn command() -> Command {
         .subcommand(repair::command())
         .subcommand(import::command::command())
         .subcommand(export::command())
+        .subcommand(exchange::command())
         .subcommand(completions::command())
 }
 

@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use bin_common_handler::{daemon::Manager, listenhandler::Scopes};
 
 /// Every manager, in the order in which they are started.
-pub const ALL: &[Manager] = &[bin_did_manager::MANAGER, bin_outdial_manager::MANAGER];
+pub const ALL: &[Manager] = &[
+    bin_did_manager::MANAGER,
+    bin_outdial_manager::MANAGER,
+    bin_call_manager::MANAGER,
+];
 
 /// What access keys may be allowed to do.
 pub static SCOPES: LazyLock<Scopes> = LazyLock::new(|| {
@@ -32,6 +36,8 @@ mod tests {
             "audit:read",
             "outdial:read",
             "outdial:write",
+            "exchange:read",
+            "exchange:write",
         ];
         assert_eq!(SCOPES.known(), expected);
     }

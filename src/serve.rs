@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     config::Config,
-    daemon::{self, Sidecar},
+    daemon::{self, Manager, Sidecar},
 };
 use clap::{ArgMatches, Command};
 use tandem::{bridge, managers};
@@ -31,16 +31,17 @@ pub fn flags(command: Command) -> Command {
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let config = Config::load(&settings::all(), matches)?;
-    Ok(daemon::serve(
-        config,
-        managers::ALL.to_vec(),
-        Some(bridge()),
-    ))
+    let named = managers::ALL
+        .iter()
+        .map(|manager| manager.named(&config))
+        .collect::<Result<Vec<_>, _>>()?;
+    let bridge = bridge(&named);
+    Ok(daemon::serve(config, named, Some(bridge)))
 }
 
-fn bridge() -> Sidecar {
+fn bridge(managers: &[Manager]) -> Sidecar {
     bridge::sidecar(
-        managers::ALL
+        managers
             .iter()
             .map(|manager| (manager.name, (manager.routes)()))
             .collect(),

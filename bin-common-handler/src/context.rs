@@ -36,6 +36,10 @@ pub struct RequestContext {
     pub is_service: bool,
     /// The access key that asks, where one does.
     pub access_key_id: Option<Uuid>,
+    /// The account that this key is bound to; everything is confined to it.
+    pub account_id: Option<Uuid>,
+    /// What this key may do.
+    pub scopes: Vec<String>,
     /// The request id that the client itself chose, e.g. an Asterisk uniqueid that is the same on a retry.
     pub client_request_id: Option<String>,
     /// Present on effects; absent on reads and on jobs of our own.
@@ -135,9 +139,13 @@ impl Operation {
     /// # Errors
     /// 400 when a given key is empty or longer than 255 bytes.
     pub fn of(request: &Request, delivery_info: &DeliveryInfo) -> Result<Self> {
-        let owner = match request.customer_id {
-            Some(customer_id) => hash(&[b"customer", customer_id.as_bytes()]),
-            None => hash(&[b"publisher", request.publisher.as_bytes()]),
+        let owner = match (request.customer_id, request.account_id) {
+            // What one account was answered is no answer for another.
+            (Some(customer_id), Some(account_id)) => {
+                hash(&[b"account", customer_id.as_bytes(), account_id.as_bytes()])
+            }
+            (Some(customer_id), None) => hash(&[b"customer", customer_id.as_bytes()]),
+            (None, _) => hash(&[b"publisher", request.publisher.as_bytes()]),
         };
         let body = request.data.as_ref().map_or("", |data| data.get());
         let fingerprint = hash(&[
@@ -214,6 +222,9 @@ mod tests {
         assert_ne!(key(&trusted), key(&scoped));
         assert_ne!(key(&trusted), key(&other));
         assert_eq!(key(&trusted), key(&request(Some("k"))));
+        let mut bound = scoped.clone();
+        bound.account_id = Some(Uuid::from_u128(2));
+        assert_ne!(key(&scoped), key(&bound), "nor by account");
     }
 
     #[test]

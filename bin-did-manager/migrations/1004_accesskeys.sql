@@ -3,6 +3,7 @@ CREATE TABLE IF NOT EXISTS did_accesskeys (
     customer_id {uuid} NOT NULL,
     name {varchar255} NOT NULL,
     prefix {exact64} NOT NULL,
+    account_id {uuid} NULL,
     scopes {json} NOT NULL,
     number_format {exact64} NULL,
     rate_per_second INTEGER NULL,

@@ -28,6 +28,7 @@ pub const NAME: &str = "outdial-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
+    renamed_by: None,
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,

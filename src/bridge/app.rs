@@ -284,6 +284,11 @@ impl Bridge {
         envelope.request_id.clone_from(&incoming.id.text);
         envelope.customer_id = grant.scope().customer_id();
         envelope.access_key_id = grant.access_key_id();
+        envelope.account_id = grant.account_id();
+        // Only who is confined to an account is judged by them.
+        if envelope.account_id.is_some() {
+            envelope.scopes = grant.scopes().to_vec();
+        }
         let (head, edge) = (incoming.head, route.edge);
         let is_public = *grant == Grant::Public;
         if !is_public {

@@ -55,10 +55,17 @@ pub fn main(managers: &[Manager]) -> ExitCode {
               for example RABBITMQ_ADDRESS=amqp://user:password@127.0.0.1:5672",
         );
     }
-    let tables = managers
+    let named: Result<Vec<_>, _> = managers
         .iter()
-        .map(|manager| (manager.name, (manager.routes)()))
+        .map(|manager| manager.named(&config))
         .collect();
+    let tables = match named {
+        Ok(named) => named
+            .iter()
+            .map(|manager| (manager.name, (manager.routes)()))
+            .collect(),
+        Err(fault) => return daemon::fail(&fault),
+    };
     daemon::serve(config, Vec::new(), Some(sidecar(tables)))
 }
 

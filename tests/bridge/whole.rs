@@ -19,6 +19,7 @@ use super::{
 
 const MANAGER: Manager = Manager {
     name: NAME,
+    renamed_by: None,
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: &[],

@@ -89,7 +89,9 @@ pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
     let sample = did_sample(route, picker)
         .or_else(|| plain_sample(route))
         .or_else(|| call_sample(route, picker))
-        .or_else(|| outdial_sample(route));
+        .or_else(|| outdial_sample(route))
+        .or_else(|| market_sample(route, picker))
+        .or_else(|| exchange_sample(route, picker));
     let (method, template) = (route.method, route.template);
     sample.unwrap_or_else(|| panic!("{method} {template} has no sample in {}", file!()))
 }
@@ -264,6 +266,88 @@ fn outdial_sample(route: &RouteInfo) -> Option<Sample> {
         | (Get | Delete, "/v1/outdials/<outdial-id>" | "/v1/outdialtargets/<target-id>") => {
             nothing()
         }
+        _ => return None,
+    })
+}
+
+/// Who trades, and under which terms.
+fn market_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    let money = || json!({"amount": 1, "currency": "USD"});
+    let refused = |body: Sample| Sample {
+        status: 409,
+        ..body
+    };
+    Some(match (route.method, route.template) {
+        (Post, "/v1/accounts") => body(json!({"type": "buyer", "name": "x"})),
+        (Put, "/v1/accounts/<account-id>") => body(json!({"email": "desk@example.com"})),
+        // It has money.
+        (Delete, "/v1/accounts/<account-id>") => refused(nothing()),
+        (Post, "/v1/accounts/<account-id>/deposits" | "/v1/accounts/<account-id>/withdrawals") => {
+            body(money())
+        }
+        (Post, "/v1/call_campaigns") => body(json!({"name": "x", "seller_id": pick("seller-id")})),
+        (Put, "/v1/call_campaigns/<call-campaign-id>") => body(json!({"ring_seconds": 30})),
+        (Post, "/v1/bid_profiles") => body(json!({
+            "buyer_id": pick("account-id"), "call_campaign_id": pick("call-campaign-id"),
+            "amount": 1,
+        })),
+        (Put, "/v1/bid_profiles/<bid-profile-id>") => {
+            body(json!({"call_campaign_id": pick("call-campaign-id")}))
+        }
+        (
+            Get,
+            "/v1/accounts"
+            | "/v1/accounts/<account-id>"
+            | "/v1/accounts/<account-id>/ledger_entries"
+            | "/v1/ledger_entries"
+            | "/v1/call_campaigns"
+            | "/v1/bid_profiles",
+        )
+        | (
+            Get | Delete,
+            "/v1/call_campaigns/<call-campaign-id>" | "/v1/bid_profiles/<bid-profile-id>",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// Calls, auctions, and what was paid for them.
+fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    let refused = |body: Sample| Sample {
+        status: 409,
+        ..body
+    };
+    Some(match (route.method, route.template) {
+        (Post, "/v1/calls") => body(json!({
+            "call_campaign_id": pick("call-campaign-id"), "from_number": "+12125550123",
+            "to_number": "+12125550100",
+        })),
+        // It is sold, told of and paid already.
+        (Post, "/v1/calls/<call-id>/route") => refused(nothing()),
+        (Post, "/v1/calls/<call-id>/status") => body(json!({"status": "completed"})),
+        (Post, "/v1/calls/<call-id>/conversion") => {
+            body(json!({"kind": "press1", "converted": true}))
+        }
+        (Post, "/v1/refunds") => {
+            body(json!({"call_id": pick("call-id"), "amount": 1, "currency": "USD"}))
+        }
+        (Post, "/v1/auctions") => refused(body(json!({"call_id": pick("call-id")}))),
+        (Post, "/v1/auctions/<auction-id>/bids") => refused(body(json!({
+            "buyer_id": pick("account-id"), "amount": 1, "currency": "USD",
+        }))),
+        (Post, "/v1/auctions/<auction-id>/close")
+        | (
+            Get,
+            "/v1/calls"
+            | "/v1/calls/<call-id>"
+            | "/v1/calls/<call-id>/explanation"
+            | "/v1/auctions"
+            | "/v1/auctions/<auction-id>"
+            | "/v1/auctions/<auction-id>/bids"
+            | "/v1/bids",
+        ) => nothing(),
         _ => return None,
     })
 }

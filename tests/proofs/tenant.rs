@@ -26,9 +26,10 @@ pub const KEY: &str = "key";
 /// Someone with one of everything.
 pub struct Tenant {
     pub customer_id: Uuid,
-    /// did-manager and outdial-manager, within this tenant.
+    /// did-manager, outdial-manager and call-manager, within this tenant.
     pub dids: Client,
     pub outdials: Client,
+    pub exchange: Client,
     /// Of an access key that may do everything.
     pub token: String,
     pub values: Values,
@@ -38,7 +39,8 @@ pub struct Tenant {
 
 impl Tenant {
     /// Makes one whose names hold `mark` and whose numbers are in the area `npa`.
-    pub async fn new(dids: &Client, outdials: &Client, mark: &'static str, npa: u16) -> Self {
+    pub async fn new(clients: &[Client; 3], mark: &'static str, npa: u16) -> Self {
+        let [dids, outdials, exchange] = clients;
         let fields = json!({
             "name": mark, "did_daily_cap": 0, "did_hourly_cap": 0, "did_cooldown_seconds": 0,
             "timezone": "America/New_York",
@@ -49,6 +51,7 @@ impl Tenant {
             customer_id,
             dids: dids.within(customer_id),
             outdials: outdials.within(customer_id),
+            exchange: exchange.within(customer_id),
             token: String::new(),
             values: Values::from([
                 (CUSTOMER, id(&customer)),
@@ -69,7 +72,17 @@ impl Tenant {
         dids.ok(Put, &uri, Some(pool)).await;
         tenant.calls().await;
         tenant.lists().await;
+        tenant.exchange().await;
         tenant
+    }
+
+    /// A caller of the manager at that place in the list.
+    pub fn client(&self, manager: usize) -> &Client {
+        match manager {
+            0 => &self.dids,
+            1 => &self.outdials,
+            _ => &self.exchange,
+        }
     }
 
     /// What nobody has, in the shapes of the area `npa`.
@@ -203,6 +216,62 @@ impl Tenant {
             .await;
         let body = Some(json!({"status": "idle"}));
         self.outdials.ok(Put, &format!("{uri}/status"), body).await;
+    }
+
+    async fn trade(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
+        let made = self.exchange.ok(Post, uri, Some(body)).await;
+        self.values.insert(name, id(&made));
+        made
+    }
+
+    /// A call that was sold and paid, and one that was auctioned.
+    async fn exchange(&mut self) {
+        let named = |what: &str| format!("{} {what}", self.mark);
+        let (buyer, seller, leads) = (named("buyer"), named("seller"), named("leads"));
+        let reference = named("reference");
+        let seller = json!({"type": "seller", "name": seller, "status": "active"});
+        self.trade("seller-id", "/v1/accounts", seller).await;
+        let buyer = json!({
+            "type": "buyer", "name": buyer, "status": "active", "email": self.value("email"),
+        });
+        self.trade("account-id", "/v1/accounts", buyer).await;
+        let uri = format!("/v1/accounts/{}/deposits", self.value("account-id"));
+        let money = json!({"amount": 100_000, "currency": "USD"});
+        self.exchange.ok(Post, &uri, Some(money)).await;
+        let campaign = json!({
+            "name": leads, "seller_id": self.value("seller-id"), "conversion": {"kind": "press1"},
+        });
+        self.trade("call-campaign-id", "/v1/call_campaigns", campaign)
+            .await;
+        let profile = json!({
+            "buyer_id": self.value("account-id"), "amount": 500,
+            "call_campaign_id": self.value("call-campaign-id"), "destination": self.value("number"),
+        });
+        self.trade("bid-profile-id", "/v1/bid_profiles", profile)
+            .await;
+        let mut call = json!({
+            "call_campaign_id": self.value("call-campaign-id"), "from_number": self.value("phone"),
+            "to_number": self.value("number"), "tags": {"name": format!("{} caller", self.mark)},
+        });
+        self.trade("auctioned", "/v1/calls", call.clone()).await;
+        let auction = json!({"call_id": self.value("auctioned")});
+        self.trade("auction-id", "/v1/auctions", auction).await;
+        let uri = format!("/v1/auctions/{}/close", self.value("auction-id"));
+        self.exchange.ok(Post, &uri, None).await;
+        call["reference"] = json!(reference);
+        self.trade("call-id", "/v1/calls", call).await;
+        let uri = format!("/v1/calls/{}", self.value("call-id"));
+        self.exchange.ok(Post, &format!("{uri}/route"), None).await;
+        for status in ["ringing", "in_progress", "completed"] {
+            let report = json!({"status": status, "duration_seconds": 60});
+            self.exchange
+                .ok(Post, &format!("{uri}/status"), Some(report))
+                .await;
+        }
+        let told = json!({"kind": "press1", "converted": true});
+        self.exchange
+            .ok(Post, &format!("{uri}/conversion"), Some(told))
+            .await;
     }
 }
 

@@ -23,7 +23,7 @@ const TAGS_MAX: usize = 50;
 const NUMBERS_MAX: usize = 10_000;
 
 /// A profile's conditions on the wire. Empty or absent = any; all that are present must hold.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CriteriaSpec {
     /// ISO 3166-1 alpha-2.

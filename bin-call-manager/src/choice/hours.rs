@@ -13,7 +13,7 @@ const DAY_MINUTES: u16 = 24 * 60;
 const WEEK_MINUTES: u16 = 7 * DAY_MINUTES;
 
 /// One window: on these days from `from` until before `to`; a `to` not after `from` is on the next day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// `mon` … `sun`; empty = every day.
@@ -77,6 +77,16 @@ impl Hours {
 impl Serialize for Hours {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.windows.serialize(serializer)
+    }
+}
+
+impl schemars::JsonSchema for Hours {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ExchangeHours".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        <std::collections::BTreeMap<String, Vec<Window>>>::json_schema(generator)
     }
 }
 

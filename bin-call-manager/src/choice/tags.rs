@@ -13,7 +13,7 @@ const VALUE_MAX: usize = 1_024;
 const PATTERN_BYTES_MAX: usize = 64 * 1_024;
 
 /// How a tag is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TagOp {
     /// The same text.
@@ -42,7 +42,7 @@ impl TagOp {
 }
 
 /// One condition on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TagSpec {
     /// The tag's name.

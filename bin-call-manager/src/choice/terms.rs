@@ -12,7 +12,9 @@ pub const WHOLE_MILLIONTHS: u32 = 1_000_000;
 
 /// How the buyer is chosen among those that may have the call. Equals are always ranked by the total order:
 /// effective bid, priority, earliest, id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// The highest effective bid.
@@ -33,7 +35,9 @@ pub enum Strategy {
 }
 
 /// What the winner of an auction pays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// Its own amount.
@@ -44,7 +48,9 @@ pub enum Form {
 }
 
 /// An auction's terms; amounts in minor units of the campaign's currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuctionTerms {
     /// What the winner pays.
@@ -60,7 +66,7 @@ pub struct AuctionTerms {
 }
 
 /// With whom an earlier call makes this one a duplicate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DuplicateScope {
     /// The same buyer.
@@ -70,7 +76,7 @@ pub enum DuplicateScope {
 }
 
 /// Which earlier calls count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum After {
     /// Those that were put through.
@@ -80,7 +86,7 @@ pub enum After {
 }
 
 /// The rule about callers who were there before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Duplicates {
     /// With whom.

@@ -37,6 +37,8 @@ use crate::{
     timerhandler::Timers,
 };
 
+/// Longest name of a manager, in bytes: it is part of the names of queues.
+const NAME_MAX: usize = 64;
 /// Longest time for everything to finish after SIGTERM; then the process ends with an error.
 const STOP_MAX: Duration = Duration::from_secs(30);
 /// What the process wants of its environment, unless somebody set it otherwise.
@@ -56,6 +58,8 @@ const STACK_BYTES: usize = 32 * 1024 * 1024;
 pub struct Manager {
     /// E.g. `outdial-manager`.
     pub name: &'static str,
+    /// The setting that gives it another name, where another service may have its own; empty = none is given.
+    pub renamed_by: Option<&'static Setting<String>>,
     /// `env!("CARGO_CRATE_NAME")`: whose lines in the log follow LOG_LEVEL.
     pub crate_name: &'static str,
     /// Its schema, and what its tables start with.
@@ -74,6 +78,34 @@ impl Manager {
     /// What its tables start with, e.g. `outdial`.
     pub const fn prefix(&self) -> &'static str {
         self.migrations.prefix()
+    }
+
+    /// Under the name that the settings give it: that of its queue, its exchange and its events.
+    ///
+    /// # Errors
+    /// Names the setting when its value is no name.
+    pub fn named(self, config: &Config) -> Result<Self, StartError> {
+        let Some(setting) = self.renamed_by else {
+            return Ok(self);
+        };
+        let name = config.get(setting);
+        if name.is_empty() {
+            return Ok(self);
+        }
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.len() > NAME_MAX || !name.bytes().all(is_plain) {
+            let text = format!(
+                "{}: a name has up to {NAME_MAX} of a-z, 0-9 and -",
+                setting.name()
+            );
+            return Err(StartError::Other(text));
+        }
+        // For the life of the process, once for each start.
+        Ok(Self {
+            name: name.leak(),
+            ..self
+        })
     }
 }
 
@@ -276,6 +308,10 @@ pub async fn run_with(
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (serving, relaying) = (Tasks::new(), Tasks::new());
+    let managers = managers
+        .into_iter()
+        .map(|manager| manager.named(&parts.config))
+        .collect::<Result<Vec<_>, _>>()?;
     let data = if managers.is_empty() {
         None
     } else {

@@ -11,7 +11,7 @@ use super::{Manager, ManagerContext, ProcessContext, StartError, Storage, Tasks}
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
-    config::settings,
+    config::{Setting, settings},
     databasehandler::{
         Db, Dialect, Store,
         ahead::{self, Ahead},
@@ -160,7 +160,10 @@ impl Wiring<'_> {
             intake: Intake::new(&self.parts.config),
             work: jobs.tracker.clone(),
         };
-        Router::new(wired, context).map_err(|fault| StartError::Other(fault.to_string()))
+        let renamed_by = self.manager.renamed_by.map(Setting::name);
+        Router::new(wired, context)
+            .map(|router| router.renamed_by(renamed_by))
+            .map_err(|fault| StartError::Other(fault.to_string()))
     }
 
     fn context(&self, metrics: &ManagerMetrics, jobs: &Tasks) -> ManagerContext {

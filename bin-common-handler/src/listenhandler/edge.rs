@@ -16,6 +16,8 @@ pub struct HttpOptions {
     pub is_internal: bool,
     /// Who may call it.
     pub access: Access,
+    /// Keys that are bound to an account may call it with one of these scopes, too; the manager confines them.
+    pub bound_scopes: &'static [&'static str],
     /// From the request's headers to its answer; what takes longer is 503 `REQUEST_TIMEOUT`.
     pub within: Duration,
     /// Answered as soon as the request is safely taken, before it is worked on.
@@ -122,6 +124,7 @@ impl Default for HttpOptions {
         Self {
             is_internal: false,
             access: Access::ByEffect,
+            bound_scopes: &[],
             within: WITHIN,
             is_deferred: false,
             check: None,
@@ -167,6 +170,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn scope(self, scope: &'static str) -> Self {
         self.edge(|edge| edge.access = Access::Scope(scope))
+    }
+
+    /// An access key that is bound to an account may have one of these scopes in its place.
+    #[must_use]
+    pub fn or_bound(self, scopes: &'static [&'static str]) -> Self {
+        self.edge(|edge| edge.bound_scopes = scopes)
     }
 
     /// Only the bootstrap key opens it.

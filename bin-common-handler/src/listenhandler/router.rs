@@ -45,6 +45,7 @@ pub struct Router {
     context: RouterContext,
     matcher: RouteMatcher,
     routes: Vec<Served>,
+    renamed_by: Option<&'static str>,
 }
 
 struct Served {
@@ -85,7 +86,15 @@ impl Router {
             context,
             matcher,
             routes,
+            renamed_by: None,
         })
+    }
+
+    /// Its queue is not shared with a foreign service; the setting gives it another name.
+    #[must_use]
+    pub(crate) fn renamed_by(mut self, setting: Option<&'static str>) -> Self {
+        self.renamed_by = setting;
+        self
     }
 
     fn drop_request(&self, reason: &str) -> Option<Response> {
@@ -151,6 +160,8 @@ impl Router {
             caller: caller(delivery_info),
             is_service: RequestContext::is_service(&request.publisher),
             access_key_id: request.access_key_id,
+            account_id: request.account_id,
+            scopes: request.scopes.clone(),
             client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),
             deadline: Some(started + time_left),
@@ -277,6 +288,10 @@ impl Router {
 
 #[async_trait]
 impl Serve for Router {
+    fn renamed_by(&self) -> Option<&'static str> {
+        self.renamed_by
+    }
+
     async fn serve(&self, delivered: Delivered, probe: &dyn Probe) -> Option<Response> {
         let started = Instant::now();
         if delivered

@@ -13,6 +13,8 @@ const WORD_MAX: usize = 32;
 #[derive(Debug, Clone)]
 pub struct Scopes {
     known: Arc<[String]>,
+    /// Those of keys that are bound to one account, and of no others.
+    bound: Arc<[String]>,
     is_complete: bool,
 }
 
@@ -28,7 +30,18 @@ impl Scopes {
                 }
             }
         }
+        let mut bound: Vec<String> = Vec::new();
+        for scope in tables
+            .iter()
+            .flat_map(|(_, routes)| routes)
+            .flat_map(|route| route.edge.bound_scopes)
+        {
+            if !bound.iter().any(|known| known == scope) {
+                bound.push((*scope).to_owned());
+            }
+        }
         Self {
+            bound: bound.into(),
             known: known.into(),
             is_complete,
         }
@@ -37,6 +50,17 @@ impl Scopes {
     /// All that are known.
     pub fn known(&self) -> &[String] {
         &self.known
+    }
+
+    /// Those of keys that are bound to one account.
+    pub fn bound(&self) -> &[String] {
+        &self.bound
+    }
+
+    /// Whether a key that is bound to an account may be given `scope`. As [`Self::may_be_given`].
+    pub fn may_be_bound(&self, scope: &str) -> bool {
+        let is_known = self.bound.iter().any(|known| known == scope);
+        is_known || (!self.is_complete && self.may_be_anothers(scope))
     }
 
     /// Whether a key may be given `scope`. Where other services may exist, also what looks like one of theirs: a word

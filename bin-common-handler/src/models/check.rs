@@ -2,7 +2,14 @@
 
 use std::fmt::Display;
 
+use chrono_tz::Tz;
+
 use super::error::{Error, Result};
+
+/// Longest list of short texts, such as tags or dial prefixes.
+const LIST_MAX: usize = 100;
+/// Longest short text, in bytes.
+const SHORT_MAX: usize = 64;
 
 /// 400 `INVALID_FIELD`: `field` and the `rule` that it breaks, in one sentence.
 pub fn wrong(field: &str, rule: &str) -> Error {
@@ -110,6 +117,48 @@ impl<N: MaybeNumber> MaybeNumber for Option<N> {
     }
 }
 
+/// A short text without control characters.
+///
+/// # Errors
+/// 400 naming `field`.
+pub fn short(field: &str, text: &str) -> Result<()> {
+    let holds = text.len() <= SHORT_MAX && !text.chars().any(char::is_control);
+    ensure(
+        holds,
+        field,
+        "has at most 64 bytes, none of them control characters",
+    )
+}
+
+/// A short list of short texts.
+///
+/// # Errors
+/// 400 naming `field`.
+pub fn short_list(field: &str, texts: &[String]) -> Result<()> {
+    ensure(texts.len() <= LIST_MAX, field, "has at most 100 entries")?;
+    texts.iter().try_for_each(|text| short(field, text))
+}
+
+/// A name of the time zone database.
+///
+/// # Errors
+/// 400 naming `field`.
+pub fn timezone(field: &str, name: &str) -> Result<Tz> {
+    name.parse()
+        .map_err(|_| wrong(field, "must be a time zone such as America/New_York"))
+}
+
+/// `HH:MM` as minutes after midnight.
+pub fn minutes(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let is_two = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_two(hours) || !is_two(minutes) {
+        return None;
+    }
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -142,5 +191,17 @@ mod tests {
     )]
     fn a_refusal_names_its_field(#[case] checked: Result<()>, #[case] expected: &str) {
         assert_eq!(told(checked), expected);
+    }
+
+    #[rstest]
+    #[case("00:00", Some(0))]
+    #[case("23:59", Some(1_439))]
+    #[case("24:00", None)]
+    #[case("9:00", None)]
+    #[case("09:60", None)]
+    #[case("+9:00", None)]
+    #[case("", None)]
+    fn a_time_of_day(#[case] text: &str, #[case] expected: Option<u16>) {
+        assert_eq!(minutes(text), expected);
     }
 }

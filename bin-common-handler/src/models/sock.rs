@@ -99,6 +99,20 @@ pub struct Request {
         skip_serializing_if = "Option::is_none"
     )]
     pub access_key_id: Option<Uuid>,
+    /// The account that the access key is bound to; everything is confined to it.
+    #[serde(
+        default,
+        deserialize_with = "optional_uuid",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub account_id: Option<Uuid>,
+    /// What the access key may do.
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub scopes: Vec<String>,
     /// The request id that the client itself chose; one that the bridge made up is not told here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_request_id: Option<String>,
@@ -117,6 +131,8 @@ impl Request {
             customer_id: None,
             idempotency_key: None,
             access_key_id: None,
+            account_id: None,
+            scopes: Vec::new(),
             client_request_id: None,
         }
     }
@@ -266,6 +282,8 @@ mod tests {
             "customer_id",
             "idempotency_key",
             "access_key_id",
+            "account_id",
+            "scopes",
             "client_request_id",
         ];
         let nulls: String = fields.map(|field| format!(r#","{field}":null"#)).concat();

@@ -98,6 +98,28 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .deletable::<R>(one)
     }
 
+    /// Only making a resource, for access keys with the scope `write`.
+    #[must_use]
+    pub fn creatable<R: Resource>(self, many: &'static str, write: &'static str) -> Self
+    where
+        S: ResourceHooks<R>,
+    {
+        self.post(many, serve_create::<R, S>).scope(write)
+    }
+
+    /// Changing and deleting a resource whose making and reading is the manager's own, for access keys with the
+    /// scope `write`.
+    #[must_use]
+    pub fn changes<R: Resource>(self, one: &'static str, write: &'static str) -> Self
+    where
+        S: ResourceHooks<R>,
+    {
+        self.put(one, serve_update::<R, S>)
+            .scope(write)
+            .delete(one, serve_delete::<R, S>)
+            .scope(write)
+    }
+
     /// Only deleting a resource.
     #[must_use]
     pub fn deletable<R: Resource>(self, one: &'static str) -> Self

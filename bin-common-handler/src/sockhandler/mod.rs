@@ -73,6 +73,11 @@ pub struct Delivered {
 pub trait Serve: Send + Sync + 'static {
     /// Answers a request; nothing when it was dropped and nobody waits.
     async fn serve(&self, delivered: Delivered, probe: &dyn Probe) -> Option<Response>;
+
+    /// The setting that gives the service another name, where its queue must not be shared with a foreign one.
+    fn renamed_by(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Asks whether a caller still waits.

@@ -45,6 +45,7 @@ static FAILURES: LazyLock<Mutex<BTreeMap<&'static str, u64>>> = LazyLock::new(Mu
 /// A manager that notes what it hears, and has a timer; it tells and hears itself.
 const MANAGER: Manager = Manager {
     name: NAME,
+    renamed_by: None,
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: Migrations::new("word", &[]),
     settings: &[],

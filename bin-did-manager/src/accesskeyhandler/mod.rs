@@ -59,7 +59,7 @@ pub(crate) async fn create(
     let token = Token::draw();
     key.prefix = token.prefix();
     let mut tx = app.store.begin(ctx).await?;
-    ensure_may_grant(&mut tx, ctx, &[], &key).await?;
+    ensure_may_grant(app, &mut tx, ctx, &[], &key).await?;
     let key = resource::insert(app, &mut tx, ctx, key).await?;
     accesskeys::insert_hash(&mut tx, key.id, &token.hash()).await?;
     // The reply that is kept is the key alone; the token is added only to the one that leaves now.
@@ -82,23 +82,36 @@ pub(crate) async fn update(
     let mut after = resource::patched(&before, patch);
     ensure_known(app, &after)?;
     end.apply(&mut after.tm_expire, || None);
-    ensure_may_grant(&mut tx, ctx, &before.scopes.0, &after).await?;
+    ensure_may_grant(app, &mut tx, ctx, &before.scopes.0, &after).await?;
     let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await
 }
 
 /// Which scopes there are is known from the route tables.
 fn ensure_known(app: &App, key: &Accesskey) -> Result<()> {
+    let is_bound = key.account_id.is_some();
     let mut scopes = key.scopes.0.iter();
+    let (holds, known) = if is_bound {
+        (
+            scopes.all(|scope| app.scopes.may_be_bound(scope)),
+            app.scopes.bound(),
+        )
+    } else {
+        (
+            scopes.all(|scope| app.scopes.may_be_given(scope)),
+            app.scopes.known(),
+        )
+    };
     ensure(
-        scopes.all(|scope| app.scopes.may_be_given(scope)),
+        holds,
         "scopes",
-        &format!("must be among {}", app.scopes.known().join(", ")),
+        &format!("must be among {}", known.join(", ")),
     )
 }
 
 /// A key gives others no more than it has itself, and nothing outside its own tenant.
 async fn ensure_may_grant(
+    app: &App,
     tx: &mut ChangeTx<'_>,
     ctx: &RequestContext,
     had: &[String],
@@ -117,11 +130,17 @@ async fn ensure_may_grant(
             )
         })?;
     let mut given = key.scopes.0.iter().filter(|scope| !had.contains(scope));
-    match given.find(|scope| !caller.allows(scope)) {
+    match given.find(|scope| !caller.allows(scope) && !may_bind(app, &caller, scope)) {
         None => Ok(()),
         Some(scope) => Err(Error::permission_denied(
             "SCOPE_NOT_HELD",
             format!("An access key cannot give the scope {scope}, which it does not have itself."),
         )),
     }
+}
+
+/// Who may write in a word's name may give out keys that are bound to one account there.
+fn may_bind(app: &App, caller: &Accesskey, scope: &String) -> bool {
+    let word = scope.split(':').next().unwrap_or_default();
+    app.scopes.bound().contains(scope) && caller.allows(&format!("{word}:write"))
 }

@@ -35,6 +35,9 @@ pub(crate) struct Verdict {
     id: Uuid,
     customer_id: Uuid,
     scopes: Vec<String>,
+    /// The account that everything is confined to; absent = none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<Uuid>,
     /// From then on it opens nothing; null = never.
     tm_expire: Option<Timestamp>,
     /// Requests a second, and at once; null = the installation's limit.
@@ -81,6 +84,7 @@ impl Verdict {
             id: known.id,
             customer_id: known.customer_id,
             scopes: known.scopes.0,
+            account_id: known.account_id,
             tm_expire: known.tm_expire,
             rate_per_second: known.rate_per_second,
             rate_burst: known.rate_burst,

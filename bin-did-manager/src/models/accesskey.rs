@@ -46,6 +46,9 @@ pub struct Accesskey {
     /// Its first 12 characters, to tell keys apart.
     #[resource(filter)]
     pub prefix: String,
+    /// The account of the exchange that it is bound to, fixed at creation; null = none.
+    #[resource(set)]
+    pub account_id: Option<Uuid>,
     /// What it may do, e.g. `did:next`; a key that may write may read.
     #[schemars(with = "Vec<String>")]
     #[resource(set)]
@@ -78,6 +81,7 @@ impl Default for Accesskey {
             customer_id: Uuid::nil(),
             name: String::new(),
             prefix: String::new(),
+            account_id: None,
             scopes: Json(SCOPES_DEFAULT.map(str::to_owned).to_vec()),
             number_format: None,
             rate_per_second: None,
@@ -118,10 +122,12 @@ impl<'de> Deserialize<'de> for EndText {
     }
 }
 
-fn check(key: &mut Accesskey, _: Option<&Accesskey>, _: Timestamp) -> Result<()> {
+fn check(key: &mut Accesskey, before: Option<&Accesskey>, _: Timestamp) -> Result<()> {
     key.scopes.0.sort();
     key.scopes.0.dedup();
-    in_range("the number of scopes", key.scopes.0.len(), 1, SCOPES_MAX)
+    in_range("the number of scopes", key.scopes.0.len(), 1, SCOPES_MAX)?;
+    let is_same = before.is_none_or(|before| key.account_id == before.account_id);
+    ensure(is_same, "account_id", "cannot be changed")
 }
 
 fn check_format(field: &str, format: &Option<String>) -> Result<()> {

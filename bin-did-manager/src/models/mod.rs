@@ -5,7 +5,6 @@ pub mod auditlog;
 pub(crate) mod calendar;
 pub mod callresult;
 pub mod campaign;
-pub mod check;
 pub mod customer;
 pub mod did;
 pub mod didcolumns;
@@ -21,3 +20,5 @@ pub mod rotationrule;
 pub mod usage;
 pub mod user;
 pub mod verdict;
+
+pub use bin_common_handler::models::check;

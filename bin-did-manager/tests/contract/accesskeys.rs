@@ -75,6 +75,30 @@ async fn stored(world: &World) -> String {
 
 #[rstest]
 #[tokio::test]
+async fn a_key_bound_to_an_account_has_its_scopes_and_says_so(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let account = uuid::Uuid::from_u128(5).to_string();
+    let body = json!({"name": "b", "account_id": account, "scopes": ["exchange:buy"]});
+    let key = world.client.ok(Post, KEYS, Some(body)).await;
+    assert_eq!(key["account_id"], json!(account));
+    for body in [
+        json!({"name": "c", "account_id": account, "scopes": ["exchange:write"]}),
+        json!({"name": "d", "scopes": ["exchange:buy"]}),
+    ] {
+        let said = refused(&world.client, Post, KEYS, Some(body)).await;
+        assert_eq!(said, (400, "INVALID_FIELD".to_owned()));
+    }
+    let uri = format!("{KEYS}/{}", text(&key, "id"));
+    let moved = Some(json!({"account_id": null}));
+    let said = refused(&world.client, Put, &uri, moved).await;
+    assert_eq!(said, (400, "INVALID_FIELD".to_owned()));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_token_is_shown_once_and_rests_nowhere(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
     let events = world.operator.events().await;

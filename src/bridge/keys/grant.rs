@@ -25,6 +25,9 @@ pub(in crate::bridge) struct Key {
     /// What it may do, e.g. `did:next`.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// The account that everything is confined to, where it is bound to one.
+    #[serde(default)]
+    pub account_id: Option<Uuid>,
     /// From then on it opens nothing.
     #[serde(default)]
     pub tm_expire: Option<Timestamp>,
@@ -71,6 +74,22 @@ impl Grant {
         }
     }
 
+    /// The account that the key is bound to.
+    pub(in crate::bridge) fn account_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Operator | Self::Public => None,
+            Self::Key(key) => key.account_id,
+        }
+    }
+
+    /// What the key may do, for managers that ask; empty for the operator, who may do everything.
+    pub(in crate::bridge) fn scopes(&self) -> &[String] {
+        match self {
+            Self::Operator | Self::Public => &[],
+            Self::Key(key) => &key.scopes,
+        }
+    }
+
     /// Whether this caller may use a route.
     ///
     /// # Errors
@@ -82,7 +101,8 @@ impl Grant {
         let needed = target.route.scope(target.service).ok_or_else(|| {
             Error::permission_denied("OPERATOR_ONLY", "This route is for the operator's key.")
         })?;
-        if key.has(&needed) {
+        let others = target.route.edge.bound_scopes;
+        if key.has(&needed) || (key.account_id.is_some() && key.has_any(others)) {
             Ok(())
         } else {
             Err(Error::permission_denied(
@@ -94,6 +114,12 @@ impl Grant {
 }
 
 impl Key {
+    fn has_any(&self, scopes: &[&str]) -> bool {
+        self.scopes
+            .iter()
+            .any(|held| scopes.contains(&held.as_str()))
+    }
+
     fn has(&self, needed: &str) -> bool {
         let holds = |scope: &str| self.scopes.iter().any(|held| held == scope);
         let may_write = || {

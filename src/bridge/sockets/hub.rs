@@ -94,6 +94,13 @@ impl Hub {
         outbox: &Arc<Outbox>,
     ) -> Result<u64> {
         let (position, scope) = self.scope(name)?;
+        if grant.account_id().is_some() {
+            // A list's events are its tenant's, and this key sees one account's things only.
+            return Err(Error::permission_denied(
+                "SCOPE_REQUIRED",
+                "Keys that are bound to an account follow no lists.",
+            ));
+        }
         grant.allow(&Target {
             service: scope.service,
             route: &scope.route,

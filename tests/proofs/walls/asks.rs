@@ -102,11 +102,7 @@ impl World {
     }
 
     async fn over_queue(&self, tenant: &Tenant, ask: &Ask) -> Said {
-        let client = if self.is_outdials(&ask.route) {
-            &tenant.outdials
-        } else {
-            &tenant.dids
-        };
+        let client = tenant.client(self.manager_of(&ask.route));
         let mut request = Request::new(ask.route.method, ask.uri(), "tandem");
         request.customer_id = client.customer_id;
         if let Some(body) = &ask.sample.body {

@@ -37,12 +37,12 @@ pub struct World {
 impl World {
     pub async fn new(kind: Kind) -> Self {
         let whole = Whole::start(kind, managers::ALL, tandem::bridge::sidecar, &NO_LIMIT).await;
-        let names = [bin_did_manager::NAME, bin_outdial_manager::NAME];
-        let [operator, outdials] = names.map(|name| whole.client(manager(&whole, name)));
-        let foreign = Tenant::new(&operator, &outdials, "alpha", 415).await;
+        let clients = [0, 1, 2].map(|at| whole.client(&whole.managers[at]));
+        let foreign = Tenant::new(&clients, "alpha", 415).await;
         let before = rows_with(&whole.db(), &ids_of(&foreign)).await;
         assert!(before.len() > 20, "{before:?}");
-        let mine = Tenant::new(&operator, &outdials, "beta", 312).await;
+        let mine = Tenant::new(&clients, "beta", 312).await;
+        let [operator, ..] = clients;
         Self {
             nobody: Tenant::nobody(&foreign, 415),
             whole,
@@ -62,10 +62,10 @@ impl World {
         routes
     }
 
-    pub fn is_outdials(&self, route: &RouteInfo) -> bool {
-        let outdials = manager(&self.whole, bin_outdial_manager::NAME);
-        let routes = (outdials.routes)();
-        routes.iter().any(|own| own == route)
+    /// Which manager serves a route, by its place in the list.
+    pub fn manager_of(&self, route: &RouteInfo) -> usize {
+        let serves = |at: &usize| (self.whole.managers[*at].routes)().contains(route);
+        (0..self.whole.managers.len()).find(serves).unwrap()
     }
 
     /// Ids, numbers and names of the other tenant that stand in a text.

@@ -30,6 +30,8 @@ pub(super) enum Fault {
     Resting,
     /// The broker does not let us in, and what to do about it.
     Refused(String),
+    /// Another service consumes what is ours, and what to do about it.
+    Foreign(String),
 }
 
 impl fmt::Display for Fault {
@@ -37,7 +39,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Amqp(error) => write!(f, "{error}"),
             Self::Timeout => f.write_str("no answer in time"),
-            Self::Refused(advice) => f.write_str(advice),
+            Self::Refused(advice) | Self::Foreign(advice) => f.write_str(advice),
             Self::Resting => f.write_str("waiting before the next attempt"),
         }
     }

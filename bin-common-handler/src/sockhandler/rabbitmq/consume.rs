@@ -18,13 +18,14 @@ use lapin::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     Inner, backlog,
     connection::{Fault, close, connect, limit},
     delay, no_arguments,
     probe::{check_rights, is_missing, watch_rights},
+    sole,
     work::{RequestConsumer, Work},
 };
 use crate::{
@@ -61,6 +62,11 @@ pub(super) async fn serve(
         if served.load(Ordering::Relaxed) > 0 {
             backoff.reset();
         }
+        // Whoever served before comes back when the other is gone; at start this ends the process.
+        if matches!(fault, Fault::Foreign(_)) && !work.was_consumed.load(Ordering::Relaxed) {
+            error!(%fault, "cannot start");
+            return;
+        }
         if health.set(name, State::Down(format!("broker: {fault}"))) {
             warn!(queue = work.queue, %fault, "request queue lost, will be consumed again");
         }
@@ -84,6 +90,13 @@ async fn consume(
     Box::pin(check_rights(inner)).await?;
     report_loss(work, &connection).await?;
     let channel = limit(connection.create_channel()).await?;
+    // Held until the end: dropped, it is cancelled.
+    let _claim = match work.handler.renamed_by() {
+        Some(setting) => {
+            Some(Box::pin(sole::claim(&connection, &channel, &work.queue, setting)).await?)
+        }
+        None => None,
+    };
     let waiting = declare(work, &channel).await?;
     let mut consumer = limit(channel.basic_consume(
         work.queue.as_str().into(),

@@ -17,6 +17,7 @@ mod probe;
 mod retry;
 mod rpc;
 mod settle;
+mod sole;
 mod subscribe;
 mod unreadable;
 mod work;

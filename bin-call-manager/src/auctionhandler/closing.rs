@@ -1,0 +1,156 @@
+//! How an auction ends: once, by whoever comes first.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, Entity},
+    models::error::Result,
+    timerhandler::Timer,
+};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{CLOSE, bidding::opened_under, not_found, view};
+use crate::{
+    app::App,
+    models::{
+        auction::{self, Auction, AuctionStatus},
+        bid::{self, Bid, BidStatus},
+        call::{self, Call},
+        callstatus::CallStatus,
+    },
+    routehandler::{campaign, choose, ending, winning},
+    viewer::Viewer,
+};
+
+/// Closes an auction before its time; closing what is closed changes nothing.
+///
+/// # Errors
+/// 404; 503.
+pub(crate) async fn close(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Auction> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let (call, mut auction) = lock_both(&mut tx, id).await?.ok_or_else(not_found)?;
+    if !ctx.scope.allows(auction.customer_id) || !viewer.sees(None, Some(auction.seller_id)) {
+        return Err(not_found());
+    }
+    if auction.status == AuctionStatus::Active {
+        settle(&mut tx, call, &mut auction).await?;
+    }
+    tx.commit(view(auction, viewer)).await
+}
+
+/// The time of an auction is over.
+pub(super) async fn due(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let Some((call, mut auction)) = lock_both(tx, timer.entity_id).await? else {
+        return Ok(());
+    };
+    if auction.status != AuctionStatus::Active {
+        return Ok(());
+    }
+    if auction.tm_end > tx.now() {
+        // A late bid moved the end while this waited for the lock.
+        return tx.schedule(CLOSE, auction.id, auction.tm_end, &()).await;
+    }
+    settle(tx, call, &mut auction).await
+}
+
+/// The call first, as everybody does.
+async fn lock_both(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<(Call, Auction)>> {
+    let Some(auction) = tx.get::<Auction>(id).await? else {
+        return Ok(None);
+    };
+    let call = tx.lock::<Call>(auction.call_id).await?;
+    let auction = tx.lock::<Auction>(id).await?;
+    Ok(call.zip(auction))
+}
+
+async fn settle(tx: &mut ChangeTx<'_>, mut call: Call, auction: &mut Auction) -> Result<()> {
+    tx.cancel(CLOSE, auction.id).await?;
+    let is_open = call.status == CallStatus::Pending && call.auction_id == Some(auction.id);
+    if !is_open {
+        return finish(tx, auction, AuctionStatus::Canceled).await;
+    }
+    let Ok(mut campaign) = campaign(tx, &call).await else {
+        return finish(tx, auction, AuctionStatus::Canceled).await;
+    };
+    campaign.auction = Json(Some(opened_under(auction)));
+    let chosen = Box::pin(choose::choose(tx, &call, &campaign)).await?;
+    let has_winner = chosen.won.is_some();
+    Box::pin(winning::settle(tx, &mut call, &campaign, chosen)).await?;
+    if has_winner {
+        auction.bid_id = call.bid_id;
+        tx.emit(call::ROUTED, &call, call.customer_id).await?;
+        return finish(tx, auction, AuctionStatus::Completed).await;
+    }
+    // It may be routed, or auctioned again.
+    call.auction_id = None;
+    "NO_BIDS_AVAILABLE".clone_into(&mut call.reason);
+    let was = call.status;
+    ending::announce(tx, &mut call, was).await?;
+    finish(tx, auction, AuctionStatus::Expired).await
+}
+
+/// Ends a locked auction and the bids that are still in force.
+async fn finish(tx: &mut ChangeTx<'_>, auction: &mut Auction, status: AuctionStatus) -> Result<()> {
+    let now = tx.next_version(auction.tm_update);
+    auction.status = status;
+    auction.tm_update = now;
+    auction.tm_end = auction.tm_end.min(now);
+    tx.update(auction).await?;
+    let sql = format!(
+        "SELECT {} FROM exchange_bids WHERE auction_id = ? AND status = 'active' ORDER BY id",
+        Bid::COLUMNS.join(", ")
+    );
+    let left: Vec<Bid> = tx.sql().fetch_all(&sql, vec![auction.id.into()]).await?;
+    let is_over = |bid: &Bid| bid.expires.is_some_and(|expires| expires <= now);
+    let (expired, left): (Vec<Bid>, Vec<Bid>) = left.into_iter().partition(is_over);
+    end_bids(tx, expired, BidStatus::Expired).await?;
+    let became = match status {
+        AuctionStatus::Canceled => BidStatus::Canceled,
+        _ => BidStatus::Lost,
+    };
+    end_bids(tx, left, became).await?;
+    tx.emit(auction::CLOSED, auction, auction.customer_id).await
+}
+
+async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) -> Result<()> {
+    let Some(customer_id) = bids.first().map(|bid| bid.customer_id) else {
+        return Ok(());
+    };
+    let now = tx.now();
+    for bid in &mut bids {
+        bid.status = status;
+        bid.tm_update = now.after(bid.tm_update);
+    }
+    for some in bids.chunks(500) {
+        let (marks, ids) = bin_common_handler::databasehandler::list(some.iter().map(|bid| bid.id));
+        let sql =
+            format!("UPDATE exchange_bids SET status = ?, tm_update = ? WHERE id IN ({marks})");
+        let mut values = vec![status.as_str().into(), now.into()];
+        values.extend(ids);
+        tx.sql().execute(&sql, values).await?;
+    }
+    let kind = match status {
+        BidStatus::Expired => bid::EXPIRED,
+        _ => bid::LOST,
+    };
+    tx.announce_all(kind, &bids, customer_id).await
+}
+
+/// The call ends before its auction: nobody can win any more.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn cancel_of(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
+    let Some(id) = call.auction_id else {
+        return Ok(());
+    };
+    let Some(mut auction) = tx.lock::<Auction>(id).await? else {
+        return Ok(());
+    };
+    if auction.status != AuctionStatus::Active {
+        return Ok(());
+    }
+    tx.cancel(CLOSE, id).await?;
+    finish(tx, &mut auction, AuctionStatus::Canceled).await
+}

@@ -1,0 +1,212 @@
+//! The rules of auctions: opened under the campaign's terms, sealed, closed by request or by a durable timer,
+//! whichever comes first, and settled once.
+
+mod bidding;
+mod closing;
+
+pub(crate) use bidding::{BidCreate, bids, place};
+pub(crate) use closing::{cancel_of, close};
+
+use bin_common_handler::{
+    context::RequestContext,
+    daemon::ManagerContext,
+    databasehandler::{ChangeTx, ListQuery, Value},
+    ids,
+    listenhandler::List,
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
+};
+use serde::Deserialize;
+use std::time::Duration;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    callhandler::{self, invalid_state},
+    choice::terms::{AuctionTerms, Form},
+    models::{
+        auction::{self, Auction, AuctionForm, AuctionStatus},
+        bid::{self, Bid, BidStatus},
+        bidprofile::BidProfile,
+        call::Call,
+        callstatus::CallStatus,
+    },
+    routehandler::{campaign, choose},
+    viewer::Viewer,
+};
+
+/// When an auction takes no more bids.
+const CLOSE: &str = "auction_close";
+/// How long bids are taken where the campaign has no terms.
+const WINDOW_MS: u32 = 5_000;
+
+/// Body of `POST /v1/auctions`.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct AuctionCreate {
+    call_id: Uuid,
+}
+
+/// Names the timer's handler, at start.
+pub(crate) fn start(ctx: &ManagerContext) {
+    ctx.timers.on(CLOSE, closing::due);
+}
+
+/// The answer for what is not there, or not the caller's.
+fn not_found() -> Error {
+    Error::not_found("AUCTION_NOT_FOUND", "The auction was not found.")
+}
+
+/// Opens an auction for a pending call; standing profiles bid at once.
+///
+/// # Errors
+/// 404; 409 when the call has a buyer or an auction; 503.
+pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) -> Result<Auction> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut call = callhandler::lock(&mut tx, ctx, viewer, body.call_id).await?;
+    if call.status != CallStatus::Pending || call.auction_id.is_some() {
+        return Err(invalid_state(
+            &call,
+            "Only a pending call without an auction can be auctioned.",
+        ));
+    }
+    let campaign = campaign(&mut tx, &call).await?;
+    let bidders = Box::pin(choose::bidders(&mut tx, &call, &campaign)).await?;
+    let terms = campaign.auction.0.unwrap_or(AuctionTerms {
+        window_ms: WINDOW_MS,
+        ..AuctionTerms::default()
+    });
+    let auction = begun(&call, &terms, tx.now());
+    tx.insert(&auction).await?;
+    call.auction_id = Some(auction.id);
+    call.tm_update = tx.next_version(call.tm_update);
+    tx.update(&call).await?;
+    place_standing(&mut tx, &auction, bidders).await?;
+    tx.schedule(CLOSE, auction.id, auction.tm_end, &()).await?;
+    tx.emit(auction::STARTED, &auction, auction.customer_id)
+        .await?;
+    tx.commit(auction).await
+}
+
+fn begun(call: &Call, terms: &AuctionTerms, now: Timestamp) -> Auction {
+    let window = Duration::from_millis(terms.window_ms.into());
+    let tm_end = now.plus(window);
+    Auction {
+        id: ids::next(),
+        customer_id: call.customer_id,
+        call_id: call.id,
+        call_campaign_id: call.call_campaign_id,
+        seller_id: call.seller_id,
+        form: match terms.form {
+            Form::FirstPrice => AuctionForm::FirstPrice,
+            Form::SecondPrice => AuctionForm::SecondPrice,
+        },
+        reserve: terms.reserve,
+        increment: terms.increment,
+        currency: call.currency.clone(),
+        soft_close_ms: terms.soft_close_ms.into(),
+        status: AuctionStatus::Active,
+        tm_end,
+        tm_end_max: tm_end.plus(window),
+        bid_id: None,
+        tm_create: now,
+        tm_update: now,
+    }
+}
+
+async fn place_standing(
+    tx: &mut ChangeTx<'_>,
+    auction: &Auction,
+    bidders: Vec<(BidProfile, i64)>,
+) -> Result<()> {
+    let bids: Vec<Bid> = bidders
+        .into_iter()
+        .map(|(profile, amount)| Bid {
+            id: ids::next(),
+            buyer_id: profile.buyer_id,
+            profile_id: Some(profile.id),
+            amount,
+            destination: profile.destination,
+            ..blank(auction)
+        })
+        .collect();
+    tx.insert_all(&bids).await?;
+    tx.announce_all(bid::PLACED, &bids, auction.customer_id)
+        .await
+}
+
+/// A bid in force, without its buyer and amount.
+fn blank(auction: &Auction) -> Bid {
+    Bid {
+        customer_id: auction.customer_id,
+        call_id: auction.call_id,
+        auction_id: Some(auction.id),
+        call_campaign_id: auction.call_campaign_id,
+        currency: auction.currency.clone(),
+        status: BidStatus::Active,
+        tm_create: auction.tm_create,
+        tm_update: auction.tm_create,
+        ..Bid::default()
+    }
+}
+
+/// An auction that the caller may see: a seller its own, a buyer those that it bids in.
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Auction> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let found = app.store.get::<Auction>(id).await?;
+    let auction = found
+        .filter(|auction| ctx.scope.allows(auction.customer_id))
+        .ok_or_else(not_found)?;
+    let is_seen = match viewer {
+        Viewer::Buyer(own) => has_bid(app, id, own).await?,
+        viewer => viewer.sees(None, Some(auction.seller_id)),
+    };
+    if is_seen {
+        Ok(view(auction, viewer))
+    } else {
+        Err(not_found())
+    }
+}
+
+/// Whose bid won is the seller's no more than another buyer's.
+fn view(mut auction: Auction, viewer: Viewer) -> Auction {
+    if viewer != Viewer::Operator {
+        auction.bid_id = None;
+    }
+    auction
+}
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    #[expect(dead_code, reason = "it is there or not")]
+    id: Uuid,
+}
+
+async fn has_bid(app: &App, auction_id: Uuid, buyer_id: Uuid) -> Result<bool> {
+    let sql = "SELECT id FROM exchange_bids WHERE auction_id = ? AND buyer_id = ? LIMIT 1";
+    let values: Vec<Value> = vec![auction_id.into(), buyer_id.into()];
+    let found: Option<Id> = app.store.db.fetch_optional(sql, values).await?;
+    Ok(found.is_some())
+}
+
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Auction>> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let mut query = ListQuery::new(&wanted.filters, wanted.page);
+    if let Some(customer_id) = ctx.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    match viewer {
+        Viewer::Operator => {}
+        Viewer::Seller(id) => query = query.matching("seller_id", id),
+        // It sees its bids; each names its auction.
+        Viewer::Buyer(_) => return Ok(Vec::new()),
+    }
+    let rows = app
+        .store
+        .db
+        .list(&query, |row: &Auction| row.tm_create)
+        .await?;
+    Ok(rows.into_iter().map(|row| view(row, viewer)).collect())
+}

@@ -1,0 +1,125 @@
+//! The rules of bid profiles: a buyer's own, in its currency, for calls of campaigns of the same currency.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, ListQuery, Store},
+    listenhandler::List,
+    models::{
+        check::wrong,
+        error::{Error, Result},
+        money::CURRENCY_MISMATCH,
+        patch::Patch,
+    },
+    resource::{self, Resource, ResourceHooks},
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    callcampaignhandler::{party, settle_currency},
+    models::{
+        account::AccountType,
+        bidprofile::{BidProfile, BidProfilePatch},
+        callcampaign::CallCampaign,
+    },
+    viewer::{Viewer, owner},
+};
+
+impl ResourceHooks<BidProfile> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        owner(ctx, named)
+    }
+
+    async fn before_write(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        ctx: &RequestContext,
+        before: Option<&BidProfile>,
+        after: &mut BidProfile,
+    ) -> Result<()> {
+        if ctx.account_id.is_some_and(|own| own != after.buyer_id) {
+            return Err(resource::not_found::<BidProfile>());
+        }
+        let customer_id = after.customer_id;
+        if before.is_none() {
+            self.rooms.profiles.take(tx, customer_id, 1).await?;
+        }
+        if after.tm_delete.is_some() {
+            return Ok(());
+        }
+        let buyer = party(tx, customer_id, after.buyer_id, AccountType::Buyer).await?;
+        settle_currency(&mut after.currency, &buyer)?;
+        let was = before.and_then(|before| before.call_campaign_id);
+        match after.call_campaign_id {
+            Some(id) if was != Some(id) => ensure_campaign(tx, customer_id, id, after).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn ensure_campaign(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    id: Uuid,
+    profile: &BidProfile,
+) -> Result<()> {
+    let found = tx.get::<CallCampaign>(id).await?;
+    let campaign = found
+        .filter(|campaign| campaign.customer_id == customer_id && campaign.tm_delete.is_none())
+        .ok_or_else(resource::not_found::<CallCampaign>)?;
+    if campaign.currency == profile.currency {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(
+        CURRENCY_MISMATCH,
+        format!("The campaign's currency is {}.", campaign.currency),
+    ))
+}
+
+/// Makes a profile; a bound key's is its account's.
+pub(crate) async fn create(
+    app: &App,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+    patch: &BidProfilePatch,
+) -> Result<BidProfile> {
+    let Some(own) = ctx.account_id else {
+        return resource::create(app, ctx, named, patch).await;
+    };
+    if matches!(&patch.buyer_id, Patch::Value(given) if *given != own) {
+        return Err(wrong(
+            "buyer_id",
+            "is not the account of this key; leave it out",
+        ));
+    }
+    let mut patch = patch.clone();
+    patch.buyer_id = Patch::Value(own);
+    resource::create(app, ctx, named, &patch).await
+}
+
+/// A profile that the caller may see: a buyer its own, a seller none.
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<BidProfile> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let profile = resource::get::<BidProfile, App>(app, ctx, id).await?;
+    if viewer.sees(Some(profile.buyer_id), None) {
+        return Ok(profile);
+    }
+    Err(resource::not_found::<BidProfile>())
+}
+
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<BidProfile>> {
+    let mut query = ListQuery::new(&wanted.filters, wanted.page);
+    if let Some(customer_id) = ctx.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    match Viewer::of(&app.store, ctx).await? {
+        Viewer::Operator => {}
+        Viewer::Buyer(id) => query = query.matching("buyer_id", id),
+        Viewer::Seller(_) => return Ok(Vec::new()),
+    }
+    app.store.db.list(&query, BidProfile::tm_create).await
+}

@@ -1,0 +1,109 @@
+//! The rules of calls: made, read, moved on by reports, and told whether they converted.
+
+pub(crate) mod create;
+pub(crate) mod report;
+pub(crate) mod timers;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, ListQuery},
+    listenhandler::List,
+    models::error::{Error, Result},
+};
+use uuid::Uuid;
+
+use crate::{app::App, models::call::Call, viewer::Viewer};
+
+/// The answer for what is not there, or not the caller's.
+pub(crate) fn not_found() -> Error {
+    Error::not_found("CALL_NOT_FOUND", "The call was not found.")
+}
+
+/// 409 with the state that the call is in.
+pub(crate) fn invalid_state(call: &Call, message: &'static str) -> Error {
+    Error::failed_precondition("INVALID_CALL_STATE", message)
+        .with_detail(serde_json::json!({"status": call.status}))
+}
+
+/// What a caller sees of a call: a seller no price and no buyer, a buyer no payout and no seller.
+pub(crate) fn view(mut call: Call, viewer: Viewer) -> Call {
+    match viewer {
+        Viewer::Operator => {}
+        Viewer::Seller(_) => {
+            call.price = None;
+            call.buyer_id = None;
+            call.bid_id = None;
+            call.attempts.0.clear();
+        }
+        Viewer::Buyer(id) => {
+            call.payout = None;
+            call.attempts.0.retain(|attempt| attempt.buyer_id == id);
+        }
+    }
+    call
+}
+
+/// Holds a call that the caller may see until the end of the transaction.
+///
+/// # Errors
+/// 404.
+pub(crate) async fn lock(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    viewer: Viewer,
+    id: Uuid,
+) -> Result<Call> {
+    let found = tx.lock::<Call>(id).await?;
+    found
+        .filter(|call| is_seen(call, ctx, viewer))
+        .ok_or_else(not_found)
+}
+
+fn is_seen(call: &Call, ctx: &RequestContext, viewer: Viewer) -> bool {
+    ctx.scope.allows(call.customer_id) && viewer.sees(call.buyer_id, Some(call.seller_id))
+}
+
+/// A call that the caller may see.
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    find(app, ctx, viewer, id)
+        .await
+        .map(|call| view(call, viewer))
+}
+
+/// The whole row of a call that the caller may see.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn find(
+    app: &App,
+    ctx: &RequestContext,
+    viewer: Viewer,
+    id: Uuid,
+) -> Result<Call> {
+    let found = app.store.get::<Call>(id).await?;
+    found
+        .filter(|call| is_seen(call, ctx, viewer))
+        .ok_or_else(not_found)
+}
+
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Call>> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let mut query = ListQuery::new(&wanted.filters, wanted.page);
+    if let Some(customer_id) = ctx.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    match viewer {
+        Viewer::Operator => {}
+        Viewer::Buyer(id) => query = query.matching("buyer_id", id),
+        // A seller that asks for a buyer's calls would learn whose they are.
+        Viewer::Seller(_) if wanted.filters.contains_key("buyer_id") => return Ok(Vec::new()),
+        Viewer::Seller(id) => query = query.matching("seller_id", id),
+    }
+    let calls = app
+        .store
+        .db
+        .list(&query, |call: &Call| call.tm_create)
+        .await?;
+    Ok(calls.into_iter().map(|call| view(call, viewer)).collect())
+}

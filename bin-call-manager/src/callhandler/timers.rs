@@ -1,0 +1,122 @@
+//! The durable timers behind every hold: nothing stays set aside because nobody reported.
+
+use std::time::Duration;
+
+use bin_common_handler::{
+    daemon::ManagerContext, databasehandler::ChangeTx, models::error::Result, timerhandler::Timer,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    models::{
+        call::{Call, Outcome},
+        callstatus::CallStatus,
+    },
+    routehandler::ending,
+};
+
+/// Until a buyer must have answered.
+const ANSWER: &str = "call_answer";
+/// Until a call must have ended.
+const LENGTH: &str = "call_length";
+/// Until somebody must have told whether a call converted.
+const CONVERSION: &str = "call_conversion";
+
+/// No call is longer.
+const LENGTH_MAX: Duration = Duration::from_secs(4 * 3_600);
+/// Nobody tells later.
+const CONVERSION_MAX: Duration = Duration::from_secs(24 * 3_600);
+
+/// Whose turn a timer is about: one that fires late changes nothing for the next.
+#[derive(Serialize, Deserialize)]
+struct Turn {
+    bid_id: Option<Uuid>,
+}
+
+/// Names the handlers, at start.
+pub(crate) fn start(ctx: &ManagerContext) {
+    ctx.timers.on(ANSWER, no_answer);
+    ctx.timers.on(LENGTH, too_long);
+    ctx.timers.on(CONVERSION, never_told);
+}
+
+async fn set(tx: &mut ChangeTx<'_>, kind: &str, call: &Call, after: Duration) -> Result<()> {
+    let turn = Turn {
+        bid_id: call.bid_id,
+    };
+    let at = tx.now().plus(after);
+    tx.schedule(kind, call.id, at, &turn).await
+}
+
+/// The buyer that has the call must answer within `after`.
+pub(crate) async fn await_answer(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    after: Duration,
+) -> Result<()> {
+    set(tx, ANSWER, call, after).await
+}
+
+/// The call is in progress, and must end.
+pub(crate) async fn await_end(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
+    tx.cancel(ANSWER, call.id).await?;
+    set(tx, LENGTH, call, LENGTH_MAX).await
+}
+
+/// The call ended, and somebody must tell what it was worth.
+pub(crate) async fn await_conversion(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
+    set(tx, CONVERSION, call, CONVERSION_MAX).await
+}
+
+/// Nothing is waited for any more.
+pub(crate) async fn cancel_all(tx: &mut ChangeTx<'_>, call_id: Uuid) -> Result<()> {
+    for kind in [ANSWER, LENGTH, CONVERSION] {
+        tx.cancel(kind, call_id).await?;
+    }
+    Ok(())
+}
+
+/// The call that a timer is about, held, if it is still that buyer's turn.
+async fn due(tx: &mut ChangeTx<'_>, timer: &Timer) -> Result<Option<Call>> {
+    let turn: Turn = timer.payload()?;
+    let found = tx.lock::<Call>(timer.entity_id).await?;
+    Ok(found.filter(|call| call.bid_id == turn.bid_id))
+}
+
+async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let Some(mut call) = due(tx, &timer).await? else {
+        return Ok(());
+    };
+    let was = call.status;
+    if !matches!(was, CallStatus::Queued | CallStatus::Ringing) {
+        return Ok(());
+    }
+    ending::next_buyer(tx, &mut call, Outcome::NoAnswer).await?;
+    ending::announce(tx, &mut call, was).await
+}
+
+async fn too_long(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let Some(mut call) = due(tx, &timer).await? else {
+        return Ok(());
+    };
+    let was = call.status;
+    if was != CallStatus::InProgress {
+        return Ok(());
+    }
+    ending::end(tx, &mut call, CallStatus::Failed).await?;
+    "NO_END_REPORTED".clone_into(&mut call.reason);
+    ending::announce(tx, &mut call, was).await
+}
+
+async fn never_told(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let Some(mut call) = due(tx, &timer).await? else {
+        return Ok(());
+    };
+    if !ending::is_held(&call) || !call.status.is_final() {
+        return Ok(());
+    }
+    ending::forgo(tx, &mut call).await?;
+    let was = call.status;
+    ending::announce(tx, &mut call, was).await
+}

@@ -1,0 +1,229 @@
+//! What a decision reads: profiles, accounts, the caller's history, whose turn it is.
+
+use std::collections::BTreeMap;
+
+use bin_common_handler::{
+    StoredRow,
+    databasehandler::{ChangeTx, Entity, list},
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    choice::Counters,
+    models::{
+        account::Account,
+        bid::Bid,
+        bidprofile::BidProfile,
+        call::{Call, Direction},
+    },
+};
+
+/// Profiles that one decision looks at.
+const PROFILES_MAX: i64 = 5_000;
+/// Bids that one settlement looks at.
+const BIDS_MAX: i64 = 5_000;
+
+/// The columns of an entity, in order.
+fn columns<E: Entity>() -> String {
+    E::COLUMNS.join(", ")
+}
+
+/// Profiles that may bid for calls of a campaign.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn profiles(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    call_campaign_id: Uuid,
+) -> Result<Vec<BidProfile>> {
+    let sql = format!(
+        "SELECT {} FROM exchange_bid_profiles \
+         WHERE customer_id = ? AND (call_campaign_id = ? OR call_campaign_id IS NULL) \
+         AND active = ? AND tm_delete IS NULL ORDER BY id LIMIT ?",
+        columns::<BidProfile>()
+    );
+    let values = vec![
+        customer_id.into(),
+        call_campaign_id.into(),
+        true.into(),
+        PROFILES_MAX.into(),
+    ];
+    Ok(tx.sql().fetch_all(&sql, values).await?)
+}
+
+/// Bids of an auction that may still win.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn bids(tx: &mut ChangeTx<'_>, auction_id: Uuid) -> Result<Vec<Bid>> {
+    let sql = format!(
+        "SELECT {} FROM exchange_bids \
+         WHERE auction_id = ? AND status IN ('active', 'lost') ORDER BY id LIMIT ?",
+        columns::<Bid>()
+    );
+    let values = vec![auction_id.into(), BIDS_MAX.into()];
+    Ok(tx.sql().fetch_all(&sql, values).await?)
+}
+
+/// Accounts as they are committed, by id.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn accounts(
+    tx: &mut ChangeTx<'_>,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<BTreeMap<Uuid, Account>> {
+    by_id::<Account>(tx, ids).await
+}
+
+/// Rows of an entity by id.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn by_id<E: Entity>(
+    tx: &mut ChangeTx<'_>,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<BTreeMap<Uuid, E>> {
+    let ids: std::collections::BTreeSet<Uuid> = ids.into_iter().collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let mut found = BTreeMap::new();
+    for some in ids.chunks(500) {
+        let (marks, values) = list(some.iter().copied());
+        let sql = format!(
+            "SELECT {} FROM {} WHERE id IN ({marks})",
+            columns::<E>(),
+            E::TABLE
+        );
+        let rows: Vec<E> = tx.sql().fetch_all(&sql, values).await?;
+        found.extend(rows.into_iter().map(|row| (row.id(), row)));
+    }
+    Ok(found)
+}
+
+/// When a person was last put through to a buyer, and last converted there.
+#[derive(Debug, Clone, PartialEq, StoredRow)]
+#[entity(table = "exchange_calls")]
+pub(crate) struct History {
+    pub buyer_id: Uuid,
+    pub connected: Option<Timestamp>,
+    pub converted: Option<Timestamp>,
+}
+
+/// The person's earlier calls of the campaign, by buyer.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn history(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    since: Timestamp,
+) -> Result<Vec<History>> {
+    let column = match call.direction {
+        Direction::Outbound => "to_number",
+        _ => "from_number",
+    };
+    let sql = format!(
+        "SELECT buyer_id, MAX(tm_answer) AS connected, \
+         MAX(CASE WHEN converted = 1 THEN tm_answer END) AS converted FROM exchange_calls \
+         WHERE call_campaign_id = ? AND {column} = ? AND tm_answer >= ? AND customer_id = ? \
+         AND buyer_id IS NOT NULL GROUP BY buyer_id"
+    );
+    let values = vec![
+        call.call_campaign_id.into(),
+        call.person().into(),
+        since.into(),
+        call.customer_id.into(),
+    ];
+    Ok(tx.sql().fetch_all(&sql, values).await?)
+}
+
+#[derive(sqlx::FromRow)]
+struct Text {
+    text: String,
+}
+
+/// Whose turn it is in a campaign, held until the end of the transaction.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn lock_counters(
+    tx: &mut ChangeTx<'_>,
+    call_campaign_id: Uuid,
+) -> Result<Counters> {
+    // A row that is there is needed to be locked.
+    let insert = match tx.sql().dialect() {
+        bin_common_handler::databasehandler::Dialect::MySql => "INSERT IGNORE",
+        bin_common_handler::databasehandler::Dialect::Sqlite => "INSERT OR IGNORE",
+    };
+    let sql = format!(
+        "SELECT counters AS text FROM exchange_rotations WHERE call_campaign_id = ?{}",
+        tx.sql().dialect().for_update()
+    );
+    let values = vec![call_campaign_id.into()];
+    let found: Option<Text> = tx.sql().fetch_optional(&sql, values.clone()).await?;
+    if let Some(row) = found {
+        return serde_json::from_str(&row.text).map_err(Error::internal);
+    }
+    let make =
+        format!("{insert} INTO exchange_rotations (call_campaign_id, counters) VALUES (?, '{{}}')");
+    tx.sql().execute(&make, values.clone()).await?;
+    let found: Option<Text> = tx.sql().fetch_optional(&sql, values).await?;
+    let text = found.map_or_else(|| "{}".to_owned(), |row| row.text);
+    serde_json::from_str(&text).map_err(Error::internal)
+}
+
+/// Notes whose turn it was.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn save_counters(
+    tx: &mut ChangeTx<'_>,
+    call_campaign_id: Uuid,
+    counters: &Counters,
+) -> Result<()> {
+    let text = serde_json::to_string(counters).map_err(Error::internal)?;
+    let sql = "UPDATE exchange_rotations SET counters = ? WHERE call_campaign_id = ?";
+    let values = vec![text.into(), call_campaign_id.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// Keeps why a call went where it went; the last decision counts.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn save_explanation(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    explanation: &impl Serialize,
+) -> Result<()> {
+    let text = serde_json::to_string(explanation).map_err(Error::internal)?;
+    let sql =
+        "REPLACE INTO exchange_decisions (call_id, customer_id, explanation) VALUES (?, ?, ?)";
+    let values = vec![call.id.into(), call.customer_id.into(), text.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// Why a call went where it went, as JSON; nothing before its first decision.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn explanation(
+    db: &bin_common_handler::databasehandler::Db,
+    call: &Call,
+) -> Result<Option<serde_json::Value>> {
+    let sql =
+        "SELECT explanation AS text FROM exchange_decisions WHERE call_id = ? AND customer_id = ?";
+    let values = vec![call.id.into(), call.customer_id.into()];
+    let found: Option<Text> = db.fetch_optional(sql, values).await?;
+    found
+        .map(|row| serde_json::from_str(&row.text).map_err(Error::internal))
+        .transpose()
+}

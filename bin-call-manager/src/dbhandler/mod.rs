@@ -1,0 +1,4 @@
+//! SQL of this daemon's tables.
+
+pub(crate) mod market;
+pub(crate) mod numbers;

@@ -1,0 +1,87 @@
+//! `/v1/calls` and `/v1/refunds`: extract, call, wrap.
+
+use bin_common_handler::{
+    context::RequestContext,
+    listenhandler::{Json, List, NamedTenant, Path, State},
+    models::error::Result,
+};
+use serde_json::Value;
+
+use crate::{
+    app::App,
+    callhandler::{
+        self,
+        create::{self, CallCreate},
+        report::{self, Report, Told},
+    },
+    models::{call::Call, refund::Refund},
+    refundhandler::{self, RefundCreate},
+    routehandler,
+};
+
+pub(super) async fn create(
+    State(app): State<App>,
+    ctx: RequestContext,
+    NamedTenant(named): NamedTenant,
+    Json(body): Json<CallCreate>,
+) -> Result<Json<Call>> {
+    create::create(&app, &ctx, named, body).await.map(Json)
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    ctx: RequestContext,
+    wanted: List,
+) -> Result<Json<Vec<Call>>> {
+    callhandler::list(&app, &ctx, wanted).await.map(Json)
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Call>> {
+    callhandler::get(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn route(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Call>> {
+    routehandler::route(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn report(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Json(body): Json<Report>,
+) -> Result<Json<Call>> {
+    report::report(&app, &ctx, id, &body).await.map(Json)
+}
+
+pub(super) async fn convert(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Json(body): Json<Told>,
+) -> Result<Json<Call>> {
+    report::convert(&app, &ctx, id, &body).await.map(Json)
+}
+
+pub(super) async fn explanation(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Value>> {
+    routehandler::explanation(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn refund(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(body): Json<RefundCreate>,
+) -> Result<Json<Refund>> {
+    refundhandler::create(&app, &ctx, &body).await.map(Json)
+}

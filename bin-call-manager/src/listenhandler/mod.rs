@@ -1,0 +1,146 @@
+//! Every URI of the daemon.
+
+mod accounts;
+mod auctions;
+mod calls;
+mod campaigns;
+mod profiles;
+
+use bin_common_handler::{listenhandler::Routes, resource::Resource};
+
+use crate::{
+    app::App,
+    models::{
+        account::Account, auction, bid, bidprofile::BidProfile, call, callcampaign::CallCampaign,
+        ledgerentry,
+    },
+};
+
+/// Reads by the operator of an exchange.
+const READ: &str = "exchange:read";
+/// Everything that only the operator may do.
+const WRITE: &str = "exchange:write";
+/// Keys that are bound to a buyer's account.
+const BUY: &[&str] = &["exchange:buy"];
+/// Keys that are bound to a seller's account.
+const SELL: &[&str] = &["exchange:sell"];
+/// Both.
+const BOUND: &[&str] = &["exchange:buy", "exchange:sell"];
+
+/// The route table.
+pub(crate) fn routes() -> Routes<App> {
+    let routes = account_routes(Routes::default());
+    let routes = market_routes(routes);
+    call_routes(routes)
+}
+
+/// Who trades, and what they own.
+fn account_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/accounts", accounts::create)
+        .scope(WRITE)
+        .get("/v1/accounts", accounts::list)
+        .filtered_by(Account::FILTERS)
+        .scope(READ)
+        .or_bound(BOUND)
+        .get("/v1/accounts/<account-id>", accounts::get)
+        .scope(READ)
+        .or_bound(BOUND)
+        .changes::<Account>("/v1/accounts/<account-id>", WRITE)
+        .post("/v1/accounts/<account-id>/deposits", accounts::deposit)
+        .scope(WRITE)
+        .post("/v1/accounts/<account-id>/withdrawals", accounts::withdraw)
+        .scope(WRITE)
+        .get(
+            "/v1/accounts/<account-id>/ledger_entries",
+            accounts::statement,
+        )
+        .scope(READ)
+        .or_bound(BOUND)
+        .csv("text")
+        .get("/v1/ledger_entries", accounts::entries)
+        .filtered_by(ledgerentry::FILTERS)
+        .scope(READ)
+        .or_bound(BOUND)
+}
+
+/// What is sold, and who takes it at what price.
+fn market_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .creatable::<CallCampaign>("/v1/call_campaigns", WRITE)
+        .get("/v1/call_campaigns", campaigns::list)
+        .filtered_by(CallCampaign::FILTERS)
+        .scope(READ)
+        .or_bound(SELL)
+        .get("/v1/call_campaigns/<call-campaign-id>", campaigns::get)
+        .scope(READ)
+        .or_bound(SELL)
+        .changes::<CallCampaign>("/v1/call_campaigns/<call-campaign-id>", WRITE)
+        .post("/v1/bid_profiles", profiles::create)
+        .scope(WRITE)
+        .or_bound(BUY)
+        .get("/v1/bid_profiles", profiles::list)
+        .filtered_by(BidProfile::FILTERS)
+        .scope(READ)
+        .or_bound(BUY)
+        .get("/v1/bid_profiles/<bid-profile-id>", profiles::get)
+        .scope(READ)
+        .or_bound(BUY)
+        .put("/v1/bid_profiles/<bid-profile-id>", profiles::update)
+        .scope(WRITE)
+        .or_bound(BUY)
+        .delete("/v1/bid_profiles/<bid-profile-id>", profiles::delete)
+        .scope(WRITE)
+        .or_bound(BUY)
+}
+
+/// Calls, who gets them, and what becomes of them.
+fn call_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/calls", calls::create)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/calls", calls::list)
+        .filtered_by(call::FILTERS)
+        .scope(READ)
+        .or_bound(BOUND)
+        .get("/v1/calls/<call-id>", calls::get)
+        .scope(READ)
+        .or_bound(BOUND)
+        .post("/v1/calls/<call-id>/route", calls::route)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .post("/v1/calls/<call-id>/status", calls::report)
+        .scope(WRITE)
+        .post("/v1/calls/<call-id>/conversion", calls::convert)
+        .scope(WRITE)
+        .get("/v1/calls/<call-id>/explanation", calls::explanation)
+        .scope(READ)
+        .or_bound(BOUND)
+        .post("/v1/refunds", calls::refund)
+        .scope(WRITE)
+        .post("/v1/auctions", auctions::open)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/auctions", auctions::list)
+        .filtered_by(auction::FILTERS)
+        .scope(READ)
+        .or_bound(SELL)
+        .get("/v1/auctions/<auction-id>", auctions::get)
+        .scope(READ)
+        .or_bound(BOUND)
+        .post("/v1/auctions/<auction-id>/close", auctions::close)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .post("/v1/auctions/<auction-id>/bids", auctions::place)
+        .scope(WRITE)
+        .or_bound(BUY)
+        .get("/v1/auctions/<auction-id>/bids", auctions::bids_of)
+        .filtered_by(bid::FILTERS)
+        .scope(READ)
+        .or_bound(BUY)
+        .get("/v1/bids", auctions::bids)
+        .filtered_by(bid::FILTERS)
+        .scope(READ)
+        .or_bound(BUY)
+}

@@ -1,0 +1,5 @@
+//! The call-manager daemon.
+
+fn main() -> std::process::ExitCode {
+    bin_common_handler::daemon::main(bin_call_manager::MANAGER)
+}

@@ -1,0 +1,160 @@
+//! A bid profile: what a buyer takes, at what price, and where its calls go.
+
+use bin_common_handler::{
+    Resource,
+    models::{
+        check::{ensure, in_range, within, wrong},
+        error::Result,
+        identity::{optional_uuid, uuid_or_nil},
+        money::Currency,
+        page::FilterKind,
+        time::Timestamp,
+    },
+    phone,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::account::{AMOUNT_MAX, WEIGHT_MAX};
+use crate::choice::criteria::{Criteria, CriteriaSpec};
+
+/// Longest address, in bytes.
+const ADDRESS_MAX: usize = 255;
+
+/// Who is asked for a bid on each call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// An https address.
+    pub url: String,
+    /// How long its answer is waited for, in milliseconds.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: i64,
+}
+
+fn timeout_ms() -> i64 {
+    400
+}
+
+/// What a buyer takes, at what price.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
+#[resource(name = "bidprofile", table = "exchange_bid_profiles", check = check)]
+pub struct BidProfile {
+    /// UUIDv7, chosen at creation.
+    pub id: Uuid,
+    /// The tenant whose exchange it belongs to.
+    pub customer_id: Uuid,
+    /// The buyer's account; fixed at creation.
+    #[serde(deserialize_with = "uuid_or_nil")]
+    #[resource(set, filter)]
+    pub buyer_id: Uuid,
+    /// The campaign whose calls it bids for; null = every campaign's.
+    #[serde(deserialize_with = "optional_uuid")]
+    #[resource(set, filter = FilterKind::Uuid)]
+    pub call_campaign_id: Option<Uuid>,
+    /// Its bid, in minor units; null only where an endpoint bids.
+    #[resource(set)]
+    pub amount: Option<i64>,
+    /// ISO 4217 code; empty = the buyer's, and never another.
+    #[resource(set)]
+    pub currency: String,
+    /// Which calls it takes.
+    #[schemars(with = "CriteriaSpec")]
+    #[resource(set)]
+    pub criteria: Json<CriteriaSpec>,
+    /// 1 goes before 2; null = the buyer's.
+    #[resource(set)]
+    pub priority: Option<i32>,
+    /// Its share under the strategies that go by weight; null = the buyer's.
+    #[resource(set)]
+    pub weight: Option<i32>,
+    /// Who is asked for a bid on each call; null = it bids `amount`.
+    #[schemars(with = "Option<Endpoint>")]
+    #[resource(set)]
+    pub endpoint: Json<Option<Endpoint>>,
+    /// Where its calls go: E.164 or `sip:`.
+    #[resource(set)]
+    pub destination: String,
+    /// Whether it bids.
+    #[resource(set)]
+    pub active: bool,
+    /// Creation time.
+    pub tm_create: Timestamp,
+    /// Time of the last change, which is its version.
+    pub tm_update: Timestamp,
+    /// Deletion time; null while it is live.
+    pub tm_delete: Option<Timestamp>,
+}
+
+impl Default for BidProfile {
+    fn default() -> Self {
+        Self {
+            id: Uuid::nil(),
+            customer_id: Uuid::nil(),
+            buyer_id: Uuid::nil(),
+            call_campaign_id: None,
+            amount: None,
+            currency: String::new(),
+            criteria: Json::default(),
+            priority: None,
+            weight: None,
+            endpoint: Json(None),
+            destination: String::new(),
+            active: true,
+            tm_create: Timestamp::default(),
+            tm_update: Timestamp::default(),
+            tm_delete: None,
+        }
+    }
+}
+
+fn check(profile: &mut BidProfile, before: Option<&BidProfile>, _: Timestamp) -> Result<()> {
+    ensure(!profile.buyer_id.is_nil(), "buyer_id", "must name a buyer")?;
+    if let Some(before) = before {
+        let is_same = profile.buyer_id == before.buyer_id;
+        ensure(is_same, "buyer_id", "cannot be changed")?;
+    }
+    if !profile.currency.is_empty() {
+        profile.currency.parse::<Currency>()?;
+    }
+    within("amount", &profile.amount, 0, AMOUNT_MAX)?;
+    ensure(
+        profile.amount.is_some() || profile.endpoint.0.is_some(),
+        "amount",
+        "must be there, unless an endpoint bids",
+    )?;
+    within("priority", &profile.priority, 1, WEIGHT_MAX)?;
+    within("weight", &profile.weight, 0, WEIGHT_MAX)?;
+    if let Some(endpoint) = &profile.endpoint.0 {
+        let is_https = endpoint.url.starts_with("https://") && endpoint.url.len() <= ADDRESS_MAX;
+        ensure(is_https, "endpoint.url", "must be an https address")?;
+        in_range("endpoint.timeout_ms", endpoint.timeout_ms, 50, 5_000)?;
+    }
+    Criteria::new(&profile.criteria.0)?;
+    profile.destination = destination(&profile.destination)?;
+    Ok(())
+}
+
+/// E.164 in its one form, or a SIP address as it is.
+///
+/// # Errors
+/// 400 when it is neither.
+pub(crate) fn destination(text: &str) -> Result<String> {
+    let is_plain =
+        |text: &str| text.len() <= ADDRESS_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    if text.starts_with("sip:") || text.starts_with("sips:") {
+        ensure(
+            is_plain(text),
+            "destination",
+            "has a SIP address that is none",
+        )?;
+        return Ok(text.to_owned());
+    }
+    phone::parse(text)
+        .map(|number| number.as_str().to_owned())
+        .map_err(|_| wrong("destination", "must be a phone number or a sip: address"))
+}

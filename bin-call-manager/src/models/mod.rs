@@ -1,0 +1,15 @@
+//! The entities: fields, checks, legal transitions, events. No I/O lives here.
+
+pub mod account;
+pub mod auction;
+pub mod bid;
+pub mod bidprofile;
+pub mod call;
+pub mod callcampaign;
+pub mod callstatus;
+pub mod country;
+pub mod ledgerentry;
+pub mod posting;
+pub mod quality;
+pub mod refund;
+pub mod usage;

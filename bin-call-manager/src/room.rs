@@ -1,0 +1,41 @@
+//! How many rows of each kind a customer may have.
+
+use bin_common_handler::{
+    config::{Config, Setting},
+    quota::{self, Quota},
+};
+
+/// The setting that limits accounts, campaigns and profiles.
+pub(crate) const ENTITIES: Setting<u64> = quota::setting(
+    "EXCHANGE_ENTITIES_PER_CUSTOMER",
+    "100000",
+    "Live accounts, call campaigns and bid profiles that one customer may have, of each; 0 = no limit",
+);
+
+/// The limits by kind of row. Clones share what was counted.
+#[derive(Clone)]
+pub(crate) struct Rooms {
+    pub accounts: Quota,
+    pub campaigns: Quota,
+    pub profiles: Quota,
+}
+
+impl Rooms {
+    pub(crate) fn new(config: &Config) -> Self {
+        let quota = |what, rows| Quota::new(what, &ENTITIES, rows, config);
+        Self {
+            accounts: quota(
+                "ACCOUNTS",
+                "exchange_accounts WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            campaigns: quota(
+                "CALL_CAMPAIGNS",
+                "exchange_call_campaigns WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            profiles: quota(
+                "BID_PROFILES",
+                "exchange_bid_profiles WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Choosing a buyer inside a transaction: reads the facts, asks the decision, holds the winner's account, and asks
+//! again where its row had changed meanwhile. So what was decided stands on locked rows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use bin_common_handler::{
+    databasehandler::ChangeTx,
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
+};
+use rand::{SeedableRng, rngs::SmallRng};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::facts;
+use crate::{
+    choice::{
+        self, Buyer, Candidate, Counters, Decision, Profile, Terms, auction,
+        call::Seen,
+        decide,
+        explain::{Row, explain, text},
+    },
+    dbhandler::market,
+    models::{
+        account::Account,
+        bid::Bid,
+        bidprofile::BidProfile,
+        call::Call,
+        callcampaign::{CallCampaign, Strategy},
+    },
+};
+
+/// Who won, on a locked account.
+pub(crate) struct Won {
+    pub account: Account,
+    pub profile: Option<BidProfile>,
+    /// A bid that was placed for it.
+    pub placed: Option<Bid>,
+    pub amount: i64,
+    pub price: i64,
+    pub effective_bid: i64,
+}
+
+/// What was decided.
+pub(crate) struct Chosen {
+    pub won: Option<Won>,
+    pub rows: Vec<Row>,
+    pub strategy: &'static str,
+}
+
+/// Who won, for the explanation.
+#[derive(Debug, Serialize)]
+pub(crate) struct Winner {
+    pub buyer_id: Uuid,
+    pub bid_id: Uuid,
+    pub effective_bid: i64,
+    pub price: i64,
+}
+
+/// Why a call went where it went, as it is kept.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explanation<'c> {
+    winner: Option<Winner>,
+    strategy: &'static str,
+    candidates: &'c [Row],
+    compliance: Option<()>,
+    fraud: Option<()>,
+    text: String,
+}
+
+impl Chosen {
+    /// As it is kept; `winner` names the bid that was made of the choice.
+    pub(crate) fn explanation(&self, winner: Option<Winner>) -> Explanation<'_> {
+        Explanation {
+            winner,
+            strategy: self.strategy,
+            candidates: &self.rows,
+            compliance: None,
+            fraud: None,
+            text: text(&self.rows),
+        }
+    }
+}
+
+/// One who may win, as the tables have it.
+struct Entry {
+    row: Option<BidProfile>,
+    profile: Option<Profile>,
+    placed: Option<Bid>,
+    bid: Option<choice::Bid>,
+}
+
+/// Everything that a decision reads.
+struct Market {
+    call: choice::Call,
+    terms: Terms,
+    entries: Vec<Entry>,
+    accounts: BTreeMap<Uuid, Account>,
+    seen: BTreeMap<Uuid, Seen>,
+    now: Timestamp,
+}
+
+/// Chooses a buyer for a locked call, among the bids of its auction where it has one.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn choose(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    campaign: &CallCampaign,
+) -> Result<Chosen> {
+    let takes_turns = call.auction_id.is_none()
+        && matches!(
+            campaign.strategy,
+            Strategy::RoundRobin | Strategy::Weighted | Strategy::Priority
+        );
+    let counters = if takes_turns {
+        Some(market::lock_counters(tx, campaign.id).await?)
+    } else {
+        None
+    };
+    let mut market = Market::load(tx, call, campaign).await?;
+    let mut held = BTreeSet::new();
+    // The same draw each time: only what was locked since may change the outcome.
+    let seed = rand::random();
+    loop {
+        let mut turns = counters.clone().unwrap_or_default();
+        let buyers = market.buyers()?;
+        let candidates = market.candidates(&buyers);
+        let decision = market.decide(&candidates, &mut turns, seed, call.auction_id.is_some());
+        let first = decision.winner.and_then(|winner| {
+            candidates
+                .get(winner.candidate)
+                .map(|candidate| candidate.buyer.id)
+        });
+        if let Some(id) = first
+            && !held.contains(&id)
+        {
+            held.insert(id);
+            drop(candidates);
+            market.hold(tx, id).await?;
+            continue;
+        }
+        if counters.is_some() && first.is_some() {
+            market::save_counters(tx, campaign.id, &turns).await?;
+        }
+        let rows = explain(&decision, &market.terms, &candidates);
+        let strategy = if call.auction_id.is_some() {
+            "auction"
+        } else {
+            campaign.strategy.as_str()
+        };
+        let won = market.won(&decision)?;
+        return Ok(Chosen {
+            won,
+            rows,
+            strategy,
+        });
+    }
+}
+
+/// The standing profiles that would bid for a call now, with what they bid.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn bidders(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    campaign: &CallCampaign,
+) -> Result<Vec<(BidProfile, i64)>> {
+    let mut market = Market::load(tx, call, campaign).await?;
+    let buyers = market.buyers()?;
+    let candidates = market.candidates(&buyers);
+    let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
+    let amounts: BTreeMap<usize, i64> = decision
+        .ranked
+        .iter()
+        .map(|ranked| (ranked.candidate, ranked.amount))
+        .collect();
+    Ok(market
+        .entries
+        .drain(..)
+        .enumerate()
+        .filter_map(|(at, entry)| Some((entry.row?, *amounts.get(&at)?)))
+        .collect())
+}
+
+/// The terms of a campaign, for checks of placed bids.
+///
+/// # Errors
+/// 400 when its currency is none, which no check lets in.
+pub(crate) fn terms(campaign: &CallCampaign) -> Result<Terms> {
+    facts::terms(campaign)
+}
+
+impl Market {
+    async fn load(tx: &mut ChangeTx<'_>, call: &Call, campaign: &CallCampaign) -> Result<Self> {
+        let (now, terms) = (tx.now(), facts::terms(campaign)?);
+        let placed = match call.auction_id {
+            Some(id) => market::bids(tx, id).await?,
+            None => Vec::new(),
+        };
+        let rows = match call.auction_id {
+            Some(_) => {
+                let ids = placed.iter().filter_map(|bid| bid.profile_id);
+                market::by_id::<BidProfile>(tx, ids).await?
+            }
+            None => market::profiles(tx, campaign.customer_id, campaign.id)
+                .await?
+                .into_iter()
+                .map(|row| (row.id, row))
+                .collect(),
+        };
+        let pairs: Vec<(Option<BidProfile>, Option<Bid>)> = if call.auction_id.is_some() {
+            let of = |bid: &Bid| bid.profile_id.and_then(|id| rows.get(&id).cloned());
+            placed
+                .into_iter()
+                .map(|bid| (of(&bid), Some(bid)))
+                .collect()
+        } else {
+            rows.into_values().map(|row| (Some(row), None)).collect()
+        };
+        let payers = pairs
+            .iter()
+            .map(|(row, bid)| facts::payer(row.as_ref(), bid.as_ref()));
+        let accounts = market::accounts(tx, payers).await?;
+        let (seen, everybody) = Self::history(tx, call, &terms, now).await?;
+        Ok(Self {
+            call: facts::call(call, everybody),
+            entries: entries(pairs, &accounts)?,
+            terms,
+            accounts,
+            seen,
+            now,
+        })
+    }
+
+    /// Who the person was put through to before, where the campaign asks.
+    async fn history(
+        tx: &mut ChangeTx<'_>,
+        call: &Call,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<(BTreeMap<Uuid, Seen>, Seen)> {
+        let (mut seen, mut everybody) = (BTreeMap::new(), Seen::default());
+        let Some(rule) = terms.duplicates else {
+            return Ok((seen, everybody));
+        };
+        let since = now.minus(Duration::from_secs(u64::from(rule.days) * 86_400));
+        for row in market::history(tx, call, since).await? {
+            let connect = row.connected;
+            let conversion = row.converted;
+            everybody.connect = everybody.connect.max(connect);
+            everybody.conversion = everybody.conversion.max(conversion);
+            seen.insert(
+                row.buyer_id,
+                Seen {
+                    connect,
+                    conversion,
+                },
+            );
+        }
+        Ok((seen, everybody))
+    }
+
+    fn buyers(&self) -> Result<BTreeMap<Uuid, Buyer>> {
+        self.accounts
+            .iter()
+            .map(|(id, account)| {
+                let seen = self.seen.get(id).copied().unwrap_or_default();
+                facts::buyer(account, seen, self.now).map(|buyer| (*id, buyer))
+            })
+            .collect()
+    }
+
+    /// In the order of the entries: each has its account, or it is none of them.
+    fn candidates<'m>(&'m self, buyers: &'m BTreeMap<Uuid, Buyer>) -> Vec<Candidate<'m>> {
+        self.entries
+            .iter()
+            .filter_map(|entry| {
+                let id = facts::payer(entry.row.as_ref(), entry.placed.as_ref());
+                Some(Candidate {
+                    buyer: buyers.get(&id)?,
+                    profile: entry.profile.as_ref(),
+                    bid: entry.bid.as_ref(),
+                })
+            })
+            .collect()
+    }
+
+    fn decide(
+        &self,
+        candidates: &[Candidate<'_>],
+        turns: &mut Counters,
+        seed: u64,
+        is_auction: bool,
+    ) -> Decision {
+        let now = self.now;
+        if is_auction {
+            return auction::settle(&self.call, &self.terms, candidates, now);
+        }
+        let mut chance = SmallRng::seed_from_u64(seed);
+        decide(&self.call, &self.terms, candidates, turns, now, &mut chance)
+    }
+
+    /// Holds an account until the end of the transaction; its row counts from now on.
+    async fn hold(&mut self, tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
+        let locked = tx
+            .lock::<Account>(id)
+            .await?
+            .ok_or_else(|| Error::internal("an account is gone"))?;
+        self.accounts.insert(id, locked);
+        Ok(())
+    }
+
+    fn won(&mut self, decision: &Decision) -> Result<Option<Won>> {
+        let Some(winner) = decision.winner else {
+            return Ok(None);
+        };
+        let gone = || Error::internal("the winner is none of the candidates");
+        let ranked = decision.ranked.first().ok_or_else(gone)?;
+        let entry = self.entries.get_mut(winner.candidate).ok_or_else(gone)?;
+        let id = facts::payer(entry.row.as_ref(), entry.placed.as_ref());
+        Ok(Some(Won {
+            account: self.accounts.remove(&id).ok_or_else(gone)?,
+            profile: entry.row.take(),
+            placed: entry.placed.take(),
+            amount: ranked.amount,
+            price: winner.price,
+            effective_bid: winner.effective_bid,
+        }))
+    }
+}
+
+/// Only those whose account is there: places among the candidates are places among the entries.
+fn entries(
+    pairs: Vec<(Option<BidProfile>, Option<Bid>)>,
+    accounts: &BTreeMap<Uuid, Account>,
+) -> Result<Vec<Entry>> {
+    let mut entries = Vec::with_capacity(pairs.len());
+    for (row, placed) in pairs {
+        let Some(account) = accounts.get(&facts::payer(row.as_ref(), placed.as_ref())) else {
+            continue;
+        };
+        entries.push(Entry {
+            profile: row
+                .as_ref()
+                .map(|row| facts::profile(row, &account.timezone))
+                .transpose()?,
+            bid: placed.as_ref().map(facts::bid).transpose()?,
+            row,
+            placed,
+        });
+    }
+    Ok(entries)
+}

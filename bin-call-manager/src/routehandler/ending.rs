@@ -1,0 +1,268 @@
+//! How a buyer's turn ends: its hold is released or captured, and the call goes on to the next buyer or ends.
+
+use bin_common_handler::{
+    databasehandler::ChangeTx,
+    models::error::{Error, Result},
+};
+use uuid::Uuid;
+
+use super::{campaign, choose, winning};
+use crate::{
+    callhandler::timers,
+    ledgerhandler::{self, Reference},
+    models::{
+        account::{Account, CapCounts},
+        bid::{self, Bid, BidStatus},
+        call::{self, Attempt, Call, Outcome},
+        callstatus::CallStatus,
+        ledgerentry::ReferenceType,
+        posting,
+        usage::zone,
+    },
+};
+
+/// Whether the buyer's money is still set aside for this call.
+pub(crate) fn is_held(call: &Call) -> bool {
+    call.bid_id.is_some() && call.converted.is_none()
+}
+
+/// The bid that has a call.
+async fn current_bid(tx: &mut ChangeTx<'_>, call: &Call) -> Result<Bid> {
+    let id = call.bid_id.unwrap_or_default();
+    let found = tx.get::<Bid>(id).await?;
+    found.ok_or_else(|| Error::internal("the call's bid is gone"))
+}
+
+async fn lock_account(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Account> {
+    let found = tx.lock::<Account>(id).await?;
+    found.ok_or_else(|| Error::internal("an account of the call is gone"))
+}
+
+const fn reference(bid: &Bid) -> Reference {
+    Reference {
+        kind: ReferenceType::Bid,
+        id: bid.id,
+    }
+}
+
+/// The buyer did not take the call: its hold goes, and the next one has its turn. Only when nobody is left does the
+/// call end, as `outcome` says. The caller has locked the call and announces it afterwards with [`announce`].
+///
+/// # Errors
+/// 503.
+pub(crate) async fn next_buyer(
+    tx: &mut ChangeTx<'_>,
+    call: &mut Call,
+    outcome: Outcome,
+) -> Result<()> {
+    let bid = current_bid(tx, call).await?;
+    let mut account = lock_account(tx, bid.buyer_id).await?;
+    account.used.0.end();
+    account.quality.0.note_answer(false);
+    release(tx, call, &bid, &mut account).await?;
+    lose(tx, bid.clone()).await?;
+    call.attempts.0.push(Attempt {
+        buyer_id: bid.buyer_id,
+        bid_id: bid.id,
+        outcome,
+        tm: tx.now(),
+    });
+    clear_buyer(call);
+    let Ok(campaign) = campaign(tx, call).await else {
+        return exhausted(tx, call, outcome, "NO_BIDS_AVAILABLE").await;
+    };
+    let tried = i64::try_from(call.attempts.0.len()).unwrap_or(i64::MAX);
+    let reason = if tried >= campaign.max_attempts {
+        "MAX_ATTEMPTS"
+    } else {
+        "NO_BIDS_AVAILABLE"
+    };
+    let chosen = Box::pin(choose::choose(tx, call, &campaign)).await?;
+    let found = chosen.won.is_some();
+    Box::pin(winning::settle(tx, call, &campaign, chosen)).await?;
+    if found {
+        return Ok(());
+    }
+    exhausted(tx, call, outcome, reason).await
+}
+
+fn clear_buyer(call: &mut Call) {
+    call.buyer_id = None;
+    call.bid_id = None;
+    call.price = None;
+    call.payout = None;
+    call.destination = String::new();
+}
+
+async fn exhausted(
+    tx: &mut ChangeTx<'_>,
+    call: &mut Call,
+    outcome: Outcome,
+    reason: &str,
+) -> Result<()> {
+    call.status = match outcome {
+        Outcome::Busy => CallStatus::Busy,
+        _ => CallStatus::NoAnswer,
+    };
+    reason.clone_into(&mut call.reason);
+    call.tm_end = Some(tx.now());
+    timers::cancel_all(tx, call.id).await
+}
+
+/// The call ends in `status` while its buyer has it, or nobody has: what is held goes back.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn end(tx: &mut ChangeTx<'_>, call: &mut Call, status: CallStatus) -> Result<()> {
+    let was_open = call.bid_id.is_some() && !call.status.is_final();
+    call.status = status;
+    call.tm_end = Some(tx.now());
+    timers::cancel_all(tx, call.id).await?;
+    if !was_open {
+        return Ok(());
+    }
+    let bid = current_bid(tx, call).await?;
+    let mut account = lock_account(tx, bid.buyer_id).await?;
+    account.used.0.end();
+    if !is_held(call) {
+        return save_account(tx, &mut account).await;
+    }
+    release(tx, call, &bid, &mut account).await?;
+    call.converted = Some(false);
+    Ok(())
+}
+
+/// The call ended well. What it is worth is decided now, or waits for somebody to tell.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn complete(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> {
+    let bid = current_bid(tx, call).await?;
+    let mut account = lock_account(tx, bid.buyer_id).await?;
+    account.used.0.end();
+    save_account(tx, &mut account).await?;
+    call.status = CallStatus::Completed;
+    call.tm_end = Some(tx.now());
+    timers::cancel_all(tx, call.id).await
+}
+
+/// The call is worth its price: the buyer pays, the seller gets its part.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn capture(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> {
+    let bid = current_bid(tx, call).await?;
+    let (price, payout) = (
+        call.price.unwrap_or_default(),
+        call.payout.unwrap_or_default(),
+    );
+    // In the order of their ids, as everybody locks accounts.
+    let (mut buyer, mut seller);
+    if bid.buyer_id < call.seller_id {
+        buyer = lock_account(tx, bid.buyer_id).await?;
+        seller = lock_account(tx, call.seller_id).await?;
+    } else {
+        seller = lock_account(tx, call.seller_id).await?;
+        buyer = lock_account(tx, bid.buyer_id).await?;
+    }
+    let postings = posting::capture(bid.price, price, payout);
+    ledgerhandler::post(
+        tx,
+        reference(&bid),
+        &postings,
+        &mut buyer,
+        Some(&mut seller),
+    )
+    .await?;
+    let (now, zone) = (tx.now(), zone(&buyer.timezone));
+    buyer.used.0.capture(price, now, zone);
+    if buyer.cap_counts == CapCounts::Conversion {
+        buyer.used.0.count(now, zone);
+    }
+    buyer.quality.0.note_conversion(true);
+    ledgerhandler::save(tx, &mut buyer).await?;
+    if payout != 0 {
+        ledgerhandler::save(tx, &mut seller).await?;
+    }
+    call.converted = Some(true);
+    timers::cancel_all(tx, call.id).await
+}
+
+/// The call is not worth its price: what was set aside is free again.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn forgo(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> {
+    let bid = current_bid(tx, call).await?;
+    let mut account = lock_account(tx, bid.buyer_id).await?;
+    account.quality.0.note_conversion(false);
+    release(tx, call, &bid, &mut account).await?;
+    call.converted = Some(false);
+    timers::cancel_all(tx, call.id).await
+}
+
+/// The buyer answered: where connects count towards caps, this is one.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn answered(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
+    let bid = current_bid(tx, call).await?;
+    let mut account = lock_account(tx, bid.buyer_id).await?;
+    let (now, zone) = (tx.now(), zone(&account.timezone));
+    if account.cap_counts == CapCounts::Connect {
+        account.used.0.count(now, zone);
+    }
+    account.quality.0.note_answer(true);
+    account.quality.0.note_reliability(true);
+    save_account(tx, &mut account).await
+}
+
+async fn release(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    bid: &Bid,
+    account: &mut Account,
+) -> Result<()> {
+    let never_counts = match account.cap_counts {
+        CapCounts::Connect => call.tm_answer.is_none(),
+        CapCounts::Conversion => true,
+        _ => false,
+    };
+    if never_counts {
+        account.used.0.forget();
+    }
+    let postings = posting::release(bid.price);
+    ledgerhandler::post(tx, reference(bid), &postings, account, None).await?;
+    ledgerhandler::save(tx, account).await
+}
+
+/// Writes a locked account whose money did not move.
+async fn save_account(tx: &mut ChangeTx<'_>, account: &mut Account) -> Result<()> {
+    account.tm_update = tx.next_version(account.tm_update);
+    tx.update(account).await
+}
+
+async fn lose(tx: &mut ChangeTx<'_>, mut bid: Bid) -> Result<()> {
+    bid.status = BidStatus::Lost;
+    bid.tm_update = tx.next_version(bid.tm_update);
+    tx.update(&bid).await?;
+    tx.emit(bid::LOST, &bid, bid.customer_id).await
+}
+
+/// Writes a locked call and says what became of it.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn announce(
+    tx: &mut ChangeTx<'_>,
+    call: &mut Call,
+    was: CallStatus,
+) -> Result<()> {
+    call.tm_update = tx.next_version(call.tm_update);
+    tx.update(call).await?;
+    let kind = match (was.is_final(), call.status.is_final()) {
+        (false, true) => call::COMPLETED,
+        _ => call::UPDATED,
+    };
+    tx.emit(kind, call, call.customer_id).await
+}

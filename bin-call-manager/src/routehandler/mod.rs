@@ -1,0 +1,165 @@
+//! Selling a call: one winner, one hold, one transaction on the call's row.
+//!
+//! Locks are taken in the order call, campaign's turns, accounts. Whoever comes second waits for the call's row and
+//! finds it sold. What a hold takes is given back or paid by [`ending`]; a durable timer stands behind each.
+
+pub(crate) mod choose;
+pub(crate) mod ending;
+mod facts;
+pub(crate) mod winning;
+
+pub(crate) use facts::bid as placed_bid;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    models::error::{Error, Result},
+};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    callhandler::{self, view},
+    choice::explain::Row,
+    dbhandler::market,
+    models::{
+        call::{self, Call},
+        callcampaign::CallCampaign,
+        callstatus::CallStatus,
+    },
+    viewer::Viewer,
+};
+
+/// Candidates that a refusal names.
+const NAMED_MAX: usize = 100;
+
+/// Sells a call to the best buyer.
+///
+/// # Errors
+/// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503.
+pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let _turn = app.turn(id).await;
+    // Who comes late hears so without a transaction; only what the locked row says sells it.
+    ensure_sellable(&callhandler::find(app, ctx, viewer, id).await?, viewer)?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
+    ensure_sellable(&call, viewer)?;
+    let campaign = campaign(&mut tx, &call).await?;
+    let chosen = Box::pin(choose::choose(&mut tx, &call, &campaign)).await?;
+    let refused = chosen.won.is_none();
+    let rows = Box::pin(winning::settle(&mut tx, &mut call, &campaign, chosen)).await?;
+    if refused {
+        return tx.commit_refusal(nobody(&rows, viewer)).await;
+    }
+    tx.emit(call::ROUTED, &call, call.customer_id).await?;
+    tx.commit(view(call, viewer)).await
+}
+
+fn ensure_sellable(call: &Call, viewer: Viewer) -> Result<()> {
+    if let Some(buyer_id) = call.buyer_id {
+        let mut detail = json!({"status": call.status});
+        if viewer.sees(Some(buyer_id), None)
+            && let Some(detail) = detail.as_object_mut()
+        {
+            detail.insert("buyer_id".to_owned(), json!(buyer_id));
+        }
+        return Err(
+            Error::failed_precondition("CALL_ALREADY_ROUTED", "The call has a buyer.")
+                .with_detail(detail),
+        );
+    }
+    if call.status == CallStatus::Pending && call.auction_id.is_none() {
+        return Ok(());
+    }
+    Err(callhandler::invalid_state(
+        call,
+        "Only a pending call without an auction can be routed.",
+    ))
+}
+
+/// The live campaign of a call.
+///
+/// # Errors
+/// 409 when it is gone.
+pub(crate) async fn campaign(tx: &mut ChangeTx<'_>, call: &Call) -> Result<CallCampaign> {
+    let found = tx.get::<CallCampaign>(call.call_campaign_id).await?;
+    found
+        .filter(|campaign| campaign.customer_id == call.customer_id && campaign.tm_delete.is_none())
+        .ok_or_else(|| callhandler::invalid_state(call, "The campaign of the call is gone."))
+}
+
+/// 409: nobody may have the call, and why by buyer. A bound key sees no rival.
+pub(crate) fn nobody(rows: &[Row], viewer: Viewer) -> Error {
+    let seen = rows
+        .iter()
+        .filter(|row| viewer.sees(Some(row.buyer_id), None));
+    let named: Vec<Json> = seen
+        .take(NAMED_MAX)
+        .map(|row| {
+            json!({
+                "buyer_id": row.buyer_id, "profile_id": row.profile_id,
+                "excluded_by": row.excluded_by, "detail": row.detail,
+            })
+        })
+        .collect();
+    Error::failed_precondition("NO_BIDS_AVAILABLE", "Nobody may have the call now.")
+        .with_detail(json!({"candidates": named}))
+}
+
+/// Why a call went where it went, as far as the caller may see it.
+///
+/// # Errors
+/// 404 before the first decision; 503.
+pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Json> {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let found = app.store.get::<Call>(id).await?;
+    let call = found
+        .filter(|call| ctx.scope.allows(call.customer_id))
+        .ok_or_else(callhandler::not_found)?;
+    if matches!(viewer, Viewer::Seller(own) if own != call.seller_id) {
+        return Err(callhandler::not_found());
+    }
+    let kept = market::explanation(&app.store.db, &call).await?;
+    let whole = kept.ok_or_else(|| {
+        Error::not_found(
+            "NOT_DECIDED",
+            "Nothing has been decided about the call yet.",
+        )
+    })?;
+    match viewer {
+        Viewer::Operator => Ok(whole),
+        Viewer::Buyer(own) => own_part(&whole, own),
+        // What was bid is between the buyers and the exchange.
+        Viewer::Seller(_) => Ok(json!({
+            "strategy": whole.get("strategy"), "candidates": [], "winner": null,
+            "compliance": whole.get("compliance"), "fraud": whole.get("fraud"), "text": "",
+        })),
+    }
+}
+
+/// A buyer's own rows.
+fn own_part(whole: &Json, own: Uuid) -> Result<Json> {
+    let is_own = |row: &&Json| row.get("buyer_id") == Some(&json!(own));
+    let rows: Vec<&Json> = whole
+        .get("candidates")
+        .and_then(Json::as_array)
+        .map(|rows| rows.iter().filter(is_own).collect())
+        .unwrap_or_default();
+    if rows.is_empty() {
+        return Err(callhandler::not_found());
+    }
+    let sentences: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.get("text")?.as_str())
+        .collect();
+    Ok(json!({
+        "winner": whole.get("winner").filter(is_own),
+        "strategy": whole.get("strategy"),
+        "text": sentences.join("\n"),
+        "candidates": rows,
+        "compliance": null,
+        "fraud": null,
+    }))
+}

@@ -1,0 +1,200 @@
+//! Keys that are bound to an account, and tenants: nobody sees what is another's.
+
+use bin_common_handler::{
+    models::sock::Method::{Delete, Get, Post, Put},
+    testing::Kind,
+};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use crate::world::{World, as_account, id, reason, text};
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_key_sees_its_own_and_nothing_else(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let client = &world.client;
+    let campaign = world.campaign(json!({"payout": 77})).await;
+    let seller = text(&world.get("call_campaigns", &campaign).await, "seller_id").to_owned();
+    let winner = world.buyer(1_000, json!({"name": "winner"})).await;
+    let rival = world.buyer(1_000, json!({"name": "rival"})).await;
+    let own = world.profile(&winner, &campaign, 500, json!({})).await;
+    let theirs = world.profile(&rival, &campaign, 400, json!({})).await;
+    let call = world.call(&campaign).await;
+    world.route(&call).await;
+    let (call_uri, why) = (
+        format!("/v1/calls/{call}"),
+        format!("/v1/calls/{call}/explanation"),
+    );
+    let ask = async |account: &str, uri: &str| as_account(client, account, Get, uri, None).await;
+
+    let (_, seen) = ask(&winner, &call_uri).await;
+    assert_eq!(
+        (&seen["price"], &seen["payout"]),
+        (&json!(500), &Json::Null)
+    );
+    let (_, seen) = ask(&seller, &call_uri).await;
+    assert_eq!((&seen["price"], &seen["payout"]), (&Json::Null, &json!(77)));
+    assert_eq!(
+        (&seen["buyer_id"], &seen["bid_id"]),
+        (&Json::Null, &Json::Null)
+    );
+    assert_eq!(
+        reason(&ask(&rival, &call_uri).await),
+        (404, "CALL_NOT_FOUND")
+    );
+
+    let (_, whole) = ask(&winner, &why).await;
+    assert_eq!(whole["candidates"].as_array().unwrap().len(), 1);
+    assert_eq!(whole["winner"]["buyer_id"], json!(winner));
+    let (status, lost) = ask(&rival, &why).await;
+    assert_eq!((status, &lost["winner"]), (200, &Json::Null), "{lost}");
+    assert!(
+        !lost.to_string().contains("500") && !lost.to_string().contains(&winner),
+        "{lost}"
+    );
+    let (_, sold) = ask(&seller, &why).await;
+    assert!(!sold.to_string().contains("500"), "{sold}");
+
+    for (account, uri, count) in [
+        (&winner, "/v1/calls", 1),
+        (&rival, "/v1/calls", 0),
+        (&seller, "/v1/calls", 1),
+        (&winner, "/v1/accounts", 1),
+        (&winner, "/v1/bid_profiles", 1),
+        (&seller, "/v1/bid_profiles", 0),
+        (&winner, "/v1/bids", 1),
+        (&rival, "/v1/bids", 0),
+        (&seller, "/v1/bids", 0),
+        (&winner, "/v1/ledger_entries", 2),
+        (&seller, "/v1/ledger_entries", 0),
+        (&seller, "/v1/call_campaigns", 1),
+        (&winner, "/v1/call_campaigns", 0),
+    ] {
+        let (status, rows) = ask(account, uri).await;
+        assert_eq!(
+            (status, rows.as_array().map(Vec::len)),
+            (200, Some(count)),
+            "{uri} {rows}"
+        );
+    }
+    let profile = |id: &str| format!("/v1/bid_profiles/{id}");
+    let foreign = [
+        (Get, format!("/v1/accounts/{rival}"), None),
+        (Get, format!("/v1/accounts/{rival}/ledger_entries"), None),
+        (Get, profile(&theirs), None),
+        (Put, profile(&theirs), Some(json!({"amount": 1}))),
+        (Delete, profile(&theirs), None),
+        (Get, format!("/v1/call_campaigns/{campaign}"), None),
+    ];
+    for (method, uri, body) in foreign {
+        let reply = as_account(client, &winner, method, &uri, body).await;
+        assert_eq!(reply.0, 404, "{method} {uri} {reply:?}");
+    }
+    let change = Some(json!({"amount": 450}));
+    let (status, changed) = as_account(client, &winner, Put, &profile(&own), change).await;
+    assert_eq!(
+        (status, &changed["amount"]),
+        (200, &json!(450)),
+        "{changed}"
+    );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_moves_money_needs_the_operator(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let client = &world.client;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    world.profile(&buyer, &campaign, 500, json!({})).await;
+    let call = world.call(&campaign).await;
+    world.route(&call).await;
+    let pay = json!({"amount": 1, "currency": "USD"});
+    let cases = [
+        (Post, format!("/v1/accounts/{buyer}/deposits"), pay.clone()),
+        (Post, format!("/v1/accounts/{buyer}/withdrawals"), pay),
+        (
+            Put,
+            format!("/v1/accounts/{buyer}"),
+            json!({"credit_limit": 1_000_000}),
+        ),
+        (
+            Post,
+            format!("/v1/calls/{call}/status"),
+            json!({"status": "ringing"}),
+        ),
+        (
+            Post,
+            format!("/v1/calls/{call}/conversion"),
+            json!({"kind": "press1", "converted": false}),
+        ),
+        (
+            Post,
+            "/v1/refunds".to_owned(),
+            json!({"call_id": call, "amount": 1, "currency": "USD"}),
+        ),
+        (
+            Put,
+            format!("/v1/call_campaigns/{campaign}"),
+            json!({"payout": 900}),
+        ),
+    ];
+    for (method, uri, body) in cases {
+        let reply = as_account(client, &buyer, method, &uri, Some(body)).await;
+        assert_eq!(reason(&reply), (403, "SCOPE_REQUIRED"), "{method} {uri}");
+    }
+    let other = world.buyer(0, json!({})).await;
+    let body = json!({"buyer_id": other, "amount": 1});
+    let reply = as_account(client, &buyer, Post, "/v1/bid_profiles", Some(body)).await;
+    assert_eq!(reason(&reply), (400, "INVALID_FIELD"));
+    let body = Some(json!({"amount": 1}));
+    let (status, made) = as_account(client, &buyer, Post, "/v1/bid_profiles", body).await;
+    assert_eq!((status, &made["buyer_id"]), (200, &json!(buyer)));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_tenant_sees_nothing(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    let profile = world.profile(&buyer, &campaign, 500, json!({})).await;
+    let call = world.call(&campaign).await;
+    let auction = json!({"call_id": call});
+    let auction = world.client.ok(Post, "/v1/auctions", Some(auction)).await;
+    let other = world.client.within(Uuid::from_u128(8));
+    for (method, uri) in [
+        (Get, format!("/v1/accounts/{buyer}")),
+        (Get, format!("/v1/call_campaigns/{campaign}")),
+        (Get, format!("/v1/bid_profiles/{profile}")),
+        (Get, format!("/v1/calls/{call}")),
+        (Post, format!("/v1/calls/{call}/route")),
+        (Get, format!("/v1/calls/{call}/explanation")),
+        (Get, format!("/v1/auctions/{}", id(&auction))),
+        (Post, format!("/v1/auctions/{}/close", id(&auction))),
+    ] {
+        let reply = other.call(method, &uri, None).await;
+        assert_eq!(reply.0, 404, "{method} {uri} {reply:?}");
+    }
+    let seller = json!({"name": "x", "seller_id": text(&world.get("call_campaigns", &campaign).await, "seller_id")});
+    let reply = other.call(Post, "/v1/call_campaigns", Some(seller)).await;
+    assert_eq!(reason(&reply), (404, "ACCOUNT_NOT_FOUND"));
+    for list in [
+        "accounts",
+        "calls",
+        "bids",
+        "auctions",
+        "ledger_entries",
+        "bid_profiles",
+    ] {
+        let rows = other.ok(Get, &format!("/v1/{list}"), None).await;
+        assert_eq!(rows, json!([]), "{list}");
+    }
+    world.end().await;
+}

@@ -1,0 +1,136 @@
+//! Accounts, campaigns and profiles: their fields, defaults and checks.
+
+use bin_common_handler::{
+    models::sock::Method::{Delete, Post, Put},
+    testing::Kind,
+};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use crate::world::{World, reason};
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_out_has_its_default(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let body = json!({"type": "buyer", "balance": 5, "held": 5});
+    let account = world.client.ok(Post, "/v1/accounts", Some(body)).await;
+    for (field, value) in [
+        ("type", json!("buyer")),
+        ("status", json!("pending")),
+        ("currency", json!("USD")),
+        ("balance", json!(0)),
+        ("held", json!(0)),
+        ("concurrency_cap", Json::Null),
+        ("cap_counts", json!("attempt")),
+        ("priority", json!(1)),
+        ("hours", json!([])),
+    ] {
+        assert_eq!(account[field], value, "{field}");
+    }
+    assert_eq!(account["quality"]["answer"], Json::Null);
+    let campaign = world.campaign(json!({})).await;
+    let campaign = world.get("call_campaigns", &campaign).await;
+    for (field, value) in [
+        ("currency", json!("USD")),
+        ("ping_ms", json!(500)),
+        ("ring_seconds", json!(20)),
+        ("max_attempts", json!(5)),
+        ("strategy", json!("highest_bid")),
+        ("payout", Json::Null),
+        ("duplicates", Json::Null),
+        ("require_consent", json!(false)),
+        (
+            "conversion",
+            json!({"kind": "duration", "threshold_seconds": 0}),
+        ),
+        (
+            "fraud",
+            json!({
+                "block_at": 0.9, "review_at": 0.6, "fail": "open", "calls_per_caller_hour": 20,
+                "calls_per_account_hour": 1_000,
+            }),
+        ),
+    ] {
+        assert_eq!(campaign[field], value, "{field}");
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[case("/v1/accounts", json!({}), 400, "INVALID_FIELD")]
+#[case("/v1/accounts", json!({"type": "broker"}), 400, "INVALID_FIELD")]
+#[case("/v1/accounts", json!({"type": "buyer", "currency": "usd"}), 400, "BAD_CURRENCY")]
+#[case("/v1/accounts", json!({"type": "buyer", "hourly_cap": -1}), 400, "INVALID_FIELD")]
+#[case("/v1/accounts", json!({"type": "buyer", "credit_limit": 1.5}), 400, "INVALID_FIELD")]
+#[case("/v1/accounts", json!({"type": "buyer", "timezone": "Mars"}), 400, "INVALID_FIELD")]
+#[case("/v1/accounts", json!({"type": "buyer", "hours": "all day"}), 400, "INVALID_FIELD")]
+#[case("/v1/call_campaigns", json!({"name": "x"}), 400, "INVALID_FIELD")]
+#[case("/v1/bid_profiles", json!({"amount": 1}), 400, "INVALID_FIELD")]
+#[case("/v1/calls", json!({"to_number": "+14155550100"}), 400, "INVALID_FIELD")]
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_fields_are_refused_by_name(
+    #[case] uri: &str,
+    #[case] body: Json,
+    #[case] status: u16,
+    #[case] why: &str,
+) {
+    let world = World::new(Kind::Embedded).await;
+    let reply = world.client.call(Post, uri, Some(body)).await;
+    assert_eq!(reason(&reply), (status, why), "{reply:?}");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn currencies_never_mix(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let yen = world.account("buyer", json!({"currency": "JPY"})).await;
+    let bodies = [
+        (
+            "/v1/bid_profiles",
+            json!({"buyer_id": yen, "amount": 1, "call_campaign_id": campaign}),
+        ),
+        (
+            "/v1/bid_profiles",
+            json!({"buyer_id": yen, "amount": 1, "currency": "USD"}),
+        ),
+        ("/v1/accounts", json!({"type": "buyer", "currency": "EURO"})),
+    ];
+    for (uri, body) in bodies {
+        let (status, reply) = world.client.call(Post, uri, Some(body)).await;
+        assert_eq!(status, 400, "{reply}");
+    }
+    let uri = format!("/v1/accounts/{yen}");
+    let change = world
+        .client
+        .call(Put, &uri, Some(json!({"currency": "USD"})))
+        .await;
+    assert_eq!(reason(&change), (400, "INVALID_FIELD"));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_money_stays(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let buyer = world.buyer(5, json!({})).await;
+    let uri = format!("/v1/accounts/{buyer}");
+    let gone = world.client.call(Delete, &uri, None).await;
+    assert_eq!(reason(&gone), (409, "ACCOUNT_NOT_EMPTY"));
+    let take = json!({"amount": 5, "currency": "USD"});
+    world
+        .client
+        .ok(Post, &format!("{uri}/withdrawals"), Some(take))
+        .await;
+    let closed = json!({"status": "closed"});
+    world.client.ok(Put, &uri, Some(closed)).await;
+    let back = world
+        .client
+        .call(Put, &uri, Some(json!({"status": "active"})))
+        .await;
+    assert_eq!(reason(&back), (409, "INVALID_ACCOUNT_STATE"));
+    world.client.ok(Delete, &uri, None).await;
+    world.end().await;
+}

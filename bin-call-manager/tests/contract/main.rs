@@ -1,0 +1,22 @@
+//! The exchange's contract, rule by rule, through the queue: on the embedded default and over the real services.
+
+#[cfg(test)]
+mod auctions;
+#[cfg(test)]
+mod bound;
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod entities;
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod money;
+#[cfg(test)]
+mod renamed;
+#[cfg(test)]
+mod routing;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,178 @@
+//! An installation with its replicas, one exchange in it, and the sentences that most tests begin with.
+
+use bin_call_manager::{MANAGER, ledger_faults};
+use bin_common_handler::{
+    clock::Clock,
+    models::sock::{
+        Method::{self, Get, Post},
+        Request,
+    },
+    testing::{Client, Installation, Kind, Replica},
+};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+/// A manager that runs, and someone who calls it in a customer's name.
+pub struct World {
+    pub installation: Installation,
+    pub replicas: Vec<Replica>,
+    pub client: Client,
+    pub clock: Clock,
+}
+
+impl World {
+    pub async fn new(kind: Kind) -> Self {
+        let clock = Clock::default();
+        let mut installation = Installation::new(kind, MANAGER, &[]).await;
+        let replicas = vec![installation.start_with_clock(clock.clone()).await];
+        let client = installation.client().within(Uuid::from_u128(7));
+        Self {
+            installation,
+            replicas,
+            client,
+            clock,
+        }
+    }
+
+    /// Two replicas where there can be two: the embedded default is one process.
+    pub async fn replicated(kind: Kind) -> Self {
+        let mut world = Self::new(kind).await;
+        if kind == Kind::Full {
+            let clock = world.clock.clone();
+            let second = world.installation.start_with_clock(clock).await;
+            world.replicas.push(second);
+        }
+        world
+    }
+
+    /// Stops, and looks whether every cent is where the ledger says.
+    pub async fn end(self) {
+        let db = self.installation.db();
+        assert_eq!(ledger_faults(&db).await.unwrap(), []);
+        drop(db);
+        for replica in self.replicas {
+            replica.stop().await.unwrap();
+        }
+        self.installation.remove().await;
+    }
+
+    pub async fn account(&self, kind: &str, more: Json) -> String {
+        let mut body = json!({"type": kind, "name": kind, "status": "active"});
+        merge(&mut body, more);
+        id(&self.client.ok(Post, "/v1/accounts", Some(body)).await)
+    }
+
+    /// A buyer with money.
+    pub async fn buyer(&self, money: i64, more: Json) -> String {
+        let buyer = self.account("buyer", more).await;
+        if money > 0 {
+            self.deposit(&buyer, money).await;
+        }
+        buyer
+    }
+
+    pub async fn deposit(&self, account: &str, amount: i64) -> Json {
+        let uri = format!("/v1/accounts/{account}/deposits");
+        let body = json!({"amount": amount, "currency": "USD"});
+        self.client.ok(Post, &uri, Some(body)).await
+    }
+
+    /// A campaign of a new seller; its calls are worth their price at once, unless told otherwise.
+    pub async fn campaign(&self, more: Json) -> String {
+        let seller = self.account("seller", json!({})).await;
+        let mut body = json!({"name": "leads", "seller_id": seller});
+        merge(&mut body, more);
+        id(&self.client.ok(Post, "/v1/call_campaigns", Some(body)).await)
+    }
+
+    /// A profile that bids for every call of a campaign.
+    pub async fn profile(&self, buyer: &str, campaign: &str, amount: i64, more: Json) -> String {
+        let mut body = json!({
+            "buyer_id": buyer, "call_campaign_id": campaign, "amount": amount,
+            "destination": "+14155550199",
+        });
+        merge(&mut body, more);
+        id(&self.client.ok(Post, "/v1/bid_profiles", Some(body)).await)
+    }
+
+    pub async fn call(&self, campaign: &str) -> String {
+        let body = json!({
+            "call_campaign_id": campaign, "from_number": "+14155550123", "to_number": "+14155550100",
+        });
+        id(&self.client.ok(Post, "/v1/calls", Some(body)).await)
+    }
+
+    pub async fn route(&self, call: &str) -> (u16, Json) {
+        let uri = format!("/v1/calls/{call}/route");
+        self.client.call(Post, &uri, None).await
+    }
+
+    pub async fn report(&self, call: &str, body: Json) -> (u16, Json) {
+        let uri = format!("/v1/calls/{call}/status");
+        self.client.call(Post, &uri, Some(body)).await
+    }
+
+    /// Reports states that must follow each other.
+    pub async fn reports(&self, call: &str, states: &[&str]) -> Json {
+        let mut last = Json::Null;
+        for state in states {
+            let (status, reply) = self
+                .report(call, json!({"status": state, "duration_seconds": 60}))
+                .await;
+            assert_eq!(status, 200, "{state}: {reply}");
+            last = reply;
+        }
+        last
+    }
+
+    pub async fn get(&self, what: &str, id: &str) -> Json {
+        self.client.ok(Get, &format!("/v1/{what}/{id}"), None).await
+    }
+
+    /// Balance and held of an account.
+    pub async fn money(&self, account: &str) -> (i64, i64) {
+        let account = self.get("accounts", account).await;
+        let sum = |field: &str| account[field].as_i64().unwrap();
+        (sum("balance"), sum("held"))
+    }
+}
+
+/// A call by a key that is bound to an account.
+pub async fn as_account(
+    client: &Client,
+    account: &str,
+    method: Method,
+    uri: &str,
+    body: Option<Json>,
+) -> (u16, Json) {
+    let mut request = Request::new(method, uri, "http-bridge");
+    if let Some(body) = &body {
+        request = request.json(body).unwrap();
+    }
+    request.customer_id = client.customer_id;
+    request.account_id = Some(account.parse().unwrap());
+    let reply = client.send(&request).await.unwrap();
+    (
+        reply.status_code,
+        serde_json::from_str(reply.body()).unwrap(),
+    )
+}
+
+fn merge(body: &mut Json, more: Json) {
+    if let (Json::Object(body), Json::Object(more)) = (body, more) {
+        body.extend(more);
+    }
+}
+
+pub fn id(value: &Json) -> String {
+    text(value, "id").to_owned()
+}
+
+pub fn text<'j>(value: &'j Json, key: &str) -> &'j str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// The reason of a refusal.
+pub fn reason(reply: &(u16, Json)) -> (u16, &str) {
+    (reply.0, text(&reply.1, "reason"))
+}

@@ -1,0 +1,227 @@
+//! `tandem exchange`: the call exchange, tried out.
+
+use std::process::ExitCode;
+
+use bin_common_handler::models::{
+    money::{Currency, Money},
+    sock::Method,
+};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Outcome,
+    client::{Ask, fetch, get, rows, with_client},
+    customer::{self, Asking, uuid},
+    output,
+};
+
+/// The manager of the exchange.
+const MANAGER: &str = "call-manager";
+
+const EXAMPLES: &str = "Examples:
+  tandem exchange demo
+  tandem exchange demo --json | jq .winner";
+
+/// What buyers are called, what they pay in cents, and what they want.
+const BUYERS: [(&str, i64, &str); 3] = [
+    ("Bay Solar", 600, r#"{"npas": [415]}"#),
+    ("Three a Day", 550, "{}"),
+    ("Takes All", 400, "{}"),
+];
+/// Calls a day of the second buyer.
+const DAILY_CAP: i64 = 3;
+/// What the seller gets for a call, in cents.
+const PAYOUT: i64 = 300;
+/// What each buyer pays in, in cents.
+const DEPOSIT: i64 = 10_000;
+const CALLS: u32 = 10;
+/// The call that finds its first buyer busy and goes to the next.
+const BUSY_CALL: u32 = 4;
+
+#[derive(Subcommand)]
+enum What {
+    /// Make a seller, three buyers and a campaign, and trade ten calls
+    Demo(Demo),
+}
+
+#[derive(Args)]
+struct Demo {
+    /// Whose exchange it is [default: the only customer, or a new one]
+    #[arg(long, value_name = "ID", value_parser = uuid)]
+    customer: Option<Uuid>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+pub fn command() -> Command {
+    What::augment_subcommands(Command::new("exchange"))
+        .about("Try out the call exchange: who wins a call, why, and what it costs")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(EXAMPLES)
+        .mut_subcommands(|command| command.after_help(EXAMPLES))
+}
+
+pub fn run(matches: &ArgMatches) -> Outcome {
+    let What::Demo(demo) = What::from_arg_matches(matches)?;
+    let customer = match demo.customer {
+        Some(id) => id.to_string(),
+        None => with_client(&demo.asking.options, customer::MANAGER, async |client| {
+            some_customer(client).await
+        })?,
+    };
+    with_client(&demo.asking.options, MANAGER, async |client| {
+        let market = Market::open(client, &customer).await?;
+        for number in 1..=CALLS {
+            market.trade(client, number, demo.asking.json).await?;
+        }
+        market.close(client, demo.asking.json).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The only customer, or a new one where there is none.
+async fn some_customer(ask: &impl Ask) -> Result<String, String> {
+    let found = rows(ask, "/v1/customers?deleted=false").await?;
+    match found.as_slice() {
+        [] => {
+            let body = json!({"name": "Exchange demo"});
+            let made = fetch(ask, Method::Post, "/v1/customers", Some(&body)).await?;
+            Ok(text(&made, "id"))
+        }
+        [only] => Ok(text(only, "id")),
+        _ => Err("there are several customers; name one with --customer".to_owned()),
+    }
+}
+
+/// What the demo made.
+struct Market {
+    customer: String,
+    campaign: String,
+    seller: String,
+    buyers: Vec<String>,
+}
+
+impl Market {
+    async fn open(ask: &impl Ask, customer: &str) -> Result<Self, String> {
+        let seller = json!({
+            "customer_id": customer, "type": "seller", "name": "Leads Inc", "status": "active",
+        });
+        let seller = post(ask, "/v1/accounts", &seller).await?;
+        let campaign = json!({
+            "customer_id": customer, "name": "solar, demo", "seller_id": seller, "payout": PAYOUT,
+        });
+        let campaign = post(ask, "/v1/call_campaigns", &campaign).await?;
+        let mut market = Self {
+            customer: customer.to_owned(),
+            campaign,
+            seller,
+            buyers: Vec::new(),
+        };
+        for (at, (name, amount, criteria)) in BUYERS.into_iter().enumerate() {
+            let cap = (at == 1).then_some(DAILY_CAP);
+            let buyer = market.buyer(ask, name, amount, criteria, cap).await?;
+            market.buyers.push(buyer);
+        }
+        Ok(market)
+    }
+
+    /// A buyer with money and a profile.
+    async fn buyer(
+        &self,
+        ask: &impl Ask,
+        name: &str,
+        amount: i64,
+        criteria: &str,
+        cap: Option<i64>,
+    ) -> Result<String, String> {
+        let account = json!({
+            "customer_id": self.customer, "type": "buyer", "name": name, "status": "active",
+            "daily_cap": cap,
+        });
+        let buyer = post(ask, "/v1/accounts", &account).await?;
+        let money = json!({"amount": DEPOSIT, "currency": "USD"});
+        let uri = format!("/v1/accounts/{buyer}/deposits");
+        fetch(ask, Method::Post, &uri, Some(&money)).await?;
+        let criteria: Value = serde_json::from_str(criteria).map_err(|fault| fault.to_string())?;
+        let profile = json!({
+            "customer_id": self.customer, "buyer_id": buyer, "call_campaign_id": self.campaign,
+            "amount": amount, "criteria": criteria, "destination": "sip:desk@example.com",
+        });
+        post(ask, "/v1/bid_profiles", &profile).await?;
+        Ok(buyer)
+    }
+
+    /// One call: it comes in, is sold, answered and paid.
+    async fn trade(&self, ask: &impl Ask, number: u32, is_json: bool) -> Result<(), String> {
+        let area = if number.is_multiple_of(2) { 212 } else { 415 };
+        let call = json!({
+            "customer_id": self.customer, "call_campaign_id": self.campaign,
+            "from_number": format!("+1{area}55501{number:02}"), "to_number": "+18005550100",
+        });
+        let call = post(ask, "/v1/calls", &call).await?;
+        let uri = format!("/v1/calls/{call}");
+        fetch(ask, Method::Post, &format!("{uri}/route"), None::<&()>).await?;
+        if number == BUSY_CALL {
+            report(ask, &uri, &["ringing", "busy"]).await?;
+        }
+        let why: Value = get(ask, &format!("{uri}/explanation")).await?;
+        report(ask, &uri, &["ringing", "in_progress", "completed"]).await?;
+        if is_json {
+            return output::line(&why.to_string()).map_err(|fault| fault.to_string());
+        }
+        let first = why.pointer("/candidates/0/text").and_then(Value::as_str);
+        let line = format!(
+            "call {number:2}  {}",
+            output::printable(first.unwrap_or("?"))
+        );
+        output::line(&line).map_err(|fault| fault.to_string())
+    }
+
+    /// What everybody has in the end.
+    async fn close(&self, ask: &impl Ask, is_json: bool) -> Result<(), String> {
+        if is_json {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for id in self.buyers.iter().chain([&self.seller]) {
+            let account: Value = get(ask, &format!("/v1/accounts/{id}")).await?;
+            let money = |field: &str| {
+                let amount = account
+                    .get(field)
+                    .and_then(Value::as_i64)
+                    .unwrap_or_default();
+                Money::new(amount, Currency::USD).to_string()
+            };
+            lines.push(vec![
+                text(&account, "name"),
+                text(&account, "type"),
+                money("balance"),
+                money("held"),
+            ]);
+        }
+        let table = output::table(&["ACCOUNT", "TYPE", "BALANCE", "HELD"], lines);
+        output::line(&format!("\n{table}")).map_err(|fault| fault.to_string())
+    }
+}
+
+async fn report(ask: &impl Ask, uri: &str, states: &[&str]) -> Result<(), String> {
+    for state in states {
+        let body = json!({"status": state, "duration_seconds": 90});
+        fetch(ask, Method::Post, &format!("{uri}/status"), Some(&body)).await?;
+    }
+    Ok(())
+}
+
+/// Makes something; its id.
+async fn post(ask: &impl Ask, uri: &str, body: &Value) -> Result<String, String> {
+    let made = fetch(ask, Method::Post, uri, Some(body)).await?;
+    Ok(text(&made, "id"))
+}
+
+fn text(value: &Value, field: &str) -> String {
+    let text = value.get(field).and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
+}
