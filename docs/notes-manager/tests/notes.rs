@@ -143,6 +143,22 @@ async fn a_bad_field_is_named(#[case] body: Json, #[case] field: &str) {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outdial_is_asked_for_before_a_note_about_it_is_made_or_changed() {
+    let world = World::new(Kind::Embedded).await;
+    let uri = world.note(json!({"text": "about nothing"})).await;
+    // Nobody serves outdials here.
+    let about = json!({"outdial_id": Uuid::from_u128(1)});
+    for (method, uri) in [(Post, "/v1/notes"), (Put, &*uri)] {
+        let (status, said) = world.client.call(method, uri, Some(about.clone())).await;
+        assert_eq!(status, 503, "{said}");
+    }
+    let listed = world.read("/v1/notes").await;
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["outdial_id"], json!(Uuid::nil()));
+    world.end().await;
+}
+
 /// A third party that takes what it is sent: its URL, and how often it was asked.
 async fn third_party() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
