@@ -158,10 +158,17 @@ fn read_with(field: &Field) -> Result<Option<ExprPath>> {
                 found = Some(parse_str(&path.value())?);
                 return Ok(());
             }
-            if meta.path.is_ident("default") && !meta.input.peek(syn::Token![=]) {
+            // What is never shown, e.g. a secret, may still be set.
+            let is_plain = ["default", "skip_serializing"]
+                .iter()
+                .any(|word| meta.path.is_ident(word));
+            if is_plain && !meta.input.peek(syn::Token![=]) {
                 return Ok(());
             }
-            Err(meta.error("a field that a caller may set takes only `deserialize_with` of serde"))
+            Err(meta.error(
+                "a field that a caller may set takes only `deserialize_with`, `default` and \
+                 `skip_serializing` of serde",
+            ))
         })?;
     }
     Ok(found)

@@ -73,6 +73,17 @@ pub trait ResourceHooks<R: Resource>: Clone + Send + Sync + 'static {
         named: Option<Uuid>,
     ) -> impl Future<Output = Result<Uuid>> + Send;
 
+    /// Called before the transaction of a creation (`id` is missing) or of a change: the place to ask a sibling, which
+    /// must not happen while a transaction is open.
+    fn before_begin(
+        &self,
+        _ctx: &RequestContext,
+        _id: Option<Uuid>,
+        _patch: &R::Patch,
+    ) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Called in the transaction of each change, before the row is written, with the row locked: checks what
     /// needs the database, and writes what goes with the change. `before` is missing at creation.
     fn before_write(
@@ -95,6 +106,7 @@ pub async fn create<R: Resource, S: ResourceHooks<R>>(
     patch: &R::Patch,
 ) -> Result<R> {
     let row = build::<R, S>(state, ctx, named, patch).await?;
+    state.before_begin(ctx, None, patch).await?;
     let mut tx = state.store().begin(ctx).await?;
     let row = insert(state, &mut tx, ctx, row).await?;
     tx.commit(row).await
@@ -181,6 +193,7 @@ pub async fn update<R: Resource, S: ResourceHooks<R>>(
     id: Uuid,
     patch: &R::Patch,
 ) -> Result<R> {
+    state.before_begin(ctx, Some(id), patch).await?;
     let mut tx = state.store().begin(ctx).await?;
     let before = lock_live::<R>(&mut tx, ctx, id).await?;
     let after = patched(&before, patch);
