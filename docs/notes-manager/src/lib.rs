@@ -16,6 +16,7 @@ use bin_common_handler::{
 /// The daemon, for `src/managers.rs`.
 pub const MANAGER: Manager = Manager {
     name: "notes-manager",
+    renamed_by: None,
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
