@@ -14,6 +14,7 @@ mod fault;
 mod ledger;
 mod load;
 mod made;
+mod market;
 mod options;
 mod plan;
 mod programs;
