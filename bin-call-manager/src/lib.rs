@@ -17,6 +17,7 @@ pub mod models;
 mod refundhandler;
 mod room;
 mod routehandler;
+pub mod simulate;
 mod viewer;
 
 use bin_common_handler::{

@@ -9,11 +9,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    models::{
-        call::{Call, Outcome},
-        callstatus::CallStatus,
-    },
-    routehandler::ending,
+    models::{call::Call, callstatus::CallStatus},
+    routehandler::ending::{self, Missed},
 };
 
 /// Until a buyer must have answered.
@@ -92,7 +89,7 @@ async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if !matches!(was, CallStatus::Queued | CallStatus::Ringing) {
         return Ok(());
     }
-    ending::next_buyer(tx, &mut call, Outcome::NoAnswer).await?;
+    ending::next_buyer(tx, &mut call, Missed::NoAnswer).await?;
     ending::announce(tx, &mut call, was).await
 }
 

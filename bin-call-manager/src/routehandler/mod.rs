@@ -5,7 +5,7 @@
 
 pub(crate) mod choose;
 pub(crate) mod ending;
-mod facts;
+pub(crate) mod facts;
 pub(crate) mod winning;
 
 pub(crate) use facts::bid as placed_bid;

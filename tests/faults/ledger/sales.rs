@@ -51,15 +51,20 @@ struct Row {
     capture_id: Option<Uuid>,
 }
 
+/// What time would bring: auctions that a wrong clock gave an hour end, and every timer is due.
+const PASS: [&str; 2] = [
+    "UPDATE exchange_auctions SET tm_end = LEAST(tm_end, UTC_TIMESTAMP(6)) WHERE status = 'active'",
+    "UPDATE exchange_timers SET next_at = 0",
+];
+
 /// Makes every timer due until no call is left for one: a round has no hours to wait.
 pub async fn let_time_pass(world: &World, market: &Market) {
     let site = &world.call().site;
     let mut db = site.db().await;
     until("timers end what nobody reported", async || {
-        sqlx::query("UPDATE exchange_timers SET next_at = 0")
-            .execute(&mut db)
-            .await
-            .ok()?;
+        for sql in PASS {
+            sqlx::query(sql).execute(&mut db).await.ok()?;
+        }
         let open = format!(
             "{OPEN} AND customer_id = X'{}'",
             market.customer_id.simple()
