@@ -15,6 +15,7 @@ mod ledgerhandler;
 mod listenhandler;
 pub mod models;
 mod refundhandler;
+mod reporthandler;
 mod room;
 mod routehandler;
 pub mod simulate;
@@ -74,7 +75,7 @@ const RENAMED: Setting<String> = Setting::text(
 const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    callhandler::timers::start(ctx);
+    routehandler::timers::start(ctx);
     auctionhandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
 }

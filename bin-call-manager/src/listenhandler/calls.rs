@@ -12,10 +12,10 @@ use crate::{
     callhandler::{
         self,
         create::{self, CallCreate},
-        report::{self, Report, Told},
     },
     models::{call::Call, refund::Refund},
     refundhandler::{self, RefundCreate},
+    reporthandler::{self, Report, Told},
     routehandler,
 };
 
@@ -58,7 +58,7 @@ pub(super) async fn report(
     Path(id): Path,
     Json(body): Json<Report>,
 ) -> Result<Json<Call>> {
-    report::report(&app, &ctx, id, &body).await.map(Json)
+    reporthandler::report(&app, &ctx, id, &body).await.map(Json)
 }
 
 pub(super) async fn convert(
@@ -67,7 +67,9 @@ pub(super) async fn convert(
     Path(id): Path,
     Json(body): Json<Told>,
 ) -> Result<Json<Call>> {
-    report::convert(&app, &ctx, id, &body).await.map(Json)
+    reporthandler::convert(&app, &ctx, id, &body)
+        .await
+        .map(Json)
 }
 
 pub(super) async fn explanation(

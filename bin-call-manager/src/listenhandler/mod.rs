@@ -11,9 +11,14 @@ use bin_common_handler::{listenhandler::Routes, resource::Resource};
 use crate::{
     app::App,
     models::{
-        account::Account, auction, bid, bidprofile::BidProfile, call, callcampaign::CallCampaign,
-        ledgerentry,
+        account::Account,
+        auction, bid,
+        bidprofile::BidProfile,
+        call,
+        callcampaign::CallCampaign,
+        ledgerentry::{self, LedgerEntry},
     },
+    routehandler::choose::Explanation,
 };
 
 /// Reads by the operator of an exchange.
@@ -57,6 +62,7 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         )
         .scope(READ)
         .or_bound(BOUND)
+        .replies::<Vec<LedgerEntry>>()
         .csv("text")
         .get("/v1/ledger_entries", accounts::entries)
         .filtered_by(ledgerentry::FILTERS)
@@ -115,6 +121,7 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)
         .get("/v1/calls/<call-id>/explanation", calls::explanation)
+        .replies::<Explanation<'static>>()
         .scope(READ)
         .or_bound(BOUND)
         .post("/v1/refunds", calls::refund)

@@ -6,6 +6,7 @@
 pub(crate) mod choose;
 pub(crate) mod ending;
 pub(crate) mod facts;
+pub(crate) mod timers;
 pub(crate) mod winning;
 
 pub(crate) use facts::bid as placed_bid;

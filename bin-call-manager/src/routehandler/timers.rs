@@ -8,10 +8,8 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    models::{call::Call, callstatus::CallStatus},
-    routehandler::ending::{self, Missed},
-};
+use super::ending::{self, Missed};
+use crate::models::{call::Call, callstatus::CallStatus};
 
 /// Until a buyer must have answered.
 const ANSWER: &str = "call_answer";

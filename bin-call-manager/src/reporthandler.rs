@@ -13,10 +13,10 @@ use bin_common_handler::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{invalid_state, lock, timers};
 use crate::{
     app::App,
     auctionhandler,
+    callhandler::{invalid_state, lock},
     models::{
         call::Call,
         callcampaign::{CallCampaign, ConversionKind},
@@ -25,7 +25,7 @@ use crate::{
     routehandler::{
         campaign,
         ending::{self, Missed},
-        winning,
+        timers, winning,
     },
     viewer::{Viewer, ensure_operator},
 };
