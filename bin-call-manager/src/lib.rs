@@ -18,6 +18,7 @@ mod modelhandler;
 pub mod models;
 mod pinghandler;
 mod refundhandler;
+mod reporthandler;
 mod room;
 mod routehandler;
 mod viewer;
@@ -85,7 +86,7 @@ const SETTINGS: &[AnySetting] = &[
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    callhandler::timers::start(ctx);
+    routehandler::timers::start(ctx);
     auctionhandler::start(ctx);
     let app = App::new(ctx)?;
     pinghandler::start(ctx, &app)?;

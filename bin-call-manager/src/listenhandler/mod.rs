@@ -13,9 +13,16 @@ use bin_common_handler::{listenhandler::Routes, resource::Resource};
 use crate::{
     app::App,
     models::{
-        account::Account, auction, bid, bidprofile::BidProfile, call, callcampaign::CallCampaign,
-        fraudcheck, fraudentry::FraudEntry, ledgerentry,
+        account::Account,
+        auction, bid,
+        bidprofile::BidProfile,
+        call,
+        callcampaign::CallCampaign,
+        fraudcheck,
+        fraudentry::FraudEntry,
+        ledgerentry::{self, LedgerEntry},
     },
+    routehandler::choose::Explanation,
 };
 
 /// Reads by the operator of an exchange.
@@ -83,6 +90,7 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         )
         .scope(READ)
         .or_bound(BOUND)
+        .replies::<Vec<LedgerEntry>>()
         .csv("text")
         .get("/v1/ledger_entries", accounts::entries)
         .filtered_by(ledgerentry::FILTERS)
@@ -141,6 +149,7 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)
         .get("/v1/calls/<call-id>/explanation", calls::explanation)
+        .replies::<Explanation<'static>>()
         .scope(READ)
         .or_bound(BOUND)
         .post("/v1/refunds", calls::refund)

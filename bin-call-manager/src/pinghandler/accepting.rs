@@ -19,16 +19,13 @@ use uuid::Uuid;
 use super::{apart, find, not_found, pinging, telling};
 use crate::{
     app::App,
-    callhandler::{
-        create::{add, check_reference},
-        timers,
-    },
+    callhandler::create::{add, check_reference},
     modelhandler::Learned,
     models::{
         call::{self, Call},
         ping::{Ping, PingReply, PingStatus, Reject},
     },
-    routehandler::{self, choose, winning},
+    routehandler::{self, choose, timers, winning},
     viewer::Viewer,
 };
 

@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     app::App,
-    callhandler::{create::CallCreate, invalid_state, timers, view},
+    callhandler::{create::CallCreate, invalid_state, view},
     models::{
         call::Call,
         callcampaign::CallCampaign,
         callstatus::CallStatus,
         ping::{Ping, PingStatus},
     },
-    routehandler::{ending, winning},
+    routehandler::{ending, timers, winning},
     viewer::Viewer,
 };
 

@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    callhandler::timers,
     models::ping::{Ping, PingReply},
+    routehandler::timers,
     viewer::Viewer,
 };
 

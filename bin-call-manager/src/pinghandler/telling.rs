@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     app::App,
-    callhandler::timers::{self, TELL, Turn, due},
     models::{
         bid::Bid,
         bidprofile::BidProfile,
@@ -27,7 +26,10 @@ use crate::{
         callstatus::CallStatus,
         ping::{Ping, Reject},
     },
-    routehandler::ending,
+    routehandler::{
+        ending,
+        timers::{self, TELL, Turn, due},
+    },
 };
 
 /// Calls whose bidder is to be told; what has no room is tried again by its timer.

@@ -14,6 +14,7 @@ use bin_common_handler::{
     },
 };
 use rand::{SeedableRng, rngs::SmallRng};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ pub(crate) struct Chosen {
 }
 
 /// Who won, for the explanation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Winner {
     pub buyer_id: Uuid,
     pub bid_id: Uuid,
@@ -66,7 +67,7 @@ pub(crate) struct Winner {
 }
 
 /// Why a call went where it went, as it is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Explanation<'c> {
     winner: Option<Winner>,
     strategy: &'static str,

@@ -8,9 +8,8 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use super::{campaign, choose, winning};
+use super::{campaign, choose, timers, winning};
 use crate::{
-    callhandler::timers,
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},

@@ -7,6 +7,7 @@ pub(crate) mod choose;
 pub(crate) mod ending;
 mod facts;
 pub(crate) mod offers;
+pub(crate) mod timers;
 pub(crate) mod winning;
 
 pub(crate) use facts::bid as placed_bid;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use bin_common_handler::{databasehandler::ChangeTx, ids, models::error::Result};
 use uuid::Uuid;
 
-use super::choose::{Chosen, Winner, Won};
+use super::{
+    choose::{Chosen, Winner, Won},
+    timers,
+};
 use crate::{
-    callhandler::timers,
     choice::explain::Row,
     dbhandler::market,
     ledgerhandler::{self, Reference},

@@ -8,12 +8,10 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    models::{
-        call::{Call, Outcome},
-        callstatus::CallStatus,
-    },
-    routehandler::ending,
+use super::ending;
+use crate::models::{
+    call::{Call, Outcome},
+    callstatus::CallStatus,
 };
 
 /// Until a buyer must have answered.

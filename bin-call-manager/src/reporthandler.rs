@@ -13,16 +13,16 @@ use bin_common_handler::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{invalid_state, lock, timers};
 use crate::{
     app::App,
     auctionhandler,
+    callhandler::{invalid_state, lock},
     models::{
         call::{Call, Outcome},
         callcampaign::{CallCampaign, ConversionKind},
         callstatus::CallStatus,
     },
-    routehandler::{campaign, ending, winning},
+    routehandler::{campaign, ending, timers, winning},
     viewer::{Viewer, ensure_operator},
 };
 
