@@ -1,0 +1,20 @@
+//! Every URI of the daemon.
+
+use bin_common_handler::listenhandler::Routes;
+
+use crate::{app::App, models::template::Template};
+
+/// Reads.
+const READ: &str = "chat:read";
+/// Everything that changes something.
+const WRITE: &str = "chat:write";
+
+/// The route table.
+pub(crate) fn routes() -> Routes<App> {
+    word_routes(Routes::default())
+}
+
+/// What is said by itself.
+fn word_routes(routes: Routes<App>) -> Routes<App> {
+    routes.resource_for::<Template>("/v1/templates", "/v1/templates/<template-id>", READ, WRITE)
+}

@@ -1,0 +1,3 @@
+//! What chat-manager keeps.
+
+pub mod template;

@@ -1,0 +1,8 @@
+//! The contract of conversations, rule by rule, through the queue: on the embedded default and over the real services.
+
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod templates;
+#[cfg(test)]
+mod world;
