@@ -26,6 +26,7 @@ mod tests {
         ("tenancy", RULES),
         ("choice", ROWS),
         ("area", GROUND),
+        ("booking", GROUND),
         ("phone", GROUND),
         ("settings", GROUND),
         ("times", GROUND),

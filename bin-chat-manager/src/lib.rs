@@ -3,7 +3,16 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod addresshandler;
 mod app;
+mod availabilityhandler;
+pub mod booking;
+mod bookinghandler;
+mod businesshandler;
+mod calendarhandler;
+mod cataloghandler;
+mod dbhandler;
+mod leadhandler;
 mod listenhandler;
 pub mod models;
 mod room;
@@ -17,7 +26,10 @@ use bin_common_handler::{
     migrations,
 };
 
-use crate::app::App;
+use crate::{
+    app::App,
+    bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
+};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "chat-manager";
@@ -34,7 +46,20 @@ pub const MANAGER: Manager = Manager {
     start,
 };
 
-const MIGRATIONS: Migrations = migrations!("chat", ["1001_templates"]);
+const MIGRATIONS: Migrations = migrations!(
+    "chat",
+    [
+        "1001_templates",
+        "1050_catalog_items",
+        "1051_rates",
+        "1052_resources",
+        "1053_holidays",
+        "1054_reservations",
+        "1055_appointments",
+        "1056_leads",
+        "1057_calendars",
+    ]
+);
 
 /// voipbin has a chat-manager, too.
 const RENAMED: Setting<String> = Setting::text(
@@ -44,8 +69,19 @@ const RENAMED: Setting<String> = Setting::text(
     "conversation-manager",
 );
 
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    RENAMED.erased(),
+    room::ENTITIES.erased(),
+    room::RECORDS.erased(),
+    app::REMIND_BEFORE.erased(),
+    addresshandler::GEOCODER_URL.erased(),
+    addresshandler::GEOCODER_KEY.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    let app = App::new(ctx)?;
+    let timers = &ctx.timers;
+    timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
+    timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
+    Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -1,6 +1,12 @@
 //! Migrations: up, down to nothing, up again, and broken off, on both databases; their schema and the entities.
 
-use bin_chat_manager::{MANAGER, models::template::Template};
+use bin_chat_manager::{
+    MANAGER,
+    models::{
+        appointment::Appointment, bookable::Bookable, calendar::Calendar, catalogitem::CatalogItem,
+        holiday::Holiday, lead::Lead, rate::Rate, reservation::Reservation, template::Template,
+    },
+};
 use bin_common_handler::{
     models::sock::Method::Post,
     testing::{
@@ -81,6 +87,15 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         Kind::Full => &["live_key"],
     };
     assert_eq!(schema.beyond::<Template>(), live);
+    let none: &[&str] = &[];
+    assert_eq!(schema.beyond::<CatalogItem>(), none);
+    assert_eq!(schema.beyond::<Rate>(), none);
+    assert_eq!(schema.beyond::<Bookable>(), none);
+    assert_eq!(schema.beyond::<Holiday>(), none);
+    assert_eq!(schema.beyond::<Reservation>(), none);
+    assert_eq!(schema.beyond::<Appointment>(), none);
+    assert_eq!(schema.beyond::<Lead>(), none);
+    assert_eq!(schema.beyond::<Calendar>(), none);
 }
 
 #[tokio::test]
