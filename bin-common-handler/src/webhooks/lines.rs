@@ -116,9 +116,8 @@ impl Lines {
         account_id: &str,
         request: &Raw,
     ) -> Result<Option<Arc<Line>>> {
-        let is_right = |line: &Line| {
-            line.account_id == account_id && twilio::is_signed(&line.secret, request)
-        };
+        let is_right =
+            |line: &Line| line.account_id == account_id && twilio::is_signed(&line.secret, request);
         let known = self.known(ctx, number).await?;
         let Some(line) = known.line else {
             return Ok(None);
@@ -190,10 +189,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::{
-        models::sock::Response,
-        requesthandler::MockRpc,
-    };
+    use crate::{models::sock::Response, requesthandler::MockRpc};
 
     const NUMBER: &str = "+14155550100";
 
@@ -284,7 +280,10 @@ mod tests {
             body,
         };
         let signature = signed.by(&Secret::new(secret));
-        let headers = [(twilio::SIGNATURE, &*signature), ("content-type", content_type)];
+        let headers = [
+            (twilio::SIGNATURE, &*signature),
+            ("content-type", content_type),
+        ];
         let headers = headers.map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
         Raw::new(&url, headers.into(), body)
     }
@@ -296,7 +295,9 @@ mod tests {
         let prove = async |secret: &str, account: &str| {
             let raw = signed_by(secret);
             let proven = lines.prove(&ctx, NUMBER, account, &raw).await;
-            proven.map(|line| line.is_some()).map_err(|error| error.status())
+            proven
+                .map(|line| line.is_some())
+                .map_err(|error| error.status())
         };
         assert_eq!(prove("old", "AC1").await, Ok(true));
         assert_eq!(prove("old", "AC2").await, Err(Status::PermissionDenied));
