@@ -19,6 +19,7 @@ mod reporthandler;
 mod room;
 mod routehandler;
 pub mod simulate;
+mod standing;
 mod viewer;
 
 use bin_common_handler::{
@@ -75,7 +76,8 @@ const RENAMED: Setting<String> = Setting::text(
 const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    routehandler::timers::start(ctx);
-    auctionhandler::start(ctx);
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    let standing = standing::Standing::new();
+    routehandler::timers::start(ctx, &standing);
+    auctionhandler::start(ctx, &standing);
+    Ok(Wired::new(listenhandler::routes(), App::new(ctx, standing)))
 }

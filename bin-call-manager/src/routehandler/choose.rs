@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use super::facts;
 use crate::{
     choice::{
-        self, Buyer, Candidate, Counters, Decision, Profile, Terms, auction,
+        self, Buyer, Candidate, Counters, Decision, Terms, auction,
         call::Seen,
         decide,
         explain::{Row, explain, text},
@@ -30,16 +31,17 @@ use crate::{
     models::{
         account::Account,
         bid::Bid,
-        bidprofile::BidProfile,
         call::Call,
         callcampaign::{CallCampaign, Strategy},
+        usage::zone,
     },
+    standing::{Known, Standing},
 };
 
 /// Who won, on a locked account.
 pub(crate) struct Won {
     pub account: Account,
-    pub profile: Option<BidProfile>,
+    pub profile: Option<Arc<Known>>,
     /// A bid that was placed for it.
     pub placed: Option<Bid>,
     pub amount: i64,
@@ -90,8 +92,7 @@ impl Chosen {
 
 /// One who may win, as the tables have it.
 struct Entry {
-    row: Option<BidProfile>,
-    profile: Option<Profile>,
+    standing: Option<Arc<Known>>,
     placed: Option<Bid>,
     bid: Option<choice::Bid>,
 }
@@ -112,6 +113,7 @@ struct Market {
 /// 503.
 pub(crate) async fn choose(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &Call,
     campaign: &CallCampaign,
 ) -> Result<Chosen> {
@@ -125,7 +127,7 @@ pub(crate) async fn choose(
     } else {
         None
     };
-    let mut market = Market::load(tx, call, campaign).await?;
+    let mut market = Market::load(tx, standing, call, campaign).await?;
     let mut held = BTreeSet::new();
     // The same draw each time: only what was locked since may change the outcome.
     let seed = rand::random();
@@ -171,10 +173,11 @@ pub(crate) async fn choose(
 /// 503.
 pub(crate) async fn bidders(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &Call,
     campaign: &CallCampaign,
-) -> Result<Vec<(BidProfile, i64)>> {
-    let mut market = Market::load(tx, call, campaign).await?;
+) -> Result<Vec<(Arc<Known>, i64)>> {
+    let mut market = Market::load(tx, standing, call, campaign).await?;
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
@@ -187,7 +190,7 @@ pub(crate) async fn bidders(
         .entries
         .drain(..)
         .enumerate()
-        .filter_map(|(at, entry)| Some((entry.row?, *amounts.get(&at)?)))
+        .filter_map(|(at, entry)| Some((entry.standing?, *amounts.get(&at)?)))
         .collect())
 }
 
@@ -200,40 +203,36 @@ pub(crate) fn terms(campaign: &CallCampaign) -> Result<Terms> {
 }
 
 impl Market {
-    async fn load(tx: &mut ChangeTx<'_>, call: &Call, campaign: &CallCampaign) -> Result<Self> {
+    async fn load(
+        tx: &mut ChangeTx<'_>,
+        standing: &Standing,
+        call: &Call,
+        campaign: &CallCampaign,
+    ) -> Result<Self> {
         let (now, terms) = (tx.now(), facts::terms(campaign)?);
-        let placed = match call.auction_id {
-            Some(id) => market::bids(tx, id).await?,
-            None => Vec::new(),
-        };
-        let rows = match call.auction_id {
-            Some(_) => {
-                let ids = placed.iter().filter_map(|bid| bid.profile_id);
-                market::by_id::<BidProfile>(tx, ids).await?
-            }
-            None => market::profiles(tx, campaign.customer_id, campaign.id)
-                .await?
-                .into_iter()
-                .map(|row| (row.id, row))
-                .collect(),
-        };
-        let pairs: Vec<(Option<BidProfile>, Option<Bid>)> = if call.auction_id.is_some() {
-            let of = |bid: &Bid| bid.profile_id.and_then(|id| rows.get(&id).cloned());
+        let pairs: Vec<(Option<Arc<Known>>, Option<Bid>)> = if let Some(id) = call.auction_id {
+            let placed = market::bids(tx, id).await?;
+            let ids = placed.iter().filter_map(|bid| bid.profile_id);
+            let known = standing.by_id(tx, ids).await?;
+            let of = |bid: &Bid| bid.profile_id.and_then(|id| known.get(&id).cloned());
             placed
                 .into_iter()
                 .map(|bid| (of(&bid), Some(bid)))
                 .collect()
         } else {
-            rows.into_values().map(|row| (Some(row), None)).collect()
+            let known = standing
+                .of_campaign(tx, campaign.customer_id, campaign.id)
+                .await?;
+            known.into_values().map(|one| (Some(one), None)).collect()
         };
         let payers = pairs
             .iter()
-            .map(|(row, bid)| facts::payer(row.as_ref(), bid.as_ref()));
+            .map(|(known, bid)| payer(known.as_deref(), bid.as_ref()));
         let accounts = market::accounts(tx, payers).await?;
         let (seen, everybody) = Self::history(tx, call, &terms, now).await?;
         Ok(Self {
             call: facts::call(call, everybody),
-            entries: entries(pairs, &accounts)?,
+            entries: entries(standing, pairs, &accounts)?,
             terms,
             accounts,
             seen,
@@ -284,10 +283,10 @@ impl Market {
         self.entries
             .iter()
             .filter_map(|entry| {
-                let id = facts::payer(entry.row.as_ref(), entry.placed.as_ref());
+                let id = payer(entry.standing.as_deref(), entry.placed.as_ref());
                 Some(Candidate {
                     buyer: buyers.get(&id)?,
-                    profile: entry.profile.as_ref(),
+                    profile: entry.standing.as_deref().map(|known| &known.profile),
                     bid: entry.bid.as_ref(),
                 })
             })
@@ -326,10 +325,10 @@ impl Market {
         let gone = || Error::internal("the winner is none of the candidates");
         let ranked = decision.ranked.first().ok_or_else(gone)?;
         let entry = self.entries.get_mut(winner.candidate).ok_or_else(gone)?;
-        let id = facts::payer(entry.row.as_ref(), entry.placed.as_ref());
+        let id = payer(entry.standing.as_deref(), entry.placed.as_ref());
         Ok(Some(Won {
             account: self.accounts.remove(&id).ok_or_else(gone)?,
-            profile: entry.row.take(),
+            profile: entry.standing.take(),
             placed: entry.placed.take(),
             amount: ranked.amount,
             price: winner.price,
@@ -338,23 +337,28 @@ impl Market {
     }
 }
 
+/// Who pays, by a bid or a profile.
+fn payer(known: Option<&Known>, bid: Option<&Bid>) -> Uuid {
+    bid.map(|bid| bid.buyer_id)
+        .or_else(|| known.map(|known| known.row.buyer_id))
+        .unwrap_or_default()
+}
+
 /// Only those whose account is there: places among the candidates are places among the entries.
 fn entries(
-    pairs: Vec<(Option<BidProfile>, Option<Bid>)>,
+    standing: &Standing,
+    pairs: Vec<(Option<Arc<Known>>, Option<Bid>)>,
     accounts: &BTreeMap<Uuid, Account>,
 ) -> Result<Vec<Entry>> {
     let mut entries = Vec::with_capacity(pairs.len());
-    for (row, placed) in pairs {
-        let Some(account) = accounts.get(&facts::payer(row.as_ref(), placed.as_ref())) else {
+    for (known, placed) in pairs {
+        let Some(account) = accounts.get(&payer(known.as_deref(), placed.as_ref())) else {
             continue;
         };
+        let timezone = zone(&account.timezone);
         entries.push(Entry {
-            profile: row
-                .as_ref()
-                .map(|row| facts::profile(row, &account.timezone))
-                .transpose()?,
+            standing: known.map(|known| standing.in_zone(known, timezone)),
             bid: placed.as_ref().map(facts::bid).transpose()?,
-            row,
             placed,
         });
     }

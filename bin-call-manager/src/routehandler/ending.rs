@@ -18,6 +18,7 @@ use crate::{
         posting,
         usage::zone,
     },
+    standing::Standing,
 };
 
 /// Whether the buyer's money is still set aside for this call.
@@ -71,6 +72,7 @@ impl Missed {
 /// 503.
 pub(crate) async fn next_buyer(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &mut Call,
     missed: Missed,
 ) -> Result<()> {
@@ -100,7 +102,7 @@ pub(crate) async fn next_buyer(
     } else {
         "NO_BIDS_AVAILABLE"
     };
-    let chosen = Box::pin(choose::choose(tx, call, &campaign)).await?;
+    let chosen = Box::pin(choose::choose(tx, standing, call, &campaign)).await?;
     let found = chosen.won.is_some();
     Box::pin(winning::settle(tx, call, &campaign, chosen)).await?;
     if found {

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ending::{self, Missed};
-use crate::models::{call::Call, callstatus::CallStatus};
+use crate::{
+    models::{call::Call, callstatus::CallStatus},
+    standing::Standing,
+};
 
 /// Until a buyer must have answered.
 const ANSWER: &str = "call_answer";
@@ -30,8 +33,8 @@ struct Turn {
 }
 
 /// Names the handlers, at start.
-pub(crate) fn start(ctx: &ManagerContext) {
-    ctx.timers.on(ANSWER, no_answer);
+pub(crate) fn start(ctx: &ManagerContext, standing: &Standing) {
+    ctx.timers.on_with(ANSWER, standing.clone(), no_answer);
     ctx.timers.on(LENGTH, too_long);
     ctx.timers.on(CONVERSION, never_told);
 }
@@ -79,7 +82,7 @@ async fn due(tx: &mut ChangeTx<'_>, timer: &Timer) -> Result<Option<Call>> {
     Ok(found.filter(|call| call.bid_id == turn.bid_id))
 }
 
-async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+async fn no_answer(standing: Standing, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let Some(mut call) = due(tx, &timer).await? else {
         return Ok(());
     };
@@ -87,7 +90,7 @@ async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if !matches!(was, CallStatus::Queued | CallStatus::Ringing) {
         return Ok(());
     }
-    ending::next_buyer(tx, &mut call, Missed::NoAnswer).await?;
+    ending::next_buyer(tx, &standing, &mut call, Missed::NoAnswer).await?;
     ending::announce(tx, &mut call, was).await
 }
 
