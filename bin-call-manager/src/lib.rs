@@ -22,6 +22,7 @@ mod reporthandler;
 mod room;
 mod routehandler;
 pub mod simulate;
+mod standing;
 mod viewer;
 
 use bin_common_handler::{
@@ -87,9 +88,10 @@ const SETTINGS: &[AnySetting] = &[
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    routehandler::timers::start(ctx);
-    auctionhandler::start(ctx);
-    let app = App::new(ctx)?;
+    let standing = standing::Standing::new();
+    routehandler::timers::start(ctx, &standing);
+    auctionhandler::start(ctx, &standing);
+    let app = App::new(ctx, standing)?;
     pinghandler::start(ctx, &app)?;
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -76,6 +76,8 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(Account::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        .stream("accounts", "account")
+        .stream_to("id")
         .get("/v1/accounts/<account-id>", accounts::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -96,6 +98,8 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(ledgerentry::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        .stream("ledger_entries", "ledger")
+        .stream_to("account_id")
 }
 
 /// What is sold, and who takes it at what price.
@@ -106,6 +110,8 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(CallCampaign::FILTERS)
         .scope(READ)
         .or_bound(SELL)
+        .stream("call_campaigns", "callcampaign")
+        .stream_to("seller_id")
         .get("/v1/call_campaigns/<call-campaign-id>", campaigns::get)
         .scope(READ)
         .or_bound(SELL)
@@ -117,6 +123,8 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(BidProfile::FILTERS)
         .scope(READ)
         .or_bound(BUY)
+        .stream("bid_profiles", "bidprofile")
+        .stream_to("buyer_id")
         .get("/v1/bid_profiles/<bid-profile-id>", profiles::get)
         .scope(READ)
         .or_bound(BUY)
@@ -138,6 +146,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(call::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        // Price and payout are in one event: for operators only.
+        .stream("calls", "call")
         .get("/v1/calls/<call-id>", calls::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -161,6 +171,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(auction::FILTERS)
         .scope(READ)
         .or_bound(SELL)
+        // Whose bid won is no seller's business.
+        .stream("auctions", "auction")
         .get("/v1/auctions/<auction-id>", auctions::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -178,4 +190,6 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(bid::FILTERS)
         .scope(READ)
         .or_bound(BUY)
+        .stream("bids", "bid")
+        .stream_to("buyer_id")
 }
