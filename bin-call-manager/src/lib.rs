@@ -10,6 +10,7 @@ mod bidprofilehandler;
 mod callcampaignhandler;
 mod callhandler;
 pub mod choice;
+pub mod compliance;
 mod dbhandler;
 mod ledgerhandler;
 mod listenhandler;
