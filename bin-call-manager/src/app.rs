@@ -2,17 +2,27 @@
 
 use std::sync::Arc;
 
-use bin_common_handler::{daemon::ManagerContext, databasehandler::Store};
+use bin_common_handler::{
+    daemon::{ManagerContext, StartError},
+    databasehandler::Store,
+    requesthandler::RpcClient,
+    sealer::Sealer,
+};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::room::Rooms;
+use crate::{compliancehandler::DncBook, room::Rooms};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
+    /// Do-not-call lists that were looked at, in memory.
+    pub dnc: Arc<DncBook>,
+    pub rpc: RpcClient,
+    /// What seals the keys of pseudonyms.
+    pub sealer: Arc<Sealer>,
     turns: Arc<Turns>,
 }
 
@@ -24,12 +34,15 @@ const TURNS: usize = 1_024;
 struct Turns(Vec<Mutex<()>>);
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext) -> Self {
-        Self {
+    pub(crate) fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
+        Ok(Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
+            dnc: Arc::default(),
+            rpc: ctx.rpc.clone(),
+            sealer: ctx.sealer()?,
             turns: Arc::new(Turns((0..TURNS).map(|_| Mutex::default()).collect())),
-        }
+        })
     }
 
     /// The turn to sell this call, within this process; nothing is decided by it.

@@ -3,21 +3,29 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod abandonmenthandler;
 mod accounthandler;
 mod app;
 mod auctionhandler;
 mod bidprofilehandler;
+mod businessrelationshiphandler;
 mod callcampaignhandler;
 mod callhandler;
 pub mod choice;
 pub mod compliance;
+mod compliancehandler;
+mod compliancerulehandler;
+mod consenthandler;
 mod dbhandler;
+mod dncentryhandler;
+mod dnclisthandler;
 mod ledgerhandler;
 mod listenhandler;
 pub mod models;
 mod refundhandler;
 mod room;
 mod routehandler;
+mod subjectrequesthandler;
 mod viewer;
 
 use bin_common_handler::{
@@ -60,6 +68,16 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1050_consents",
+        "1051_dnc_entries",
+        "1052_dnc_lists",
+        "1053_dnc_blocks",
+        "1054_compliance_rules",
+        "1055_business_relationships",
+        "1056_attempts",
+        "1057_verdicts",
+        "1058_subject_requests",
+        "1059_subject_keys",
     ]
 );
 
@@ -76,5 +94,7 @@ const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     callhandler::timers::start(ctx);
     auctionhandler::start(ctx);
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    let app = App::new(ctx)?;
+    compliancehandler::start(ctx, &app);
+    Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -11,6 +11,7 @@ use bin_common_handler::{
         error::{Error, Result},
         identity::{optional_owner, optional_uuid},
         text::null_is_default,
+        time::Timestamp,
     },
     phone, resource,
 };
@@ -21,6 +22,8 @@ use uuid::Uuid;
 use super::view;
 use crate::{
     app::App,
+    compliance::Purpose,
+    compliancehandler,
     dbhandler::numbers,
     models::{
         call::{self, Call, Direction, Source},
@@ -48,6 +51,9 @@ pub(crate) struct CallCreate {
     from_number: String,
     #[serde(default, deserialize_with = "null_is_default")]
     to_number: String,
+    /// What it is for; an outbound call is a solicitation unless this says otherwise.
+    #[serde(default, deserialize_with = "null_is_default")]
+    purpose: Purpose,
     #[serde(default, deserialize_with = "null_is_default")]
     tags: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -87,6 +93,27 @@ impl CallCreate {
     }
 }
 
+impl CallCreate {
+    fn into_call(self, customer_id: Uuid, now: Timestamp) -> Call {
+        Call {
+            id: ids::next(),
+            customer_id,
+            direction: self.direction,
+            from_number: self.from_number,
+            to_number: self.to_number,
+            purpose: self.purpose,
+            tags: Json(self.tags),
+            zip: self.zip,
+            state: self.state,
+            source: self.source,
+            reference: Some(self.reference).filter(|text| !text.is_empty()),
+            tm_create: now,
+            tm_update: now,
+            ..Call::default()
+        }
+    }
+}
+
 fn number(field: &str, text: &str) -> Result<String> {
     phone::parse(text)
         .map(|number| number.as_str().to_owned())
@@ -103,30 +130,21 @@ pub(crate) async fn create(
     let viewer = Viewer::of(&app.store, ctx).await?;
     body.check()?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let named_campaign = body.call_campaign_id;
+    let mut call = body.into_call(customer_id, app.store.clock.now());
+    // Lists are read before the transaction: a long one takes its time.
+    let knowledge = compliancehandler::prepare(app, customer_id, &call).await?;
     let mut tx = app.store.begin(ctx).await?;
-    let campaign = campaign_of(&mut tx, customer_id, &body).await?;
+    let campaign = campaign_of(&mut tx, customer_id, named_campaign, &call).await?;
     if !viewer.sees(None, Some(campaign.seller_id)) {
         return Err(resource::not_found::<CallCampaign>());
     }
-    let now = tx.now();
-    let call = Call {
-        id: ids::next(),
-        customer_id,
-        call_campaign_id: campaign.id,
-        direction: body.direction,
-        from_number: body.from_number,
-        to_number: body.to_number,
-        seller_id: campaign.seller_id,
-        currency: campaign.currency,
-        tags: Json(body.tags),
-        zip: body.zip,
-        state: body.state,
-        source: body.source,
-        reference: Some(body.reference).filter(|text| !text.is_empty()),
-        tm_create: now,
-        tm_update: now,
-        ..Call::default()
-    };
+    call.call_campaign_id = campaign.id;
+    call.seller_id = campaign.seller_id;
+    call.currency.clone_from(&campaign.currency);
+    if let Some(refusal) = compliancehandler::place(&mut tx, knowledge, &call, &campaign).await? {
+        return tx.commit_refusal(refusal).await;
+    }
     tx.insert(&call)
         .await
         .map_err(|error| match error.reason() {
@@ -143,11 +161,12 @@ pub(crate) async fn create(
 async fn campaign_of(
     tx: &mut ChangeTx<'_>,
     customer_id: Uuid,
-    body: &CallCreate,
+    named: Option<Uuid>,
+    call: &Call,
 ) -> Result<CallCampaign> {
-    let id = match body.call_campaign_id {
+    let id = match named {
         Some(id) => Some(id),
-        None => numbers::campaign_of(tx, customer_id, &body.to_number).await?,
+        None => numbers::campaign_of(tx, customer_id, &call.to_number).await?,
     };
     let Some(id) = id else {
         return Err(wrong(

@@ -1,4 +1,7 @@
 //! SQL of this daemon's tables.
 
+pub(crate) mod dnc;
+pub(crate) mod law;
 pub(crate) mod market;
 pub(crate) mod numbers;
+pub(crate) mod subjects;

@@ -4,6 +4,7 @@ mod accounts;
 mod auctions;
 mod calls;
 mod campaigns;
+mod compliance;
 mod profiles;
 
 use bin_common_handler::{listenhandler::Routes, resource::Resource};
@@ -31,7 +32,7 @@ const BOUND: &[&str] = &["exchange:buy", "exchange:sell"];
 pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
     let routes = market_routes(routes);
-    call_routes(routes)
+    compliance::routes(call_routes(routes))
 }
 
 /// Who trades, and what they own.

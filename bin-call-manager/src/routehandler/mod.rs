@@ -22,6 +22,7 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
+    compliancehandler,
     dbhandler::market,
     models::{
         call::{self, Call},
@@ -122,12 +123,16 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         return Err(callhandler::not_found());
     }
     let kept = market::explanation(&app.store.db, &call).await?;
-    let whole = kept.ok_or_else(|| {
+    let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",
             "Nothing has been decided about the call yet.",
         )
     })?;
+    if let Some(whole) = whole.as_object_mut() {
+        let law = compliancehandler::of_call(&app.store.db, &call).await?;
+        whole.insert("compliance".to_owned(), law);
+    }
     match viewer {
         Viewer::Operator => Ok(whole),
         Viewer::Buyer(own) => own_part(&whole, own),
