@@ -29,7 +29,7 @@ mod subjectrequesthandler;
 mod viewer;
 
 use bin_common_handler::{
-    config::{AnySetting, Setting},
+    config::{AnySetting, shared::CALL_MANAGER_NAME},
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
@@ -45,7 +45,7 @@ pub const NAME: &str = "call-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    renamed_by: Some(&RENAMED),
+    renamed_by: Some(&CALL_MANAGER_NAME),
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
@@ -81,15 +81,7 @@ const MIGRATIONS: Migrations = migrations!(
     ]
 );
 
-/// voipbin's own call-manager has the same name.
-const RENAMED: Setting<String> = Setting::text(
-    "CALL_MANAGER_NAME",
-    "",
-    "Another name for call-manager, beside voipbin's own: of its queue, its exchange and its events; empty = call-manager",
-    "exchange-manager",
-);
-
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[CALL_MANAGER_NAME.erased(), room::ENTITIES.erased()];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     callhandler::timers::start(ctx);

@@ -66,13 +66,12 @@ pub(crate) async fn create(
     ensure_operator(ctx)?;
     let phone = number("phone", &body.phone)?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
-    let key = key(app, customer_id).await?;
     let now = app.store.clock.now();
     let request = SubjectRequest {
         id: ids::next(),
         customer_id,
         kind: body.kind,
-        pseudonym: pseudonym(&key, &phone)?,
+        pseudonym: String::new(),
         tm_create: now,
         tm_update: now,
     };
@@ -126,9 +125,11 @@ async fn access(
 async fn erase(
     app: &App,
     ctx: &RequestContext,
-    request: SubjectRequest,
+    mut request: SubjectRequest,
     phone: &str,
 ) -> Result<Json> {
+    let key = key(app, request.customer_id).await?;
+    request.pseudonym = pseudonym(&key, phone)?;
     let mut tx = app.store.begin(ctx).await?;
     let mut erased = serde_json::Map::new();
     for (table, column) in ERASED_FROM {

@@ -18,6 +18,7 @@ use bin_common_handler::{
         time::Timestamp,
     },
     resource,
+    sockhandler::ReceivedEvent,
 };
 use roaring::RoaringTreemap;
 use serde::Deserialize;
@@ -47,6 +48,8 @@ use crate::{
 const BULK_MAX: usize = 1_000;
 /// How often attempts that no limit counts any more are looked for.
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
+/// outdial-manager called a number; it says so where it asks for the law.
+const DIALLED: &str = "outdial-manager.outdialtargetcall.*.created";
 /// Announced when a call was refused by law.
 const VIOLATED: &str = "compliance_violated";
 
@@ -115,6 +118,7 @@ pub(crate) struct Knowledge {
 /// Names the handlers, and starts the jobs.
 pub(crate) fn start(ctx: &ManagerContext, app: &App) {
     ctx.timers.on(dnclisthandler::SWEEP, dnclisthandler::sweep);
+    ctx.events.on(DIALLED, dialled);
     let store = app.store.clone();
     ctx.tasks.every("attempts", SWEEP_PERIOD, move || {
         let store = store.clone();
@@ -124,6 +128,30 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
             }
         }
     });
+}
+
+/// What we want to know of a call by outdial-manager.
+#[derive(Deserialize)]
+struct Dialled {
+    customer_id: Uuid,
+    destination: DialledAddress,
+    tm_create: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct DialledAddress {
+    #[serde(default)]
+    target: String,
+}
+
+/// Counts a call that outdial-manager placed.
+async fn dialled(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+    let call: Dialled = event.data()?;
+    match number("destination", &call.destination.target) {
+        Ok(phone) => law::add_attempt(tx, call.customer_id, &phone, call.tm_create).await,
+        // No phone number: the law does not count it.
+        Err(_) => Ok(()),
+    }
 }
 
 impl CheckBody {

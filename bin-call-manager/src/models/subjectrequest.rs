@@ -29,7 +29,7 @@ pub struct SubjectRequest {
     pub customer_id: Uuid,
     /// What was asked.
     pub kind: SubjectKind,
-    /// What stands for the number: a keyed hash, under a key of the tenant.
+    /// What stands for an erased number: a keyed hash, under a key of the tenant.
     pub pseudonym: String,
     /// When.
     pub tm_create: Timestamp,

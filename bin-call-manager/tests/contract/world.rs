@@ -22,8 +22,13 @@ pub struct World {
 
 impl World {
     pub async fn new(kind: Kind) -> Self {
+        Self::with(kind, &[]).await
+    }
+
+    /// With settings of its own.
+    pub async fn with(kind: Kind, settings: &[(&'static str, &str)]) -> Self {
         let clock = Clock::default();
-        let mut installation = Installation::new(kind, MANAGER, &[]).await;
+        let mut installation = Installation::new(kind, MANAGER, settings).await;
         let replicas = vec![installation.start_with_clock(clock.clone()).await];
         let client = installation.client().within(Uuid::from_u128(7));
         Self {
