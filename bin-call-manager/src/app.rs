@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bin_common_handler::{
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
+    httphandler::HttpClient,
     requesthandler::RpcClient,
     sealer::Sealer,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::{compliancehandler::DncBook, room::Rooms};
+use crate::{compliancehandler::DncBook, modelhandler::Model, room::Rooms};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
@@ -21,8 +22,10 @@ pub(crate) struct App {
     /// Do-not-call lists that were looked at, in memory.
     pub dnc: Arc<DncBook>,
     pub rpc: RpcClient,
-    /// What seals the keys of pseudonyms.
+    /// What seals secrets of rows.
     pub sealer: Arc<Sealer>,
+    pub http: HttpClient,
+    pub model: Model,
     turns: Arc<Turns>,
 }
 
@@ -41,6 +44,8 @@ impl App {
             dnc: Arc::default(),
             rpc: ctx.rpc.clone(),
             sealer: ctx.sealer()?,
+            http: ctx.http()?,
+            model: Model::new(&ctx.config, ctx.http()?),
             turns: Arc::new(Turns((0..TURNS).map(|_| Mutex::default()).collect())),
         })
     }

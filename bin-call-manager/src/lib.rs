@@ -19,12 +19,17 @@ mod consenthandler;
 mod dbhandler;
 mod dncentryhandler;
 mod dnclisthandler;
+mod fraudhandler;
 mod ledgerhandler;
 mod listenhandler;
+mod modelhandler;
 pub mod models;
+mod pinghandler;
 mod refundhandler;
+mod reporthandler;
 mod room;
 mod routehandler;
+pub mod simulate;
 mod subjectrequesthandler;
 mod viewer;
 
@@ -78,15 +83,25 @@ const MIGRATIONS: Migrations = migrations!(
         "1057_verdicts",
         "1058_subject_requests",
         "1059_subject_keys",
+        "1070_pings",
+        "1071_fraud_checks",
+        "1072_fraud_entries",
+        "1073_fraud_turns",
     ]
 );
 
-const SETTINGS: &[AnySetting] = &[CALL_MANAGER_NAME.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    CALL_MANAGER_NAME.erased(),
+    room::ENTITIES.erased(),
+    modelhandler::URL.erased(),
+    modelhandler::TIMEOUT.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    callhandler::timers::start(ctx);
+    routehandler::timers::start(ctx);
     auctionhandler::start(ctx);
     let app = App::new(ctx)?;
     compliancehandler::start(ctx, &app);
+    pinghandler::start(ctx, &app)?;
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -5,11 +5,11 @@ use bin_common_handler::{
     quota::{self, Quota},
 };
 
-/// The setting that limits accounts, campaigns and profiles.
+/// The setting that limits accounts, campaigns, profiles and fraud entries.
 pub(crate) const ENTITIES: Setting<u64> = quota::setting(
     "EXCHANGE_ENTITIES_PER_CUSTOMER",
     "100000",
-    "Live accounts, call campaigns, bid profiles, business relationships and do-not-call entries that one customer may have, of each; 0 = no limit",
+    "Live accounts, call campaigns, bid profiles, fraud entries, business relationships and do-not-call entries that one customer may have, of each; 0 = no limit",
 );
 
 /// The limits by kind of row. Clones share what was counted.
@@ -20,6 +20,7 @@ pub(crate) struct Rooms {
     pub profiles: Quota,
     pub relationships: Quota,
     pub entries: Quota,
+    pub fraud_entries: Quota,
 }
 
 impl Rooms {
@@ -33,6 +34,10 @@ impl Rooms {
             campaigns: quota(
                 "CALL_CAMPAIGNS",
                 "exchange_call_campaigns WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            fraud_entries: quota(
+                "FRAUD_ENTRIES",
+                "exchange_fraud_entries WHERE customer_id = ? AND tm_delete IS NULL",
             ),
             profiles: quota(
                 "BID_PROFILES",

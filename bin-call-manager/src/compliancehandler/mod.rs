@@ -391,31 +391,43 @@ pub(crate) async fn prepare(
         .map(Some)
 }
 
-/// Lets an outbound call through and counts it, or says by which rule it is refused.
+/// What the law says of an outbound call; a refusal is announced. Nothing for an inbound one.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn place(
+pub(crate) async fn judge(
     tx: &mut ChangeTx<'_>,
     knowledge: Option<Knowledge>,
     call: &Call,
     campaign: &CallCampaign,
-) -> Result<Option<Error>> {
+) -> Result<Option<VerdictView>> {
     let Some(mut knowledge) = knowledge else {
         return Ok(None);
     };
-    let customer_id = call.customer_id;
-    let attempts = law::lock_attempts(tx, customer_id, call.person()).await?;
+    let attempts = law::lock_attempts(tx, call.customer_id, call.person()).await?;
     knowledge.set_attempts(call.person(), attempts);
     let verdict = knowledge.answer(&question(call, campaign.require_consent, tx.now()));
     if !verdict.allowed {
         announce(tx, call, &verdict).await?;
-        return Ok(Some(refusal(&verdict)));
     }
-    law::save_verdict(tx, customer_id, call.id, &verdict).await?;
+    Ok(Some(verdict))
+}
+
+/// Counts an outbound call that is placed, and keeps what the law said.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn count(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    verdict: Option<VerdictView>,
+) -> Result<()> {
+    let Some(verdict) = verdict else {
+        return Ok(());
+    };
+    law::save_verdict(tx, call.customer_id, call.id, &verdict).await?;
     let now = tx.now();
-    law::add_attempt(tx, customer_id, call.person(), now).await?;
-    Ok(None)
+    law::add_attempt(tx, call.customer_id, call.person(), now).await
 }
 
 fn question(call: &Call, requires_consent: bool, at: Timestamp) -> Question {
@@ -430,11 +442,12 @@ fn question(call: &Call, requires_consent: bool, at: Timestamp) -> Question {
     }
 }
 
-/// 403 with the rule, its citation and when the call may be placed.
-fn refusal(verdict: &VerdictView) -> Error {
+/// 403 with the rule, its citation and when the call may be placed; nothing where it may be placed now.
+pub(crate) fn refusal(verdict: Option<&VerdictView>) -> Option<Error> {
+    let verdict = verdict.filter(|verdict| !verdict.allowed)?;
     let rule = verdict.rule.map_or("NOT_ALLOWED", |rule| rule.as_str());
-    Error::permission_denied(rule, "The law does not allow this call now.")
-        .with_detail(json!(verdict))
+    let refused = Error::permission_denied(rule, "The law does not allow this call now.");
+    Some(refused.with_detail(json!(verdict)))
 }
 
 async fn announce(tx: &mut ChangeTx<'_>, call: &Call, verdict: &VerdictView) -> Result<()> {

@@ -5,7 +5,9 @@
 
 pub(crate) mod choose;
 pub(crate) mod ending;
-mod facts;
+pub(crate) mod facts;
+pub(crate) mod offers;
+pub(crate) mod timers;
 pub(crate) mod winning;
 
 pub(crate) use facts::bid as placed_bid;
@@ -23,11 +25,12 @@ use crate::{
     callhandler::{self, view},
     choice::explain::Row,
     compliancehandler,
-    dbhandler::market,
+    dbhandler::{frauds, market},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
         callstatus::CallStatus,
+        fraudcheck::FraudCheck,
     },
     viewer::Viewer,
 };
@@ -132,6 +135,11 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
     if let Some(whole) = whole.as_object_mut() {
         let law = compliancehandler::of_call(&app.store.db, &call).await?;
         whole.insert("compliance".to_owned(), law);
+        let check = frauds::check_of(&app.store.db, &call).await?;
+        whole.insert(
+            "fraud".to_owned(),
+            check.map_or(Json::Null, |check| said(&check, viewer)),
+        );
     }
     match viewer {
         Viewer::Operator => Ok(whole),
@@ -141,6 +149,16 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
             "strategy": whole.get("strategy"), "candidates": [], "winner": null,
             "compliance": whole.get("compliance"), "fraud": whole.get("fraud"), "text": "",
         })),
+    }
+}
+
+/// What is told of a fraud check: the parts are the operator's, as whoever knows them knows how to pass.
+fn said(check: &FraudCheck, viewer: Viewer) -> Json {
+    match viewer {
+        Viewer::Operator => json!({
+            "score": check.score, "action": check.action, "flags": check.flags, "parts": check.parts,
+        }),
+        _ => json!({"action": check.action}),
     }
 }
 

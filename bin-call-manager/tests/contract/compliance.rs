@@ -330,7 +330,7 @@ async fn an_import_takes_the_place_of_a_list_at_once(
 async fn a_person_learns_everything_and_is_forgotten(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let world = World::with(kind, &[("SECRETS_KEY", KEY)]).await;
+    let world = World::with_settings(kind, &[("SECRETS_KEY", KEY)]).await;
     go_to(&world, NOON);
     let events = world.client.events().await;
     import_federal(&world).await;
