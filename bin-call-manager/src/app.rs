@@ -6,20 +6,28 @@ use bin_common_handler::{
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
     httphandler::HttpClient,
+    requesthandler::RpcClient,
     sealer::Sealer,
 };
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
-use crate::{modelhandler::Model, models::call::Call, room::Rooms, standing::Standing};
+use crate::{
+    compliancehandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
+    standing::Standing,
+};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
-    pub http: HttpClient,
+    /// Do-not-call lists that were looked at, in memory.
+    pub dnc: Arc<DncBook>,
+    pub rpc: RpcClient,
+    /// What seals secrets of rows.
     pub sealer: Arc<Sealer>,
+    pub http: HttpClient,
     pub model: Model,
     pub standing: Standing,
     turns: Arc<Turns>,
@@ -55,8 +63,10 @@ impl App {
         Ok(Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
-            http: ctx.http()?,
+            dnc: Arc::default(),
+            rpc: ctx.rpc.clone(),
             sealer: ctx.sealer()?,
+            http: ctx.http()?,
             model: Model::new(&ctx.config, ctx.http()?),
             standing,
             turns: Arc::new(turns),

@@ -3,14 +3,22 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod abandonmenthandler;
 mod accounthandler;
 mod app;
 mod auctionhandler;
 mod bidprofilehandler;
+mod businessrelationshiphandler;
 mod callcampaignhandler;
 mod callhandler;
 pub mod choice;
+pub mod compliance;
+mod compliancehandler;
+mod compliancerulehandler;
+mod consenthandler;
 mod dbhandler;
+mod dncentryhandler;
+mod dnclisthandler;
 mod fraudhandler;
 mod ledgerhandler;
 mod listenhandler;
@@ -23,10 +31,11 @@ mod room;
 mod routehandler;
 pub mod simulate;
 mod standing;
+mod subjectrequesthandler;
 mod viewer;
 
 use bin_common_handler::{
-    config::{AnySetting, Setting},
+    config::{AnySetting, shared::CALL_MANAGER_NAME},
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
@@ -42,7 +51,7 @@ pub const NAME: &str = "call-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    renamed_by: Some(&RENAMED),
+    renamed_by: Some(&CALL_MANAGER_NAME),
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
@@ -65,6 +74,16 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1050_consents",
+        "1051_dnc_entries",
+        "1052_dnc_lists",
+        "1053_dnc_blocks",
+        "1054_compliance_rules",
+        "1055_business_relationships",
+        "1056_attempts",
+        "1057_verdicts",
+        "1058_subject_requests",
+        "1059_subject_keys",
         "1070_pings",
         "1071_fraud_checks",
         "1072_fraud_entries",
@@ -72,16 +91,8 @@ const MIGRATIONS: Migrations = migrations!(
     ]
 );
 
-/// voipbin's own call-manager has the same name.
-const RENAMED: Setting<String> = Setting::text(
-    "CALL_MANAGER_NAME",
-    "",
-    "Another name for call-manager, beside voipbin's own: of its queue, its exchange and its events; empty = call-manager",
-    "exchange-manager",
-);
-
 const SETTINGS: &[AnySetting] = &[
-    RENAMED.erased(),
+    CALL_MANAGER_NAME.erased(),
     room::ENTITIES.erased(),
     modelhandler::URL.erased(),
     modelhandler::TIMEOUT.erased(),
@@ -92,6 +103,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     routehandler::timers::start(ctx, &standing);
     auctionhandler::start(ctx, &standing);
     let app = App::new(ctx, standing)?;
+    compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod auctions;
 mod calls;
 mod campaigns;
+mod compliance;
 mod frauds;
 mod pings;
 mod profiles;
@@ -41,7 +42,7 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
     let routes = market_routes(routes);
     let routes = call_routes(routes);
-    ping_routes(routes)
+    compliance::routes(ping_routes(routes))
 }
 
 /// What a call would bring, and whether it is a fraud.

@@ -24,6 +24,7 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
+    compliancehandler,
     dbhandler::{frauds, market},
     models::{
         call::{self, Call},
@@ -133,6 +134,8 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         )
     })?;
     if let Some(whole) = whole.as_object_mut() {
+        let law = compliancehandler::of_call(&app.store.db, &call).await?;
+        whole.insert("compliance".to_owned(), law);
         let check = frauds::check_of(&app.store.db, &call).await?;
         whole.insert(
             "fraud".to_owned(),
