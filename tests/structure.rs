@@ -20,6 +20,7 @@ mod tests {
         ("hostile", WIRING),
         ("measure", WIRING),
         ("app", RULES),
+        ("carriers", ROWS),
         ("keyuses", RULES),
         ("privacy", RULES),
         ("room", RULES),

@@ -46,7 +46,11 @@ impl CarrierAccount {
     /// # Errors
     /// [`HttpFault::BadHeader`] where sid or token cannot be sent.
     pub fn request(&self, method: Method, path: &str) -> Result<HttpRequest, HttpFault> {
-        let url = format!("{}/2010-04-01/Accounts/{}/{path}", self.base, segment(&self.sid));
+        let url = format!(
+            "{}/2010-04-01/Accounts/{}/{path}",
+            self.base,
+            segment(&self.sid)
+        );
         self.authorized(HttpRequest::new(method, url))
     }
 
@@ -55,7 +59,11 @@ impl CarrierAccount {
     /// # Errors
     /// As [`Self::request`].
     pub fn messaging(&self, method: Method, path: &str) -> Result<HttpRequest, HttpFault> {
-        let base = if self.base == API_HOST { MESSAGING_HOST } else { &self.base };
+        let base = if self.base == API_HOST {
+            MESSAGING_HOST
+        } else {
+            &self.base
+        };
         self.authorized(HttpRequest::new(method, format!("{base}/v1/{path}")))
     }
 

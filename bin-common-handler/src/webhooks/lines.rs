@@ -17,7 +17,7 @@ use crate::{
     context::RequestContext,
     listenhandler::Raw,
     models::{
-        error::{Error, Result, Status},
+        error::{Error, Result},
         time::Timestamp,
     },
     redact::Secret,
@@ -28,6 +28,8 @@ use crate::{
 const OWNER: &str = "did-manager";
 /// Where it tells; not served by the bridge.
 const RESOLVE: &str = "/v1/phone_numbers/resolve";
+/// The reason of its refusal of a number that is nobody's.
+const UNKNOWN: &str = "PHONE_NUMBER_NOT_FOUND";
 /// How long an answer is believed.
 const FRESH: Duration = Duration::from_secs(5);
 /// An answer that is younger is not asked for again, however many signatures are wrong.
@@ -116,9 +118,8 @@ impl Lines {
         account_id: &str,
         request: &Raw,
     ) -> Result<Option<Arc<Line>>> {
-        let is_right = |line: &Line| {
-            line.account_id == account_id && twilio::is_signed(&line.secret, request)
-        };
+        let is_right =
+            |line: &Line| line.account_id == account_id && twilio::is_signed(&line.secret, request);
         let known = self.known(ctx, number).await?;
         let Some(line) = known.line else {
             return Ok(None);
@@ -165,7 +166,7 @@ impl Lines {
         let wanted = Wanted { number };
         match self.rpc.post(OWNER, RESOLVE, &wanted, ctx).await {
             Ok(line) => Ok(Some(line)),
-            Err(refused) if refused.status() == Status::NotFound => Ok(None),
+            Err(refused) if refused.reason() == UNKNOWN => Ok(None),
             // Whatever it is, the carrier tries its fallback, and no caller is turned away.
             Err(fault) => Err(Error::unavailable("number", fault)),
         }
@@ -191,7 +192,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        models::sock::Response,
+        models::{error::Status, sock::Response},
         requesthandler::MockRpc,
     };
 
@@ -284,7 +285,10 @@ mod tests {
             body,
         };
         let signature = signed.by(&Secret::new(secret));
-        let headers = [(twilio::SIGNATURE, &*signature), ("content-type", content_type)];
+        let headers = [
+            (twilio::SIGNATURE, &*signature),
+            ("content-type", content_type),
+        ];
         let headers = headers.map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
         Raw::new(&url, headers.into(), body)
     }
@@ -296,7 +300,9 @@ mod tests {
         let prove = async |secret: &str, account: &str| {
             let raw = signed_by(secret);
             let proven = lines.prove(&ctx, NUMBER, account, &raw).await;
-            proven.map(|line| line.is_some()).map_err(|error| error.status())
+            proven
+                .map(|line| line.is_some())
+                .map_err(|error| error.status())
         };
         assert_eq!(prove("old", "AC1").await, Ok(true));
         assert_eq!(prove("old", "AC2").await, Err(Status::PermissionDenied));

@@ -2,6 +2,7 @@
 
 pub mod accesskey;
 pub mod auditlog;
+pub mod business;
 pub(crate) mod calendar;
 pub mod callresult;
 pub mod campaign;
@@ -15,6 +16,8 @@ pub(crate) mod download;
 pub mod hours;
 pub mod limits;
 pub mod performance;
+pub mod phonenumber;
+pub mod provider;
 pub mod rollup;
 pub mod rotationrule;
 pub mod usage;
