@@ -25,6 +25,7 @@ mod tests {
         ("privacy", RULES),
         ("room", RULES),
         ("tenancy", RULES),
+        ("watch", GROUND),
         ("choice", ROWS),
         ("area", GROUND),
         ("phone", GROUND),

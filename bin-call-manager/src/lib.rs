@@ -11,6 +11,7 @@ mod callcampaignhandler;
 mod callhandler;
 pub mod choice;
 mod dbhandler;
+mod inboundcallhandler;
 mod ledgerhandler;
 mod listenhandler;
 pub mod models;
@@ -18,6 +19,7 @@ mod refundhandler;
 mod room;
 mod routehandler;
 mod viewer;
+mod watch;
 
 use bin_common_handler::{
     config::{AnySetting, Setting},
@@ -59,6 +61,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1090_inbound_calls",
     ]
 );
 
@@ -70,10 +73,15 @@ const RENAMED: Setting<String> = Setting::text(
     "exchange-manager",
 );
 
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    RENAMED.erased(),
+    room::ENTITIES.erased(),
+    app::SHORT.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     callhandler::timers::start(ctx);
     auctionhandler::start(ctx);
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    inboundcallhandler::start(ctx);
+    Ok(Wired::new(listenhandler::routes(), App::new(ctx)?))
 }

@@ -1,4 +1,5 @@
 //! SQL of this daemon's tables.
 
+pub(crate) mod inboundcalls;
 pub(crate) mod market;
 pub(crate) mod numbers;

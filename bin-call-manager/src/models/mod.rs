@@ -8,6 +8,7 @@ pub mod call;
 pub mod callcampaign;
 pub mod callstatus;
 pub mod country;
+pub mod inboundcall;
 pub mod ledgerentry;
 pub mod posting;
 pub mod quality;
