@@ -6,12 +6,14 @@ use bin_common_handler::{
     config::Setting,
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
+    httphandler::HttpClient,
+    sealer::Sealer,
     webhooks::lines::Lines,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::{room::Rooms, watch::Watch};
+use crate::{modelhandler::Model, room::Rooms, watch::Watch};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
@@ -24,6 +26,9 @@ pub(crate) struct App {
     pub watch: Watch,
     /// An answer that is shorter counts as missed, in seconds; 0 = none does.
     pub short_seconds: i32,
+    pub http: HttpClient,
+    pub sealer: Arc<Sealer>,
+    pub model: Model,
     turns: Arc<Turns>,
 }
 
@@ -51,6 +56,9 @@ impl App {
             lines: Lines::new(ctx.rpc.clone()),
             watch: Watch::new(ctx)?,
             short_seconds: i32::try_from(ctx.config.get(&SHORT)).unwrap_or(i32::MAX),
+            http: ctx.http()?,
+            sealer: ctx.sealer()?,
+            model: Model::new(&ctx.config, ctx.http()?),
             turns: Arc::new(Turns((0..TURNS).map(|_| Mutex::default()).collect())),
         })
     }

@@ -270,7 +270,7 @@ fn business_step(customer: &Customer) -> Step {
         ("business.address", customer.address.is_empty()),
         ("business.location", customer.location.0.is_none()),
         ("business.timezone", customer.timezone == "UTC"),
-        ("business.hours", customer.hours.0.0.is_empty()),
+        ("business.hours", customer.hours.0.windows().is_empty()),
     ];
     step("business", lacking(&wanted))
 }

@@ -4,6 +4,8 @@ mod accounts;
 mod auctions;
 mod calls;
 mod campaigns;
+mod frauds;
+mod pings;
 mod profiles;
 mod webhooks;
 
@@ -14,9 +16,17 @@ use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::tw
 use crate::{
     app::App,
     models::{
-        account::Account, auction, bid, bidprofile::BidProfile, call, callcampaign::CallCampaign,
-        inboundcall, ledgerentry,
+        account::Account,
+        auction, bid,
+        bidprofile::BidProfile,
+        call,
+        callcampaign::CallCampaign,
+        fraudcheck,
+        fraudentry::FraudEntry,
+        inboundcall,
+        ledgerentry::{self, LedgerEntry},
     },
+    routehandler::choose::Explanation,
 };
 
 /// Reads by the operator of an exchange.
@@ -35,7 +45,31 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
     let routes = market_routes(routes);
     let routes = call_routes(routes);
+    let routes = ping_routes(routes);
     inbound_routes(routes)
+}
+
+/// What a call would bring, and whether it is a fraud.
+fn ping_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/pings", pings::create)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/pings/<ping-id>", pings::get)
+        .scope(READ)
+        .or_bound(SELL)
+        .post("/v1/pings/<ping-id>/accept", pings::accept)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/fraud/checks", frauds::checks)
+        .filtered_by(fraudcheck::FILTERS)
+        .scope(READ)
+        .resource_for::<FraudEntry>(
+            "/v1/fraud/entries",
+            "/v1/fraud/entries/<fraud-entry-id>",
+            READ,
+            WRITE,
+        )
 }
 
 /// Who trades, and what they own.
@@ -61,6 +95,7 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         )
         .scope(READ)
         .or_bound(BOUND)
+        .replies::<Vec<LedgerEntry>>()
         .csv("text")
         .get("/v1/ledger_entries", accounts::entries)
         .filtered_by(ledgerentry::FILTERS)
@@ -119,6 +154,7 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)
         .get("/v1/calls/<call-id>/explanation", calls::explanation)
+        .replies::<Explanation<'static>>()
         .scope(READ)
         .or_bound(BOUND)
         .post("/v1/refunds", calls::refund)

@@ -13,7 +13,6 @@ pub mod didpool;
 pub(crate) mod didstate;
 pub mod didstatus;
 pub(crate) mod download;
-pub mod hours;
 pub mod limits;
 pub mod performance;
 pub mod phonenumber;
@@ -24,4 +23,4 @@ pub mod usage;
 pub mod user;
 pub mod verdict;
 
-pub use bin_common_handler::models::check;
+pub use bin_common_handler::models::{check, hours};
