@@ -22,12 +22,14 @@ mod tests {
         // Only for the command line.
         ("simulate", WIRING),
         ("app", RULES),
+        ("carriers", ROWS),
         ("keyuses", RULES),
         ("privacy", RULES),
         ("room", RULES),
         ("simulate", RULES),
         ("standing", RULES),
         ("tenancy", RULES),
+        ("watch", GROUND),
         ("viewer", RULES),
         ("choice", ROWS),
         // There it is pure, and what entities are made of.

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use bin_common_handler::{
+    config::Setting,
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
     httphandler::HttpClient,
     requesthandler::RpcClient,
     sealer::Sealer,
+    webhooks::lines::Lines,
 };
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use crate::{
     compliancehandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
-    standing::Standing,
+    standing::Standing, watch::Watch,
 };
 
 /// The daemon's parts. Clones share them.
@@ -24,6 +26,12 @@ pub(crate) struct App {
     pub rooms: Rooms,
     /// Do-not-call lists that were looked at, in memory.
     pub dnc: Arc<DncBook>,
+    /// Whose number a webhook is for.
+    pub lines: Lines,
+    /// Counts webhooks.
+    pub watch: Watch,
+    /// An answer that is shorter counts as missed, in seconds; 0 = none does.
+    pub short_seconds: i32,
     pub rpc: RpcClient,
     /// What seals secrets of rows.
     pub sealer: Arc<Sealer>,
@@ -32,6 +40,15 @@ pub(crate) struct App {
     pub standing: Standing,
     turns: Arc<Turns>,
 }
+
+/// The setting that makes a short answer a miss.
+pub(crate) const SHORT: Setting<u64> = Setting::number(
+    "TREAT_SHORT_AS_MISSED_SECONDS",
+    "0",
+    0..=600,
+    "A call that was answered for less counts as missed, as a mobile's own mailbox answers, too; 0 = none does",
+    "5",
+);
 
 /// Calls share so many turns, and campaigns so many counters; two that share one only wait for each other.
 const TURNS: usize = 1_024;
@@ -64,6 +81,9 @@ impl App {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
             dnc: Arc::default(),
+            lines: Lines::new(ctx.rpc.clone()),
+            watch: Watch::new(ctx)?,
+            short_seconds: i32::try_from(ctx.config.get(&SHORT)).unwrap_or(i32::MAX),
             rpc: ctx.rpc.clone(),
             sealer: ctx.sealer()?,
             http: ctx.http()?,

@@ -20,6 +20,7 @@ mod dbhandler;
 mod dncentryhandler;
 mod dnclisthandler;
 mod fraudhandler;
+mod inboundcallhandler;
 mod ledgerhandler;
 mod listenhandler;
 mod modelhandler;
@@ -33,6 +34,7 @@ pub mod simulate;
 mod standing;
 mod subjectrequesthandler;
 mod viewer;
+mod watch;
 
 use bin_common_handler::{
     config::{AnySetting, shared::CALL_MANAGER_NAME},
@@ -88,12 +90,14 @@ const MIGRATIONS: Migrations = migrations!(
         "1071_fraud_checks",
         "1072_fraud_entries",
         "1073_fraud_turns",
+        "1090_inbound_calls",
     ]
 );
 
 const SETTINGS: &[AnySetting] = &[
     CALL_MANAGER_NAME.erased(),
     room::ENTITIES.erased(),
+    app::SHORT.erased(),
     modelhandler::URL.erased(),
     modelhandler::TIMEOUT.erased(),
 ];
@@ -102,6 +106,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let standing = standing::Standing::new();
     routehandler::timers::start(ctx, &standing);
     auctionhandler::start(ctx, &standing);
+    inboundcallhandler::start(ctx);
     let app = App::new(ctx, standing)?;
     compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;

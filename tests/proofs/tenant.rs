@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use bin_common_handler::{
     ids,
-    models::sock::{
-        Method::{Get, Post, Put},
-        Request,
+    models::{
+        raw::RawRequest,
+        sock::{
+            Method::{Get, Post, Put},
+            Request,
+        },
     },
+    redact::Secret,
     testing::Client,
+    webhooks::twilio::{SIGNATURE, Signed},
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -74,6 +79,7 @@ impl Tenant {
         tenant.lists().await;
         tenant.exchange().await;
         tenant.law().await;
+        tenant.business().await;
         tenant
     }
 
@@ -193,6 +199,47 @@ impl Tenant {
             "dialStatus": "ANSWER", "disposition": "SALE", "duration": "30",
         });
         self.dids.ok(Post, "/v1/call-results", Some(lost)).await;
+    }
+
+    /// A number of a business, and a call at it.
+    async fn business(&mut self) {
+        let secret = format!("{}-secret", self.mark);
+        let account = format!("AC{}", self.mark);
+        let provider = json!({"account_id": account, "secret": secret});
+        self.make("provider-id", "/v1/providers", provider).await;
+        let number = json!({
+            "number": self.value("number"), "provider_id": self.value("provider-id"),
+            "forward_target": self.value("phone"), "messaging_service_id": format!("MG{}", self.mark),
+        });
+        self.make("phone-number-id", "/v1/phone_numbers", number)
+            .await;
+        let (from, to) = (self.value("phone"), self.value("number"));
+        let form = format!(
+            "AccountSid={account}&CallSid=CA{}&CallStatus=ringing&From={}&To={}",
+            self.mark,
+            urlencoded(from),
+            urlencoded(to)
+        );
+        let url = "http://h/v1/webhooks/twilio/voice".to_owned();
+        let content_type = "application/x-www-form-urlencoded";
+        let signed = Signed {
+            url: &url,
+            content_type,
+            body: form.as_bytes(),
+        };
+        let signature = signed.by(&Secret::new(secret));
+        let headers = [
+            (SIGNATURE, signature),
+            ("content-type", content_type.to_owned()),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), vec![value]));
+        let raw = RawRequest::new(Post, url.clone(), headers.into(), form.as_bytes());
+        let webhook = serde_json::to_value(raw).unwrap();
+        self.exchange
+            .ok(Post, "/v1/webhooks/twilio/voice", Some(webhook))
+            .await;
+        let calls = self.exchange.ok(Get, "/v1/inbound_calls", None).await;
+        self.values.insert("inbound-call-id", id(&calls[0]));
     }
 
     async fn lists(&mut self) {

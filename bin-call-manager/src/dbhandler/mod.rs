@@ -2,6 +2,7 @@
 
 pub(crate) mod dnc;
 pub(crate) mod frauds;
+pub(crate) mod inboundcalls;
 pub(crate) mod law;
 pub(crate) mod market;
 pub(crate) mod numbers;

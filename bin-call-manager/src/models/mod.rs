@@ -16,6 +16,7 @@ pub mod dnclist;
 pub mod endpoint;
 pub mod fraudcheck;
 pub mod fraudentry;
+pub mod inboundcall;
 pub mod ledgerentry;
 pub mod ping;
 pub mod posting;
