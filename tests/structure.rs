@@ -19,6 +19,8 @@ mod tests {
         // Only for tests, fuzzing and measuring.
         ("hostile", WIRING),
         ("measure", WIRING),
+        // Only for the command line.
+        ("simulate", WIRING),
         ("app", RULES),
         ("keyuses", RULES),
         ("privacy", RULES),
@@ -31,6 +33,7 @@ mod tests {
         // There it is pure, and what entities are made of.
         ("bin-call-manager/choice", GROUND),
         ("area", GROUND),
+        ("booking", GROUND),
         ("compliance", GROUND),
         ("phone", GROUND),
         ("settings", GROUND),

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use bin_common_handler::{daemon::ManagerContext, databasehandler::Store};
+use bin_common_handler::{
+    daemon::{ManagerContext, StartError},
+    databasehandler::Store,
+    httphandler::HttpClient,
+    sealer::Sealer,
+};
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
-use crate::{models::call::Call, room::Rooms, standing::Standing};
+use crate::{modelhandler::Model, models::call::Call, room::Rooms, standing::Standing};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
@@ -14,6 +19,9 @@ pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
     pub standing: Standing,
+    pub http: HttpClient,
+    pub sealer: Arc<Sealer>,
+    pub model: Model,
     turns: Arc<Turns>,
 }
 
@@ -37,25 +45,33 @@ pub(crate) struct Turn<'a> {
 }
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext, standing: Standing) -> Self {
+    pub(crate) fn new(ctx: &ManagerContext, standing: Standing) -> Result<Self, StartError> {
         let turns = Turns {
             calls: (0..TURNS).map(|_| Mutex::default()).collect(),
             campaigns: (0..TURNS).map(|_| Semaphore::new(SOLD_AT_ONCE)).collect(),
         };
-        Self {
+        Ok(Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
             standing,
+            http: ctx.http()?,
+            sealer: ctx.sealer()?,
+            model: Model::new(&ctx.config, ctx.http()?),
             turns: Arc::new(turns),
+        })
+    }
+
+    /// The turn of this call or ping, within this process; nothing is decided by it.
+    pub(crate) async fn turn(&self, id: Uuid) -> Option<MutexGuard<'_, ()>> {
+        match self.turns.calls.get(place(id)) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
         }
     }
 
-    /// The turn to sell this call, within this process; nothing is decided by it.
-    pub(crate) async fn turn(&self, call: &Call) -> Turn<'_> {
-        let of_call = match self.turns.calls.get(place(call.id)) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
+    /// The turn to sell this call: its own, and one of its campaign's.
+    pub(crate) async fn turn_to_sell(&self, call: &Call) -> Turn<'_> {
+        let of_call = self.turn(call.id).await;
         let of_campaign = match self.turns.campaigns.get(place(call.call_campaign_id)) {
             // Nobody closes it.
             Some(turns) => turns.acquire().await.ok(),

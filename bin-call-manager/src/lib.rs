@@ -11,9 +11,12 @@ mod callcampaignhandler;
 mod callhandler;
 pub mod choice;
 mod dbhandler;
+mod fraudhandler;
 mod ledgerhandler;
 mod listenhandler;
+mod modelhandler;
 pub mod models;
+mod pinghandler;
 mod refundhandler;
 mod reporthandler;
 mod room;
@@ -62,6 +65,10 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1070_pings",
+        "1071_fraud_checks",
+        "1072_fraud_entries",
+        "1073_fraud_turns",
     ]
 );
 
@@ -73,11 +80,18 @@ const RENAMED: Setting<String> = Setting::text(
     "exchange-manager",
 );
 
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    RENAMED.erased(),
+    room::ENTITIES.erased(),
+    modelhandler::URL.erased(),
+    modelhandler::TIMEOUT.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let standing = standing::Standing::new();
     routehandler::timers::start(ctx, &standing);
     auctionhandler::start(ctx, &standing);
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx, standing)))
+    let app = App::new(ctx, standing)?;
+    pinghandler::start(ctx, &app)?;
+    Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -31,6 +31,19 @@ pub(crate) struct Known {
     pub profile: Profile,
 }
 
+impl Known {
+    /// The same profile with another bid, for one decision.
+    pub(crate) fn bidding(&self, amount: Option<i64>) -> Arc<Self> {
+        Arc::new(Self {
+            row: self.row.clone(),
+            profile: Profile {
+                amount,
+                ..self.profile.clone()
+            },
+        })
+    }
+}
+
 /// Profiles by id. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Standing(Cache<Uuid, Arc<Known>>);

@@ -14,6 +14,7 @@ use crate::{
         create::{self, CallCreate},
     },
     models::{call::Call, refund::Refund},
+    pinghandler,
     refundhandler::{self, RefundCreate},
     reporthandler::{self, Report, Told},
     routehandler,
@@ -25,7 +26,12 @@ pub(super) async fn create(
     NamedTenant(named): NamedTenant,
     Json(body): Json<CallCreate>,
 ) -> Result<Json<Call>> {
-    create::create(&app, &ctx, named, body).await.map(Json)
+    let call = if body.ping_id.is_some() {
+        pinghandler::arrive(&app, &ctx, body).await
+    } else {
+        create::create(&app, &ctx, named, body).await
+    };
+    call.map(Json)
 }
 
 pub(super) async fn list(

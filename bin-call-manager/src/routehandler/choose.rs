@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::facts;
+use super::{facts, offers};
 use crate::{
     choice::{
         self, Buyer, Candidate, Counters, Decision, Terms, auction,
@@ -33,6 +33,7 @@ use crate::{
         bid::Bid,
         call::Call,
         callcampaign::{CallCampaign, Strategy},
+        ping::Ping,
         usage::zone,
     },
     standing::{Known, Standing},
@@ -54,6 +55,8 @@ pub(crate) struct Chosen {
     pub won: Option<Won>,
     pub rows: Vec<Row>,
     pub strategy: &'static str,
+    /// The ping that the call was made of.
+    pub ping: Option<Ping>,
 }
 
 /// Who won, for the explanation.
@@ -77,6 +80,12 @@ pub(crate) struct Explanation<'c> {
 }
 
 impl Chosen {
+    /// Whether the winner has an endpoint that is to be told.
+    pub(crate) fn has_endpoint(&self) -> bool {
+        let profile = self.won.as_ref().and_then(|won| won.profile.as_ref());
+        profile.is_some_and(|known| known.row.endpoint.0.is_some())
+    }
+
     /// As it is kept; `winner` names the bid that was made of the choice.
     pub(crate) fn explanation(&self, winner: Option<Winner>) -> Explanation<'_> {
         Explanation {
@@ -91,19 +100,28 @@ impl Chosen {
 }
 
 /// One who may win, as the tables have it.
-struct Entry {
-    standing: Option<Arc<Known>>,
-    placed: Option<Bid>,
-    bid: Option<choice::Bid>,
+pub(super) struct Entry {
+    pub standing: Option<Arc<Known>>,
+    pub placed: Option<Bid>,
+    pub bid: Option<choice::Bid>,
+}
+
+impl Entry {
+    /// When its bid ends, where it does.
+    pub(super) fn bid_expires(&self) -> Option<Timestamp> {
+        self.bid.as_ref().and_then(|bid| bid.expires)
+    }
 }
 
 /// Everything that a decision reads.
-struct Market {
+pub(super) struct Market {
     call: choice::Call,
-    terms: Terms,
-    entries: Vec<Entry>,
+    pub terms: Terms,
+    pub entries: Vec<Entry>,
     accounts: BTreeMap<Uuid, Account>,
     seen: BTreeMap<Uuid, Seen>,
+    /// Those whose destination may not be called.
+    refused: Vec<Row>,
     now: Timestamp,
 }
 
@@ -127,7 +145,8 @@ pub(crate) async fn choose(
     } else {
         None
     };
-    let mut market = Market::load(tx, standing, call, campaign).await?;
+    let ping = offers::ping_of(tx, call).await?;
+    let mut market = Market::load(tx, standing, call, campaign, ping.as_ref()).await?;
     let mut held = BTreeSet::new();
     // The same draw each time: only what was locked since may change the outcome.
     let seed = rand::random();
@@ -141,6 +160,13 @@ pub(crate) async fn choose(
                 .get(winner.candidate)
                 .map(|candidate| candidate.buyer.id)
         });
+        if let Some(winner) = decision.winner
+            && !market.may_call(winner.candidate, campaign)
+        {
+            drop(candidates);
+            market.refuse(winner.candidate);
+            continue;
+        }
         if let Some(id) = first
             && !held.contains(&id)
         {
@@ -152,7 +178,8 @@ pub(crate) async fn choose(
         if counters.is_some() && first.is_some() {
             market::save_counters(tx, campaign.id, &turns).await?;
         }
-        let rows = explain(&decision, &market.terms, &candidates);
+        let mut rows = explain(&decision, &market.terms, &candidates);
+        market.finish(&mut rows, ping.is_some());
         let strategy = if call.auction_id.is_some() {
             "auction"
         } else {
@@ -163,6 +190,7 @@ pub(crate) async fn choose(
             won,
             rows,
             strategy,
+            ping,
         });
     }
 }
@@ -177,7 +205,7 @@ pub(crate) async fn bidders(
     call: &Call,
     campaign: &CallCampaign,
 ) -> Result<Vec<(Arc<Known>, i64)>> {
-    let mut market = Market::load(tx, standing, call, campaign).await?;
+    let mut market = Market::load(tx, standing, call, campaign, None).await?;
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
@@ -203,13 +231,15 @@ pub(crate) fn terms(campaign: &CallCampaign) -> Result<Terms> {
 }
 
 impl Market {
-    async fn load(
+    /// A call of a ping is sold to who answered it, and for no less than its seller was told.
+    pub(super) async fn load(
         tx: &mut ChangeTx<'_>,
         standing: &Standing,
         call: &Call,
         campaign: &CallCampaign,
+        ping: Option<&Ping>,
     ) -> Result<Self> {
-        let (now, terms) = (tx.now(), facts::terms(campaign)?);
+        let (now, mut terms) = (tx.now(), facts::terms(campaign)?);
         let pairs: Vec<(Option<Arc<Known>>, Option<Bid>)> = if let Some(id) = call.auction_id {
             let placed = market::bids(tx, id).await?;
             let ids = placed.iter().filter_map(|bid| bid.profile_id);
@@ -230,12 +260,20 @@ impl Market {
             .map(|(known, bid)| payer(known.as_deref(), bid.as_ref()));
         let accounts = market::accounts(tx, payers).await?;
         let (seen, everybody) = Self::history(tx, call, &terms, now).await?;
+        let mut entries = entries(standing, pairs, &accounts)?;
+        if let Some(ping) = ping {
+            offers::keep_promise(&mut terms, campaign, ping);
+            for entry in &mut entries {
+                offers::answer(entry, ping, call)?;
+            }
+        }
         Ok(Self {
             call: facts::call(call, everybody),
-            entries: entries(standing, pairs, &accounts)?,
+            entries,
             terms,
             accounts,
             seen,
+            refused: Vec::new(),
             now,
         })
     }
@@ -268,7 +306,17 @@ impl Market {
         Ok((seen, everybody))
     }
 
-    fn buyers(&self) -> Result<BTreeMap<Uuid, Buyer>> {
+    /// Lets each profile that has an endpoint bid this.
+    pub(super) fn bid_for_endpoints(&mut self, amount: i64) {
+        for entry in &mut self.entries {
+            let asked = entry.standing.as_ref();
+            if let Some(known) = asked.filter(|known| known.row.endpoint.0.is_some()) {
+                entry.standing = Some(known.bidding(Some(amount)));
+            }
+        }
+    }
+
+    pub(super) fn buyers(&self) -> Result<BTreeMap<Uuid, Buyer>> {
         self.accounts
             .iter()
             .map(|(id, account)| {
@@ -279,7 +327,10 @@ impl Market {
     }
 
     /// In the order of the entries: each has its account, or it is none of them.
-    fn candidates<'m>(&'m self, buyers: &'m BTreeMap<Uuid, Buyer>) -> Vec<Candidate<'m>> {
+    pub(super) fn candidates<'m>(
+        &'m self,
+        buyers: &'m BTreeMap<Uuid, Buyer>,
+    ) -> Vec<Candidate<'m>> {
         self.entries
             .iter()
             .filter_map(|entry| {
@@ -293,7 +344,7 @@ impl Market {
             .collect()
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         candidates: &[Candidate<'_>],
         turns: &mut Counters,
@@ -306,6 +357,43 @@ impl Market {
         }
         let mut chance = SmallRng::seed_from_u64(seed);
         decide(&self.call, &self.terms, candidates, turns, now, &mut chance)
+    }
+
+    /// Whether the campaign's calls may go where this candidate's would.
+    pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
+        let Some(entry) = self.entries.get(candidate) else {
+            return true;
+        };
+        let placed = entry.placed.as_ref().map(|bid| bid.destination.as_str());
+        let own = entry
+            .standing
+            .as_ref()
+            .map(|known| known.row.destination.as_str());
+        let destination = placed.filter(|text| !text.is_empty()).or(own);
+        destination.is_none_or(|text| text.is_empty() || campaign.may_call(text))
+    }
+
+    /// Takes a candidate out whose destination may not be called.
+    pub(super) fn refuse(&mut self, candidate: usize) {
+        if candidate >= self.entries.len() {
+            return;
+        }
+        let entry = self.entries.remove(candidate);
+        let buyer_id = payer(entry.standing.as_deref(), entry.placed.as_ref());
+        let account = self.accounts.get(&buyer_id);
+        self.refused.push(offers::refused_row(
+            account,
+            buyer_id,
+            entry.standing.as_ref().map(|known| known.row.id),
+        ));
+    }
+
+    /// Rows as they are told: with those that were taken out, and without bids that are in no table.
+    pub(super) fn finish(&mut self, rows: &mut Vec<Row>, is_ping: bool) {
+        if is_ping {
+            rows.iter_mut().for_each(|row| row.bid_id = None);
+        }
+        rows.append(&mut self.refused);
     }
 
     /// Holds an account until the end of the transaction; its row counts from now on.

@@ -1,5 +1,7 @@
 //! How a buyer's turn ends: its hold is released or captured, and the call goes on to the next buyer or ends.
 
+use std::time::Duration;
+
 use bin_common_handler::{
     databasehandler::ChangeTx,
     models::error::{Error, Result},
@@ -16,6 +18,7 @@ use crate::{
         callstatus::CallStatus,
         ledgerentry::ReferenceType,
         posting,
+        quality::Quality,
         usage::zone,
     },
     standing::Standing,
@@ -54,6 +57,8 @@ pub(crate) enum Missed {
     NoAnswer,
     /// Its leg failed: it counts as no answer, and its buyer as less reliable.
     Failed,
+    /// Its endpoint said no when it was told that it had won: its buyer is less reliable.
+    Refused,
 }
 
 impl Missed {
@@ -61,6 +66,17 @@ impl Missed {
         match self {
             Self::Busy => Outcome::Busy,
             Self::NoAnswer | Self::Failed => Outcome::NoAnswer,
+            Self::Refused => Outcome::Refused,
+        }
+    }
+
+    /// What it says of a buyer.
+    fn note(self, quality: &mut Quality) {
+        if self != Self::Refused {
+            quality.note_answer(false);
+        }
+        if matches!(self, Self::Failed | Self::Refused) {
+            quality.note_reliability(false);
         }
     }
 }
@@ -80,10 +96,7 @@ pub(crate) async fn next_buyer(
     let bid = current_bid(tx, call).await?;
     let mut account = lock_account(tx, bid.buyer_id).await?;
     account.used.0.end();
-    account.quality.0.note_answer(false);
-    if missed == Missed::Failed {
-        account.quality.0.note_reliability(false);
-    }
+    missed.note(&mut account.quality.0);
     release(tx, call, &bid, &mut account).await?;
     lose(tx, bid.clone()).await?;
     call.attempts.0.push(Attempt {
@@ -106,6 +119,9 @@ pub(crate) async fn next_buyer(
     let found = chosen.won.is_some();
     Box::pin(winning::settle(tx, call, &campaign, chosen)).await?;
     if found {
+        if call.ping_id.is_some() {
+            timers::tell_bidder(tx, call, Duration::ZERO).await?;
+        }
         return Ok(());
     }
     exhausted(tx, call, outcome, reason).await
@@ -131,7 +147,7 @@ async fn exhausted(
     };
     reason.clone_into(&mut call.reason);
     call.tm_end = Some(tx.now());
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The call ends in `status` while its buyer has it, or nobody has: what is held goes back.
@@ -142,7 +158,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, call: &mut Call, status: CallStat
     let was_open = call.bid_id.is_some() && !call.status.is_final();
     call.status = status;
     call.tm_end = Some(tx.now());
-    timers::cancel_all(tx, call.id).await?;
+    timers::cancel_all(tx, call).await?;
     if !was_open {
         return Ok(());
     }
@@ -168,7 +184,7 @@ pub(crate) async fn complete(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<(
     save_account(tx, &mut account).await?;
     call.status = CallStatus::Completed;
     call.tm_end = Some(tx.now());
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The call is worth its price: the buyer pays, the seller gets its part.
@@ -210,7 +226,7 @@ pub(crate) async fn capture(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()
         ledgerhandler::save(tx, &mut seller).await?;
     }
     call.converted = Some(true);
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The call is not worth its price: what was set aside is free again.
@@ -223,7 +239,7 @@ pub(crate) async fn forgo(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> 
     account.quality.0.note_conversion(false);
     release(tx, call, &bid, &mut account).await?;
     call.converted = Some(false);
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The buyer answered: where connects count towards caps, this is one.

@@ -6,6 +6,7 @@
 pub(crate) mod choose;
 pub(crate) mod ending;
 pub(crate) mod facts;
+pub(crate) mod offers;
 pub(crate) mod timers;
 pub(crate) mod winning;
 
@@ -23,11 +24,12 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
-    dbhandler::market,
+    dbhandler::{frauds, market},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
         callstatus::CallStatus,
+        fraudcheck::FraudCheck,
     },
     viewer::Viewer,
 };
@@ -44,7 +46,7 @@ pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<C
     let found = callhandler::find(app, ctx, viewer, id).await?;
     // Who comes late hears so without a transaction; only what the locked row says sells it.
     ensure_sellable(&found, viewer)?;
-    let _turn = app.turn(&found).await;
+    let _turn = app.turn_to_sell(&found).await;
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;
@@ -124,12 +126,19 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         return Err(callhandler::not_found());
     }
     let kept = market::explanation(&app.store.db, &call).await?;
-    let whole = kept.ok_or_else(|| {
+    let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",
             "Nothing has been decided about the call yet.",
         )
     })?;
+    if let Some(whole) = whole.as_object_mut() {
+        let check = frauds::check_of(&app.store.db, &call).await?;
+        whole.insert(
+            "fraud".to_owned(),
+            check.map_or(Json::Null, |check| said(&check, viewer)),
+        );
+    }
     match viewer {
         Viewer::Operator => Ok(whole),
         Viewer::Buyer(own) => own_part(&whole, own),
@@ -138,6 +147,16 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
             "strategy": whole.get("strategy"), "candidates": [], "winner": null,
             "compliance": whole.get("compliance"), "fraud": whole.get("fraud"), "text": "",
         })),
+    }
+}
+
+/// What is told of a fraud check: the parts are the operator's, as whoever knows them knows how to pass.
+fn said(check: &FraudCheck, viewer: Viewer) -> Json {
+    match viewer {
+        Viewer::Operator => json!({
+            "score": check.score, "action": check.action, "flags": check.flags, "parts": check.parts,
+        }),
+        _ => json!({"action": check.action}),
     }
 }
 

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bin_common_handler::models::{error::Result, money::Currency, time::Timestamp};
+use bin_common_handler::models::{
+    error::Result,
+    hours::{Hours, Window},
+    money::Currency,
+    time::Timestamp,
+};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -13,7 +18,6 @@ use crate::{
         self, Profile, Terms,
         call::Number,
         criteria::{Criteria, CriteriaSpec},
-        hours::{Hours, Window},
         place::Code,
         terms::{After, DuplicateScope, Duplicates},
     },
