@@ -25,7 +25,6 @@ mod tests {
         ("keyuses", RULES),
         ("privacy", RULES),
         ("room", RULES),
-        ("simulate", RULES),
         ("standing", RULES),
         ("tenancy", RULES),
         ("viewer", RULES),
