@@ -26,7 +26,6 @@ mod tests {
         ("keyuses", RULES),
         ("privacy", RULES),
         ("room", RULES),
-        ("simulate", RULES),
         ("standing", RULES),
         ("tenancy", RULES),
         ("watch", GROUND),
