@@ -12,7 +12,7 @@ use bin_common_handler::{
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::{compliancehandler::DncBook, modelhandler::Model, room::Rooms};
+use crate::{dncbookhandler::DncBook, modelhandler::Model, room::Rooms};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
