@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use crate::{
-    compliancehandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
+    dncbookhandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
     standing::Standing, watch::Watch,
 };
 

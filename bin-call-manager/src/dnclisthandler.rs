@@ -23,8 +23,8 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    compliancehandler::{digits, written},
     dbhandler::dnc::{self, NewBlock},
+    dncbookhandler::{digits, written},
     dncentryhandler::checked_state,
     models::{
         dncentry::{self, DncKind},

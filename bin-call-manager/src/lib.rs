@@ -17,6 +17,7 @@ mod compliancehandler;
 mod compliancerulehandler;
 mod consenthandler;
 mod dbhandler;
+mod dncbookhandler;
 mod dncentryhandler;
 mod dnclisthandler;
 mod fraudhandler;

@@ -1,5 +1,7 @@
 //! A person asks what is known about a number, or to be forgotten (GDPR, articles 15 and 17).
 
+use std::collections::BTreeMap;
+
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::EventPayload,
@@ -8,19 +10,20 @@ use bin_common_handler::{
         error::{Error, Result},
         identity::optional_owner,
         text::hex,
+        time::Timestamp,
     },
     redact::Secret,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngExt;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    compliancehandler::Knowledge,
+    compliancehandler::{Knowledge, OnList},
     dbhandler::subjects::{self, ROWS_MAX},
     models::{
         businessrelationship::{BusinessRelationship, number},
@@ -53,6 +56,54 @@ pub(crate) struct SubjectCreate {
     kind: SubjectKind,
 }
 
+/// What is known, or what was erased.
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
+pub(crate) struct SubjectAnswer {
+    id: Uuid,
+    kind: SubjectKind,
+    /// Access: the number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    /// Access: there is more than an answer has.
+    truncated: bool,
+    calls: Vec<Call>,
+    consents: Vec<Consent>,
+    dnc_entries: Vec<DncEntry>,
+    /// Imported lists that it stands on.
+    dnc_lists: Vec<OnList>,
+    business_relationships: Vec<BusinessRelationship>,
+    /// When it was called in the last 24 hours.
+    attempts: Vec<Timestamp>,
+    /// What other services know.
+    others: BTreeMap<String, Json>,
+    /// Erasure: what stands for the number from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudonym: Option<String>,
+    /// Erasure: in how many rows of each kind.
+    erased: BTreeMap<String, u64>,
+    /// Erasure: what the law wants kept.
+    kept: Vec<Kept>,
+}
+
+/// What is kept, and why.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct Kept {
+    what: &'static str,
+    why: &'static str,
+}
+
+/// What stays when a number is erased.
+const KEPT: [(&str, &str); 2] = [
+    (
+        "dnc_entries",
+        "47 CFR 64.1200(d)(6): who must not be called is kept",
+    ),
+    (
+        "consents",
+        "16 CFR 310.5: records of consent are kept for five years",
+    ),
+];
+
 /// Answers a request, and notes that it was made.
 ///
 /// # Errors
@@ -62,7 +113,7 @@ pub(crate) async fn create(
     ctx: &RequestContext,
     named: Option<Uuid>,
     body: &SubjectCreate,
-) -> Result<Json> {
+) -> Result<SubjectAnswer> {
     ensure_operator(ctx)?;
     let phone = number("phone", &body.phone)?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
@@ -87,7 +138,7 @@ async fn access(
     ctx: &RequestContext,
     request: SubjectRequest,
     phone: &str,
-) -> Result<Json> {
+) -> Result<SubjectAnswer> {
     let (db, customer_id) = (&app.store.db, request.customer_id);
     let calls: Vec<Call> =
         subjects::rows(db, &["from_number", "to_number"], customer_id, phone).await?;
@@ -96,27 +147,33 @@ async fn access(
     let relationships: Vec<BusinessRelationship> =
         subjects::rows(db, &["phone"], customer_id, phone).await?;
     let knowledge = Knowledge::read(app, customer_id, &[phone]).await?;
-    let mut others = serde_json::Map::new();
+    let mut others = BTreeMap::new();
     for (service, uri) in ELSEWHERE {
         let body = json!({"customer_id": customer_id, "phone": phone});
         let found: Json = app.rpc.post(service, uri, &body, ctx).await?;
         others.insert((*service).to_owned(), found);
     }
     let is_full = |rows: usize| i64::try_from(rows).is_ok_and(|rows| rows >= ROWS_MAX);
-    let truncated = [
+    let counts = [
         calls.len(),
         consents.len(),
         entries.len(),
         relationships.len(),
-    ]
-    .into_iter()
-    .any(is_full);
-    let answer = json!({
-        "id": request.id, "kind": request.kind, "phone": phone, "truncated": truncated,
-        "calls": calls, "consents": consents, "dnc_entries": entries,
-        "dnc_lists": knowledge.lists_with(phone), "business_relationships": relationships,
-        "attempts": knowledge.attempts_of(phone), "others": others,
-    });
+    ];
+    let answer = SubjectAnswer {
+        id: request.id,
+        kind: request.kind,
+        phone: Some(phone.to_owned()),
+        truncated: counts.into_iter().any(is_full),
+        calls,
+        consents,
+        dnc_entries: entries,
+        dnc_lists: knowledge.lists_with(phone),
+        business_relationships: relationships,
+        attempts: knowledge.attempts_of(phone).to_vec(),
+        others,
+        ..SubjectAnswer::default()
+    };
     let mut tx = app.store.begin(ctx).await?;
     tx.insert(&request).await?;
     tx.commit(answer).await
@@ -127,11 +184,11 @@ async fn erase(
     ctx: &RequestContext,
     mut request: SubjectRequest,
     phone: &str,
-) -> Result<Json> {
+) -> Result<SubjectAnswer> {
     let key = key(app, request.customer_id).await?;
     request.pseudonym = pseudonym(&key, phone)?;
     let mut tx = app.store.begin(ctx).await?;
-    let mut erased = serde_json::Map::new();
+    let mut erased: BTreeMap<String, u64> = BTreeMap::new();
     for (table, column) in ERASED_FROM {
         let count = subjects::replace(
             &mut tx,
@@ -143,8 +200,7 @@ async fn erase(
         )
         .await?;
         let name = table.trim_start_matches("exchange_");
-        let so_far = erased.get(name).and_then(Json::as_u64).unwrap_or_default();
-        erased.insert(name.to_owned(), json!(so_far + count));
+        *erased.entry(name.to_owned()).or_default() += count;
     }
     tx.insert(&request).await?;
     let data = json!({
@@ -158,13 +214,14 @@ async fn erase(
         data: data.to_string(),
     };
     tx.emit_payload(ERASED, payload).await?;
-    let answer = json!({
-        "id": request.id, "kind": request.kind, "pseudonym": request.pseudonym, "erased": erased,
-        "kept": [
-            {"what": "dnc_entries", "why": "47 CFR 64.1200(d)(6): who must not be called is kept"},
-            {"what": "consents", "why": "16 CFR 310.5: records of consent are kept for five years"},
-        ],
-    });
+    let answer = SubjectAnswer {
+        id: request.id,
+        kind: request.kind,
+        pseudonym: Some(request.pseudonym),
+        erased,
+        kept: KEPT.map(|(what, why)| Kept { what, why }).into(),
+        ..SubjectAnswer::default()
+    };
     tx.commit(answer).await
 }
 

@@ -1,6 +1,5 @@
 //! The law, asked: what the tables know of a number is put before the check, for one call or for many.
 
-mod dncbook;
 mod view;
 
 use std::{sync::Arc, time::Duration};
@@ -21,12 +20,11 @@ use bin_common_handler::{
     sockhandler::ReceivedEvent,
 };
 use roaring::RoaringTreemap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::warn;
 use uuid::Uuid;
 
-pub(crate) use dncbook::{DncBook, digits, written};
 pub(crate) use view::VerdictView;
 
 use crate::{
@@ -34,6 +32,7 @@ use crate::{
     choice::place::Code,
     compliance::{Address, Consent, Facts, Layer, Listed, Purpose, Relationship, Verdict, check},
     dbhandler::{dnc, law},
+    dncbookhandler::digits,
     dnclisthandler,
     models::{
         businessrelationship::number,
@@ -113,6 +112,15 @@ pub(crate) struct Knowledge {
     lists: Vec<(DncKind, Option<Code>, Arc<RoaringTreemap>)>,
     federal_imported: Option<Timestamp>,
     rules: Vec<Layer>,
+}
+
+/// An imported list that a number stands on.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OnDncList")]
+pub(crate) struct OnList {
+    list: DncKind,
+    /// Which state's.
+    state: Option<String>,
 }
 
 /// Names the handlers, and starts the jobs.
@@ -275,14 +283,17 @@ impl Knowledge {
     }
 
     /// The imported lists that a number stands on.
-    pub(crate) fn lists_with(&self, phone: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn lists_with(&self, phone: &str) -> Vec<OnList> {
         let number = digits(phone);
         let holds =
             |numbers: &RoaringTreemap| number.is_some_and(|number| numbers.contains(number));
         self.lists
             .iter()
             .filter(|(_, _, numbers)| holds(numbers))
-            .map(|(list, state, _)| json!({"list": list, "state": state}))
+            .map(|(list, state, _)| OnList {
+                list: *list,
+                state: state.map(|state| state.to_string()),
+            })
             .collect()
     }
 

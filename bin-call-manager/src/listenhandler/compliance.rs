@@ -22,7 +22,7 @@ use crate::{
         dncentry::{self, DncEntry},
         dnclist::{self, DncList},
     },
-    subjectrequesthandler::{self, SubjectCreate},
+    subjectrequesthandler::{self, SubjectAnswer, SubjectCreate},
 };
 
 /// A file of numbers may take this long to come in.
@@ -138,7 +138,7 @@ async fn subject_request(
     ctx: RequestContext,
     NamedTenant(named): NamedTenant,
     Json(body): Json<SubjectCreate>,
-) -> Result<Json<Value>> {
+) -> Result<Json<SubjectAnswer>> {
     subjectrequesthandler::create(&app, &ctx, named, &body)
         .await
         .map(Json)

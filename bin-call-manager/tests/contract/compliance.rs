@@ -2,11 +2,13 @@
 
 use bin_common_handler::{
     clock::Clock,
+    ids,
     models::{
         sock::Method::{Delete, Get, Post},
         time::Timestamp,
     },
-    testing::Kind,
+    sockhandler::Outgoing,
+    testing::{Kind, until},
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -383,5 +385,38 @@ async fn a_person_learns_everything_and_is_forgotten(
         (&share["calls"], &share["warned"]),
         (&json!(0), &json!(false))
     );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_from_a_dialling_list_counts_once(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = world(kind).await;
+    let (call, owner) = (ids::next(), world.client.customer_id.unwrap());
+    let data = json!({
+        "id": call, "customer_id": owner, "tm_create": world.clock.now(),
+        "destination": {"type": "tel", "target": FLORIDA},
+    });
+    let body = json!({
+        "type": "outdialtargetcall_created", "publisher": "outdial-manager", "data": data,
+    });
+    let told = Outgoing {
+        routing_key: format!("outdial-manager.outdialtargetcall.{call}.created"),
+        message_id: call.to_string(),
+        version: 1,
+        customer_id: Some(owner),
+        body: body.to_string().into_bytes(),
+    };
+    let transport = &world.client.transport;
+    let mut lease = transport
+        .lease("outdial-manager", &call.to_string())
+        .await
+        .unwrap();
+    assert_eq!(lease.publish(&[told.clone(), told]).await, [true, true]);
+    until("the call is counted", async || {
+        let verdict = check(&world, FLORIDA, json!({})).await;
+        (verdict["facts"]["attempts_24h"] == 1).then_some(())
+    })
+    .await;
     world.end().await;
 }
