@@ -8,6 +8,7 @@ mod listenhandler;
 pub mod models;
 mod room;
 mod templatehandler;
+pub mod words;
 
 use bin_common_handler::{
     config::{AnySetting, Setting},
