@@ -27,6 +27,8 @@ pub(super) struct Form {
     text_field: Option<&'static str>,
     /// This field alone, as a CSV file; errors stay as they are.
     csv_field: Option<&'static str>,
+    /// This field alone, as XML; errors stay as they are.
+    xml_field: Option<&'static str>,
     /// This field once more, under the second name; of answers that are whole.
     repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which stands under the second name only.
@@ -49,6 +51,7 @@ impl Form {
             is_flat: edge.has_flat_errors,
             text_field: edge.text_field.filter(|_| wants_text),
             csv_field: edge.csv_field.filter(|_| wants_csv),
+            xml_field: edge.xml_field,
             repeated_field: edge.repeated_field,
             only_repeated: edge.only_repeated,
         }
@@ -62,6 +65,9 @@ impl Form {
         };
         if status.as_u16() >= 400 && self.changes_errors() {
             return self.refusal(status, reply.body());
+        }
+        if let Some(field) = self.xml_field.filter(|_| status.is_success()) {
+            return self.field(status, reply.body(), field, answer::xml);
         }
         match (self.csv_field, self.text_field) {
             (Some(field), _) if status.is_success() => {
@@ -194,6 +200,7 @@ mod tests {
         is_flat: false,
         text_field: None,
         csv_field: None,
+        xml_field: None,
         repeated_field: None,
         only_repeated: None,
     };
@@ -201,6 +208,7 @@ mod tests {
         is_flat: true,
         text_field: None,
         csv_field: None,
+        xml_field: None,
         repeated_field: None,
         only_repeated: None,
     };
@@ -208,6 +216,7 @@ mod tests {
         is_flat: true,
         text_field: Some("selected_did"),
         csv_field: None,
+        xml_field: None,
         repeated_field: None,
         only_repeated: None,
     };
@@ -354,6 +363,19 @@ mod tests {
         );
         assert_eq!(read(CSV.reply(reply)).await, expected);
         let (status, kind, _) = read(CSV.reply(exhausted())).await;
+        assert_eq!((status, kind.as_str()), (503, "application/json"));
+    }
+
+    #[tokio::test]
+    async fn a_carrier_is_answered_in_xml_and_its_refusal_is_an_error() {
+        let form = Form {
+            xml_field: Some("twiml"),
+            ..PLAIN
+        };
+        let (status, kind, body) = read(form.reply(said(200, &json!({ "twiml": "<a/>" })))).await;
+        assert_eq!((status, kind.as_str()), (200, "application/xml"));
+        assert_eq!(body, "<a/>");
+        let (status, kind, _) = read(form.reply(exhausted())).await;
         assert_eq!((status, kind.as_str()), (503, "application/json"));
     }
 

@@ -32,6 +32,8 @@ pub struct HttpOptions {
     pub text_field: Option<&'static str>,
     /// The field of the reply that callers who ask for `format=csv` have as a file.
     pub csv_field: Option<&'static str>,
+    /// The field of the reply that callers always have as a bare XML document.
+    pub xml_field: Option<&'static str>,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which callers see under the second name only.
@@ -132,6 +134,7 @@ impl Default for HttpOptions {
             has_flat_errors: false,
             text_field: None,
             csv_field: None,
+            xml_field: None,
             repeated_field: None,
             only_repeated: None,
             upload: None,
@@ -246,6 +249,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn csv(self, field: &'static str) -> Self {
         self.edge(|edge| edge.csv_field = Some(field))
+    }
+
+    /// Callers get this field of the reply bare, as XML, as carriers want the answer to a webhook. Errors stay JSON.
+    #[must_use]
+    pub fn xml(self, field: &'static str) -> Self {
+        self.edge(|edge| edge.xml_field = Some(field))
     }
 
     /// Callers see this field of the reply under another name as well, where older scripts look for it. Other services

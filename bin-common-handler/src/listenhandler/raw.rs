@@ -101,6 +101,12 @@ fn wrong(why: &dyn std::fmt::Display) -> Error {
 
 /// Reads `a=1&b=2`, whatever its bytes are.
 fn parse(body: &[u8]) -> Values {
+    form_fields(body).collect()
+}
+
+/// The fields of a form (`application/x-www-form-urlencoded`) as they come, names and values decoded, equal names as
+/// often as they are there.
+pub fn form_fields(body: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
     body.split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
@@ -108,7 +114,6 @@ fn parse(body: &[u8]) -> Values {
             let mut half = || decoded(halves.next().unwrap_or_default());
             (half(), half())
         })
-        .collect()
 }
 
 fn decoded(part: &[u8]) -> String {

@@ -7,6 +7,7 @@ use super::{schemas::Schemas, word};
 use crate::{
     listenhandler::{Access, Operation, RouteInfo, describe},
     models::page::{Filter, FilterKind, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX},
+    webhooks::twiml,
 };
 
 /// The operation object of a route.
@@ -229,7 +230,9 @@ fn responses(route: &RouteInfo, operation: &Operation, schemas: &mut Schemas) ->
     let mut content = Map::new();
     let text = json!({ "schema": { "type": "string" } });
     // The pages of an export are the bridge's business.
-    if let Some(file) = edge.export {
+    if edge.xml_field.is_some() {
+        content.insert(twiml::MEDIA_TYPE.to_owned(), text.clone());
+    } else if let Some(file) = edge.export {
         let kind = file.content_type.split(';').next().unwrap_or_default();
         content.insert(kind.trim().to_owned(), text.clone());
     } else {
