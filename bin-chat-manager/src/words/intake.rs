@@ -27,20 +27,8 @@ text_enum!(
     }
 );
 
-impl Default for Findings {
-    fn default() -> Self {
-        Self {
-            service: String::new(),
-            address: String::new(),
-            zip: String::new(),
-            time: String::new(),
-            urgency: Urgency::Unknown,
-        }
-    }
-}
-
 /// What is known of a lead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Findings {
     /// What is to be done, in the person's words; empty while unknown.
