@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS chat_conversations (
     owner_id {uuid} NULL,
     fence {bigint} NOT NULL,
     last_seq {bigint} NOT NULL,
+    inbound_seq {bigint} NOT NULL,
     answered_seq {bigint} NOT NULL,
     turn_id {uuid} NULL,
     previous_id {uuid} NULL,

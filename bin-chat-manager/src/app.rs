@@ -140,7 +140,11 @@ impl App {
     /// The parts, and the jobs that they hand over.
     pub(crate) fn new(ctx: &ManagerContext) -> Result<(Self, mpsc::Receiver<Job>), StartError> {
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
-        let cache = |fresh| Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(fresh);
+        let cache = |fresh| {
+            Cache::builder()
+                .max_capacity(REMEMBERED_MAX)
+                .time_to_live(fresh)
+        };
         let config = &ctx.config;
         let settings = Settings {
             // For the life of the process, once for each start.
@@ -192,8 +196,16 @@ impl Figures {
         };
         Ok(Self {
             webhooks: counter("webhooks_total", "Webhooks, by result", &["result"])?,
-            sends: counter("sends_total", "Requests to send a text, by result", &["result"])?,
-            turns: counter("turns_total", "Turns of the assistant, by source", &["source"])?,
+            sends: counter(
+                "sends_total",
+                "Requests to send a text, by result",
+                &["result"],
+            )?,
+            turns: counter(
+                "turns_total",
+                "Turns of the assistant, by source",
+                &["source"],
+            )?,
         })
     }
 }

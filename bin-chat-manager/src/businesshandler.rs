@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use bin_common_handler::{
     context::RequestContext,
-    models::error::{Error, Result, Status},
+    models::{
+        error::{Error, Result, Status},
+        hours::Hours,
+    },
     redact::Secret,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,6 +41,7 @@ struct FoundBusiness {
     name: String,
     trade: String,
     timezone: String,
+    hours: Hours,
     ai_takeover_delay_seconds: Option<u32>,
 }
 
@@ -65,7 +69,8 @@ pub(crate) async fn of_number(app: &App, number: &str) -> Result<Option<Arc<Busi
     let encoded = utf8_percent_encode(number, NON_ALPHANUMERIC);
     let uri = format!("/v1/phone_numbers/lookup?number={encoded}");
     let service = app.settings.numbers_service;
-    let asked = app.rpc.get(service, &uri, &RequestContext::internal());
+    let ctx = RequestContext::internal();
+    let asked = app.rpc.get(service, &uri, &ctx);
     let found: Found = match asked.await {
         Ok(found) => found,
         Err(error) if error.status() == Status::NotFound => {
@@ -99,7 +104,8 @@ pub(crate) async fn account(app: &App, provider_id: Uuid) -> Result<Arc<Account>
     }
     let uri = format!("/v1/providers/{provider_id}/secret");
     let service = app.settings.numbers_service;
-    let asked = app.rpc.get(service, &uri, &RequestContext::internal());
+    let ctx = RequestContext::internal();
+    let asked = app.rpc.get(service, &uri, &ctx);
     let FoundSecret { account_id, secret } = asked.await?;
     let account = Arc::new(Account { account_id, secret });
     app.accounts.insert(provider_id, Arc::clone(&account));
@@ -118,6 +124,7 @@ impl From<Found> for Business {
             name: told.name,
             trade: told.trade,
             timezone: told.timezone,
+            hours: told.hours,
             ai_takeover_delay_seconds: told.ai_takeover_delay_seconds.unwrap_or(TAKEOVER_DELAY),
             opt_out_replies: found.opt_out_replies,
         }

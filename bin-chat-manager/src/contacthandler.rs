@@ -82,7 +82,11 @@ pub(crate) async fn save(tx: &mut ChangeTx<'_>, contact: &mut Contact) -> Result
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn announce(tx: &mut ChangeTx<'_>, contact: &mut Contact, source: &str) -> Result<()> {
+pub(crate) async fn announce(
+    tx: &mut ChangeTx<'_>,
+    contact: &mut Contact,
+    source: &str,
+) -> Result<()> {
     source.clone_into(&mut contact.source);
     save(tx, contact).await?;
     tx.emit(CHANGED, contact, contact.customer_id).await
@@ -146,7 +150,10 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
-    app.store.db.list(&query, |contact: &Contact| contact.tm_create).await
+    app.store
+        .db
+        .list(&query, |contact: &Contact| contact.tm_create)
+        .await
 }
 
 /// Reads a number as people write it.
@@ -154,7 +161,8 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
 /// # Errors
 /// 400 naming the field.
 pub(crate) fn parse(number: &str) -> Result<String> {
-    let parsed = phone::parse_query(number).map_err(|_| wrong("number", "must be a phone number"))?;
+    let parsed =
+        phone::parse_query(number).map_err(|_| wrong("number", "must be a phone number"))?;
     Ok(parsed.as_str().to_owned())
 }
 
@@ -166,7 +174,9 @@ mod tests {
     fn the_assistant_has_so_many_texts_a_day() {
         let mut contact = Contact::default();
         let now = Timestamp::from_micros(DAY_MICROS * 20_000 + 5);
-        let taken = (0..30).filter(|_| take_ai_text(&mut contact, now, 20)).count();
+        let taken = (0..30)
+            .filter(|_| take_ai_text(&mut contact, now, 20))
+            .count();
         assert_eq!(taken, 20);
         let tomorrow = Timestamp::from_micros(DAY_MICROS * 20_001);
         assert!(take_ai_text(&mut contact, tomorrow, 20));

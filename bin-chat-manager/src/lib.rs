@@ -3,12 +3,21 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod alerthandler;
 mod app;
+mod businesshandler;
+mod contacthandler;
+mod conversationhandler;
+mod dbhandler;
 mod listenhandler;
 pub mod models;
 mod room;
+mod sendhandler;
 mod templatehandler;
+mod turnhandler;
+mod webhookhandler;
 pub mod words;
+mod workhandler;
 
 use bin_common_handler::{
     config::{AnySetting, Setting},
@@ -18,7 +27,7 @@ use bin_common_handler::{
     migrations,
 };
 
-use crate::app::App;
+use crate::{app::App, models::timers};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "chat-manager";
@@ -35,7 +44,19 @@ pub const MANAGER: Manager = Manager {
     start,
 };
 
-const MIGRATIONS: Migrations = migrations!("chat", ["1001_templates"]);
+const MIGRATIONS: Migrations = migrations!(
+    "chat",
+    [
+        "1001_templates",
+        "1002_conversations",
+        "1003_messages",
+        "1004_contacts",
+        "1005_keys",
+        "1006_webhooks",
+        "1007_turns",
+        "1008_buckets",
+    ]
+);
 
 /// voipbin has a chat-manager, too.
 const RENAMED: Setting<String> = Setting::text(
@@ -45,8 +66,29 @@ const RENAMED: Setting<String> = Setting::text(
     "conversation-manager",
 );
 
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    RENAMED.erased(),
+    room::ENTITIES.erased(),
+    app::NUMBERS_SERVICE.erased(),
+    app::TEXTS_PER_SECOND.erased(),
+    app::TEXTS_BURST.erased(),
+    app::LLM_BASE_URL.erased(),
+    app::LLM_API_KEY.erased(),
+    app::LLM_MODEL.erased(),
+    app::LLM_TIMEOUT.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    let (app, waiting) = App::new(ctx)?;
+    ctx.timers
+        .on_with(timers::SEND, app.jobs.clone(), sendhandler::due);
+    ctx.timers
+        .on(timers::CLOSE, conversationhandler::timers::quiet);
+    ctx.timers
+        .on(timers::SILENCE, conversationhandler::timers::silent);
+    turnhandler::start(ctx, &app);
+    workhandler::start(ctx, &app, waiting);
+    ctx.events
+        .on_with("*.call.*.missed", app.clone(), webhookhandler::call_missed);
+    Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -92,7 +92,8 @@ pub(crate) async fn text(
     struct Found {
         body: String,
     }
-    let sql = "SELECT body FROM chat_templates WHERE customer_id = ? AND name = ? AND tm_delete IS NULL";
+    let sql =
+        "SELECT body FROM chat_templates WHERE customer_id = ? AND name = ? AND tm_delete IS NULL";
     let values = vec![customer_id.into(), name.into()];
     let own: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
     let shipped = || shipped(name).to_owned();
@@ -141,10 +142,16 @@ mod tests {
         for (name, body) in SHIPPED {
             let text = fill(body, filling);
             let segments = segments::count(&text);
-            assert!(!segments.is_ucs2 && segments.count <= 2, "{name}: {segments:?}");
+            assert!(
+                !segments.is_ucs2 && segments.count <= 2,
+                "{name}: {segments:?}"
+            );
             assert!(!text.contains('{'), "{name}");
             let upper = text.to_uppercase();
-            assert!(!upper.contains("CANCEL") && !upper.contains("YES"), "{name}");
+            assert!(
+                !upper.contains("CANCEL") && !upper.contains("YES"),
+                "{name}"
+            );
             assert_eq!(optout::read(&text), None, "{name}");
         }
     }

@@ -61,7 +61,10 @@ fn field<'f>(fields: &'f Fields, name: &str) -> &'f str {
 }
 
 fn refused(app: &App) -> Error {
-    app.figures.webhooks.with_label_values(&["bad_signature"]).inc();
+    app.figures
+        .webhooks
+        .with_label_values(&["bad_signature"])
+        .inc();
     Error::permission_denied("BAD_SIGNATURE", "The signature is not right.")
 }
 
@@ -103,7 +106,11 @@ pub(crate) async fn sms(app: &App, ctx: &RequestContext, raw: &Raw) -> Result<Tw
         let mut open =
             conversations::lock_open(&mut tx, customer_id, Channel::Sms, &text.from).await?;
         let mut contact = contacthandler::lock(&mut tx, customer_id, &hash, &text.from).await?;
-        let source = if wish == Some(optout::Wish::Stop) { "word" } else { "wording" };
+        let source = if wish == Some(optout::Wish::Stop) {
+            "word"
+        } else {
+            "wording"
+        };
         optouts::opt_out(&mut tx, open.as_mut(), &mut contact, source).await?;
     }
     let answer = tx.commit(NOTHING).await?;
@@ -139,7 +146,8 @@ fn sid(fields: &Fields) -> Option<String> {
         "" => field(fields, "SmsSid"),
         sid => sid,
     };
-    let is_sid = !sid.is_empty() && sid.len() <= SID_MAX && sid.bytes().all(|b| b.is_ascii_graphic());
+    let is_sid =
+        !sid.is_empty() && sid.len() <= SID_MAX && sid.bytes().all(|b| b.is_ascii_graphic());
     is_sid.then(|| sid.to_owned())
 }
 
@@ -154,7 +162,10 @@ pub(crate) async fn sms_status(app: &App, ctx: &RequestContext, raw: &Raw) -> Re
     let message_id = parse_uuid(field(&query, "message_id")).ok_or_else(|| refused(app))?;
     let message = app.store.get::<Message>(message_id).await?;
     let message = message.ok_or_else(|| refused(app))?;
-    let found = app.store.get::<Conversation>(message.conversation_id).await?;
+    let found = app
+        .store
+        .get::<Conversation>(message.conversation_id)
+        .await?;
     let conversation = found.ok_or_else(|| refused(app))?;
     let business = businesshandler::of_number(app, &conversation.number).await?;
     let business = business
@@ -230,6 +241,7 @@ async fn keep(
         Err(error) if error.reason() == "ALREADY_EXISTS" => return Ok(None),
         Err(error) => return Err(error),
     }
-    tx.schedule(WORK, row.id, now.plus(WORK_NET), &0_u32).await?;
+    tx.schedule(WORK, row.id, now.plus(WORK_NET), &0_u32)
+        .await?;
     Ok(Some(row.id))
 }

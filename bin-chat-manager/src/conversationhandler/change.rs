@@ -15,7 +15,11 @@ pub(crate) async fn save(tx: &mut ChangeTx<'_>, conversation: &mut Conversation)
     conversation.settle();
     conversation.tm_update = tx.next_version(conversation.tm_update);
     tx.update(conversation).await?;
-    let kind = if conversation.is_closed() { CLOSED } else { UPDATED };
+    let kind = if conversation.is_closed() {
+        CLOSED
+    } else {
+        UPDATED
+    };
     tx.emit(kind, conversation, conversation.customer_id).await
 }
 

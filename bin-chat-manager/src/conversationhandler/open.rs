@@ -46,7 +46,9 @@ pub(crate) async fn lock_or_open(tx: &mut ChangeTx<'_>, party: &Party<'_>) -> Re
         channel,
         person: person.to_owned(),
         number: party.number.to_owned(),
-        person_name: last.as_ref().map_or_else(String::new, |last| last.person_name.clone()),
+        person_name: last
+            .as_ref()
+            .map_or_else(String::new, |last| last.person_name.clone()),
         previous_id: last.map(|last| last.id),
         open_key: Some(Conversation::key(channel, person)),
         tm_create: now,

@@ -1,6 +1,8 @@
 //! What an opt-out does to the conversation with whoever it is of.
 
-use bin_common_handler::{context::RequestContext, databasehandler::ChangeTx, models::error::Result};
+use bin_common_handler::{
+    context::RequestContext, databasehandler::ChangeTx, models::error::Result,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -101,4 +103,3 @@ pub(crate) async fn create(
     opt_out(&mut tx, open.as_mut(), &mut contact, "human").await?;
     tx.commit(contact).await
 }
-

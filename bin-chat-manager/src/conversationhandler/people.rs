@@ -123,7 +123,12 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
     }
     conversation.interrupt();
     change::cancel_timers(&mut tx, &conversation).await?;
-    timers::open_window(&mut tx, &mut conversation, business.ai_takeover_delay_seconds).await?;
+    timers::open_window(
+        &mut tx,
+        &mut conversation,
+        business.ai_takeover_delay_seconds,
+    )
+    .await?;
     change::save(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
 }
@@ -221,7 +226,12 @@ pub(crate) async fn write(
     }
     let customer_id = conversation.customer_id;
     let contact = contacthandler::lock(&mut tx, customer_id, &hash, &conversation.person).await?;
-    if contact.opted_out || conversation.block_reasons.0.contains(&BlockReason::OptedOut) {
+    if contact.opted_out
+        || conversation
+            .block_reasons
+            .0
+            .contains(&BlockReason::OptedOut)
+    {
         return Err(contacthandler::opted_out());
     }
     if conversation.is_blocked() {
@@ -244,7 +254,7 @@ pub(crate) async fn write(
         cause_key,
     };
     let said = say::say(&mut tx, &mut conversation, said).await?;
-    conversation.answered_seq = conversation.last_seq;
+    conversation.answered_seq = conversation.inbound_seq;
     tx.cancel(SILENCE, id).await?;
     change::save(&mut tx, &mut conversation).await?;
     let message = said.ok_or_else(|| Error::internal("a message was said meanwhile"))?;
@@ -255,7 +265,8 @@ pub(crate) async fn write(
 
 fn check(body: &MessageCreate) -> Result<()> {
     let key = &body.client_message_id;
-    let is_key = !key.is_empty() && key.len() <= CLIENT_ID_MAX && key.bytes().all(|b| b.is_ascii_graphic());
+    let is_key =
+        !key.is_empty() && key.len() <= CLIENT_ID_MAX && key.bytes().all(|b| b.is_ascii_graphic());
     ensure(
         is_key,
         "client_message_id",

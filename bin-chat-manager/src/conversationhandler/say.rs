@@ -39,7 +39,10 @@ pub(crate) async fn say(
     said: Said<'_>,
 ) -> Result<Option<Message>> {
     let customer_id = conversation.customer_id;
-    if messages::by_cause(tx, customer_id, &said.cause_key).await?.is_some() {
+    if messages::by_cause(tx, customer_id, &said.cause_key)
+        .await?
+        .is_some()
+    {
         return Ok(None);
     }
     let now = tx.now();
@@ -59,7 +62,11 @@ pub(crate) async fn say(
             Sender::System => MessageKind::System,
             _ => MessageKind::Text,
         },
-        direction: if is_inbound { Direction::Inbound } else { Direction::Outbound },
+        direction: if is_inbound {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        },
         sender: said.sender,
         sender_id: said.sender_id,
         segments: i32::try_from(segments::count(&body).count).unwrap_or(i32::MAX),
@@ -74,13 +81,16 @@ pub(crate) async fn say(
     tx.insert(&message).await?;
     tx.emit(message::CREATED, &message, customer_id).await?;
     if message.status == MessageStatus::Queued {
-        tx.schedule(SEND, message.id, now.plus(SEND_NET), &()).await?;
+        tx.schedule(SEND, message.id, now.plus(SEND_NET), &())
+            .await?;
     }
     conversation.tm_last_message = Some(now);
     if is_inbound {
         conversation.tm_inbound = Some(now);
+        conversation.inbound_seq = conversation.last_seq;
     }
-    tx.schedule(CLOSE, conversation.id, now.plus(QUIET_MAX), &()).await?;
+    tx.schedule(CLOSE, conversation.id, now.plus(QUIET_MAX), &())
+        .await?;
     Ok(Some(message))
 }
 
@@ -91,5 +101,6 @@ pub(crate) async fn say(
 pub(crate) async fn rewrite(tx: &mut ChangeTx<'_>, message: &mut Message) -> Result<()> {
     message.tm_update = tx.next_version(message.tm_update);
     tx.update(message).await?;
-    tx.emit(message::UPDATED, message, message.customer_id).await
+    tx.emit(message::UPDATED, message, message.customer_id)
+        .await
 }

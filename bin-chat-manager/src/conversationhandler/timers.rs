@@ -43,16 +43,21 @@ pub(crate) async fn open_window(
             let ends = now.plus(Duration::from_secs(delay_seconds.into()));
             conversation.ai_state = AiState::Waiting;
             conversation.window_ends = Some(ends);
-            tx.schedule(TURN, conversation.id, ends.max(quiet), &()).await
+            tx.schedule(TURN, conversation.id, ends.max(quiet), &())
+                .await
         }
         // Only the pause begins anew.
         AiState::Waiting => {
             let ends = conversation.window_ends.unwrap_or(now);
-            tx.schedule(TURN, conversation.id, ends.max(quiet), &()).await
+            tx.schedule(TURN, conversation.id, ends.max(quiet), &())
+                .await
         }
         // One turn is carried out at a time; the next is set when it ends.
         _ if conversation.turn_id.is_some() => Ok(()),
-        _ => tx.schedule(TURN, conversation.id, now.max(quiet), &()).await,
+        _ => {
+            tx.schedule(TURN, conversation.id, now.max(quiet), &())
+                .await
+        }
     }
 }
 
@@ -64,7 +69,10 @@ pub(crate) async fn watch_silence(
     tx: &mut ChangeTx<'_>,
     conversation: &Conversation,
 ) -> Result<()> {
-    let at = conversation.tm_inbound.unwrap_or_else(|| tx.now()).plus(SILENCE_MAX);
+    let at = conversation
+        .tm_inbound
+        .unwrap_or_else(|| tx.now())
+        .plus(SILENCE_MAX);
     tx.schedule(SILENCE, conversation.id, at, &()).await
 }
 
@@ -85,7 +93,14 @@ pub(crate) async fn silent(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if conversation.is_closed() || !conversation.is_unanswered() {
         return Ok(());
     }
-    alerthandler::alert(tx, &conversation, "unanswered_conversation", "15_minutes", None).await
+    alerthandler::alert(
+        tx,
+        &conversation,
+        "unanswered_conversation",
+        "15_minutes",
+        None,
+    )
+    .await
 }
 
 /// Nothing was said for three days.

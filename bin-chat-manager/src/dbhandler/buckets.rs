@@ -54,7 +54,12 @@ pub(crate) async fn take(
 }
 
 /// When the bucket is empty again with one place more, or how long to wait for one. Microseconds.
-fn place(now: i64, next_free: i64, per_second: u64, burst: u64) -> std::result::Result<i64, Duration> {
+fn place(
+    now: i64,
+    next_free: i64,
+    per_second: u64,
+    burst: u64,
+) -> std::result::Result<i64, Duration> {
     let period = 1_000_000 / i64::try_from(per_second.max(1)).unwrap_or(i64::MAX);
     let depth = period.saturating_mul(i64::try_from(burst.max(1)).unwrap_or(i64::MAX));
     let next = next_free.max(now).saturating_add(period);
@@ -62,7 +67,9 @@ fn place(now: i64, next_free: i64, per_second: u64, burst: u64) -> std::result::
     if over <= 0 {
         return Ok(next);
     }
-    Err(Duration::from_micros(u64::try_from(over).unwrap_or_default()))
+    Err(Duration::from_micros(
+        u64::try_from(over).unwrap_or_default(),
+    ))
 }
 
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! Conversations by who they are with.
 
-use bin_common_handler::{
-    databasehandler::{ChangeTx, Db},
-    models::error::Result,
-};
+use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use uuid::Uuid;
 
 use super::select;
@@ -46,21 +43,4 @@ pub(crate) async fn last_closed(
     );
     let values = vec![customer_id.into(), person.into(), channel.into()];
     Ok(tx.sql().fetch_optional(&sql, values).await?)
-}
-
-/// Open conversations of a number, beginning after an id: at most `limit`.
-///
-/// # Errors
-/// 503.
-pub(crate) async fn open_of_number(
-    db: &Db,
-    customer_id: Uuid,
-    number: &str,
-    after: Uuid,
-    limit: u32,
-) -> Result<Vec<Conversation>> {
-    let tail = "WHERE customer_id = ? AND number = ? AND open_key IS NOT NULL AND id > ? \
-                ORDER BY id LIMIT ?";
-    let values = vec![customer_id.into(), number.into(), after.into(), limit.into()];
-    Ok(db.select(tail, values).await?)
 }

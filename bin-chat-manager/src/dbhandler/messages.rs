@@ -32,7 +32,9 @@ pub(crate) async fn by_cause(
 /// 503.
 pub(crate) async fn is_known_sid(db: &Db, customer_id: Uuid, sid: &str) -> Result<bool> {
     let tail = "WHERE provider_sid = ? AND customer_id = ? LIMIT 1";
-    let found: Vec<Message> = db.select(tail, vec![sid.into(), customer_id.into()]).await?;
+    let found: Vec<Message> = db
+        .select(tail, vec![sid.into(), customer_id.into()])
+        .await?;
     Ok(!found.is_empty())
 }
 

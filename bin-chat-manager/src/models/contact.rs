@@ -3,10 +3,7 @@
 //! The number is forgotten when a person is erased; the hash of it, under a key that only this installation has, stays:
 //! an opt-out holds for ever.
 
-use bin_common_handler::{
-    Resource,
-    models::time::Timestamp,
-};
+use bin_common_handler::{Resource, models::time::Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,7 +19,6 @@ pub struct Contact {
     /// UUIDv7.
     pub id: Uuid,
     /// The tenant.
-    #[resource(filter)]
     pub customer_id: Uuid,
     /// HMAC-SHA256 of the number under the installation's key.
     #[serde(skip)]

@@ -1,10 +1,6 @@
 //! A conversation: one person, one channel, one business.
 
-use bin_common_handler::{
-    Resource,
-    models::time::Timestamp,
-    text_enum,
-};
+use bin_common_handler::{Resource, models::time::Timestamp, text_enum};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -80,7 +76,6 @@ pub struct Conversation {
     /// UUIDv7.
     pub id: Uuid,
     /// The tenant it belongs to.
-    #[resource(filter)]
     pub customer_id: Uuid,
     /// By which way texts come and go.
     pub channel: Channel,
@@ -109,6 +104,8 @@ pub struct Conversation {
     pub fence: i64,
     /// The last message's number.
     pub last_seq: i64,
+    /// The person's last message's number.
+    pub inbound_seq: i64,
     /// Messages of the person up to this number are answered.
     pub answered_seq: i64,
     /// The turn that is being carried out.
@@ -163,7 +160,7 @@ impl Conversation {
 
     /// Whether the person waits for an answer.
     pub const fn is_unanswered(&self) -> bool {
-        self.answered_seq < self.last_seq
+        self.answered_seq < self.inbound_seq
     }
 
     /// Its status follows from what is the case.

@@ -1,10 +1,6 @@
 //! A message: something said in a conversation, and what became of it on its way.
 
-use bin_common_handler::{
-    Entity,
-    models::time::Timestamp,
-    text_enum,
-};
+use bin_common_handler::{Entity, models::time::Timestamp, text_enum};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -119,9 +115,8 @@ impl MessageStatus {
         match word {
             "scheduled" => Some(Self::Accepted),
             "canceled" => Some(Self::Failed),
-            word => Self::parse(word).filter(|status| {
-                status.rank().is_some() && *status != Self::Unknown
-            }),
+            word => Self::parse(word)
+                .filter(|status| status.rank().is_some() && *status != Self::Unknown),
         }
     }
 
@@ -298,7 +293,9 @@ mod tests {
                     let order = [a, b, c, d];
                     let is_order = d < 4 && (0..4).all(|at| order.contains(&at));
                     if is_order {
-                        let told = order.iter().fold(S::Sending, |is, at| is.after(reports[*at]));
+                        let told = order
+                            .iter()
+                            .fold(S::Sending, |is, at| is.after(reports[*at]));
                         assert_eq!(told, S::Delivered);
                         count += 1;
                     }

@@ -37,7 +37,6 @@ pub struct Turn {
     /// UUIDv7.
     pub id: Uuid,
     /// The tenant.
-    #[resource(filter)]
     pub customer_id: Uuid,
     /// The conversation.
     #[resource(filter)]

@@ -74,7 +74,8 @@ pub(super) async fn mark(
     message.tm_first_try = message.tm_first_try.or(Some(now));
     message.tm_attempt = Some(now);
     say::rewrite(&mut tx, &mut message).await?;
-    tx.schedule(SEND, message.id, now.plus(DEADLINE), &()).await?;
+    tx.schedule(SEND, message.id, now.plus(DEADLINE), &())
+        .await?;
     tx.commit(()).await?;
     Ok(Marked::Sending(Box::new((message, now))))
 }
@@ -177,16 +178,66 @@ mod tests {
     }
 
     #[rstest]
-    #[case::greeting(message(Sender::System, "greet:1"), conversation(3, false, false), contact(false, false), None)]
-    #[case::opted_out(message(Sender::Human, "human:1"), conversation(0, false, false), contact(true, false), Some(O::OptedOut))]
-    #[case::confirmation(message(Sender::System, "optout:1"), conversation(0, false, true), contact(true, false), None)]
-    #[case::no_confirmation_by_the_model(message(Sender::Ai, "optout:1"), conversation(0, false, false), contact(true, false), Some(O::OptedOut))]
-    #[case::closed(message(Sender::System, "optout:1"), conversation(0, true, false), contact(false, false), Some(O::Closed))]
-    #[case::blocked(message(Sender::Human, "human:1"), conversation(0, false, true), contact(false, false), Some(O::Blocked))]
-    #[case::fence(message(Sender::Ai, "turn:1"), conversation(1, false, false), contact(false, false), Some(O::Late))]
-    #[case::no_fence_for_people(message(Sender::Human, "human:1"), conversation(1, false, false), contact(false, false), None)]
-    #[case::paused(message(Sender::Ai, "turn:1"), conversation(0, false, false), contact(false, true), Some(O::Late))]
-    #[case::a_person_may_speak_while_paused(message(Sender::Human, "human:1"), conversation(0, false, false), contact(false, true), None)]
+    #[case::greeting(
+        message(Sender::System, "greet:1"),
+        conversation(3, false, false),
+        contact(false, false),
+        None
+    )]
+    #[case::opted_out(
+        message(Sender::Human, "human:1"),
+        conversation(0, false, false),
+        contact(true, false),
+        Some(O::OptedOut)
+    )]
+    #[case::confirmation(
+        message(Sender::System, "optout:1"),
+        conversation(0, false, true),
+        contact(true, false),
+        None
+    )]
+    #[case::no_confirmation_by_the_model(
+        message(Sender::Ai, "optout:1"),
+        conversation(0, false, false),
+        contact(true, false),
+        Some(O::OptedOut)
+    )]
+    #[case::closed(
+        message(Sender::System, "optout:1"),
+        conversation(0, true, false),
+        contact(false, false),
+        Some(O::Closed)
+    )]
+    #[case::blocked(
+        message(Sender::Human, "human:1"),
+        conversation(0, false, true),
+        contact(false, false),
+        Some(O::Blocked)
+    )]
+    #[case::fence(
+        message(Sender::Ai, "turn:1"),
+        conversation(1, false, false),
+        contact(false, false),
+        Some(O::Late)
+    )]
+    #[case::no_fence_for_people(
+        message(Sender::Human, "human:1"),
+        conversation(1, false, false),
+        contact(false, false),
+        None
+    )]
+    #[case::paused(
+        message(Sender::Ai, "turn:1"),
+        conversation(0, false, false),
+        contact(false, true),
+        Some(O::Late)
+    )]
+    #[case::a_person_may_speak_while_paused(
+        message(Sender::Human, "human:1"),
+        conversation(0, false, false),
+        contact(false, true),
+        None
+    )]
     fn what_may_leave(
         #[case] message: Message,
         #[case] conversation: Conversation,

@@ -14,7 +14,7 @@ use bin_common_handler::{
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use self::{mark::Marked, provider::Outcome};
+use self::mark::Marked;
 use crate::{
     app::{App, Job},
     businesshandler,
@@ -54,7 +54,10 @@ pub(crate) async fn advance(app: &App, id: Uuid) -> Result<()> {
     if message.status.is_over() {
         return forget(app, id).await;
     }
-    let found = app.store.get::<Conversation>(message.conversation_id).await?;
+    let found = app
+        .store
+        .get::<Conversation>(message.conversation_id)
+        .await?;
     let conversation = found.ok_or_else(|| Error::internal("a message without a conversation"))?;
     let business = businesshandler::must_be(app, &conversation.number).await?;
     if message.status == MessageStatus::Sending && message.tm_attempt.is_some() {
@@ -66,7 +69,10 @@ pub(crate) async fn advance(app: &App, id: Uuid) -> Result<()> {
         Marked::Left => return Ok(()),
     };
     let outcome = provider::send(app, &account, &business, &conversation, &message).await;
-    app.figures.sends.with_label_values(&[outcome.label()]).inc();
+    app.figures
+        .sends
+        .with_label_values(&[outcome.label()])
+        .inc();
     record::record(app, id, attempt, outcome).await
 }
 

@@ -148,7 +148,10 @@ fn callback(public_url: &str, message: &Message) -> String {
         return String::new();
     }
     let base = public_url.trim_end_matches('/');
-    format!("{base}/v1/webhooks/twilio/sms-status?message_id={}", message.id)
+    format!(
+        "{base}/v1/webhooks/twilio/sms-status?message_id={}",
+        message.id
+    )
 }
 
 fn outcome(sent: Result<HttpResponse, HttpFault>) -> Outcome {
@@ -165,7 +168,9 @@ fn outcome(sent: Result<HttpResponse, HttpFault>) -> Outcome {
         408 | 429 | 500..=599 => Outcome::TryAgain,
         _ => {
             let complaint: Complaint = answer.json().unwrap_or_default();
-            let code = complaint.code.map_or_else(String::new, |code| code.to_string());
+            let code = complaint
+                .code
+                .map_or_else(String::new, |code| code.to_string());
             Outcome::Refused { code }
         }
     }
@@ -310,11 +315,41 @@ mod tests {
     }
 
     #[rstest]
-    #[case("Fri, 27 Nov 2026 08:00:00 +0000", "+14155550123", "Hi", "outbound-api", true)]
-    #[case("Fri, 27 Nov 2026 07:59:54 +0000", "+14155550123", "Hi", "outbound-api", false)]
-    #[case("Fri, 27 Nov 2026 08:00:00 +0000", "+14155550124", "Hi", "outbound-api", false)]
-    #[case("Fri, 27 Nov 2026 08:00:00 +0000", "+14155550123", "Ho", "outbound-api", false)]
-    #[case("Fri, 27 Nov 2026 08:00:00 +0000", "+14155550123", "Hi", "inbound", false)]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550123",
+        "Hi",
+        "outbound-api",
+        true
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 07:59:54 +0000",
+        "+14155550123",
+        "Hi",
+        "outbound-api",
+        false
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550124",
+        "Hi",
+        "outbound-api",
+        false
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550123",
+        "Ho",
+        "outbound-api",
+        false
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550123",
+        "Hi",
+        "inbound",
+        false
+    )]
     #[case("", "+14155550123", "Hi", "outbound-api", false)]
     fn a_text_is_known_by_recipient_words_and_time(
         #[case] date_created: &str,

@@ -159,7 +159,15 @@ async fn try_again(tx: &mut ChangeTx<'_>, held: &mut Held) -> Result<()> {
     if tries >= TRIES_MAX || now >= first.plus(TRYING_MAX) {
         let text = "The carrier could not be reached.";
         let status = MessageStatus::Failed;
-        return fail(tx, conversation, message, status, "PROVIDER_UNAVAILABLE", text).await;
+        return fail(
+            tx,
+            conversation,
+            message,
+            status,
+            "PROVIDER_UNAVAILABLE",
+            text,
+        )
+        .await;
     }
     // Its answer is known: nothing is on its way.
     message.tm_attempt = None;
@@ -259,7 +267,14 @@ pub(crate) async fn report(
     }
     if is_bad && before.status != held.message.status {
         let (conversation, id) = (&held.conversation, held.message.id);
-        alerthandler::alert(tx, conversation, "provider_failure", "undelivered", Some(id)).await?;
+        alerthandler::alert(
+            tx,
+            conversation,
+            "provider_failure",
+            "undelivered",
+            Some(id),
+        )
+        .await?;
     }
     Ok(())
 }

@@ -98,9 +98,9 @@ impl Findings {
         if let Some(found) = first(&TIME, text) {
             self.time = cut(found);
         }
-        self.urgency = if emergency::is_one(text) {
-            Urgency::Emergency
-        } else if self.urgency == Urgency::Emergency {
+        // What was a danger once is nothing to calm down about by rules.
+        let is_danger = emergency::is_one(text) || self.urgency == Urgency::Emergency;
+        self.urgency = if is_danger {
             Urgency::Emergency
         } else if finds(&LATER, &plain) {
             Urgency::Low

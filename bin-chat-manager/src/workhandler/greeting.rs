@@ -82,7 +82,11 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
             customer_name: &conversation.person_name,
             ..Filling::default()
         };
-        let name = if business.is_open(now) { "greeting" } else { "greeting_after_hours" };
+        let name = if business.is_open(now) {
+            "greeting"
+        } else {
+            "greeting_after_hours"
+        };
         let body = templatehandler::text(&mut tx, call.customer_id, name, filling).await?;
         let said = Said {
             sender: Sender::System,
@@ -92,8 +96,6 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
             cause_key: Message::greeting(call.call_id),
         };
         greeting = say::say(&mut tx, &mut conversation, said).await?;
-        // Nobody waits for an answer to our own greeting.
-        conversation.answered_seq = conversation.answered_seq.max(conversation.last_seq);
         contact.tm_greeted = Some(now);
         contacthandler::save(&mut tx, &mut contact).await?;
     }
@@ -176,7 +178,10 @@ mod tests {
             ..Contact::default()
         };
         let now = Timestamp::from_micros(NOW);
-        assert_eq!(may_greet(now, &call(ended), &conversation, &contact), expected);
+        assert_eq!(
+            may_greet(now, &call(ended), &conversation, &contact),
+            expected
+        );
     }
 
     #[test]
@@ -184,6 +189,11 @@ mod tests {
         let mut conversation = Conversation::default();
         conversation.block(BlockReason::CampaignPending);
         let now = Timestamp::from_micros(NOW);
-        assert!(!may_greet(now, &call(ago(1)), &conversation, &Contact::default()));
+        assert!(!may_greet(
+            now,
+            &call(ago(1)),
+            &conversation,
+            &Contact::default()
+        ));
     }
 }

@@ -1,9 +1,7 @@
 //! A text of a person: it is said in the conversation, and what it asks for is done.
 
 use bin_common_handler::{
-    context::RequestContext,
-    databasehandler::ChangeTx,
-    models::error::Result,
+    context::RequestContext, databasehandler::ChangeTx, models::error::Result,
 };
 
 use super::{read, take};
@@ -85,7 +83,11 @@ pub(super) async fn text(app: &App, row: &Webhook) -> Result<()> {
 }
 
 async fn hear(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, cause_key: String) -> Result<()> {
-    open::settle_blocks(&mut hearing.conversation, &hearing.contact, hearing.business);
+    open::settle_blocks(
+        &mut hearing.conversation,
+        &hearing.contact,
+        hearing.business,
+    );
     let said = Said {
         sender: Sender::Customer,
         sender_id: None,
@@ -105,12 +107,16 @@ async fn hear(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, cause_key: Strin
 
 /// Such a word is answered by nobody else.
 fn answered(hearing: &mut Hearing<'_>) {
-    hearing.conversation.answered_seq = hearing.conversation.last_seq;
+    hearing.conversation.answered_seq = hearing.conversation.inbound_seq;
 }
 
 /// The ledger has it already, with the row that kept it; here its conversation is blocked, and perhaps confirmed once.
 async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> Result<()> {
-    let source = if wish == Wish::Stop { "word" } else { "wording" };
+    let source = if wish == Wish::Stop {
+        "word"
+    } else {
+        "wording"
+    };
     let (conversation, contact) = (&mut hearing.conversation, &mut hearing.contact);
     optouts::opt_out(tx, Some(conversation), contact, source).await?;
     if optout::is_cancel(&hearing.text.body) {
@@ -129,7 +135,9 @@ async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> R
 
 fn was_asked(tx: &ChangeTx<'_>, contact: &Contact) -> bool {
     let now = tx.now();
-    contact.tm_asked.is_some_and(|asked| now < asked.plus(ASKED))
+    contact
+        .tm_asked
+        .is_some_and(|asked| now < asked.plus(ASKED))
 }
 
 async fn start(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
@@ -140,8 +148,13 @@ async fn start(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
 }
 
 async fn help(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
-    if hearing.business.opt_out_replies == OptOutReplies::Tandem && !hearing.conversation.is_blocked() {
-        let cause_key = format!("help:{}:{}", hearing.conversation.id, hearing.conversation.last_seq);
+    if hearing.business.opt_out_replies == OptOutReplies::Tandem
+        && !hearing.conversation.is_blocked()
+    {
+        let cause_key = format!(
+            "help:{}:{}",
+            hearing.conversation.id, hearing.conversation.last_seq
+        );
         reply(tx, hearing, "help", cause_key).await?;
     }
     answered(hearing);

@@ -20,11 +20,12 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, Job},
-    contacthandler, sendhandler, turnhandler,
+    contacthandler,
     models::{
         timers::WORK,
         webhook::{Webhook, WebhookKind},
     },
+    sendhandler, turnhandler,
 };
 
 /// Jobs at the same time.
@@ -50,7 +51,10 @@ async fn work_off(app: App, waiting: Arc<Mutex<mpsc::Receiver<Job>>>, stop: Canc
     while let Some(Some(job)) = stop.run_until_cancelled(next()).await {
         if let Err(error) = perform(&app, job).await {
             // Its timer comes back to it. The cause never holds what somebody wrote.
-            warn!(reason = error.reason(), "a job failed and will be tried again");
+            warn!(
+                reason = error.reason(),
+                "a job failed and will be tried again"
+            );
         }
     }
 }
@@ -70,7 +74,8 @@ async fn due(jobs: mpsc::Sender<Job>, tx: &mut ChangeTx<'_>, timer: Timer) -> Re
     let tried: u32 = timer.payload()?;
     if tried < TRIES_MAX {
         let next = tx.now().plus(PAUSE * 2_u32.pow(tried));
-        tx.schedule(WORK, timer.entity_id, next, &(tried + 1)).await?;
+        tx.schedule(WORK, timer.entity_id, next, &(tried + 1))
+            .await?;
     }
     let _ = jobs.try_send(Job::Work(timer.entity_id));
     Ok(())
