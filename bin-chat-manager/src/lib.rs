@@ -69,7 +69,6 @@ const RENAMED: Setting<String> = Setting::text(
 const SETTINGS: &[AnySetting] = &[
     RENAMED.erased(),
     room::ENTITIES.erased(),
-    app::NUMBERS_SERVICE.erased(),
     app::TEXTS_PER_SECOND.erased(),
     app::TEXTS_BURST.erased(),
     app::LLM_BASE_URL.erased(),
@@ -88,7 +87,10 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
         .on(timers::SILENCE, conversationhandler::timers::silent);
     turnhandler::start(ctx, &app);
     workhandler::start(ctx, &app, waiting);
-    ctx.events
-        .on_with("*.call.*.missed", app.clone(), webhookhandler::call_missed);
+    ctx.events.on_with(
+        "call-manager.call.*.missed",
+        app.clone(),
+        webhookhandler::call_missed,
+    );
     Ok(Wired::new(listenhandler::routes(), app))
 }

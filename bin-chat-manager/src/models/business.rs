@@ -1,16 +1,32 @@
 //! What did-manager tells of a business and its number.
 
-use bin_common_handler::models::{
-    hours::{self, Hours},
-    time::Timestamp,
+use bin_common_handler::{
+    models::{
+        hours::{self, Hours},
+        time::Timestamp,
+    },
+    redact::Secret,
 };
 use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
 
+/// What did-manager tells of a business.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Its trade.
+    pub trade: String,
+    /// IANA time zone.
+    pub timezone: String,
+    /// When it is open.
+    pub hours: Hours,
+    /// How long people have to answer, in seconds.
+    pub ai_takeover_delay_seconds: Option<u32>,
+}
+
 /// Who answers an opt-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OptOutReplies {
     /// The carrier, by itself.
     #[default]
@@ -19,9 +35,18 @@ pub enum OptOutReplies {
     Tandem,
 }
 
+impl OptOutReplies {
+    /// From its written form; the carrier where it is another.
+    pub fn read(word: &str) -> Self {
+        match word {
+            "tandem" => Self::Tandem,
+            _ => Self::Provider,
+        }
+    }
+}
+
 /// Whether texts may leave from a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CampaignStatus {
     /// No registration is needed.
     #[default]
@@ -35,6 +60,16 @@ pub enum CampaignStatus {
 }
 
 impl CampaignStatus {
+    /// From its written form. One that is not known lets nothing leave.
+    pub fn read(word: &str) -> Self {
+        match word {
+            "" | "none" => Self::None,
+            "approved" => Self::Approved,
+            "pending" => Self::Pending,
+            _ => Self::Rejected,
+        }
+    }
+
     /// Whether texts may leave.
     pub const fn may_send(self) -> bool {
         matches!(self, Self::None | Self::Approved)
@@ -50,6 +85,10 @@ pub struct Business {
     pub number: String,
     /// The provider that carries it; nil for none.
     pub provider_id: Uuid,
+    /// The provider's own id of the account.
+    pub account_id: String,
+    /// What proves us to the provider, and it to us. Never written anywhere.
+    pub secret: Secret,
     /// The messaging service that texts leave by; empty for the number itself.
     pub messaging_service_id: String,
     /// Whether texts may leave.

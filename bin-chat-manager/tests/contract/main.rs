@@ -1,7 +1,19 @@
 //! The contract of conversations, rule by rule, through the queue: on the embedded default and over the real services.
 
 #[cfg(test)]
+mod assistant;
+#[cfg(test)]
+mod greetings;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod optouts;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod sending;
+#[cfg(test)]
+mod siblings;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! Migrations: up, down to nothing, up again, and broken off, on both databases; their schema and the entities.
 
-use bin_chat_manager::{MANAGER, models::template::Template};
+use bin_chat_manager::{
+    MANAGER,
+    models::{
+        contact::Contact, conversation::Conversation, message::Message, template::Template,
+        turn::Turn, webhook::Webhook,
+    },
+};
 use bin_common_handler::{
     models::sock::Method::Post,
     testing::{
@@ -81,6 +87,15 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         Kind::Full => &["live_key"],
     };
     assert_eq!(schema.beyond::<Template>(), live);
+    for beyond in [
+        schema.beyond::<Contact>(),
+        schema.beyond::<Conversation>(),
+        schema.beyond::<Message>(),
+        schema.beyond::<Turn>(),
+        schema.beyond::<Webhook>(),
+    ] {
+        assert_eq!(beyond, [] as [&str; 0]);
+    }
 }
 
 #[tokio::test]
