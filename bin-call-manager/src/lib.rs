@@ -24,7 +24,7 @@ use bin_common_handler::{
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
-    migrations,
+    migrations, optouts,
 };
 
 use crate::app::App;
@@ -59,6 +59,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1040_optouts",
     ]
 );
 
@@ -74,6 +75,8 @@ const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     callhandler::timers::start(ctx);
+    // Compliance asks its table.
+    ctx.events.on(optouts::CHANGED, optouts::changed);
     auctionhandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
 }
