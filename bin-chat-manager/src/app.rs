@@ -16,7 +16,9 @@ use moka::sync::Cache;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
-use crate::{models::business::Profile, room::Rooms};
+use crate::{
+    addresshandler::Geocoder, customerhandler::Businesses, models::business::Profile, room::Rooms,
+};
 
 /// Jobs that wait; what has no room comes again by its timer.
 const JOBS_MAX: usize = 1_024;
@@ -24,6 +26,15 @@ const JOBS_MAX: usize = 1_024;
 const REMEMBERED_MAX: u64 = 10_000;
 /// How long what did-manager told is believed.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// When people are reminded.
+pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
+    "APPOINTMENT_REMINDER",
+    "24h",
+    0..=30 * 86_400_000,
+    "How long before an appointment the person is reminded; 0 = never",
+    "24h",
+);
 
 /// How many texts leave by one messaging service.
 pub(crate) const TEXTS_PER_SECOND: Setting<u64> = Setting::number(
@@ -104,6 +115,9 @@ pub(crate) struct App {
     pub profiles: Cache<Uuid, Arc<Profile>>,
     pub phone_key: Arc<OnceCell<Secret>>,
     pub figures: Figures,
+    pub businesses: Businesses,
+    pub geocoder: Geocoder,
+    pub remind_before: Duration,
 }
 
 /// Figures of its own.
@@ -147,6 +161,9 @@ impl App {
                 .build(),
             phone_key: Arc::default(),
             figures: Figures::new(ctx)?,
+            businesses: Businesses::new(ctx.rpc.clone()),
+            geocoder: Geocoder::new(ctx.http()?, config),
+            remind_before: config.get(&REMIND_BEFORE),
         };
         Ok((app, waiting))
     }

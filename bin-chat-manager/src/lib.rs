@@ -3,12 +3,20 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod addresshandler;
 mod alerthandler;
 mod app;
+mod availabilityhandler;
+pub mod booking;
+mod bookinghandler;
 mod businesshandler;
+mod calendarhandler;
+mod cataloghandler;
 mod contacthandler;
 mod conversationhandler;
+mod customerhandler;
 mod dbhandler;
+mod leadhandler;
 mod listenhandler;
 pub mod models;
 mod room;
@@ -27,7 +35,11 @@ use bin_common_handler::{
     migrations,
 };
 
-use crate::{app::App, models::timers};
+use crate::{
+    app::App,
+    bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
+    models::timers,
+};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "chat-manager";
@@ -55,6 +67,14 @@ const MIGRATIONS: Migrations = migrations!(
         "1006_webhooks",
         "1007_turns",
         "1008_buckets",
+        "1050_catalog_items",
+        "1051_rates",
+        "1052_resources",
+        "1053_holidays",
+        "1054_reservations",
+        "1055_appointments",
+        "1056_leads",
+        "1057_calendars",
     ]
 );
 
@@ -75,6 +95,10 @@ const SETTINGS: &[AnySetting] = &[
     app::LLM_API_KEY.erased(),
     app::LLM_MODEL.erased(),
     app::LLM_TIMEOUT.erased(),
+    room::RECORDS.erased(),
+    app::REMIND_BEFORE.erased(),
+    addresshandler::GEOCODER_URL.erased(),
+    addresshandler::GEOCODER_KEY.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -92,5 +116,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
         app.clone(),
         webhookhandler::call_missed,
     );
+    ctx.timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
+    ctx.timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -1,5 +1,6 @@
 //! SQL for this daemon's tables.
 
+pub(crate) mod bookings;
 pub(crate) mod buckets;
 pub(crate) mod contacts;
 pub(crate) mod conversations;

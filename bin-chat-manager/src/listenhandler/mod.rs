@@ -1,5 +1,6 @@
 //! Every URI of the daemon.
 
+mod bookings;
 mod conversations;
 mod optouts;
 mod webhooks;
@@ -20,7 +21,10 @@ const WRITE: &str = "chat:write";
 pub(crate) fn routes() -> Routes<App> {
     let routes = word_routes(Routes::default());
     let routes = conversation_routes(routes);
-    webhook_routes(routes)
+    let routes = webhook_routes(routes);
+    let routes = bookings::offer_routes(routes);
+    let routes = bookings::booking_routes(routes);
+    bookings::lead_routes(routes)
 }
 
 /// What is said by itself, and to whom nothing is.

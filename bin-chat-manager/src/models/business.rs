@@ -7,6 +7,7 @@ use bin_common_handler::{
     },
     redact::Secret,
 };
+use chrono::DateTime;
 use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -114,6 +115,13 @@ impl Business {
         self.hours.is_open(hours::minute_of_week(zone, now))
     }
 
+    /// A time by its own clock, for people; none for one that no calendar has.
+    pub fn time_text(&self, at: Timestamp) -> Option<String> {
+        let zone: Tz = self.timezone.parse().unwrap_or(Tz::UTC);
+        let at = DateTime::from_timestamp_micros(at.micros())?.with_timezone(&zone);
+        Some(at.format("%a %b %-d, %-I:%M %p").to_string())
+    }
+
     /// When it is open, for people; empty where it says nothing.
     pub fn hours_text(&self) -> String {
         let windows = self.hours.windows().iter().map(|window| {
@@ -162,6 +170,13 @@ mod tests {
     #[case::night(r#""09:00-17:00""#, "2026-11-27T13:59:00Z", false)]
     fn it_is_open_by_its_own_clock(#[case] hours: &str, #[case] at: &str, #[case] expected: bool) {
         assert_eq!(business(hours).is_open(at.parse().unwrap()), expected);
+    }
+
+    #[test]
+    fn times_are_told_by_its_own_clock() {
+        let at = "2026-11-27T14:30:00Z".parse().unwrap();
+        let told = business("null").time_text(at);
+        assert_eq!(told.as_deref(), Some("Fri Nov 27, 9:30 AM"));
     }
 
     #[rstest]

@@ -156,7 +156,7 @@ fn fault_outcome(fault: HttpFault) -> Outcome {
         HttpFault::Late | HttpFault::Unreachable | HttpFault::TooLarge | HttpFault::BadBody => {
             Outcome::Unanswered
         }
-        HttpFault::BadUrl | HttpFault::BadHeader | HttpFault::NotPublic => {
+        HttpFault::BadUrl | HttpFault::BadHeader | HttpFault::NotPublic | HttpFault::NotSecure => {
             warn!(fault = fault.as_str(), "TWILIO_BASE_URL cannot be asked");
             Outcome::TryAgain
         }

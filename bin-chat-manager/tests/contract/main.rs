@@ -3,9 +3,19 @@
 #[cfg(test)]
 mod assistant;
 #[cfg(test)]
+mod bookings;
+#[cfg(test)]
+mod calendars;
+#[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod greetings;
 #[cfg(test)]
+mod leads;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod offers;
 #[cfg(test)]
 mod optouts;
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use bin_chat_manager::{
     MANAGER,
     models::{
-        contact::Contact, conversation::Conversation, message::Message, template::Template,
-        turn::Turn, webhook::Webhook,
+        appointment::Appointment, bookable::Bookable, calendar::Calendar, catalogitem::CatalogItem,
+        contact::Contact, conversation::Conversation, holiday::Holiday, lead::Lead,
+        message::Message, rate::Rate, reservation::Reservation, template::Template, turn::Turn,
+        webhook::Webhook,
     },
 };
 use bin_common_handler::{
@@ -96,6 +98,15 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
     ] {
         assert_eq!(beyond, [] as [&str; 0]);
     }
+    let none: &[&str] = &[];
+    assert_eq!(schema.beyond::<CatalogItem>(), none);
+    assert_eq!(schema.beyond::<Rate>(), none);
+    assert_eq!(schema.beyond::<Bookable>(), none);
+    assert_eq!(schema.beyond::<Holiday>(), none);
+    assert_eq!(schema.beyond::<Reservation>(), none);
+    assert_eq!(schema.beyond::<Appointment>(), none);
+    assert_eq!(schema.beyond::<Lead>(), none);
+    assert_eq!(schema.beyond::<Calendar>(), none);
 }
 
 #[tokio::test]

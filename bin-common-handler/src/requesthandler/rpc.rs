@@ -184,6 +184,7 @@ fn status(code: u16) -> Status {
         403 => Status::PermissionDenied,
         404 => Status::NotFound,
         409 => Status::FailedPrecondition,
+        410 => Status::Gone,
         429 => Status::ResourceExhausted,
         400..500 => Status::InvalidArgument,
         500 => Status::Internal,
