@@ -42,7 +42,7 @@ use bin_common_handler::{
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
-    migrations,
+    migrations, optouts,
 };
 
 use crate::app::App;
@@ -77,6 +77,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1040_optouts",
         "1050_consents",
         "1051_dnc_entries",
         "1052_dnc_lists",
@@ -108,6 +109,8 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     routehandler::timers::start(ctx, &standing);
     auctionhandler::start(ctx, &standing);
     inboundcallhandler::start(ctx);
+    // Compliance asks its table.
+    ctx.events.on(optouts::CHANGED, optouts::changed);
     let app = App::new(ctx, standing)?;
     compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;

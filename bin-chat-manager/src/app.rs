@@ -1,15 +1,33 @@
-//! What the routes share.
+//! What the routes and jobs share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bin_common_handler::{
-    config::Setting,
+    config::{Config, Setting, settings},
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
+    httphandler::HttpClient,
+    redact::Secret,
+    requesthandler::RpcClient,
+    sealer::Sealer,
+    webhooks::lines::Lines,
+};
+use moka::sync::Cache;
+use tokio::sync::{OnceCell, mpsc};
+use uuid::Uuid;
+
+use crate::{
+    addresshandler::Geocoder, customerhandler::Businesses, models::business::Profile, room::Rooms,
 };
 
-use crate::{addresshandler::Geocoder, businesshandler::Businesses, room::Rooms};
+/// Jobs that wait; what has no room comes again by its timer.
+const JOBS_MAX: usize = 1_024;
+/// Businesses that are remembered.
+const REMEMBERED_MAX: u64 = 10_000;
+/// How long what did-manager told is believed.
+const FRESH: Duration = Duration::from_secs(10);
 
+/// When people are reminded.
 pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
     "APPOINTMENT_REMINDER",
     "24h",
@@ -18,24 +36,163 @@ pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
     "24h",
 );
 
+/// How many texts leave by one messaging service.
+pub(crate) const TEXTS_PER_SECOND: Setting<u64> = Setting::number(
+    "TEXTS_PER_SECOND",
+    "20",
+    1..=10_000,
+    "Texts a second that leave by one messaging service or number, over all replicas",
+    "20",
+);
+/// How many leave at once.
+pub(crate) const TEXTS_BURST: Setting<u64> = Setting::number(
+    "TEXTS_BURST",
+    "40",
+    1..=10_000,
+    "Texts at once before that rate holds",
+    "40",
+);
+/// The model's server.
+pub(crate) const LLM_BASE_URL: Setting<String> = Setting::text(
+    "LLM_BASE_URL",
+    "",
+    "An OpenAI-compatible server whose model writes the assistant's texts; empty = rules write them",
+    "https://api.openai.com",
+);
+/// Its key.
+pub(crate) const LLM_API_KEY: Setting<Secret> =
+    Setting::secret("LLM_API_KEY", "", "The key of that server", "sk-...");
+/// The model.
+pub(crate) const LLM_MODEL: Setting<String> = Setting::text(
+    "LLM_MODEL",
+    "gpt-4o-mini",
+    "The model of that server",
+    "gpt-4o-mini",
+);
+/// How long it may think.
+pub(crate) const LLM_TIMEOUT: Setting<Duration> = Setting::duration(
+    "LLM_TIMEOUT",
+    "10s",
+    100..=30_000,
+    "How long the model may take; then rules write the text",
+    "10s",
+);
+
+/// Work beside requests and timers. Each is set as a timer, too, so that none is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Job {
+    /// An inbox row.
+    Work(Uuid),
+    /// A message.
+    Send(Uuid),
+    /// A turn.
+    Run(Uuid),
+}
+
+/// What is set.
+pub(crate) struct Settings {
+    pub texts_per_second: u64,
+    pub texts_burst: u64,
+    pub public_url: String,
+    pub llm_url: String,
+    pub llm_key: Secret,
+    pub llm_model: String,
+    pub llm_timeout: Duration,
+}
+
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
+    pub rpc: RpcClient,
+    pub http: HttpClient,
+    pub sealer: Arc<Sealer>,
+    pub settings: Arc<Settings>,
+    pub jobs: mpsc::Sender<Job>,
+    pub config: Config,
+    pub lines: Lines,
+    pub profiles: Cache<Uuid, Arc<Profile>>,
+    pub phone_key: Arc<OnceCell<Secret>>,
+    pub figures: Figures,
     pub businesses: Businesses,
     pub geocoder: Geocoder,
     pub remind_before: Duration,
 }
 
+/// Figures of its own.
+#[derive(Clone)]
+pub(crate) struct Figures {
+    /// Webhooks by what became of them.
+    pub webhooks: prometheus::IntCounterVec,
+    /// Texts by what became of the request.
+    pub sends: prometheus::IntCounterVec,
+    /// Turns by who wrote them.
+    pub turns: prometheus::IntCounterVec,
+}
+
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
-        Ok(Self {
+    /// The parts, and the jobs that they hand over.
+    pub(crate) fn new(ctx: &ManagerContext) -> Result<(Self, mpsc::Receiver<Job>), StartError> {
+        let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        let config = &ctx.config;
+        let settings = Settings {
+            texts_per_second: config.get(&TEXTS_PER_SECOND),
+            texts_burst: config.get(&TEXTS_BURST),
+            public_url: config.get(&settings::PUBLIC_URL),
+            llm_url: config.get(&LLM_BASE_URL),
+            llm_key: config.get(&LLM_API_KEY),
+            llm_model: config.get(&LLM_MODEL),
+            llm_timeout: config.get(&LLM_TIMEOUT),
+        };
+        let app = Self {
             store: ctx.store.clone(),
-            rooms: Rooms::new(&ctx.config),
+            rooms: Rooms::new(config),
+            rpc: ctx.rpc.clone(),
+            http: ctx.http()?,
+            sealer: ctx.sealer()?,
+            settings: Arc::new(settings),
+            jobs,
+            config: config.clone(),
+            lines: Lines::new(ctx.rpc.clone()),
+            profiles: Cache::builder()
+                .max_capacity(REMEMBERED_MAX)
+                .time_to_live(FRESH)
+                .build(),
+            phone_key: Arc::default(),
+            figures: Figures::new(ctx)?,
             businesses: Businesses::new(ctx.rpc.clone()),
-            geocoder: Geocoder::new(ctx.http()?, &ctx.config),
-            remind_before: ctx.config.get(&REMIND_BEFORE),
+            geocoder: Geocoder::new(ctx.http()?, config),
+            remind_before: config.get(&REMIND_BEFORE),
+        };
+        Ok((app, waiting))
+    }
+
+    /// Does something at once that a timer is set for, too; where there is no room, the timer does it.
+    pub(crate) fn offer(&self, job: Job) {
+        let _ = self.jobs.try_send(job);
+    }
+}
+
+impl Figures {
+    fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
+        let counter = |name, help, labels: &[&str]| {
+            ctx.metrics
+                .counter(name, help, labels)
+                .map_err(|fault| StartError::Other(fault.to_string()))
+        };
+        Ok(Self {
+            webhooks: counter("webhooks_total", "Webhooks, by result", &["result"])?,
+            sends: counter(
+                "sends_total",
+                "Requests to send a text, by result",
+                &["result"],
+            )?,
+            turns: counter(
+                "turns_total",
+                "Turns of the assistant, by source",
+                &["source"],
+            )?,
         })
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    businesshandler::tenant,
+    customerhandler::tenant,
     models::{
         catalogitem::PRICE_MAX,
         lead::{CALLS_MAX, Lead, LeadStatus},
@@ -124,10 +124,6 @@ pub(crate) struct Contact<'c> {
 ///
 /// # Errors
 /// Whatever the database says.
-#[expect(
-    dead_code,
-    reason = "called by the rules of conversations, which are built beside this"
-)]
 pub(crate) async fn open(app: &App, tx: &mut ChangeTx<'_>, contact: &Contact<'_>) -> Result<Lead> {
     let found = find_open(tx, contact).await?;
     let Some(before) = found else {

@@ -4,6 +4,7 @@
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
 mod addresshandler;
+mod alerthandler;
 mod app;
 mod availabilityhandler;
 pub mod booking;
@@ -11,12 +12,20 @@ mod bookinghandler;
 mod businesshandler;
 mod calendarhandler;
 mod cataloghandler;
+mod contacthandler;
+mod conversationhandler;
+mod customerhandler;
 mod dbhandler;
 mod leadhandler;
 mod listenhandler;
 pub mod models;
 mod room;
+mod sendhandler;
 mod templatehandler;
+mod turnhandler;
+mod webhookhandler;
+pub mod words;
+mod workhandler;
 
 use bin_common_handler::{
     config::{AnySetting, Setting},
@@ -29,6 +38,7 @@ use bin_common_handler::{
 use crate::{
     app::App,
     bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
+    models::timers,
 };
 
 /// The service's name on the wire, unless a setting renames it.
@@ -50,6 +60,13 @@ const MIGRATIONS: Migrations = migrations!(
     "chat",
     [
         "1001_templates",
+        "1002_conversations",
+        "1003_messages",
+        "1004_contacts",
+        "1005_keys",
+        "1006_webhooks",
+        "1007_turns",
+        "1008_buckets",
         "1050_catalog_items",
         "1051_rates",
         "1052_resources",
@@ -72,6 +89,12 @@ const RENAMED: Setting<String> = Setting::text(
 const SETTINGS: &[AnySetting] = &[
     RENAMED.erased(),
     room::ENTITIES.erased(),
+    app::TEXTS_PER_SECOND.erased(),
+    app::TEXTS_BURST.erased(),
+    app::LLM_BASE_URL.erased(),
+    app::LLM_API_KEY.erased(),
+    app::LLM_MODEL.erased(),
+    app::LLM_TIMEOUT.erased(),
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
     addresshandler::GEOCODER_URL.erased(),
@@ -79,9 +102,21 @@ const SETTINGS: &[AnySetting] = &[
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    let app = App::new(ctx)?;
-    let timers = &ctx.timers;
-    timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
-    timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
+    let (app, waiting) = App::new(ctx)?;
+    ctx.timers
+        .on_with(timers::SEND, app.jobs.clone(), sendhandler::due);
+    ctx.timers
+        .on(timers::CLOSE, conversationhandler::timers::quiet);
+    ctx.timers
+        .on(timers::SILENCE, conversationhandler::timers::silent);
+    turnhandler::start(ctx, &app);
+    workhandler::start(ctx, &app, waiting);
+    ctx.events.on_with(
+        "call-manager.call.*.missed",
+        app.clone(),
+        webhookhandler::call_missed,
+    );
+    ctx.timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
+    ctx.timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     Ok(Wired::new(listenhandler::routes(), app))
 }

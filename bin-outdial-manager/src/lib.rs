@@ -20,7 +20,7 @@ use bin_common_handler::{
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
-    migrations,
+    migrations, optouts,
 };
 
 use crate::app::App;
@@ -46,6 +46,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1001_outdials",
         "1002_outdialtargets",
         "1003_outdialtargetcalls",
+        "1004_optouts",
     ]
 );
 
@@ -66,6 +67,7 @@ const SETTINGS: &[AnySetting] = &[
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let app = App::new(ctx)?;
+    ctx.events.on(optouts::CHANGED, optouts::changed);
     let timeout = ctx.config.get(&settings::PROGRESSING_TIMEOUT);
     if !timeout.is_zero() {
         let reaper = app.targets.clone();

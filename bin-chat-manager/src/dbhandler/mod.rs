@@ -1,3 +1,23 @@
-//! SQL that the common crate's words do not say.
+//! SQL for this daemon's tables.
 
 pub(crate) mod bookings;
+pub(crate) mod buckets;
+pub(crate) mod contacts;
+pub(crate) mod conversations;
+pub(crate) mod keys;
+pub(crate) mod messages;
+
+use bin_common_handler::databasehandler::{Dialect, Entity};
+
+/// The beginning of an INSERT that leaves a row alone which is there already.
+const fn insert_new(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::MySql => "INSERT IGNORE",
+        Dialect::Sqlite => "INSERT OR IGNORE",
+    }
+}
+
+/// Every column of an entity's table.
+fn select<E: Entity>() -> String {
+    format!("SELECT {} FROM {}", E::COLUMNS.join(", "), E::TABLE)
+}

@@ -4,7 +4,9 @@ use bin_chat_manager::{
     MANAGER,
     models::{
         appointment::Appointment, bookable::Bookable, calendar::Calendar, catalogitem::CatalogItem,
-        holiday::Holiday, lead::Lead, rate::Rate, reservation::Reservation, template::Template,
+        contact::Contact, conversation::Conversation, holiday::Holiday, lead::Lead,
+        message::Message, rate::Rate, reservation::Reservation, template::Template, turn::Turn,
+        webhook::Webhook,
     },
 };
 use bin_common_handler::{
@@ -87,6 +89,15 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         Kind::Full => &["live_key"],
     };
     assert_eq!(schema.beyond::<Template>(), live);
+    for beyond in [
+        schema.beyond::<Contact>(),
+        schema.beyond::<Conversation>(),
+        schema.beyond::<Message>(),
+        schema.beyond::<Turn>(),
+        schema.beyond::<Webhook>(),
+    ] {
+        assert_eq!(beyond, [] as [&str; 0]);
+    }
     let none: &[&str] = &[];
     assert_eq!(schema.beyond::<CatalogItem>(), none);
     assert_eq!(schema.beyond::<Rate>(), none);

@@ -359,7 +359,8 @@ fn is_idle(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Whether a destination is an address of a type that we know, with a target; `{}`, or what is no address, is none.
+/// Whether a destination is an address of a type that we know, with a target; `{}`, or what is no address, is none. Nor is
+/// the number of somebody who wants to hear nothing of this customer.
 fn is_dialable(dialect: Dialect, destination: usize) -> String {
     let column = format!("destination_{destination}");
     let known: Vec<_> = AddressType::ALL
@@ -371,15 +372,29 @@ fn is_dialable(dialect: Dialect, destination: usize) -> String {
         Dialect::MySql => format!(
             "(COALESCE(CAST(JSON_UNQUOTE(JSON_EXTRACT({column}, '$.type')) AS BINARY), '') IN ({known}) \
              AND JSON_TYPE(JSON_EXTRACT({column}, '$.target')) = 'STRING' \
-             AND JSON_UNQUOTE(JSON_EXTRACT({column}, '$.target')) <> '')"
+             AND JSON_UNQUOTE(JSON_EXTRACT({column}, '$.target')) <> '' AND {})",
+            // The column's own character set and collation, so that the index is used.
+            wants_calls(&format!(
+                "CONVERT(JSON_UNQUOTE(JSON_EXTRACT({column}, '$.target')) USING utf8mb4) COLLATE utf8mb4_bin"
+            ))
         ),
         // Asked in another way, it fails the statement where the column holds no JSON.
         Dialect::Sqlite => format!(
             "CASE WHEN json_valid({column}) \
              THEN COALESCE(json_extract({column}, '$.type'), '') IN ({known}) \
-             AND json_type({column}, '$.target') = 'text' AND json_extract({column}, '$.target') <> '' END"
+             AND json_type({column}, '$.target') = 'text' AND json_extract({column}, '$.target') <> '' AND {} END",
+            wants_calls(&format!("json_extract({column}, '$.target')"))
         ),
     }
+}
+
+/// Whether the number in `target` did not opt out.
+fn wants_calls(target: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM outdial_optouts WHERE outdial_optouts.number = {target} \
+         AND outdial_optouts.customer_id = (SELECT outdial_outdials.customer_id FROM outdial_outdials \
+         WHERE outdial_outdials.id = outdial_outdialtargets.outdial_id))"
+    )
 }
 
 /// A lease changes no tm_update and sends no event.

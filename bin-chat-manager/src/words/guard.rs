@@ -1,0 +1,289 @@
+//! What a model may not say in its own words: money, discounts, guarantees, clock times, links and phone numbers. Such
+//! facts come from the catalog, the calendar and the business, and code fills them in. A text that breaks a rule is not
+//! mended: another is sent in its place. When in doubt it is refused, which costs a little grace and no promise.
+
+use std::sync::LazyLock;
+
+use bin_common_handler::text_enum;
+use regex::Regex;
+
+use super::{finds, narrow, pattern, segments};
+
+/// Questions of one text.
+const QUESTIONS_MAX: usize = 2;
+/// Segments of one text.
+const SEGMENTS_MAX: u32 = 3;
+
+text_enum!(
+    /// Why a text of the model is not sent.
+    pub enum Refusal {
+        /// It has nothing to say.
+        Empty = "empty",
+        /// A price, a sum, or a number that may be one.
+        Money = "money",
+        /// Free, half off, and the like.
+        Discount = "discount",
+        /// A promise.
+        Guarantee = "guarantee",
+        /// A time of day.
+        ClockTime = "clock_time",
+        /// An address on the web, or of mail.
+        Link = "link",
+        /// A phone number.
+        PhoneNumber = "phone_number",
+        /// More than two questions.
+        Questions = "questions",
+        /// More than three segments.
+        Long = "long",
+        /// Letters that look like others.
+        Script = "script",
+        /// A placeholder that stands for nothing.
+        Placeholder = "placeholder",
+        /// It asks for CANCEL or a bare YES, which mean something else to a carrier.
+        Keyword = "keyword",
+        /// It ends texts by itself, which only the person does.
+        Late = "late",
+    }
+);
+
+static MONEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"[$€£¥¢]|\b(?:dollars?|bucks?|usd|eur|euros?|cents?|grand|quid|(?:costs?|price|priced|charge|charged|fee|fees|total|pay|paying|owe|invoice|deposit|worth|rate|rates) (?:is |are |of |for |only |just |about |around |you |it |will |would |be |a |the |to |at |roughly |exactly )*(?:a |one|two|three|four|five|six|seven|eight|nine|ten|\d)|hundred|thousand|million|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fourty|fifty|sixty|seventy|eighty|ninety|penny|pennies|nickel|dime)\b",
+    )
+});
+static DISCOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"%|\b(?:free|freebie|gratis|complimentary|complementary|discount(?:s|ed)?|half[ -]?(?:off|price|priced)|(?:off|knock) (?:the|your) (?:price|bill|total|invoice)|percent|per cent|on the house|on us|no (?:charge|cost|fee|fees|payment)|without (?:charge|cost|payment)|zero|costs? (?:you )?nothing|for nothing|at no|nothing to pay|not (?:be )?charge|wont (?:be )?charge|waive[ds]?|waiving|coupon|promo(?:tion|tional)?|voucher|rebate|deal|bargain|cheap(?:er|est)?|special offer|bogo|two for one|price match|pro bono|bonus|gift|credit)\b",
+    )
+});
+static GUARANTEE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:guarant\w*|warrant\w*|promis\w*|refund\w*|money[ -]?back|for sure|definitely|certainly|absolutely|assure[ds]?|ensure[ds]?|without fail|no matter what|risk[ -]?free|liab\w+|insured|swear|cross my heart|you have my word)\b",
+    )
+});
+static CLOCK_TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:\d{1,2} ?(?:a ?\.? ?m|p ?\.? ?m)\b|\d{1,2} ?[:h.] ?\d{2}\b|\d{1,2} ?o ?clock|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:a ?\.?m|p ?\.?m|o ?clock|thirty|fifteen|forty|sharp)|noon|midnight|midday|half past|quarter (?:to|past)|o ?clock|(?:at|by|around|about|before|after|until|till|from|between) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|\d+ ?(?:minutes?|mins?|hours?|hrs?)\b|(?:in|within) (?:an|a|one|two|three|four|five|six|seven|eight|nine|ten|half an) (?:minutes?|hours?|hour))",
+    )
+});
+static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"https?:|www\.|://|@|\b[a-z0-9-]+ ?\. ?(?:com|net|org|io|co|us|biz|info|app|ly|me|link|shop|site|online|xyz|gl|to|tv|dev|ai|uk|ru|cn|top|click)\b|\bdot (?:com|net|org|io)\b|\b(?:click|tap|visit) (?:here|this|the link|our (?:web)?site)\b|\burl\b",
+    )
+});
+/// Seven figures with whatever people put between them, or as many spelled ones.
+static PHONE_NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"(?:\d[ ().\-/_]*){7,}|(?:\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine)\b[ ,.\-]*){4,}",
+    )
+});
+/// Two figures in a row may be a sum, a time or a part of a number.
+static FIGURES: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\d[ ,.\-]*\d"));
+static KEYWORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r#"\b(?:reply|text|send|answer|respond|say|type|write)(?: back)?(?: with| us| me| the word)* ["(]?(?:yes|cancel|stop|start|end|quit)\b"#,
+    )
+});
+
+/// Whether a text of the model may be sent; `own` is the text before its placeholders are filled, and `filled` after.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub(crate) fn check(own: &str, filled: &str) -> Result<(), Refusal> {
+    let text = without_placeholders(own)?;
+    if text.trim().is_empty() && filled.trim().is_empty() {
+        return Err(Refusal::Empty);
+    }
+    if !is_plain_script(&text) {
+        return Err(Refusal::Script);
+    }
+    let text = read(&text);
+    // The only harmless use of the word.
+    let text = text.replace("feel free", "");
+    let rules = [
+        (&LINK, Refusal::Link),
+        (&PHONE_NUMBER, Refusal::PhoneNumber),
+        (&MONEY, Refusal::Money),
+        (&DISCOUNT, Refusal::Discount),
+        (&GUARANTEE, Refusal::Guarantee),
+        (&CLOCK_TIME, Refusal::ClockTime),
+        (&FIGURES, Refusal::Money),
+        (&KEYWORD, Refusal::Keyword),
+    ];
+    for (rule, refusal) in rules {
+        if finds(rule, &text) {
+            return Err(refusal);
+        }
+    }
+    if own.matches('?').count() > QUESTIONS_MAX {
+        return Err(Refusal::Questions);
+    }
+    if segments::count(filled).count > SEGMENTS_MAX {
+        return Err(Refusal::Long);
+    }
+    Ok(())
+}
+
+/// What stands outside `{…}`.
+///
+/// # Errors
+/// A brace that belongs to none.
+fn without_placeholders(text: &str) -> Result<String, Refusal> {
+    let (mut outside, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('{') {
+        let (_, behind) = after.split_once('}').ok_or(Refusal::Placeholder)?;
+        outside.push_str(before);
+        // What stood on both sides stays apart.
+        outside.push_str(" _ ");
+        rest = behind;
+    }
+    outside.push_str(rest);
+    if outside.contains('}') {
+        return Err(Refusal::Placeholder);
+    }
+    Ok(outside)
+}
+
+/// Latin letters and figures only: a Cyrillic `е` would hide `free`, an Arabic `٩` a sum.
+fn is_plain_script(text: &str) -> bool {
+    text.chars().all(|c| {
+        let c = narrow(c);
+        let is_latin = c.is_ascii() || matches!(c, '\u{a1}'..='\u{17f}');
+        let is_hidden = matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        );
+        let is_number = c.is_numeric() && !c.is_ascii_digit();
+        !is_number && !is_hidden && (is_latin || !c.is_alphabetic())
+    })
+}
+
+/// As rules read it; marks inside a word, and letters one by one, do not hide it.
+fn read(text: &str) -> String {
+    let plain = super::plain(text);
+    let joined: String = plain
+        .chars()
+        .map(|c| {
+            if matches!(c, '*' | '_' | '~' | '`' | '|') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
+    format!("{joined} {}", letters_joined(&joined))
+}
+
+/// `f r e e` and `f.r.e.e` as `free`.
+fn letters_joined(text: &str) -> String {
+    let (mut words, mut run) = (String::new(), String::new());
+    let parts = text.split(|c: char| !c.is_alphanumeric());
+    for part in parts.filter(|part| !part.is_empty()).chain([""]) {
+        if part.chars().count() == 1 {
+            run.push_str(part);
+            continue;
+        }
+        if run.chars().count() > 2 {
+            words.push(' ');
+            words.push_str(&run);
+        }
+        run.clear();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::{Refusal as R, *};
+
+    #[rstest]
+    #[case("Happy to help! What is the address?")]
+    #[case("A plumber can look at it. Which slot suits you: {slot:1} or {slot:2}?")]
+    #[case("The usual visit is {price:1}. Shall I book it?")]
+    #[case("We are open {hours}.")]
+    #[case("Feel free to send a photo.")]
+    #[case("Got it, someone will call you back soon.")]
+    #[case("Is it 1 faucet or more?")]
+    #[case("Caf\u{e9} sinks are our daily work.")]
+    fn plain_words_may_be_said(#[case] text: &str) {
+        assert_eq!(check(text, text), Ok(()), "{text}");
+    }
+
+    #[rstest]
+    #[case("That is $99.", R::Money)]
+    #[case("It costs 99 in all", R::Money)]
+    #[case("ninety-nine and we are there", R::Money)]
+    #[case("about two hundred", R::Money)]
+    #[case("ten bucks", R::Money)]
+    #[case("The fee is 5", R::Money)]
+    #[case("only 49.", R::Money)]
+    #[case("\u{ff04}\u{ff19}\u{ff19}", R::Money)]
+    #[case("It is free!", R::Discount)]
+    #[case("f r e e visit", R::Discount)]
+    #[case("f.r.e.e.", R::Discount)]
+    #[case("half off today", R::Discount)]
+    #[case("Half-price for you", R::Discount)]
+    #[case("a 5% discount", R::Discount)]
+    #[case("It's on the house", R::Discount)]
+    #[case("no charge for the visit", R::Discount)]
+    #[case("we won't charge you", R::Discount)]
+    #[case("We guarantee it", R::Guarantee)]
+    #[case("There is a warranty", R::Guarantee)]
+    #[case("I promise he comes", R::Guarantee)]
+    #[case("full refund", R::Guarantee)]
+    #[case("Tomorrow at 9am", R::ClockTime)]
+    #[case("Tomorrow at nine", R::ClockTime)]
+    #[case("9:30 works", R::ClockTime)]
+    #[case("half past nine", R::ClockTime)]
+    #[case("noon is fine", R::ClockTime)]
+    #[case("in 5 minutes", R::ClockTime)]
+    #[case("he is there within an hour", R::ClockTime)]
+    #[case("see https://evil.example", R::Link)]
+    #[case("pay at evil.com", R::Link)]
+    #[case("evil dot com", R::Link)]
+    #[case("write to a@b", R::Link)]
+    #[case("call 415-555-0123", R::PhoneNumber)]
+    #[case("call (415) 555 0123", R::PhoneNumber)]
+    #[case("five five five oh one two three", R::PhoneNumber)]
+    #[case("Who? Where? When?", R::Questions)]
+    #[case("Reply YES to book", R::Keyword)]
+    #[case("Text CANCEL to end it", R::Keyword)]
+    #[case("It is fr\u{435}e", R::Script)]
+    #[case("It is fr\u{200b}ee", R::Script)]
+    #[case("\u{669}\u{669}", R::Script)]
+    #[case("{price:1", R::Placeholder)]
+    #[case("price}", R::Placeholder)]
+    #[case(" ", R::Empty)]
+    fn what_only_code_may_say_is_refused(#[case] text: &str, #[case] expected: Refusal) {
+        assert_eq!(check(text, text), Err(expected), "{text}");
+    }
+
+    #[test]
+    fn what_is_filled_in_counts_for_its_length_only() {
+        assert_eq!(check("It is {price:1}.", "It is $99.00."), Ok(()));
+        let long = "a ".repeat(300);
+        assert_eq!(check("{hours}", &long), Err(R::Long));
+    }
+
+    proptest! {
+        #[test]
+        fn no_sum_passes(dollars in 0_u32..100_000, before in "[a-z ]{0,20}", after in "[a-z ]{0,20}") {
+            let text = format!("{before} ${dollars} {after}");
+            prop_assert!(check(&text, &text).is_err());
+        }
+
+        #[test]
+        fn two_figures_never_pass(number in 10_u64..1_000_000_000, before in "[a-z ]{0,20}") {
+            let text = format!("{before} {number}");
+            prop_assert!(check(&text, &text).is_err());
+        }
+
+        #[test]
+        fn any_text_is_judged_without_harm(text in "\\PC{0,200}") {
+            let _ = check(&text, &text);
+        }
+    }
+}
