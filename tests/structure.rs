@@ -27,6 +27,7 @@ mod tests {
         ("choice", ROWS),
         ("area", GROUND),
         ("booking", GROUND),
+        ("figures", GROUND),
         ("phone", GROUND),
         ("settings", GROUND),
         ("times", GROUND),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    businesshandler::{Business, tenant},
+    customerhandler::{Business, tenant},
 };
 
 /// Longest address, in bytes.

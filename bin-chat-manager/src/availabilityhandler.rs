@@ -23,7 +23,7 @@ use crate::{
         interval::Interval,
         slots::{self, RANGE_MAX, Rules},
     },
-    businesshandler::{Business, tenant},
+    customerhandler::{Business, tenant},
     dbhandler::bookings::{self, Busy, Question},
     models::{bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday},
 };

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     booking::ical::{self, Event, Status},
-    businesshandler::tenant,
+    customerhandler::tenant,
     models::{
         appointment::{Appointment, AppointmentStatus},
         calendar::Calendar,

@@ -23,7 +23,7 @@ use crate::{
         matching,
         quote::{PLAIN_MILLIONTHS, Tariff, quote},
     },
-    businesshandler::tenant,
+    customerhandler::tenant,
     dbhandler::bookings::{self, Question},
     models::{bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday, rate::Rate},
 };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    businesshandler::tenant,
+    customerhandler::tenant,
     models::{
         catalogitem::PRICE_MAX,
         lead::{CALLS_MAX, Lead, LeadStatus},

@@ -4,14 +4,17 @@
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
 mod addresshandler;
+mod alertrulehandler;
 mod app;
 mod availabilityhandler;
 pub mod booking;
 mod bookinghandler;
-mod businesshandler;
 mod calendarhandler;
 mod cataloghandler;
+mod customerhandler;
 mod dbhandler;
+pub mod figures;
+mod kpihandler;
 mod leadhandler;
 mod listenhandler;
 pub mod models;
@@ -27,6 +30,10 @@ use bin_common_handler::{
 };
 
 use crate::{
+    alertrulehandler::{
+        changes::{ALERT_ESCALATE, ALERT_WAKE, escalate, wake},
+        watch,
+    },
     app::App,
     bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
 };
@@ -58,6 +65,10 @@ const MIGRATIONS: Migrations = migrations!(
         "1055_appointments",
         "1056_leads",
         "1057_calendars",
+        "1060_alert_rules",
+        "1061_alerts",
+        "1062_alert_watches",
+        "1063_kpi_facts",
     ]
 );
 
@@ -74,6 +85,7 @@ const SETTINGS: &[AnySetting] = &[
     room::ENTITIES.erased(),
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
+    watch::PERIOD.erased(),
     addresshandler::GEOCODER_URL.erased(),
     addresshandler::GEOCODER_KEY.erased(),
 ];
@@ -83,5 +95,9 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let timers = &ctx.timers;
     timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
+    timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
+    timers.on_with(ALERT_WAKE, app.clone(), wake);
+    kpihandler::start(ctx, &app);
+    watch::start(ctx, &app);
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     availabilityhandler::Slot,
     booking::interval::Interval,
-    businesshandler::tenant,
+    customerhandler::tenant,
     leadhandler,
     models::{
         appointment::{Appointment, AppointmentStatus},

@@ -14,7 +14,7 @@ use super::{take, timers::RESERVATION_EXPIRE, with_offers};
 use crate::{
     app::App,
     availabilityhandler::Slot,
-    businesshandler::{HOLD_TTL_DEFAULT, tenant},
+    customerhandler::{HOLD_TTL_DEFAULT, tenant},
     models::reservation::{Reservation, ReservationPatch, ReservationStatus, TTL_MAX},
 };
 

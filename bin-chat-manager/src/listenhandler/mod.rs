@@ -1,6 +1,7 @@
 //! Every URI of the daemon.
 
 mod bookings;
+mod figures;
 
 use bin_common_handler::listenhandler::Routes;
 
@@ -16,7 +17,8 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = word_routes(Routes::default());
     let routes = bookings::offer_routes(routes);
     let routes = bookings::booking_routes(routes);
-    bookings::lead_routes(routes)
+    let routes = bookings::lead_routes(routes);
+    figures::routes(routes)
 }
 
 /// What is said by itself.

@@ -7,6 +7,8 @@ mod calendars;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod leads;
 #[cfg(test)]
 mod migrations;

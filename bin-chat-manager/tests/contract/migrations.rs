@@ -3,8 +3,9 @@
 use bin_chat_manager::{
     MANAGER,
     models::{
-        appointment::Appointment, bookable::Bookable, calendar::Calendar, catalogitem::CatalogItem,
-        holiday::Holiday, lead::Lead, rate::Rate, reservation::Reservation, template::Template,
+        alert::Alert, alertrule::AlertRule, appointment::Appointment, bookable::Bookable,
+        calendar::Calendar, catalogitem::CatalogItem, holiday::Holiday, lead::Lead, rate::Rate,
+        reservation::Reservation, template::Template,
     },
 };
 use bin_common_handler::{
@@ -96,6 +97,8 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
     assert_eq!(schema.beyond::<Appointment>(), none);
     assert_eq!(schema.beyond::<Lead>(), none);
     assert_eq!(schema.beyond::<Calendar>(), none);
+    assert_eq!(schema.beyond::<AlertRule>(), none);
+    assert_eq!(schema.beyond::<Alert>(), none);
 }
 
 #[tokio::test]

@@ -1,0 +1,150 @@
+//! Alerts: figures that are watched, by a business's own rules or those that ship, and what people do about them.
+
+pub(crate) mod changes;
+pub(crate) mod watch;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, Store},
+    ids,
+    models::error::Result,
+    resource::ResourceHooks,
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    customerhandler::tenant,
+    dbhandler::watches::{self, Key, Watched},
+    figures::alarm::{Metric, SHIPPED, Step, step},
+    models::{
+        alert::{Alert, AlertStatus},
+        alertrule::AlertRule,
+    },
+};
+use changes::{ALERT_ESCALATE, write};
+
+/// Told when an alert begins, or begins anew.
+pub(crate) const TRIGGERED: &str = "alert_triggered";
+/// Told when it is over.
+pub(crate) const RESOLVED: &str = "alert_resolved";
+
+impl ResourceHooks<AlertRule> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        tenant(ctx, named)
+    }
+
+    async fn before_write(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        _: &RequestContext,
+        before: Option<&AlertRule>,
+        after: &mut AlertRule,
+    ) -> Result<()> {
+        if before.is_none() {
+            self.rooms
+                .alert_rules
+                .take(tx, after.customer_id, 1)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// The rules that ship.
+pub(crate) fn shipped() -> Vec<AlertRule> {
+    let metrics = SHIPPED.iter().map(|(metric, _)| *metric);
+    metrics.filter_map(AlertRule::shipped).collect()
+}
+
+/// Looks at a figure: begins an alert, or ends one.
+///
+/// # Errors
+/// Whatever the database says.
+pub(crate) async fn observe(tx: &mut ChangeTx<'_>, key: Key, value: f64) -> Result<()> {
+    let Some(rule) = rule(tx, key.customer_id, key.metric).await? else {
+        return Ok(());
+    };
+    let now = tx.now();
+    let known = watches::lock(tx, key).await?;
+    let (watch, step) = step(known.watch, rule.limits(), value, now);
+    let alert_id = match step {
+        Step::Trigger => begin(tx, key, &rule, value).await?,
+        Step::Resolve => {
+            end(tx, known.alert_id).await?;
+            Uuid::nil()
+        }
+        Step::None => known.alert_id,
+    };
+    let is_cool = watch
+        .last
+        .is_none_or(|last| now >= last.plus(rule.limits().cooldown));
+    if watch.since.is_none() && !watch.stands && is_cool {
+        return watches::forget(tx, key).await;
+    }
+    watches::save(tx, key, Watched { watch, alert_id }).await
+}
+
+/// The business's own rule of a metric, else the one that ships; none where its own is inactive.
+async fn rule(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    metric: Metric,
+) -> Result<Option<AlertRule>> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        id: Uuid,
+    }
+    let sql = "SELECT id FROM chat_alert_rules \
+               WHERE customer_id = ? AND metric = ? AND tm_delete IS NULL ORDER BY id LIMIT 1";
+    let values = vec![customer_id.into(), metric.into()];
+    let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
+    let own = match found {
+        Some(Found { id }) => tx.get::<AlertRule>(id).await?,
+        None => None,
+    };
+    let rule = own.or_else(|| AlertRule::shipped(metric));
+    Ok(rule.filter(|rule| rule.active))
+}
+
+async fn begin(tx: &mut ChangeTx<'_>, key: Key, rule: &AlertRule, value: f64) -> Result<Uuid> {
+    let now = tx.now();
+    let alert = Alert {
+        id: ids::next(),
+        customer_id: key.customer_id,
+        alert_rule_id: rule.id,
+        metric: key.metric,
+        entity_id: key.entity_id,
+        status: AlertStatus::Triggered,
+        value,
+        threshold: rule.threshold,
+        channels: rule.channels.clone(),
+        tm_create: now,
+        tm_update: now,
+        ..Alert::default()
+    };
+    tx.insert(&alert).await?;
+    tx.emit(TRIGGERED, &alert, alert.customer_id).await?;
+    if rule.escalate_after_seconds > 0 {
+        let seconds = u64::from(rule.escalate_after_seconds.unsigned_abs());
+        let at = now.plus(std::time::Duration::from_secs(seconds));
+        tx.schedule(ALERT_ESCALATE, alert.id, at, &()).await?;
+    }
+    Ok(alert.id)
+}
+
+/// The figure is as it should be again.
+async fn end(tx: &mut ChangeTx<'_>, alert_id: Uuid) -> Result<()> {
+    let Some(before) = tx.lock::<Alert>(alert_id).await? else {
+        return Ok(());
+    };
+    if before.status == AlertStatus::Resolved {
+        return Ok(());
+    }
+    let after = before.with_status(AlertStatus::Resolved, tx.now())?;
+    write(tx, &before, after, RESOLVED).await.map(drop)
+}
