@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS exchange_call_campaigns (
     seller_id {uuid} NOT NULL,
     currency {exact64} NOT NULL,
     numbers {json} NOT NULL,
+    countries {json} NOT NULL,
     ping_ms {bigint} NOT NULL,
     ring_seconds {bigint} NOT NULL,
     max_attempts {bigint} NOT NULL,

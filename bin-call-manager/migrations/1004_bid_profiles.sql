@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS exchange_bid_profiles (
     priority INTEGER NULL,
     weight INTEGER NULL,
     endpoint {json} NOT NULL,
+    endpoint_headers {mediumtext} NOT NULL,
     destination {exact255} NOT NULL,
     active BOOLEAN NOT NULL,
     tm_create {time} NOT NULL,

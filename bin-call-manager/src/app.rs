@@ -2,17 +2,25 @@
 
 use std::sync::Arc;
 
-use bin_common_handler::{daemon::ManagerContext, databasehandler::Store};
+use bin_common_handler::{
+    daemon::{ManagerContext, StartError},
+    databasehandler::Store,
+    httphandler::HttpClient,
+    sealer::Sealer,
+};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::room::Rooms;
+use crate::{modelhandler::Model, room::Rooms};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
+    pub http: HttpClient,
+    pub sealer: Arc<Sealer>,
+    pub model: Model,
     turns: Arc<Turns>,
 }
 
@@ -24,12 +32,15 @@ const TURNS: usize = 1_024;
 struct Turns(Vec<Mutex<()>>);
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext) -> Self {
-        Self {
+    pub(crate) fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
+        Ok(Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
+            http: ctx.http()?,
+            sealer: ctx.sealer()?,
+            model: Model::new(&ctx.config, ctx.http()?),
             turns: Arc::new(Turns((0..TURNS).map(|_| Mutex::default()).collect())),
-        }
+        })
     }
 
     /// The turn to sell this call, within this process; nothing is decided by it.

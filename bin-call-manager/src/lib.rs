@@ -11,12 +11,17 @@ mod callcampaignhandler;
 mod callhandler;
 pub mod choice;
 mod dbhandler;
+mod fraudhandler;
 mod ledgerhandler;
 mod listenhandler;
+mod modelhandler;
 pub mod models;
+mod pinghandler;
 mod refundhandler;
+mod reporthandler;
 mod room;
 mod routehandler;
+pub mod simulate;
 mod viewer;
 
 use bin_common_handler::{
@@ -59,6 +64,10 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1070_pings",
+        "1071_fraud_checks",
+        "1072_fraud_entries",
+        "1073_fraud_turns",
     ]
 );
 
@@ -70,10 +79,17 @@ const RENAMED: Setting<String> = Setting::text(
     "exchange-manager",
 );
 
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    RENAMED.erased(),
+    room::ENTITIES.erased(),
+    modelhandler::URL.erased(),
+    modelhandler::TIMEOUT.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    callhandler::timers::start(ctx);
+    routehandler::timers::start(ctx);
     auctionhandler::start(ctx);
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    let app = App::new(ctx)?;
+    pinghandler::start(ctx, &app)?;
+    Ok(Wired::new(listenhandler::routes(), app))
 }

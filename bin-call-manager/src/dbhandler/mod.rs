@@ -1,4 +1,6 @@
 //! SQL of this daemon's tables.
 
+pub(crate) mod frauds;
 pub(crate) mod market;
 pub(crate) mod numbers;
+pub(crate) mod pings;

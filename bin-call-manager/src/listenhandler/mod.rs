@@ -4,6 +4,8 @@ mod accounts;
 mod auctions;
 mod calls;
 mod campaigns;
+mod frauds;
+mod pings;
 mod profiles;
 
 use bin_common_handler::{listenhandler::Routes, resource::Resource};
@@ -11,9 +13,16 @@ use bin_common_handler::{listenhandler::Routes, resource::Resource};
 use crate::{
     app::App,
     models::{
-        account::Account, auction, bid, bidprofile::BidProfile, call, callcampaign::CallCampaign,
-        ledgerentry,
+        account::Account,
+        auction, bid,
+        bidprofile::BidProfile,
+        call,
+        callcampaign::CallCampaign,
+        fraudcheck,
+        fraudentry::FraudEntry,
+        ledgerentry::{self, LedgerEntry},
     },
+    routehandler::choose::Explanation,
 };
 
 /// Reads by the operator of an exchange.
@@ -31,7 +40,31 @@ const BOUND: &[&str] = &["exchange:buy", "exchange:sell"];
 pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
     let routes = market_routes(routes);
-    call_routes(routes)
+    let routes = call_routes(routes);
+    ping_routes(routes)
+}
+
+/// What a call would bring, and whether it is a fraud.
+fn ping_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/pings", pings::create)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/pings/<ping-id>", pings::get)
+        .scope(READ)
+        .or_bound(SELL)
+        .post("/v1/pings/<ping-id>/accept", pings::accept)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/fraud/checks", frauds::checks)
+        .filtered_by(fraudcheck::FILTERS)
+        .scope(READ)
+        .resource_for::<FraudEntry>(
+            "/v1/fraud/entries",
+            "/v1/fraud/entries/<fraud-entry-id>",
+            READ,
+            WRITE,
+        )
 }
 
 /// Who trades, and what they own.
@@ -57,6 +90,7 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         )
         .scope(READ)
         .or_bound(BOUND)
+        .replies::<Vec<LedgerEntry>>()
         .csv("text")
         .get("/v1/ledger_entries", accounts::entries)
         .filtered_by(ledgerentry::FILTERS)
@@ -115,6 +149,7 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)
         .get("/v1/calls/<call-id>/explanation", calls::explanation)
+        .replies::<Explanation<'static>>()
         .scope(READ)
         .or_bound(BOUND)
         .post("/v1/refunds", calls::refund)

@@ -56,6 +56,8 @@ text_enum!(
         NoAnswer = "no_answer",
         /// It was busy.
         Busy = "busy",
+        /// It did not want the call when it was told that it won.
+        Refused = "refused",
         /// It was answered.
         Answered = "answered",
     }
@@ -102,6 +104,8 @@ pub struct Call {
     pub bid_id: Option<Uuid>,
     /// The auction in which it is sold.
     pub auction_id: Option<Uuid>,
+    /// The ping that it was made of.
+    pub ping_id: Option<Uuid>,
     /// What the buyer pays, in minor units.
     pub price: Option<i64>,
     /// What the seller gets, in minor units.

@@ -14,10 +14,11 @@ use bin_common_handler::{
     },
 };
 use rand::{SeedableRng, rngs::SmallRng};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::facts;
+use super::{facts, offers};
 use crate::{
     choice::{
         self, Buyer, Candidate, Counters, Decision, Profile, Terms, auction,
@@ -32,6 +33,7 @@ use crate::{
         bidprofile::BidProfile,
         call::Call,
         callcampaign::{CallCampaign, Strategy},
+        ping::Ping,
     },
 };
 
@@ -51,10 +53,12 @@ pub(crate) struct Chosen {
     pub won: Option<Won>,
     pub rows: Vec<Row>,
     pub strategy: &'static str,
+    /// The ping that the call was made of.
+    pub ping: Option<Ping>,
 }
 
 /// Who won, for the explanation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Winner {
     pub buyer_id: Uuid,
     pub bid_id: Uuid,
@@ -63,7 +67,7 @@ pub(crate) struct Winner {
 }
 
 /// Why a call went where it went, as it is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Explanation<'c> {
     winner: Option<Winner>,
     strategy: &'static str,
@@ -74,6 +78,12 @@ pub(crate) struct Explanation<'c> {
 }
 
 impl Chosen {
+    /// Whether the winner has an endpoint that is to be told.
+    pub(crate) fn has_endpoint(&self) -> bool {
+        let profile = self.won.as_ref().and_then(|won| won.profile.as_ref());
+        profile.is_some_and(|profile| profile.endpoint.0.is_some())
+    }
+
     /// As it is kept; `winner` names the bid that was made of the choice.
     pub(crate) fn explanation(&self, winner: Option<Winner>) -> Explanation<'_> {
         Explanation {
@@ -88,20 +98,29 @@ impl Chosen {
 }
 
 /// One who may win, as the tables have it.
-struct Entry {
-    row: Option<BidProfile>,
+pub(super) struct Entry {
+    pub row: Option<BidProfile>,
     profile: Option<Profile>,
     placed: Option<Bid>,
     bid: Option<choice::Bid>,
 }
 
+impl Entry {
+    /// When its bid ends, where it does.
+    pub(super) fn bid_expires(&self) -> Option<Timestamp> {
+        self.bid.as_ref().and_then(|bid| bid.expires)
+    }
+}
+
 /// Everything that a decision reads.
-struct Market {
+pub(super) struct Market {
     call: choice::Call,
-    terms: Terms,
-    entries: Vec<Entry>,
+    pub terms: Terms,
+    pub entries: Vec<Entry>,
     accounts: BTreeMap<Uuid, Account>,
     seen: BTreeMap<Uuid, Seen>,
+    /// Those whose destination may not be called.
+    refused: Vec<Row>,
     now: Timestamp,
 }
 
@@ -124,7 +143,8 @@ pub(crate) async fn choose(
     } else {
         None
     };
-    let mut market = Market::load(tx, call, campaign).await?;
+    let ping = offers::ping_of(tx, call).await?;
+    let mut market = Market::load(tx, call, campaign, ping.as_ref()).await?;
     let mut held = BTreeSet::new();
     // The same draw each time: only what was locked since may change the outcome.
     let seed = rand::random();
@@ -138,6 +158,13 @@ pub(crate) async fn choose(
                 .get(winner.candidate)
                 .map(|candidate| candidate.buyer.id)
         });
+        if let Some(winner) = decision.winner
+            && !market.may_call(winner.candidate, campaign)
+        {
+            drop(candidates);
+            market.refuse(winner.candidate);
+            continue;
+        }
         if let Some(id) = first
             && !held.contains(&id)
         {
@@ -149,7 +176,8 @@ pub(crate) async fn choose(
         if counters.is_some() && first.is_some() {
             market::save_counters(tx, campaign.id, &turns).await?;
         }
-        let rows = explain(&decision, &market.terms, &candidates);
+        let mut rows = explain(&decision, &market.terms, &candidates);
+        market.finish(&mut rows, ping.is_some());
         let strategy = if call.auction_id.is_some() {
             "auction"
         } else {
@@ -160,6 +188,7 @@ pub(crate) async fn choose(
             won,
             rows,
             strategy,
+            ping,
         });
     }
 }
@@ -173,7 +202,7 @@ pub(crate) async fn bidders(
     call: &Call,
     campaign: &CallCampaign,
 ) -> Result<Vec<(BidProfile, i64)>> {
-    let mut market = Market::load(tx, call, campaign).await?;
+    let mut market = Market::load(tx, call, campaign, None).await?;
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
@@ -199,8 +228,14 @@ pub(crate) fn terms(campaign: &CallCampaign) -> Result<Terms> {
 }
 
 impl Market {
-    async fn load(tx: &mut ChangeTx<'_>, call: &Call, campaign: &CallCampaign) -> Result<Self> {
-        let (now, terms) = (tx.now(), facts::terms(campaign)?);
+    /// A call of a ping is sold to who answered it, and for no less than its seller was told.
+    pub(super) async fn load(
+        tx: &mut ChangeTx<'_>,
+        call: &Call,
+        campaign: &CallCampaign,
+        ping: Option<&Ping>,
+    ) -> Result<Self> {
+        let (now, mut terms) = (tx.now(), facts::terms(campaign)?);
         let placed = match call.auction_id {
             Some(id) => market::bids(tx, id).await?,
             None => Vec::new(),
@@ -225,6 +260,13 @@ impl Market {
         } else {
             rows.into_values().map(|row| (Some(row), None)).collect()
         };
+        let pairs = match ping {
+            Some(ping) => {
+                offers::keep_promise(&mut terms, campaign, ping);
+                offers::with_answers(pairs, ping, call)
+            }
+            None => pairs,
+        };
         let payers = pairs
             .iter()
             .map(|(row, bid)| facts::payer(row.as_ref(), bid.as_ref()));
@@ -236,6 +278,7 @@ impl Market {
             terms,
             accounts,
             seen,
+            refused: Vec::new(),
             now,
         })
     }
@@ -268,7 +311,20 @@ impl Market {
         Ok((seen, everybody))
     }
 
-    fn buyers(&self) -> Result<BTreeMap<Uuid, Buyer>> {
+    /// Lets each profile that has an endpoint bid this.
+    pub(super) fn bid_for_endpoints(&mut self, amount: i64) {
+        for entry in &mut self.entries {
+            let has_endpoint = entry
+                .row
+                .as_ref()
+                .is_some_and(|row| row.endpoint.0.is_some());
+            if let Some(profile) = entry.profile.as_mut().filter(|_| has_endpoint) {
+                profile.amount = Some(amount);
+            }
+        }
+    }
+
+    pub(super) fn buyers(&self) -> Result<BTreeMap<Uuid, Buyer>> {
         self.accounts
             .iter()
             .map(|(id, account)| {
@@ -279,7 +335,10 @@ impl Market {
     }
 
     /// In the order of the entries: each has its account, or it is none of them.
-    fn candidates<'m>(&'m self, buyers: &'m BTreeMap<Uuid, Buyer>) -> Vec<Candidate<'m>> {
+    pub(super) fn candidates<'m>(
+        &'m self,
+        buyers: &'m BTreeMap<Uuid, Buyer>,
+    ) -> Vec<Candidate<'m>> {
         self.entries
             .iter()
             .filter_map(|entry| {
@@ -293,7 +352,7 @@ impl Market {
             .collect()
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         candidates: &[Candidate<'_>],
         turns: &mut Counters,
@@ -306,6 +365,40 @@ impl Market {
         }
         let mut chance = SmallRng::seed_from_u64(seed);
         decide(&self.call, &self.terms, candidates, turns, now, &mut chance)
+    }
+
+    /// Whether the campaign's calls may go where this candidate's would.
+    pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
+        let Some(entry) = self.entries.get(candidate) else {
+            return true;
+        };
+        let placed = entry.placed.as_ref().map(|bid| bid.destination.as_str());
+        let own = entry.row.as_ref().map(|row| row.destination.as_str());
+        let destination = placed.filter(|text| !text.is_empty()).or(own);
+        destination.is_none_or(|text| text.is_empty() || campaign.may_call(text))
+    }
+
+    /// Takes a candidate out whose destination may not be called.
+    pub(super) fn refuse(&mut self, candidate: usize) {
+        if candidate >= self.entries.len() {
+            return;
+        }
+        let entry = self.entries.remove(candidate);
+        let buyer_id = facts::payer(entry.row.as_ref(), entry.placed.as_ref());
+        let account = self.accounts.get(&buyer_id);
+        self.refused.push(offers::refused_row(
+            account,
+            buyer_id,
+            entry.row.as_ref().map(|row| row.id),
+        ));
+    }
+
+    /// Rows as they are told: with those that were taken out, and without bids that are in no table.
+    pub(super) fn finish(&mut self, rows: &mut Vec<Row>, is_ping: bool) {
+        if is_ping {
+            rows.iter_mut().for_each(|row| row.bid_id = None);
+        }
+        rows.append(&mut self.refused);
     }
 
     /// Holds an account until the end of the transaction; its row counts from now on.

@@ -5,7 +5,9 @@
 
 pub(crate) mod choose;
 pub(crate) mod ending;
-mod facts;
+pub(crate) mod facts;
+pub(crate) mod offers;
+pub(crate) mod timers;
 pub(crate) mod winning;
 
 pub(crate) use facts::bid as placed_bid;
@@ -22,11 +24,12 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
-    dbhandler::market,
+    dbhandler::{frauds, market},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
         callstatus::CallStatus,
+        fraudcheck::FraudCheck,
     },
     viewer::Viewer,
 };
@@ -122,12 +125,19 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         return Err(callhandler::not_found());
     }
     let kept = market::explanation(&app.store.db, &call).await?;
-    let whole = kept.ok_or_else(|| {
+    let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",
             "Nothing has been decided about the call yet.",
         )
     })?;
+    if let Some(whole) = whole.as_object_mut() {
+        let check = frauds::check_of(&app.store.db, &call).await?;
+        whole.insert(
+            "fraud".to_owned(),
+            check.map_or(Json::Null, |check| said(&check, viewer)),
+        );
+    }
     match viewer {
         Viewer::Operator => Ok(whole),
         Viewer::Buyer(own) => own_part(&whole, own),
@@ -136,6 +146,16 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
             "strategy": whole.get("strategy"), "candidates": [], "winner": null,
             "compliance": whole.get("compliance"), "fraud": whole.get("fraud"), "text": "",
         })),
+    }
+}
+
+/// What is told of a fraud check: the parts are the operator's, as whoever knows them knows how to pass.
+fn said(check: &FraudCheck, viewer: Viewer) -> Json {
+    match viewer {
+        Viewer::Operator => json!({
+            "score": check.score, "action": check.action, "flags": check.flags, "parts": check.parts,
+        }),
+        _ => json!({"action": check.action}),
     }
 }
 

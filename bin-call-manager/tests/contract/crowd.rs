@@ -34,7 +34,9 @@ async fn no_cap_budget_or_credit_is_overrun_by_a_crowd(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::replicated(kind).await;
-    let campaign = world.campaign(json!({})).await;
+    let campaign = world
+        .campaign(json!({"fraud": {"calls_per_caller_hour": null}}))
+        .await;
     let capped = world.buyer(100_000, json!({"concurrency_cap": 7})).await;
     let poor = world.buyer(1_000, json!({"credit_limit": 50})).await;
     world.profile(&capped, &campaign, 300, json!({})).await;

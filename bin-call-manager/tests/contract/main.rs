@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod auctions;
 #[cfg(test)]
+mod bidder;
+#[cfg(test)]
 mod bound;
 #[cfg(test)]
 mod calls;
@@ -11,9 +13,13 @@ mod crowd;
 #[cfg(test)]
 mod entities;
 #[cfg(test)]
+mod frauds;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod money;
+#[cfg(test)]
+mod pings;
 #[cfg(test)]
 mod renamed;
 #[cfg(test)]

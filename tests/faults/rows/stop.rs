@@ -3,8 +3,8 @@
 use crate::{
     fault::{Fault, fault},
     load::Manners,
-    made::deliveries::Keyless,
     round::Round,
+    rows::deliveries::Keyless,
     world::{DRAIN_MAX, REPLICAS, Team},
 };
 

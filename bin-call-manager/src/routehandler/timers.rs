@@ -8,13 +8,8 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    models::{
-        call::{Call, Outcome},
-        callstatus::CallStatus,
-    },
-    routehandler::ending,
-};
+use super::ending::{self, Missed};
+use crate::models::{call::Call, callstatus::CallStatus};
 
 /// Until a buyer must have answered.
 const ANSWER: &str = "call_answer";
@@ -22,6 +17,10 @@ const ANSWER: &str = "call_answer";
 const LENGTH: &str = "call_length";
 /// Until somebody must have told whether a call converted.
 const CONVERSION: &str = "call_conversion";
+/// Until the endpoint of the buyer that has the call must have been told.
+pub(crate) const TELL: &str = "ping_tell";
+/// Until the call of an accepted ping must have come.
+pub(crate) const ARRIVAL: &str = "ping_arrival";
 
 /// No call is longer.
 const LENGTH_MAX: Duration = Duration::from_secs(4 * 3_600);
@@ -30,8 +29,11 @@ const CONVERSION_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// Whose turn a timer is about: one that fires late changes nothing for the next.
 #[derive(Serialize, Deserialize)]
-struct Turn {
-    bid_id: Option<Uuid>,
+pub(crate) struct Turn {
+    pub bid_id: Option<Uuid>,
+    /// How often it was tried before.
+    #[serde(default)]
+    pub tried: u32,
 }
 
 /// Names the handlers, at start.
@@ -44,6 +46,7 @@ pub(crate) fn start(ctx: &ManagerContext) {
 async fn set(tx: &mut ChangeTx<'_>, kind: &str, call: &Call, after: Duration) -> Result<()> {
     let turn = Turn {
         bid_id: call.bid_id,
+        tried: 0,
     };
     let at = tx.now().plus(after);
     tx.schedule(kind, call.id, at, &turn).await
@@ -69,16 +72,26 @@ pub(crate) async fn await_conversion(tx: &mut ChangeTx<'_>, call: &Call) -> Resu
     set(tx, CONVERSION, call, CONVERSION_MAX).await
 }
 
+/// The endpoint of the buyer that has the call must be told by then, by whoever is there.
+pub(crate) async fn tell_bidder(tx: &mut ChangeTx<'_>, call: &Call, after: Duration) -> Result<()> {
+    set(tx, TELL, call, after).await
+}
+
 /// Nothing is waited for any more.
-pub(crate) async fn cancel_all(tx: &mut ChangeTx<'_>, call_id: Uuid) -> Result<()> {
+pub(crate) async fn cancel_all(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
     for kind in [ANSWER, LENGTH, CONVERSION] {
-        tx.cancel(kind, call_id).await?;
+        tx.cancel(kind, call.id).await?;
+    }
+    if call.ping_id.is_some() {
+        for kind in [TELL, ARRIVAL] {
+            tx.cancel(kind, call.id).await?;
+        }
     }
     Ok(())
 }
 
 /// The call that a timer is about, held, if it is still that buyer's turn.
-async fn due(tx: &mut ChangeTx<'_>, timer: &Timer) -> Result<Option<Call>> {
+pub(crate) async fn due(tx: &mut ChangeTx<'_>, timer: &Timer) -> Result<Option<Call>> {
     let turn: Turn = timer.payload()?;
     let found = tx.lock::<Call>(timer.entity_id).await?;
     Ok(found.filter(|call| call.bid_id == turn.bid_id))
@@ -92,7 +105,7 @@ async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if !matches!(was, CallStatus::Queued | CallStatus::Ringing) {
         return Ok(());
     }
-    ending::next_buyer(tx, &mut call, Outcome::NoAnswer).await?;
+    ending::next_buyer(tx, &mut call, Missed::NoAnswer).await?;
     ending::announce(tx, &mut call, was).await
 }
 
