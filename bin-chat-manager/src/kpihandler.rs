@@ -43,13 +43,11 @@ const AFTER: Duration = Duration::from_secs(30 * 86_400);
 pub(crate) fn start(ctx: &ManagerContext, app: &App) {
     ctx.events.on_with(CALL_MISSED, app.clone(), missed);
     ctx.events.on_with(CALL_ANSWERED, app.clone(), answered);
-    // Our own events, under the name that we have here: once for each start, for the life of the process.
-    let own = |topic: &str| -> &'static str { format!("{}.{topic}", ctx.name).leak() };
     let events = &ctx.events;
-    events.on_with(own("conversation.#"), app.clone(), conversation);
-    events.on_with(own("message.#"), app.clone(), message);
-    events.on_with(own("appointment.#"), app.clone(), appointment);
-    events.on_with(own("optout.#"), app.clone(), optout);
+    events.on_with("chat-manager.conversation.#", app.clone(), conversation);
+    events.on_with("chat-manager.message.#", app.clone(), message);
+    events.on_with("chat-manager.appointment.#", app.clone(), appointment);
+    events.on_with("chat-manager.optout.#", app.clone(), optout);
 }
 
 async fn missed(_: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {

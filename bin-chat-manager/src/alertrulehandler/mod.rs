@@ -7,9 +7,10 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
     ids,
-    models::error::Result,
+    models::{error::Result, identity::uuid_or_nil},
     resource::ResourceHooks,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -61,13 +62,53 @@ pub(crate) fn shipped() -> Vec<AlertRule> {
     metrics.filter_map(AlertRule::shipped).collect()
 }
 
-/// Looks at a figure: begins an alert, or ends one.
+/// A figure, as a monitor or another manager tells it.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct Observation {
+    /// The figure.
+    metric: Metric,
+    /// How high it is now.
+    value: f64,
+    /// What it is about, such as a conversation; missing for all of the tenant's.
+    #[serde(default, deserialize_with = "uuid_or_nil")]
+    #[schemars(with = "Option<Uuid>")]
+    entity_id: Uuid,
+    /// The tenant; a key that belongs to one leaves it out.
+    #[serde(default)]
+    customer_id: Option<Uuid>,
+}
+
+/// What a look at a figure led to.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct Observed {
+    /// The alert that stands; null for none.
+    alert: Option<Alert>,
+}
+
+/// Takes a figure from outside.
+pub(crate) async fn report(
+    app: &App,
+    ctx: &RequestContext,
+    told: &Observation,
+) -> Result<Observed> {
+    let key = Key {
+        customer_id: tenant(ctx, told.customer_id)?,
+        metric: told.metric,
+        entity_id: told.entity_id,
+    };
+    let mut tx = app.store.begin(ctx).await?;
+    let id = observe(&mut tx, key, told.value).await?;
+    let alert = tx.get::<Alert>(id).await?;
+    tx.commit(Observed { alert }).await
+}
+
+/// Looks at a figure: begins an alert, or ends one. The alert that stands; nil for none.
 ///
 /// # Errors
 /// Whatever the database says.
-pub(crate) async fn observe(tx: &mut ChangeTx<'_>, key: Key, value: f64) -> Result<()> {
+pub(crate) async fn observe(tx: &mut ChangeTx<'_>, key: Key, value: f64) -> Result<Uuid> {
     let Some(rule) = rule(tx, key.customer_id, key.metric).await? else {
-        return Ok(());
+        return Ok(Uuid::nil());
     };
     let now = tx.now();
     let known = watches::lock(tx, key).await?;
@@ -84,9 +125,11 @@ pub(crate) async fn observe(tx: &mut ChangeTx<'_>, key: Key, value: f64) -> Resu
         .last
         .is_none_or(|last| now >= last.plus(rule.limits().cooldown));
     if watch.since.is_none() && !watch.stands && is_cool {
-        return watches::forget(tx, key).await;
+        watches::forget(tx, key).await?;
+        return Ok(Uuid::nil());
     }
-    watches::save(tx, key, Watched { watch, alert_id }).await
+    watches::save(tx, key, Watched { watch, alert_id }).await?;
+    Ok(alert_id)
 }
 
 /// The business's own rule of a metric, else the one that ships; none where its own is inactive.

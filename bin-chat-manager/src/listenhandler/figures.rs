@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{READ, WRITE};
 use crate::{
     alertrulehandler::{
-        self,
+        self, Observation, Observed,
         changes::{self, Snooze},
     },
     app::App,
@@ -33,13 +33,15 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .listed::<Alert>("/v1/alerts")
         .scope(READ)
         .stream("alerts", "alert")
+        .post("/v1/alerts", report)
+        .scope(WRITE)
         .readable::<Alert>("/v1/alerts/<alert-id>")
         .scope(READ)
         .post("/v1/alerts/<alert-id>/acknowledge", acknowledge)
         .scope(WRITE)
-        .post("/v1/alerts/<alert-id>/resolve", resolve)
-        .scope(WRITE)
         .post("/v1/alerts/<alert-id>/snooze", snooze)
+        .scope(WRITE)
+        .post("/v1/alerts/<alert-id>/resolve", resolve)
         .scope(WRITE)
         .get("/v1/kpis", kpis)
         .scope(READ)
@@ -47,6 +49,14 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
 
 async fn shipped(State(_): State<App>) -> Result<Json<Vec<AlertRule>>> {
     Ok(Json(alertrulehandler::shipped()))
+}
+
+async fn report(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(body): Json<Observation>,
+) -> Result<Json<Observed>> {
+    alertrulehandler::report(&app, &ctx, &body).await.map(Json)
 }
 
 async fn acknowledge(
