@@ -36,6 +36,7 @@ mod tests {
         ("area", GROUND),
         ("booking", GROUND),
         ("compliance", GROUND),
+        ("figures", GROUND),
         ("phone", GROUND),
         ("settings", GROUND),
         ("times", GROUND),
