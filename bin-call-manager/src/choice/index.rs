@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     call::Call,
-    hours::Moment,
+    moment::Moment,
     place::{Cell, Code},
     profile::Profile,
 };

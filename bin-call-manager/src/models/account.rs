@@ -5,6 +5,7 @@ use bin_common_handler::{
     models::{
         check::{ensure, in_range, timezone, within},
         error::{Error, Result},
+        hours::Hours,
         money::Currency,
         text::check_name,
         time::Timestamp,
@@ -16,7 +17,6 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{quality::Quality, usage::Usage};
-use crate::choice::hours::Hours;
 
 /// Largest cap on a number of calls.
 const CAP_MAX: i64 = 1_000_000_000;
