@@ -6,6 +6,7 @@
 mod app;
 mod listenhandler;
 pub mod models;
+pub mod queues;
 mod room;
 mod templatehandler;
 pub mod words;
