@@ -2,13 +2,14 @@
 
 use bin_common_handler::{daemon::ManagerContext, databasehandler::Store};
 
-use crate::room::Rooms;
+use crate::{presencehandler::Times, room::Rooms};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
 pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
+    pub presence: Times,
 }
 
 impl App {
@@ -16,6 +17,7 @@ impl App {
         Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
+            presence: Times::new(&ctx.config),
         }
     }
 }

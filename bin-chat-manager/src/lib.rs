@@ -3,9 +3,13 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod agenthandler;
 mod app;
+mod dbhandler;
 mod listenhandler;
 pub mod models;
+mod presencehandler;
+mod queuehandler;
 pub mod queues;
 mod room;
 mod templatehandler;
@@ -36,7 +40,18 @@ pub const MANAGER: Manager = Manager {
     start,
 };
 
-const MIGRATIONS: Migrations = migrations!("chat", ["1001_templates"]);
+const MIGRATIONS: Migrations = migrations!(
+    "chat",
+    [
+        "1001_templates",
+        "1100_agents",
+        "1101_presences",
+        "1102_presence_devices",
+        "1103_queues",
+        "1104_queue_entries",
+        "1105_offers",
+    ]
+);
 
 /// voipbin has a chat-manager, too.
 const RENAMED: Setting<String> = Setting::text(
@@ -46,8 +61,16 @@ const RENAMED: Setting<String> = Setting::text(
     "conversation-manager",
 );
 
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    RENAMED.erased(),
+    room::ENTITIES.erased(),
+    presencehandler::TTL.erased(),
+    presencehandler::GRACE.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    let app = App::new(ctx);
+    presencehandler::start(ctx, &app);
+    queuehandler::start(ctx);
+    Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -16,6 +16,10 @@ pub(crate) const ENTITIES: Setting<u64> = quota::setting(
 #[derive(Clone)]
 pub(crate) struct Rooms {
     pub templates: Quota,
+    pub agents: Quota,
+    pub queues: Quota,
+    pub entries: Quota,
+    pub presences: Quota,
 }
 
 impl Rooms {
@@ -26,6 +30,20 @@ impl Rooms {
                 "TEMPLATES",
                 "chat_templates WHERE customer_id = ? AND tm_delete IS NULL",
             ),
+            agents: quota(
+                "AGENTS",
+                "chat_agents WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            queues: quota(
+                "QUEUES",
+                "chat_queues WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            entries: quota(
+                "QUEUE_ENTRIES",
+                "chat_queue_entries WHERE customer_id = ? \
+                 AND status IN ('waiting', 'offered', 'assigned')",
+            ),
+            presences: quota("PRESENCES", "chat_presences WHERE customer_id = ?"),
         }
     }
 }

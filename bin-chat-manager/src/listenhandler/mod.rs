@@ -1,5 +1,7 @@
 //! Every URI of the daemon.
 
+mod queues;
+
 use bin_common_handler::listenhandler::Routes;
 
 use crate::{app::App, models::template::Template};
@@ -11,7 +13,8 @@ const WRITE: &str = "chat:write";
 
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
-    word_routes(Routes::default())
+    let routes = word_routes(Routes::default());
+    queues::routes(routes)
 }
 
 /// What is said by itself.

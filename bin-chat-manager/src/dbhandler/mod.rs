@@ -1,0 +1,20 @@
+//! SQL for this daemon's tables.
+
+pub(crate) mod agents;
+pub(crate) mod entries;
+pub(crate) mod presences;
+
+use bin_common_handler::databasehandler::{Dialect, Entity};
+
+/// The beginning of an INSERT that leaves a row alone which is there already.
+const fn insert_new(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::MySql => "INSERT IGNORE",
+        Dialect::Sqlite => "INSERT OR IGNORE",
+    }
+}
+
+/// Every column of an entity's table.
+fn select<E: Entity>() -> String {
+    format!("SELECT {} FROM {}", E::COLUMNS.join(", "), E::TABLE)
+}
