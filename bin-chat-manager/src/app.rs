@@ -1,8 +1,112 @@
-//! What the routes share.
+//! What the routes and jobs share.
 
-use bin_common_handler::{daemon::ManagerContext, databasehandler::Store};
+use std::{sync::Arc, time::Duration};
 
-use crate::{presencehandler::Times, room::Rooms};
+use bin_common_handler::{
+    config::{Setting, settings},
+    daemon::{ManagerContext, StartError},
+    databasehandler::Store,
+    httphandler::HttpClient,
+    redact::Secret,
+    requesthandler::RpcClient,
+    sealer::Sealer,
+};
+use moka::sync::Cache;
+use tokio::sync::{OnceCell, mpsc};
+use uuid::Uuid;
+
+use crate::{models::business::Business, presencehandler::Times, room::Rooms};
+
+/// Jobs that wait; what has no room comes again by its timer.
+const JOBS_MAX: usize = 1_024;
+/// Numbers and accounts that are remembered.
+const REMEMBERED_MAX: u64 = 10_000;
+/// How long what did-manager told is believed.
+const FRESH: Duration = Duration::from_secs(10);
+/// How long a number is believed to be nobody's.
+const FRESH_MISS: Duration = Duration::from_secs(5);
+
+/// Who knows numbers and providers.
+pub(crate) const NUMBERS_SERVICE: Setting<String> = Setting::text(
+    "NUMBERS_SERVICE",
+    "did-manager",
+    "The service that knows phone numbers, their businesses and providers",
+    "did-manager",
+);
+/// How many texts leave by one messaging service.
+pub(crate) const TEXTS_PER_SECOND: Setting<u64> = Setting::number(
+    "TEXTS_PER_SECOND",
+    "20",
+    1..=10_000,
+    "Texts a second that leave by one messaging service or number, over all replicas",
+    "20",
+);
+/// How many leave at once.
+pub(crate) const TEXTS_BURST: Setting<u64> = Setting::number(
+    "TEXTS_BURST",
+    "40",
+    1..=10_000,
+    "Texts at once before that rate holds",
+    "40",
+);
+/// The model's server.
+pub(crate) const LLM_BASE_URL: Setting<String> = Setting::text(
+    "LLM_BASE_URL",
+    "",
+    "An OpenAI-compatible server whose model writes the assistant's texts; empty = rules write them",
+    "https://api.openai.com",
+);
+/// Its key.
+pub(crate) const LLM_API_KEY: Setting<Secret> =
+    Setting::secret("LLM_API_KEY", "", "The key of that server", "sk-...");
+/// The model.
+pub(crate) const LLM_MODEL: Setting<String> = Setting::text(
+    "LLM_MODEL",
+    "gpt-4o-mini",
+    "The model of that server",
+    "gpt-4o-mini",
+);
+/// How long it may think.
+pub(crate) const LLM_TIMEOUT: Setting<Duration> = Setting::duration(
+    "LLM_TIMEOUT",
+    "10s",
+    100..=30_000,
+    "How long the model may take; then rules write the text",
+    "10s",
+);
+
+/// Work beside requests and timers. Each is set as a timer, too, so that none is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Job {
+    /// An inbox row.
+    Work(Uuid),
+    /// A message.
+    Send(Uuid),
+    /// A turn.
+    Run(Uuid),
+}
+
+/// The provider's account of a business. It is never written anywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    /// The provider's own id of it.
+    pub account_id: String,
+    /// What proves us to the provider, and it to us.
+    pub secret: Secret,
+}
+
+/// What is set.
+pub(crate) struct Settings {
+    pub numbers_service: &'static str,
+    pub texts_per_second: u64,
+    pub texts_burst: u64,
+    pub provider_url: String,
+    pub public_url: String,
+    pub llm_url: String,
+    pub llm_key: Secret,
+    pub llm_model: String,
+    pub llm_timeout: Duration,
+}
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
@@ -10,14 +114,100 @@ pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
     pub presence: Times,
+    pub rpc: RpcClient,
+    pub http: HttpClient,
+    pub sealer: Arc<Sealer>,
+    pub settings: Arc<Settings>,
+    pub jobs: mpsc::Sender<Job>,
+    pub numbers: Cache<String, Arc<Business>>,
+    pub nobodys: Cache<String, ()>,
+    pub accounts: Cache<Uuid, Arc<Account>>,
+    pub phone_key: Arc<OnceCell<Secret>>,
+    pub figures: Figures,
+}
+
+/// Figures of its own.
+#[derive(Clone)]
+pub(crate) struct Figures {
+    /// Webhooks by what became of them.
+    pub webhooks: prometheus::IntCounterVec,
+    /// Texts by what became of the request.
+    pub sends: prometheus::IntCounterVec,
+    /// Turns by who wrote them.
+    pub turns: prometheus::IntCounterVec,
 }
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext) -> Self {
-        Self {
+    /// The parts, and the jobs that they hand over.
+    pub(crate) fn new(ctx: &ManagerContext) -> Result<(Self, mpsc::Receiver<Job>), StartError> {
+        let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        let cache = |fresh| {
+            Cache::builder()
+                .max_capacity(REMEMBERED_MAX)
+                .time_to_live(fresh)
+        };
+        let config = &ctx.config;
+        let settings = Settings {
+            // For the life of the process, once for each start.
+            numbers_service: config.get(&NUMBERS_SERVICE).leak(),
+            texts_per_second: config.get(&TEXTS_PER_SECOND),
+            texts_burst: config.get(&TEXTS_BURST),
+            provider_url: config.get(&settings::TWILIO_BASE_URL),
+            public_url: config.get(&settings::PUBLIC_URL),
+            llm_url: config.get(&LLM_BASE_URL),
+            llm_key: config.get(&LLM_API_KEY),
+            llm_model: config.get(&LLM_MODEL),
+            llm_timeout: config.get(&LLM_TIMEOUT),
+        };
+        let app = Self {
             store: ctx.store.clone(),
-            rooms: Rooms::new(&ctx.config),
-            presence: Times::new(&ctx.config),
-        }
+            rooms: Rooms::new(config),
+            presence: Times::new(config),
+            rpc: ctx.rpc.clone(),
+            http: ctx.http()?,
+            sealer: ctx.sealer()?,
+            settings: Arc::new(settings),
+            jobs,
+            numbers: cache(FRESH).build(),
+            nobodys: Cache::builder()
+                .max_capacity(REMEMBERED_MAX)
+                .time_to_live(FRESH_MISS)
+                .build(),
+            accounts: Cache::builder()
+                .max_capacity(REMEMBERED_MAX)
+                .time_to_live(FRESH)
+                .build(),
+            phone_key: Arc::default(),
+            figures: Figures::new(ctx)?,
+        };
+        Ok((app, waiting))
+    }
+
+    /// Does something at once that a timer is set for, too; where there is no room, the timer does it.
+    pub(crate) fn offer(&self, job: Job) {
+        let _ = self.jobs.try_send(job);
+    }
+}
+
+impl Figures {
+    fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
+        let counter = |name, help, labels: &[&str]| {
+            ctx.metrics
+                .counter(name, help, labels)
+                .map_err(|fault| StartError::Other(fault.to_string()))
+        };
+        Ok(Self {
+            webhooks: counter("webhooks_total", "Webhooks, by result", &["result"])?,
+            sends: counter(
+                "sends_total",
+                "Requests to send a text, by result",
+                &["result"],
+            )?,
+            turns: counter(
+                "turns_total",
+                "Turns of the assistant, by source",
+                &["source"],
+            )?,
+        })
     }
 }

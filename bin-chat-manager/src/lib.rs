@@ -4,7 +4,11 @@
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
 mod agenthandler;
+mod alerthandler;
 mod app;
+mod businesshandler;
+mod contacthandler;
+mod conversationhandler;
 mod dbhandler;
 mod listenhandler;
 pub mod models;
@@ -12,8 +16,12 @@ mod presencehandler;
 mod queuehandler;
 pub mod queues;
 mod room;
+mod sendhandler;
 mod templatehandler;
+mod turnhandler;
+mod webhookhandler;
 pub mod words;
+mod workhandler;
 
 use bin_common_handler::{
     config::{AnySetting, Setting},
@@ -23,7 +31,7 @@ use bin_common_handler::{
     migrations,
 };
 
-use crate::app::App;
+use crate::{app::App, models::timers};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "chat-manager";
@@ -44,6 +52,13 @@ const MIGRATIONS: Migrations = migrations!(
     "chat",
     [
         "1001_templates",
+        "1002_conversations",
+        "1003_messages",
+        "1004_contacts",
+        "1005_keys",
+        "1006_webhooks",
+        "1007_turns",
+        "1008_buckets",
         "1100_agents",
         "1101_presences",
         "1102_presence_devices",
@@ -64,12 +79,29 @@ const RENAMED: Setting<String> = Setting::text(
 const SETTINGS: &[AnySetting] = &[
     RENAMED.erased(),
     room::ENTITIES.erased(),
+    app::NUMBERS_SERVICE.erased(),
+    app::TEXTS_PER_SECOND.erased(),
+    app::TEXTS_BURST.erased(),
+    app::LLM_BASE_URL.erased(),
+    app::LLM_API_KEY.erased(),
+    app::LLM_MODEL.erased(),
+    app::LLM_TIMEOUT.erased(),
     presencehandler::TTL.erased(),
     presencehandler::GRACE.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    let app = App::new(ctx);
+    let (app, waiting) = App::new(ctx)?;
+    ctx.timers
+        .on_with(timers::SEND, app.jobs.clone(), sendhandler::due);
+    ctx.timers
+        .on(timers::CLOSE, conversationhandler::timers::quiet);
+    ctx.timers
+        .on(timers::SILENCE, conversationhandler::timers::silent);
+    turnhandler::start(ctx, &app);
+    workhandler::start(ctx, &app, waiting);
+    ctx.events
+        .on_with("*.call.*.missed", app.clone(), webhookhandler::call_missed);
     presencehandler::start(ctx, &app);
     queuehandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), app))

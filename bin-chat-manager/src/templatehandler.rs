@@ -33,3 +33,136 @@ impl ResourceHooks<Template> for App {
         Ok(())
     }
 }
+
+/// The words that ship. None of them asks for CANCEL or a bare YES, which carriers and the law understand otherwise.
+const SHIPPED: &[(&str, &str)] = &[
+    (
+        "greeting",
+        "Hi, this is {business_name}. Sorry we missed your call! How can we help? Reply STOP to get no texts.",
+    ),
+    (
+        "greeting_after_hours",
+        "Hi, this is {business_name}. We are closed right now, but tell us what you need and we will help. Reply STOP to get no texts.",
+    ),
+    (
+        "opt_out_confirmation",
+        "{business_name}: you will get no more texts from us. Reply START to get them again.",
+    ),
+    (
+        "help",
+        "This is {business_name}. Tell us what you need, or call this number. Reply STOP to get no texts.",
+    ),
+    (
+        "fallback",
+        "Thanks for your message! Somebody of {business_name} will get back to you shortly.",
+    ),
+    (
+        "emergency",
+        "This sounds dangerous. If anyone is at risk, leave the place and call 911 now. With gas: no switches, no flames. {business_name} has been alerted.",
+    ),
+    (
+        "reminder",
+        "Reminder from {business_name}: your appointment is {slot}. Reply OTHER to change it.",
+    ),
+    (
+        "voice_missed",
+        "Sorry, we cannot take your call right now. We will send you a text.",
+    ),
+];
+
+/// What is filled in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filling<'f> {
+    pub business_name: &'f str,
+    pub customer_name: &'f str,
+    pub slot: &'f str,
+}
+
+/// The text of a template: the tenant's own, else the one that ships, filled in.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn text(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    name: &str,
+    filling: Filling<'_>,
+) -> Result<String> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        body: String,
+    }
+    let sql =
+        "SELECT body FROM chat_templates WHERE customer_id = ? AND name = ? AND tm_delete IS NULL";
+    let values = vec![customer_id.into(), name.into()];
+    let own: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
+    let shipped = || shipped(name).to_owned();
+    Ok(fill(&own.map_or_else(shipped, |own| own.body), filling))
+}
+
+fn shipped(name: &str) -> &'static str {
+    let mut all = SHIPPED.iter();
+    all.find(|(known, _)| *known == name)
+        .map_or("", |(_, body)| body)
+}
+
+/// Fills in once, so that nobody's name is a placeholder.
+fn fill(body: &str, filling: Filling<'_>) -> String {
+    let (mut text, mut rest) = (String::new(), body);
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, behind)) = after.split_once('}') else {
+            break;
+        };
+        text.push_str(before);
+        text.push_str(match name {
+            "business_name" if filling.business_name.is_empty() => "us",
+            "business_name" => filling.business_name,
+            "customer_name" => filling.customer_name,
+            "slot" => filling.slot,
+            _ => "",
+        });
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::{optout, segments};
+
+    #[test]
+    fn what_ships_is_short_plain_and_asks_for_no_carriers_word() {
+        let filling = Filling {
+            business_name: "Mission Plumbing",
+            customer_name: "Ann",
+            slot: "Tue 9:00",
+        };
+        for (name, body) in SHIPPED {
+            let text = fill(body, filling);
+            let segments = segments::count(&text);
+            assert!(
+                !segments.is_ucs2 && segments.count <= 2,
+                "{name}: {segments:?}"
+            );
+            assert!(!text.contains('{'), "{name}");
+            let upper = text.to_uppercase();
+            assert!(
+                !upper.contains("CANCEL") && !upper.contains("YES"),
+                "{name}"
+            );
+            assert_eq!(optout::read(&text), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_filling_is_not_filled_again() {
+        let filling = Filling {
+            customer_name: "{slot}",
+            slot: "x",
+            ..Filling::default()
+        };
+        assert_eq!(fill("Hi {customer_name}", filling), "Hi {slot}");
+    }
+}

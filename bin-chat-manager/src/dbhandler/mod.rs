@@ -1,7 +1,12 @@
 //! SQL for this daemon's tables.
 
 pub(crate) mod agents;
+pub(crate) mod buckets;
+pub(crate) mod contacts;
+pub(crate) mod conversations;
 pub(crate) mod entries;
+pub(crate) mod keys;
+pub(crate) mod messages;
 pub(crate) mod presences;
 
 use bin_common_handler::databasehandler::{Dialect, Entity};

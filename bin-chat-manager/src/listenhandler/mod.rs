@@ -1,10 +1,16 @@
 //! Every URI of the daemon.
 
+mod conversations;
+mod optouts;
 mod queues;
+mod webhooks;
 
-use bin_common_handler::listenhandler::Routes;
+use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio};
 
-use crate::{app::App, models::template::Template};
+use crate::{
+    app::App,
+    models::{contact::Contact, conversation::Conversation, template::Template, turn::Turn},
+};
 
 /// Reads.
 const READ: &str = "chat:read";
@@ -14,10 +20,75 @@ const WRITE: &str = "chat:write";
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
     let routes = word_routes(Routes::default());
+    let routes = conversation_routes(routes);
+    let routes = webhook_routes(routes);
     queues::routes(routes)
 }
 
-/// What is said by itself.
+/// What is said by itself, and to whom nothing is.
 fn word_routes(routes: Routes<App>) -> Routes<App> {
-    routes.resource_for::<Template>("/v1/templates", "/v1/templates/<template-id>", READ, WRITE)
+    routes
+        .resource_for::<Template>("/v1/templates", "/v1/templates/<template-id>", READ, WRITE)
+        .get("/v1/optouts", optouts::list)
+        .filtered_by(Contact::FILTERS)
+        .scope(READ)
+        .post("/v1/optouts", optouts::create)
+        .scope(WRITE)
+        .get("/v1/optouts/lookup", optouts::lookup)
+        .scope(READ)
+}
+
+/// Conversations, and who has them.
+fn conversation_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .listed::<Conversation>("/v1/conversations")
+        .scope(READ)
+        .stream("conversations", "conversation")
+        .readable::<Conversation>("/v1/conversations/<conversation-id>")
+        .scope(READ)
+        .get(
+            "/v1/conversations/<conversation-id>/messages",
+            conversations::messages,
+        )
+        .scope(READ)
+        .post(
+            "/v1/conversations/<conversation-id>/messages",
+            conversations::write,
+        )
+        .scope(WRITE)
+        .post(
+            "/v1/conversations/<conversation-id>/takeover",
+            conversations::takeover,
+        )
+        .scope(WRITE)
+        .post(
+            "/v1/conversations/<conversation-id>/release",
+            conversations::release,
+        )
+        .scope(WRITE)
+        .post(
+            "/v1/conversations/<conversation-id>/close",
+            conversations::close,
+        )
+        .scope(WRITE)
+        .post(
+            "/v1/conversations/<conversation-id>/reopen",
+            conversations::reopen,
+        )
+        .scope(WRITE)
+        .listed::<Turn>("/v1/turns")
+        .scope(READ)
+}
+
+/// What the carrier tells. The wire is Twilio's.
+fn webhook_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/webhooks/twilio/sms", webhooks::sms)
+        .public()
+        .raw(&[twilio::SIGNATURE])
+        .xml("twiml")
+        .post("/v1/webhooks/twilio/sms-status", webhooks::sms_status)
+        .public()
+        .raw(&[twilio::SIGNATURE])
+        .xml("twiml")
 }

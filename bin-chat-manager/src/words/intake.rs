@@ -27,20 +27,8 @@ text_enum!(
     }
 );
 
-impl Default for Findings {
-    fn default() -> Self {
-        Self {
-            service: String::new(),
-            address: String::new(),
-            zip: String::new(),
-            time: String::new(),
-            urgency: Urgency::Unknown,
-        }
-    }
-}
-
 /// What is known of a lead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Findings {
     /// What is to be done, in the person's words; empty while unknown.
@@ -110,9 +98,9 @@ impl Findings {
         if let Some(found) = first(&TIME, text) {
             self.time = cut(found);
         }
-        self.urgency = if emergency::is_one(text) {
-            Urgency::Emergency
-        } else if self.urgency == Urgency::Emergency {
+        // What was a danger once is nothing to calm down about by rules.
+        let is_danger = emergency::is_one(text) || self.urgency == Urgency::Emergency;
+        self.urgency = if is_danger {
             Urgency::Emergency
         } else if finds(&LATER, &plain) {
             Urgency::Low

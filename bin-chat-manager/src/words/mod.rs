@@ -2,7 +2,7 @@
 
 pub(crate) mod emergency;
 pub(crate) mod guard;
-pub(crate) mod intake;
+pub mod intake;
 pub(crate) mod optout;
 mod optout_wording;
 pub mod segments;

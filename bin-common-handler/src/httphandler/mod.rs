@@ -63,9 +63,12 @@ pub enum HttpFault {
     /// The answer is larger than it may be.
     #[error("the answer is too large")]
     TooLarge,
-    /// No connection, or one that broke.
-    #[error("no connection to the host")]
+    /// The connection broke: the request may have arrived.
+    #[error("the connection to the host broke")]
     Unreachable,
+    /// No connection could be made: the request did not arrive.
+    #[error("no connection to the host")]
+    NoConnection,
 }
 
 impl HttpFault {
@@ -80,7 +83,7 @@ impl HttpFault {
             Self::BreakerOpen => "breaker_open",
             Self::Late => "late",
             Self::TooLarge => "too_large",
-            Self::Unreachable => "unreachable",
+            Self::Unreachable | Self::NoConnection => "unreachable",
         }
     }
 }
@@ -255,7 +258,7 @@ impl HttpClient {
 fn is_passing(answer: &Result<HttpResponse, HttpFault>) -> bool {
     match answer {
         Ok(response) => matches!(response.status.as_u16(), 429 | 502 | 503 | 504),
-        Err(fault) => *fault == HttpFault::Unreachable,
+        Err(fault) => matches!(fault, HttpFault::Unreachable | HttpFault::NoConnection),
     }
 }
 
@@ -263,9 +266,12 @@ fn is_passing(answer: &Result<HttpResponse, HttpFault>) -> bool {
 fn tell(admitted: Admitted, answer: &Result<HttpResponse, HttpFault>) {
     match answer {
         Ok(response) => admitted.ended(!response.status.is_server_error()),
-        Err(HttpFault::Late | HttpFault::Unreachable | HttpFault::TooLarge) => {
-            admitted.ended(false)
-        }
+        Err(
+            HttpFault::Late
+            | HttpFault::Unreachable
+            | HttpFault::NoConnection
+            | HttpFault::TooLarge,
+        ) => admitted.ended(false),
         Err(_) => drop(admitted),
     }
 }
@@ -279,7 +285,9 @@ fn fault_of(error: &reqwest::Error) -> HttpFault {
             None => cause = inner.source(),
         }
     }
-    if error.is_timeout() {
+    if error.is_connect() {
+        HttpFault::NoConnection
+    } else if error.is_timeout() {
         HttpFault::Late
     } else {
         HttpFault::Unreachable

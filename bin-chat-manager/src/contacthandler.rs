@@ -1,0 +1,184 @@
+//! Opt-outs: who wants no texts, known by a keyed hash of the number, and what follows from it.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, ListQuery},
+    keyfile,
+    listenhandler::List,
+    models::{
+        check::wrong,
+        error::{Error, Result},
+        time::Timestamp,
+    },
+    phone,
+    redact::Secret,
+};
+use hmac::{Hmac, KeyInit, Mac};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    dbhandler::{contacts, keys},
+    models::contact::{CHANGED, Contact},
+};
+
+/// The key of the hashes, and where it belongs.
+const KEY: &str = "contacts";
+const PLACE: &str = "chat_keys/contacts";
+const KEY_PREFIX: &str = "chat_";
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// The hash by which a number is known.
+///
+/// # Errors
+/// 503 where SECRETS_KEY is missing or the database is away.
+pub(crate) async fn hash(app: &App, number: &str) -> Result<Vec<u8>> {
+    let key = app.phone_key.get_or_try_init(|| read_key(app)).await?;
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(Error::internal)?;
+    mac.update(number.as_bytes());
+    Ok(mac.finalize().into_bytes().to_vec())
+}
+
+/// The first replica makes the key; all of them read what was kept.
+async fn read_key(app: &App) -> Result<Secret> {
+    let db = &app.store.db;
+    if let Some(sealed) = keys::find(db, KEY).await? {
+        return Ok(app.sealer.open(&sealed, PLACE)?);
+    }
+    let made = app.sealer.seal(&keyfile::generate(KEY_PREFIX), PLACE)?;
+    keys::keep(db, KEY, &made).await?;
+    let kept = keys::find(db, KEY).await?;
+    let kept = kept.ok_or_else(|| Error::unavailable("database", "a key that was kept is gone"))?;
+    Ok(app.sealer.open(&kept, PLACE)?)
+}
+
+/// The contact of a number, held until the end of the transaction. A conversation is locked before it, never after.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn lock(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    hash: &[u8],
+    number: &str,
+) -> Result<Contact> {
+    contacts::lock(tx, customer_id, hash, number).await
+}
+
+/// Writes a locked contact.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn save(tx: &mut ChangeTx<'_>, contact: &mut Contact) -> Result<()> {
+    contact.tm_update = tx.next_version(contact.tm_update);
+    tx.update(contact).await
+}
+
+/// Writes a locked contact whose right to texts changed, with the event that all managers obey.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn announce(
+    tx: &mut ChangeTx<'_>,
+    contact: &mut Contact,
+    source: &str,
+) -> Result<()> {
+    source.clone_into(&mut contact.source);
+    save(tx, contact).await?;
+    tx.emit(CHANGED, contact, contact.customer_id).await
+}
+
+/// The refusal of a send to somebody who opted out.
+pub(crate) fn opted_out() -> Error {
+    Error::permission_denied("OPTED_OUT", "This person asked for no more texts.")
+}
+
+/// Takes one of the assistant's texts of the day; false when there are none left.
+pub(crate) fn take_ai_text(contact: &mut Contact, now: Timestamp, most: i32) -> bool {
+    let day = now.micros().div_euclid(DAY_MICROS);
+    if contact.ai_day != day {
+        contact.ai_day = day;
+        contact.ai_texts = 0;
+    }
+    if contact.ai_texts >= most {
+        return false;
+    }
+    contact.ai_texts += 1;
+    true
+}
+
+/// What is asked about a number, and told.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct OptOutState {
+    /// Whether nothing may be sent.
+    pub opted_out: bool,
+    /// Since when.
+    pub tm_opted_out: Option<Timestamp>,
+}
+
+/// Whether a number opted out.
+///
+/// # Errors
+/// 400 naming the number, 503.
+pub(crate) async fn state(
+    app: &App,
+    ctx: &RequestContext,
+    customer_id: Option<Uuid>,
+    number: &str,
+) -> Result<OptOutState> {
+    let customer_id = ctx.scope.owner(customer_id.unwrap_or_default())?;
+    let number = parse(number)?;
+    let hash = hash(app, &number).await?;
+    let found = contacts::find(&app.store.db, customer_id, &hash).await?;
+    let contact = found.filter(|contact| contact.opted_out);
+    Ok(OptOutState {
+        opted_out: contact.is_some(),
+        tm_opted_out: contact.and_then(|contact| contact.tm_opted_out),
+    })
+}
+
+/// Those who opted out.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Contact>> {
+    let mut query = ListQuery::new(&wanted.filters, wanted.page).matching("opted_out", true);
+    if let Some(customer_id) = ctx.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    app.store
+        .db
+        .list(&query, |contact: &Contact| contact.tm_create)
+        .await
+}
+
+/// Reads a number as people write it.
+///
+/// # Errors
+/// 400 naming the field.
+pub(crate) fn parse(number: &str) -> Result<String> {
+    let parsed =
+        phone::parse_query(number).map_err(|_| wrong("number", "must be a phone number"))?;
+    Ok(parsed.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_assistant_has_so_many_texts_a_day() {
+        let mut contact = Contact::default();
+        let now = Timestamp::from_micros(DAY_MICROS * 20_000 + 5);
+        let taken = (0..30)
+            .filter(|_| take_ai_text(&mut contact, now, 20))
+            .count();
+        assert_eq!(taken, 20);
+        let tomorrow = Timestamp::from_micros(DAY_MICROS * 20_001);
+        assert!(take_ai_text(&mut contact, tomorrow, 20));
+    }
+}

@@ -1,0 +1,88 @@
+//! Conversations: how they open, who has them, how they end.
+
+pub(crate) mod change;
+pub(crate) mod open;
+pub(crate) mod optouts;
+pub(crate) mod people;
+pub(crate) mod say;
+pub(crate) mod timers;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, Store},
+    models::error::Result,
+    resource::{self, ResourceHooks},
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    dbhandler::messages::{self, Span},
+    models::{conversation::Conversation, message::Message, turn::Turn},
+};
+
+/// Messages of one answer.
+const MESSAGES_MAX: i64 = 1_000;
+/// The same, where nothing else is asked for.
+const MESSAGES_USUAL: i64 = 100;
+
+impl ResourceHooks<Conversation> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        ctx.scope.owner(named.unwrap_or_default())
+    }
+
+    async fn before_write(
+        &self,
+        _: &mut ChangeTx<'_>,
+        _: &RequestContext,
+        _: Option<&Conversation>,
+        _: &mut Conversation,
+    ) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl ResourceHooks<Turn> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        ctx.scope.owner(named.unwrap_or_default())
+    }
+
+    async fn before_write(
+        &self,
+        _: &mut ChangeTx<'_>,
+        _: &RequestContext,
+        _: Option<&Turn>,
+        _: &mut Turn,
+    ) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Messages of a conversation, in their order.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn messages(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    after: Option<i64>,
+    before: Option<i64>,
+    limit: Option<i64>,
+) -> Result<Vec<Message>> {
+    let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let span = Span {
+        after,
+        before,
+        limit: limit.unwrap_or(MESSAGES_USUAL).clamp(1, MESSAGES_MAX),
+    };
+    messages::span(&app.store.db, conversation.customer_id, id, span).await
+}

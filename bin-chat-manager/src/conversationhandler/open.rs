@@ -1,0 +1,87 @@
+//! The one open conversation with a person: found, or opened.
+
+use bin_common_handler::{
+    databasehandler::ChangeTx,
+    ids,
+    models::error::{Error, Result},
+};
+use uuid::Uuid;
+
+use crate::{
+    dbhandler::conversations,
+    models::{
+        business::Business,
+        contact::Contact,
+        conversation::{BlockReason, CREATED, Channel, Conversation},
+    },
+};
+
+/// Who a conversation is with, and by which number.
+pub(crate) struct Party<'p> {
+    pub customer_id: Uuid,
+    pub channel: Channel,
+    pub person: &'p str,
+    pub number: &'p str,
+}
+
+/// The open conversation, held; opened where there is none. It is written by whoever says something in it.
+///
+/// # Errors
+/// 503; what may be tried again when another replica opens it at the same time.
+pub(crate) async fn lock_or_open(tx: &mut ChangeTx<'_>, party: &Party<'_>) -> Result<Conversation> {
+    let Party {
+        customer_id,
+        channel,
+        person,
+        ..
+    } = *party;
+    if let Some(open) = conversations::lock_open(tx, customer_id, channel, person).await? {
+        return Ok(open);
+    }
+    let last = conversations::last_closed(tx, customer_id, channel, person).await?;
+    let now = tx.now();
+    let mut conversation = Conversation {
+        id: ids::next(),
+        customer_id,
+        channel,
+        person: person.to_owned(),
+        number: party.number.to_owned(),
+        person_name: last
+            .as_ref()
+            .map_or_else(String::new, |last| last.person_name.clone()),
+        previous_id: last.map(|last| last.id),
+        open_key: Some(Conversation::key(channel, person)),
+        tm_create: now,
+        tm_update: now,
+        ..Conversation::default()
+    };
+    conversation.settle();
+    match tx.insert(&conversation).await {
+        Ok(()) => {
+            tx.emit(CREATED, &conversation, customer_id).await?;
+            Ok(conversation)
+        }
+        // Another was faster: its row is there now.
+        Err(error) if error.reason() == "ALREADY_EXISTS" => {
+            let open = conversations::lock_open(tx, customer_id, channel, person).await?;
+            open.ok_or_else(|| Error::unavailable("database", "an open conversation is gone"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What the ledger and the number's registration say of it.
+pub(crate) fn settle_blocks(
+    conversation: &mut Conversation,
+    contact: &Contact,
+    business: &Business,
+) {
+    if contact.opted_out {
+        conversation.block(BlockReason::OptedOut);
+    }
+    if business.campaign_status.may_send() {
+        conversation.lift(BlockReason::CampaignPending);
+    } else {
+        conversation.block(BlockReason::CampaignPending);
+    }
+}

@@ -1,0 +1,277 @@
+//! People of the business: they take a conversation over, write in it, let it go, end it. They always go before the
+//! assistant.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    models::{
+        check::{ensure, max_bytes, not_blank},
+        error::{Error, Result},
+    },
+    resource,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{change, open, say, timers};
+use crate::{
+    app::{App, Job},
+    businesshandler, contacthandler,
+    dbhandler::{conversations, messages},
+    models::{
+        conversation::{BlockReason, Conversation},
+        message::{BODY_MAX, Message, MessageStatus, Sender},
+        timers::SILENCE,
+    },
+};
+
+/// Longest id that a client gives a message, in bytes.
+const CLIENT_ID_MAX: usize = 64;
+
+/// Who acts; the access key where it is missing.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub(crate) struct Actor {
+    /// The user.
+    #[serde(default)]
+    pub user_id: Option<Uuid>,
+}
+
+/// What a person of the business says.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct MessageCreate {
+    /// The same for each try of one message, at most 64 bytes.
+    pub client_message_id: String,
+    /// The words, at most 1,600 bytes.
+    pub body: String,
+    /// Who says it; the access key where it is missing.
+    #[serde(default)]
+    pub user_id: Option<Uuid>,
+}
+
+/// Who acts: the user, else the access key, else the operator.
+fn actor(ctx: &RequestContext, user_id: Option<Uuid>) -> Uuid {
+    user_id.or(ctx.access_key_id).unwrap_or_default()
+}
+
+fn closed() -> Error {
+    Error::failed_precondition("CONVERSATION_CLOSED", "The conversation is closed.")
+}
+
+fn taken(owner_id: Uuid) -> Error {
+    Error::failed_precondition("CONVERSATION_TAKEN", "Somebody has this conversation.")
+        .with_detail(json!({ "owner_id": owner_id }))
+}
+
+async fn lock(tx: &mut ChangeTx<'_>, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+    resource::lock_live::<Conversation>(tx, ctx, id).await
+}
+
+/// Takes a conversation over: whatever the assistant was about to say is said no more.
+///
+/// # Errors
+/// 404; 409 where somebody has it, or it is closed.
+pub(crate) async fn takeover(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    by: &Actor,
+) -> Result<Conversation> {
+    let mut tx = app.store.begin(ctx).await?;
+    let mut conversation = lock(&mut tx, ctx, id).await?;
+    if conversation.is_closed() {
+        return Err(closed());
+    }
+    if let Some(owner_id) = conversation.owner_id {
+        return Err(taken(owner_id));
+    }
+    give(&mut tx, &mut conversation, actor(ctx, by.user_id)).await?;
+    change::save(&mut tx, &mut conversation).await?;
+    tx.commit(conversation).await
+}
+
+/// From now on it is this person's.
+async fn give(tx: &mut ChangeTx<'_>, conversation: &mut Conversation, owner: Uuid) -> Result<()> {
+    conversation.interrupt();
+    conversation.owner_id = Some(owner);
+    conversation.needs_human = false;
+    change::cancel_timers(tx, conversation).await?;
+    if conversation.is_unanswered() {
+        timers::watch_silence(tx, conversation).await?;
+    }
+    Ok(())
+}
+
+/// Lets a conversation go: people have the whole window once more, then the assistant answers.
+///
+/// # Errors
+/// 404; 409 where nobody has it, or it is closed.
+pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let business = businesshandler::must_be(app, &seen.number).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut conversation = lock(&mut tx, ctx, id).await?;
+    if conversation.is_closed() {
+        return Err(closed());
+    }
+    if conversation.owner_id.take().is_none() {
+        return Err(Error::failed_precondition(
+            "CONVERSATION_NOT_TAKEN",
+            "Nobody has this conversation.",
+        ));
+    }
+    conversation.interrupt();
+    change::cancel_timers(&mut tx, &conversation).await?;
+    timers::open_window(
+        &mut tx,
+        &mut conversation,
+        business.ai_takeover_delay_seconds,
+    )
+    .await?;
+    change::save(&mut tx, &mut conversation).await?;
+    tx.commit(conversation).await
+}
+
+/// Ends a conversation. Nothing is sent in it any more.
+///
+/// # Errors
+/// 404; 409 where it is closed.
+pub(crate) async fn close(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+    let mut tx = app.store.begin(ctx).await?;
+    let mut conversation = lock(&mut tx, ctx, id).await?;
+    if conversation.is_closed() {
+        return Err(closed());
+    }
+    end(&mut tx, &mut conversation).await?;
+    tx.commit(conversation).await
+}
+
+/// Ends a locked conversation.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
+    conversation.interrupt();
+    conversation.owner_id = None;
+    conversation.open_key = None;
+    conversation.tm_closed = Some(tx.now());
+    change::cancel_timers(tx, conversation).await?;
+    change::save(tx, conversation).await
+}
+
+/// Opens a conversation again.
+///
+/// # Errors
+/// 404; 409 where it is open, or another one with the same person is.
+pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let business = businesshandler::must_be(app, &seen.number).await?;
+    let hash = contacthandler::hash(app, &seen.person).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut conversation = lock(&mut tx, ctx, id).await?;
+    if !conversation.is_closed() {
+        return Err(Error::failed_precondition(
+            "CONVERSATION_OPEN",
+            "The conversation is open.",
+        ));
+    }
+    let (customer_id, channel) = (conversation.customer_id, conversation.channel);
+    let person = conversation.person.clone();
+    let beside = conversations::lock_open(&mut tx, customer_id, channel, &person).await?;
+    if let Some(beside) = beside {
+        return Err(open_beside().with_detail(json!({ "conversation_id": beside.id })));
+    }
+    let contact = contacthandler::lock(&mut tx, customer_id, &hash, &person).await?;
+    conversation.open_key = Some(Conversation::key(channel, &person));
+    conversation.tm_closed = None;
+    open::settle_blocks(&mut conversation, &contact, &business);
+    timers::watch_quiet(&mut tx, &conversation).await?;
+    let saved = change::save(&mut tx, &mut conversation).await;
+    saved.map_err(|error| match error.reason() {
+        "ALREADY_EXISTS" => open_beside(),
+        _ => error,
+    })?;
+    tx.commit(conversation).await
+}
+
+fn open_beside() -> Error {
+    Error::failed_precondition(
+        "ANOTHER_CONVERSATION_OPEN",
+        "Another conversation with this person is open.",
+    )
+}
+
+/// Says something as a person of the business, which takes the conversation over.
+///
+/// # Errors
+/// 400 naming the field; 403 `OPTED_OUT`; 404; 409 where somebody else has it, it is closed, or nothing may be sent.
+pub(crate) async fn write(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    body: &MessageCreate,
+) -> Result<Message> {
+    check(body)?;
+    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let hash = contacthandler::hash(app, &seen.person).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut conversation = lock(&mut tx, ctx, id).await?;
+    let cause_key = format!("human:{id}:{}", body.client_message_id);
+    if let Some(said) = messages::by_cause(&mut tx, conversation.customer_id, &cause_key).await? {
+        return tx.commit(said).await;
+    }
+    if conversation.is_closed() {
+        return Err(closed());
+    }
+    let customer_id = conversation.customer_id;
+    let contact = contacthandler::lock(&mut tx, customer_id, &hash, &conversation.person).await?;
+    if contact.opted_out
+        || conversation
+            .block_reasons
+            .0
+            .contains(&BlockReason::OptedOut)
+    {
+        return Err(contacthandler::opted_out());
+    }
+    if conversation.is_blocked() {
+        return Err(Error::failed_precondition(
+            "CONVERSATION_BLOCKED",
+            "Nothing may be sent until the number's registration is approved.",
+        ));
+    }
+    let author = actor(ctx, body.user_id);
+    match conversation.owner_id {
+        Some(owner_id) if owner_id != author => return Err(taken(owner_id)),
+        Some(_) => {}
+        None => give(&mut tx, &mut conversation, author).await?,
+    }
+    let said = say::Said {
+        sender: Sender::Human,
+        sender_id: Some(author),
+        body: &body.body,
+        status: MessageStatus::Queued,
+        cause_key,
+    };
+    let said = say::say(&mut tx, &mut conversation, said).await?;
+    conversation.answered_seq = conversation.inbound_seq;
+    tx.cancel(SILENCE, id).await?;
+    change::save(&mut tx, &mut conversation).await?;
+    let message = said.ok_or_else(|| Error::internal("a message was said meanwhile"))?;
+    let message = tx.commit(message).await?;
+    app.offer(Job::Send(message.id));
+    Ok(message)
+}
+
+fn check(body: &MessageCreate) -> Result<()> {
+    let key = &body.client_message_id;
+    let is_key =
+        !key.is_empty() && key.len() <= CLIENT_ID_MAX && key.bytes().all(|b| b.is_ascii_graphic());
+    ensure(
+        is_key,
+        "client_message_id",
+        "has 1 to 64 ASCII characters without spaces",
+    )?;
+    not_blank("body", &body.body)?;
+    max_bytes("body", &body.body, BODY_MAX)
+}

@@ -1,0 +1,106 @@
+//! How something is said in a locked conversation: with the next number, once for its cause.
+
+use std::time::Duration;
+
+use bin_common_handler::{databasehandler::ChangeTx, ids, models::error::Result};
+use uuid::Uuid;
+
+use crate::{
+    dbhandler::messages,
+    models::{
+        conversation::Conversation,
+        message::{self, Direction, Message, MessageKind, MessageStatus, Sender},
+        timers::{CLOSE, SEND},
+    },
+    words::segments,
+};
+
+/// A quiet conversation closes after this.
+const QUIET_MAX: Duration = Duration::from_secs(72 * 3_600);
+/// A text is sent at once by the process that wrote it; when that ended meanwhile, by anyone after this.
+const SEND_NET: Duration = Duration::from_secs(2);
+
+/// What is said.
+pub(crate) struct Said<'s> {
+    pub sender: Sender,
+    pub sender_id: Option<Uuid>,
+    pub body: &'s str,
+    pub status: MessageStatus,
+    pub cause_key: String,
+}
+
+/// Says something; none where it was said for this cause before. The caller writes the conversation afterwards.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn say(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    said: Said<'_>,
+) -> Result<Option<Message>> {
+    let customer_id = conversation.customer_id;
+    if messages::by_cause(tx, customer_id, &said.cause_key)
+        .await?
+        .is_some()
+    {
+        return Ok(None);
+    }
+    let now = tx.now();
+    let is_inbound = said.sender == Sender::Customer;
+    let body = if is_inbound || said.sender == Sender::Human {
+        said.body.to_owned()
+    } else {
+        segments::simplified(said.body)
+    };
+    conversation.last_seq = conversation.last_seq.saturating_add(1);
+    let message = Message {
+        id: ids::next(),
+        customer_id,
+        conversation_id: conversation.id,
+        seq: conversation.last_seq,
+        kind: match said.sender {
+            Sender::System => MessageKind::System,
+            _ => MessageKind::Text,
+        },
+        direction: if is_inbound {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        },
+        sender: said.sender,
+        sender_id: said.sender_id,
+        segments: i32::try_from(segments::count(&body).count).unwrap_or(i32::MAX),
+        body,
+        status: said.status,
+        cause_key: Some(said.cause_key),
+        fence: conversation.fence,
+        tm_create: now,
+        tm_update: now,
+        ..Message::default()
+    };
+    tx.insert(&message).await?;
+    tx.emit(message::CREATED, &message, customer_id).await?;
+    if message.status == MessageStatus::Queued {
+        tx.schedule(SEND, message.id, now.plus(SEND_NET), &())
+            .await?;
+    }
+    conversation.tm_last_message = Some(now);
+    if is_inbound {
+        conversation.tm_inbound = Some(now);
+        conversation.inbound_seq = conversation.last_seq;
+    }
+    tx.schedule(CLOSE, conversation.id, now.plus(QUIET_MAX), &())
+        .await?;
+    Ok(Some(message))
+}
+
+/// Writes a locked message in its new form, with its event.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn rewrite(tx: &mut ChangeTx<'_>, message: &mut Message) -> Result<()> {
+    message.tm_update = tx.next_version(message.tm_update);
+    tx.update(message).await?;
+    tx.emit(message::UPDATED, message, message.customer_id)
+        .await
+}

@@ -1,0 +1,115 @@
+//! The times of a conversation: the window that people have, the person's silence, the quiet after which it closes.
+
+use std::time::Duration;
+
+use bin_common_handler::{
+    databasehandler::ChangeTx,
+    models::{error::Result, time::Timestamp},
+    timerhandler::Timer,
+};
+
+use super::people;
+use crate::{
+    alerthandler,
+    models::{
+        conversation::{AiState, Conversation},
+        timers::{CLOSE, SILENCE, TURN},
+    },
+};
+
+/// A turn answers everything that came in, after so long without a new text.
+pub(crate) const PAUSE: Duration = Duration::from_secs(3);
+/// A question that nobody of the business answers for so long is alerted.
+const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
+/// A quiet conversation closes after this.
+const QUIET_MAX: Duration = Duration::from_secs(72 * 3_600);
+
+/// The person wrote: people have the window, and then the assistant answers.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn open_window(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    delay_seconds: u32,
+) -> Result<()> {
+    if !conversation.is_unanswered() || !conversation.is_assistants() {
+        return Ok(());
+    }
+    let now = tx.now();
+    let quiet = conversation.tm_inbound.unwrap_or(now).plus(PAUSE);
+    match conversation.ai_state {
+        AiState::None => {
+            let ends = now.plus(Duration::from_secs(delay_seconds.into()));
+            conversation.ai_state = AiState::Waiting;
+            conversation.window_ends = Some(ends);
+            tx.schedule(TURN, conversation.id, ends.max(quiet), &())
+                .await
+        }
+        // Only the pause begins anew.
+        AiState::Waiting => {
+            let ends = conversation.window_ends.unwrap_or(now);
+            tx.schedule(TURN, conversation.id, ends.max(quiet), &())
+                .await
+        }
+        // One turn is carried out at a time; the next is set when it ends.
+        _ if conversation.turn_id.is_some() => Ok(()),
+        _ => {
+            tx.schedule(TURN, conversation.id, now.max(quiet), &())
+                .await
+        }
+    }
+}
+
+/// A person of the business has it, and somebody waits for them.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn watch_silence(
+    tx: &mut ChangeTx<'_>,
+    conversation: &Conversation,
+) -> Result<()> {
+    let at = conversation
+        .tm_inbound
+        .unwrap_or_else(|| tx.now())
+        .plus(SILENCE_MAX);
+    tx.schedule(SILENCE, conversation.id, at, &()).await
+}
+
+/// It closes when nothing is said.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn watch_quiet(tx: &mut ChangeTx<'_>, conversation: &Conversation) -> Result<()> {
+    let at: Timestamp = tx.now().plus(QUIET_MAX);
+    tx.schedule(CLOSE, conversation.id, at, &()).await
+}
+
+/// Nobody of the business answered.
+pub(crate) async fn silent(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let Some(conversation) = tx.lock::<Conversation>(timer.entity_id).await? else {
+        return Ok(());
+    };
+    if conversation.is_closed() || !conversation.is_unanswered() {
+        return Ok(());
+    }
+    alerthandler::alert(
+        tx,
+        &conversation,
+        "unanswered_conversation",
+        "15_minutes",
+        None,
+    )
+    .await
+}
+
+/// Nothing was said for three days.
+pub(crate) async fn quiet(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let Some(mut conversation) = tx.lock::<Conversation>(timer.entity_id).await? else {
+        return Ok(());
+    };
+    if conversation.is_closed() {
+        return Ok(());
+    }
+    people::end(tx, &mut conversation).await
+}

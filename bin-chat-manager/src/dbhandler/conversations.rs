@@ -1,0 +1,46 @@
+//! Conversations by who they are with.
+
+use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
+use uuid::Uuid;
+
+use super::select;
+use crate::models::conversation::{Channel, Conversation};
+
+/// The open conversation with somebody, held until the end of the transaction.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn lock_open(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    channel: Channel,
+    person: &str,
+) -> Result<Option<Conversation>> {
+    let sql = format!(
+        "{} WHERE customer_id = ? AND open_key = ?{}",
+        select::<Conversation>(),
+        tx.sql().dialect().for_update()
+    );
+    let key = Conversation::key(channel, person);
+    let values = vec![customer_id.into(), key.into()];
+    Ok(tx.sql().fetch_optional(&sql, values).await?)
+}
+
+/// The last conversation with somebody that ended.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn last_closed(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    channel: Channel,
+    person: &str,
+) -> Result<Option<Conversation>> {
+    let sql = format!(
+        "{} WHERE customer_id = ? AND person = ? AND channel = ? AND open_key IS NULL \
+         ORDER BY tm_create DESC LIMIT 1",
+        select::<Conversation>()
+    );
+    let values = vec![customer_id.into(), person.into(), channel.into()];
+    Ok(tx.sql().fetch_optional(&sql, values).await?)
+}

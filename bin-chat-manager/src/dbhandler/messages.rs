@@ -1,0 +1,77 @@
+//! Messages by conversation, cause and the provider's id.
+
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db, Value},
+    models::error::Result,
+};
+use uuid::Uuid;
+
+use super::select;
+use crate::models::message::Message;
+
+/// The message of a cause.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn by_cause(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    cause_key: &str,
+) -> Result<Option<Message>> {
+    let sql = format!(
+        "{} WHERE customer_id = ? AND cause_key = ?",
+        select::<Message>()
+    );
+    let values = vec![customer_id.into(), cause_key.into()];
+    Ok(tx.sql().fetch_optional(&sql, values).await?)
+}
+
+/// Whether a message of ours has this id of the provider.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_known_sid(db: &Db, customer_id: Uuid, sid: &str) -> Result<bool> {
+    let tail = "WHERE provider_sid = ? AND customer_id = ? LIMIT 1";
+    let found: Vec<Message> = db
+        .select(tail, vec![sid.into(), customer_id.into()])
+        .await?;
+    Ok(!found.is_empty())
+}
+
+/// Which messages of a conversation are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// Only after this number.
+    pub after: Option<i64>,
+    /// Only before this number.
+    pub before: Option<i64>,
+    /// So many at most.
+    pub limit: i64,
+}
+
+/// Messages in their order: those right after `after`, else the newest.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn span(
+    db: &Db,
+    customer_id: Uuid,
+    conversation_id: Uuid,
+    span: Span,
+) -> Result<Vec<Message>> {
+    let (after, before) = (span.after.unwrap_or(0), span.before.unwrap_or(i64::MAX));
+    let order = if span.after.is_some() { "ASC" } else { "DESC" };
+    let tail = format!(
+        "WHERE conversation_id = ? AND customer_id = ? AND seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?"
+    );
+    let values: Vec<Value> = vec![
+        conversation_id.into(),
+        customer_id.into(),
+        after.into(),
+        before.into(),
+        span.limit.into(),
+    ];
+    let mut found: Vec<Message> = db.select(&tail, values).await?;
+    found.sort_by_key(|message| message.seq);
+    Ok(found)
+}

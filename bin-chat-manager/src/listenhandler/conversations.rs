@@ -1,0 +1,87 @@
+//! `/v1/conversations`: extract, call, wrap.
+
+use bin_common_handler::{
+    context::RequestContext,
+    listenhandler::{Json, OptionalJson, Path, Query, State},
+    models::error::Result,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    conversationhandler::{
+        self,
+        people::{self, Actor, MessageCreate},
+    },
+    models::{conversation::Conversation, message::Message},
+};
+
+/// Which messages.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Wanted {
+    /// Only after this number, the oldest first.
+    after_seq: Option<i64>,
+    /// Only before this number.
+    before_seq: Option<i64>,
+    /// So many, at most 1,000; 100 where it is missing.
+    limit: Option<i64>,
+}
+
+pub(super) async fn messages(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Vec<Message>>> {
+    let Wanted {
+        after_seq,
+        before_seq,
+        limit,
+    } = wanted;
+    conversationhandler::messages(&app, &ctx, id, after_seq, before_seq, limit)
+        .await
+        .map(Json)
+}
+
+pub(super) async fn write(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Json(body): Json<MessageCreate>,
+) -> Result<Json<Message>> {
+    people::write(&app, &ctx, id, &body).await.map(Json)
+}
+
+pub(super) async fn takeover(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    OptionalJson(by): OptionalJson<Actor>,
+) -> Result<Json<Conversation>> {
+    people::takeover(&app, &ctx, id, &by).await.map(Json)
+}
+
+pub(super) async fn release(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Conversation>> {
+    people::release(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn close(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Conversation>> {
+    people::close(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn reopen(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Conversation>> {
+    people::reopen(&app, &ctx, id).await.map(Json)
+}

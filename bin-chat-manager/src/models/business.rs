@@ -1,0 +1,138 @@
+//! What did-manager tells of a business and its number.
+
+use bin_common_handler::models::{
+    hours::{self, Hours},
+    time::Timestamp,
+};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Who answers an opt-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptOutReplies {
+    /// The carrier, by itself.
+    #[default]
+    Provider,
+    /// We do.
+    Tandem,
+}
+
+/// Whether texts may leave from a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CampaignStatus {
+    /// No registration is needed.
+    #[default]
+    None,
+    /// The registry has not decided.
+    Pending,
+    /// It may send.
+    Approved,
+    /// It may not.
+    Rejected,
+}
+
+impl CampaignStatus {
+    /// Whether texts may leave.
+    pub const fn may_send(self) -> bool {
+        matches!(self, Self::None | Self::Approved)
+    }
+}
+
+/// The business behind a number, as far as conversations need it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Business {
+    /// The tenant.
+    pub customer_id: Uuid,
+    /// Its number, E.164.
+    pub number: String,
+    /// The provider that carries it; nil for none.
+    pub provider_id: Uuid,
+    /// The messaging service that texts leave by; empty for the number itself.
+    pub messaging_service_id: String,
+    /// Whether texts may leave.
+    pub campaign_status: CampaignStatus,
+    /// Its name.
+    pub name: String,
+    /// Its trade, e.g. `plumbing`.
+    pub trade: String,
+    /// IANA time zone; empty = UTC.
+    pub timezone: String,
+    /// When it is open.
+    pub hours: Hours,
+    /// How long people have to answer before the assistant does, in seconds.
+    pub ai_takeover_delay_seconds: u32,
+    /// Who answers an opt-out.
+    pub opt_out_replies: OptOutReplies,
+}
+
+impl Business {
+    /// Whether it is open.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        let zone: Tz = self.timezone.parse().unwrap_or(Tz::UTC);
+        self.hours.is_open(hours::minute_of_week(zone, now))
+    }
+
+    /// When it is open, for people; empty where it says nothing.
+    pub fn hours_text(&self) -> String {
+        let windows = self.hours.windows().iter().map(|window| {
+            let days = match window.days.as_slice() {
+                [] => "daily".to_owned(),
+                [one] => capital(one),
+                [first, .., last] if window.days.len() > 2 => {
+                    format!("{}-{}", capital(first), capital(last))
+                }
+                days => days
+                    .iter()
+                    .map(|day| capital(day))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            };
+            format!("{days} {}-{}", window.from, window.to)
+        });
+        windows.collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn capital(day: &str) -> String {
+    let mut letters = day.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}", first.to_uppercase(), letters.as_str())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn business(hours: &str) -> Business {
+        Business {
+            timezone: "America/New_York".to_owned(),
+            hours: serde_json::from_str(hours).unwrap(),
+            ..Business::default()
+        }
+    }
+
+    #[rstest]
+    #[case::always("null", "2026-11-27T03:00:00Z", true)]
+    #[case::morning(r#""09:00-17:00""#, "2026-11-27T14:00:00Z", true)]
+    #[case::night(r#""09:00-17:00""#, "2026-11-27T13:59:00Z", false)]
+    fn it_is_open_by_its_own_clock(#[case] hours: &str, #[case] at: &str, #[case] expected: bool) {
+        assert_eq!(business(hours).is_open(at.parse().unwrap()), expected);
+    }
+
+    #[rstest]
+    #[case("null", "")]
+    #[case(r#""09:00-17:00""#, "daily 09:00-17:00")]
+    #[case(
+        r#"[{"days":["mon","tue","wed"],"from":"08:00","to":"16:00"},{"days":["sat"],"from":"10:00","to":"12:00"}]"#,
+        "Mon-Wed 08:00-16:00; Sat 10:00-12:00"
+    )]
+    fn hours_are_told_in_words(#[case] hours: &str, #[case] expected: &str) {
+        assert_eq!(business(hours).hours_text(), expected);
+    }
+}

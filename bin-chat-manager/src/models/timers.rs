@@ -1,0 +1,14 @@
+//! The kinds of durable timers. Each is for one entity at a time, so setting one again moves it.
+
+/// An inbox row is worked on; of the row.
+pub(crate) const WORK: &str = "chat_work";
+/// A text is sent, or what became of it is found out; of the message.
+pub(crate) const SEND: &str = "chat_send";
+/// The assistant's turn begins; of the conversation.
+pub(crate) const TURN: &str = "chat_turn";
+/// A turn that began is carried out; of the turn.
+pub(crate) const RUN: &str = "chat_run";
+/// A quiet conversation closes; of the conversation.
+pub(crate) const CLOSE: &str = "chat_close";
+/// A person has an unanswered question; of the conversation.
+pub(crate) const SILENCE: &str = "chat_silence";

@@ -1,0 +1,83 @@
+//! The inbox: what came from outside, kept before it is answered, and worked on once.
+
+use bin_common_handler::{Entity, models::time::Timestamp, text_enum};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+text_enum!(
+    /// What came.
+    pub enum WebhookKind {
+        /// A text of a person.
+        Sms = "sms",
+        /// What became of one of ours.
+        SmsStatus = "sms_status",
+        /// A call that nobody answered.
+        CallMissed = "call_missed",
+    }
+);
+
+/// Something that came from outside.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Entity)]
+#[entity(table = "chat_webhooks")]
+pub struct Webhook {
+    /// UUIDv7.
+    pub id: Uuid,
+    /// The tenant.
+    pub customer_id: Uuid,
+    /// What it is.
+    pub kind: WebhookKind,
+    /// It comes again under the same key.
+    pub event_key: String,
+    /// What it says, as JSON; empty when it was worked on.
+    pub payload: String,
+    /// When it was worked on; null until then.
+    pub tm_done: Option<Timestamp>,
+    /// When it came.
+    pub tm_create: Timestamp,
+    /// Time of the last change.
+    pub tm_update: Timestamp,
+}
+
+/// A text of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboundText {
+    /// From whom, E.164.
+    pub from: String,
+    /// To which of our numbers, E.164.
+    pub to: String,
+    /// The words.
+    pub body: String,
+    /// The provider's id.
+    pub sid: String,
+}
+
+/// What became of a text of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Our message.
+    pub message_id: Uuid,
+    /// The provider's id.
+    pub sid: String,
+    /// The provider's word.
+    pub status: String,
+    /// The provider's code of what went wrong; empty for nothing.
+    pub error_code: String,
+}
+
+/// A call that nobody answered, as call-manager tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedCall {
+    /// The call.
+    pub call_id: Uuid,
+    /// The tenant.
+    pub customer_id: Uuid,
+    /// Who called; whatever the network said.
+    pub from: String,
+    /// Our number.
+    pub to: String,
+    /// Why it counts as missed.
+    #[serde(default)]
+    pub reason: String,
+    /// When it ended.
+    pub tm_ended: Timestamp,
+}

@@ -1,0 +1,249 @@
+//! The last look before a request: fence, ledger, state and rate, under the locks that those who change them hold. Only
+//! a message that is marked may leave.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    models::{error::Result, time::Timestamp},
+};
+
+use super::provider::DEADLINE;
+use crate::{
+    app::App,
+    contacthandler,
+    conversationhandler::say,
+    dbhandler::buckets,
+    models::{
+        business::Business,
+        contact::Contact,
+        conversation::Conversation,
+        message::{Message, MessageStatus, Sender},
+        timers::SEND,
+    },
+};
+
+/// What came of it.
+pub(super) enum Marked {
+    /// The request may be made; it is the one of this time.
+    Sending(Box<(Message, Timestamp)>),
+    /// It may not, or not now, or somebody else makes it.
+    Left,
+}
+
+/// Marks a message `sending`.
+///
+/// # Errors
+/// 503.
+pub(super) async fn mark(
+    app: &App,
+    seen: &Message,
+    of: &Conversation,
+    business: &Business,
+) -> Result<Marked> {
+    let hash = contacthandler::hash(app, &of.person).await?;
+    let ctx = RequestContext::internal();
+    let mut tx = app.store.begin(&ctx).await?;
+    let Some(conversation) = tx.lock::<Conversation>(of.id).await? else {
+        return Ok(Marked::Left);
+    };
+    let contact = contacthandler::lock(&mut tx, of.customer_id, &hash, &of.person).await?;
+    let Some(mut message) = tx.lock::<Message>(seen.id).await? else {
+        return Ok(Marked::Left);
+    };
+    if message.status.is_over() || message.tm_attempt.is_some() {
+        return Ok(Marked::Left);
+    }
+    if let Some(objection) = objection(&message, &conversation, &contact) {
+        objection.write(&mut tx, &mut message).await?;
+        tx.commit(()).await?;
+        return Ok(Marked::Left);
+    }
+    let bucket = match business.messaging_service_id.as_str() {
+        "" => &business.number,
+        service => service,
+    };
+    let (rate, burst) = (app.settings.texts_per_second, app.settings.texts_burst);
+    if let Some(later) = buckets::take(&mut tx, bucket, rate, burst).await? {
+        tx.schedule(SEND, message.id, later, &()).await?;
+        tx.commit(()).await?;
+        return Ok(Marked::Left);
+    }
+    let now = tx.now();
+    message.status = MessageStatus::Sending;
+    message.tries = message.tries.saturating_add(1);
+    message.tm_first_try = message.tm_first_try.or(Some(now));
+    message.tm_attempt = Some(now);
+    say::rewrite(&mut tx, &mut message).await?;
+    tx.schedule(SEND, message.id, now.plus(DEADLINE), &())
+        .await?;
+    tx.commit(()).await?;
+    Ok(Marked::Sending(Box::new((message, now))))
+}
+
+/// Why a message may not leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Objection {
+    OptedOut,
+    Closed,
+    Blocked,
+    /// The assistant's words came too late.
+    Late,
+}
+
+fn objection(
+    message: &Message,
+    conversation: &Conversation,
+    contact: &Contact,
+) -> Option<Objection> {
+    if conversation.is_closed() {
+        return Some(Objection::Closed);
+    }
+    if message.is_confirmation() {
+        return None;
+    }
+    if contact.opted_out {
+        return Some(Objection::OptedOut);
+    }
+    if conversation.is_blocked() {
+        return Some(Objection::Blocked);
+    }
+    let is_late = message.sender == Sender::Ai && message.fence != conversation.fence;
+    let is_paused = message.sender == Sender::Ai && contact.paused;
+    (is_late || is_paused).then_some(Objection::Late)
+}
+
+impl Objection {
+    async fn write(self, tx: &mut ChangeTx<'_>, message: &mut Message) -> Result<()> {
+        let (status, code, text) = match self {
+            Self::OptedOut => (
+                MessageStatus::Failed,
+                "OPTED_OUT",
+                "This person asked for no more texts.",
+            ),
+            Self::Closed => (
+                MessageStatus::Failed,
+                "CONVERSATION_CLOSED",
+                "The conversation was closed before it was sent.",
+            ),
+            Self::Blocked => (
+                MessageStatus::Failed,
+                "CONVERSATION_BLOCKED",
+                "The number's registration is not approved.",
+            ),
+            Self::Late => (
+                MessageStatus::Discarded,
+                "TOO_LATE",
+                "A person of the business was faster.",
+            ),
+        };
+        message.status = status;
+        code.clone_into(&mut message.error_code);
+        text.clone_into(&mut message.error_message);
+        tx.cancel(SEND, message.id).await?;
+        say::rewrite(tx, message).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{Objection as O, *};
+    use crate::models::conversation::BlockReason;
+
+    fn message(sender: Sender, cause: &str) -> Message {
+        Message {
+            sender,
+            cause_key: Some(cause.to_owned()),
+            ..Message::default()
+        }
+    }
+
+    fn conversation(fence: i64, is_closed: bool, is_blocked: bool) -> Conversation {
+        let mut conversation = Conversation::default();
+        if is_blocked {
+            conversation.block(BlockReason::CampaignPending);
+        }
+        conversation.fence = fence;
+        conversation.tm_closed = is_closed.then(|| Timestamp::from_micros(1));
+        conversation
+    }
+
+    fn contact(opted_out: bool, paused: bool) -> Contact {
+        Contact {
+            opted_out,
+            paused,
+            ..Contact::default()
+        }
+    }
+
+    #[rstest]
+    #[case::greeting(
+        message(Sender::System, "greet:1"),
+        conversation(3, false, false),
+        contact(false, false),
+        None
+    )]
+    #[case::opted_out(
+        message(Sender::Human, "human:1"),
+        conversation(0, false, false),
+        contact(true, false),
+        Some(O::OptedOut)
+    )]
+    #[case::confirmation(
+        message(Sender::System, "optout:1"),
+        conversation(0, false, true),
+        contact(true, false),
+        None
+    )]
+    #[case::no_confirmation_by_the_model(
+        message(Sender::Ai, "optout:1"),
+        conversation(0, false, false),
+        contact(true, false),
+        Some(O::OptedOut)
+    )]
+    #[case::closed(
+        message(Sender::System, "optout:1"),
+        conversation(0, true, false),
+        contact(false, false),
+        Some(O::Closed)
+    )]
+    #[case::blocked(
+        message(Sender::Human, "human:1"),
+        conversation(0, false, true),
+        contact(false, false),
+        Some(O::Blocked)
+    )]
+    #[case::fence(
+        message(Sender::Ai, "turn:1"),
+        conversation(1, false, false),
+        contact(false, false),
+        Some(O::Late)
+    )]
+    #[case::no_fence_for_people(
+        message(Sender::Human, "human:1"),
+        conversation(1, false, false),
+        contact(false, false),
+        None
+    )]
+    #[case::paused(
+        message(Sender::Ai, "turn:1"),
+        conversation(0, false, false),
+        contact(false, true),
+        Some(O::Late)
+    )]
+    #[case::a_person_may_speak_while_paused(
+        message(Sender::Human, "human:1"),
+        conversation(0, false, false),
+        contact(false, true),
+        None
+    )]
+    fn what_may_leave(
+        #[case] message: Message,
+        #[case] conversation: Conversation,
+        #[case] contact: Contact,
+        #[case] expected: Option<Objection>,
+    ) {
+        assert_eq!(objection(&message, &conversation, &contact), expected);
+    }
+}

@@ -1,0 +1,104 @@
+//! Texts on their way out: marked under the locks of conversation and opt-out, requested outside any transaction, and
+//! never requested again when nobody knows whether a request arrived.
+
+mod mark;
+mod provider;
+mod record;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    models::error::{Error, Result},
+    timerhandler::Timer,
+};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use self::mark::Marked;
+use crate::{
+    app::{App, Job},
+    businesshandler,
+    models::{
+        conversation::Conversation,
+        message::{Message, MessageStatus},
+        timers::SEND,
+    },
+};
+
+pub(crate) use record::report;
+
+/// When the process that takes a message has ended, another one comes back to it after this.
+const NET: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The timer of a message: another look is set, and a job takes this one.
+pub(crate) async fn due(
+    jobs: mpsc::Sender<Job>,
+    tx: &mut ChangeTx<'_>,
+    timer: Timer,
+) -> Result<()> {
+    let next = tx.now().plus(NET);
+    tx.schedule(SEND, timer.entity_id, next, &()).await?;
+    // Full: the next look is set already.
+    let _ = jobs.try_send(Job::Send(timer.entity_id));
+    Ok(())
+}
+
+/// Brings one message a step further: sends it, or finds out what became of it.
+///
+/// # Errors
+/// 503; its timer comes back to it.
+pub(crate) async fn advance(app: &App, id: Uuid) -> Result<()> {
+    let Some(message) = app.store.get::<Message>(id).await? else {
+        return Ok(());
+    };
+    if message.status.is_over() {
+        return forget(app, id).await;
+    }
+    let found = app
+        .store
+        .get::<Conversation>(message.conversation_id)
+        .await?;
+    let conversation = found.ok_or_else(|| Error::internal("a message without a conversation"))?;
+    let business = businesshandler::must_be(app, &conversation.number).await?;
+    if message.status == MessageStatus::Sending && message.tm_attempt.is_some() {
+        return find_out(app, &message, &conversation, business.provider_id).await;
+    }
+    let account = businesshandler::account(app, business.provider_id).await?;
+    let (message, attempt) = match mark::mark(app, &message, &conversation, &business).await? {
+        Marked::Sending(marked) => *marked,
+        Marked::Left => return Ok(()),
+    };
+    let outcome = provider::send(app, &account, &business, &conversation, &message).await;
+    app.figures
+        .sends
+        .with_label_values(&[outcome.label()])
+        .inc();
+    record::record(app, id, attempt, outcome).await
+}
+
+/// A request was made, and its answer is not known: it is looked for, and never made again.
+async fn find_out(
+    app: &App,
+    message: &Message,
+    conversation: &Conversation,
+    provider_id: Uuid,
+) -> Result<()> {
+    let Some(attempt) = message.tm_attempt else {
+        return Ok(());
+    };
+    if app.store.clock.now() < attempt.plus(provider::DEADLINE) {
+        return record::come_back(app, message.id, attempt).await;
+    }
+    let account = businesshandler::account(app, provider_id).await?;
+    match provider::find(app, &account, conversation, message, attempt).await {
+        Some(accepted) => record::record(app, message.id, attempt, accepted).await,
+        None => record::come_back(app, message.id, attempt).await,
+    }
+}
+
+async fn forget(app: &App, id: Uuid) -> Result<()> {
+    let ctx = RequestContext::internal();
+    let mut tx = app.store.begin(&ctx).await?;
+    tx.cancel(SEND, id).await?;
+    tx.commit(()).await
+}

@@ -1,0 +1,380 @@
+//! The provider's wire: one request for a text, and the search for one whose answer never came.
+
+use std::{fmt::Write as _, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use bin_common_handler::{
+    httphandler::{HttpFault, HttpRequest, HttpResponse, Method},
+    models::time::Timestamp,
+};
+use chrono::DateTime;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use tracing::warn;
+
+use crate::{
+    app::{Account, App},
+    dbhandler::messages,
+    models::{
+        business::Business,
+        conversation::Conversation,
+        message::{Message, MessageStatus},
+    },
+};
+
+/// How long the provider may take.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+/// Texts to one person that are looked through.
+const LISTED: u32 = 50;
+/// How far the provider's clock may be behind ours; its times have whole seconds.
+const CLOCKS: Duration = Duration::from_secs(5);
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The provider has it.
+    Accepted {
+        /// Its id.
+        sid: String,
+        /// Its word.
+        status: MessageStatus,
+    },
+    /// It never will.
+    Refused {
+        /// The provider's code; empty where it said none.
+        code: String,
+    },
+    /// It does not have it, and may take it later.
+    TryAgain,
+    /// It may have it.
+    Unanswered,
+}
+
+impl Outcome {
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Refused { .. } => "refused",
+            Self::TryAgain => "try_again",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+/// A text as the provider shows it.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Shown {
+    sid: String,
+    status: String,
+    to: String,
+    body: String,
+    direction: String,
+    date_created: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    messages: Vec<Shown>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Complaint {
+    code: Option<u32>,
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let mut body = String::new();
+    for (name, value) in fields {
+        let (name, value) = (encoded(name), encoded(value));
+        let mark = if body.is_empty() { "" } else { "&" };
+        let _ = write!(body, "{mark}{name}={value}");
+    }
+    body
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn url(app: &App, account: &Account) -> String {
+    let base = app.settings.provider_url.trim_end_matches('/');
+    let account_id = encoded(&account.account_id);
+    format!("{base}/2010-04-01/Accounts/{account_id}/Messages.json")
+}
+
+fn authorized(request: HttpRequest, account: &Account) -> Result<HttpRequest, HttpFault> {
+    let pair = format!("{}:{}", account.account_id, account.secret.expose());
+    request
+        .within(DEADLINE)
+        .header("authorization", &format!("Basic {}", BASE64.encode(pair)))
+}
+
+/// Makes the one request of this try. It is never repeated below: it is not idempotent.
+pub(super) async fn send(
+    app: &App,
+    account: &Account,
+    business: &Business,
+    conversation: &Conversation,
+    message: &Message,
+) -> Outcome {
+    let callback = callback(&app.settings.public_url, message);
+    let sender = match business.messaging_service_id.as_str() {
+        "" => ("From", conversation.number.as_str()),
+        service => ("MessagingServiceSid", service),
+    };
+    let mut fields = vec![
+        ("To", conversation.person.as_str()),
+        sender,
+        ("Body", message.body.as_str()),
+    ];
+    if !callback.is_empty() {
+        fields.push(("StatusCallback", &callback));
+    }
+    let request = HttpRequest::new(Method::POST, url(app, account))
+        .body("application/x-www-form-urlencoded", form(&fields));
+    let sent = match authorized(request, account) {
+        Ok(request) => app.http.send(&request).await,
+        Err(fault) => Err(fault),
+    };
+    outcome(sent)
+}
+
+/// Where the provider tells what became of a message; the message's id is part of what it signs.
+fn callback(public_url: &str, message: &Message) -> String {
+    if public_url.is_empty() {
+        return String::new();
+    }
+    let base = public_url.trim_end_matches('/');
+    format!(
+        "{base}/v1/webhooks/twilio/sms-status?message_id={}",
+        message.id
+    )
+}
+
+fn outcome(sent: Result<HttpResponse, HttpFault>) -> Outcome {
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(fault) => return fault_outcome(fault),
+    };
+    match answer.status.as_u16() {
+        200..=299 => match answer.json::<Shown>() {
+            Ok(shown) if !shown.sid.is_empty() => accepted(shown),
+            // It took something, and nobody knows what.
+            _ => Outcome::Unanswered,
+        },
+        408 | 429 | 500..=599 => Outcome::TryAgain,
+        _ => {
+            let complaint: Complaint = answer.json().unwrap_or_default();
+            let code = complaint
+                .code
+                .map_or_else(String::new, |code| code.to_string());
+            Outcome::Refused { code }
+        }
+    }
+}
+
+fn fault_outcome(fault: HttpFault) -> Outcome {
+    match fault {
+        HttpFault::NoConnection | HttpFault::TooMany | HttpFault::BreakerOpen => Outcome::TryAgain,
+        HttpFault::Late | HttpFault::Unreachable | HttpFault::TooLarge | HttpFault::BadBody => {
+            Outcome::Unanswered
+        }
+        HttpFault::BadUrl | HttpFault::BadHeader | HttpFault::NotPublic => {
+            warn!(fault = fault.as_str(), "TWILIO_BASE_URL cannot be asked");
+            Outcome::TryAgain
+        }
+    }
+}
+
+fn accepted(shown: Shown) -> Outcome {
+    let status = MessageStatus::reported(&shown.status).unwrap_or(MessageStatus::Queued);
+    Outcome::Accepted {
+        sid: shown.sid,
+        status,
+    }
+}
+
+/// Looks for a text in the provider's list, by recipient, words and time: its sender is not known behind a messaging
+/// service, and it has no date of sending while it waits.
+pub(super) async fn find(
+    app: &App,
+    account: &Account,
+    conversation: &Conversation,
+    message: &Message,
+    attempt: Timestamp,
+) -> Option<Outcome> {
+    let to = encoded(&conversation.person);
+    let uri = format!("{}?To={to}&PageSize={LISTED}", url(app, account));
+    let request = authorized(HttpRequest::new(Method::GET, uri), account).ok()?;
+    let answer = app.http.send(&request).await.ok()?;
+    let listed: Listed = answer.status.is_success().then(|| answer.json().ok())??;
+    for shown in listed.messages {
+        if !is_ours(&shown, conversation, message, attempt) {
+            continue;
+        }
+        let known = messages::is_known_sid(&app.store.db, message.customer_id, &shown.sid).await;
+        if known.is_ok_and(|known| !known) {
+            return Some(accepted(shown));
+        }
+    }
+    None
+}
+
+fn is_ours(
+    shown: &Shown,
+    conversation: &Conversation,
+    message: &Message,
+    attempt: Timestamp,
+) -> bool {
+    let created = DateTime::parse_from_rfc2822(&shown.date_created)
+        .map(|at| Timestamp::from_micros(at.timestamp_micros()));
+    let is_later = created.is_ok_and(|at| at >= attempt.minus(CLOCKS));
+    is_later
+        && shown.to == conversation.person
+        && shown.body == message.body
+        && shown.direction != "inbound"
+        && !shown.sid.is_empty()
+}
+
+/// What a code means, for people; nothing for one that is not known.
+pub(super) fn meaning(code: &str) -> &'static str {
+    match code {
+        "21610" => "This person told the carrier that they want no texts.",
+        "21211" => "This is no phone number.",
+        "21614" => "This number takes no texts: it is probably a landline.",
+        "21608" | "21408" => "The account may not send to this country or number.",
+        "30003" => "The phone is switched off or out of reach.",
+        "30004" => "The carrier blocks texts to this number.",
+        "30005" => "This number does not exist.",
+        "30006" => "This number takes no texts: it is a landline, or its carrier takes none.",
+        "30007" => "The carrier took the text for spam.",
+        "30034" => "The number that it came from is not registered for business texts (10DLC).",
+        _ => "The carrier refused it.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bin_common_handler::httphandler::{HeaderMap, StatusCode};
+    use rstest::rstest;
+
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Result<HttpResponse, HttpFault> {
+        Ok(HttpResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        })
+    }
+
+    fn taken() -> Outcome {
+        Outcome::Accepted {
+            sid: "SM1".to_owned(),
+            status: MessageStatus::Queued,
+        }
+    }
+
+    fn refused(code: &str) -> Outcome {
+        Outcome::Refused {
+            code: code.to_owned(),
+        }
+    }
+
+    #[rstest]
+    #[case(answer(201, r#"{"sid":"SM1","status":"queued","more":1}"#), taken())]
+    #[case(answer(201, r#"{"sid":"SM1","status":"odd"}"#), taken())]
+    #[case(answer(201, "{}"), Outcome::Unanswered)]
+    #[case(answer(200, "<html>"), Outcome::Unanswered)]
+    #[case(answer(400, r#"{"code":21211}"#), refused("21211"))]
+    #[case(answer(400, r#"{"code":21610,"message":"x"}"#), refused("21610"))]
+    #[case(answer(401, ""), refused(""))]
+    #[case(answer(404, "x"), refused(""))]
+    #[case(answer(429, ""), Outcome::TryAgain)]
+    #[case(answer(500, ""), Outcome::TryAgain)]
+    #[case(answer(503, ""), Outcome::TryAgain)]
+    #[case(Err(HttpFault::NoConnection), Outcome::TryAgain)]
+    #[case(Err(HttpFault::BreakerOpen), Outcome::TryAgain)]
+    #[case(Err(HttpFault::Late), Outcome::Unanswered)]
+    #[case(Err(HttpFault::Unreachable), Outcome::Unanswered)]
+    #[case(Err(HttpFault::TooLarge), Outcome::Unanswered)]
+    fn only_what_surely_did_not_arrive_is_tried_again(
+        #[case] sent: Result<HttpResponse, HttpFault>,
+        #[case] expected: Outcome,
+    ) {
+        assert_eq!(outcome(sent), expected);
+    }
+
+    #[test]
+    fn a_form_is_encoded() {
+        let body = form(&[("To", "+14155550123"), ("Body", "a & b=\u{e9}")]);
+        assert_eq!(body, "To=%2B14155550123&Body=a%20%26%20b%3D%C3%A9");
+    }
+
+    #[rstest]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550123",
+        "Hi",
+        "outbound-api",
+        true
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 07:59:54 +0000",
+        "+14155550123",
+        "Hi",
+        "outbound-api",
+        false
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550124",
+        "Hi",
+        "outbound-api",
+        false
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550123",
+        "Ho",
+        "outbound-api",
+        false
+    )]
+    #[case(
+        "Fri, 27 Nov 2026 08:00:00 +0000",
+        "+14155550123",
+        "Hi",
+        "inbound",
+        false
+    )]
+    #[case("", "+14155550123", "Hi", "outbound-api", false)]
+    fn a_text_is_known_by_recipient_words_and_time(
+        #[case] date_created: &str,
+        #[case] to: &str,
+        #[case] body: &str,
+        #[case] direction: &str,
+        #[case] expected: bool,
+    ) {
+        let shown = Shown {
+            sid: "SM1".to_owned(),
+            status: "queued".to_owned(),
+            to: to.to_owned(),
+            body: body.to_owned(),
+            direction: direction.to_owned(),
+            date_created: date_created.to_owned(),
+        };
+        let conversation = Conversation {
+            person: "+14155550123".to_owned(),
+            ..Conversation::default()
+        };
+        let message = Message {
+            body: "Hi".to_owned(),
+            ..Message::default()
+        };
+        let attempt = "2026-11-27T08:00:00Z".parse().unwrap();
+        assert_eq!(is_ours(&shown, &conversation, &message, attempt), expected);
+    }
+}

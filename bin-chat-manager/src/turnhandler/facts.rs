@@ -1,0 +1,149 @@
+//! What is true: the only source of prices, times and hours that the assistant may tell.
+
+use std::sync::Arc;
+
+use bin_common_handler::models::{
+    error::Result,
+    money::{Currency, Money},
+};
+
+use crate::{
+    app::App,
+    models::{business::Business, conversation::Conversation},
+    templatehandler::{self, Filling},
+};
+
+/// One thing that the business does, and what it costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Price {
+    pub name: String,
+    pub cents: i64,
+    pub currency: Currency,
+}
+
+/// Everything that placeholders may stand for.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub business: Arc<Business>,
+    pub customer_name: String,
+    pub prices: Vec<Price>,
+    pub slots: Vec<String>,
+    pub hours: String,
+    /// The template that is sent where nothing better may be.
+    pub fallback: String,
+}
+
+/// The facts of a conversation. Catalog and calendar add theirs here.
+///
+/// # Errors
+/// 503.
+pub(super) async fn of(
+    app: &App,
+    conversation: &Conversation,
+    business: &Arc<Business>,
+) -> Result<Facts> {
+    let ctx = bin_common_handler::context::RequestContext::internal();
+    let mut tx = app.store.begin(&ctx).await?;
+    let filling = Filling {
+        business_name: &business.name,
+        customer_name: &conversation.person_name,
+        ..Filling::default()
+    };
+    let customer_id = conversation.customer_id;
+    let fallback = templatehandler::text(&mut tx, customer_id, "fallback", filling).await?;
+    Ok(Facts {
+        business: Arc::clone(business),
+        customer_name: conversation.person_name.clone(),
+        prices: Vec::new(),
+        slots: Vec::new(),
+        hours: business.hours_text(),
+        fallback,
+    })
+}
+
+impl Facts {
+    /// What a placeholder stands for; nothing for one that stands for nothing here.
+    fn value(&self, name: &str) -> Option<String> {
+        let numbered = |prefix: &str| -> Option<usize> {
+            let number = name.strip_prefix(prefix)?;
+            number.parse::<usize>().ok()?.checked_sub(1)
+        };
+        if let Some(at) = numbered("price:") {
+            let price = self.prices.get(at)?;
+            return Some(Money::new(price.cents, price.currency).to_string());
+        }
+        if let Some(at) = numbered("slot:") {
+            return self.slots.get(at).cloned();
+        }
+        let text = match name {
+            "hours" => &self.hours,
+            "business_name" => &self.business.name,
+            "customer_name" => &self.customer_name,
+            _ => return None,
+        };
+        (!text.is_empty()).then(|| text.clone())
+    }
+
+    /// Fills placeholders in, once; none where one stands for nothing.
+    pub(super) fn fill(&self, text: &str) -> Option<String> {
+        let (mut filled, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, behind) = after.split_once('}')?;
+            filled.push_str(before);
+            filled.push_str(&self.value(name)?);
+            rest = behind;
+        }
+        filled.push_str(rest);
+        Some(filled)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// A plumber with one price and two slots.
+    pub(in super::super) fn facts() -> Facts {
+        let business = Business {
+            name: "Mission Plumbing".to_owned(),
+            ..Business::default()
+        };
+        Facts {
+            business: Arc::new(business),
+            customer_name: String::new(),
+            prices: vec![Price {
+                name: "drain cleaning".to_owned(),
+                cents: 9_900,
+                currency: Currency::USD,
+            }],
+            slots: vec!["Tue 9:00".to_owned(), "Wed 14:00".to_owned()],
+            hours: "Mon-Fri 08:00-17:00".to_owned(),
+            fallback: "Somebody will get back to you.".to_owned(),
+        }
+    }
+
+    #[rstest]
+    #[case("{business_name}: {slot:2}", Some("Mission Plumbing: Wed 14:00"))]
+    #[case("{hours}", Some("Mon-Fri 08:00-17:00"))]
+    #[case("{slot:3}", None)]
+    #[case("{slot:0}", None)]
+    #[case("{price:2}", None)]
+    #[case("{price:-1}", None)]
+    #[case("{secret}", None)]
+    #[case("{customer_name}", None)]
+    #[case("{slot:1", None)]
+    fn a_placeholder_stands_for_a_fact_or_the_text_for_nothing(
+        #[case] text: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(facts().fill(text).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_price_is_the_catalogs() {
+        let filled = facts().fill("It is {price:1}.").unwrap();
+        assert!(filled.contains("99.00"), "{filled}");
+    }
+}

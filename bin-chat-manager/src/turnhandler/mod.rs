@@ -1,0 +1,245 @@
+//! The assistant's turns. A turn begins in the transaction of its timer, carries the conversation's fence, is thought
+//! about outside any transaction, and ends in another one: as a message, or discarded when a person was faster.
+
+mod answer;
+mod compose;
+mod facts;
+mod model;
+mod prompt;
+
+use bin_common_handler::{
+    context::RequestContext,
+    daemon::ManagerContext,
+    databasehandler::ChangeTx,
+    ids,
+    models::error::{Error, Result},
+    timerhandler::Timer,
+};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use self::compose::Composed;
+use crate::{
+    alerthandler,
+    app::{App, Job},
+    businesshandler, contacthandler,
+    conversationhandler::{
+        change,
+        say::{self, Said},
+        timers::PAUSE,
+    },
+    dbhandler::messages::{self, Span},
+    models::{
+        contact::Contact,
+        conversation::{AiState, Conversation},
+        message::{Message, MessageStatus, Sender},
+        timers::{RUN, TURN},
+        turn::{Turn, TurnStatus},
+    },
+};
+
+/// Texts of the assistant to one person a day: two assistants may have met.
+const TEXTS_A_DAY: i32 = 20;
+/// When the process that carries out a turn has ended, another one does it after this.
+const NET: std::time::Duration = std::time::Duration::from_secs(20);
+/// What is said that a model reads.
+const HISTORY: i64 = 30;
+
+/// Names the handlers, at start.
+pub(crate) fn start(ctx: &ManagerContext, app: &App) {
+    ctx.timers.on_with(TURN, app.jobs.clone(), begin);
+    ctx.timers.on_with(RUN, app.jobs.clone(), due);
+}
+
+/// People had their time: a turn begins, unless one of them was faster.
+async fn begin(jobs: mpsc::Sender<Job>, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let Some(mut conversation) = tx.lock::<Conversation>(timer.entity_id).await? else {
+        return Ok(());
+    };
+    let is_due = conversation.is_assistants() && conversation.is_unanswered();
+    if !is_due || conversation.turn_id.is_some() {
+        return Ok(());
+    }
+    let now = tx.now();
+    let turn = Turn {
+        id: ids::next(),
+        customer_id: conversation.customer_id,
+        conversation_id: conversation.id,
+        fence: conversation.fence,
+        up_to_seq: conversation.inbound_seq,
+        prompt_version: prompt::VERSION.to_owned(),
+        tm_create: now,
+        tm_update: now,
+        ..Turn::default()
+    };
+    tx.insert(&turn).await?;
+    conversation.turn_id = Some(turn.id);
+    conversation.ai_state = AiState::Active;
+    conversation.window_ends = None;
+    tx.schedule(RUN, turn.id, now, &()).await?;
+    let _ = jobs;
+    change::save(tx, &mut conversation).await
+}
+
+/// The timer of a turn: another look is set, and a job takes this one.
+async fn due(jobs: mpsc::Sender<Job>, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let next = tx.now().plus(NET);
+    tx.schedule(RUN, timer.entity_id, next, &()).await?;
+    let _ = jobs.try_send(Job::Run(timer.entity_id));
+    Ok(())
+}
+
+/// Carries out a turn.
+///
+/// # Errors
+/// 503; its timer comes back to it.
+pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
+    let Some(turn) = app.store.get::<Turn>(id).await? else {
+        return Ok(());
+    };
+    if turn.status != TurnStatus::Running {
+        return Ok(());
+    }
+    let found = app.store.get::<Conversation>(turn.conversation_id).await?;
+    let conversation = found.ok_or_else(|| Error::internal("a turn without a conversation"))?;
+    let is_current = conversation.turn_id == Some(id) && conversation.fence == turn.fence;
+    let composed = if is_current {
+        let business = businesshandler::must_be(app, &conversation.number).await?;
+        let span = Span {
+            after: None,
+            before: Some(turn.up_to_seq.saturating_add(1)),
+            limit: HISTORY,
+        };
+        let history =
+            messages::span(&app.store.db, turn.customer_id, conversation.id, span).await?;
+        let facts = facts::of(app, &conversation, &business).await?;
+        let composed = compose::compose(app, &conversation, &history, &facts).await;
+        let source = composed.source.as_str();
+        app.figures.turns.with_label_values(&[source]).inc();
+        composed
+    } else {
+        Composed::default()
+    };
+    end(app, id, composed).await
+}
+
+/// A turn with everything that it changes, held.
+struct Ending {
+    conversation: Conversation,
+    contact: Contact,
+    turn: Turn,
+}
+
+/// Writes down what the turn came to.
+async fn end(app: &App, id: Uuid, composed: Composed) -> Result<()> {
+    let ctx = RequestContext::internal();
+    let mut tx = app.store.begin(&ctx).await?;
+    let Some(seen) = tx.get::<Turn>(id).await? else {
+        return Ok(());
+    };
+    let found = tx.lock::<Conversation>(seen.conversation_id).await?;
+    let conversation = found.ok_or_else(|| Error::internal("a turn without a conversation"))?;
+    let hash = contacthandler::hash(app, &conversation.person).await?;
+    let (customer_id, person) = (conversation.customer_id, &conversation.person);
+    let contact = contacthandler::lock(&mut tx, customer_id, &hash, person).await?;
+    let Some(turn) = tx.lock::<Turn>(id).await? else {
+        return Ok(());
+    };
+    if turn.status != TurnStatus::Running {
+        return Ok(());
+    }
+    tx.cancel(RUN, id).await?;
+    let mut ending = Ending {
+        conversation,
+        contact,
+        turn,
+    };
+    let said = finish(&mut tx, &mut ending, composed).await?;
+    ending.turn.tm_update = tx.next_version(ending.turn.tm_update);
+    tx.update(&ending.turn).await?;
+    change::save(&mut tx, &mut ending.conversation).await?;
+    tx.commit(()).await?;
+    if let Some(message) = said {
+        app.offer(Job::Send(message.id));
+    }
+    Ok(())
+}
+
+async fn finish(
+    tx: &mut ChangeTx<'_>,
+    ending: &mut Ending,
+    composed: Composed,
+) -> Result<Option<Message>> {
+    let Ending {
+        conversation,
+        contact,
+        turn,
+    } = ending;
+    composed.note(turn);
+    let is_current = conversation.turn_id == Some(turn.id)
+        && conversation.fence == turn.fence
+        && conversation.is_assistants()
+        && !contact.opted_out;
+    if !is_current {
+        turn.status = TurnStatus::Discarded;
+        if !composed.text.is_empty() {
+            let discarded = MessageStatus::Discarded;
+            let said = say(tx, conversation, turn, &composed.text, discarded).await?;
+            turn.message_id = said.map(|message| message.id);
+        }
+        return Ok(None);
+    }
+    conversation.turn_id = None;
+    conversation.answered_seq = conversation.answered_seq.max(turn.up_to_seq);
+    let now = tx.now();
+    if composed.may_be_opt_out {
+        // The model alone decides nothing: it only falls silent until a person has looked.
+        contact.paused = true;
+        contacthandler::save(tx, contact).await?;
+        conversation.interrupt();
+    }
+    let is_allowed = !contact.paused && contacthandler::take_ai_text(contact, now, TEXTS_A_DAY);
+    contacthandler::save(tx, contact).await?;
+    if composed.needs_human || !is_allowed {
+        conversation.needs_human = true;
+        let reason = composed.reason(is_allowed);
+        alerthandler::alert(tx, conversation, "needs_human", reason, None).await?;
+    }
+    if !is_allowed {
+        turn.status = TurnStatus::Discarded;
+        return Ok(None);
+    }
+    let said = say(
+        tx,
+        conversation,
+        turn,
+        &composed.text,
+        MessageStatus::Queued,
+    )
+    .await?;
+    turn.status = TurnStatus::Sent;
+    turn.message_id = said.as_ref().map(|message| message.id);
+    if conversation.is_unanswered() {
+        // What came meanwhile gets the next turn.
+        let at = conversation.tm_inbound.unwrap_or(now).plus(PAUSE);
+        tx.schedule(TURN, conversation.id, at.max(now), &()).await?;
+    }
+    Ok(said)
+}
+
+async fn say(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    turn: &Turn,
+    text: &str,
+    status: MessageStatus,
+) -> Result<Option<Message>> {
+    let said = Said {
+        sender: Sender::Ai,
+        sender_id: None,
+        body: text,
+        status,
+        cause_key: format!("turn:{}", turn.id),
+    };
+    say::say(tx, conversation, said).await
+}

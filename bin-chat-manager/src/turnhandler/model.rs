@@ -1,0 +1,112 @@
+//! The model: one request to an OpenAI-compatible server, with a time limit and a limit on its answer.
+
+use std::time::Duration;
+
+use bin_common_handler::httphandler::{HttpRequest, Method};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::{
+    answer::{self, Answer},
+    facts::Facts,
+    prompt,
+};
+use crate::{app::App, models::message::Message};
+
+/// Largest answer that is read, in bytes.
+const ANSWER_MAX: usize = 256 * 1024;
+
+/// What the model said, and what it took.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Thought {
+    /// None where it said nothing that is understood, with the reason in `fault`.
+    pub answer: Option<Answer>,
+    pub fault: &'static str,
+    pub tokens_in: i64,
+    pub tokens_out: i64,
+    pub took: Duration,
+}
+
+#[derive(Deserialize)]
+struct Completion {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    #[serde(default)]
+    usage: Usage,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Content,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    #[serde(default)]
+    content: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Usage {
+    prompt_tokens: i64,
+    completion_tokens: i64,
+}
+
+/// Asks the model.
+pub(super) async fn ask(app: &App, history: &[Message], facts: &Facts) -> Thought {
+    let started = Instant::now();
+    let mut thought = exchange(app, history, facts)
+        .await
+        .unwrap_or_else(|fault| Thought {
+            fault,
+            ..Thought::default()
+        });
+    thought.took = started.elapsed();
+    thought
+}
+
+async fn exchange(app: &App, history: &[Message], facts: &Facts) -> Result<Thought, &'static str> {
+    let settings = &app.settings;
+    let base = settings.llm_url.trim_end_matches('/');
+    let body = prompt::request(&settings.llm_model, history, facts);
+    let mut request = HttpRequest::new(Method::POST, format!("{base}/v1/chat/completions"))
+        .within(settings.llm_timeout)
+        .at_most(ANSWER_MAX)
+        .json(&body)
+        .map_err(|fault| fault.as_str())?;
+    if !settings.llm_key.is_empty() {
+        let bearer = format!("Bearer {}", settings.llm_key.expose());
+        request = request
+            .header("authorization", &bearer)
+            .map_err(|fault| fault.as_str())?;
+    }
+    let sent = app
+        .http
+        .send(&request)
+        .await
+        .map_err(|fault| fault.as_str())?;
+    if !sent.status.is_success() {
+        return Err("refused");
+    }
+    let completion: Completion = sent.json().map_err(|fault| fault.as_str())?;
+    let text = completion
+        .choices
+        .into_iter()
+        .next()
+        .and_then(|choice| choice.message.content)
+        .ok_or("empty")?;
+    let answer = answer::read(&text);
+    let fault = if answer.is_none() {
+        "not_understood"
+    } else {
+        ""
+    };
+    Ok(Thought {
+        answer,
+        fault,
+        tokens_in: completion.usage.prompt_tokens,
+        tokens_out: completion.usage.completion_tokens,
+        took: Duration::ZERO,
+    })
+}

@@ -1,0 +1,247 @@
+//! Webhooks of the carrier: proved, kept, answered; worked on afterwards. An opt-out is written with the row that keeps
+//! it, before the carrier is answered.
+
+use std::collections::HashMap;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    ids,
+    listenhandler::{Raw, form_fields},
+    models::{
+        error::{Error, Result},
+        identity::parse_uuid,
+    },
+    phone,
+    sockhandler::ReceivedEvent,
+    webhooks::{twilio, twiml},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::{
+    app::{App, Job},
+    businesshandler, contacthandler,
+    conversationhandler::optouts,
+    dbhandler::conversations,
+    models::{
+        business::Business,
+        conversation::{Channel, Conversation},
+        message::{BODY_MAX, Message},
+        timers::WORK,
+        webhook::{InboundText, MissedCall, StatusReport, Webhook, WebhookKind},
+    },
+    words::optout,
+};
+
+/// Work is done at once by the process that kept it; when that ended meanwhile, by anyone after this.
+const WORK_NET: std::time::Duration = std::time::Duration::from_secs(2);
+/// Longest id of the provider, in bytes.
+const SID_MAX: usize = 64;
+/// Longest text that is kept, in bytes: ten concatenated messages of a carrier.
+const INBOUND_MAX: usize = BODY_MAX * 4;
+
+/// What the carrier is told.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Twiml {
+    /// The XML.
+    pub twiml: &'static str,
+}
+
+const NOTHING: Twiml = Twiml {
+    twiml: twiml::EMPTY,
+};
+
+type Fields = HashMap<String, String>;
+
+fn field<'f>(fields: &'f Fields, name: &str) -> &'f str {
+    fields.get(name).map_or("", String::as_str)
+}
+
+fn refused(app: &App) -> Error {
+    app.figures
+        .webhooks
+        .with_label_values(&["bad_signature"])
+        .inc();
+    Error::permission_denied("BAD_SIGNATURE", "The signature is not right.")
+}
+
+/// Whether the carrier itself speaks, for this business.
+async fn prove(app: &App, business: &Business, fields: &Fields, raw: &Raw) -> Result<()> {
+    let account = businesshandler::account(app, business.provider_id).await?;
+    let is_proved = twilio::is_signed(&account.secret, raw)
+        && field(fields, "AccountSid") == account.account_id;
+    if is_proved { Ok(()) } else { Err(refused(app)) }
+}
+
+/// A text of a person.
+///
+/// # Errors
+/// 403 where it is not signed by the number's carrier; 503.
+pub(crate) async fn sms(app: &App, ctx: &RequestContext, raw: &Raw) -> Result<Twiml> {
+    let fields: Fields = form_fields(raw.body()).collect();
+    let Ok(to) = phone::parse(field(&fields, "To")) else {
+        return Ok(nobodys(app));
+    };
+    let Some(business) = businesshandler::of_number(app, to.as_str()).await? else {
+        return Ok(nobodys(app));
+    };
+    prove(app, &business, &fields, raw).await?;
+    let Some(text) = inbound(&fields, to.as_str()) else {
+        return Ok(nobodys(app));
+    };
+    let hash = contacthandler::hash(app, &text.from).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let key = format!("sms:{}:{}", business.provider_id, text.sid);
+    let kept = keep(&mut tx, business.customer_id, WebhookKind::Sms, key, &text).await?;
+    let Some(id) = kept else {
+        app.figures.webhooks.with_label_values(&["repeated"]).inc();
+        return Ok(NOTHING);
+    };
+    let wish = optout::read(&text.body);
+    if wish.is_some_and(optout::Wish::is_stop) {
+        let customer_id = business.customer_id;
+        let mut open =
+            conversations::lock_open(&mut tx, customer_id, Channel::Sms, &text.from).await?;
+        let mut contact = contacthandler::lock(&mut tx, customer_id, &hash, &text.from).await?;
+        let source = if wish == Some(optout::Wish::Stop) {
+            "word"
+        } else {
+            "wording"
+        };
+        optouts::opt_out(&mut tx, open.as_mut(), &mut contact, source).await?;
+    }
+    let answer = tx.commit(NOTHING).await?;
+    app.figures.webhooks.with_label_values(&["kept"]).inc();
+    app.offer(Job::Work(id));
+    Ok(answer)
+}
+
+/// The number is nobody's, or the message has no sender: there is nothing to prove it by, and nothing is written.
+fn nobodys(app: &App) -> Twiml {
+    app.figures.webhooks.with_label_values(&["nobodys"]).inc();
+    warn!("a text came for a number that is nobody's here");
+    NOTHING
+}
+
+fn inbound(fields: &Fields, to: &str) -> Option<InboundText> {
+    let from = phone::parse(field(fields, "From")).ok()?;
+    let sid = sid(fields)?;
+    let mut body = field(fields, "Body").to_owned();
+    while body.len() > INBOUND_MAX {
+        body.pop();
+    }
+    Some(InboundText {
+        from: from.as_str().to_owned(),
+        to: to.to_owned(),
+        body,
+        sid,
+    })
+}
+
+fn sid(fields: &Fields) -> Option<String> {
+    let sid = match field(fields, "MessageSid") {
+        "" => field(fields, "SmsSid"),
+        sid => sid,
+    };
+    let is_sid =
+        !sid.is_empty() && sid.len() <= SID_MAX && sid.bytes().all(|b| b.is_ascii_graphic());
+    is_sid.then(|| sid.to_owned())
+}
+
+/// What became of a text of ours. Its message stands in the query, which is signed.
+///
+/// # Errors
+/// 403 where it is not signed by the carrier of that message; 503.
+pub(crate) async fn sms_status(app: &App, ctx: &RequestContext, raw: &Raw) -> Result<Twiml> {
+    let fields: Fields = form_fields(raw.body()).collect();
+    let query = raw.url().split_once('?').map_or("", |(_, query)| query);
+    let query: Fields = form_fields(query.as_bytes()).collect();
+    let message_id = parse_uuid(field(&query, "message_id")).ok_or_else(|| refused(app))?;
+    let message = app.store.get::<Message>(message_id).await?;
+    let message = message.ok_or_else(|| refused(app))?;
+    let found = app
+        .store
+        .get::<Conversation>(message.conversation_id)
+        .await?;
+    let conversation = found.ok_or_else(|| refused(app))?;
+    let business = businesshandler::of_number(app, &conversation.number).await?;
+    let business = business
+        .filter(|business| business.customer_id == message.customer_id)
+        .ok_or_else(|| refused(app))?;
+    prove(app, &business, &fields, raw).await?;
+    let status = match field(&fields, "MessageStatus") {
+        "" => field(&fields, "SmsStatus"),
+        status => status,
+    };
+    let Some(sid) = sid(&fields).filter(|_| status.len() <= SID_MAX) else {
+        return Ok(NOTHING);
+    };
+    let key = format!("status:{}:{sid}:{status}", business.provider_id);
+    let mut error_code = field(&fields, "ErrorCode").to_owned();
+    error_code.retain(|c| c.is_ascii_alphanumeric());
+    error_code.truncate(SID_MAX);
+    let report = StatusReport {
+        message_id,
+        sid,
+        status: status.to_owned(),
+        error_code,
+    };
+    let mut tx = app.store.begin(ctx).await?;
+    let kind = WebhookKind::SmsStatus;
+    let Some(id) = keep(&mut tx, business.customer_id, kind, key, &report).await? else {
+        app.figures.webhooks.with_label_values(&["repeated"]).inc();
+        return Ok(NOTHING);
+    };
+    let answer = tx.commit(NOTHING).await?;
+    app.figures.webhooks.with_label_values(&["kept"]).inc();
+    app.offer(Job::Work(id));
+    Ok(answer)
+}
+
+/// A call that nobody answered, told by call-manager: kept, and worked on outside the event's transaction.
+pub(crate) async fn call_missed(
+    _: App,
+    tx: &mut ChangeTx<'_>,
+    event: &ReceivedEvent,
+) -> Result<()> {
+    let call: MissedCall = event.data()?;
+    let key = format!("call:{}", call.call_id);
+    let kind = WebhookKind::CallMissed;
+    if let Some(id) = keep(tx, call.customer_id, kind, key, &call).await? {
+        let now = tx.now();
+        tx.schedule(WORK, id, now, &0_u32).await?;
+    }
+    Ok(())
+}
+
+/// Keeps what came, with the timer of its work; none where it came before.
+async fn keep(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    kind: WebhookKind,
+    event_key: String,
+    payload: &impl Serialize,
+) -> Result<Option<Uuid>> {
+    let now = tx.now();
+    let row = Webhook {
+        id: ids::next(),
+        customer_id,
+        kind,
+        event_key,
+        payload: serde_json::to_string(payload).map_err(Error::internal)?,
+        tm_done: None,
+        tm_create: now,
+        tm_update: now,
+    };
+    match tx.insert(&row).await {
+        Ok(()) => {}
+        Err(error) if error.reason() == "ALREADY_EXISTS" => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    tx.schedule(WORK, row.id, now.plus(WORK_NET), &0_u32)
+        .await?;
+    Ok(Some(row.id))
+}

@@ -1,0 +1,199 @@
+//! A missed call becomes a conversation, and whoever called gets a text.
+
+use std::time::Duration;
+
+use bin_common_handler::{
+    context::RequestContext,
+    models::{error::Result, time::Timestamp},
+    phone,
+};
+
+use super::{read, take};
+use crate::{
+    app::{App, Job},
+    businesshandler, contacthandler,
+    conversationhandler::{
+        change,
+        open::{self, Party},
+        say::{self, Said},
+    },
+    models::{
+        contact::Contact,
+        conversation::{Channel, Conversation},
+        message::{Message, MessageStatus, Sender},
+        webhook::{MissedCall, Webhook},
+    },
+    templatehandler::{self, Filling},
+};
+
+/// Nobody is greeted twice within this, in whatever conversation.
+const GREETED: Duration = Duration::from_secs(24 * 3_600);
+/// Who wrote or was written to within this needs no greeting.
+const TALKING: Duration = Duration::from_secs(10 * 60);
+/// An older miss is none to greet for.
+const STALE: Duration = Duration::from_secs(10 * 60);
+
+/// Works on a missed call.
+///
+/// # Errors
+/// 503.
+pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
+    let call: MissedCall = read(row)?;
+    let number = phone::parse(&call.to).map(|to| to.as_str().to_owned());
+    let business = match number {
+        Ok(number) => businesshandler::of_number(app, &number).await?,
+        Err(_) => None,
+    };
+    // Anonymous and short numbers, and our own, cannot be written to.
+    let person = match phone::parse(&call.from) {
+        Ok(person) => Some(person.as_str().to_owned()),
+        Err(_) => None,
+    };
+    let is_ours = match &person {
+        Some(person) => businesshandler::of_number(app, person).await?.is_some(),
+        None => false,
+    };
+    let ctx = RequestContext::internal();
+    let (Some(business), Some(person), false) = (business, person, is_ours) else {
+        let mut tx = app.store.begin(&ctx).await?;
+        take(&mut tx, row.id).await?;
+        return tx.commit(()).await;
+    };
+    let hash = contacthandler::hash(app, &person).await?;
+    let mut tx = app.store.begin(&ctx).await?;
+    if !take(&mut tx, row.id).await? || business.customer_id != call.customer_id {
+        return tx.commit(()).await;
+    }
+    let party = Party {
+        customer_id: call.customer_id,
+        channel: Channel::Sms,
+        person: &person,
+        number: &business.number,
+    };
+    let mut conversation = open::lock_or_open(&mut tx, &party).await?;
+    let mut contact = contacthandler::lock(&mut tx, call.customer_id, &hash, &person).await?;
+    open::settle_blocks(&mut conversation, &contact, &business);
+    conversation.add_call(call.call_id);
+    let now = tx.now();
+    let mut greeting = None;
+    if may_greet(now, &call, &conversation, &contact) {
+        let filling = Filling {
+            business_name: &business.name,
+            customer_name: &conversation.person_name,
+            ..Filling::default()
+        };
+        let name = if business.is_open(now) {
+            "greeting"
+        } else {
+            "greeting_after_hours"
+        };
+        let body = templatehandler::text(&mut tx, call.customer_id, name, filling).await?;
+        let said = Said {
+            sender: Sender::System,
+            sender_id: None,
+            body: &body,
+            status: MessageStatus::Queued,
+            cause_key: Message::greeting(call.call_id),
+        };
+        greeting = say::say(&mut tx, &mut conversation, said).await?;
+        contact.tm_greeted = Some(now);
+        contacthandler::save(&mut tx, &mut contact).await?;
+    }
+    change::save(&mut tx, &mut conversation).await?;
+    tx.commit(()).await?;
+    if let Some(greeting) = greeting {
+        app.offer(Job::Send(greeting.id));
+    }
+    Ok(())
+}
+
+/// Whether whoever called in vain gets a text.
+fn may_greet(
+    now: Timestamp,
+    call: &MissedCall,
+    conversation: &Conversation,
+    contact: &Contact,
+) -> bool {
+    let is_within = |at: Option<Timestamp>, span| at.is_some_and(|at| now < at.plus(span));
+    let is_stale = now >= call.tm_ended.plus(STALE);
+    !is_stale
+        && !contact.opted_out
+        && !conversation.is_blocked()
+        && conversation.owner_id.is_none()
+        && !is_within(contact.tm_greeted, GREETED)
+        && !is_within(conversation.tm_last_message, TALKING)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::models::conversation::BlockReason;
+
+    const NOW: i64 = 1_800_000_000_000_000;
+
+    fn ago(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(NOW - seconds * 1_000_000)
+    }
+
+    fn call(ended: Timestamp) -> MissedCall {
+        MissedCall {
+            call_id: Uuid::from_u128(1),
+            customer_id: Uuid::from_u128(7),
+            from: "+14155550123".to_owned(),
+            to: "+14155550100".to_owned(),
+            reason: "no_answer".to_owned(),
+            tm_ended: ended,
+        }
+    }
+
+    #[rstest]
+    #[case::first(ago(1), None, None, false, false, true)]
+    #[case::stale(ago(600), None, None, false, false, false)]
+    #[case::not_stale(ago(599), None, None, false, false, true)]
+    #[case::greeted(ago(1), Some(ago(86_399)), None, false, false, false)]
+    #[case::greeted_long_ago(ago(1), Some(ago(86_400)), None, false, false, true)]
+    #[case::talking(ago(1), None, Some(ago(599)), false, false, false)]
+    #[case::silent(ago(1), None, Some(ago(600)), false, false, true)]
+    #[case::opted_out(ago(1), None, None, true, false, false)]
+    #[case::human(ago(1), None, None, false, true, false)]
+    fn who_is_greeted(
+        #[case] ended: Timestamp,
+        #[case] tm_greeted: Option<Timestamp>,
+        #[case] tm_last_message: Option<Timestamp>,
+        #[case] opted_out: bool,
+        #[case] is_humans: bool,
+        #[case] expected: bool,
+    ) {
+        let conversation = Conversation {
+            tm_last_message,
+            owner_id: is_humans.then(Uuid::nil),
+            ..Conversation::default()
+        };
+        let contact = Contact {
+            tm_greeted,
+            opted_out,
+            ..Contact::default()
+        };
+        let now = Timestamp::from_micros(NOW);
+        assert_eq!(
+            may_greet(now, &call(ended), &conversation, &contact),
+            expected
+        );
+    }
+
+    #[test]
+    fn nobody_is_greeted_in_a_blocked_conversation() {
+        let mut conversation = Conversation::default();
+        conversation.block(BlockReason::CampaignPending);
+        let now = Timestamp::from_micros(NOW);
+        assert!(!may_greet(
+            now,
+            &call(ago(1)),
+            &conversation,
+            &Contact::default()
+        ));
+    }
+}
