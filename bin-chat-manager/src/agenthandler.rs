@@ -8,7 +8,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, models::agent::Agent, queuehandler};
+use crate::{app::App, entryhandler::dispatch, models::agent::Agent, queuehandler::lose};
 
 impl ResourceHooks<Agent> for App {
     fn store(&self) -> &Store {
@@ -32,10 +32,10 @@ impl ResourceHooks<Agent> for App {
         }
         if after.tm_delete.is_some() {
             after.live_user_id = None;
-            return queuehandler::leave::lose_soon(tx, after.id).await;
+            return lose::lose_soon(tx, after.id).await;
         }
         after.live_user_id = Some(after.user_id);
         // Another capacity or skill may be what somebody waits for.
-        queuehandler::dispatch::wake(tx, customer_id).await
+        dispatch::wake(tx, customer_id).await
     }
 }

@@ -15,7 +15,7 @@ use moka::sync::Cache;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
-use crate::{models::business::Business, presencehandler::Times, room::Rooms};
+use crate::{models::business::Business, queues::presence::Times, room::Rooms};
 
 /// Jobs that wait; what has no room comes again by its timer.
 const JOBS_MAX: usize = 1_024;

@@ -10,6 +10,7 @@ mod businesshandler;
 mod contacthandler;
 mod conversationhandler;
 mod dbhandler;
+mod entryhandler;
 mod listenhandler;
 pub mod models;
 mod presencehandler;
@@ -86,8 +87,8 @@ const SETTINGS: &[AnySetting] = &[
     app::LLM_API_KEY.erased(),
     app::LLM_MODEL.erased(),
     app::LLM_TIMEOUT.erased(),
-    presencehandler::TTL.erased(),
-    presencehandler::GRACE.erased(),
+    queues::presence::TTL.erased(),
+    queues::presence::GRACE.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -103,6 +104,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     ctx.events
         .on_with("*.call.*.missed", app.clone(), webhookhandler::call_missed);
     presencehandler::start(ctx, &app);
+    entryhandler::start(ctx);
     queuehandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -3,10 +3,7 @@
 //! A user's row is held while anything of it is decided, so that replicas never disagree. The timer stands at the first
 //! device's end or before; a heartbeat does not move it, it looks again when it fires.
 
-use std::time::Duration;
-
 use bin_common_handler::{
-    config::{Config, Setting},
     context::RequestContext,
     daemon::ManagerContext,
     databasehandler::{ChangeTx, ListQuery},
@@ -26,27 +23,12 @@ use uuid::Uuid;
 use crate::{
     app::App,
     dbhandler::presences,
+    entryhandler::dispatch,
     models::presence::{CHANGED, Presence},
-    queuehandler,
+    queuehandler::lose,
     queues::presence::{Device, PresenceStatus, status},
 };
 
-/// How long a heartbeat counts.
-pub(crate) const TTL: Setting<Duration> = Setting::duration(
-    "PRESENCE_TTL",
-    "120s",
-    1_000..=3_600_000,
-    "How long a device counts as there after its last heartbeat; devices beat every 30 seconds",
-    "120s",
-);
-/// How long an agent who is gone keeps their chats.
-pub(crate) const GRACE: Setting<Duration> = Setting::duration(
-    "PRESENCE_GRACE",
-    "60s",
-    0..=3_600_000,
-    "How long an agent who went offline keeps their chats before they are offered to others",
-    "60s",
-);
 /// Looks whether the devices of a presence are dead.
 const EXPIRE: &str = "chat_presence";
 /// An agent was gone for too long; of the presence.
@@ -55,22 +37,6 @@ const GONE: &str = "chat_presence_gone";
 const DEVICES_MAX: usize = 20;
 /// Longest name of a device, in bytes.
 const DEVICE_MAX: usize = 64;
-
-/// How long a device, and how long an agent's chats, outlive the last heartbeat.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
-    ttl: Duration,
-    grace: Duration,
-}
-
-impl Times {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self {
-            ttl: config.get(&TTL),
-            grace: config.get(&GRACE),
-        }
-    }
-}
 
 /// What a device says.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -176,7 +142,7 @@ async fn settle(
             let at = now.plus(app.presence.grace);
             tx.schedule(GONE, presence.id, at, &()).await
         }
-        PresenceStatus::Online => queuehandler::dispatch::wake(tx, presence.customer_id).await,
+        PresenceStatus::Online => dispatch::wake(tx, presence.customer_id).await,
         _ => Ok(()),
     }
 }
@@ -204,7 +170,7 @@ async fn gone(_: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if presence.status != PresenceStatus::Offline {
         return Ok(());
     }
-    let is_done = queuehandler::leave::lose(tx, presence.customer_id, presence.user_id).await?;
+    let is_done = lose::lose(tx, presence.customer_id, presence.user_id).await?;
     if is_done {
         return Ok(());
     }

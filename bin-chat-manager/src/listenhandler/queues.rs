@@ -18,8 +18,8 @@ use crate::{
     },
     presencehandler::{self, Heartbeat},
     queuehandler::{
+        answer::{self, Answerer},
         enter::{self, Assignment, Escalation, Transfer},
-        offers::{self, Answerer},
         view::{self, QueueEntryView},
     },
 };
@@ -105,11 +105,11 @@ async fn list(
     ctx: RequestContext,
     wanted: List,
 ) -> Result<Json<Vec<Offer>>> {
-    offers::list(&app, &ctx, wanted).await.map(Json)
+    answer::list(&app, &ctx, wanted).await.map(Json)
 }
 
 async fn get(State(app): State<App>, ctx: RequestContext, Path(id): Path) -> Result<Json<Offer>> {
-    offers::get(&app, &ctx, id).await.map(Json)
+    answer::get(&app, &ctx, id).await.map(Json)
 }
 
 async fn accept(
@@ -118,7 +118,7 @@ async fn accept(
     Path(id): Path,
     OptionalJson(by): OptionalJson<Answerer>,
 ) -> Result<Json<Offer>> {
-    offers::accept(&app, &ctx, id, &by).await.map(Json)
+    answer::accept(&app, &ctx, id, &by).await.map(Json)
 }
 
 async fn decline(
@@ -127,7 +127,7 @@ async fn decline(
     Path(id): Path,
     OptionalJson(by): OptionalJson<Answerer>,
 ) -> Result<Json<Offer>> {
-    offers::decline(&app, &ctx, id, &by).await.map(Json)
+    answer::decline(&app, &ctx, id, &by).await.map(Json)
 }
 
 async fn escalate(

@@ -1,9 +1,8 @@
-//! How a chat comes to wait, and goes to a certain queue or agent.
+//! A chat is to wait, or goes to a certain queue or agent.
 
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
-    ids,
     models::{
         check::wrong,
         error::{Error, Result},
@@ -16,14 +15,17 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{change, conversation, dispatch, find, offers, sla, timeout};
+use super::{conversation, find};
 use crate::{
     app::App,
     dbhandler::{entries, presences},
+    entryhandler::{
+        change, dispatch, offers,
+        waiting::{enter, insert, move_to, new},
+    },
     models::{
         agent::Agent,
-        queue::{PRIORITY_DEFAULT, Queue},
-        queueentry::{CREATED, EntryStatus, QueueEntry},
+        queueentry::{EntryStatus, QueueEntry},
     },
     queues::presence::PresenceStatus,
 };
@@ -66,7 +68,8 @@ pub(crate) async fn escalate(
     body: &Escalation,
 ) -> Result<QueueEntry> {
     let mut tx = app.store.begin(ctx).await?;
-    let customer_id = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    let held = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    let customer_id = held.customer_id;
     let queue = find(&mut tx, customer_id, body.queue_id).await?;
     if let Some(entry) = entries::lock_live(&mut tx, conversation_id).await? {
         if entry.queue_id == Some(queue.id) {
@@ -79,73 +82,11 @@ pub(crate) async fn escalate(
         .with_detail(json!({ "queue_id": entry.queue_id })));
     }
     let entry = enter(app, &mut tx, customer_id, conversation_id, &queue).await?;
+    // Who has it already, keeps it until an agent accepts.
+    if held.owner_id.is_none() {
+        conversation::let_go(&mut tx, held).await?;
+    }
     tx.commit(entry).await
-}
-
-/// A new entry of a queue, for a conversation that is held and has none.
-///
-/// # Errors
-/// 429, 503.
-pub(crate) async fn enter(
-    app: &App,
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    conversation_id: Uuid,
-    queue: &Queue,
-) -> Result<QueueEntry> {
-    let mut entry = new(app, tx, customer_id, conversation_id).await?;
-    move_to(tx, &mut entry, queue).await?;
-    insert(tx, &entry).await?;
-    dispatch::wake(tx, customer_id).await?;
-    Ok(entry)
-}
-
-async fn new(
-    app: &App,
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    conversation_id: Uuid,
-) -> Result<QueueEntry> {
-    app.rooms.entries.take(tx, customer_id, 1).await?;
-    let now = tx.now();
-    Ok(QueueEntry {
-        id: ids::next(),
-        customer_id,
-        conversation_id,
-        live_id: Some(conversation_id),
-        priority: PRIORITY_DEFAULT,
-        last_agent_id: entries::last_agent(tx, conversation_id).await?,
-        waiting_since: now,
-        tm_create: now,
-        tm_update: now,
-        ..QueueEntry::default()
-    })
-}
-
-async fn insert(tx: &mut ChangeTx<'_>, entry: &QueueEntry) -> Result<()> {
-    tx.insert(entry).await?;
-    tx.emit(CREATED, entry, entry.customer_id).await?;
-    change::tell(tx, entry.queue_id).await
-}
-
-/// A held entry waits in this queue from now on, under its terms. It is written by the caller.
-///
-/// # Errors
-/// 503.
-pub(super) async fn move_to(
-    tx: &mut ChangeTx<'_>,
-    entry: &mut QueueEntry,
-    queue: &Queue,
-) -> Result<()> {
-    entry.queue_id = Some(queue.id);
-    entry.skills = queue.skills.clone();
-    entry.priority = queue.priority;
-    entry.status = EntryStatus::Waiting;
-    entry.agent_id = None;
-    entry.offer_id = None;
-    entry.tm_assigned = None;
-    timeout::watch(tx, entry).await?;
-    sla::promise(tx, entry, queue).await
 }
 
 /// A chat goes to another queue, or to an agent; its history goes along.
@@ -172,11 +113,12 @@ async fn requeue(
     queue_id: Uuid,
 ) -> Result<QueueEntry> {
     let mut tx = app.store.begin(ctx).await?;
-    let customer_id = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    let held = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    let customer_id = held.customer_id;
     let queue = find(&mut tx, customer_id, queue_id).await?;
     let Some(mut entry) = entries::lock_live(&mut tx, conversation_id).await? else {
         let entry = enter(app, &mut tx, customer_id, conversation_id, &queue).await?;
-        conversation::let_go(&mut tx, conversation_id).await?;
+        conversation::let_go(&mut tx, held).await?;
         return tx.commit(entry).await;
     };
     let (left, agent_id) = (entry.queue_id, entry.agent_id);
@@ -193,7 +135,7 @@ async fn requeue(
     }
     change::free(&mut tx, agent_id).await?;
     dispatch::wake(&mut tx, customer_id).await?;
-    conversation::let_go(&mut tx, conversation_id).await?;
+    conversation::let_go(&mut tx, held).await?;
     tx.commit(entry).await
 }
 
@@ -208,7 +150,8 @@ pub(crate) async fn assign(
     agent_id: Uuid,
 ) -> Result<QueueEntry> {
     let mut tx = app.store.begin(ctx).await?;
-    let customer_id = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    let held = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    let customer_id = held.customer_id;
     let live = entries::lock_live(&mut tx, conversation_id).await?;
     let is_new = live.is_none();
     let mut entry = match live {
@@ -230,7 +173,7 @@ pub(crate) async fn assign(
     } else {
         change::save(&mut tx, &mut entry).await?;
     }
-    conversation::hand_over(&mut tx, conversation_id, agent.user_id).await?;
+    conversation::hand_over(&mut tx, held, agent.user_id).await?;
     change::touch(&mut tx, agent).await?;
     if before.is_some() {
         change::free(&mut tx, before).await?;

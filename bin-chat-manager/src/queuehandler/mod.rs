@@ -1,16 +1,9 @@
-//! Queues: who waits for an agent, who is asked, who has it, and until when.
-//!
-//! **Order of locks.** Conversation, entry, offer, agents; the dispatcher passes over whatever another holds. An agent's
-//! load is counted while the agent's row is held, so capacity holds over any number of replicas.
+//! Queues: conversations that want a human, offers, and who has what.
 
-pub(crate) mod change;
+pub(crate) mod answer;
 mod conversation;
-pub(crate) mod dispatch;
 pub(crate) mod enter;
-pub(crate) mod leave;
-pub(crate) mod offers;
-pub(crate) mod sla;
-mod timeout;
+pub(crate) mod lose;
 pub(crate) mod view;
 
 use bin_common_handler::{
@@ -26,11 +19,7 @@ use crate::{app::App, dbhandler::entries, models::queue::Queue};
 
 /// Names the handlers, at start.
 pub(crate) fn start(ctx: &ManagerContext) {
-    dispatch::start(ctx);
-    offers::start(ctx);
-    leave::start(ctx);
-    timeout::start(ctx);
-    sla::start(ctx);
+    lose::start(ctx);
 }
 
 impl ResourceHooks<Queue> for App {
@@ -82,13 +71,4 @@ async fn find(tx: &mut ChangeTx<'_>, customer_id: Uuid, id: Uuid) -> Result<Queu
     found
         .filter(|queue| queue.customer_id == customer_id && queue.tm_delete.is_none())
         .ok_or_else(resource::not_found::<Queue>)
-}
-
-/// A queue's terms; the usual ones for what waits past every queue.
-async fn terms(tx: &mut ChangeTx<'_>, queue_id: Option<Uuid>) -> Result<Queue> {
-    let found = match queue_id {
-        Some(id) => tx.get::<Queue>(id).await?,
-        None => None,
-    };
-    Ok(found.unwrap_or_default())
 }

@@ -1,6 +1,47 @@
 //! Presence: what a person's devices say together.
 
-use bin_common_handler::{models::time::Timestamp, text_enum};
+use std::time::Duration;
+
+use bin_common_handler::{
+    config::{Config, Setting},
+    models::time::Timestamp,
+    text_enum,
+};
+
+/// How long a heartbeat counts.
+pub const TTL: Setting<Duration> = Setting::duration(
+    "PRESENCE_TTL",
+    "120s",
+    1_000..=3_600_000,
+    "How long a device counts as there after its last heartbeat; devices beat every 30 seconds",
+    "120s",
+);
+/// How long an agent who is gone keeps their chats.
+pub const GRACE: Setting<Duration> = Setting::duration(
+    "PRESENCE_GRACE",
+    "60s",
+    0..=3_600_000,
+    "How long an agent who went offline keeps their chats before they are offered to others",
+    "60s",
+);
+/// How long a device, and how long an agent's chats, outlive the last heartbeat.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Of a device.
+    pub ttl: Duration,
+    /// Of the chats, beyond the last device.
+    pub grace: Duration,
+}
+
+impl Times {
+    /// As they are set.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            ttl: config.get(&TTL),
+            grace: config.get(&GRACE),
+        }
+    }
+}
 
 text_enum!(
     /// Whether somebody is there.

@@ -6,7 +6,7 @@ use bin_common_handler::{
     daemon::ManagerContext, databasehandler::ChangeTx, models::error::Result, timerhandler::Timer,
 };
 
-use super::{change, dispatch, enter, leave, terms};
+use super::{change, dispatch, ending, terms, waiting};
 use crate::models::{
     queue::Queue,
     queueentry::{EntryStatus, QueueEntry, TIMED_OUT},
@@ -56,11 +56,11 @@ async fn timed_out(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     match overflow(tx, &entry).await? {
         Some(queue) => {
             entry.hops += 1;
-            enter::move_to(tx, &mut entry, &queue).await?;
+            waiting::move_to(tx, &mut entry, &queue).await?;
             change::save(tx, &mut entry).await?;
             dispatch::wake(tx, entry.customer_id).await
         }
-        None => leave::end(tx, &mut entry, "timed_out").await,
+        None => ending::end(tx, &mut entry, "timed_out").await,
     }
 }
 

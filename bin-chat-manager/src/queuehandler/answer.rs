@@ -1,32 +1,32 @@
-//! Offers: accepted, declined, or lapsed.
+//! Answers to offers, and what is told of them.
 
 use bin_common_handler::{
     context::RequestContext,
-    daemon::ManagerContext,
     databasehandler::{ChangeTx, ListQuery},
     listenhandler::List,
     models::{
         error::{Error, Result},
         identity::optional_owner,
     },
-    timerhandler::Timer,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{change, conversation, leave};
+use super::conversation;
 use crate::{
     app::App,
+    entryhandler::{
+        change,
+        offers::{lock, settle},
+        waiting,
+    },
     models::{
-        offer::{Offer, OfferStatus, UPDATED},
-        queueentry::{EntryStatus, QueueEntry},
+        offer::{Offer, OfferStatus},
+        queueentry::EntryStatus,
     },
 };
-
-/// An offer lapses; of the offer.
-const LAPSE: &str = "chat_offer";
 
 /// Who answers an offer.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -34,16 +34,6 @@ pub(crate) struct Answerer {
     /// The user; whoever has the key, where it is missing.
     #[serde(default, deserialize_with = "optional_owner")]
     pub user_id: Option<Uuid>,
-}
-
-/// Names the handler, at start.
-pub(super) fn start(ctx: &ManagerContext) {
-    ctx.timers.on(LAPSE, lapse);
-}
-
-/// It lapses in time. The timer of one that was answered finds nothing to do.
-pub(super) async fn watch(tx: &mut ChangeTx<'_>, offer: &Offer) -> Result<()> {
-    tx.schedule(LAPSE, offer.id, offer.expires_at, &()).await
 }
 
 fn not_found() -> Error {
@@ -67,7 +57,7 @@ pub(crate) async fn accept(
 ) -> Result<Offer> {
     let mut tx = app.store.begin(ctx).await?;
     let seen = find(&mut tx, ctx, id, by).await?;
-    conversation::hold(&mut tx, ctx, seen.conversation_id).await?;
+    let held = conversation::hold(&mut tx, ctx, seen.conversation_id).await?;
     let (mut entry, mut offer) = lock(&mut tx, &seen).await?.ok_or_else(not_found)?;
     if offer.status == OfferStatus::Accepted {
         return tx.commit(offer).await;
@@ -81,7 +71,7 @@ pub(crate) async fn accept(
     entry.tm_assigned = Some(tx.now());
     entry.tm_timeout = None;
     change::save(&mut tx, &mut entry).await?;
-    conversation::hand_over(&mut tx, entry.conversation_id, offer.user_id).await?;
+    conversation::hand_over(&mut tx, held, offer.user_id).await?;
     tx.commit(offer).await
 }
 
@@ -105,7 +95,7 @@ pub(crate) async fn decline(
     }
     settle(&mut tx, &mut offer, OfferStatus::Declined).await?;
     entry.pass(offer.agent_id);
-    leave::wait_again(&mut tx, &mut entry).await?;
+    waiting::wait_again(&mut tx, &mut entry).await?;
     tx.commit(offer).await
 }
 
@@ -126,52 +116,6 @@ async fn find(
         ));
     }
     Ok(offer)
-}
-
-/// The entry first, as everybody does.
-async fn lock(tx: &mut ChangeTx<'_>, seen: &Offer) -> Result<Option<(QueueEntry, Offer)>> {
-    let entry = tx.lock::<QueueEntry>(seen.entry_id).await?;
-    let offer = tx.lock::<Offer>(seen.id).await?;
-    Ok(entry.zip(offer))
-}
-
-async fn settle(tx: &mut ChangeTx<'_>, offer: &mut Offer, status: OfferStatus) -> Result<()> {
-    offer.status = status;
-    offer.tm_update = tx.next_version(offer.tm_update);
-    tx.update(offer).await?;
-    tx.emit(UPDATED, offer, offer.customer_id).await
-}
-
-/// The pending offer of a held entry, if any, is withdrawn.
-///
-/// # Errors
-/// 503.
-pub(super) async fn withdraw(tx: &mut ChangeTx<'_>, entry: &mut QueueEntry) -> Result<()> {
-    let Some(id) = entry.offer_id.take() else {
-        return Ok(());
-    };
-    match tx.lock::<Offer>(id).await? {
-        Some(mut offer) if offer.status == OfferStatus::Pending => {
-            settle(tx, &mut offer, OfferStatus::Withdrawn).await
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Nothing was said in time.
-async fn lapse(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
-    let Some(seen) = tx.get::<Offer>(timer.entity_id).await? else {
-        return Ok(());
-    };
-    let Some((mut entry, mut offer)) = lock(tx, &seen).await? else {
-        return Ok(());
-    };
-    if offer.status != OfferStatus::Pending {
-        return Ok(());
-    }
-    settle(tx, &mut offer, OfferStatus::Lapsed).await?;
-    entry.pass(offer.agent_id);
-    leave::wait_again(tx, &mut entry).await
 }
 
 /// Offers, the newest first.

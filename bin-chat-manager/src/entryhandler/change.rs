@@ -44,7 +44,7 @@ pub(crate) async fn save(tx: &mut ChangeTx<'_>, entry: &mut QueueEntry) -> Resul
 ///
 /// # Errors
 /// 503.
-pub(super) async fn tell(tx: &mut ChangeTx<'_>, queue_id: Option<Uuid>) -> Result<()> {
+pub(crate) async fn tell(tx: &mut ChangeTx<'_>, queue_id: Option<Uuid>) -> Result<()> {
     let Some(id) = queue_id else { return Ok(()) };
     let Some(queue) = tx.get::<Queue>(id).await? else {
         return Ok(());
@@ -71,7 +71,7 @@ pub(super) async fn tell(tx: &mut ChangeTx<'_>, queue_id: Option<Uuid>) -> Resul
 ///
 /// # Errors
 /// 503.
-pub(super) async fn touch(tx: &mut ChangeTx<'_>, mut agent: Agent) -> Result<()> {
+pub(crate) async fn touch(tx: &mut ChangeTx<'_>, mut agent: Agent) -> Result<()> {
     agent.tm_idle = tx.now();
     agent.tm_update = tx.next_version(agent.tm_update);
     tx.update(&agent).await
@@ -81,7 +81,7 @@ pub(super) async fn touch(tx: &mut ChangeTx<'_>, mut agent: Agent) -> Result<()>
 ///
 /// # Errors
 /// 503.
-pub(super) async fn free(tx: &mut ChangeTx<'_>, agent_id: Option<Uuid>) -> Result<()> {
+pub(crate) async fn free(tx: &mut ChangeTx<'_>, agent_id: Option<Uuid>) -> Result<()> {
     let Some(id) = agent_id else { return Ok(()) };
     match tx.lock::<Agent>(id).await? {
         Some(agent) => touch(tx, agent).await,

@@ -1,16 +1,17 @@
-//! How a chat leaves an agent: back to those who wait, to another queue, or for good.
+//! How an agent loses chats: offline for too long, or deleted. They wait again, with their first waiting time.
 
 use bin_common_handler::{
-    context::RequestContext, daemon::ManagerContext, databasehandler::ChangeTx,
-    models::error::Result, timerhandler::Timer,
+    daemon::ManagerContext, databasehandler::ChangeTx, models::error::Result, timerhandler::Timer,
 };
 use uuid::Uuid;
 
-use super::{change, conversation, dispatch, offers, timeout};
+use super::conversation;
 use crate::{
     dbhandler::{agents, entries},
+    entryhandler::{offers, waiting},
     models::{
         agent::Agent,
+        conversation::Conversation,
         queueentry::{EntryStatus, QueueEntry},
     },
 };
@@ -23,59 +24,6 @@ const LOST_MAX: u32 = 100;
 /// Names the handler, at start.
 pub(super) fn start(ctx: &ManagerContext) {
     ctx.timers.on(RETIRE, retired);
-}
-
-/// A held entry waits again, with its first waiting time.
-///
-/// # Errors
-/// 503.
-pub(super) async fn wait_again(tx: &mut ChangeTx<'_>, entry: &mut QueueEntry) -> Result<()> {
-    let agent_id = entry.agent_id.take();
-    entry.status = EntryStatus::Waiting;
-    entry.offer_id = None;
-    entry.tm_assigned = None;
-    if entry.tm_timeout.is_none() {
-        timeout::watch(tx, entry).await?;
-    }
-    change::save(tx, entry).await?;
-    change::free(tx, agent_id).await?;
-    dispatch::wake(tx, entry.customer_id).await
-}
-
-/// A held entry is over: whoever had it has room for another.
-///
-/// # Errors
-/// 503.
-pub(super) async fn end(tx: &mut ChangeTx<'_>, entry: &mut QueueEntry, reason: &str) -> Result<()> {
-    offers::withdraw(tx, entry).await?;
-    let agent_id = entry.agent_id;
-    entry.status = EntryStatus::Ended;
-    reason.clone_into(&mut entry.reason);
-    entry.live_id = None;
-    entry.tm_timeout = None;
-    entry.tm_next_due = None;
-    entry.tm_ended = Some(tx.now());
-    change::save(tx, entry).await?;
-    if agent_id.is_some() {
-        change::free(tx, agent_id).await?;
-        dispatch::wake(tx, entry.customer_id).await?;
-    }
-    Ok(())
-}
-
-/// A conversation ended, or a person took it past the queue. It is held.
-///
-/// # Errors
-/// 503.
-pub(crate) async fn conversation_left(
-    tx: &mut ChangeTx<'_>,
-    conversation_id: Uuid,
-    reason: &str,
-) -> Result<()> {
-    match entries::lock_live(tx, conversation_id).await? {
-        Some(mut entry) => end(tx, &mut entry, reason).await,
-        None => Ok(()),
-    }
 }
 
 /// A user who is offline for too long loses their chats; false where there are more.
@@ -121,8 +69,8 @@ async fn lose_one(tx: &mut ChangeTx<'_>, agent_id: Uuid, id: Uuid) -> Result<()>
     let Some(seen) = tx.get::<QueueEntry>(id).await? else {
         return Ok(());
     };
-    let ctx = RequestContext::internal();
-    conversation::hold(tx, &ctx, seen.conversation_id).await?;
+    // The conversation first, as everybody does.
+    let held = tx.lock::<Conversation>(seen.conversation_id).await?;
     let Some(mut entry) = tx.lock::<QueueEntry>(id).await? else {
         return Ok(());
     };
@@ -131,9 +79,9 @@ async fn lose_one(tx: &mut ChangeTx<'_>, agent_id: Uuid, id: Uuid) -> Result<()>
     }
     let was_assigned = entry.status == EntryStatus::Assigned;
     offers::withdraw(tx, &mut entry).await?;
-    wait_again(tx, &mut entry).await?;
-    if was_assigned {
-        conversation::let_go(tx, entry.conversation_id).await?;
+    waiting::wait_again(tx, &mut entry).await?;
+    match held.filter(|held| was_assigned && !held.is_closed()) {
+        Some(held) => conversation::let_go(tx, held).await,
+        None => Ok(()),
     }
-    Ok(())
 }
