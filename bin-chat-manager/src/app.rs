@@ -123,6 +123,7 @@ pub(crate) struct App {
     pub nobodys: Cache<String, ()>,
     pub accounts: Cache<Uuid, Arc<Account>>,
     pub phone_key: Arc<OnceCell<Secret>>,
+    pub session_key: Arc<OnceCell<Secret>>,
     pub figures: Figures,
 }
 
@@ -178,6 +179,7 @@ impl App {
                 .time_to_live(FRESH)
                 .build(),
             phone_key: Arc::default(),
+            session_key: Arc::default(),
             figures: Figures::new(ctx)?,
         };
         Ok((app, waiting))

@@ -18,9 +18,12 @@ mod queuehandler;
 pub mod queues;
 mod room;
 mod sendhandler;
+mod sessionhandler;
 mod templatehandler;
+mod transcripthandler;
 mod turnhandler;
 mod webhookhandler;
+mod widgethandler;
 pub mod words;
 mod workhandler;
 
@@ -66,6 +69,10 @@ const MIGRATIONS: Migrations = migrations!(
         "1103_queues",
         "1104_queue_entries",
         "1105_offers",
+        "1106_widgets",
+        "1107_chat_sessions",
+        "1108_canned_responses",
+        "1109_csats",
     ]
 );
 

@@ -20,6 +20,8 @@ pub(crate) struct Rooms {
     pub queues: Quota,
     pub entries: Quota,
     pub presences: Quota,
+    pub widgets: Quota,
+    pub canned_responses: Quota,
 }
 
 impl Rooms {
@@ -42,6 +44,14 @@ impl Rooms {
                 "QUEUE_ENTRIES",
                 "chat_queue_entries WHERE customer_id = ? \
                  AND status IN ('waiting', 'offered', 'assigned')",
+            ),
+            widgets: quota(
+                "WIDGETS",
+                "chat_widgets WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            canned_responses: quota(
+                "CANNED_RESPONSES",
+                "chat_canned_responses WHERE customer_id = ? AND tm_delete IS NULL",
             ),
             presences: quota("PRESENCES", "chat_presences WHERE customer_id = ?"),
         }

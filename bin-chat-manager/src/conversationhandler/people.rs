@@ -22,7 +22,7 @@ use crate::{
     dbhandler::{conversations, messages},
     entryhandler::ending::conversation_left,
     models::{
-        conversation::{BlockReason, Conversation},
+        conversation::{BlockReason, Channel, Conversation},
         message::{BODY_MAX, Message, MessageStatus, Sender},
         timers::SILENCE,
     },
@@ -264,7 +264,12 @@ pub(crate) async fn write(
         sender: Sender::Human,
         sender_id: Some(author),
         body: &body.body,
-        status: MessageStatus::Queued,
+        status: if conversation.channel == Channel::Web {
+            // Pages fetch it; no carrier has to.
+            MessageStatus::Sent
+        } else {
+            MessageStatus::Queued
+        },
         cause_key,
     };
     let said = say::say(&mut tx, &mut conversation, said).await?;

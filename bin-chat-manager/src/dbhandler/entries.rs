@@ -148,7 +148,18 @@ pub(crate) async fn has_live(tx: &mut ChangeTx<'_>, queue_id: Uuid) -> Result<bo
     Ok(found.is_some())
 }
 
-/// Who had a conversation last.
+/// Whether a conversation has, or had, an entry.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn has_any(tx: &mut ChangeTx<'_>, conversation_id: Uuid) -> Result<bool> {
+    let sql = "SELECT id FROM chat_queue_entries WHERE conversation_id = ? LIMIT 1";
+    let values = vec![conversation_id.into()];
+    let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
+    Ok(found.is_some())
+}
+
+/// Who had a conversation of the same person last.
 ///
 /// # Errors
 /// 503.
@@ -156,8 +167,12 @@ pub(crate) async fn last_agent(
     tx: &mut ChangeTx<'_>,
     conversation_id: Uuid,
 ) -> Result<Option<Uuid>> {
-    let sql = "SELECT agent_id FROM chat_queue_entries \
-               WHERE conversation_id = ? AND agent_id IS NOT NULL ORDER BY tm_create DESC LIMIT 1";
+    let sql = "SELECT entry.agent_id FROM chat_conversations AS own \
+               JOIN chat_conversations AS other \
+               ON other.customer_id = own.customer_id AND other.person = own.person \
+               JOIN chat_queue_entries AS entry ON entry.conversation_id = other.id \
+               WHERE own.id = ? AND entry.agent_id IS NOT NULL \
+               ORDER BY entry.tm_create DESC LIMIT 1";
     let values = vec![conversation_id.into()];
     let found: Option<Handled> = tx.sql().fetch_optional(sql, values).await?;
     Ok(found.map(|row| row.agent_id))

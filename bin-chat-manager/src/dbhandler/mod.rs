@@ -8,6 +8,7 @@ pub(crate) mod entries;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod presences;
+pub(crate) mod widgets;
 
 use bin_common_handler::databasehandler::{Dialect, Entity};
 

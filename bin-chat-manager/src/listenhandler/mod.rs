@@ -4,6 +4,7 @@ mod conversations;
 mod optouts;
 mod queues;
 mod webhooks;
+mod widgets;
 
 use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio};
 
@@ -22,7 +23,8 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = word_routes(Routes::default());
     let routes = conversation_routes(routes);
     let routes = webhook_routes(routes);
-    queues::routes(routes)
+    let routes = queues::routes(routes);
+    widgets::routes(routes)
 }
 
 /// What is said by itself, and to whom nothing is.

@@ -2,8 +2,11 @@
 
 pub mod agent;
 pub mod business;
+pub mod cannedresponse;
+pub mod chatsession;
 pub mod contact;
 pub mod conversation;
+pub mod csat;
 pub mod message;
 pub mod offer;
 pub mod presence;
@@ -13,3 +16,4 @@ pub mod template;
 pub mod timers;
 pub mod turn;
 pub mod webhook;
+pub mod widget;
