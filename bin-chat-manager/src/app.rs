@@ -17,7 +17,8 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    addresshandler::Geocoder, customerhandler::Businesses, models::business::Profile, room::Rooms,
+    addresshandler::Geocoder, customerhandler::Businesses, models::business::Profile,
+    queues::presence::Times, room::Rooms,
 };
 
 /// Jobs that wait; what has no room comes again by its timer.
@@ -105,6 +106,7 @@ pub(crate) struct Settings {
 pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
+    pub presence: Times,
     pub rpc: RpcClient,
     pub http: HttpClient,
     pub sealer: Arc<Sealer>,
@@ -114,6 +116,7 @@ pub(crate) struct App {
     pub lines: Lines,
     pub profiles: Cache<Uuid, Arc<Profile>>,
     pub phone_key: Arc<OnceCell<Secret>>,
+    pub session_key: Arc<OnceCell<Secret>>,
     pub figures: Figures,
     pub businesses: Businesses,
     pub geocoder: Geocoder,
@@ -148,6 +151,7 @@ impl App {
         let app = Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(config),
+            presence: Times::new(config),
             rpc: ctx.rpc.clone(),
             http: ctx.http()?,
             sealer: ctx.sealer()?,
@@ -160,6 +164,7 @@ impl App {
                 .time_to_live(FRESH)
                 .build(),
             phone_key: Arc::default(),
+            session_key: Arc::default(),
             figures: Figures::new(ctx)?,
             businesses: Businesses::new(ctx.rpc.clone()),
             geocoder: Geocoder::new(ctx.http()?, config),

@@ -4,28 +4,37 @@
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
 mod addresshandler;
+mod agenthandler;
 mod alerthandler;
 mod alertrulehandler;
 mod app;
 mod availabilityhandler;
 pub mod booking;
 mod bookinghandler;
+mod businesshandler;
 mod calendarhandler;
 mod cataloghandler;
 mod contacthandler;
 mod conversationhandler;
 mod customerhandler;
 mod dbhandler;
+mod entryhandler;
 pub mod figures;
 mod kpihandler;
 mod leadhandler;
 mod listenhandler;
 pub mod models;
+mod presencehandler;
+mod queuehandler;
+pub mod queues;
 mod room;
 mod sendhandler;
+mod sessionhandler;
 mod templatehandler;
+mod transcripthandler;
 mod turnhandler;
 mod webhookhandler;
+mod widgethandler;
 pub mod words;
 mod workhandler;
 
@@ -85,6 +94,16 @@ const MIGRATIONS: Migrations = migrations!(
         "1061_alerts",
         "1062_alert_watches",
         "1063_kpi_facts",
+        "1100_agents",
+        "1101_presences",
+        "1102_presence_devices",
+        "1103_queues",
+        "1104_queue_entries",
+        "1105_offers",
+        "1106_widgets",
+        "1107_chat_sessions",
+        "1108_canned_responses",
+        "1109_csats",
     ]
 );
 
@@ -110,6 +129,8 @@ const SETTINGS: &[AnySetting] = &[
     watch::PERIOD.erased(),
     addresshandler::GEOCODER_URL.erased(),
     addresshandler::GEOCODER_KEY.erased(),
+    queues::presence::TTL.erased(),
+    queues::presence::GRACE.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -120,16 +141,16 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on(timers::SILENCE, conversationhandler::timers::silent);
     turnhandler::start(ctx, &app);
     workhandler::start(ctx, &app, waiting);
-    ctx.events.on_with(
-        "call-manager.call.*.missed",
-        app.clone(),
-        webhookhandler::call_missed,
-    );
+    ctx.events
+        .on_with("*.call.*.missed", app.clone(), webhookhandler::call_missed);
     timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
     timers.on_with(ALERT_WAKE, app.clone(), wake);
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);
+    presencehandler::start(ctx, &app);
+    entryhandler::start(ctx);
+    queuehandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -32,6 +32,12 @@ pub(crate) struct Rooms {
     pub alert_rules: Quota,
     pub appointments: Quota,
     pub leads: Quota,
+    pub agents: Quota,
+    pub queues: Quota,
+    pub entries: Quota,
+    pub presences: Quota,
+    pub widgets: Quota,
+    pub canned_responses: Quota,
 }
 
 impl Rooms {
@@ -76,6 +82,28 @@ impl Rooms {
                 "LEADS",
                 "chat_leads WHERE customer_id = ? AND tm_delete IS NULL",
             ),
+            agents: quota(
+                "AGENTS",
+                "chat_agents WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            queues: quota(
+                "QUEUES",
+                "chat_queues WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            entries: quota(
+                "QUEUE_ENTRIES",
+                "chat_queue_entries WHERE customer_id = ? \
+                 AND status IN ('waiting', 'offered', 'assigned')",
+            ),
+            widgets: quota(
+                "WIDGETS",
+                "chat_widgets WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            canned_responses: quota(
+                "CANNED_RESPONSES",
+                "chat_canned_responses WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            presences: quota("PRESENCES", "chat_presences WHERE customer_id = ?"),
         }
     }
 }

@@ -20,8 +20,9 @@ use crate::{
     app::{App, Job},
     businesshandler, contacthandler,
     dbhandler::{conversations, messages},
+    entryhandler::ending::conversation_left,
     models::{
-        conversation::{BlockReason, Conversation},
+        conversation::{BlockReason, Channel, Conversation},
         message::{BODY_MAX, Message, MessageStatus, Sender},
         timers::SILENCE,
     },
@@ -87,12 +88,20 @@ pub(crate) async fn takeover(
         return Err(taken(owner_id));
     }
     give(&mut tx, &mut conversation, actor(ctx, by.user_id)).await?;
+    conversation_left(&mut tx, id, "taken_over").await?;
     change::save(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
 }
 
-/// From now on it is this person's.
-async fn give(tx: &mut ChangeTx<'_>, conversation: &mut Conversation, owner: Uuid) -> Result<()> {
+/// From now on it is this person's. The caller writes it.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn give(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    owner: Uuid,
+) -> Result<()> {
     conversation.interrupt();
     conversation.owner_id = Some(owner);
     conversation.needs_human = false;
@@ -122,6 +131,7 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
         ));
     }
     conversation.interrupt();
+    conversation_left(&mut tx, id, "released").await?;
     change::cancel_timers(&mut tx, &conversation).await?;
     timers::open_window(
         &mut tx,
@@ -156,6 +166,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) 
     conversation.owner_id = None;
     conversation.open_key = None;
     conversation.tm_closed = Some(tx.now());
+    conversation_left(tx, conversation.id, "closed").await?;
     change::cancel_timers(tx, conversation).await?;
     change::save(tx, conversation).await
 }
@@ -244,13 +255,21 @@ pub(crate) async fn write(
     match conversation.owner_id {
         Some(owner_id) if owner_id != author => return Err(taken(owner_id)),
         Some(_) => {}
-        None => give(&mut tx, &mut conversation, author).await?,
+        None => {
+            give(&mut tx, &mut conversation, author).await?;
+            conversation_left(&mut tx, id, "taken_over").await?;
+        }
     }
     let said = say::Said {
         sender: Sender::Human,
         sender_id: Some(author),
         body: &body.body,
-        status: MessageStatus::Queued,
+        status: if conversation.channel == Channel::Web {
+            // Pages fetch it; no carrier has to.
+            MessageStatus::Sent
+        } else {
+            MessageStatus::Queued
+        },
         cause_key,
     };
     let said = say::say(&mut tx, &mut conversation, said).await?;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     dbhandler::messages,
+    entryhandler::sla,
     models::{
         conversation::Conversation,
         message::{self, Direction, Message, MessageKind, MessageStatus, Sender},
@@ -47,7 +48,8 @@ pub(crate) async fn say(
     }
     let now = tx.now();
     let is_inbound = said.sender == Sender::Customer;
-    let body = if is_inbound || said.sender == Sender::Human {
+    let said_by_human = said.sender == Sender::Human;
+    let body = if is_inbound || said_by_human {
         said.body.to_owned()
     } else {
         segments::simplified(said.body)
@@ -88,6 +90,9 @@ pub(crate) async fn say(
     if is_inbound {
         conversation.tm_inbound = Some(now);
         conversation.inbound_seq = conversation.last_seq;
+        sla::asked(tx, conversation.id).await?;
+    } else if said_by_human {
+        sla::answered(tx, conversation.id).await?;
     }
     tx.schedule(CLOSE, conversation.id, now.plus(QUIET_MAX), &())
         .await?;

@@ -4,7 +4,9 @@ mod bookings;
 mod conversations;
 mod figures;
 mod optouts;
+mod queues;
 mod webhooks;
+mod widgets;
 
 use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio};
 
@@ -26,7 +28,9 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = bookings::offer_routes(routes);
     let routes = bookings::booking_routes(routes);
     let routes = bookings::lead_routes(routes);
-    figures::routes(routes)
+    let routes = figures::routes(routes);
+    let routes = queues::routes(routes);
+    widgets::routes(routes)
 }
 
 /// What is said by itself, and to whom nothing is.

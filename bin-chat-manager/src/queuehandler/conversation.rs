@@ -1,0 +1,61 @@
+//! What queues do to conversations.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    models::error::{Error, Result},
+    resource,
+};
+use uuid::Uuid;
+
+use crate::{
+    conversationhandler::{change, people},
+    models::conversation::Conversation,
+};
+
+/// Holds a conversation that the caller may see and that has not ended.
+///
+/// # Errors
+/// 404; 409 where it ended.
+pub(super) async fn hold(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<Conversation> {
+    let conversation = resource::lock_live::<Conversation>(tx, ctx, id).await?;
+    if conversation.is_closed() {
+        return Err(Error::failed_precondition(
+            "CONVERSATION_CLOSED",
+            "The conversation is closed.",
+        ));
+    }
+    Ok(conversation)
+}
+
+/// A user has it now. It is held.
+///
+/// # Errors
+/// 503.
+pub(super) async fn hand_over(
+    tx: &mut ChangeTx<'_>,
+    mut conversation: Conversation,
+    user_id: Uuid,
+) -> Result<()> {
+    people::give(tx, &mut conversation, user_id).await?;
+    change::save(tx, &mut conversation).await
+}
+
+/// Nobody has it now, and a human is wanted. It is held.
+///
+/// # Errors
+/// 503.
+pub(super) async fn let_go(tx: &mut ChangeTx<'_>, mut conversation: Conversation) -> Result<()> {
+    if conversation.needs_human && conversation.owner_id.is_none() {
+        return Ok(());
+    }
+    conversation.interrupt();
+    conversation.owner_id = None;
+    conversation.needs_human = true;
+    change::cancel_timers(tx, &conversation).await?;
+    change::save(tx, &mut conversation).await
+}

@@ -1,0 +1,81 @@
+//! What is told of entries: their list, and how long one still waits.
+
+use std::time::Duration;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ListQuery,
+    listenhandler::List,
+    models::error::{Error, Result},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    dbhandler::{agents, entries},
+    models::queueentry::{EntryStatus, QueueEntry},
+    queues::wait::{estimate_seconds, handling_seconds},
+};
+
+/// Handling times of so long ago count.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// An entry, and how long it waits.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct QueueEntryView {
+    #[serde(flatten)]
+    entry: QueueEntry,
+    /// 1 is the next of its queue; null when it does not wait.
+    position: Option<i64>,
+    /// How long it still waits, in seconds; null when it does not wait, or nobody is there who could take it.
+    estimated_wait_seconds: Option<i64>,
+}
+
+/// Entries, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<QueueEntry>> {
+    let mut query = ListQuery::new(&wanted.filters, wanted.page);
+    if let Some(customer_id) = ctx.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    let created = |entry: &QueueEntry| entry.tm_create;
+    app.store.db.list(&query, created).await
+}
+
+/// One entry, and how long it waits.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<QueueEntryView> {
+    let found = app.store.get::<QueueEntry>(id).await?;
+    let entry = found
+        .filter(|entry| ctx.scope.allows(entry.customer_id))
+        .ok_or_else(|| Error::not_found("QUEUEENTRY_NOT_FOUND", "The queueentry was not found."))?;
+    let mut view = QueueEntryView {
+        entry,
+        position: None,
+        estimated_wait_seconds: None,
+    };
+    let entry = &view.entry;
+    let Some(queue_id) = entry.queue_id else {
+        return Ok(view);
+    };
+    if entry.status != EntryStatus::Waiting {
+        return Ok(view);
+    }
+    let db = &app.store.db;
+    let position = entries::ahead(db, entry, queue_id).await? + 1;
+    let since = app.store.clock.now().minus(DAY);
+    let handling = handling_seconds(entries::handled_seconds(db, queue_id, since).await?);
+    let online = agents::online(db, entry.customer_id).await?;
+    let has_skills = |skills: &[String]| entry.skills.0.iter().all(|skill| skills.contains(skill));
+    let able = online.iter().filter(|agent| has_skills(&agent.skills.0));
+    let able = i64::try_from(able.count()).unwrap_or(i64::MAX);
+    view.position = Some(position);
+    view.estimated_wait_seconds = estimate_seconds(position, handling, able);
+    Ok(view)
+}

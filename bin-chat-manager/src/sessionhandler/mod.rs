@@ -1,0 +1,168 @@
+//! Sessions of visitors: one conversation each, reached by a token and nothing else.
+
+pub(crate) mod token;
+pub(crate) mod visitor;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    ids,
+    listenhandler::Raw,
+    models::{
+        bad_json,
+        error::{Error, Result},
+    },
+    resource,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    conversationhandler::{
+        change,
+        open::{self, Party},
+    },
+    dbhandler::{buckets, widgets},
+    models::{
+        chatsession::{CREATED, ChatSession, ENDED, Visitor},
+        conversation::Channel,
+        widget::Widget,
+    },
+};
+
+/// No session is longer.
+const SESSION_MAX: Duration = Duration::from_secs(7 * 86_400);
+/// Sessions of one widget, over all replicas; the bridge limits each address.
+const SESSIONS_PER_SECOND: u64 = 5;
+/// How many at once.
+const SESSIONS_BURST: u64 = 30;
+
+/// A visitor opens a widget.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct SessionCreate {
+    /// The widget's public id.
+    pub widget_id: String,
+    /// What they say of themselves.
+    #[serde(default)]
+    pub visitor: Option<Visitor>,
+}
+
+/// What a visitor is told.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SessionView {
+    /// The session.
+    id: Uuid,
+    /// Its conversation.
+    conversation_id: Uuid,
+    /// Proves the visitor, for 6 hours.
+    token: String,
+    /// What they read first.
+    greeting: String,
+    /// The widget's colours.
+    colors: BTreeMap<String, String>,
+}
+
+/// Begins a session, with a conversation of its own.
+///
+/// # Errors
+/// 400 naming what is wrong; 403 from a page that is not the widget's; 404; 429; 503.
+pub(crate) async fn create(app: &App, ctx: &RequestContext, raw: &Raw) -> Result<SessionView> {
+    let body: SessionCreate = body(raw)?;
+    let visitor = body.visitor.unwrap_or_default();
+    visitor.check()?;
+    let found = widgets::by_public_id(&app.store.db, &body.widget_id).await?;
+    let widget = found.ok_or_else(resource::not_found::<Widget>)?;
+    if !raw.header("origin").is_some_and(|page| widget.allows(page)) {
+        return Err(Error::permission_denied(
+            "ORIGIN_NOT_ALLOWED",
+            "This page may not show the widget.",
+        ));
+    }
+    let key = token::key(app).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    take_place(&mut tx, &widget).await?;
+    let session = begin(&mut tx, &widget, visitor).await?;
+    let view = SessionView {
+        id: session.id,
+        conversation_id: session.conversation_id,
+        token: token::sign(&key, &session, tx.now())?,
+        greeting: widget.greeting,
+        colors: widget.colors.0,
+    };
+    tx.commit(view).await
+}
+
+fn body(raw: &Raw) -> Result<SessionCreate> {
+    let refused = |said: String| {
+        Error::invalid_argument("INVALID_BODY", format!("The body is not right: {said}."))
+    };
+    let text = std::str::from_utf8(raw.body()).map_err(|_| refused("it is no UTF-8".to_owned()))?;
+    bad_json::from_str(text).map_err(|bad| refused(bad.to_string()))
+}
+
+async fn take_place(tx: &mut ChangeTx<'_>, widget: &Widget) -> Result<()> {
+    let bucket = format!("sessions:{}", widget.id.simple());
+    let wait = buckets::take(tx, &bucket, SESSIONS_PER_SECOND, SESSIONS_BURST).await?;
+    match wait {
+        None => Ok(()),
+        Some(_) => Err(Error::resource_exhausted(
+            "TOO_MANY_SESSIONS",
+            "Too many visitors came at once; try again in a second.",
+        )),
+    }
+}
+
+async fn begin(tx: &mut ChangeTx<'_>, widget: &Widget, visitor: Visitor) -> Result<ChatSession> {
+    let (id, now, customer_id) = (ids::next(), tx.now(), widget.customer_id);
+    // A random person: what somebody says of themselves leads to no earlier conversation.
+    let person = format!("visitor:{}", id.simple());
+    let party = Party {
+        customer_id,
+        channel: Channel::Web,
+        person: &person,
+        number: "",
+    };
+    let mut conversation = open::lock_or_open(tx, &party).await?;
+    conversation.person_name.clone_from(&visitor.name);
+    change::save(tx, &mut conversation).await?;
+    let session = ChatSession {
+        id,
+        customer_id,
+        widget_id: widget.id,
+        conversation_id: conversation.id,
+        visitor: Json(visitor),
+        expires_at: now.plus(SESSION_MAX),
+        tm_end: None,
+        tm_create: now,
+        tm_update: now,
+    };
+    tx.insert(&session).await?;
+    tx.emit(CREATED, &session, customer_id).await?;
+    Ok(session)
+}
+
+/// Ends a session: its tokens are good for nothing any more. Ending it again changes nothing.
+///
+/// # Errors
+/// 401 without a token of it; 503.
+pub(crate) async fn end(app: &App, ctx: &RequestContext, id: Uuid, token: &str) -> Result<()> {
+    let key = token::key(app).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let claims = token::verify(&key, token, tx.now())?;
+    let found = tx.lock::<ChatSession>(id).await?;
+    let mut session = found
+        .filter(|session| session.id == claims.sub)
+        .ok_or_else(token::refused)?;
+    if session.tm_end.is_none() {
+        session.tm_end = Some(tx.now());
+        session.tm_update = tx.next_version(session.tm_update);
+        tx.update(&session).await?;
+        tx.emit(ENDED, &session, session.customer_id).await?;
+    }
+    tx.commit(()).await
+}

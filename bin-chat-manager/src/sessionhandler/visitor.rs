@@ -1,0 +1,286 @@
+//! What visitors do in their conversation.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    ids,
+    models::{
+        check::{ensure, in_range, max_bytes, not_blank},
+        error::{Error, Result},
+        time::Timestamp,
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::token::{self, Claims};
+use crate::{
+    app::App,
+    conversationhandler::{
+        change,
+        say::{self, Said},
+    },
+    dbhandler::{
+        entries,
+        messages::{self, Span},
+    },
+    entryhandler::waiting,
+    models::{
+        chatsession::ChatSession,
+        conversation::Conversation,
+        csat::{CREATED, Csat},
+        message::{BODY_MAX, Message, MessageKind, MessageStatus, Sender},
+        queue::Queue,
+        widget::Widget,
+    },
+};
+
+/// Longest id that a client gives a message, in bytes.
+const CLIENT_ID_MAX: usize = 64;
+/// Messages of one answer.
+const MESSAGES_MAX: i64 = 1_000;
+/// Longest comment, in bytes.
+const COMMENT_MAX: usize = 2_000;
+
+/// Whoever has a token.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Bearer {
+    /// What the session was begun with, or the last one that an answer had.
+    pub token: String,
+}
+
+/// What a visitor says.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct VisitorMessageCreate {
+    /// The visitor's token.
+    pub token: String,
+    /// The same for each try of one message, at most 64 bytes.
+    pub client_message_id: String,
+    /// The words, at most 1,600 bytes.
+    pub body: String,
+}
+
+/// What a visitor wants to read.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct History {
+    /// The visitor's token.
+    pub token: String,
+    /// Only messages after this number.
+    #[serde(default)]
+    pub after_seq: i64,
+}
+
+/// What a visitor thought of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct CsatCreate {
+    /// The visitor's token.
+    pub token: String,
+    /// 1 (bad) to 5 (good).
+    pub score: i32,
+    /// Words beside it, at most 2,000 bytes.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// A message as visitors see it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct VisitorMessage {
+    id: Uuid,
+    /// Its number in the conversation.
+    seq: i64,
+    kind: MessageKind,
+    sender: Sender,
+    body: String,
+    tm_create: Timestamp,
+}
+
+/// What a visitor is answered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct VisitorAnswer {
+    /// What was said, or is to be read.
+    messages: Vec<VisitorMessage>,
+    /// A new token, in the second half of the old one's time; null before.
+    token: Option<String>,
+}
+
+impl From<Message> for VisitorMessage {
+    fn from(message: Message) -> Self {
+        Self {
+            id: message.id,
+            seq: message.seq,
+            kind: message.kind,
+            sender: message.sender,
+            body: message.body,
+            tm_create: message.tm_create,
+        }
+    }
+}
+
+/// The session of a good token, and what the token says.
+async fn session(app: &App, id: Uuid, given: &str) -> Result<(ChatSession, Claims)> {
+    let key = token::key(app).await?;
+    let claims = token::verify(&key, given, app.store.clock.now())?;
+    let found = app.store.get::<ChatSession>(claims.sub).await?;
+    let is_good = |session: &ChatSession| session.id == id && session.tm_end.is_none();
+    let session = found.filter(is_good).ok_or_else(token::refused)?;
+    Ok((session, claims))
+}
+
+async fn answer(
+    app: &App,
+    session: &ChatSession,
+    claims: &Claims,
+    messages: Vec<Message>,
+) -> Result<VisitorAnswer> {
+    let now = app.store.clock.now();
+    let token = if token::is_old(claims, now) {
+        let key = token::key(app).await?;
+        Some(token::sign(&key, session, now)?)
+    } else {
+        None
+    };
+    Ok(VisitorAnswer {
+        messages: messages.into_iter().map(VisitorMessage::from).collect(),
+        token,
+    })
+}
+
+/// A visitor says something; the first words bring them into the widget's queue.
+///
+/// # Errors
+/// 400 naming the field; 401; 409 where the conversation ended; 503.
+pub(crate) async fn say(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    body: &VisitorMessageCreate,
+) -> Result<VisitorAnswer> {
+    check(body)?;
+    let (session, claims) = session(app, id, &body.token).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let found = tx.lock::<Conversation>(session.conversation_id).await?;
+    let mut conversation = found.ok_or_else(token::refused)?;
+    let customer_id = conversation.customer_id;
+    let cause_key = format!("visitor:{}:{}", conversation.id, body.client_message_id);
+    if let Some(said) = messages::by_cause(&mut tx, customer_id, &cause_key).await? {
+        let answered = answer(app, &session, &claims, vec![said]).await?;
+        return tx.commit(answered).await;
+    }
+    if conversation.is_closed() {
+        return Err(Error::failed_precondition(
+            "CONVERSATION_CLOSED",
+            "The conversation is closed.",
+        ));
+    }
+    let said = Said {
+        sender: Sender::Customer,
+        sender_id: None,
+        body: &body.body,
+        status: MessageStatus::Received,
+        cause_key,
+    };
+    let said = say::say(&mut tx, &mut conversation, said).await?;
+    enqueue(app, &mut tx, &session, &mut conversation).await?;
+    change::save(&mut tx, &mut conversation).await?;
+    let answered = answer(app, &session, &claims, said.into_iter().collect()).await?;
+    tx.commit(answered).await
+}
+
+fn check(body: &VisitorMessageCreate) -> Result<()> {
+    let key = &body.client_message_id;
+    let is_key =
+        !key.is_empty() && key.len() <= CLIENT_ID_MAX && key.bytes().all(|b| b.is_ascii_graphic());
+    ensure(
+        is_key,
+        "client_message_id",
+        "has 1 to 64 ASCII characters without spaces",
+    )?;
+    not_blank("body", &body.body)?;
+    max_bytes("body", &body.body, BODY_MAX)
+}
+
+/// Whoever nobody has waits in the widget's queue, if it has one.
+async fn enqueue(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    session: &ChatSession,
+    conversation: &mut Conversation,
+) -> Result<()> {
+    if conversation.owner_id.is_some() || entries::has_any(tx, conversation.id).await? {
+        return Ok(());
+    }
+    let widget = tx.get::<Widget>(session.widget_id).await?;
+    let Some(queue_id) = widget.and_then(|widget| widget.queue_id) else {
+        return Ok(());
+    };
+    let found = tx.get::<Queue>(queue_id).await?;
+    let Some(queue) = found.filter(|queue| queue.tm_delete.is_none()) else {
+        return Ok(());
+    };
+    conversation.needs_human = true;
+    let customer_id = conversation.customer_id;
+    waiting::enter(app, tx, customer_id, conversation.id, &queue).await?;
+    Ok(())
+}
+
+/// What a visitor may read: no notes, and nothing that was never sent.
+///
+/// # Errors
+/// 401, 503.
+pub(crate) async fn history(app: &App, id: Uuid, body: &History) -> Result<VisitorAnswer> {
+    let (session, claims) = session(app, id, &body.token).await?;
+    let span = Span {
+        after: Some(body.after_seq.max(0)),
+        before: None,
+        limit: MESSAGES_MAX,
+    };
+    let (customer_id, conversation_id) = (session.customer_id, session.conversation_id);
+    let found = messages::span(&app.store.db, customer_id, conversation_id, span).await?;
+    let seen = found.into_iter().filter(is_for_visitors).collect();
+    answer(app, &session, &claims, seen).await
+}
+
+fn is_for_visitors(message: &Message) -> bool {
+    message.kind != MessageKind::Note && message.status != MessageStatus::Discarded
+}
+
+/// What a visitor thought of the conversation, once.
+///
+/// # Errors
+/// 400 naming the field; 401; 409 when it was told before; 503.
+pub(crate) async fn rate(
+    app: &App,
+    ctx: &RequestContext,
+    conversation_id: Uuid,
+    body: &CsatCreate,
+) -> Result<Csat> {
+    in_range("score", body.score, 1, 5)?;
+    max_bytes("comment", &body.comment, COMMENT_MAX)?;
+    let key = token::key(app).await?;
+    let claims = token::verify(&key, &body.token, app.store.clock.now())?;
+    if claims.conversation_id != conversation_id {
+        return Err(token::refused());
+    }
+    let (session, _) = session(app, claims.sub, &body.token).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let now = tx.now();
+    let csat = Csat {
+        id: ids::next(),
+        customer_id: session.customer_id,
+        conversation_id,
+        score: body.score,
+        comment: body.comment.clone(),
+        tm_create: now,
+        tm_update: now,
+    };
+    let told = tx.insert(&csat).await;
+    told.map_err(|error| match error.reason() {
+        "ALREADY_EXISTS" => {
+            Error::already_exists("CSAT_EXISTS", "The conversation was rated before.")
+        }
+        _ => error,
+    })?;
+    tx.emit(CREATED, &csat, csat.customer_id).await?;
+    tx.commit(csat).await
+}

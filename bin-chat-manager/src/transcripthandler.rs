@@ -1,0 +1,66 @@
+//! Transcripts: what was said in a conversation, for people of the business.
+
+use std::fmt::Write as _;
+
+use bin_common_handler::{
+    context::RequestContext,
+    models::error::{Error, Result},
+    resource,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    dbhandler::messages::{self, Span},
+    models::{conversation::Conversation, message::Message},
+};
+
+/// Messages of one transcript, the newest.
+const MESSAGES_MAX: i64 = 5_000;
+
+/// What was said in a conversation.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Transcript {
+    conversation: Conversation,
+    /// In their order; the newest 5,000.
+    messages: Vec<Message>,
+    /// The same as text, a line for each message.
+    text: String,
+}
+
+/// The transcript of a conversation.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Transcript> {
+    let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let span = Span {
+        after: None,
+        before: None,
+        limit: MESSAGES_MAX,
+    };
+    let customer_id = conversation.customer_id;
+    let messages = messages::span(&app.store.db, customer_id, id, span).await?;
+    Ok(Transcript {
+        text: text(&messages)?,
+        conversation,
+        messages,
+    })
+}
+
+fn text(messages: &[Message]) -> Result<String> {
+    let mut text = String::new();
+    for message in messages {
+        let Message {
+            tm_create,
+            sender,
+            kind,
+            body,
+            ..
+        } = message;
+        writeln!(text, "{tm_create} {sender} ({kind}): {body}").map_err(Error::internal)?;
+    }
+    Ok(text)
+}

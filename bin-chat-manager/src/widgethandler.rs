@@ -1,0 +1,74 @@
+//! The rules of widgets and canned responses.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, Store},
+    models::{error::Result, text::hex},
+    resource::{self, ResourceHooks},
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    models::{cannedresponse::CannedResponse, queue::Queue, widget::Widget},
+};
+
+impl ResourceHooks<Widget> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        ctx.scope.owner(named.unwrap_or_default())
+    }
+
+    async fn before_write(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        _: &RequestContext,
+        before: Option<&Widget>,
+        after: &mut Widget,
+    ) -> Result<()> {
+        let customer_id = after.customer_id;
+        if before.is_none() {
+            self.rooms.widgets.take(tx, customer_id, 1).await?;
+            // Not to be guessed, and no number that tells how many there are.
+            let bits: [u8; 16] = rand::random();
+            after.public_id = format!("wgt_{}", hex(&bits));
+        }
+        let Some(queue_id) = after.queue_id.filter(|_| after.tm_delete.is_none()) else {
+            return Ok(());
+        };
+        let found = tx.get::<Queue>(queue_id).await?;
+        found
+            .filter(|queue| queue.customer_id == customer_id && queue.tm_delete.is_none())
+            .map(drop)
+            .ok_or_else(resource::not_found::<Queue>)
+    }
+}
+
+impl ResourceHooks<CannedResponse> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        ctx.scope.owner(named.unwrap_or_default())
+    }
+
+    async fn before_write(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        _: &RequestContext,
+        before: Option<&CannedResponse>,
+        after: &mut CannedResponse,
+    ) -> Result<()> {
+        if before.is_none() {
+            let customer_id = after.customer_id;
+            self.rooms.canned_responses.take(tx, customer_id, 1).await?;
+        }
+        let is_live = after.tm_delete.is_none();
+        after.live_shortcut = is_live.then(|| after.shortcut.clone());
+        Ok(())
+    }
+}
