@@ -21,6 +21,7 @@ mod refundhandler;
 mod reporthandler;
 mod room;
 mod routehandler;
+mod siphandler;
 mod viewer;
 
 use bin_common_handler::{
@@ -83,6 +84,10 @@ const SETTINGS: &[AnySetting] = &[
     room::ENTITIES.erased(),
     modelhandler::URL.erased(),
     modelhandler::TIMEOUT.erased(),
+    siphandler::LISTEN.erased(),
+    siphandler::ALLOWED.erased(),
+    siphandler::CREDENTIALS.erased(),
+    siphandler::RATE.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -90,5 +95,6 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     auctionhandler::start(ctx);
     let app = App::new(ctx)?;
     pinghandler::start(ctx, &app)?;
+    siphandler::start(ctx, &app)?;
     Ok(Wired::new(listenhandler::routes(), app))
 }

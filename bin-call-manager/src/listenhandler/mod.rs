@@ -146,6 +146,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .or_bound(SELL)
         .post("/v1/calls/<call-id>/status", calls::report)
         .scope(WRITE)
+        .post("/v1/calls/status", calls::report_by_reference)
+        .scope(WRITE)
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)
         .get("/v1/calls/<call-id>/explanation", calls::explanation)

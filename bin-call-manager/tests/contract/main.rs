@@ -25,4 +25,6 @@ mod renamed;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
+mod sip;
+#[cfg(test)]
 mod world;
