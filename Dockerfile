@@ -2,8 +2,8 @@
 #
 #   docker build --build-arg BIN=outdial-manager -t outdial-manager .
 #
-# BIN is tandem, http-bridge, call-manager, did-manager or outdial-manager. The binary is static (musl), and
-# runs as user and group 65532. Its own files, if any, are in /data.
+# BIN is tandem, http-bridge, call-manager, chat-manager, did-manager or outdial-manager. The binary is static
+# (musl), and runs as user and group 65532. Its own files, if any, are in /data.
 
 FROM rust:1.95-alpine AS build
 RUN apk add --no-cache build-base ca-certificates

@@ -9,6 +9,7 @@ pub const ALL: &[Manager] = &[
     bin_did_manager::MANAGER,
     bin_outdial_manager::MANAGER,
     bin_call_manager::MANAGER,
+    bin_chat_manager::MANAGER,
 ];
 
 /// What access keys may be allowed to do.
@@ -38,6 +39,8 @@ mod tests {
             "outdial:write",
             "exchange:read",
             "exchange:write",
+            "chat:read",
+            "chat:write",
         ];
         assert_eq!(SCOPES.known(), expected);
     }

@@ -29,6 +29,7 @@ mod tests {
         // There it is pure, and what entities are made of.
         ("bin-call-manager/choice", GROUND),
         ("area", GROUND),
+        ("booking", GROUND),
         ("compliance", GROUND),
         ("phone", GROUND),
         ("settings", GROUND),

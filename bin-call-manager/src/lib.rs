@@ -21,6 +21,7 @@ mod refundhandler;
 mod reporthandler;
 mod room;
 mod routehandler;
+pub mod simulate;
 mod siphandler;
 mod viewer;
 

@@ -19,11 +19,15 @@ use crate::{
     callhandler::{invalid_state, lock, not_found},
     dbhandler::calls,
     models::{
-        call::{Call, Outcome, Source},
+        call::{Call, Source},
         callcampaign::{CallCampaign, ConversionKind},
         callstatus::CallStatus,
     },
-    routehandler::{campaign, ending, timers, winning},
+    routehandler::{
+        campaign,
+        ending::{self, Missed},
+        timers, winning,
+    },
     viewer::{Viewer, ensure_operator, owner},
 };
 
@@ -149,7 +153,7 @@ async fn apply(tx: &mut ChangeTx<'_>, call: &mut Call, report: &Report) -> Resul
         report.bid_id.is_some() && matches!(call.status, CallStatus::Queued | CallStatus::Ringing);
     match report.status {
         // A leg that failed is no answer of this buyer; without a bid's id the whole call failed.
-        CallStatus::Failed if is_leg => ending::next_buyer(tx, call, Outcome::NoAnswer).await,
+        CallStatus::Failed if is_leg => ending::next_buyer(tx, call, Missed::Failed).await,
         status if !call.status.may_become(status) || status == CallStatus::Queued => Err(
             invalid_state(call, "The call cannot get into this state now."),
         ),
@@ -161,8 +165,8 @@ async fn apply(tx: &mut ChangeTx<'_>, call: &mut Call, report: &Report) -> Resul
             timers::await_end(tx, call).await
         }
         CallStatus::Completed => complete(tx, call, report.duration_seconds).await,
-        CallStatus::Busy => ending::next_buyer(tx, call, Outcome::Busy).await,
-        CallStatus::NoAnswer => ending::next_buyer(tx, call, Outcome::NoAnswer).await,
+        CallStatus::Busy => ending::next_buyer(tx, call, Missed::Busy).await,
+        CallStatus::NoAnswer => ending::next_buyer(tx, call, Missed::NoAnswer).await,
         status => {
             auctionhandler::cancel_of(tx, call).await?;
             ending::end(tx, call, status).await

@@ -51,6 +51,7 @@ pub mod table;
 )]
 pub mod testing;
 pub mod timerhandler;
+pub mod webhooks;
 pub mod worker;
 
 pub use bin_common_derive::{Entity, Resource, StoredRow};

@@ -24,7 +24,8 @@ use crate::{
         usages::{self, Origin},
     },
     models::{
-        calendar::{Calendar, wall_clock},
+        calendar::Calendar,
+        hours::{DAY_MINUTES, minute_of_week},
         rollup::{Counts, Place},
     },
 };
@@ -128,7 +129,7 @@ pub(crate) fn place_of(usage: &Origin, calendar: &Calendar) -> Place {
         campaign_id: usage.campaign_id,
         npa: usage.phone_npa,
         date: calendar.windows(now).date,
-        hour: u32::from(wall_clock(calendar.zone, now).1) / 60,
+        hour: u32::from(minute_of_week(calendar.zone, usage.tm_create) % DAY_MINUTES) / 60,
     }
 }
 

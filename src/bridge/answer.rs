@@ -53,7 +53,8 @@ pub(super) fn csv(status: StatusCode, body: String) -> Response {
     of_type(status, CSV, body)
 }
 
-fn of_type(status: StatusCode, kind: HeaderValue, body: String) -> Response {
+/// A text of that media type.
+pub(super) fn of_type(status: StatusCode, kind: HeaderValue, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -13,6 +13,7 @@ mod aftermath;
 mod fault;
 mod ledger;
 mod load;
+mod market;
 mod options;
 mod plan;
 mod programs;

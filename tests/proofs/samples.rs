@@ -324,6 +324,18 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             "call_campaign_id": pick("call-campaign-id"), "from_number": "+12125550123",
             "to_number": "+12125550100",
         })),
+        (Post, "/v1/calls/status") => {
+            body(json!({"reference": pick("reference"), "status": "completed"}))
+        }
+        (Post, "/v1/pings") => body(json!({
+            "call_campaign_id": pick("call-campaign-id"), "from_number": "+12125550124",
+        })),
+        // It has no caller, so nobody takes it.
+        (Post, "/v1/pings/<ping-id>/accept") => refused(nothing()),
+        (Post, "/v1/fraud/entries") => body(json!({"phone": "+12125550125", "list": "allow"})),
+        (Put, "/v1/fraud/entries/<fraud-entry-id>") => body(json!({"reason": "known"})),
+        (Get, "/v1/pings/<ping-id>" | "/v1/fraud/checks" | "/v1/fraud/entries")
+        | (Get | Delete, "/v1/fraud/entries/<fraud-entry-id>") => nothing(),
         // It is sold, told of and paid already.
         (Post, "/v1/calls/<call-id>/route") => refused(nothing()),
         (Post, "/v1/calls/<call-id>/status") => body(json!({"status": "completed"})),

@@ -95,6 +95,7 @@ impl Tenant {
                 "call_id" => "V1201122450000000999".to_owned(),
                 "campaign" => "NOBODY".to_owned(),
                 "lead" => "lead999".to_owned(),
+                "reference" => "nobody's reference".to_owned(),
                 "email" => "nobody@example.com".to_owned(),
                 KEY => format!("did_00000000:{}", "0".repeat(64)),
                 _ => value
@@ -258,7 +259,17 @@ impl Tenant {
         self.trade("auction-id", "/v1/auctions", auction).await;
         let uri = format!("/v1/auctions/{}/close", self.value("auction-id"));
         self.exchange.ok(Post, &uri, None).await;
+        let ping = json!({
+            "call_campaign_id": self.value("call-campaign-id"),
+            "tags": {"name": format!("{} caller", self.mark)},
+        });
+        self.trade("ping-id", "/v1/pings", ping).await;
+        let entry = json!({
+            "phone": self.value("phone"), "list": "allow", "reason": named("entry"),
+        });
+        self.trade("fraud-entry-id", "/v1/fraud/entries", entry).await;
         call["reference"] = json!(reference);
+        self.values.insert("reference", reference.clone());
         self.trade("call-id", "/v1/calls", call).await;
         let uri = format!("/v1/calls/{}", self.value("call-id"));
         self.exchange.ok(Post, &format!("{uri}/route"), None).await;

@@ -117,10 +117,12 @@ async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) 
     let Some(customer_id) = bids.first().map(|bid| bid.customer_id) else {
         return Ok(());
     };
-    let now = tx.now();
+    // One version for all: later than any that they had.
+    let latest = bids.iter().map(|bid| bid.tm_update).max();
+    let now = tx.next_version(latest.unwrap_or_default());
     for bid in &mut bids {
         bid.status = status;
-        bid.tm_update = now.after(bid.tm_update);
+        bid.tm_update = now;
     }
     for some in bids.chunks(500) {
         let (marks, ids) = bin_common_handler::databasehandler::list(some.iter().map(|bid| bid.id));
@@ -132,7 +134,9 @@ async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) 
     }
     let kind = match status {
         BidStatus::Expired => bid::EXPIRED,
-        _ => bid::LOST,
+        BidStatus::Lost => bid::LOST,
+        // Nobody won: the auction's event says that it was canceled.
+        _ => return Ok(()),
     };
     tx.announce_all(kind, &bids, customer_id).await
 }

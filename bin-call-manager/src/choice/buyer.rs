@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bin_common_handler::models::{money::Currency, time::Timestamp};
+use bin_common_handler::models::{hours::Hours, money::Currency, time::Timestamp};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     call::{Call, Seen},
     exclusion::Exclusion,
-    hours::{Hours, Moment},
+    moment::Moment,
     quality::Quality,
     terms::{After, DuplicateScope, Terms},
 };

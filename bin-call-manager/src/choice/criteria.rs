@@ -1,13 +1,16 @@
 //! Which calls a profile takes: its conditions on the wire, and ready for calls.
 
-use bin_common_handler::models::error::{Error, Result};
+use bin_common_handler::models::{
+    error::{Error, Result},
+    hours::Hours,
+};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
     call::{Call, Number},
     exclusion::{Exclusion, TagMiss},
-    hours::{Hours, Moment},
+    moment::Moment,
     place::{Circle, Code, Radius},
     tags::{TagOp, TagRule, TagSpec},
 };

@@ -11,7 +11,7 @@ use super::{
     call::Call,
     counters::Counters,
     exclusion::Exclusion,
-    hours::Moment,
+    moment::Moment,
     price::{self, Worth},
     profile::Candidate,
     rank::{Entrant, rank},

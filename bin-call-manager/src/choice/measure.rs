@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bin_common_handler::models::hours::Hours;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use uuid::Uuid;
 
@@ -15,8 +16,8 @@ use super::{
     counters::Counters,
     criteria::{Criteria, CriteriaSpec},
     decide::decide,
-    hours::{Hours, Moment},
     index::Index,
+    moment::Moment,
     place::Code,
     profile::{Bid, Candidate, Profile},
     quality::Quality,

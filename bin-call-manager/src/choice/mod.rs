@@ -31,10 +31,10 @@ pub mod criteria;
 pub mod decide;
 pub mod exclusion;
 pub mod explain;
-pub mod hours;
 pub mod index;
 #[cfg(any(test, feature = "test-support"))]
 pub mod measure;
+pub mod moment;
 pub mod period;
 pub mod place;
 mod price;

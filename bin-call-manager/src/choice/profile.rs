@@ -4,7 +4,7 @@ use bin_common_handler::models::{money::Currency, time::Timestamp};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::{buyer::Buyer, call::Call, criteria::Criteria, exclusion::Exclusion, hours::Moment};
+use super::{buyer::Buyer, call::Call, criteria::Criteria, exclusion::Exclusion, moment::Moment};
 
 /// A bid profile, ready for calls.
 #[derive(Debug, Clone)]

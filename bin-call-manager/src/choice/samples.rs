@@ -1,13 +1,12 @@
 //! Plain facts for tests and for the benchmark: everything is allowed unless a test says otherwise.
 
-use bin_common_handler::models::{money::Currency, time::Timestamp};
+use bin_common_handler::models::{hours::Hours, money::Currency, time::Timestamp};
 use uuid::Uuid;
 
 use super::{
     buyer::{AccountStatus, Buyer, Caps, Usage},
     call::{Call, Number, Seen},
     criteria::Criteria,
-    hours::Hours,
     place::{Code, Point},
     profile::Profile,
     quality::Quality,

@@ -1,11 +1,9 @@
 //! What a campaign says about how its calls are sold.
 
-use bin_common_handler::models::money::Currency;
+use bin_common_handler::models::{hours::Hours, money::Currency};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::hours::Hours;
 
 /// Parts of one in a weight, a quality or a factor.
 pub const WHOLE_MILLIONTHS: u32 = 1_000_000;

@@ -5,6 +5,7 @@ use bin_common_handler::{
     models::{
         check::{ensure, in_range, timezone, within, wrong},
         error::Result,
+        hours::Hours,
         identity::uuid_or_nil,
         money::Currency,
         text::{check_name, check_text},
@@ -17,10 +18,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::account::AMOUNT_MAX;
-use crate::choice::{
-    hours::Hours,
-    terms::{AuctionTerms, Duplicates},
-};
+use crate::choice::terms::{AuctionTerms, Duplicates};
 
 /// Most numbers of one campaign.
 const NUMBERS_MAX: usize = 1_000;

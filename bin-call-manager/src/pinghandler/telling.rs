@@ -22,12 +22,12 @@ use crate::{
     models::{
         bid::Bid,
         bidprofile::BidProfile,
-        call::{Call, Outcome},
+        call::Call,
         callstatus::CallStatus,
         ping::{Ping, Reject},
     },
     routehandler::{
-        ending,
+        ending::{self, Missed},
         timers::{self, TELL, Turn, due},
     },
 };
@@ -186,7 +186,7 @@ async fn note(
         return tx.commit(Told::Taken).await;
     }
     let was = call.status;
-    ending::next_buyer(&mut tx, &mut call, Outcome::Refused).await?;
+    ending::next_buyer(&mut tx, &mut call, Missed::Refused).await?;
     let told = if call.status.is_final() {
         reject(&mut ping, Reject::FinalCapacity);
         save(&mut tx, &mut ping).await?;

@@ -18,6 +18,7 @@ use crate::{
         callstatus::CallStatus,
         ledgerentry::ReferenceType,
         posting,
+        quality::Quality,
         usage::zone,
     },
 };
@@ -46,23 +47,54 @@ const fn reference(bid: &Bid) -> Reference {
     }
 }
 
+/// Why a buyer did not take a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// It was busy.
+    Busy,
+    /// It did not answer.
+    NoAnswer,
+    /// Its leg failed: it counts as no answer, and its buyer as less reliable.
+    Failed,
+    /// Its endpoint said no when it was told that it had won: its buyer is less reliable.
+    Refused,
+}
+
+impl Missed {
+    const fn outcome(self) -> Outcome {
+        match self {
+            Self::Busy => Outcome::Busy,
+            Self::NoAnswer | Self::Failed => Outcome::NoAnswer,
+            Self::Refused => Outcome::Refused,
+        }
+    }
+
+    /// What it says of a buyer.
+    fn note(self, quality: &mut Quality) {
+        if self != Self::Refused {
+            quality.note_answer(false);
+        }
+        if matches!(self, Self::Failed | Self::Refused) {
+            quality.note_reliability(false);
+        }
+    }
+}
+
 /// The buyer did not take the call: its hold goes, and the next one has its turn. Only when nobody is left does the
-/// call end, as `outcome` says. The caller has locked the call and announces it afterwards with [`announce`].
+/// call end, as `missed` says. The caller has locked the call and announces it afterwards with [`announce`].
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn next_buyer(
     tx: &mut ChangeTx<'_>,
     call: &mut Call,
-    outcome: Outcome,
+    missed: Missed,
 ) -> Result<()> {
+    let outcome = missed.outcome();
     let bid = current_bid(tx, call).await?;
     let mut account = lock_account(tx, bid.buyer_id).await?;
     account.used.0.end();
-    match outcome {
-        Outcome::Refused => account.quality.0.note_reliability(false),
-        _ => account.quality.0.note_answer(false),
-    }
+    missed.note(&mut account.quality.0);
     release(tx, call, &bid, &mut account).await?;
     lose(tx, bid.clone()).await?;
     call.attempts.0.push(Attempt {

@@ -49,7 +49,7 @@ pub(super) fn call(call: &Call, seen: Seen) -> choice::Call {
 ///
 /// # Errors
 /// 400 when its currency is none, which no check lets in.
-pub(super) fn terms(campaign: &CallCampaign) -> Result<Terms> {
+pub(crate) fn terms(campaign: &CallCampaign) -> Result<Terms> {
     Ok(Terms {
         customer_id: campaign.customer_id,
         call_campaign_id: campaign.id,
@@ -77,7 +77,7 @@ pub(super) fn terms(campaign: &CallCampaign) -> Result<Terms> {
 ///
 /// # Errors
 /// 400 when its currency is none, which no check lets in.
-pub(super) fn buyer(account: &Account, seen: Seen, now: Timestamp) -> Result<Buyer> {
+pub(crate) fn buyer(account: &Account, seen: Seen, now: Timestamp) -> Result<Buyer> {
     let zone = zone(&account.timezone);
     let used = account.used.0.at(now, zone);
     let quality = &account.quality.0;

@@ -5,7 +5,7 @@
 
 pub(crate) mod choose;
 pub(crate) mod ending;
-mod facts;
+pub(crate) mod facts;
 pub(crate) mod offers;
 pub(crate) mod timers;
 pub(crate) mod winning;

@@ -8,11 +8,8 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ending;
-use crate::models::{
-    call::{Call, Outcome},
-    callstatus::CallStatus,
-};
+use super::ending::{self, Missed};
+use crate::models::{call::Call, callstatus::CallStatus};
 
 /// Until a buyer must have answered.
 const ANSWER: &str = "call_answer";
@@ -108,7 +105,7 @@ async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if !matches!(was, CallStatus::Queued | CallStatus::Ringing) {
         return Ok(());
     }
-    ending::next_buyer(tx, &mut call, Outcome::NoAnswer).await?;
+    ending::next_buyer(tx, &mut call, Missed::NoAnswer).await?;
     ending::announce(tx, &mut call, was).await
 }
 

@@ -153,6 +153,14 @@ pub const PUBLIC_URL: Setting<String> = Setting::web_address(
     "https://voice.example.com",
 );
 
+/// Where the carrier's API is.
+pub const TWILIO_BASE_URL: Setting<String> = Setting::web_address(
+    "TWILIO_BASE_URL",
+    "https://api.twilio.com",
+    "Where the API of the carrier of texts and calls is: Twilio's, or that of a compatible carrier",
+    "https://api.twilio.com",
+);
+
 /// Origins that browsers may call from, separated by commas.
 pub const BRIDGE_CORS_ORIGINS: Setting<String> = Setting::text(
     "BRIDGE_CORS_ORIGINS",
@@ -240,6 +248,7 @@ pub const COMMON: &[AnySetting] = &[
     STORE_MIB_PER_SECOND.erased(),
     STORE_MIB_BURST.erased(),
     PUBLIC_URL.erased(),
+    TWILIO_BASE_URL.erased(),
     BRIDGE_CORS_ORIGINS.erased(),
     WEBHOOK_FORWARDING.erased(),
     DATA_DIR.erased(),

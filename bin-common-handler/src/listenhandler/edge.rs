@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{Routes, query::parse_query};
-use crate::{models::error::Result, table::Schema};
+use crate::{models::error::Result, table::Schema, webhooks::twiml};
 
 /// Total time of an HTTP request whose route says nothing else.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -32,6 +32,8 @@ pub struct HttpOptions {
     pub text_field: Option<&'static str>,
     /// The field of the reply that callers who ask for `format=csv` have as a file.
     pub csv_field: Option<&'static str>,
+    /// The field of the reply that callers always have bare, as a document.
+    pub document: Option<Document>,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which callers see under the second name only.
@@ -110,6 +112,15 @@ pub enum Access {
     Public,
 }
 
+/// An answer that is a document of its own, and no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Document {
+    /// The field of the reply that holds it.
+    pub field: &'static str,
+    /// Its media type, e.g. `text/calendar; charset=utf-8`.
+    pub media_type: &'static str,
+}
+
 /// A download made of many pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Export {
@@ -132,6 +143,7 @@ impl Default for HttpOptions {
             has_flat_errors: false,
             text_field: None,
             csv_field: None,
+            document: None,
             repeated_field: None,
             only_repeated: None,
             upload: None,
@@ -246,6 +258,18 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn csv(self, field: &'static str) -> Self {
         self.edge(|edge| edge.csv_field = Some(field))
+    }
+
+    /// Callers get this field of the reply bare, as XML, as carriers want the answer to a webhook. Errors stay JSON.
+    #[must_use]
+    pub fn xml(self, field: &'static str) -> Self {
+        self.document(field, twiml::MEDIA_TYPE)
+    }
+
+    /// Callers get this field of the reply bare, as a document of that media type. Errors stay JSON.
+    #[must_use]
+    pub fn document(self, field: &'static str, media_type: &'static str) -> Self {
+        self.edge(|edge| edge.document = Some(Document { field, media_type }))
     }
 
     /// Callers see this field of the reply under another name as well, where older scripts look for it. Other services

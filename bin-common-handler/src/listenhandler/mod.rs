@@ -18,12 +18,13 @@ mod values;
 mod wired;
 
 pub use describe::{Operation, Signature};
-pub use edge::{Access, Check, Export, HttpOptions, Identity};
+pub use edge::{Access, Check, Document, Export, HttpOptions, Identity};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, State};
 pub use intake::Intake;
 pub use path::{FromPath, Path, PathParameter, PathValue};
+pub(crate) use query::parse_query;
 pub use query::{NamedTenant, Parameters, Query};
-pub use raw::{Form, Raw};
+pub use raw::{Form, Raw, form_fields};
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};

@@ -89,7 +89,7 @@ fn read<T: DeserializeOwned>(query: &Values, is_strict: bool) -> Result<T> {
 }
 
 /// Reads `a=1&b=2`; the last of several equal names wins.
-pub(super) fn parse_query(text: &str) -> HashMap<String, String> {
+pub(crate) fn parse_query(text: &str) -> HashMap<String, String> {
     let decode = |part: &str| {
         if !part.contains(['+', '%']) {
             return part.to_owned();

@@ -3,9 +3,7 @@
 //! A window is known by the instant it begins, in µs since the Unix epoch, so that windows of a zone follow
 //! each other on days of 23 and 25 hours, too.
 
-use chrono::{
-    DateTime, Datelike, Days, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Timelike, Utc,
-};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::check::minutes;
@@ -90,14 +88,6 @@ impl Calendar {
                 |start| start.timestamp_micros(),
             )
     }
-}
-
-/// Weekday (0 = Monday) and minutes after midnight at `now`, as the clocks of `zone` show them.
-pub(crate) fn wall_clock(zone: Tz, now: i64) -> (usize, u16) {
-    let local = utc(now).with_timezone(&zone);
-    let weekday = usize::try_from(local.weekday().num_days_from_monday()).unwrap_or_default();
-    let minutes = local.hour() * 60 + local.minute();
-    (weekday, u16::try_from(minutes).unwrap_or_default())
 }
 
 fn utc(now: i64) -> DateTime<Utc> {

@@ -12,7 +12,6 @@ pub mod didpool;
 pub(crate) mod didstate;
 pub mod didstatus;
 pub(crate) mod download;
-pub mod hours;
 pub mod limits;
 pub mod performance;
 pub mod rollup;
@@ -21,4 +20,4 @@ pub mod usage;
 pub mod user;
 pub mod verdict;
 
-pub use bin_common_handler::models::check;
+pub use bin_common_handler::models::{check, hours};

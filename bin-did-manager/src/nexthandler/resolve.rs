@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bin_common_handler::models::{
     error::{Error, Result, Status},
+    hours::minute_of_week,
     time::Timestamp,
 };
 use serde_json::json;
@@ -18,7 +19,6 @@ use crate::{
         view::View,
     },
     models::{
-        calendar::wall_clock,
         campaign::{Campaign, Fallback},
         customer::CustomerStatus,
         rotationrule::RotationRule,
@@ -131,8 +131,8 @@ fn campaign<'v>(view: &'v View, id: &str) -> Option<&'v Campaign> {
 
 fn ensure_open(view: &View, campaign: &Campaign, now: i64) -> Result<()> {
     let zone = campaign.timezone.parse().unwrap_or(view.calendar.zone);
-    let (weekday, minute) = wall_clock(zone, now);
-    if campaign.hours.0.is_open(weekday, minute) {
+    let now = Timestamp::from_micros(now);
+    if campaign.hours.0.is_open(minute_of_week(zone, now)) {
         return Ok(());
     }
     Err(none_available(

@@ -90,7 +90,7 @@ fn days_ago(days: u64, micros: u64) -> Option<Timestamp> {
     Some(samples::NOW.minus(past).plus(later))
 }
 
-fn hours(json: &str) -> crate::choice::hours::Hours {
+fn hours(json: &str) -> bin_common_handler::models::hours::Hours {
     serde_json::from_str(json).unwrap()
 }
 

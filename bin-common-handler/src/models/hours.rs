@@ -1,16 +1,22 @@
-//! Opening hours: windows of the week in local time, which may reach past midnight, and the local time itself.
+//! Opening hours: windows of the week in local time, which may reach past midnight.
 
-use bin_common_handler::models::{bad_json, time::Timestamp};
+use std::borrow::Cow;
+
 use chrono::{DateTime, Datelike, Timelike};
 use chrono_tz::Tz;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value as Json;
+
+use super::{bad_json, check::minutes, time::Timestamp};
 
 /// Windows at most.
 const WINDOWS_MAX: usize = 50;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const DAY_MINUTES: u16 = 24 * 60;
-const WEEK_MINUTES: u16 = 7 * DAY_MINUTES;
+/// Minutes of a day on which no clock is changed.
+pub const DAY_MINUTES: u16 = 24 * 60;
+/// Minutes of such a week.
+pub const WEEK_MINUTES: u16 = 7 * DAY_MINUTES;
 
 /// One window: on these days from `from` until before `to`; a `to` not after `from` is on the next day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -56,16 +62,21 @@ impl Hours {
 
     /// Whether it is open at this minute of the week; 0 is Monday 00:00, local time.
     pub fn is_open(&self, minute_of_week: u16) -> bool {
-        if self.windows.is_empty() {
-            return true;
-        }
-        let after = self
-            .open
-            .partition_point(|(start, _)| *start <= minute_of_week);
+        let open = self.open();
+        let after = open.partition_point(|(start, _)| *start <= minute_of_week);
         after
             .checked_sub(1)
-            .and_then(|at| self.open.get(at))
+            .and_then(|at| open.get(at))
             .is_some_and(|(_, end)| minute_of_week < *end)
+    }
+
+    /// The minutes of the week that are open: ranges without overlap, ascending, ends excluded; all of the week without
+    /// windows.
+    pub fn open(&self) -> &[(u16, u16)] {
+        if self.windows.is_empty() {
+            return &[(0, WEEK_MINUTES)];
+        }
+        &self.open
     }
 
     /// The windows as they were given.
@@ -80,13 +91,13 @@ impl Serialize for Hours {
     }
 }
 
-impl schemars::JsonSchema for Hours {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ExchangeHours".into()
+impl JsonSchema for Hours {
+    fn schema_name() -> Cow<'static, str> {
+        "Hours".into()
     }
 
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        <std::collections::BTreeMap<String, Vec<Window>>>::json_schema(generator)
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        <Vec<Window>>::json_schema(generator)
     }
 }
 
@@ -159,16 +170,6 @@ fn merged(mut ranges: Vec<(u16, u16)>) -> Box<[(u16, u16)]> {
     merged.into_boxed_slice()
 }
 
-fn minutes(text: &str) -> Option<u16> {
-    let (hours, minutes) = text.split_once(':')?;
-    let two = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !two(hours) || !two(minutes) {
-        return None;
-    }
-    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
-    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
-}
-
 fn end(text: &str) -> Option<u16> {
     if text == "24:00" {
         return Some(DAY_MINUTES);
@@ -176,40 +177,13 @@ fn end(text: &str) -> Option<u16> {
     minutes(text)
 }
 
-/// An instant, with the local time of each zone that was asked for: a thousand profiles share a few zones.
-#[derive(Debug, Clone)]
-pub struct Moment {
-    now: Timestamp,
-    zones: Vec<(Tz, u16)>,
-}
-
-impl Moment {
-    /// That instant.
-    pub const fn new(now: Timestamp) -> Self {
-        Self {
-            now,
-            zones: Vec::new(),
-        }
-    }
-
-    /// The instant itself.
-    pub const fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Minutes since Monday 00:00 in that zone: 0 to 10,079.
-    pub fn minute_of_week(&mut self, zone: Tz) -> u16 {
-        if let Some((_, minute)) = self.zones.iter().find(|(known, _)| *known == zone) {
-            return *minute;
-        }
-        let local = DateTime::from_timestamp_micros(self.now.micros())
-            .unwrap_or_default()
-            .with_timezone(&zone);
-        let minutes = (local.weekday().num_days_from_monday() * 24 + local.hour()) * 60;
-        let minute = u16::try_from(minutes + local.minute()).unwrap_or_default();
-        self.zones.push((zone, minute));
-        minute
-    }
+/// Minutes since Monday 00:00 as the clocks of `zone` show them: 0 to 10,079.
+pub fn minute_of_week(zone: Tz, at: Timestamp) -> u16 {
+    let local = DateTime::from_timestamp_micros(at.micros())
+        .unwrap_or_default()
+        .with_timezone(&zone);
+    let minutes = (local.weekday().num_days_from_monday() * 24 + local.hour()) * 60;
+    u16::try_from(minutes + local.minute()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -256,9 +230,12 @@ mod tests {
 
     #[rstest]
     #[case(r#"[{"from":"9","to":"17:00"}]"#)]
-    #[case(r#"[{"days":["monday"],"from":"09:00","to":"17:00"}]"#)]
     #[case(r#"{"from":"09:00","to":"17:00","zone":"UTC"}"#)]
+    #[case(r#"{"from":"22:00","FROM":"21:00","to":"02:00"}"#)]
+    #[case(r#"[{"from":"22:00","to":"02:00","To":"03:00"}]"#)]
+    #[case(r#"[{"days":["monday"],"from":"09:00","to":"17:00"}]"#)]
     #[case(r#""all day""#)]
+    #[case("true")]
     #[case("7")]
     fn anything_else_is_refused(#[case] json: &str) {
         assert!(serde_json::from_str::<Hours>(json).is_err());
@@ -277,10 +254,15 @@ mod tests {
     #[case("2026-11-02T00:00:00Z", "Asia/Kathmandu", 345)]
     #[case("2026-11-02T00:00:00Z", "UTC", 0)]
     fn each_zone_has_its_own_time(#[case] now: &str, #[case] zone: &str, #[case] minute: u16) {
-        let mut moment = Moment::new(now.parse().unwrap());
         let zone: Tz = zone.parse().unwrap();
-        assert_eq!(moment.minute_of_week(zone), minute);
-        assert_eq!(moment.minute_of_week(zone), minute);
+        assert_eq!(minute_of_week(zone, now.parse().unwrap()), minute);
+    }
+
+    #[rstest]
+    #[case(r#"{"Days":["fri"],"FROM":"22:00","to":"02:00"}"#)]
+    #[case(r#"[{"days":["fri"],"From":"22:00","TO":"02:00"}]"#)]
+    fn keys_may_be_in_any_case(#[case] json: &str) {
+        assert_eq!(hours(json), hours(NIGHT));
     }
 
     proptest! {

@@ -1,0 +1,87 @@
+//! chat-manager: conversations with people, by text. What they write is kept in order, answered by an assistant or by
+//! people, and nothing is sent to whoever asked for silence.
+//!
+//! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
+
+mod addresshandler;
+mod app;
+mod availabilityhandler;
+pub mod booking;
+mod bookinghandler;
+mod businesshandler;
+mod calendarhandler;
+mod cataloghandler;
+mod dbhandler;
+mod leadhandler;
+mod listenhandler;
+pub mod models;
+mod room;
+mod templatehandler;
+
+use bin_common_handler::{
+    config::{AnySetting, Setting},
+    daemon::{Manager, ManagerContext, StartError},
+    databasehandler::migrate::Migrations,
+    listenhandler::Wired,
+    migrations,
+};
+
+use crate::{
+    app::App,
+    bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
+};
+
+/// The service's name on the wire, unless a setting renames it.
+pub const NAME: &str = "chat-manager";
+
+/// The daemon, for its own `main` and for `tandem`.
+pub const MANAGER: Manager = Manager {
+    name: NAME,
+    renamed_by: Some(&RENAMED),
+    crate_name: env!("CARGO_CRATE_NAME"),
+    migrations: MIGRATIONS,
+    settings: SETTINGS,
+    times: &[],
+    routes: || listenhandler::routes().infos(),
+    start,
+};
+
+const MIGRATIONS: Migrations = migrations!(
+    "chat",
+    [
+        "1001_templates",
+        "1050_catalog_items",
+        "1051_rates",
+        "1052_resources",
+        "1053_holidays",
+        "1054_reservations",
+        "1055_appointments",
+        "1056_leads",
+        "1057_calendars",
+    ]
+);
+
+/// voipbin has a chat-manager, too.
+const RENAMED: Setting<String> = Setting::text(
+    "CHAT_MANAGER_NAME",
+    "",
+    "Another name for chat-manager, beside voipbin's own: of its queue, its exchange and its events; empty = chat-manager",
+    "conversation-manager",
+);
+
+const SETTINGS: &[AnySetting] = &[
+    RENAMED.erased(),
+    room::ENTITIES.erased(),
+    room::RECORDS.erased(),
+    app::REMIND_BEFORE.erased(),
+    addresshandler::GEOCODER_URL.erased(),
+    addresshandler::GEOCODER_KEY.erased(),
+];
+
+fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
+    let app = App::new(ctx)?;
+    let timers = &ctx.timers;
+    timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
+    timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
+    Ok(Wired::new(listenhandler::routes(), app))
+}

@@ -1,0 +1,185 @@
+//! A business whose time can be booked, and the sentences that tests of bookings begin with.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bin_chat_manager::MANAGER;
+use bin_common_handler::{
+    clock::Clock,
+    health::Health,
+    models::{
+        sock::{
+            Method::{Get, Post},
+            Request, Response,
+        },
+        time::Timestamp,
+    },
+    sockhandler::{Delivered, Probe, Serve, request_queue},
+    testing::{Client, Installation, Kind, Replica, Sink, spawn, until},
+};
+use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::world::id;
+
+/// How long did-manager is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The tenant of most tests.
+pub const OWNER: Uuid = Uuid::from_u128(7);
+
+/// chat-manager, and somebody who calls it for a business.
+pub struct Desk {
+    pub installation: Installation,
+    pub replicas: Vec<Replica>,
+    pub client: Client,
+    pub clock: Clock,
+    /// What did-manager says of the business; on the embedded default only, where nobody else asks.
+    pub business: Arc<Mutex<Json>>,
+    stop: CancellationToken,
+}
+
+/// did-manager, as far as it is asked.
+struct Customers(Arc<Mutex<Json>>);
+
+#[async_trait]
+impl Serve for Customers {
+    async fn serve(&self, delivered: Delivered, _: &dyn Probe) -> Option<Response> {
+        let request: Request = serde_json::from_slice(&delivered.body).unwrap();
+        assert_eq!(
+            request.uri,
+            format!("/v1/customers/{}", request.customer_id?)
+        );
+        Some(Response::ok(&*self.0.lock().unwrap()))
+    }
+}
+
+/// Serves until `stop`; done when somebody was answered.
+async fn serve_customers(client: &Client, business: &Arc<Mutex<Json>>, stop: &CancellationToken) {
+    let customers = Arc::new(Customers(Arc::clone(business)));
+    let (transport, stop) = (Arc::clone(&client.transport), stop.clone());
+    spawn(async move {
+        let health = Health::default();
+        transport
+            .serve("did-manager", customers, health, stop)
+            .await;
+    });
+    let mut request = Request::new(Get, format!("/v1/customers/{OWNER}"), "tandem");
+    request.customer_id = Some(OWNER);
+    until("did-manager answers", async || {
+        let queue = request_queue("did-manager");
+        let asked = client.transport.request(&queue, &request, PATIENCE);
+        asked.await.ok().map(drop)
+    })
+    .await;
+}
+
+impl Desk {
+    pub async fn new(kind: Kind) -> Self {
+        Self::with_replicas(kind, 1).await
+    }
+
+    /// So many replicas where there can be some: the embedded default is one process.
+    pub async fn with_replicas(kind: Kind, count: usize) -> Self {
+        let clock = Clock::default();
+        let mut installation = Installation::new(kind, MANAGER, &[]).await;
+        let count = if kind == Kind::Full { count } else { 1 };
+        let mut replicas = Vec::new();
+        for _ in 0..count {
+            replicas.push(installation.start_with_clock(clock.clone()).await);
+        }
+        let client = installation.client().within(OWNER);
+        let business = Arc::new(Mutex::new(json!({
+            "name": "Ann's Plumbing", "timezone": "America/New_York", "hours": "09:00-17:00",
+        })));
+        let stop = CancellationToken::new();
+        if kind == Kind::Embedded {
+            serve_customers(&client, &business, &stop).await;
+        }
+        Self {
+            installation,
+            replicas,
+            client,
+            clock,
+            business,
+            stop,
+        }
+    }
+
+    pub async fn end(self) {
+        self.stop.cancel();
+        for replica in self.replicas {
+            replica.stop().await.unwrap();
+        }
+        self.installation.remove().await;
+    }
+
+    /// 14:00 UTC, which is 9:00 or 10:00 in New York, on the day after tomorrow, and so many minutes.
+    pub fn at(&self, minutes: u64) -> Timestamp {
+        const DAY: i64 = 86_400_000_000;
+        let day = self.clock.now().micros().div_euclid(DAY) + 2;
+        let nine = Timestamp::from_micros(day * DAY + 14 * 3_600_000_000);
+        nine.plus(Duration::from_secs(minutes * 60))
+    }
+
+    pub async fn make(&self, what: &str, body: Json) -> Json {
+        let uri = format!("/v1/{what}");
+        self.client.ok(Post, &uri, Some(body)).await
+    }
+
+    pub async fn get(&self, what: &str, id: &str) -> Json {
+        self.client.ok(Get, &format!("/v1/{what}/{id}"), None).await
+    }
+
+    pub async fn resource(&self, more: Json) -> String {
+        let mut body = json!({"name": "Van 1"});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        id(&self.make("resources", body).await)
+    }
+
+    /// Tries to hold an hour, so many minutes after nine.
+    pub async fn try_hold(&self, resource: &str, minutes: u64) -> (u16, Json) {
+        let body = json!({
+            "resource_id": resource, "tm_start": self.at(minutes), "tm_end": self.at(minutes + 60),
+        });
+        self.client.call(Post, "/v1/reservations", Some(body)).await
+    }
+
+    pub async fn hold(&self, resource: &str, minutes: u64) -> String {
+        let (status, held) = self.try_hold(resource, minutes).await;
+        assert_eq!(status, 200, "{held}");
+        id(&held)
+    }
+
+    /// An appointment of an hour, so many minutes after nine.
+    pub async fn appointment(&self, resource: &str, minutes: u64, more: Json) -> Json {
+        let reservation = self.hold(resource, minutes).await;
+        let mut body = json!({"reservation_id": reservation, "title": "Leak"});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.make("appointments", body).await
+    }
+
+    /// Does something with an appointment or a lead.
+    pub async fn act(&self, what: &str, id: &str, action: &str, body: Json) -> (u16, Json) {
+        let uri = format!("/v1/{what}/{id}/{action}");
+        self.client.call(Post, &uri, Some(body)).await
+    }
+}
+
+/// Waits until so many events of a kind were told.
+pub async fn told(sink: &Sink, kind: &str, count: usize) {
+    until(kind, async || {
+        let heard = sink.heard();
+        let of_kind = heard.iter().filter(|heard| heard.event.kind == kind);
+        (of_kind.count() >= count).then_some(())
+    })
+    .await;
+}

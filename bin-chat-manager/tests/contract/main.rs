@@ -1,0 +1,18 @@
+//! The contract of conversations, rule by rule, through the queue: on the embedded default and over the real services.
+
+#[cfg(test)]
+mod bookings;
+#[cfg(test)]
+mod calendars;
+#[cfg(test)]
+mod desk;
+#[cfg(test)]
+mod leads;
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod offers;
+#[cfg(test)]
+mod templates;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,43 @@
+//! Templates: one for each name, with the placeholders that are known.
+
+use bin_common_handler::{
+    models::sock::Method::{Delete, Get, Post, Put},
+    testing::Kind,
+};
+use rstest::rstest;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::world::{World, id, reason, text};
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_there_once_until_it_is_deleted(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let client = &world.client;
+    let body = json!({"name": "greeting", "body": "Hello from {business_name}."});
+    let made = client.ok(Post, "/v1/templates", Some(body.clone())).await;
+    let uri = format!("/v1/templates/{}", id(&made));
+    let again = client.call(Post, "/v1/templates", Some(body.clone())).await;
+    assert_eq!(reason(&again), (409, "TEMPLATE_EXISTS"));
+
+    let changed = json!({"body": "Hi {customer_name}"});
+    let changed = client.ok(Put, &uri, Some(changed)).await;
+    assert_eq!(text(&changed, "name"), "greeting");
+    let wrong = client
+        .call(Put, &uri, Some(json!({"body": "{price}"})))
+        .await;
+    assert_eq!(reason(&wrong), (400, "INVALID_FIELD"));
+    let kept = client.ok(Get, &uri, None).await;
+    assert_eq!(text(&kept, "body"), "Hi {customer_name}");
+
+    let stranger = world.installation.client().within(Uuid::from_u128(8));
+    assert_eq!(stranger.call(Get, &uri, None).await.0, 404);
+    stranger.ok(Post, "/v1/templates", Some(body.clone())).await;
+
+    client.ok(Delete, &uri, None).await;
+    client.ok(Post, "/v1/templates", Some(body)).await;
+    world.end().await;
+}
