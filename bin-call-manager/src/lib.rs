@@ -9,9 +9,12 @@ mod auctionhandler;
 mod bidprofilehandler;
 mod callcampaignhandler;
 mod callhandler;
+mod carrierhandler;
 pub mod choice;
 mod dbhandler;
 mod fraudhandler;
+#[cfg(any(test, feature = "test-support"))]
+pub mod hostile;
 mod ledgerhandler;
 mod listenhandler;
 mod modelhandler;

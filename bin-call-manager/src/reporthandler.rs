@@ -57,6 +57,15 @@ impl Report {
             bid_id: None,
         }
     }
+
+    /// About this buyer's turn; and how long the call lasted.
+    pub(crate) fn about(self, bid_id: Uuid, duration_seconds: i64) -> Self {
+        Self {
+            bid_id: Some(bid_id),
+            duration_seconds: duration_seconds.clamp(0, DURATION_MAX),
+            ..self
+        }
+    }
 }
 
 /// Body of `POST /v1/calls/status`.

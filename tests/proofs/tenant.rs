@@ -229,7 +229,7 @@ impl Tenant {
     async fn exchange(&mut self) {
         let named = |what: &str| format!("{} {what}", self.mark);
         let (buyer, seller, leads) = (named("buyer"), named("seller"), named("leads"));
-        let reference = named("reference");
+        let (reference, reason) = (named("reference"), named("entry"));
         let seller = json!({"type": "seller", "name": seller, "status": "active"});
         self.trade("seller-id", "/v1/accounts", seller).await;
         let buyer = json!({
@@ -265,9 +265,10 @@ impl Tenant {
         });
         self.trade("ping-id", "/v1/pings", ping).await;
         let entry = json!({
-            "phone": self.value("phone"), "list": "allow", "reason": named("entry"),
+            "phone": self.value("phone"), "list": "allow", "reason": reason,
         });
-        self.trade("fraud-entry-id", "/v1/fraud/entries", entry).await;
+        self.trade("fraud-entry-id", "/v1/fraud/entries", entry)
+            .await;
         call["reference"] = json!(reference);
         self.values.insert("reference", reference.clone());
         self.trade("call-id", "/v1/calls", call).await;

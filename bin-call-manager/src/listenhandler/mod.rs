@@ -4,11 +4,12 @@ mod accounts;
 mod auctions;
 mod calls;
 mod campaigns;
+mod carriers;
 mod frauds;
 mod pings;
 mod profiles;
 
-use bin_common_handler::{listenhandler::Routes, resource::Resource};
+use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio::SIGNATURE};
 
 use crate::{
     app::App,
@@ -41,7 +42,42 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
     let routes = market_routes(routes);
     let routes = call_routes(routes);
-    ping_routes(routes)
+    let routes = ping_routes(routes);
+    carrier_routes(routes)
+}
+
+/// What a carrier tells and asks of calls on a campaign's numbers.
+fn carrier_routes(routes: Routes<App>) -> Routes<App> {
+    const SIGNED: &[&str] = &[SIGNATURE];
+    routes
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/voice",
+            carriers::voice,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/dialed",
+            carriers::dialed,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/leg",
+            carriers::leg,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/whisper",
+            carriers::whisper,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
 }
 
 /// What a call would bring, and whether it is a fraud.

@@ -9,6 +9,8 @@ mod bound;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod carrier;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod entities;

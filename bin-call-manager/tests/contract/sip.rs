@@ -356,3 +356,50 @@ async fn the_call_of_a_ping_comes_by_sip(#[values(Kind::Embedded, Kind::Full)] k
     assert_eq!(world.money(&buyer).await, (10_000, 500));
     world.end().await;
 }
+
+/// A SIP program of others (Debian's sip-tester, which scripts/test installs) sends calls and times its answers.
+#[rstest]
+#[case::udp("u1", Kind::Embedded)]
+#[case::udp_replicas("u1", Kind::Full)]
+#[case::tcp("t1", Kind::Embedded)]
+#[tokio::test(flavor = "multi_thread")]
+async fn sipp_is_redirected(#[case] transport: &str, #[case] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    let fraud = json!({"calls_per_caller_hour": null, "calls_per_account_hour": null});
+    let campaign = world
+        .campaign(json!({"numbers": [CALLED], "fraud": fraud}))
+        .await;
+    let buyer = world.buyer(1_000_000, json!({})).await;
+    world.profile(&buyer, &campaign, 5, json!({})).await;
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sip/redirect.xml");
+    let calls = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let (count, at) = (calls.to_string(), address.to_string());
+    let within = folder.path().to_owned();
+    let transport = transport.to_owned();
+    let run = move || {
+        std::process::Command::new("sipp")
+            .current_dir(within)
+            .args(["-sf", scenario, "-t", &transport, "-r", "50", "-m", &count])
+            .args([
+                "-i",
+                "127.0.0.1",
+                "-timeout",
+                "60s",
+                "-timeout_error",
+                "-nostdin",
+            ])
+            .args(["-trace_err", &at])
+            .output()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let output = output.expect("sipp; scripts/sip-tester installs it");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(world.money(&buyer).await, (1_000_000, 5 * calls));
+    world.end().await;
+}
