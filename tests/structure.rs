@@ -19,6 +19,8 @@ mod tests {
         // Only for tests, fuzzing and measuring.
         ("hostile", WIRING),
         ("measure", WIRING),
+        // Only for the command line.
+        ("simulate", WIRING),
         ("app", RULES),
         ("keyuses", RULES),
         ("privacy", RULES),

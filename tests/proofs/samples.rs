@@ -1,12 +1,18 @@
 //! For each route a request that its owner is answered with success, and the ids and texts in it that could be
 //! another tenant's.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use bin_common_handler::{
     ids,
     listenhandler::RouteInfo,
-    models::sock::Method::{Delete, Get, Post, Put},
+    models::{
+        raw::RawRequest,
+        sock::Method::{Delete, Get, Post, Put},
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -336,6 +342,21 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         (Put, "/v1/fraud/entries/<fraud-entry-id>") => body(json!({"reason": "known"})),
         (Get, "/v1/pings/<ping-id>" | "/v1/fraud/checks" | "/v1/fraud/entries")
         | (Get | Delete, "/v1/fraud/entries/<fraud-entry-id>") => nothing(),
+        // Nobody signed it.
+        (
+            Post,
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/voice"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/dialed"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/leg"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/whisper",
+        ) => {
+            let url = "https://exchange.example/voice".to_owned();
+            let raw = RawRequest::new(Post, url, BTreeMap::new(), b"CallSid=CA1");
+            Sample {
+                status: 403,
+                ..body(serde_json::to_value(raw).unwrap())
+            }
+        }
         // It is sold, told of and paid already.
         (Post, "/v1/calls/<call-id>/route") => refused(nothing()),
         (Post, "/v1/calls/<call-id>/status") => body(json!({"status": "completed"})),
