@@ -26,6 +26,7 @@ mod room;
 mod routehandler;
 pub mod simulate;
 mod siphandler;
+mod sweephandler;
 mod viewer;
 
 use bin_common_handler::{
@@ -37,7 +38,10 @@ use bin_common_handler::{
 };
 
 use crate::app::App;
-pub use crate::ledgerhandler::{LedgerFault, check as ledger_faults};
+pub use crate::{
+    ledgerhandler::{LedgerFault, check as ledger_faults},
+    sweephandler::sweep,
+};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "call-manager";
@@ -100,5 +104,6 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let app = App::new(ctx)?;
     pinghandler::start(ctx, &app)?;
     siphandler::start(ctx, &app)?;
+    sweephandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), app))
 }

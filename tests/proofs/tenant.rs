@@ -269,6 +269,10 @@ impl Tenant {
         });
         self.trade("fraud-entry-id", "/v1/fraud/entries", entry)
             .await;
+        let entry = json!({"account_id": self.value("seller-id"), "list": "allow"});
+        self.exchange
+            .ok(Post, "/v1/fraud/entries", Some(entry))
+            .await;
         call["reference"] = json!(reference);
         self.values.insert("reference", reference.clone());
         self.trade("call-id", "/v1/calls", call).await;
