@@ -25,6 +25,8 @@ mod tests {
         ("keyuses", RULES),
         ("privacy", RULES),
         ("room", RULES),
+        ("simulate", RULES),
+        ("standing", RULES),
         ("tenancy", RULES),
         ("viewer", RULES),
         ("choice", ROWS),

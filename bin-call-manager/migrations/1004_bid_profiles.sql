@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS exchange_bid_profiles (
     PRIMARY KEY (id)
 ) {table};
 CREATE INDEX IF NOT EXISTS exchange_bid_profiles_by_time ON exchange_bid_profiles (customer_id, tm_create);
-CREATE INDEX IF NOT EXISTS exchange_bid_profiles_by_campaign ON exchange_bid_profiles (customer_id, call_campaign_id, active, tm_delete);
+CREATE INDEX IF NOT EXISTS exchange_bid_profiles_by_campaign ON exchange_bid_profiles (customer_id, call_campaign_id, active, tm_delete, tm_update);
 
 -- down
 DROP TABLE IF EXISTS exchange_bid_profiles;

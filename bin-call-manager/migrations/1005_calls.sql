@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS exchange_calls (
     direction {exact64} NOT NULL,
     from_number {exact64} NOT NULL,
     to_number {exact64} NOT NULL,
+    purpose {exact64} NOT NULL,
     status {exact64} NOT NULL,
     seller_id {uuid} NOT NULL,
     buyer_id {uuid} NULL,

@@ -3,15 +3,23 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod abandonmenthandler;
 mod accounthandler;
 mod app;
 mod auctionhandler;
 mod bidprofilehandler;
+mod businessrelationshiphandler;
 mod callcampaignhandler;
 mod callhandler;
 mod carrierhandler;
 pub mod choice;
+pub mod compliance;
+mod compliancehandler;
+mod compliancerulehandler;
+mod consenthandler;
 mod dbhandler;
+mod dncentryhandler;
+mod dnclisthandler;
 mod fraudhandler;
 #[cfg(any(test, feature = "test-support"))]
 pub mod hostile;
@@ -26,11 +34,13 @@ mod room;
 mod routehandler;
 pub mod simulate;
 mod siphandler;
+mod standing;
+mod subjectrequesthandler;
 mod sweephandler;
 mod viewer;
 
 use bin_common_handler::{
-    config::{AnySetting, Setting},
+    config::{AnySetting, shared::CALL_MANAGER_NAME},
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
@@ -49,7 +59,7 @@ pub const NAME: &str = "call-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    renamed_by: Some(&RENAMED),
+    renamed_by: Some(&CALL_MANAGER_NAME),
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
@@ -72,6 +82,16 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1050_consents",
+        "1051_dnc_entries",
+        "1052_dnc_lists",
+        "1053_dnc_blocks",
+        "1054_compliance_rules",
+        "1055_business_relationships",
+        "1056_attempts",
+        "1057_verdicts",
+        "1058_subject_requests",
+        "1059_subject_keys",
         "1070_pings",
         "1071_fraud_checks",
         "1072_fraud_entries",
@@ -79,16 +99,8 @@ const MIGRATIONS: Migrations = migrations!(
     ]
 );
 
-/// voipbin's own call-manager has the same name.
-const RENAMED: Setting<String> = Setting::text(
-    "CALL_MANAGER_NAME",
-    "",
-    "Another name for call-manager, beside voipbin's own: of its queue, its exchange and its events; empty = call-manager",
-    "exchange-manager",
-);
-
 const SETTINGS: &[AnySetting] = &[
-    RENAMED.erased(),
+    CALL_MANAGER_NAME.erased(),
     room::ENTITIES.erased(),
     modelhandler::URL.erased(),
     modelhandler::TIMEOUT.erased(),
@@ -99,9 +111,11 @@ const SETTINGS: &[AnySetting] = &[
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    routehandler::timers::start(ctx);
-    auctionhandler::start(ctx);
-    let app = App::new(ctx)?;
+    let standing = standing::Standing::new();
+    routehandler::timers::start(ctx, &standing);
+    auctionhandler::start(ctx, &standing);
+    let app = App::new(ctx, standing)?;
+    compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;
     siphandler::start(ctx, &app)?;
     sweephandler::start(ctx);

@@ -28,6 +28,7 @@ use crate::{
         ending::{self, Missed},
         timers, winning,
     },
+    standing::Standing,
     viewer::{Viewer, ensure_operator, owner},
 };
 
@@ -149,7 +150,7 @@ pub(crate) async fn report(
         return tx.commit(call).await;
     }
     let was = call.status;
-    apply(&mut tx, &mut call, report).await?;
+    apply(&mut tx, &app.standing, &mut call, report).await?;
     if !cause.is_empty() {
         call.hangup_cause.clone_from(cause);
     }
@@ -157,12 +158,19 @@ pub(crate) async fn report(
     tx.commit(call).await
 }
 
-async fn apply(tx: &mut ChangeTx<'_>, call: &mut Call, report: &Report) -> Result<()> {
+async fn apply(
+    tx: &mut ChangeTx<'_>,
+    standing: &Standing,
+    call: &mut Call,
+    report: &Report,
+) -> Result<()> {
     let is_leg =
         report.bid_id.is_some() && matches!(call.status, CallStatus::Queued | CallStatus::Ringing);
     match report.status {
         // A leg that failed is no answer of this buyer; without a bid's id the whole call failed.
-        CallStatus::Failed if is_leg => ending::next_buyer(tx, call, Missed::Failed).await,
+        CallStatus::Failed if is_leg => {
+            ending::next_buyer(tx, standing, call, Missed::Failed).await
+        }
         status if !call.status.may_become(status) || status == CallStatus::Queued => Err(
             invalid_state(call, "The call cannot get into this state now."),
         ),
@@ -174,8 +182,8 @@ async fn apply(tx: &mut ChangeTx<'_>, call: &mut Call, report: &Report) -> Resul
             timers::await_end(tx, call).await
         }
         CallStatus::Completed => complete(tx, call, report.duration_seconds).await,
-        CallStatus::Busy => ending::next_buyer(tx, call, Missed::Busy).await,
-        CallStatus::NoAnswer => ending::next_buyer(tx, call, Missed::NoAnswer).await,
+        CallStatus::Busy => ending::next_buyer(tx, standing, call, Missed::Busy).await,
+        CallStatus::NoAnswer => ending::next_buyer(tx, standing, call, Missed::NoAnswer).await,
         status => {
             auctionhandler::cancel_of(tx, call).await?;
             ending::end(tx, call, status).await

@@ -9,7 +9,7 @@ use bin_common_handler::{
 pub(crate) const ENTITIES: Setting<u64> = quota::setting(
     "EXCHANGE_ENTITIES_PER_CUSTOMER",
     "100000",
-    "Live accounts, call campaigns, bid profiles and fraud entries that one customer may have, of each; 0 = no limit",
+    "Live accounts, call campaigns, bid profiles, fraud entries, business relationships and do-not-call entries that one customer may have, of each; 0 = no limit",
 );
 
 /// The limits by kind of row. Clones share what was counted.
@@ -18,6 +18,8 @@ pub(crate) struct Rooms {
     pub accounts: Quota,
     pub campaigns: Quota,
     pub profiles: Quota,
+    pub relationships: Quota,
+    pub entries: Quota,
     pub fraud_entries: Quota,
 }
 
@@ -40,6 +42,14 @@ impl Rooms {
             profiles: quota(
                 "BID_PROFILES",
                 "exchange_bid_profiles WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            relationships: quota(
+                "BUSINESS_RELATIONSHIPS",
+                "exchange_business_relationships WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            entries: quota(
+                "DNC_ENTRIES",
+                "exchange_dnc_entries WHERE customer_id = ? AND tm_delete IS NULL",
             ),
         }
     }

@@ -13,7 +13,10 @@ mod settings;
 use std::time::Duration;
 
 use bin_common_handler::{
-    config::AnySetting,
+    config::{
+        AnySetting,
+        shared::{CALL_MANAGER_NAME, COMPLIANCE},
+    },
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
@@ -57,10 +60,12 @@ const SETTINGS: &[AnySetting] = &[
     settings::PROGRESSING_TIMEOUT.erased(),
     settings::VALIDATES.erased(),
     settings::ANNOUNCES.erased(),
+    COMPLIANCE.erased(),
+    CALL_MANAGER_NAME.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    let app = App::new(ctx);
+    let app = App::new(ctx)?;
     let timeout = ctx.config.get(&settings::PROGRESSING_TIMEOUT);
     if !timeout.is_zero() {
         let reaper = app.targets.clone();

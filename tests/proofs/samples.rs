@@ -97,7 +97,8 @@ pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
         .or_else(|| call_sample(route, picker))
         .or_else(|| outdial_sample(route))
         .or_else(|| market_sample(route, picker))
-        .or_else(|| exchange_sample(route, picker));
+        .or_else(|| exchange_sample(route, picker))
+        .or_else(|| law_sample(route, picker));
     let (method, template) = (route.method, route.template);
     sample.unwrap_or_else(|| panic!("{method} {template} has no sample in {}", file!()))
 }
@@ -380,6 +381,53 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             | "/v1/auctions/<auction-id>"
             | "/v1/auctions/<auction-id>/bids"
             | "/v1/bids",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// What the law asks, and what it stands on.
+fn law_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    Some(match (route.method, route.template) {
+        (Post, "/v1/compliance/checks") => body(json!({
+            "phone": pick("phone"), "call_campaign_id": pick("call-campaign-id"),
+        })),
+        (Post, "/v1/compliance/checks/bulk") => body(json!({"checks": [{
+            "phone": pick("phone"), "call_campaign_id": pick("call-campaign-id"),
+        }]})),
+        (Post, "/v1/compliance/rules") => body(json!({"state": "NY", "open": "10:00"})),
+        (Post, "/v1/business_relationships") => {
+            body(json!({"phone": pick("phone"), "kind": "inquiry"}))
+        }
+        (Post, "/v1/subject_requests") => body(json!({"phone": pick("phone"), "kind": "access"})),
+        (Post, "/v1/consents") => body(json!({"phone": pick("phone")})),
+        (Post, "/v1/consents/<consent-id>/grant") => {
+            body(json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/1"}]}))
+        }
+        (Post, "/v1/dnc_entries") => body(json!({"phone": pick("phone"), "list": "litigation"})),
+        (Post, "/v1/dnc_entries/bulk") => Sample {
+            query: "list=custom".to_owned(),
+            ..body(json!([{"phone": pick("phone")}]))
+        },
+        (Post, "/v1/dnc_lists") => body(json!({"list": "custom"})),
+        (Post, "/v1/consents/<consent-id>/revoke")
+        | (
+            Get,
+            "/v1/compliance/rules"
+            | "/v1/business_relationships"
+            | "/v1/call_campaigns/<call-campaign-id>/abandonment"
+            | "/v1/consents"
+            | "/v1/consents/<consent-id>"
+            | "/v1/dnc_entries"
+            | "/v1/dnc_lists"
+            | "/v1/dnc_lists/<dnc-list-id>",
+        )
+        | (
+            Get | Delete,
+            "/v1/compliance/rules/<compliance-rule-id>"
+            | "/v1/business_relationships/<business-relationship-id>"
+            | "/v1/dnc_entries/<dnc-entry-id>",
         ) => nothing(),
         _ => return None,
     })

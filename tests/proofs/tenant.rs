@@ -73,6 +73,7 @@ impl Tenant {
         tenant.calls().await;
         tenant.lists().await;
         tenant.exchange().await;
+        tenant.law().await;
         tenant
     }
 
@@ -288,6 +289,31 @@ impl Tenant {
         self.exchange
             .ok(Post, &format!("{uri}/conversion"), Some(told))
             .await;
+    }
+
+    /// What is known of a person, for the law.
+    async fn law(&mut self) {
+        let phone = self.value("phone").to_owned();
+        let reason = format!("{} reason", self.mark);
+        let consent = json!({
+            "phone": phone, "purpose": "service",
+            "proofs": [{"kind": "written", "text": format!("{} proof", self.mark)}],
+        });
+        self.trade("consent-id", "/v1/consents", consent).await;
+        let entry = json!({"phone": phone, "list": "internal", "reason": reason});
+        self.trade("dnc-entry-id", "/v1/dnc_entries", entry).await;
+        let list = json!({"list": "federal"});
+        self.trade("dnc-list-id", "/v1/dnc_lists", list).await;
+        let rule = json!({"state": "CA", "open": "09:00", "close": "20:00", "citation": reason});
+        self.trade("compliance-rule-id", "/v1/compliance/rules", rule)
+            .await;
+        let bought = json!({"phone": phone, "kind": "purchase"});
+        self.trade(
+            "business-relationship-id",
+            "/v1/business_relationships",
+            bought,
+        )
+        .await;
     }
 }
 

@@ -21,6 +21,8 @@ use uuid::Uuid;
 use super::view;
 use crate::{
     app::App,
+    compliance::Purpose,
+    compliancehandler,
     dbhandler::numbers,
     fraudhandler,
     modelhandler::Learned,
@@ -55,6 +57,9 @@ pub(crate) struct CallCreate {
     pub from_number: String,
     #[serde(deserialize_with = "null_is_default")]
     pub to_number: String,
+    /// What it is for; an outbound call is a solicitation unless this says otherwise.
+    #[serde(deserialize_with = "null_is_default")]
+    pub purpose: Purpose,
     #[serde(deserialize_with = "null_is_default")]
     pub tags: BTreeMap<String, String>,
     #[serde(deserialize_with = "null_is_default")]
@@ -138,6 +143,7 @@ pub(crate) async fn create(
         direction: body.direction,
         from_number: body.from_number,
         to_number: body.to_number,
+        purpose: body.purpose,
         seller_id: campaign.seller_id,
         currency: campaign.currency.clone(),
         tags: Json(body.tags),
@@ -148,11 +154,18 @@ pub(crate) async fn create(
         ..Call::default()
     };
     let learned = app.model.score(&call).await;
+    // Lists are read before the transaction: a long one takes its time.
+    let knowledge = compliancehandler::prepare(app, customer_id, &call).await?;
     let mut tx = app.store.begin(ctx).await?;
-    match add(&mut tx, &mut call, &campaign, learned).await? {
-        Some(refusal) => tx.commit_refusal(refusal).await,
-        None => tx.commit(view(call, viewer)).await,
+    let verdict = compliancehandler::judge(&mut tx, knowledge, &call, &campaign).await?;
+    if let Some(refusal) = compliancehandler::refusal(verdict.as_ref()) {
+        return tx.commit_refusal(refusal).await;
     }
+    if let Some(refusal) = add(&mut tx, &mut call, &campaign, learned).await? {
+        return tx.commit_refusal(refusal).await;
+    }
+    compliancehandler::count(&mut tx, &call, verdict).await?;
+    tx.commit(view(call, viewer)).await
 }
 
 /// Writes a new call, unless it looks like a fraud; then why it is refused.

@@ -1,7 +1,10 @@
 //! SQL of this daemon's tables.
 
 pub(crate) mod calls;
+pub(crate) mod dnc;
 pub(crate) mod frauds;
+pub(crate) mod law;
 pub(crate) mod market;
 pub(crate) mod numbers;
 pub(crate) mod pings;
+pub(crate) mod subjects;

@@ -5,6 +5,7 @@ mod auctions;
 mod calls;
 mod campaigns;
 mod carriers;
+mod compliance;
 mod frauds;
 mod pings;
 mod profiles;
@@ -43,7 +44,7 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = market_routes(routes);
     let routes = call_routes(routes);
     let routes = ping_routes(routes);
-    carrier_routes(routes)
+    compliance::routes(carrier_routes(routes))
 }
 
 /// What a carrier tells and asks of calls on a campaign's numbers.
@@ -112,6 +113,8 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(Account::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        .stream("accounts", "account")
+        .stream_to("id")
         .get("/v1/accounts/<account-id>", accounts::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -132,6 +135,8 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(ledgerentry::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        .stream("ledger_entries", "ledger")
+        .stream_to("account_id")
 }
 
 /// What is sold, and who takes it at what price.
@@ -142,6 +147,8 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(CallCampaign::FILTERS)
         .scope(READ)
         .or_bound(SELL)
+        .stream("call_campaigns", "callcampaign")
+        .stream_to("seller_id")
         .get("/v1/call_campaigns/<call-campaign-id>", campaigns::get)
         .scope(READ)
         .or_bound(SELL)
@@ -153,6 +160,8 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(BidProfile::FILTERS)
         .scope(READ)
         .or_bound(BUY)
+        .stream("bid_profiles", "bidprofile")
+        .stream_to("buyer_id")
         .get("/v1/bid_profiles/<bid-profile-id>", profiles::get)
         .scope(READ)
         .or_bound(BUY)
@@ -174,6 +183,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(call::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        // Price and payout are in one event: for operators only.
+        .stream("calls", "call")
         .get("/v1/calls/<call-id>", calls::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -199,6 +210,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(auction::FILTERS)
         .scope(READ)
         .or_bound(SELL)
+        // Whose bid won is no seller's business.
+        .stream("auctions", "auction")
         .get("/v1/auctions/<auction-id>", auctions::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -216,4 +229,6 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(bid::FILTERS)
         .scope(READ)
         .or_bound(BUY)
+        .stream("bids", "bid")
+        .stream_to("buyer_id")
 }

@@ -15,6 +15,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::callstatus::CallStatus;
+use crate::compliance::Purpose;
 
 /// Announced when it was made.
 pub const CREATED: &str = "call_created";
@@ -94,6 +95,8 @@ pub struct Call {
     pub from_number: String,
     /// E.164 of who is called.
     pub to_number: String,
+    /// What it is for.
+    pub purpose: Purpose,
     /// Where it stands.
     pub status: CallStatus,
     /// The seller's account.

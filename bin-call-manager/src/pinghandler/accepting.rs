@@ -56,7 +56,7 @@ pub(crate) async fn accept(
     let viewer = Viewer::of(&app.store, ctx).await?;
     check_reference(&body.reference)?;
     let ping = find(app, ctx, viewer, id).await?;
-    let _turn = app.turn(id).await;
+    let _turn = app.turn_of_ping(id).await;
     let learned = app.model.score(&pinging::call_of(&ping)).await;
     let call_id = Box::pin(reserve(app, ctx, id, body, learned)).await?;
     loop {
@@ -111,7 +111,7 @@ async fn reserve(
         save(&mut tx, &mut ping).await?;
         return tx.commit_refusal(refusal).await;
     }
-    let chosen = Box::pin(choose::choose(&mut tx, &call, &campaign)).await?;
+    let chosen = Box::pin(choose::choose(&mut tx, &app.standing, &call, &campaign)).await?;
     if chosen.won.is_none() {
         // The call is not kept: whoever offered it has nothing to send.
         drop(tx);

@@ -88,7 +88,7 @@ pub(crate) async fn ping(
     let mut ping = new_ping(app, &campaign, body);
     let is_operator = viewer == Viewer::Operator;
     // Who asks the same at the same time waits for the first answer.
-    let _turn = app.turn(turn_of(&ping.digest)).await;
+    let _turn = app.turn_of_ping(turn_of(&ping.digest)).await;
     let now = app.store.clock.now();
     let same = pings::same(&app.store.db, customer_id, &ping.digest, now).await?;
     if let Some(same) = same {
@@ -193,7 +193,7 @@ async fn decide(
         reject_with(ping, reject, now.plus(REJECTION));
         return Ok(());
     }
-    let askable = Box::pin(offers::askable(&mut tx, &call, campaign)).await?;
+    let askable = Box::pin(offers::askable(&mut tx, &app.standing, &call, campaign)).await?;
     if !askable.is_empty() {
         // Nobody is asked while a transaction is open.
         drop(tx);
@@ -202,7 +202,14 @@ async fn decide(
         (ping.answers, ping.dropped) = (Json(answers), Json(dropped));
         tx = app.store.begin(&apart).await?;
     }
-    let preview = Box::pin(offers::preview(&mut tx, &call, campaign, ping)).await?;
+    let preview = Box::pin(offers::preview(
+        &mut tx,
+        &app.standing,
+        &call,
+        campaign,
+        ping,
+    ))
+    .await?;
     settle(app, campaign, ping, &preview);
     Ok(())
 }

@@ -186,7 +186,7 @@ async fn note(
         return tx.commit(Told::Taken).await;
     }
     let was = call.status;
-    ending::next_buyer(&mut tx, &mut call, Missed::Refused).await?;
+    ending::next_buyer(&mut tx, &app.standing, &mut call, Missed::Refused).await?;
     let told = if call.status.is_final() {
         reject(&mut ping, Reject::FinalCapacity);
         save(&mut tx, &mut ping).await?;

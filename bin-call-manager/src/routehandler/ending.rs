@@ -21,6 +21,7 @@ use crate::{
         quality::Quality,
         usage::zone,
     },
+    standing::Standing,
 };
 
 /// Whether the buyer's money is still set aside for this call.
@@ -87,6 +88,7 @@ impl Missed {
 /// 503.
 pub(crate) async fn next_buyer(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &mut Call,
     missed: Missed,
 ) -> Result<()> {
@@ -113,7 +115,7 @@ pub(crate) async fn next_buyer(
     } else {
         "NO_BIDS_AVAILABLE"
     };
-    let chosen = Box::pin(choose::choose(tx, call, &campaign)).await?;
+    let chosen = Box::pin(choose::choose(tx, standing, call, &campaign)).await?;
     let found = chosen.won.is_some();
     Box::pin(winning::settle(tx, call, &campaign, chosen)).await?;
     if found {

@@ -24,6 +24,7 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
+    compliancehandler,
     dbhandler::{frauds, market},
     models::{
         call::{self, Call},
@@ -43,14 +44,15 @@ const NAMED_MAX: usize = 100;
 /// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
-    let _turn = app.turn(id).await;
+    let found = callhandler::find(app, ctx, viewer, id).await?;
     // Who comes late hears so without a transaction; only what the locked row says sells it.
-    ensure_sellable(&callhandler::find(app, ctx, viewer, id).await?, viewer)?;
+    ensure_sellable(&found, viewer)?;
+    let _turn = app.turn(&found).await;
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;
     let campaign = campaign(&mut tx, &call).await?;
-    let chosen = Box::pin(choose::choose(&mut tx, &call, &campaign)).await?;
+    let chosen = Box::pin(choose::choose(&mut tx, &app.standing, &call, &campaign)).await?;
     let refused = chosen.won.is_none();
     let rows = Box::pin(winning::settle(&mut tx, &mut call, &campaign, chosen)).await?;
     if refused {
@@ -132,6 +134,8 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         )
     })?;
     if let Some(whole) = whole.as_object_mut() {
+        let law = compliancehandler::of_call(&app.store.db, &call).await?;
+        whole.insert("compliance".to_owned(), law);
         let check = frauds::check_of(&app.store.db, &call).await?;
         whole.insert(
             "fraud".to_owned(),

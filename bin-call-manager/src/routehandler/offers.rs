@@ -20,6 +20,7 @@ use crate::{
         callcampaign::CallCampaign,
         ping::Ping,
     },
+    standing::Standing,
 };
 
 /// The ping that a call was made of.
@@ -46,46 +47,26 @@ pub(super) fn keep_promise(terms: &mut Terms, campaign: &CallCampaign, ping: &Pi
     });
 }
 
-/// Profiles with an endpoint bid what it answered, and nothing where it did not.
-pub(super) fn with_answers(
-    pairs: Vec<(Option<BidProfile>, Option<Bid>)>,
-    ping: &Ping,
-    call: &Call,
-) -> Vec<(Option<BidProfile>, Option<Bid>)> {
-    let answer_of = |row: &BidProfile| {
-        let answer = ping
-            .answers
-            .0
-            .iter()
-            .find(|answer| answer.profile_id == row.id)?;
-        Some(Bid {
-            // In no table yet; among equals it is ranked as its profile would be.
-            id: row.id,
-            customer_id: call.customer_id,
-            call_id: call.id,
-            call_campaign_id: call.call_campaign_id,
-            buyer_id: row.buyer_id,
-            profile_id: Some(row.id),
-            amount: answer.amount,
-            currency: ping.currency.clone(),
-            destination: answer.destination.clone(),
-            status: BidStatus::Pending,
-            expires: Some(answer.expires),
-            tm_create: row.tm_create,
-            ..Bid::default()
-        })
-    };
-    pairs
-        .into_iter()
-        .map(|(row, placed)| match row {
-            Some(mut row) if row.endpoint.0.is_some() => {
-                let placed = answer_of(&row);
-                row.amount = None;
-                (Some(row), placed)
-            }
-            row => (row, placed),
-        })
-        .collect()
+/// What a profile's endpoint answered to a ping, as a bid.
+pub(super) fn answer_of(row: &BidProfile, ping: &Ping, call: &Call) -> Option<Bid> {
+    let mut answers = ping.answers.0.iter();
+    let answer = answers.find(|answer| answer.profile_id == row.id)?;
+    Some(Bid {
+        // In no table yet; among equals it is ranked as its profile would be.
+        id: row.id,
+        customer_id: call.customer_id,
+        call_id: call.id,
+        call_campaign_id: call.call_campaign_id,
+        buyer_id: row.buyer_id,
+        profile_id: Some(row.id),
+        amount: answer.amount,
+        currency: ping.currency.clone(),
+        destination: answer.destination.clone(),
+        status: BidStatus::Pending,
+        expires: Some(answer.expires),
+        tm_create: row.tm_create,
+        ..Bid::default()
+    })
 }
 
 /// Why a candidate is out whose destination may not be called.
@@ -116,10 +97,11 @@ pub(super) fn refused_row(
 /// 503.
 pub(crate) async fn askable(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &Call,
     campaign: &CallCampaign,
 ) -> Result<Vec<BidProfile>> {
-    let mut market = Market::load(tx, call, campaign, None).await?;
+    let mut market = Market::load(tx, standing, call, campaign, None).await?;
     let reserve = market.terms.reserve();
     market.bid_for_endpoints(reserve);
     let buyers = market.buyers()?;
@@ -132,7 +114,7 @@ pub(crate) async fn askable(
         .collect();
     Ok(ranked
         .into_iter()
-        .filter_map(|at| market.entries.get(at)?.row.clone())
+        .filter_map(|at| Some(market.entries.get(at)?.standing.as_ref()?.row.clone()))
         .filter(|row| row.endpoint.0.is_some())
         .collect())
 }
@@ -152,11 +134,12 @@ pub(crate) struct Preview {
 /// 503.
 pub(crate) async fn preview(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &Call,
     campaign: &CallCampaign,
     ping: &Ping,
 ) -> Result<Preview> {
-    let mut market = Market::load(tx, call, campaign, Some(ping)).await?;
+    let mut market = Market::load(tx, standing, call, campaign, Some(ping)).await?;
     let counters = pings::counters(tx, campaign.id).await?;
     loop {
         let buyers = market.buyers()?;

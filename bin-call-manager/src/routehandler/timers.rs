@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ending::{self, Missed};
-use crate::models::{call::Call, callstatus::CallStatus};
+use crate::{
+    models::{call::Call, callstatus::CallStatus},
+    standing::Standing,
+};
 
 /// Until a buyer must have answered.
 const ANSWER: &str = "call_answer";
@@ -37,8 +40,8 @@ pub(crate) struct Turn {
 }
 
 /// Names the handlers, at start.
-pub(crate) fn start(ctx: &ManagerContext) {
-    ctx.timers.on(ANSWER, no_answer);
+pub(crate) fn start(ctx: &ManagerContext, standing: &Standing) {
+    ctx.timers.on_with(ANSWER, standing.clone(), no_answer);
     ctx.timers.on(LENGTH, too_long);
     ctx.timers.on(CONVERSION, never_told);
 }
@@ -97,7 +100,7 @@ pub(crate) async fn due(tx: &mut ChangeTx<'_>, timer: &Timer) -> Result<Option<C
     Ok(found.filter(|call| call.bid_id == turn.bid_id))
 }
 
-async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+async fn no_answer(standing: Standing, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let Some(mut call) = due(tx, &timer).await? else {
         return Ok(());
     };
@@ -105,7 +108,7 @@ async fn no_answer(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if !matches!(was, CallStatus::Queued | CallStatus::Ringing) {
         return Ok(());
     }
-    ending::next_buyer(tx, &mut call, Missed::NoAnswer).await?;
+    ending::next_buyer(tx, &standing, &mut call, Missed::NoAnswer).await?;
     ending::announce(tx, &mut call, was).await
 }
 

@@ -117,7 +117,7 @@ async fn write_bid(tx: &mut ChangeTx<'_>, call: &Call, won: &Won) -> Result<Bid>
         call_id: call.id,
         call_campaign_id: call.call_campaign_id,
         buyer_id: won.account.id,
-        profile_id: won.profile.as_ref().map(|profile| profile.id),
+        profile_id: won.profile.as_ref().map(|known| known.row.id),
         amount: won.amount,
         currency: won.account.currency.clone(),
         ..Bid::default()
@@ -125,7 +125,7 @@ async fn write_bid(tx: &mut ChangeTx<'_>, call: &Call, won: &Won) -> Result<Bid>
     if bid.destination.is_empty()
         && let Some(profile) = &won.profile
     {
-        bid.destination.clone_from(&profile.destination);
+        bid.destination.clone_from(&profile.row.destination);
     }
     bid.status = BidStatus::Won;
     bid.price = won.price;

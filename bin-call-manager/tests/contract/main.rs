@@ -11,6 +11,8 @@ mod calls;
 #[cfg(test)]
 mod carrier;
 #[cfg(test)]
+mod compliance;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod entities;

@@ -72,6 +72,9 @@ pub struct Stream {
     pub scope: &'static str,
     /// The resource in the events' routing keys, e.g. `note`.
     pub topic: &'static str,
+    /// The field of an event's data that names the account which may see it; none = keys that are bound to an account
+    /// may not follow.
+    pub account_field: Option<&'static str>,
 }
 
 /// Looks at the query and the body (empty where there is none) of a request without knowing whose it is.
@@ -175,7 +178,24 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// resource `topic` of this manager are sent as they happen. Events need the tenant that they are of.
     #[must_use]
     pub fn stream(self, scope: &'static str, topic: &'static str) -> Self {
-        self.edge(|edge| edge.stream = Some(Stream { scope, topic }))
+        self.edge(|edge| {
+            edge.stream = Some(Stream {
+                scope,
+                topic,
+                account_field: None,
+            });
+        })
+    }
+
+    /// Keys that are bound to an account may follow the list, too: they get the events whose data has their account's id
+    /// in `field`. Only for data that this account may see whole.
+    #[must_use]
+    pub fn stream_to(self, field: &'static str) -> Self {
+        self.edge(|edge| {
+            if let Some(stream) = &mut edge.stream {
+                stream.account_field = Some(field);
+            }
+        })
     }
 
     /// An access key needs `scope`, e.g. `did:next`.

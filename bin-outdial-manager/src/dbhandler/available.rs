@@ -83,6 +83,22 @@ impl Limits {
         Self { count, ..self }
     }
 
+    /// The same limits, of so many targets.
+    pub(crate) fn of(self, count: u32) -> Self {
+        let count = count.min(LIMIT_MAX);
+        Self { count, ..self }
+    }
+
+    /// How many targets are wanted.
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Up to how many tries this destination may have had.
+    pub(crate) fn tries(&self, destination: usize) -> u32 {
+        self.tries.get(destination).copied().unwrap_or_default()
+    }
+
     fn slots(&self) -> impl Iterator<Item = Slot> {
         let per_destination = |(destination, tries): (usize, u32)| {
             (0..tries).map(move |tries| Slot {
@@ -378,6 +394,35 @@ async fn lease_all(tx: &mut Tx, targets: &[OutdialTarget], lease: Duration) -> R
     );
     let values = std::iter::once(micros(lease)).chain(ids).collect();
     tx.execute(&sql, values).await?;
+    Ok(())
+}
+
+/// Keeps targets from being handed out for so long, as a lease does; those that somebody took meanwhile are not
+/// touched.
+pub(crate) async fn put_off(db: &Db, ids: &[Uuid], by: Duration) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let now = db.dialect().now_micros();
+    let idle = is_idle(db.dialect());
+    let (marks, ids) = list(ids.iter().copied());
+    let sql = format!(
+        "UPDATE outdial_outdialtargets SET lease_until = {now} + ? WHERE id IN ({marks}) AND {idle} \
+         AND (lease_until IS NULL OR lease_until <= {now})"
+    );
+    let values = std::iter::once(micros(by)).chain(ids).collect();
+    db.execute(&sql, values).await?;
+    Ok(())
+}
+
+/// Gives the leases back that were taken in this transaction.
+pub(crate) async fn give_back(tx: &mut Tx, targets: &[OutdialTarget]) -> Result<()> {
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let (marks, ids) = list(targets.iter().map(|target| target.id));
+    let sql = format!("UPDATE outdial_outdialtargets SET lease_until = NULL WHERE id IN ({marks})");
+    tx.execute(&sql, ids).await?;
     Ok(())
 }
 
