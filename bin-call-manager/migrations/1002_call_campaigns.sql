@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS exchange_call_campaigns (
     hours {json} NOT NULL,
     timezone {exact64} NOT NULL,
     whisper TEXT NOT NULL,
+    carrier_account {exact64} NOT NULL,
+    carrier_token {mediumtext} NOT NULL,
     tm_create {time} NOT NULL,
     tm_update {time} NOT NULL,
     tm_delete {time} NULL,

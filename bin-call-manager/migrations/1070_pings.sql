@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS exchange_pings (
 CREATE INDEX IF NOT EXISTS exchange_pings_by_time ON exchange_pings (customer_id, tm_create);
 CREATE INDEX IF NOT EXISTS exchange_pings_same ON exchange_pings (customer_id, digest, expires);
 CREATE INDEX IF NOT EXISTS exchange_pings_by_caller ON exchange_pings (customer_id, from_number, expires);
+CREATE INDEX IF NOT EXISTS exchange_pings_old ON exchange_pings (call_id, expires);
 
 -- down
 DROP TABLE IF EXISTS exchange_pings;

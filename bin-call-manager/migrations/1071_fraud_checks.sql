@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS exchange_fraud_checks (
 ) {table};
 CREATE INDEX IF NOT EXISTS exchange_fraud_checks_by_time ON exchange_fraud_checks (customer_id, tm_create);
 CREATE INDEX IF NOT EXISTS exchange_fraud_checks_by_action ON exchange_fraud_checks (customer_id, action, tm_create);
-CREATE INDEX IF NOT EXISTS exchange_fraud_checks_by_call ON exchange_fraud_checks (call_id);
+CREATE INDEX IF NOT EXISTS exchange_fraud_checks_old ON exchange_fraud_checks (call_id, tm_create);
 
 -- down
 DROP TABLE IF EXISTS exchange_fraud_checks;

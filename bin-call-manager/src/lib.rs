@@ -11,6 +11,7 @@ mod bidprofilehandler;
 mod businessrelationshiphandler;
 mod callcampaignhandler;
 mod callhandler;
+mod carrierhandler;
 pub mod choice;
 pub mod compliance;
 mod compliancehandler;
@@ -21,6 +22,8 @@ mod dncbookhandler;
 mod dncentryhandler;
 mod dnclisthandler;
 mod fraudhandler;
+#[cfg(any(test, feature = "test-support"))]
+pub mod hostile;
 mod inboundcallhandler;
 mod ledgerhandler;
 mod listenhandler;
@@ -32,8 +35,10 @@ mod reporthandler;
 mod room;
 mod routehandler;
 pub mod simulate;
+mod siphandler;
 mod standing;
 mod subjectrequesthandler;
+mod sweephandler;
 mod viewer;
 mod watch;
 
@@ -46,7 +51,10 @@ use bin_common_handler::{
 };
 
 use crate::app::App;
-pub use crate::ledgerhandler::{LedgerFault, check as ledger_faults};
+pub use crate::{
+    ledgerhandler::{LedgerFault, check as ledger_faults},
+    sweephandler::sweep,
+};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "call-manager";
@@ -102,6 +110,10 @@ const SETTINGS: &[AnySetting] = &[
     app::SHORT.erased(),
     modelhandler::URL.erased(),
     modelhandler::TIMEOUT.erased(),
+    siphandler::LISTEN.erased(),
+    siphandler::ALLOWED.erased(),
+    siphandler::CREDENTIALS.erased(),
+    siphandler::RATE.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -114,5 +126,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let app = App::new(ctx, standing)?;
     compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;
+    siphandler::start(ctx, &app)?;
+    sweephandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -6,7 +6,7 @@ use bin_common_handler::{
     models::{
         check::{ensure, in_range},
         error::Result,
-        identity::optional_uuid,
+        identity::{optional_owner, optional_uuid},
         text::null_is_default,
     },
 };
@@ -16,9 +16,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auctionhandler,
-    callhandler::{invalid_state, lock},
+    callhandler::{invalid_state, lock, not_found},
+    dbhandler::calls,
     models::{
-        call::Call,
+        call::{Call, Source},
         callcampaign::{CallCampaign, ConversionKind},
         callstatus::CallStatus,
     },
@@ -28,7 +29,7 @@ use crate::{
         timers, winning,
     },
     standing::Standing,
-    viewer::{Viewer, ensure_operator},
+    viewer::{Viewer, ensure_operator, owner},
 };
 
 /// Longest call, in seconds.
@@ -45,6 +46,76 @@ pub(crate) struct Report {
     /// Whose turn it is about; one that is not the current one's changes nothing.
     #[serde(default, deserialize_with = "optional_uuid")]
     bid_id: Option<Uuid>,
+}
+
+impl Report {
+    /// That a call is in this state now.
+    pub(crate) fn of(status: CallStatus) -> Self {
+        Self {
+            status,
+            duration_seconds: 0,
+            hangup_cause: String::new(),
+            bid_id: None,
+        }
+    }
+
+    /// About this buyer's turn; and how long the call lasted.
+    pub(crate) fn about(self, bid_id: Uuid, duration_seconds: i64) -> Self {
+        Self {
+            bid_id: Some(bid_id),
+            duration_seconds: duration_seconds.clamp(0, DURATION_MAX),
+            ..self
+        }
+    }
+}
+
+/// Body of `POST /v1/calls/status`.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct ReferredReport {
+    /// The carrier's id of the call: over SIP its Call-ID.
+    reference: String,
+    /// Where the call came from; needed where calls of several sources have the same reference.
+    #[serde(default)]
+    source: Option<Source>,
+    #[serde(default, deserialize_with = "optional_owner")]
+    customer_id: Option<Uuid>,
+    #[serde(flatten)]
+    report: Report,
+}
+
+/// Moves the call on that has this reference.
+///
+/// # Errors
+/// As [`report`]; 400 when several calls have it.
+pub(crate) async fn report_by_reference(
+    app: &App,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+    body: &ReferredReport,
+) -> Result<Call> {
+    ensure_operator(ctx)?;
+    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let call = by_reference(app, customer_id, body.source, &body.reference).await?;
+    report(app, ctx, call.id, &body.report).await
+}
+
+/// The customer's call with this reference.
+///
+/// # Errors
+/// 404; 400 when several sources have it and none is named; 503.
+pub(crate) async fn by_reference(
+    app: &App,
+    customer_id: Uuid,
+    source: Option<Source>,
+    reference: &str,
+) -> Result<Call> {
+    let mut found = calls::by_reference(&app.store.db, customer_id, source, reference).await?;
+    ensure(
+        found.len() <= 1,
+        "source",
+        "must be there, as calls of several sources have this reference",
+    )?;
+    found.pop().ok_or_else(not_found)
 }
 
 /// Body of `POST /v1/calls/<call-id>/conversion`.

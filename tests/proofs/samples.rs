@@ -1,13 +1,20 @@
 //! For each route a request that its owner is answered with success, and the ids and texts in it that could be
 //! another tenant's.
 
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bin_common_handler::{
     clock::Clock,
     ids,
     listenhandler::RouteInfo,
-    models::sock::Method::{Delete, Get, Post, Put},
+    models::{
+        raw::RawRequest,
+        sock::Method::{Delete, Get, Post, Put},
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -378,6 +385,33 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             "call_campaign_id": pick("call-campaign-id"), "from_number": "+12125550123",
             "to_number": "+12125550100",
         })),
+        (Post, "/v1/calls/status") => {
+            body(json!({"reference": pick("reference"), "status": "completed"}))
+        }
+        (Post, "/v1/pings") => body(json!({
+            "call_campaign_id": pick("call-campaign-id"), "from_number": "+12125550124",
+        })),
+        // It has no caller, so nobody takes it.
+        (Post, "/v1/pings/<ping-id>/accept") => refused(nothing()),
+        (Post, "/v1/fraud/entries") => body(json!({"phone": "+12125550125", "list": "allow"})),
+        (Put, "/v1/fraud/entries/<fraud-entry-id>") => body(json!({"reason": "known"})),
+        (Get, "/v1/pings/<ping-id>" | "/v1/fraud/checks" | "/v1/fraud/entries")
+        | (Get | Delete, "/v1/fraud/entries/<fraud-entry-id>") => nothing(),
+        // Nobody signed it.
+        (
+            Post,
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/voice"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/dialed"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/leg"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/whisper",
+        ) => {
+            let url = "https://exchange.example/voice".to_owned();
+            let raw = RawRequest::new(Post, url, BTreeMap::new(), b"CallSid=CA1");
+            Sample {
+                status: 403,
+                ..body(serde_json::to_value(raw).unwrap())
+            }
+        }
         // It is sold, told of and paid already.
         (Post, "/v1/calls/<call-id>/route") => refused(nothing()),
         (Post, "/v1/calls/<call-id>/status") => body(json!({"status": "completed"})),

@@ -113,6 +113,7 @@ impl Tenant {
                 "call_id" => "V1201122450000000999".to_owned(),
                 "campaign" => "NOBODY".to_owned(),
                 "lead" => "lead999".to_owned(),
+                "reference" => "nobody's reference".to_owned(),
                 "email" => "nobody@example.com".to_owned(),
                 "token" => "A".repeat(43),
                 KEY => format!("did_00000000:{}", "0".repeat(64)),
@@ -288,7 +289,7 @@ impl Tenant {
     async fn exchange(&mut self) {
         let named = |what: &str| format!("{} {what}", self.mark);
         let (buyer, seller, leads) = (named("buyer"), named("seller"), named("leads"));
-        let reference = named("reference");
+        let (reference, reason) = (named("reference"), named("entry"));
         let seller = json!({"type": "seller", "name": seller, "status": "active"});
         self.trade("seller-id", "/v1/accounts", seller).await;
         let buyer = json!({
@@ -318,7 +319,22 @@ impl Tenant {
         self.trade("auction-id", "/v1/auctions", auction).await;
         let uri = format!("/v1/auctions/{}/close", self.value("auction-id"));
         self.exchange.ok(Post, &uri, None).await;
+        let ping = json!({
+            "call_campaign_id": self.value("call-campaign-id"),
+            "tags": {"name": format!("{} caller", self.mark)},
+        });
+        self.trade("ping-id", "/v1/pings", ping).await;
+        let entry = json!({
+            "phone": self.value("phone"), "list": "allow", "reason": reason,
+        });
+        self.trade("fraud-entry-id", "/v1/fraud/entries", entry)
+            .await;
+        let entry = json!({"account_id": self.value("seller-id"), "list": "allow"});
+        self.exchange
+            .ok(Post, "/v1/fraud/entries", Some(entry))
+            .await;
         call["reference"] = json!(reference);
+        self.values.insert("reference", reference.clone());
         self.trade("call-id", "/v1/calls", call).await;
         let uri = format!("/v1/calls/{}", self.value("call-id"));
         self.exchange.ok(Post, &format!("{uri}/route"), None).await;

@@ -1,5 +1,6 @@
 //! SQL of this daemon's tables.
 
+pub(crate) mod calls;
 pub(crate) mod dnc;
 pub(crate) mod frauds;
 pub(crate) mod inboundcalls;

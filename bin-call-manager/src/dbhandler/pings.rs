@@ -31,6 +31,34 @@ pub(crate) async fn same(
 }
 
 #[derive(sqlx::FromRow)]
+struct Id {
+    id: Uuid,
+}
+
+/// The accepted ping whose call from this number is waited for.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn awaited(
+    db: &Db,
+    customer_id: Uuid,
+    call_campaign_id: Uuid,
+    from_number: &str,
+    now: Timestamp,
+) -> Result<Option<Uuid>> {
+    let sql = "SELECT id FROM exchange_pings WHERE customer_id = ? AND from_number = ? AND expires > ? \
+         AND call_campaign_id = ? AND status = 'reserved' ORDER BY expires LIMIT 1";
+    let values = vec![
+        customer_id.into(),
+        from_number.into(),
+        now.into(),
+        call_campaign_id.into(),
+    ];
+    let found: Option<Id> = db.fetch_optional(sql, values).await?;
+    Ok(found.map(|row| row.id))
+}
+
+#[derive(sqlx::FromRow)]
 struct Text {
     text: String,
 }

@@ -16,7 +16,7 @@ use crate::{
     models::{call::Call, refund::Refund},
     pinghandler,
     refundhandler::{self, RefundCreate},
-    reporthandler::{self, Report, Told},
+    reporthandler::{self, ReferredReport, Report, Told},
     routehandler,
 };
 
@@ -65,6 +65,17 @@ pub(super) async fn report(
     Json(body): Json<Report>,
 ) -> Result<Json<Call>> {
     reporthandler::report(&app, &ctx, id, &body).await.map(Json)
+}
+
+pub(super) async fn report_by_reference(
+    State(app): State<App>,
+    ctx: RequestContext,
+    NamedTenant(named): NamedTenant,
+    Json(body): Json<ReferredReport>,
+) -> Result<Json<Call>> {
+    reporthandler::report_by_reference(&app, &ctx, named, &body)
+        .await
+        .map(Json)
 }
 
 pub(super) async fn convert(

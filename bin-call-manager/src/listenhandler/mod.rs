@@ -4,6 +4,7 @@ mod accounts;
 mod auctions;
 mod calls;
 mod campaigns;
+mod carriers;
 mod compliance;
 mod frauds;
 mod pings;
@@ -47,7 +48,42 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = market_routes(routes);
     let routes = call_routes(routes);
     let routes = compliance::routes(ping_routes(routes));
+    let routes = carrier_routes(routes);
     inbound_routes(routes)
+}
+
+/// What a carrier tells and asks of calls on a campaign's numbers.
+fn carrier_routes(routes: Routes<App>) -> Routes<App> {
+    const SIGNED: &[&str] = &[SIGNATURE];
+    routes
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/voice",
+            carriers::voice,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/dialed",
+            carriers::dialed,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/leg",
+            carriers::leg,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/whisper",
+            carriers::whisper,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
 }
 
 /// What a call would bring, and whether it is a fraud.
@@ -161,6 +197,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .or_bound(SELL)
         .post("/v1/calls/<call-id>/status", calls::report)
+        .scope(WRITE)
+        .post("/v1/calls/status", calls::report_by_reference)
         .scope(WRITE)
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)

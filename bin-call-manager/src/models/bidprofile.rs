@@ -141,8 +141,9 @@ impl BidProfile {
 /// # Errors
 /// 400 when it is neither, or a premium number.
 pub(crate) fn destination(text: &str) -> Result<String> {
-    let is_plain =
-        |text: &str| text.len() <= ADDRESS_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+    // Within angle brackets in SIP, and within quotes in XML.
+    let is_safe = |b: u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"');
+    let is_plain = |text: &str| text.len() <= ADDRESS_MAX && text.bytes().all(is_safe);
     if text.is_empty() {
         return Ok(String::new());
     }

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, in_range, timezone, within, wrong},
+        check::{ensure, in_range, max_bytes, short, timezone, within, wrong},
         error::Result,
         hours::Hours,
         identity::uuid_or_nil,
@@ -22,6 +22,8 @@ use crate::choice::terms::{AuctionTerms, Duplicates};
 
 /// Most numbers of one campaign.
 const NUMBERS_MAX: usize = 1_000;
+/// Longest token of a carrier as it is kept, in bytes.
+const TOKEN_MAX: usize = 1_024;
 /// Countries of one campaign.
 const COUNTRIES_MAX: usize = 250;
 /// Longest wait for bids, in milliseconds.
@@ -188,6 +190,13 @@ pub struct CallCampaign {
     /// What is said to the buyer before the call is connected.
     #[resource(set)]
     pub whisper: String,
+    /// The account at the carrier (`AccountSid`) whose webhooks bring calls; empty = none.
+    #[resource(set)]
+    pub carrier_account: String,
+    /// What those webhooks are signed with. Write-only; sealed in its column.
+    #[serde(default, skip_serializing)]
+    #[resource(set)]
+    pub carrier_token: String,
     /// Creation time.
     pub tm_create: Timestamp,
     /// Time of the last change, which is its version.
@@ -221,6 +230,8 @@ impl Default for CallCampaign {
             hours: Json::default(),
             timezone: String::new(),
             whisper: String::new(),
+            carrier_account: String::new(),
+            carrier_token: String::new(),
             tm_create: Timestamp::default(),
             tm_update: Timestamp::default(),
             tm_delete: None,
@@ -231,6 +242,8 @@ impl Default for CallCampaign {
 fn check(campaign: &mut CallCampaign, before: Option<&CallCampaign>, _: Timestamp) -> Result<()> {
     check_name("name", &campaign.name)?;
     check_text("whisper", &campaign.whisper)?;
+    short("carrier_account", &campaign.carrier_account)?;
+    max_bytes("carrier_token", &campaign.carrier_token, TOKEN_MAX)?;
     if let Some(before) = before {
         let same = |is: bool, field: &str| ensure(is, field, "cannot be changed");
         same(campaign.seller_id == before.seller_id, "seller_id")?;
@@ -259,6 +272,14 @@ fn check(campaign: &mut CallCampaign, before: Option<&CallCampaign>, _: Timestam
 }
 
 impl CallCampaign {
+    /// Where its sealed token belongs: a text that is copied into another row does not open.
+    pub fn token_place(&self) -> String {
+        format!(
+            "{}/exchange_call_campaigns/carrier_token/{}",
+            self.customer_id, self.id
+        )
+    }
+
     /// Whether a call of it may go there: never to a premium number, and only to its countries. A SIP address whose
     /// user is a number is judged by that.
     pub fn may_call(&self, destination: &str) -> bool {

@@ -95,6 +95,30 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
+/// Whatever stands there: a bid is within its bounds, and a reason is a plain line.
+#[cfg(any(test, feature = "test-support"))]
+pub(crate) fn hostile(data: &[u8]) {
+    match read(data) {
+        Said::Bid {
+            amount,
+            expires_in_seconds,
+            ..
+        } => {
+            assert!((1..=AMOUNT_MAX).contains(&amount), "{amount}");
+            assert!(expires_in_seconds <= EXPIRES_MAX, "{expires_in_seconds}");
+        }
+        Said::No(reason) => {
+            let is_plain = !reason.chars().any(char::is_control);
+            assert!(
+                is_plain && reason.chars().count() <= REASON_MAX,
+                "{reason:?}"
+            );
+        }
+        Said::Broken => {}
+    }
+    let _ = refuses(data);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

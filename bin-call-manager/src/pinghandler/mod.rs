@@ -12,6 +12,9 @@ mod asking;
 mod pinging;
 mod telling;
 
+#[cfg(any(test, feature = "test-support"))]
+pub(crate) use answer::hostile;
+
 pub(crate) use accepting::{Acceptance, accept};
 pub(crate) use arriving::arrive;
 pub(crate) use pinging::{PingCreate, ping};

@@ -194,14 +194,14 @@ async fn decide(
         return Ok(());
     }
     let askable = Box::pin(offers::askable(&mut tx, &app.standing, &call, campaign)).await?;
-    // Nobody is asked while a transaction is open.
-    drop(tx);
     if !askable.is_empty() {
+        // Nobody is asked while a transaction is open.
+        drop(tx);
         let asked = asking::ask_all(app, ping, campaign, askable, until);
         let (answers, dropped) = Box::pin(asked).await;
         (ping.answers, ping.dropped) = (Json(answers), Json(dropped));
+        tx = app.store.begin(&apart).await?;
     }
-    let mut tx = app.store.begin(&apart).await?;
     let preview = Box::pin(offers::preview(
         &mut tx,
         &app.standing,

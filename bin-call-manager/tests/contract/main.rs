@@ -9,6 +9,8 @@ mod bound;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod carrier;
+#[cfg(test)]
 mod compliance;
 #[cfg(test)]
 mod crowd;
@@ -26,5 +28,7 @@ mod pings;
 mod renamed;
 #[cfg(test)]
 mod routing;
+#[cfg(test)]
+mod sip;
 #[cfg(test)]
 mod world;

@@ -2,6 +2,7 @@
 
 use std::{io::Write, time::Duration};
 
+use bin_call_manager::sweep;
 use bin_common_handler::{
     models::sock::Method::{Get, Post, Put},
     testing::{Kind, until},
@@ -560,5 +561,33 @@ async fn a_private_endpoint_is_refused(#[case] url: &str, #[case] why: &str) {
         .call(Post, "/v1/bid_profiles", Some(body))
         .await;
     assert_eq!(reason(&reply), (400, why));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_to_nothing_is_forgotten(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::open(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    world.profile(&buyer, &campaign, 400, json!({})).await;
+    let ignored = world.ping(&campaign, json!({"zip": "94105"})).await;
+    let taken = world.ping(&campaign, json!({})).await;
+    assert_eq!(world.accept(&taken).await.0, 200);
+    let status = async |ping: &Json| {
+        let uri = format!("/v1/pings/{}", text(ping, "id"));
+        world.client.call(Get, &uri, None).await.0
+    };
+    let db = world.installation.db();
+    for (hours, expected) in [(23, 200), (25, 404)] {
+        let at = world.clock.now().plus(Duration::from_secs(hours * 3_600));
+        sweep(&db, at).await.unwrap();
+        assert_eq!(
+            (status(&ignored).await, status(&taken).await),
+            (expected, 200),
+            "{hours}"
+        );
+    }
+    drop(db);
     world.end().await;
 }
