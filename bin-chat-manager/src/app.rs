@@ -8,7 +8,7 @@ use bin_common_handler::{
     databasehandler::Store,
 };
 
-use crate::{addresshandler::Geocoder, customerhandler::Businesses, room::Rooms};
+use crate::{customerhandler::Businesses, geocodehandler::Geocoder, room::Rooms};
 
 pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
     "APPOINTMENT_REMINDER",

@@ -14,6 +14,7 @@ mod cataloghandler;
 mod customerhandler;
 mod dbhandler;
 pub mod figures;
+mod geocodehandler;
 mod kpihandler;
 mod leadhandler;
 mod listenhandler;
@@ -86,8 +87,8 @@ const SETTINGS: &[AnySetting] = &[
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
     watch::PERIOD.erased(),
-    addresshandler::GEOCODER_URL.erased(),
-    addresshandler::GEOCODER_KEY.erased(),
+    geocodehandler::GEOCODER_URL.erased(),
+    geocodehandler::GEOCODER_KEY.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
