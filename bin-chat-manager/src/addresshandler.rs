@@ -1,19 +1,13 @@
 //! Addresses: where one is, and whether the business works there.
 
-use std::time::Duration;
-
 use bin_common_handler::{
-    config::{Config, Setting},
     context::RequestContext,
-    httphandler::{HttpClient, HttpRequest, Method},
     models::{
         check::{ensure, max_bytes, wrong},
-        error::{Error, Result},
+        error::Result,
         point::Point,
     },
-    redact::Secret,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,93 +18,6 @@ use crate::{
 
 /// Longest address, in bytes.
 const ADDRESS_MAX: usize = 500;
-/// How long the geocoder may take.
-const WITHIN: Duration = Duration::from_secs(3);
-/// Of its answer that much is read.
-const ANSWER_MAX: usize = 256 * 1024;
-
-pub(crate) const GEOCODER_URL: Setting<String> = Setting::web_address(
-    "GEOCODER_URL",
-    "",
-    "Where addresses are looked up, as Google's Geocoding API does it: /maps/api/geocode/json is appended; empty = nowhere",
-    "https://maps.googleapis.com",
-);
-pub(crate) const GEOCODER_KEY: Setting<Secret> = Setting::secret(
-    "GEOCODER_KEY",
-    "",
-    "The key for GEOCODER_URL",
-    "a-key-of-the-geocoder",
-);
-
-/// Looks addresses up.
-#[derive(Clone)]
-pub(crate) struct Geocoder {
-    http: HttpClient,
-    url: String,
-    key: Secret,
-}
-
-impl Geocoder {
-    pub(crate) fn new(http: HttpClient, config: &Config) -> Self {
-        Self {
-            http,
-            url: config.get(&GEOCODER_URL),
-            key: config.get(&GEOCODER_KEY),
-        }
-    }
-
-    /// Where an address is; nothing where nobody is asked, or nothing was found.
-    async fn find(&self, address: &str) -> Result<Option<Found>> {
-        if self.url.is_empty() {
-            return Ok(None);
-        }
-        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let url = format!(
-            "{}/maps/api/geocode/json?address={}&key={}",
-            self.url.trim_end_matches('/'),
-            encoded(address),
-            encoded(self.key.expose()),
-        );
-        let request = HttpRequest::new(Method::GET, url)
-            .within(WITHIN)
-            .at_most(ANSWER_MAX);
-        let answer = self.http.send(&request).await?;
-        if !answer.status.is_success() {
-            return Err(Error::unavailable("geocoder", answer.status.to_string()));
-        }
-        let answer: Geocoded = answer.json()?;
-        match answer.status.as_str() {
-            "OK" | "ZERO_RESULTS" => Ok(answer.results.into_iter().next()),
-            _ => Err(Error::unavailable("geocoder", "it refused the request")),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Geocoded {
-    status: String,
-    #[serde(default)]
-    results: Vec<Found>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    #[serde(default)]
-    formatted_address: String,
-    geometry: Geometry,
-}
-
-#[derive(Deserialize)]
-struct Geometry {
-    location: FoundLocation,
-}
-
-#[derive(Deserialize)]
-struct FoundLocation {
-    lat: f64,
-    lng: f64,
-}
-
 /// A place in degrees.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -172,10 +79,7 @@ pub(crate) async fn validate(
         Some(_) => None,
         None => app.geocoder.find(&request.address).await?,
     };
-    let point = given.or_else(|| {
-        let at = &found.as_ref()?.geometry.location;
-        Point::new(at.lat, at.lng)
-    });
+    let point = given.or_else(|| found.as_ref()?.point());
     let written = found.map(|found| found.formatted_address);
     let address = written
         .filter(|text| !text.is_empty())

@@ -17,7 +17,7 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    addresshandler::Geocoder, customerhandler::Businesses, models::business::Profile,
+    customerhandler::Businesses, geocodehandler::Geocoder, models::business::Profile,
     queues::presence::Times, room::Rooms,
 };
 

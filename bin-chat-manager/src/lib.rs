@@ -20,6 +20,7 @@ mod customerhandler;
 mod dbhandler;
 mod entryhandler;
 pub mod figures;
+mod geocodehandler;
 mod kpihandler;
 mod leadhandler;
 mod listenhandler;
@@ -127,8 +128,8 @@ const SETTINGS: &[AnySetting] = &[
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
     watch::PERIOD.erased(),
-    addresshandler::GEOCODER_URL.erased(),
-    addresshandler::GEOCODER_KEY.erased(),
+    geocodehandler::GEOCODER_URL.erased(),
+    geocodehandler::GEOCODER_KEY.erased(),
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
 ];

@@ -66,7 +66,9 @@ impl ResourceHooks<Appointment> for App {
         let Some(before) = before else {
             return Ok(());
         };
-        after.sequence = before.sequence.saturating_add(1);
+        if after.differs_for_calendars(before) {
+            after.sequence = before.sequence.saturating_add(1);
+        }
         if before.status != after.status {
             follow(tx, ctx, after).await?;
         }

@@ -117,6 +117,14 @@ impl Appointment {
         Interval::new(self.tm_start, self.tm_end)
     }
 
+    /// Whether a calendar would show it otherwise.
+    pub fn differs_for_calendars(&self, before: &Self) -> bool {
+        (self.time(), self.status) != (before.time(), before.status)
+            || self.title != before.title
+            || self.address != before.address
+            || self.resource_id != before.resource_id
+    }
+
     /// The same with another status, where that may follow.
     ///
     /// # Errors
@@ -127,7 +135,6 @@ impl Appointment {
         }
         Ok(Self {
             status: next,
-            sequence: self.sequence.saturating_add(1),
             ..self.clone()
         })
     }

@@ -9,11 +9,13 @@ static DRAWN: LazyLock<Regex> = LazyLock::new(|| {
     let id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
     let time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z";
     let token = "did_[0-9a-f]{8,64}";
-    Regex::new(&format!("{id}|{time}|{token}")).unwrap()
+    let secret = "[0-9A-Za-z_-]{43}";
+    Regex::new(&format!("{id}|{time}|{token}|\"{secret}\"")).unwrap()
 });
 /// The rate of a number that has no calls, as another's must look, is not among them.
 static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
-    let count = "todayUsage|totalCalls|calls_today|calls_this_hour|calls_total|timestamp|balance";
+    let count =
+        "todayUsage|totalCalls|calls_today|calls_this_hour|calls_total|timestamp|balance|sequence";
     let rate = r#""[1-9]\d*\.\d\d%""#;
     Regex::new(&format!(r#""(?:({count})":[^,}}]+|(answerRate)":{rate})"#)).unwrap()
 });
