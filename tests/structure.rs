@@ -33,9 +33,11 @@ mod tests {
         ("area", GROUND),
         ("booking", GROUND),
         ("compliance", GROUND),
+        ("figures", GROUND),
         ("phone", GROUND),
         ("settings", GROUND),
         ("times", GROUND),
+        ("words", GROUND),
     ];
     const WIRING: u8 = 5;
     const REQUESTS: u8 = 4;

@@ -5,6 +5,7 @@
 
 mod addresshandler;
 mod alerthandler;
+mod alertrulehandler;
 mod app;
 mod availabilityhandler;
 pub mod booking;
@@ -16,6 +17,8 @@ mod contacthandler;
 mod conversationhandler;
 mod customerhandler;
 mod dbhandler;
+pub mod figures;
+mod kpihandler;
 mod leadhandler;
 mod listenhandler;
 pub mod models;
@@ -36,6 +39,10 @@ use bin_common_handler::{
 };
 
 use crate::{
+    alertrulehandler::{
+        changes::{ALERT_ESCALATE, ALERT_WAKE, escalate, wake},
+        watch,
+    },
     app::App,
     bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
     models::timers,
@@ -75,6 +82,10 @@ const MIGRATIONS: Migrations = migrations!(
         "1055_appointments",
         "1056_leads",
         "1057_calendars",
+        "1060_alert_rules",
+        "1061_alerts",
+        "1062_alert_watches",
+        "1063_kpi_facts",
     ]
 );
 
@@ -97,6 +108,7 @@ const SETTINGS: &[AnySetting] = &[
     app::LLM_TIMEOUT.erased(),
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
+    watch::PERIOD.erased(),
     addresshandler::GEOCODER_URL.erased(),
     addresshandler::GEOCODER_KEY.erased(),
 ];
@@ -116,7 +128,12 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
         app.clone(),
         webhookhandler::call_missed,
     );
-    ctx.timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
-    ctx.timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
+    let timers = &ctx.timers;
+    timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
+    timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
+    timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
+    timers.on_with(ALERT_WAKE, app.clone(), wake);
+    kpihandler::start(ctx, &app);
+    watch::start(ctx, &app);
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -29,6 +29,7 @@ pub(crate) struct Rooms {
     pub holidays: Quota,
     pub reservations: Quota,
     pub calendars: Quota,
+    pub alert_rules: Quota,
     pub appointments: Quota,
     pub leads: Quota,
 }
@@ -65,6 +66,10 @@ impl Rooms {
             calendars: quota(
                 "CALENDARS",
                 "chat_calendars WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            alert_rules: quota(
+                "ALERTRULES",
+                "chat_alert_rules WHERE customer_id = ? AND tm_delete IS NULL",
             ),
             appointments: records("APPOINTMENTS", "chat_appointments WHERE customer_id = ?"),
             leads: records(

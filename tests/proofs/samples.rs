@@ -1,16 +1,17 @@
 //! For each route a request that its owner is answered with success, and the ids and texts in it that could be
 //! another tenant's.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use bin_common_handler::{
+    clock::Clock,
     ids,
     listenhandler::RouteInfo,
     models::sock::Method::{Delete, Get, Post, Put},
 };
 use serde_json::{Value as Json, json};
 
-use crate::tenant::{KEY, Values, urlencoded};
+use crate::tenant::{KEY, Values, booked_hour, urlencoded};
 
 /// What goes with a route's path.
 #[derive(Debug, Default, Clone)]
@@ -91,7 +92,9 @@ pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
         .or_else(|| call_sample(route, picker))
         .or_else(|| outdial_sample(route))
         .or_else(|| market_sample(route, picker))
-        .or_else(|| exchange_sample(route, picker));
+        .or_else(|| exchange_sample(route, picker))
+        .or_else(|| offer_sample(route, picker))
+        .or_else(|| booking_sample(route, picker));
     let (method, template) = (route.method, route.template);
     sample.unwrap_or_else(|| panic!("{method} {template} has no sample in {}", file!()))
 }
@@ -347,6 +350,126 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             | "/v1/auctions/<auction-id>"
             | "/v1/auctions/<auction-id>/bids"
             | "/v1/bids",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// What can be booked, of whom, and when.
+fn offer_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    Some(match (route.method, route.template) {
+        (Post, "/v1/templates") => body(json!({
+            "name": format!("x_{}", ids::next().simple()), "body": "Hello.",
+        })),
+        (Put, "/v1/templates/<template-id>") => body(json!({"body": "Hi."})),
+        (Post, "/v1/catalog_items") => body(json!({"name": "x"})),
+        (Put, "/v1/catalog_items/<catalog-item-id>") => body(json!({"price_cents": 1})),
+        (Post, "/v1/catalog_items/match") => body(json!({"text": "my sink is blocked"})),
+        (Post, "/v1/catalog_items/quote") => {
+            body(json!({"catalog_item_id": pick("catalog-item-id")}))
+        }
+        (Post, "/v1/rates") => body(json!({"name": "x", "factor": 1})),
+        (Put, "/v1/rates/<rate-id>") => body(json!({"factor": 1.5})),
+        (Post, "/v1/resources") => body(json!({"name": "x"})),
+        (Put, "/v1/resources/<resource-id>") => body(json!({"hours": "06:00-22:00"})),
+        // It has been booked.
+        (Delete, "/v1/resources/<resource-id>") => Sample {
+            status: 409,
+            ..nothing()
+        },
+        (Post, "/v1/holidays") => body(json!({"date": "2026-12-25"})),
+        (Put, "/v1/holidays/<holiday-id>") => body(json!({"name": "x"})),
+        (Get, "/v1/availabilities") => query(&[
+            ("service_id", pick("catalog-item-id")),
+            ("resource_id", pick("resource-id")),
+        ]),
+        (Post, "/v1/addresses/validate") => body(json!({"address": "1 Main St, 10001"})),
+        (
+            Get,
+            "/v1/templates"
+            | "/v1/catalog_items"
+            | "/v1/rates"
+            | "/v1/resources"
+            | "/v1/resources/<resource-id>"
+            | "/v1/holidays",
+        )
+        | (
+            Get | Delete,
+            "/v1/templates/<template-id>"
+            | "/v1/catalog_items/<catalog-item-id>"
+            | "/v1/rates/<rate-id>"
+            | "/v1/holidays/<holiday-id>",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// What was booked, for whom, and what is counted and watched.
+fn booking_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    Some(match (route.method, route.template) {
+        (Post, "/v1/reservations") => {
+            let [tm_start, tm_end] = booked_hour();
+            body(json!({
+                "resource_id": pick("resource-id"), "tm_start": tm_start, "tm_end": tm_end,
+            }))
+        }
+        // The hold has become one already.
+        (Post, "/v1/appointments") => Sample {
+            status: 409,
+            ..body(json!({
+                "reservation_id": pick("reservation-id"), "lead_id": pick("lead-id"),
+                "catalog_item_id": pick("catalog-item-id"), "title": "x",
+            }))
+        },
+        (Put, "/v1/appointments/<appointment-id>") => body(json!({"title": "x"})),
+        (Post, "/v1/appointments/<appointment-id>/reschedule") => {
+            let [tm_start, tm_end] = booked_hour();
+            body(json!({
+                "tm_start": tm_start, "tm_end": tm_end, "resource_id": pick("resource-id"),
+            }))
+        }
+        (Post, "/v1/leads") => body(json!({"name": "x"})),
+        (Put, "/v1/leads/<lead-id>") => body(json!({"urgency": "high"})),
+        (Post, "/v1/leads/<lead-id>/status") => body(json!({"status": "qualified"})),
+        (Post, "/v1/calendars") => body(json!({"name": "x"})),
+        (Put, "/v1/calendars/<calendar-id>") => body(json!({"name": "x"})),
+        (Post, "/v1/alert_rules") => body(json!({"metric": "outbox_age", "threshold": 1})),
+        (Put, "/v1/alert_rules/<alert-rule-id>") => body(json!({"threshold": 5})),
+        (Post, "/v1/alerts") => body(json!({"metric": "provider_failures", "value": 1})),
+        (Post, "/v1/alerts/<alert-id>/snooze") => {
+            let tomorrow = Clock::default().now().plus(Duration::from_secs(86_400));
+            body(json!({"tm_until": tomorrow}))
+        }
+        (
+            Get,
+            "/v1/reservations"
+            | "/v1/appointments"
+            | "/v1/appointments/<appointment-id>"
+            | "/v1/leads"
+            | "/v1/calendars"
+            | "/v1/calendars/<calendar-id>/feed/<token>"
+            | "/v1/alert_rules"
+            | "/v1/alert_rules/shipped"
+            | "/v1/alerts"
+            | "/v1/alerts/<alert-id>"
+            | "/v1/kpis",
+        )
+        | (
+            Post,
+            "/v1/appointments/<appointment-id>/confirm"
+            | "/v1/appointments/<appointment-id>/cancel"
+            | "/v1/calendars/<calendar-id>/rotate"
+            | "/v1/alerts/<alert-id>/acknowledge"
+            | "/v1/alerts/<alert-id>/resolve",
+        )
+        | (
+            Get | Delete,
+            "/v1/reservations/<reservation-id>"
+            | "/v1/leads/<lead-id>"
+            | "/v1/calendars/<calendar-id>"
+            | "/v1/alert_rules/<alert-rule-id>",
         ) => nothing(),
         _ => return None,
     })

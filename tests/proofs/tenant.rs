@@ -1,12 +1,20 @@
 //! A tenant with one of everything, and the ids and texts under which others might ask for it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use bin_common_handler::{
+    clock::Clock,
     ids,
-    models::sock::{
-        Method::{Get, Post, Put},
-        Request,
+    models::{
+        sock::{
+            Method::{Get, Post, Put},
+            Request,
+        },
+        time::Timestamp,
     },
     testing::Client,
 };
@@ -26,10 +34,11 @@ pub const KEY: &str = "key";
 /// Someone with one of everything.
 pub struct Tenant {
     pub customer_id: Uuid,
-    /// did-manager, outdial-manager and call-manager, within this tenant.
+    /// did-manager, outdial-manager, call-manager and chat-manager, within this tenant.
     pub dids: Client,
     pub outdials: Client,
     pub exchange: Client,
+    pub chat: Client,
     /// Of an access key that may do everything.
     pub token: String,
     pub values: Values,
@@ -39,8 +48,8 @@ pub struct Tenant {
 
 impl Tenant {
     /// Makes one whose names hold `mark` and whose numbers are in the area `npa`.
-    pub async fn new(clients: &[Client; 3], mark: &'static str, npa: u16) -> Self {
-        let [dids, outdials, exchange] = clients;
+    pub async fn new(clients: &[Client; 4], mark: &'static str, npa: u16) -> Self {
+        let [dids, outdials, exchange, chat] = clients;
         let fields = json!({
             "name": mark, "did_daily_cap": 0, "did_hourly_cap": 0, "did_cooldown_seconds": 0,
             "timezone": "America/New_York",
@@ -52,6 +61,7 @@ impl Tenant {
             dids: dids.within(customer_id),
             outdials: outdials.within(customer_id),
             exchange: exchange.within(customer_id),
+            chat: chat.within(customer_id),
             token: String::new(),
             values: Values::from([
                 (CUSTOMER, id(&customer)),
@@ -73,6 +83,8 @@ impl Tenant {
         tenant.calls().await;
         tenant.lists().await;
         tenant.exchange().await;
+        tenant.offers().await;
+        tenant.bookings().await;
         tenant
     }
 
@@ -81,7 +93,8 @@ impl Tenant {
         match manager {
             0 => &self.dids,
             1 => &self.outdials,
-            _ => &self.exchange,
+            2 => &self.exchange,
+            _ => &self.chat,
         }
     }
 
@@ -96,6 +109,7 @@ impl Tenant {
                 "campaign" => "NOBODY".to_owned(),
                 "lead" => "lead999".to_owned(),
                 "email" => "nobody@example.com".to_owned(),
+                "token" => "A".repeat(43),
                 KEY => format!("did_00000000:{}", "0".repeat(64)),
                 _ => value
                     .parse::<Uuid>()
@@ -273,6 +287,76 @@ impl Tenant {
             .ok(Post, &format!("{uri}/conversion"), Some(told))
             .await;
     }
+}
+
+/// What people write, and what of it is kept.
+impl Tenant {
+    async fn keep(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
+        let made = self.chat.ok(Post, uri, Some(body)).await;
+        self.values.insert(name, id(&made));
+        made
+    }
+
+    /// What can be booked, of whom, and when not.
+    async fn offers(&mut self) {
+        let named = |what: &str| format!("{} {what}", self.mark);
+        let item = json!({"name": named("work"), "aliases": [named("job")], "price_cents": 9_900});
+        let rate = json!({"name": named("night"), "from": "22:00", "to": "06:00", "factor": 2});
+        let resource = json!({"name": named("van")});
+        let holiday =
+            json!({"date": format!("20{:02}-12-25", self.mark.len()), "name": named("day")});
+        let template = json!({"name": format!("{}_hello", self.mark), "body": named("says hello")});
+        self.keep("catalog-item-id", "/v1/catalog_items", item)
+            .await;
+        self.keep("rate-id", "/v1/rates", rate).await;
+        self.keep("resource-id", "/v1/resources", resource).await;
+        self.keep("holiday-id", "/v1/holidays", holiday).await;
+        self.keep("template-id", "/v1/templates", template).await;
+    }
+
+    /// A lead with an appointment, the feed that has it, and an alert.
+    async fn bookings(&mut self) {
+        let named = |what: &str| format!("{} {what}", self.mark);
+        let (title, address, feed) = (named("leak"), named("street"), named("feed"));
+        let (conversation, rule) = (ids::next(), named("rule"));
+        let lead = json!({
+            "person": self.value("phone"), "name": named("caller"), "conversation_id": conversation,
+            "catalog_item_id": self.value("catalog-item-id"),
+        });
+        self.keep("lead-id", "/v1/leads", lead).await;
+        let [tm_start, tm_end] = booked_hour();
+        let hold = json!({
+            "resource_id": self.value("resource-id"), "tm_start": tm_start, "tm_end": tm_end,
+        });
+        self.keep("reservation-id", "/v1/reservations", hold).await;
+        let appointment = json!({
+            "reservation_id": self.value("reservation-id"), "lead_id": self.value("lead-id"),
+            "conversation_id": conversation, "catalog_item_id": self.value("catalog-item-id"),
+            "title": title, "address": address,
+        });
+        self.keep("appointment-id", "/v1/appointments", appointment)
+            .await;
+        let calendar = json!({"name": feed, "resource_id": self.value("resource-id")});
+        let made = self.keep("calendar-id", "/v1/calendars", calendar).await;
+        let token = made["feed_token"].as_str().unwrap().to_owned();
+        self.values.insert("token", token);
+        let rule = json!({"name": rule, "metric": "signature_failures", "threshold": 10});
+        self.keep("alert-rule-id", "/v1/alert_rules", rule).await;
+        let told = json!({
+            "metric": "signature_failures", "value": 11, "entity_id": self.value("lead-id"),
+        });
+        let told = self.chat.ok(Post, "/v1/alerts", Some(told)).await;
+        self.values.insert("alert-id", id(&told["alert"]));
+    }
+}
+
+/// An hour from tomorrow on that nobody has asked for.
+pub fn booked_hour() -> [Timestamp; 2] {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let nth = u32::try_from(ASKED.fetch_add(1, Ordering::Relaxed)).unwrap();
+    let start = Clock::default().now().plus(HOUR * (24 + nth));
+    [start, start.plus(HOUR)]
 }
 
 fn id(row: &Json) -> String {

@@ -4,8 +4,10 @@ pub(crate) mod bookings;
 pub(crate) mod buckets;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
+pub(crate) mod facts;
 pub(crate) mod keys;
 pub(crate) mod messages;
+pub(crate) mod watches;
 
 use bin_common_handler::databasehandler::{Dialect, Entity};
 

@@ -78,9 +78,9 @@ pub(super) fn booking_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .post("/v1/appointments/<appointment-id>/confirm", confirm)
         .scope(WRITE)
-        .post("/v1/appointments/<appointment-id>/cancel", cancel)
-        .scope(WRITE)
         .post("/v1/appointments/<appointment-id>/reschedule", reschedule)
+        .scope(WRITE)
+        .post("/v1/appointments/<appointment-id>/cancel", cancel)
         .scope(WRITE)
 }
 
@@ -91,11 +91,11 @@ pub(super) fn lead_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/leads/<lead-id>/status", set_status)
         .scope(WRITE)
         .resource_for::<Calendar>("/v1/calendars", "/v1/calendars/<calendar-id>", READ, WRITE)
-        .post("/v1/calendars/<calendar-id>/rotate", rotate)
-        .scope(WRITE)
         .get("/v1/calendars/<calendar-id>/feed/<token>", feed)
         .public()
         .document("ics", ical::MEDIA_TYPE)
+        .post("/v1/calendars/<calendar-id>/rotate", rotate)
+        .scope(WRITE)
 }
 
 async fn find(

@@ -2,6 +2,7 @@
 
 mod bookings;
 mod conversations;
+mod figures;
 mod optouts;
 mod webhooks;
 
@@ -24,7 +25,8 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = webhook_routes(routes);
     let routes = bookings::offer_routes(routes);
     let routes = bookings::booking_routes(routes);
-    bookings::lead_routes(routes)
+    let routes = bookings::lead_routes(routes);
+    figures::routes(routes)
 }
 
 /// What is said by itself, and to whom nothing is.

@@ -1,5 +1,7 @@
 //! What chat-manager keeps.
 
+pub mod alert;
+pub mod alertrule;
 pub mod appointment;
 pub mod bookable;
 pub mod business;

@@ -86,7 +86,8 @@ impl Desk {
     /// So many replicas where there can be some: the embedded default is one process.
     pub async fn with_replicas(kind: Kind, count: usize) -> Self {
         let clock = Clock::default();
-        let mut installation = Installation::new(kind, MANAGER, &[]).await;
+        let mut installation =
+            Installation::new(kind, MANAGER, &[("ALERTS_PERIOD", "100ms")]).await;
         let count = if kind == Kind::Full { count } else { 1 };
         let mut replicas = Vec::new();
         for _ in 0..count {

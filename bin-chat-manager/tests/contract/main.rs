@@ -9,6 +9,8 @@ mod calendars;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod greetings;
 #[cfg(test)]
 mod leads;

@@ -3,10 +3,10 @@
 use bin_chat_manager::{
     MANAGER,
     models::{
-        appointment::Appointment, bookable::Bookable, calendar::Calendar, catalogitem::CatalogItem,
-        contact::Contact, conversation::Conversation, holiday::Holiday, lead::Lead,
-        message::Message, rate::Rate, reservation::Reservation, template::Template, turn::Turn,
-        webhook::Webhook,
+        alert::Alert, alertrule::AlertRule, appointment::Appointment, bookable::Bookable,
+        calendar::Calendar, catalogitem::CatalogItem, contact::Contact, conversation::Conversation,
+        holiday::Holiday, lead::Lead, message::Message, rate::Rate, reservation::Reservation,
+        template::Template, turn::Turn, webhook::Webhook,
     },
 };
 use bin_common_handler::{
@@ -107,6 +107,8 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
     assert_eq!(schema.beyond::<Appointment>(), none);
     assert_eq!(schema.beyond::<Lead>(), none);
     assert_eq!(schema.beyond::<Calendar>(), none);
+    assert_eq!(schema.beyond::<AlertRule>(), none);
+    assert_eq!(schema.beyond::<Alert>(), none);
 }
 
 #[tokio::test]

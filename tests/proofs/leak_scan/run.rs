@@ -146,7 +146,13 @@ async fn no_log_figure_or_refusal_holds_a_phone_number_or_a_secret() {
     let bridge = free_address();
     let mut daemon = start(&scene, bridge, "canary", "text");
     daemon.ready().await;
-    let clients = ["did-manager", "outdial-manager", "call-manager"].map(|name| scene.client(name));
+    let clients = [
+        "did-manager",
+        "outdial-manager",
+        "call-manager",
+        "chat-manager",
+    ]
+    .map(|name| scene.client(name));
     let tenant = Tenant::new(&clients, "canary", 415).await;
     let journey = Journey::new(tenant, bridge);
     journey.every_route(managers::ALL).await;

@@ -37,7 +37,7 @@ pub struct World {
 impl World {
     pub async fn new(kind: Kind) -> Self {
         let whole = Whole::start(kind, managers::ALL, tandem::bridge::sidecar, &NO_LIMIT).await;
-        let clients = [0, 1, 2].map(|at| whole.client(&whole.managers[at]));
+        let clients = [0, 1, 2, 3].map(|at| whole.client(&whole.managers[at]));
         let foreign = Tenant::new(&clients, "alpha", 415).await;
         let before = rows_with(&whole.db(), &ids_of(&foreign)).await;
         assert!(before.len() > 20, "{before:?}");
