@@ -22,10 +22,12 @@ mod tests {
         // Only for the command line.
         ("simulate", WIRING),
         ("app", RULES),
+        ("carriers", ROWS),
         ("keyuses", RULES),
         ("privacy", RULES),
         ("room", RULES),
         ("tenancy", RULES),
+        ("watch", GROUND),
         ("viewer", RULES),
         ("choice", ROWS),
         // There it is pure, and what entities are made of.

@@ -12,6 +12,7 @@ mod callhandler;
 pub mod choice;
 mod dbhandler;
 mod fraudhandler;
+mod inboundcallhandler;
 mod ledgerhandler;
 mod listenhandler;
 mod modelhandler;
@@ -23,6 +24,7 @@ mod room;
 mod routehandler;
 pub mod simulate;
 mod viewer;
+mod watch;
 
 use bin_common_handler::{
     config::{AnySetting, Setting},
@@ -69,6 +71,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1071_fraud_checks",
         "1072_fraud_entries",
         "1073_fraud_turns",
+        "1090_inbound_calls",
     ]
 );
 
@@ -83,6 +86,7 @@ const RENAMED: Setting<String> = Setting::text(
 const SETTINGS: &[AnySetting] = &[
     RENAMED.erased(),
     room::ENTITIES.erased(),
+    app::SHORT.erased(),
     modelhandler::URL.erased(),
     modelhandler::TIMEOUT.erased(),
 ];
@@ -92,6 +96,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     // Compliance asks its table.
     ctx.events.on(optouts::CHANGED, optouts::changed);
     auctionhandler::start(ctx);
+    inboundcallhandler::start(ctx);
     let app = App::new(ctx)?;
     pinghandler::start(ctx, &app)?;
     Ok(Wired::new(listenhandler::routes(), app))

@@ -88,11 +88,13 @@ impl<'v> Picker<'v> {
 /// What goes with a route's path; a route that is not here fails the proof.
 pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
     let sample = did_sample(route, picker)
+        .or_else(|| business_sample(route, picker))
         .or_else(|| plain_sample(route))
         .or_else(|| call_sample(route, picker))
         .or_else(|| outdial_sample(route))
         .or_else(|| market_sample(route, picker))
         .or_else(|| exchange_sample(route, picker))
+        .or_else(|| conversation_sample(route, picker))
         .or_else(|| offer_sample(route, picker))
         .or_else(|| booking_sample(route, picker));
     let (method, template) = (route.method, route.template);
@@ -171,6 +173,55 @@ fn did_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
 }
 
 /// Those of the same routes that need nothing besides their path.
+/// Providers, the numbers of businesses, and what carriers tell of calls.
+fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    let refused = |status: u16, sample: Sample| Sample { status, ..sample };
+    Some(match (route.method, route.template) {
+        (
+            Get,
+            "/v1/providers"
+            | "/v1/providers/<provider-id>"
+            | "/v1/phone_numbers"
+            | "/v1/phone_numbers/<phone-number-id>"
+            | "/v1/inbound_calls"
+            | "/v1/inbound_calls/<inbound-call-id>",
+        )
+        | (Delete, "/v1/phone_numbers/<phone-number-id>") => nothing(),
+        (Post, "/v1/providers") => body(json!({"account_id": "AC1", "secret": "long-enough"})),
+        (Put, "/v1/providers/<provider-id>") => body(json!({"opt_out_replies": "tandem"})),
+        // It carries a number.
+        (Delete, "/v1/providers/<provider-id>") => refused(409, nothing()),
+        // The number is its owner's already.
+        (Post, "/v1/phone_numbers") => refused(
+            409,
+            body(json!({"number": pick("number"), "provider_id": pick("provider-id")})),
+        ),
+        (Put, "/v1/phone_numbers/<phone-number-id>") => {
+            body(json!({"provider_id": pick("provider-id")}))
+        }
+        // Nobody said how carriers reach this installation.
+        (Post, "/v1/phone_numbers/<phone-number-id>/purchase") => refused(409, nothing()),
+        (Get, "/v1/phone_numbers/lookup") => query(&[("number", pick("number"))]),
+        // No carrier is asked.
+        (Get, "/v1/phone_numbers/search") => refused(
+            400,
+            query(&[("area_code", "41"), ("provider_id", pick("provider-id"))]),
+        ),
+        // For other managers, which are trusted with every tenant.
+        (Post, "/v1/phone_numbers/resolve") => body(json!({"number": picker.own("number")})),
+        (Post, "/v1/onboardings") => body(json!({"assistant": {"ai_takeover_delay_seconds": 30}})),
+        // Of a number that is nobody's: there is no secret to verify it by.
+        (
+            Post,
+            "/v1/webhooks/twilio/voice"
+            | "/v1/webhooks/twilio/dialed"
+            | "/v1/webhooks/twilio/status",
+        ) => body(json!({"method": "POST", "url": "http://h/", "headers": {}, "body_base64": ""})),
+        _ => return None,
+    })
+}
+
 fn plain_sample(route: &RouteInfo) -> Option<Sample> {
     Some(match (route.method, route.template) {
         (
@@ -351,6 +402,39 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             | "/v1/auctions/<auction-id>/bids"
             | "/v1/bids",
         ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// Conversations that are closed, opt-outs, and what carriers tell of texts.
+fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let refused = |status: u16, sample: Sample| Sample { status, ..sample };
+    let raw = || json!({"method": "POST", "url": "http://h/", "headers": {}, "body_base64": ""});
+    Some(match (route.method, route.template) {
+        (
+            Get,
+            "/v1/conversations"
+            | "/v1/conversations/<conversation-id>"
+            | "/v1/conversations/<conversation-id>/messages"
+            | "/v1/turns"
+            | "/v1/optouts",
+        ) => nothing(),
+        (Post, "/v1/conversations/<conversation-id>/messages") => {
+            refused(409, body(json!({"client_message_id": "m", "body": "x"})))
+        }
+        // It is closed, and another one with the same person is open.
+        (
+            Post,
+            "/v1/conversations/<conversation-id>/takeover"
+            | "/v1/conversations/<conversation-id>/release"
+            | "/v1/conversations/<conversation-id>/close"
+            | "/v1/conversations/<conversation-id>/reopen",
+        ) => refused(409, nothing()),
+        (Post, "/v1/optouts") => body(json!({"number": picker.own("number")})),
+        (Get, "/v1/optouts/lookup") => query(&[("number", picker.own("number"))]),
+        // Of a number that is nobody's: there is no secret to verify it by.
+        (Post, "/v1/webhooks/twilio/sms") => body(raw()),
+        (Post, "/v1/webhooks/twilio/sms-status") => refused(403, body(raw())),
         _ => return None,
     })
 }

@@ -7,8 +7,11 @@ mod campaigns;
 mod frauds;
 mod pings;
 mod profiles;
+mod webhooks;
 
-use bin_common_handler::{listenhandler::Routes, resource::Resource};
+use std::time::Duration;
+
+use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio::SIGNATURE};
 
 use crate::{
     app::App,
@@ -20,6 +23,7 @@ use crate::{
         callcampaign::CallCampaign,
         fraudcheck,
         fraudentry::FraudEntry,
+        inboundcall,
         ledgerentry::{self, LedgerEntry},
     },
     routehandler::choose::Explanation,
@@ -41,7 +45,8 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
     let routes = market_routes(routes);
     let routes = call_routes(routes);
-    ping_routes(routes)
+    let routes = ping_routes(routes);
+    inbound_routes(routes)
 }
 
 /// What a call would bring, and whether it is a fraud.
@@ -178,4 +183,31 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(bid::FILTERS)
         .scope(READ)
         .or_bound(BUY)
+}
+
+/// A carrier tries its fallback after that.
+const WEBHOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Calls at businesses' numbers, and what carriers tell of them. The webhooks are no effects to the router, so that
+/// nothing is written for a stranger; their one effect is noted once it is known whose they are.
+fn inbound_routes(routes: Routes<App>) -> Routes<App> {
+    let routes = routes.post_without_effect("/v1/webhooks/twilio/voice", webhooks::voice);
+    let routes =
+        from_carrier(routes).post_without_effect("/v1/webhooks/twilio/dialed", webhooks::dialled);
+    let routes =
+        from_carrier(routes).post_without_effect("/v1/webhooks/twilio/status", webhooks::status);
+    from_carrier(routes)
+        .get("/v1/inbound_calls", webhooks::list)
+        .filtered_by(inboundcall::FILTERS)
+        .scope(READ)
+        .get("/v1/inbound_calls/<inbound-call-id>", webhooks::get)
+        .scope(READ)
+}
+
+fn from_carrier(routes: Routes<App>) -> Routes<App> {
+    routes
+        .public()
+        .raw(&[SIGNATURE])
+        .xml("twiml")
+        .within(WEBHOOK_WITHIN)
 }

@@ -11,6 +11,7 @@ pub mod country;
 pub mod endpoint;
 pub mod fraudcheck;
 pub mod fraudentry;
+pub mod inboundcall;
 pub mod ledgerentry;
 pub mod ping;
 pub mod posting;

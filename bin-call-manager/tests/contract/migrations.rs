@@ -5,7 +5,7 @@ use bin_call_manager::{
     models::{
         account::Account, auction::Auction, bid::Bid, bidprofile::BidProfile, call::Call,
         callcampaign::CallCampaign, fraudcheck::FraudCheck, fraudentry::FraudEntry,
-        ledgerentry::LedgerEntry, ping::Ping, refund::Refund,
+        inboundcall::InboundCall, ledgerentry::LedgerEntry, ping::Ping, refund::Refund,
     },
 };
 use bin_common_handler::{
@@ -82,6 +82,7 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         schema.beyond::<BidProfile>(),
         schema.beyond::<Call>(),
         schema.beyond::<CallCampaign>(),
+        schema.beyond::<InboundCall>(),
         schema.beyond::<LedgerEntry>(),
         schema.beyond::<Refund>(),
         schema.beyond::<Ping>(),

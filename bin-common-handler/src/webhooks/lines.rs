@@ -17,7 +17,7 @@ use crate::{
     context::RequestContext,
     listenhandler::Raw,
     models::{
-        error::{Error, Result, Status},
+        error::{Error, Result},
         time::Timestamp,
     },
     redact::Secret,
@@ -28,6 +28,8 @@ use crate::{
 const OWNER: &str = "did-manager";
 /// Where it tells; not served by the bridge.
 const RESOLVE: &str = "/v1/phone_numbers/resolve";
+/// The reason of its refusal of a number that is nobody's.
+const UNKNOWN: &str = "PHONE_NUMBER_NOT_FOUND";
 /// How long an answer is believed.
 const FRESH: Duration = Duration::from_secs(5);
 /// An answer that is younger is not asked for again, however many signatures are wrong.
@@ -164,7 +166,7 @@ impl Lines {
         let wanted = Wanted { number };
         match self.rpc.post(OWNER, RESOLVE, &wanted, ctx).await {
             Ok(line) => Ok(Some(line)),
-            Err(refused) if refused.status() == Status::NotFound => Ok(None),
+            Err(refused) if refused.reason() == UNKNOWN => Ok(None),
             // Whatever it is, the carrier tries its fallback, and no caller is turned away.
             Err(fault) => Err(Error::unavailable("number", fault)),
         }
@@ -189,7 +191,10 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::{models::sock::Response, requesthandler::MockRpc};
+    use crate::{
+        models::{error::Status, sock::Response},
+        requesthandler::MockRpc,
+    };
 
     const NUMBER: &str = "+14155550100";
 
