@@ -40,6 +40,7 @@ mod tests {
         ("phone", GROUND),
         ("settings", GROUND),
         ("times", GROUND),
+        ("words", GROUND),
     ];
     const WIRING: u8 = 5;
     const REQUESTS: u8 = 4;

@@ -142,8 +142,11 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on(timers::SILENCE, conversationhandler::timers::silent);
     turnhandler::start(ctx, &app);
     workhandler::start(ctx, &app, waiting);
-    ctx.events
-        .on_with("*.call.*.missed", app.clone(), webhookhandler::call_missed);
+    ctx.events.on_with(
+        "call-manager.call.*.missed",
+        app.clone(),
+        webhookhandler::call_missed,
+    );
     timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     timers.on_with(ALERT_ESCALATE, app.clone(), escalate);

@@ -102,6 +102,7 @@ pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
         .or_else(|| market_sample(route, picker))
         .or_else(|| exchange_sample(route, picker))
         .or_else(|| law_sample(route, picker))
+        .or_else(|| conversation_sample(route, picker))
         .or_else(|| offer_sample(route, picker))
         .or_else(|| booking_sample(route, picker));
     let (method, template) = (route.method, route.template);
@@ -483,6 +484,39 @@ fn law_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             | "/v1/business_relationships/<business-relationship-id>"
             | "/v1/dnc_entries/<dnc-entry-id>",
         ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// Conversations that are closed, opt-outs, and what carriers tell of texts.
+fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let refused = |status: u16, sample: Sample| Sample { status, ..sample };
+    let raw = || json!({"method": "POST", "url": "http://h/", "headers": {}, "body_base64": ""});
+    Some(match (route.method, route.template) {
+        (
+            Get,
+            "/v1/conversations"
+            | "/v1/conversations/<conversation-id>"
+            | "/v1/conversations/<conversation-id>/messages"
+            | "/v1/turns"
+            | "/v1/optouts",
+        ) => nothing(),
+        (Post, "/v1/conversations/<conversation-id>/messages") => {
+            refused(409, body(json!({"client_message_id": "m", "body": "x"})))
+        }
+        // It is closed, and another one with the same person is open.
+        (
+            Post,
+            "/v1/conversations/<conversation-id>/takeover"
+            | "/v1/conversations/<conversation-id>/release"
+            | "/v1/conversations/<conversation-id>/close"
+            | "/v1/conversations/<conversation-id>/reopen",
+        ) => refused(409, nothing()),
+        (Post, "/v1/optouts") => body(json!({"number": picker.own("number")})),
+        (Get, "/v1/optouts/lookup") => query(&[("number", picker.own("number"))]),
+        // Of a number that is nobody's: there is no secret to verify it by.
+        (Post, "/v1/webhooks/twilio/sms") => body(raw()),
+        (Post, "/v1/webhooks/twilio/sms-status") => refused(403, body(raw())),
         _ => return None,
     })
 }

@@ -18,7 +18,7 @@ use bin_common_handler::{
         time::Timestamp,
     },
     redact::Secret,
-    testing::Client,
+    testing::{Client, until},
     webhooks::twilio::{SIGNATURE, Signed},
 };
 use serde_json::{Value as Json, json};
@@ -89,6 +89,7 @@ impl Tenant {
         tenant.law().await;
         tenant.business().await;
         tenant.offers().await;
+        tenant.conversations().await;
         tenant.bookings().await;
         tenant
     }
@@ -233,26 +234,31 @@ impl Tenant {
             urlencoded(from),
             urlencoded(to)
         );
-        let url = "http://h/v1/webhooks/twilio/voice".to_owned();
+        let webhook = self.webhook("voice", &form);
+        self.exchange
+            .ok(Post, "/v1/webhooks/twilio/voice", Some(webhook))
+            .await;
+        let calls = self.exchange.ok(Get, "/v1/inbound_calls", None).await;
+        self.values.insert("inbound-call-id", id(&calls[0]));
+    }
+
+    /// A webhook of this tenant's carrier.
+    fn webhook(&self, name: &str, form: &str) -> Json {
+        let url = format!("http://h/v1/webhooks/twilio/{name}");
         let content_type = "application/x-www-form-urlencoded";
         let signed = Signed {
             url: &url,
             content_type,
             body: form.as_bytes(),
         };
-        let signature = signed.by(&Secret::new(secret));
+        let signature = signed.by(&Secret::new(format!("{}-secret", self.mark)));
         let headers = [
             (SIGNATURE, signature),
             ("content-type", content_type.to_owned()),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), vec![value]));
         let raw = RawRequest::new(Post, url.clone(), headers.into(), form.as_bytes());
-        let webhook = serde_json::to_value(raw).unwrap();
-        self.exchange
-            .ok(Post, "/v1/webhooks/twilio/voice", Some(webhook))
-            .await;
-        let calls = self.exchange.ok(Get, "/v1/inbound_calls", None).await;
-        self.values.insert("inbound-call-id", id(&calls[0]));
+        serde_json::to_value(raw).unwrap()
     }
 
     async fn lists(&mut self) {
@@ -382,6 +388,39 @@ impl Tenant {
         let made = self.chat.ok(Post, uri, Some(body)).await;
         self.values.insert(name, id(&made));
         made
+    }
+
+    /// Somebody writes, and there is a conversation.
+    async fn text(&self, nth: u8) -> String {
+        let (from, to) = (self.value("phone"), self.value("number"));
+        let form = format!(
+            "AccountSid=AC{}&MessageSid=SM{}{nth}&From={}&To={}&Body={}+sink",
+            self.mark,
+            self.mark,
+            urlencoded(from),
+            urlencoded(to),
+            self.mark
+        );
+        let uri = "/v1/webhooks/twilio/sms";
+        let webhook = self.webhook("sms", &form);
+        self.chat.ok(Post, uri, Some(webhook)).await;
+        until("the text is heard", async || {
+            let heard = self.chat.ok(Get, "/v1/conversations", None).await;
+            let is_open = |it: &&Json| it["status"] == "open";
+            heard.as_array()?.iter().find(is_open).map(id)
+        })
+        .await
+    }
+
+    /// A conversation that is closed, beside one with the same person that somebody has: nothing moves by itself.
+    async fn conversations(&mut self) {
+        let closed = self.text(1).await;
+        let uri = format!("/v1/conversations/{closed}/close");
+        self.chat.ok(Post, &uri, None).await;
+        let open = self.text(2).await;
+        let uri = format!("/v1/conversations/{open}/takeover");
+        self.chat.ok(Post, &uri, None).await;
+        self.values.insert("conversation-id", closed);
     }
 
     /// What can be booked, of whom, and when not.
