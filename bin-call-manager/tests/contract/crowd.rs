@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bin_common_handler::{databasehandler::Value, ids, testing::Kind};
+use bin_common_handler::{
+    databasehandler::Value,
+    ids,
+    testing::{Kind, until},
+};
 use futures_util::{StreamExt, future::join_all, stream};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -36,21 +40,22 @@ async fn calls(world: &World, campaign: &str, count: usize) -> Vec<String> {
     made
 }
 
-/// Asked again so often where a machine is so busy that the database does not answer in time.
-const TRIES: usize = 20;
-
-/// Who wins a call; asked for again as long as the answer is to come again.
+/// Who wins a call; asked for again as long as the answer is to come again: a busy machine's database has too few
+/// connections for all tests at once.
 async fn winner(world: &World, call: &str) -> String {
-    for _ in 0..TRIES {
+    until("the call is sold", async || {
         let (status, reply) = world.route(call).await;
         match status {
-            200 => return reply["buyer_id"].to_string(),
+            200 => Some(reply["buyer_id"].to_string()),
             // An answer that said nothing about the outcome: it had been sold.
-            409 => return reply["details"][0]["buyer_id"].to_string(),
-            _ => assert_eq!(status, 503, "{reply}"),
+            409 => Some(reply["details"][0]["buyer_id"].to_string()),
+            _ => {
+                assert_eq!(status, 503, "{reply}");
+                None
+            }
         }
-    }
-    panic!("{call} was not sold in {TRIES} tries");
+    })
+    .await
 }
 
 /// Routes them all, some at a time; how many each buyer won.
