@@ -83,11 +83,24 @@ impl Desk {
         Self::with_replicas(kind, 1).await
     }
 
+    /// One that looks addresses up at `geocoder`, on this machine.
+    pub async fn with_geocoder(geocoder: &str) -> Self {
+        let settings = [
+            ("GEOCODER_URL", geocoder),
+            ("ALLOW_PRIVATE_ENDPOINTS", "true"),
+        ];
+        Self::with_settings(Kind::Embedded, 1, &settings).await
+    }
+
     /// So many replicas where there can be some: the embedded default is one process.
     pub async fn with_replicas(kind: Kind, count: usize) -> Self {
+        Self::with_settings(kind, count, &[]).await
+    }
+
+    async fn with_settings(kind: Kind, count: usize, more: &[(&'static str, &str)]) -> Self {
         let clock = Clock::default();
-        let mut installation =
-            Installation::new(kind, MANAGER, &[("ALERTS_PERIOD", "100ms")]).await;
+        let settings = [&[("ALERTS_PERIOD", "100ms")], more].concat();
+        let mut installation = Installation::new(kind, MANAGER, &settings).await;
         let count = if kind == Kind::Full { count } else { 1 };
         let mut replicas = Vec::new();
         for _ in 0..count {

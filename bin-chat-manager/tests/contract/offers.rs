@@ -2,10 +2,14 @@
 
 use bin_common_handler::{
     models::sock::Method::{Get, Post},
-    testing::Kind,
+    testing::{Kind, spawn},
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use super::{
     desk::Desk,
@@ -143,5 +147,64 @@ async fn an_address_is_in_the_area_or_not() {
     ] {
         assert_eq!(ask(bad).await.0, 400);
     }
+    desk.end().await;
+}
+
+/// A geocoder that answers every request with `body`, and its address.
+async fn geocoder(body: Json) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = body.to_string();
+    spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = vec![0; 16 * 1024];
+            let length = stream.read(&mut asked).await.unwrap_or_default();
+            let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let is_right =
+                asked.starts_with("GET /maps/api/geocode/json?address=1%20Main%20St&key=");
+            let status = if is_right {
+                "200 OK"
+            } else {
+                "400 Bad Request"
+            };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    url
+}
+
+#[rstest]
+#[case::found(
+    json!({"status": "OK", "results": [{
+        "formatted_address": "1 Main St, New York, NY 10001",
+        "geometry": {"location": {"lat": 40.75, "lng": -73.99}},
+    }]}),
+    200, json!(40.75), json!("10001")
+)]
+#[case::nowhere(json!({"status": "ZERO_RESULTS", "results": []}), 200, Json::Null, Json::Null)]
+#[case::refused(json!({"status": "REQUEST_DENIED"}), 503, Json::Null, Json::Null)]
+#[case::nonsense(json!("what"), 503, Json::Null, Json::Null)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_geocoder_says_where_an_address_is(
+    #[case] answer: Json,
+    #[case] expected: u16,
+    #[case] lat: Json,
+    #[case] zip: Json,
+) {
+    let desk = Desk::with_geocoder(&geocoder(answer).await).await;
+    let asked = Some(json!({"address": "1 Main St"}));
+    let (status, said) = desk
+        .client
+        .call(Post, "/v1/addresses/validate", asked)
+        .await;
+    assert_eq!(
+        (status, &said["location"]["lat"], &said["zip"]),
+        (expected, &lat, &zip),
+        "{said}"
+    );
     desk.end().await;
 }
