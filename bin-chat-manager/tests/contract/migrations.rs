@@ -1,6 +1,13 @@
 //! Migrations: up, down to nothing, up again, and broken off, on both databases; their schema and the entities.
 
-use bin_chat_manager::{MANAGER, models::template::Template};
+use bin_chat_manager::{
+    MANAGER,
+    models::{
+        agent::Agent, cannedresponse::CannedResponse, chatsession::ChatSession, csat::Csat,
+        offer::Offer, presence::Presence, queue::Queue, queueentry::QueueEntry, template::Template,
+        widget::Widget,
+    },
+};
 use bin_common_handler::{
     models::sock::Method::Post,
     testing::{
@@ -81,6 +88,16 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         Kind::Full => &["live_key"],
     };
     assert_eq!(schema.beyond::<Template>(), live);
+    let nothing: [&str; 0] = [];
+    assert_eq!(schema.beyond::<Agent>(), nothing);
+    assert_eq!(schema.beyond::<CannedResponse>(), nothing);
+    assert_eq!(schema.beyond::<ChatSession>(), nothing);
+    assert_eq!(schema.beyond::<Csat>(), nothing);
+    assert_eq!(schema.beyond::<Offer>(), nothing);
+    assert_eq!(schema.beyond::<Presence>(), nothing);
+    assert_eq!(schema.beyond::<Queue>(), nothing);
+    assert_eq!(schema.beyond::<QueueEntry>(), nothing);
+    assert_eq!(schema.beyond::<Widget>(), nothing);
 }
 
 #[tokio::test]
