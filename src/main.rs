@@ -19,6 +19,7 @@ mod repair;
 mod request;
 mod serve;
 mod settings;
+mod simulate;
 mod snapshot;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ const EXAMPLES: &str = "Examples:
   tandem migrate status
   tandem backup monday.db
   tandem exchange demo
+  tandem simulate exchange --seed 1 --calls 100000
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv
 
 Without a command, tandem serves; \"tandem serve --help\" lists the settings.";
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         "repair" => repair::run(given),
         "restore" => backup::restore(given),
         "exchange" => exchange::run(given),
+        "simulate" => simulate::run(given),
         "export" => export::run(given),
         "import" => import::command::run(given),
         "plan" => plan::run(given),
@@ -92,6 +95,7 @@ fn command() -> Command {
         .subcommand(import::command::command())
         .subcommand(export::command())
         .subcommand(exchange::command())
+        .subcommand(simulate::command())
         .subcommand(completions::command())
 }
 

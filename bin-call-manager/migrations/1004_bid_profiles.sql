@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS exchange_bid_profiles (
     priority INTEGER NULL,
     weight INTEGER NULL,
     endpoint {json} NOT NULL,
+    endpoint_headers {mediumtext} NOT NULL,
     destination {exact255} NOT NULL,
     active BOOLEAN NOT NULL,
     tm_create {time} NOT NULL,
@@ -17,7 +18,7 @@ CREATE TABLE IF NOT EXISTS exchange_bid_profiles (
     PRIMARY KEY (id)
 ) {table};
 CREATE INDEX IF NOT EXISTS exchange_bid_profiles_by_time ON exchange_bid_profiles (customer_id, tm_create);
-CREATE INDEX IF NOT EXISTS exchange_bid_profiles_by_campaign ON exchange_bid_profiles (customer_id, call_campaign_id, active, tm_delete);
+CREATE INDEX IF NOT EXISTS exchange_bid_profiles_by_campaign ON exchange_bid_profiles (customer_id, call_campaign_id, active, tm_delete, tm_update);
 
 -- down
 DROP TABLE IF EXISTS exchange_bid_profiles;

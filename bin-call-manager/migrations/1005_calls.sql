@@ -5,11 +5,13 @@ CREATE TABLE IF NOT EXISTS exchange_calls (
     direction {exact64} NOT NULL,
     from_number {exact64} NOT NULL,
     to_number {exact64} NOT NULL,
+    purpose {exact64} NOT NULL,
     status {exact64} NOT NULL,
     seller_id {uuid} NOT NULL,
     buyer_id {uuid} NULL,
     bid_id {uuid} NULL,
     auction_id {uuid} NULL,
+    ping_id {uuid} NULL,
     price {bigint} NULL,
     payout {bigint} NULL,
     currency {exact64} NOT NULL,
@@ -37,6 +39,8 @@ CREATE INDEX IF NOT EXISTS exchange_calls_by_buyer ON exchange_calls (buyer_id, 
 CREATE INDEX IF NOT EXISTS exchange_calls_by_seller ON exchange_calls (seller_id, tm_create);
 CREATE INDEX IF NOT EXISTS exchange_calls_by_caller ON exchange_calls (call_campaign_id, from_number, tm_answer);
 CREATE INDEX IF NOT EXISTS exchange_calls_by_called ON exchange_calls (call_campaign_id, to_number, tm_answer);
+CREATE INDEX IF NOT EXISTS exchange_calls_from ON exchange_calls (customer_id, from_number, tm_create);
+CREATE INDEX IF NOT EXISTS exchange_calls_to ON exchange_calls (customer_id, to_number, tm_create);
 
 -- down
 DROP TABLE IF EXISTS exchange_calls;

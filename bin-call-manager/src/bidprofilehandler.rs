@@ -10,6 +10,7 @@ use bin_common_handler::{
         money::CURRENCY_MISMATCH,
         patch::Patch,
     },
+    redact::Secret,
     resource::{self, Resource, ResourceHooks},
 };
 use uuid::Uuid;
@@ -53,11 +54,36 @@ impl ResourceHooks<BidProfile> for App {
         }
         let buyer = party(tx, customer_id, after.buyer_id, AccountType::Buyer).await?;
         settle_currency(&mut after.currency, &buyer)?;
+        self.settle_endpoint(before, after)?;
         let was = before.and_then(|before| before.call_campaign_id);
         match after.call_campaign_id {
             Some(id) if was != Some(id) => ensure_campaign(tx, customer_id, id, after).await,
             _ => Ok(()),
         }
+    }
+}
+
+impl App {
+    /// Whether the endpoint may be asked, and its headers sealed. A secret never goes to a host that it was not
+    /// given for.
+    fn settle_endpoint(&self, before: Option<&BidProfile>, after: &mut BidProfile) -> Result<()> {
+        let place = after.headers_place();
+        let Some(endpoint) = &mut after.endpoint.0 else {
+            after.endpoint_headers = String::new();
+            return Ok(());
+        };
+        self.http.ensure_allowed(&endpoint.url)?;
+        let had = before.and_then(|before| before.endpoint.0.as_ref());
+        match endpoint.headers.take() {
+            Some(headers) if headers.is_empty() => after.endpoint_headers = String::new(),
+            Some(headers) => {
+                let text = serde_json::to_string(&headers).map_err(Error::internal)?;
+                after.endpoint_headers = self.sealer.seal(&Secret::new(text), &place)?;
+            }
+            None if had.is_some_and(|had| had.origin() == endpoint.origin()) => {}
+            None => after.endpoint_headers = String::new(),
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use bin_common_handler::{
         error::{Error, Result},
         money::CURRENCY_MISMATCH,
     },
+    redact::Secret,
     resource::{self, Resource, ResourceHooks},
 };
 use uuid::Uuid;
@@ -45,6 +46,11 @@ impl ResourceHooks<CallCampaign> for App {
             self.rooms.campaigns.take(tx, after.customer_id, 1).await?;
             let seller = party(tx, after.customer_id, after.seller_id, AccountType::Seller).await?;
             settle_currency(&mut after.currency, &seller)?;
+        }
+        let token = before.map_or("", |before| before.carrier_token.as_str());
+        if after.carrier_token != token && !after.carrier_token.is_empty() {
+            let given = Secret::new(std::mem::take(&mut after.carrier_token));
+            after.carrier_token = self.sealer.seal(&given, &after.token_place())?;
         }
         let was = before.map_or(&[][..], |before| &before.numbers.0);
         let is_live = after.tm_delete.is_none();

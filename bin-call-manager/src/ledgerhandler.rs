@@ -40,8 +40,14 @@ pub(crate) async fn post(
     for posting in postings.iter().filter(|posting| posting.amount != 0) {
         let account_id = match (posting.side, seller.as_deref_mut()) {
             (Side::House, _) => party.customer_id,
-            (Side::Party, _) => apply(posting, party)?,
-            (Side::Seller, Some(seller)) => apply(posting, seller)?,
+            (Side::Party, _) => {
+                party.apply(posting)?;
+                party.id
+            }
+            (Side::Seller, Some(seller)) => {
+                seller.apply(posting)?;
+                seller.id
+            }
             (Side::Seller, None) => return Err(Error::internal("a payout without a seller")),
         };
         entries.push(entry(posting, reference, party, account_id, now));
@@ -72,21 +78,6 @@ fn entry(
         tm_create: now,
         tm_update: now,
     }
-}
-
-fn apply(posting: &Posting, account: &mut Account) -> Result<Uuid> {
-    let added = |sum: i64| {
-        sum.checked_add(posting.amount).ok_or_else(|| {
-            Error::invalid_argument("AMOUNT_TOO_LARGE", "The sum does not fit into 64 bits.")
-        })
-    };
-    if posting.kind.is_of_balance() {
-        account.balance = added(account.balance)?;
-    }
-    if posting.kind.is_of_held() {
-        account.held = added(account.held)?;
-    }
-    Ok(account.id)
 }
 
 /// Writes a locked account whose money moved.

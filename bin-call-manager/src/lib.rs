@@ -3,32 +3,58 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod abandonmenthandler;
 mod accounthandler;
 mod app;
 mod auctionhandler;
 mod bidprofilehandler;
+mod businessrelationshiphandler;
 mod callcampaignhandler;
 mod callhandler;
+mod carrierhandler;
 pub mod choice;
+pub mod compliance;
+mod compliancehandler;
+mod compliancerulehandler;
+mod consenthandler;
 mod dbhandler;
+mod dncbookhandler;
+mod dncentryhandler;
+mod dnclisthandler;
+mod fraudhandler;
+#[cfg(any(test, feature = "test-support"))]
+pub mod hostile;
+mod inboundcallhandler;
 mod ledgerhandler;
 mod listenhandler;
+mod modelhandler;
 pub mod models;
+mod pinghandler;
 mod refundhandler;
+mod reporthandler;
 mod room;
 mod routehandler;
+pub mod simulate;
+mod siphandler;
+mod standing;
+mod subjectrequesthandler;
+mod sweephandler;
 mod viewer;
+mod watch;
 
 use bin_common_handler::{
-    config::{AnySetting, Setting},
+    config::{AnySetting, shared::CALL_MANAGER_NAME},
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
-    migrations,
+    migrations, optouts,
 };
 
 use crate::app::App;
-pub use crate::ledgerhandler::{LedgerFault, check as ledger_faults};
+pub use crate::{
+    ledgerhandler::{LedgerFault, check as ledger_faults},
+    sweephandler::sweep,
+};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "call-manager";
@@ -36,7 +62,7 @@ pub const NAME: &str = "call-manager";
 /// The daemon, for its own `main` and for `tandem`.
 pub const MANAGER: Manager = Manager {
     name: NAME,
-    renamed_by: Some(&RENAMED),
+    renamed_by: Some(&CALL_MANAGER_NAME),
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
@@ -59,21 +85,48 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1040_optouts",
+        "1050_consents",
+        "1051_dnc_entries",
+        "1052_dnc_lists",
+        "1053_dnc_blocks",
+        "1054_compliance_rules",
+        "1055_business_relationships",
+        "1056_attempts",
+        "1057_verdicts",
+        "1058_subject_requests",
+        "1059_subject_keys",
+        "1070_pings",
+        "1071_fraud_checks",
+        "1072_fraud_entries",
+        "1073_fraud_turns",
+        "1090_inbound_calls",
     ]
 );
 
-/// voipbin's own call-manager has the same name.
-const RENAMED: Setting<String> = Setting::text(
-    "CALL_MANAGER_NAME",
-    "",
-    "Another name for call-manager, beside voipbin's own: of its queue, its exchange and its events; empty = call-manager",
-    "exchange-manager",
-);
-
-const SETTINGS: &[AnySetting] = &[RENAMED.erased(), room::ENTITIES.erased()];
+const SETTINGS: &[AnySetting] = &[
+    CALL_MANAGER_NAME.erased(),
+    room::ENTITIES.erased(),
+    app::SHORT.erased(),
+    modelhandler::URL.erased(),
+    modelhandler::TIMEOUT.erased(),
+    siphandler::LISTEN.erased(),
+    siphandler::ALLOWED.erased(),
+    siphandler::CREDENTIALS.erased(),
+    siphandler::RATE.erased(),
+];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    callhandler::timers::start(ctx);
-    auctionhandler::start(ctx);
-    Ok(Wired::new(listenhandler::routes(), App::new(ctx)))
+    let standing = standing::Standing::new();
+    routehandler::timers::start(ctx, &standing);
+    auctionhandler::start(ctx, &standing);
+    inboundcallhandler::start(ctx);
+    // Compliance asks its table.
+    ctx.events.on(optouts::CHANGED, optouts::changed);
+    let app = App::new(ctx, standing)?;
+    compliancehandler::start(ctx, &app);
+    pinghandler::start(ctx, &app)?;
+    siphandler::start(ctx, &app)?;
+    sweephandler::start(ctx);
+    Ok(Wired::new(listenhandler::routes(), app))
 }

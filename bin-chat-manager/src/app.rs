@@ -3,36 +3,40 @@
 use std::{sync::Arc, time::Duration};
 
 use bin_common_handler::{
-    config::{Setting, settings},
+    config::{Config, Setting, settings},
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
     httphandler::HttpClient,
     redact::Secret,
     requesthandler::RpcClient,
     sealer::Sealer,
+    webhooks::lines::Lines,
 };
 use moka::sync::Cache;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
-use crate::{models::business::Business, queues::presence::Times, room::Rooms};
+use crate::{
+    customerhandler::Businesses, geocodehandler::Geocoder, models::business::Profile,
+    queues::presence::Times, room::Rooms,
+};
 
 /// Jobs that wait; what has no room comes again by its timer.
 const JOBS_MAX: usize = 1_024;
-/// Numbers and accounts that are remembered.
+/// Businesses that are remembered.
 const REMEMBERED_MAX: u64 = 10_000;
 /// How long what did-manager told is believed.
 const FRESH: Duration = Duration::from_secs(10);
-/// How long a number is believed to be nobody's.
-const FRESH_MISS: Duration = Duration::from_secs(5);
 
-/// Who knows numbers and providers.
-pub(crate) const NUMBERS_SERVICE: Setting<String> = Setting::text(
-    "NUMBERS_SERVICE",
-    "did-manager",
-    "The service that knows phone numbers, their businesses and providers",
-    "did-manager",
+/// When people are reminded.
+pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
+    "APPOINTMENT_REMINDER",
+    "24h",
+    0..=30 * 86_400_000,
+    "How long before an appointment the person is reminded; 0 = never",
+    "24h",
 );
+
 /// How many texts leave by one messaging service.
 pub(crate) const TEXTS_PER_SECOND: Setting<u64> = Setting::number(
     "TEXTS_PER_SECOND",
@@ -86,21 +90,10 @@ pub(crate) enum Job {
     Run(Uuid),
 }
 
-/// The provider's account of a business. It is never written anywhere.
-#[derive(Debug, Clone)]
-pub(crate) struct Account {
-    /// The provider's own id of it.
-    pub account_id: String,
-    /// What proves us to the provider, and it to us.
-    pub secret: Secret,
-}
-
 /// What is set.
 pub(crate) struct Settings {
-    pub numbers_service: &'static str,
     pub texts_per_second: u64,
     pub texts_burst: u64,
-    pub provider_url: String,
     pub public_url: String,
     pub llm_url: String,
     pub llm_key: Secret,
@@ -119,12 +112,15 @@ pub(crate) struct App {
     pub sealer: Arc<Sealer>,
     pub settings: Arc<Settings>,
     pub jobs: mpsc::Sender<Job>,
-    pub numbers: Cache<String, Arc<Business>>,
-    pub nobodys: Cache<String, ()>,
-    pub accounts: Cache<Uuid, Arc<Account>>,
+    pub config: Config,
+    pub lines: Lines,
+    pub profiles: Cache<Uuid, Arc<Profile>>,
     pub phone_key: Arc<OnceCell<Secret>>,
     pub session_key: Arc<OnceCell<Secret>>,
     pub figures: Figures,
+    pub businesses: Businesses,
+    pub geocoder: Geocoder,
+    pub remind_before: Duration,
 }
 
 /// Figures of its own.
@@ -142,18 +138,10 @@ impl App {
     /// The parts, and the jobs that they hand over.
     pub(crate) fn new(ctx: &ManagerContext) -> Result<(Self, mpsc::Receiver<Job>), StartError> {
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
-        let cache = |fresh| {
-            Cache::builder()
-                .max_capacity(REMEMBERED_MAX)
-                .time_to_live(fresh)
-        };
         let config = &ctx.config;
         let settings = Settings {
-            // For the life of the process, once for each start.
-            numbers_service: config.get(&NUMBERS_SERVICE).leak(),
             texts_per_second: config.get(&TEXTS_PER_SECOND),
             texts_burst: config.get(&TEXTS_BURST),
-            provider_url: config.get(&settings::TWILIO_BASE_URL),
             public_url: config.get(&settings::PUBLIC_URL),
             llm_url: config.get(&LLM_BASE_URL),
             llm_key: config.get(&LLM_API_KEY),
@@ -169,18 +157,18 @@ impl App {
             sealer: ctx.sealer()?,
             settings: Arc::new(settings),
             jobs,
-            numbers: cache(FRESH).build(),
-            nobodys: Cache::builder()
-                .max_capacity(REMEMBERED_MAX)
-                .time_to_live(FRESH_MISS)
-                .build(),
-            accounts: Cache::builder()
+            config: config.clone(),
+            lines: Lines::new(ctx.rpc.clone()),
+            profiles: Cache::builder()
                 .max_capacity(REMEMBERED_MAX)
                 .time_to_live(FRESH)
                 .build(),
             phone_key: Arc::default(),
             session_key: Arc::default(),
             figures: Figures::new(ctx)?,
+            businesses: Businesses::new(ctx.rpc.clone()),
+            geocoder: Geocoder::new(ctx.http()?, config),
+            remind_before: config.get(&REMIND_BEFORE),
         };
         Ok((app, waiting))
     }

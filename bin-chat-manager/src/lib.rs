@@ -3,14 +3,26 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
+mod addresshandler;
 mod agenthandler;
 mod alerthandler;
+mod alertrulehandler;
 mod app;
+mod availabilityhandler;
+pub mod booking;
+mod bookinghandler;
 mod businesshandler;
+mod calendarhandler;
+mod cataloghandler;
 mod contacthandler;
 mod conversationhandler;
+mod customerhandler;
 mod dbhandler;
 mod entryhandler;
+pub mod figures;
+mod geocodehandler;
+mod kpihandler;
+mod leadhandler;
 mod listenhandler;
 pub mod models;
 mod presencehandler;
@@ -35,7 +47,15 @@ use bin_common_handler::{
     migrations,
 };
 
-use crate::{app::App, models::timers};
+use crate::{
+    alertrulehandler::{
+        changes::{ALERT_ESCALATE, ALERT_WAKE, escalate, wake},
+        watch,
+    },
+    app::App,
+    bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
+    models::timers,
+};
 
 /// The service's name on the wire, unless a setting renames it.
 pub const NAME: &str = "chat-manager";
@@ -63,6 +83,18 @@ const MIGRATIONS: Migrations = migrations!(
         "1006_webhooks",
         "1007_turns",
         "1008_buckets",
+        "1050_catalog_items",
+        "1051_rates",
+        "1052_resources",
+        "1053_holidays",
+        "1054_reservations",
+        "1055_appointments",
+        "1056_leads",
+        "1057_calendars",
+        "1060_alert_rules",
+        "1061_alerts",
+        "1062_alert_watches",
+        "1063_kpi_facts",
         "1100_agents",
         "1101_presences",
         "1102_presence_devices",
@@ -87,29 +119,40 @@ const RENAMED: Setting<String> = Setting::text(
 const SETTINGS: &[AnySetting] = &[
     RENAMED.erased(),
     room::ENTITIES.erased(),
-    app::NUMBERS_SERVICE.erased(),
     app::TEXTS_PER_SECOND.erased(),
     app::TEXTS_BURST.erased(),
     app::LLM_BASE_URL.erased(),
     app::LLM_API_KEY.erased(),
     app::LLM_MODEL.erased(),
     app::LLM_TIMEOUT.erased(),
+    room::RECORDS.erased(),
+    app::REMIND_BEFORE.erased(),
+    watch::PERIOD.erased(),
+    geocodehandler::GEOCODER_URL.erased(),
+    geocodehandler::GEOCODER_KEY.erased(),
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let (app, waiting) = App::new(ctx)?;
-    ctx.timers
-        .on_with(timers::SEND, app.jobs.clone(), sendhandler::due);
-    ctx.timers
-        .on(timers::CLOSE, conversationhandler::timers::quiet);
-    ctx.timers
-        .on(timers::SILENCE, conversationhandler::timers::silent);
+    let timers = &ctx.timers;
+    timers.on_with(timers::SEND, app.jobs.clone(), sendhandler::due);
+    timers.on(timers::CLOSE, conversationhandler::timers::quiet);
+    timers.on(timers::SILENCE, conversationhandler::timers::silent);
     turnhandler::start(ctx, &app);
     workhandler::start(ctx, &app, waiting);
-    ctx.events
-        .on_with("*.call.*.missed", app.clone(), webhookhandler::call_missed);
+    ctx.events.on_with(
+        "call-manager.call.*.missed",
+        app.clone(),
+        webhookhandler::call_missed,
+    );
+    timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
+    timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
+    timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
+    timers.on_with(ALERT_WAKE, app.clone(), wake);
+    kpihandler::start(ctx, &app);
+    watch::start(ctx, &app);
     presencehandler::start(ctx, &app);
     entryhandler::start(ctx);
     queuehandler::start(ctx);

@@ -12,10 +12,26 @@ pub(crate) const ENTITIES: Setting<u64> = quota::setting(
     "Live templates and the like that one customer may have, of each; 0 = no limit",
 );
 
+/// The setting that limits what comes of conversations.
+pub(crate) const RECORDS: Setting<u64> = quota::setting(
+    "CHAT_RECORDS_PER_CUSTOMER",
+    "1000000",
+    "Leads and appointments that one customer may have, of each; 0 = no limit",
+);
+
 /// The limits by kind of row. Clones share what was counted.
 #[derive(Clone)]
 pub(crate) struct Rooms {
     pub templates: Quota,
+    pub catalog_items: Quota,
+    pub rates: Quota,
+    pub resources: Quota,
+    pub holidays: Quota,
+    pub reservations: Quota,
+    pub calendars: Quota,
+    pub alert_rules: Quota,
+    pub appointments: Quota,
+    pub leads: Quota,
     pub agents: Quota,
     pub queues: Quota,
     pub entries: Quota,
@@ -27,10 +43,44 @@ pub(crate) struct Rooms {
 impl Rooms {
     pub(crate) fn new(config: &Config) -> Self {
         let quota = |what, rows| Quota::new(what, &ENTITIES, rows, config);
+        let records = |what, rows| Quota::new(what, &RECORDS, rows, config);
         Self {
             templates: quota(
                 "TEMPLATES",
                 "chat_templates WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            catalog_items: quota(
+                "CATALOGITEMS",
+                "chat_catalog_items WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            rates: quota(
+                "RATES",
+                "chat_rates WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            resources: quota(
+                "RESOURCES",
+                "chat_resources WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            holidays: quota(
+                "HOLIDAYS",
+                "chat_holidays WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            reservations: quota(
+                "RESERVATIONS",
+                "chat_reservations WHERE customer_id = ? AND status = 'held' AND tm_delete IS NULL",
+            ),
+            calendars: quota(
+                "CALENDARS",
+                "chat_calendars WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            alert_rules: quota(
+                "ALERTRULES",
+                "chat_alert_rules WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            appointments: records("APPOINTMENTS", "chat_appointments WHERE customer_id = ?"),
+            leads: records(
+                "LEADS",
+                "chat_leads WHERE customer_id = ? AND tm_delete IS NULL",
             ),
             agents: quota(
                 "AGENTS",

@@ -1,7 +1,7 @@
 //! Webhooks of the carrier: proved, kept, answered; worked on afterwards. An opt-out is written with the row that keeps
 //! it, before the carrier is answered.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use bin_common_handler::{
     context::RequestContext,
@@ -9,12 +9,12 @@ use bin_common_handler::{
     ids,
     listenhandler::{Raw, form_fields},
     models::{
-        error::{Error, Result},
+        error::{Error, Result, Status},
         identity::parse_uuid,
     },
     phone,
     sockhandler::ReceivedEvent,
-    webhooks::{twilio, twiml},
+    webhooks::twiml,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -68,12 +68,22 @@ fn refused(app: &App) -> Error {
     Error::permission_denied("BAD_SIGNATURE", "The signature is not right.")
 }
 
-/// Whether the carrier itself speaks, for this business.
-async fn prove(app: &App, business: &Business, fields: &Fields, raw: &Raw) -> Result<()> {
-    let account = businesshandler::account(app, business.provider_id).await?;
-    let is_proved = twilio::is_signed(&account.secret, raw)
-        && field(fields, "AccountSid") == account.account_id;
-    if is_proved { Ok(()) } else { Err(refused(app)) }
+/// The business of a number, where the carrier itself speaks.
+async fn prove(
+    app: &App,
+    number: &str,
+    fields: &Fields,
+    raw: &Raw,
+) -> Result<Option<Arc<Business>>> {
+    let account_id = field(fields, "AccountSid");
+    let proved = businesshandler::prove(app, number, account_id, raw).await;
+    if proved
+        .as_ref()
+        .is_err_and(|error| error.status() == Status::PermissionDenied)
+    {
+        return Err(refused(app));
+    }
+    proved
 }
 
 /// A text of a person.
@@ -85,10 +95,9 @@ pub(crate) async fn sms(app: &App, ctx: &RequestContext, raw: &Raw) -> Result<Tw
     let Ok(to) = phone::parse(field(&fields, "To")) else {
         return Ok(nobodys(app));
     };
-    let Some(business) = businesshandler::of_number(app, to.as_str()).await? else {
+    let Some(business) = prove(app, to.as_str(), &fields, raw).await? else {
         return Ok(nobodys(app));
     };
-    prove(app, &business, &fields, raw).await?;
     let Some(text) = inbound(&fields, to.as_str()) else {
         return Ok(nobodys(app));
     };
@@ -167,11 +176,10 @@ pub(crate) async fn sms_status(app: &App, ctx: &RequestContext, raw: &Raw) -> Re
         .get::<Conversation>(message.conversation_id)
         .await?;
     let conversation = found.ok_or_else(|| refused(app))?;
-    let business = businesshandler::of_number(app, &conversation.number).await?;
+    let business = prove(app, &conversation.number, &fields, raw).await?;
     let business = business
         .filter(|business| business.customer_id == message.customer_id)
         .ok_or_else(|| refused(app))?;
-    prove(app, &business, &fields, raw).await?;
     let status = match field(&fields, "MessageStatus") {
         "" => field(&fields, "SmsStatus"),
         status => status,

@@ -134,6 +134,21 @@ pub struct DeliveryInfo {
 }
 
 impl Operation {
+    /// An effect that its content names, such as a carrier's webhook, which may come several times at once: `parts` are
+    /// what tells it from others of the same tenant.
+    pub fn once(customer_id: Uuid, parts: &[&[u8]]) -> Self {
+        let owner = hash(&[b"customer", customer_id.as_bytes()]);
+        let content = hash(parts);
+        Self {
+            key: hash(&[b"content", &owner, &content]),
+            fingerprint: content,
+            owner,
+            key_from_caller: true,
+            check_inbox_first: true,
+            received: Instant::now(),
+        }
+    }
+
     /// The key of an effect: the envelope's, else the message id, else one derived from the delivery.
     ///
     /// # Errors
@@ -246,6 +261,23 @@ mod tests {
         let (one, two) = (request(Some("k")), request(Some("k")).json(&1).unwrap());
         assert_eq!(of(&one).key, of(&two).key);
         assert_ne!(of(&one).fingerprint, of(&two).fingerprint);
+    }
+
+    #[test]
+    fn what_its_content_names_is_one_effect_of_one_tenant() {
+        let key =
+            |customer: u128, parts: &[&[u8]]| Operation::once(Uuid::from_u128(customer), parts).key;
+        assert_eq!(
+            key(1, &[b"CA1", b"completed"]),
+            key(1, &[b"CA1", b"completed"])
+        );
+        for (customer, parts) in [
+            (2, [b"CA1".as_slice(), b"completed"]),
+            (1, [b"CA1", b"busy"]),
+            (1, [b"CA1c", b"ompleted"]),
+        ] {
+            assert_ne!(key(customer, &parts), key(1, &[b"CA1", b"completed"]));
+        }
     }
 
     #[test]

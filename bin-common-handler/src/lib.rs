@@ -34,6 +34,7 @@ pub mod metrics;
 pub mod models;
 pub mod notifyhandler;
 pub mod openapi;
+pub mod optouts;
 pub mod phone;
 pub mod quota;
 pub mod redact;

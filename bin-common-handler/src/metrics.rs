@@ -4,11 +4,11 @@ mod own;
 
 use std::{fmt, time::Duration};
 
-pub use prometheus::Histogram;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector,
+    Encoder, HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
+pub use prometheus::{Histogram, IntCounterVec};
 
 use own::Own;
 

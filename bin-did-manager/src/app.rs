@@ -1,12 +1,17 @@
 //! What the routes share.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use bin_common_handler::{
-    daemon::ManagerContext, databasehandler::Store, listenhandler::Scopes, models::error::Result,
+    daemon::{ManagerContext, StartError},
+    databasehandler::Store,
+    listenhandler::Scopes,
+    models::error::Result,
+    sealer::Sealer,
 };
 
 use crate::{
+    carriers::Carriers,
     keyuses::Uses,
     nexthandler::NextHandler,
     privacy::{PhoneHasher, Privacy},
@@ -23,22 +28,29 @@ pub(crate) struct App {
     /// What access keys may be allowed to do.
     pub scopes: Scopes,
     privacy: Privacy,
+    /// Encrypts secrets at rest.
+    pub sealer: Arc<Sealer>,
+    /// Asks the businesses' carriers.
+    pub carriers: Carriers,
     /// Where files of our own are written.
     pub data_dir: PathBuf,
 }
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext) -> Self {
+    pub(crate) fn new(ctx: &ManagerContext) -> std::result::Result<Self, StartError> {
         let privacy = Privacy::new(&ctx.config);
-        Self {
+        let sealer = ctx.sealer()?;
+        Ok(Self {
             next: NextHandler::new(&ctx.store, &privacy, &ctx.process_metrics, &ctx.tasks),
             store: ctx.store.clone(),
             privacy,
+            carriers: Carriers::new(ctx, Arc::clone(&sealer))?,
+            sealer,
             uses: Uses::start(ctx),
             rooms: Rooms::new(&ctx.config),
             scopes: ctx.scopes.clone(),
             data_dir: ctx.config.data_dir(),
-        }
+        })
     }
 
     /// Hashes people and calls.

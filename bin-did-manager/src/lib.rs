@@ -7,6 +7,7 @@ mod analyticshandler;
 mod app;
 pub mod area;
 mod callresulthandler;
+mod carriers;
 mod choice;
 mod customerhandler;
 mod dbhandler;
@@ -20,8 +21,11 @@ mod listenhandler;
 pub mod measure;
 pub mod models;
 mod nexthandler;
+mod onboardinghandler;
 pub mod phone;
+mod phonenumberhandler;
 mod privacy;
+mod providerhandler;
 mod rolluphandler;
 mod room;
 mod tenancy;
@@ -77,6 +81,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1018_performances",
         "1019_rollups",
         "1020_watermarks",
+        "1050_providers",
+        "1051_phone_numbers",
     ]
 );
 
@@ -90,11 +96,12 @@ const SETTINGS: &[AnySetting] = &[
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    let app = App::new(ctx);
+    let app = App::new(ctx)?;
     let statuses = app.clone();
     ctx.tasks.every("statuses", STATUS_PERIOD, move || {
         didhandler::expiry::end_statuses(statuses.clone())
     });
+    phonenumberhandler::start_jobs(&app, ctx)?;
     callresulthandler::start_jobs(&app, &ctx.tasks);
     rolluphandler::start_jobs(&app, &ctx.tasks);
     analyticshandler::export::start_jobs(&app, &ctx.tasks);

@@ -10,8 +10,8 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use crate::models::{
-    accesskey::Accesskey, campaign::Campaign, did::Did, didpool::Didpool,
-    rotationrule::RotationRule, user::User,
+    accesskey::Accesskey, campaign::Campaign, did::Did, didpool::Didpool, phonenumber::PhoneNumber,
+    provider::Provider, rotationrule::RotationRule, user::User,
 };
 
 pub(crate) const DIDS: Setting<u64> = quota::setting(
@@ -22,12 +22,12 @@ pub(crate) const DIDS: Setting<u64> = quota::setting(
 pub(crate) const OTHERS: Setting<u64> = quota::setting(
     "ENTITIES_PER_CUSTOMER",
     "10000",
-    "Live pools, campaigns, rules, users and access keys that one customer may have, of each; 0 = no limit",
+    "Live pools, campaigns, rules, users, access keys, providers and phone numbers that one customer may have, of each; 0 = no limit",
 );
 
 /// The limits by kind of resource. Clones share what was counted.
 #[derive(Clone)]
-pub(crate) struct Rooms([(&'static str, Quota); 6]);
+pub(crate) struct Rooms([(&'static str, Quota); 8]);
 
 impl Rooms {
     pub(crate) fn new(config: &Config) -> Self {
@@ -75,6 +75,20 @@ impl Rooms {
                 other(
                     "ACCESSKEYS",
                     "did_accesskeys WHERE customer_id = ? AND tm_delete IS NULL",
+                ),
+            ),
+            (
+                Provider::NAME,
+                other(
+                    "PROVIDERS",
+                    "did_providers WHERE customer_id = ? AND tm_delete IS NULL",
+                ),
+            ),
+            (
+                PhoneNumber::NAME,
+                other(
+                    "PHONE_NUMBERS",
+                    "did_phone_numbers WHERE customer_id = ? AND tm_delete IS NULL",
                 ),
             ),
         ])

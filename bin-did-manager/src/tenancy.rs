@@ -11,6 +11,7 @@ use bin_common_handler::{
     ids,
     models::error::{Error, Result},
     resource::{self, Resource, ResourceHooks},
+    sealer::Sealer,
 };
 use serde_json::{Map, Value as Json};
 use sqlx::types::Json as Column;
@@ -25,6 +26,11 @@ use crate::{
 pub(crate) trait AuditedResource: Resource {
     /// Whether it has a say in which numbers are given.
     const AFFECTS_ROUTING: bool;
+
+    /// Encrypts a new secret before the row is written.
+    fn seal(&mut self, _before: Option<&Self>, _sealer: &Sealer) -> Result<()> {
+        Ok(())
+    }
 
     /// Checks and writes what needs the database; `version` is the tenant's with this change.
     fn verify(
@@ -64,6 +70,7 @@ impl<R: AuditedResource> ResourceHooks<R> for App {
         if before.is_none() {
             self.rooms.take::<R>(tx, customer_id, 1).await?;
         }
+        after.seal(before, &self.sealer)?;
         after.verify(tx, before, version).await?;
         audit(tx, ctx, before, after).await
     }

@@ -1,8 +1,14 @@
 //! What the routes share.
 
-use bin_common_handler::daemon::ManagerContext;
+use bin_common_handler::{
+    config::shared::COMPLIANCE,
+    daemon::{ManagerContext, StartError},
+};
 
-use crate::{outdialhandler::OutdialHandler, outdialtargethandler::OutdialTargetHandler};
+use crate::{
+    outdialhandler::OutdialHandler,
+    outdialtargethandler::{OutdialTargetHandler, law::Law},
+};
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
@@ -12,11 +18,14 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext) -> Self {
+    pub(crate) fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
         let outdials = OutdialHandler::new(ctx.store.clone(), &ctx.config);
-        Self {
-            targets: OutdialTargetHandler::new(ctx.store.clone(), outdials.clone(), &ctx.config),
-            outdials,
-        }
+        let targets = OutdialTargetHandler::new(ctx.store.clone(), outdials.clone(), &ctx.config);
+        let targets = if ctx.config.get(&COMPLIANCE) {
+            targets.within(Law::new(ctx)?)
+        } else {
+            targets
+        };
+        Ok(Self { outdials, targets })
     }
 }

@@ -13,11 +13,14 @@ mod settings;
 use std::time::Duration;
 
 use bin_common_handler::{
-    config::AnySetting,
+    config::{
+        AnySetting,
+        shared::{CALL_MANAGER_NAME, COMPLIANCE},
+    },
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
-    migrations,
+    migrations, optouts,
 };
 
 use crate::app::App;
@@ -43,6 +46,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1001_outdials",
         "1002_outdialtargets",
         "1003_outdialtargetcalls",
+        "1004_optouts",
     ]
 );
 
@@ -57,10 +61,13 @@ const SETTINGS: &[AnySetting] = &[
     settings::PROGRESSING_TIMEOUT.erased(),
     settings::VALIDATES.erased(),
     settings::ANNOUNCES.erased(),
+    COMPLIANCE.erased(),
+    CALL_MANAGER_NAME.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
-    let app = App::new(ctx);
+    let app = App::new(ctx)?;
+    ctx.events.on(optouts::CHANGED, optouts::changed);
     let timeout = ctx.config.get(&settings::PROGRESSING_TIMEOUT);
     if !timeout.is_zero() {
         let reaper = app.targets.clone();

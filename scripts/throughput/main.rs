@@ -8,6 +8,7 @@ mod child;
 mod daemon;
 mod database;
 mod did;
+mod exchange;
 mod flame;
 mod http;
 mod line;
@@ -70,6 +71,7 @@ struct Options {
 enum Only {
     Outdial,
     Did,
+    Exchange,
     Overload,
 }
 
@@ -121,6 +123,8 @@ struct Databases {
     outdial: Database,
     transaction: Database,
     did: Database,
+    exchange: Database,
+    exchange_transaction: Database,
     overload: Database,
     overload_did: Database,
 }
@@ -133,6 +137,8 @@ impl Databases {
             outdial: named("outdial"),
             transaction: named("ref"),
             did: named("did"),
+            exchange: named("exchange"),
+            exchange_transaction: named("exchange_ref"),
             overload: named("overload"),
             overload_did: named("overload_did"),
         }
@@ -147,10 +153,20 @@ async fn run(options: Options) -> Result<()> {
         outdial,
         transaction,
         did,
+        exchange,
+        exchange_transaction,
         overload,
         overload_did,
     } = &databases;
-    for database in [outdial, transaction, did, overload, overload_did] {
+    for database in [
+        outdial,
+        transaction,
+        did,
+        exchange,
+        exchange_transaction,
+        overload,
+        overload_did,
+    ] {
         if let Err(fault) = database.drop().await {
             eprintln!("the database {} was not dropped: {fault}", database.name());
         }
@@ -192,6 +208,11 @@ async fn measure(options: Options, databases: Databases) -> Result<()> {
     if stand.wants(Only::Did) {
         let mut section = Section::new("did-manager");
         let measured = did::measure(&stand, &mut section, &databases).await;
+        done = done.and(report.take(section, measured));
+    }
+    if stand.wants(Only::Exchange) {
+        let mut section = Section::new("call-manager");
+        let measured = exchange::measure(&stand, &mut section, &databases).await;
         done = done.and(report.take(section, measured));
     }
     if stand.wants(Only::Overload) {

@@ -17,13 +17,11 @@ use bin_common_handler::{
         encoding::EncodingError,
         error::{Error, Status},
     },
-    webhooks::twiml,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
-const XML: HeaderValue = HeaderValue::from_static(twiml::MEDIA_TYPE);
 /// The field of an error's first detail that says when to come again, in whole seconds.
 pub(super) const RETRY_AFTER_S: &str = "retry_after_s";
 
@@ -55,12 +53,8 @@ pub(super) fn csv(status: StatusCode, body: String) -> Response {
     of_type(status, CSV, body)
 }
 
-/// A document for a carrier.
-pub(super) fn xml(status: StatusCode, body: String) -> Response {
-    of_type(status, XML, body)
-}
-
-fn of_type(status: StatusCode, kind: HeaderValue, body: String) -> Response {
+/// A text of that media type.
+pub(super) fn of_type(status: StatusCode, kind: HeaderValue, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

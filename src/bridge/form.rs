@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::{
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{NAME, answer};
 use bin_common_handler::{
-    listenhandler::HttpOptions,
+    listenhandler::{Document, HttpOptions},
     models::{error::Error, sock},
 };
 
@@ -27,8 +27,8 @@ pub(super) struct Form {
     text_field: Option<&'static str>,
     /// This field alone, as a CSV file; errors stay as they are.
     csv_field: Option<&'static str>,
-    /// This field alone, as XML; errors stay as they are.
-    xml_field: Option<&'static str>,
+    /// This field alone, as a document of its type; errors stay as they are.
+    document: Option<Document>,
     /// This field once more, under the second name; of answers that are whole.
     repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which stands under the second name only.
@@ -51,7 +51,7 @@ impl Form {
             is_flat: edge.has_flat_errors,
             text_field: edge.text_field.filter(|_| wants_text),
             csv_field: edge.csv_field.filter(|_| wants_csv),
-            xml_field: edge.xml_field,
+            document: edge.document,
             repeated_field: edge.repeated_field,
             only_repeated: edge.only_repeated,
         }
@@ -66,8 +66,11 @@ impl Form {
         if status.as_u16() >= 400 && self.changes_errors() {
             return self.refusal(status, reply.body());
         }
-        if let Some(field) = self.xml_field.filter(|_| status.is_success()) {
-            return self.field(status, reply.body(), field, answer::xml);
+        if let Some(document) = self.document.filter(|_| status.is_success()) {
+            let kind = HeaderValue::from_static(document.media_type);
+            return self.field(status, reply.body(), document.field, |status, body| {
+                answer::of_type(status, kind, body)
+            });
         }
         match (self.csv_field, self.text_field) {
             (Some(field), _) if status.is_success() => {
@@ -127,7 +130,7 @@ impl Form {
         status: StatusCode,
         body: &str,
         name: &str,
-        bare: fn(StatusCode, String) -> Response,
+        bare: impl FnOnce(StatusCode, String) -> Response,
     ) -> Response {
         let mut fields: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
         match fields.remove(name) {
@@ -192,6 +195,7 @@ pub(super) fn accepts_text(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use axum::body::to_bytes;
+    use bin_common_handler::webhooks::twiml;
     use rstest::rstest;
 
     use super::*;
@@ -200,7 +204,7 @@ mod tests {
         is_flat: false,
         text_field: None,
         csv_field: None,
-        xml_field: None,
+        document: None,
         repeated_field: None,
         only_repeated: None,
     };
@@ -208,7 +212,7 @@ mod tests {
         is_flat: true,
         text_field: None,
         csv_field: None,
-        xml_field: None,
+        document: None,
         repeated_field: None,
         only_repeated: None,
     };
@@ -216,7 +220,7 @@ mod tests {
         is_flat: true,
         text_field: Some("selected_did"),
         csv_field: None,
-        xml_field: None,
+        document: None,
         repeated_field: None,
         only_repeated: None,
     };
@@ -369,7 +373,10 @@ mod tests {
     #[tokio::test]
     async fn a_carrier_is_answered_in_xml_and_its_refusal_is_an_error() {
         let form = Form {
-            xml_field: Some("twiml"),
+            document: Some(Document {
+                field: "twiml",
+                media_type: twiml::MEDIA_TYPE,
+            }),
             ..PLAIN
         };
         let (status, kind, body) = read(form.reply(said(200, &json!({ "twiml": "<a/>" })))).await;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bin_common_handler::ids;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{flow::Flow, report::What, table};
@@ -14,6 +15,7 @@ use crate::{
 };
 
 const OUTDIAL_MANAGER: &str = "outdial-manager";
+const CALL_MANAGER: &str = "call-manager";
 /// Numbers of one request: as many as the manager takes.
 const DIDS_PER_REQUEST: usize = 1_000;
 
@@ -61,7 +63,20 @@ counts them, and the rest is imported.
 
 Exits with 1 when a row was bad or the import was given up.";
 
-/// What both kinds of files may be.
+const DNC: &str = "Examples:
+  tandem import dnc national.csv --list federal
+  tandem import dnc florida.csv --list state --state FL
+
+The file is CSV or a JSON array. One column with phone numbers is enough. The list that it makes takes the place
+of the one before it when all of the file has been read, not earlier; so a file must be whole. The law asks for
+a copy of the national list that is at most 31 days old.
+
+{FILES}
+
+Exits with 1 when a row was bad or the import was given up. To go on with one that was, repeat it with the
+--run that it names, the same file and the same --batch, within a day.";
+
+/// What all kinds of files may be.
 const FILES: &str = "Files: UTF-8, UTF-16 or Windows-1252; commas, semicolons, tabs or bars, or as a first line sep=; says. Names
 of columns are compared without case, spaces, _, - and dots. Titles above the header are passed over. Columns
 with other names are ignored, and told. Without a header, or alone in its file, the one column that looks like phone numbers is
@@ -111,7 +126,40 @@ struct Dids {
     json: bool,
 }
 
+#[derive(Args)]
+struct Dnc {
+    /// The CSV or JSON file
+    file: PathBuf,
+    /// Whose list it is
+    #[arg(long, value_name = "LIST", value_parser = ["federal", "state", "internal", "litigation", "custom"])]
+    list: String,
+    /// Which state's, where it is a state's
+    #[arg(long, value_name = "CODE", default_value = "", value_parser = state)]
+    state: String,
+    /// Whose exchange it is; may be left out where the key belongs to one customer
+    #[arg(long, value_name = "ID", value_parser = uuid)]
+    customer: Option<Uuid>,
+    #[command(flatten)]
+    options: Options,
+    /// Rows in one request
+    #[arg(long, value_name = "ROWS", default_value_t = 10_000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch: u16,
+    /// Requests at a time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    concurrency: u8,
+    /// Go on with an import that was given up
+    #[arg(long, value_name = "ID")]
+    run: Option<Uuid>,
+    /// Print the summary, and each bad row, as a line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub fn command() -> Command {
+    let dnc = Dnc::augment_args(Command::new("dnc"))
+        .about("Import a do-not-call list from a CSV or JSON file")
+        .mut_arg("timeout", |flag| flag.default_value("30s"))
+        .after_help(DNC.replace("{FILES}", FILES));
     let targets = Targets::augment_args(Command::new("targets"))
         .about("Import the targets of an outdial from a CSV file")
         .mut_arg("timeout", |flag| flag.default_value("30s"))
@@ -126,14 +174,16 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(targets)
         .subcommand(dids)
-        .after_help("Examples:\n  tandem import targets --help\n  tandem import dids --help")
+        .subcommand(dnc)
+        .after_help("Examples:\n  tandem import targets --help\n  tandem import dids --help\n  tandem import dnc --help")
 }
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     match matches.subcommand() {
         Some(("targets", given)) => import_targets(&Targets::from_arg_matches(given)?),
         Some(("dids", given)) => import_dids(&Dids::from_arg_matches(given)?),
-        _ => Err("there are only targets and dids to import".into()),
+        Some(("dnc", given)) => import_dnc(&Dnc::from_arg_matches(given)?),
+        _ => Err("there are only targets, dids and dnc to import".into()),
     }
 }
 
@@ -150,6 +200,7 @@ fn import_targets(flags: &Targets) -> Outcome {
         run: run.to_string(),
         json: flags.json,
         to_go_on: format!("repeat the command with --run {run}"),
+        finish: None,
     };
     flow.run(table::targets)
 }
@@ -167,8 +218,54 @@ fn import_dids(flags: &Dids) -> Outcome {
         run: ids::next().to_string(),
         json: flags.json,
         to_go_on: "repeat the command: numbers that are there count as duplicates".to_owned(),
+        finish: None,
     };
     flow.run(table::dids)
+}
+
+fn import_dnc(flags: &Dnc) -> Outcome {
+    let run = flags.run.unwrap_or_else(ids::next);
+    let flow = Flow {
+        what: What::Dnc,
+        manager: CALL_MANAGER,
+        uri: dnc_uri(flags, run),
+        options: &flags.options,
+        file: &flags.file,
+        rows_max: usize::from(flags.batch),
+        concurrency: usize::from(flags.concurrency),
+        run: run.to_string(),
+        json: flags.json,
+        to_go_on: format!("repeat the command with --run {run}"),
+        finish: Some(("/v1/dnc_lists", finished_dnc(flags, run))),
+    };
+    flow.run(table::dnc)
+}
+
+/// What puts the import into the place of the list.
+fn finished_dnc(flags: &Dnc, run: Uuid) -> Value {
+    json!({
+        "customer_id": flags.customer, "list": flags.list, "state": flags.state, "import": run,
+    })
+}
+
+/// Two letters, or nothing.
+fn state(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if is_code || text.is_empty() {
+        Ok(text.to_ascii_uppercase())
+    } else {
+        Err("write it as FL".to_owned())
+    }
+}
+
+fn dnc_uri(flags: &Dnc, run: Uuid) -> String {
+    let customer = flags.customer.map(|id| format!("&customer_id={id}"));
+    format!(
+        "/v1/dnc_entries/bulk?list={}&state={}&import={run}{}",
+        flags.list,
+        flags.state,
+        customer.unwrap_or_default()
+    )
 }
 
 fn dids_uri(flags: &Dids) -> String {
@@ -201,5 +298,18 @@ mod tests {
             uri(&["--update", "--customer", id, "--pool", id]),
             format!("/v1/dids/bulk?update=true&customer_id={id}&didpool_id={id}")
         );
+    }
+
+    #[test]
+    fn a_list_is_kept_apart_until_its_import_is_finished() {
+        let args = ["import", "dnc", "a.csv", "--list", "state", "--state", "fl"];
+        let matches = command().try_get_matches_from(args).unwrap();
+        let flags = Dnc::from_arg_matches(matches.subcommand_matches("dnc").unwrap()).unwrap();
+        let run = Uuid::from_u128(5);
+        assert_eq!(
+            dnc_uri(&flags, run),
+            format!("/v1/dnc_entries/bulk?list=state&state=FL&import={run}")
+        );
+        assert_eq!(finished_dnc(&flags, run)["import"], json!(run));
     }
 }

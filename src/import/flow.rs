@@ -10,6 +10,7 @@ use std::{
 
 use bin_common_handler::daemon::{block_on, fail};
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,8 @@ pub struct Flow<'f> {
     pub json: bool,
     /// How to go on with an import that was given up.
     pub to_go_on: String,
+    /// What is asked once every row was taken: where, and with which body.
+    pub finish: Option<(&'static str, Value)>,
 }
 
 /// Reads a file into batches of so many rows.
@@ -133,7 +136,13 @@ impl Flow<'_> {
             return Err(GivenUp::Sending(why));
         }
         let read = reader.await.map_err(|fault| fault.to_string());
-        read.flatten().map_err(GivenUp::File)
+        read.flatten().map_err(GivenUp::File)?;
+        match &self.finish {
+            Some((uri, body)) if report.has_sent() => {
+                import.finish(uri, body).await.map_err(GivenUp::Sending)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

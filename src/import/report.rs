@@ -25,6 +25,8 @@ pub enum What {
     Targets,
     /// Caller-ID numbers, told by the rows of a spreadsheet.
     Dids,
+    /// Numbers of a do-not-call list, told by the lines of the file.
+    Dnc,
 }
 
 /// Shared by the reader and the senders.
@@ -86,7 +88,7 @@ impl Report {
     /// What its positions count.
     pub const fn unit(&self) -> &'static str {
         match self.what {
-            What::Targets => "line",
+            What::Targets | What::Dnc => "line",
             What::Dids => "row",
         }
     }
@@ -204,8 +206,10 @@ impl Report {
             ("skipped", skipped),
             ("bad", counts.bad),
         ];
-        if self.what == What::Dids {
-            figures.extend([("updated", updated), ("duplicates", duplicates)]);
+        match self.what {
+            What::Targets => {}
+            What::Dids => figures.extend([("updated", updated), ("duplicates", duplicates)]),
+            What::Dnc => figures.push(("duplicates", duplicates)),
         }
         let figures = figures.into_iter();
         figures
@@ -226,6 +230,9 @@ impl Report {
         match self.what {
             What::Targets => {
                 format!("{created} created, {skipped} skipped (key seen before), {bad} bad")
+            }
+            What::Dnc => {
+                format!("{created} numbers, {duplicates} duplicates, {skipped} blank, {bad} bad")
             }
             What::Dids => format!(
                 "{created} created, {updated} updated, {duplicates} duplicates, {skipped} blank, {bad} bad"

@@ -142,6 +142,21 @@ impl<A: Ask> Import<'_, A> {
         Ok(())
     }
 
+    /// Asks for what makes the import count, once every row was taken.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody answers.
+    pub async fn finish(&self, uri: &str, body: &serde_json::Value) -> Result<(), Stopped> {
+        let request = Request::new(Method::Post, uri, "tandem").json(body);
+        let mut request = request.map_err(|fault| fault.to_string())?;
+        request.idempotency_key = Some(format!("import-{}-end", self.run));
+        let response = self.persist(&request).await?;
+        match response.status_code {
+            200 => Ok(()),
+            _ => Err(Stopped::refused(&response)),
+        }
+    }
+
     /// A repeated request has the same key, so that a lost reply doubles nothing. The file's content is no
     /// part of it: the same file may be imported again on purpose, and that is another run.
     fn key(&self, batch: u64, part: u32) -> String {
@@ -154,10 +169,15 @@ impl<A: Ask> Import<'_, A> {
             .json(&targets)
             .map_err(|fault| fault.to_string())?;
         request.idempotency_key = Some(key);
+        self.persist(&request).await
+    }
+
+    /// Asks again while nobody answers.
+    async fn persist(&self, request: &Request) -> Result<Response, String> {
         let mut backoff = Backoff::default();
         let mut first_fault = None;
         for _ in 0..RETRIES_MAX {
-            match self.ask.ask(&request).await {
+            match self.ask.ask(request).await {
                 Ok(reply) if !matches!(reply.status_code, 429 | 503) => return Ok(reply),
                 Err(fault) if fault.status() != Status::Unavailable => {
                     return Err(fault.to_string());
@@ -167,7 +187,7 @@ impl<A: Ask> Import<'_, A> {
             tokio::time::sleep(backoff.next_pause()).await;
         }
         // The first failure says why; later ones perhaps only that another attempt is too early.
-        let last = self.ask.ask(&request).await;
+        let last = self.ask.ask(request).await;
         last.map_err(|fault| first_fault.unwrap_or(fault).to_string())
     }
 

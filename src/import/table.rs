@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use bin_call_manager::models::dnclist;
 use bin_common_handler::table::{Columns, Reader, Row as TableRow, Schema, TableFault};
 use bin_did_manager::models::didcolumns;
 use bin_outdial_manager::models::targetrow;
@@ -41,6 +42,24 @@ pub fn dids(
     let rules = Rules {
         schema: &didcolumns::COLUMNS,
         at: |row| row.number,
+        check: |row| Ok(row.clone()),
+    };
+    read(file, &rules, Batches::new(rows_max, out), report)
+}
+
+/// Reads numbers of a do-not-call list; what is wrong with one, the manager says.
+///
+/// # Errors
+/// As [`dids`].
+pub fn dnc(
+    file: impl Read,
+    rows_max: usize,
+    report: &Report,
+    out: &Sender<Batch>,
+) -> Result<(), String> {
+    let rules = Rules {
+        schema: &dnclist::COLUMNS,
+        at: |row| row.line,
         check: |row| Ok(row.clone()),
     };
     read(file, &rules, Batches::new(rows_max, out), report)

@@ -92,12 +92,16 @@ fn request(world: &World, headers: &[(&'static str, &str)]) -> Request {
 
 impl World {
     async fn note(&self, customer_id: Option<Uuid>, text: &str) {
+        self.tell(customer_id, json!({"text": text})).await;
+    }
+
+    async fn tell(&self, customer_id: Option<Uuid>, data: Value) {
         let event = Outgoing {
             routing_key: format!("{NAME}.note.{}.created", Uuid::from_u128(1)),
             message_id: Uuid::from_u128(1).to_string(),
             version: 1,
             customer_id,
-            body: json!({"type": "note_created", "publisher": NAME, "data": {"text": text}})
+            body: json!({"type": "note_created", "publisher": NAME, "data": data})
                 .to_string()
                 .into_bytes(),
         };
@@ -133,6 +137,30 @@ async fn a_tenant_hears_its_own_events_and_the_operator_all() {
     let said = own.ask(json!({"op": "unsub", "scope": "notes"})).await;
     assert_eq!(said, json!({"op": "unsubscribed", "scope": "notes"}));
     world.note(Some(CUSTOMER), "unheard").await;
+    assert_eq!(own.ask(json!({"op": "ping"})).await, json!({"op": "pong"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_bound_to_an_account_hears_of_its_own_only() {
+    let world = start().await;
+    let (account, rival) = (Uuid::from_u128(0xacc), Uuid::from_u128(0xdd));
+    let bound = json!({"account_id": account});
+    world.dids.allow(&key(1), &["note:read"], bound);
+    let mut own = Client::connect(&world, &key(1)).await;
+    let said = own.ask(json!({"op": "sub", "scope": "notes"})).await;
+    assert_eq!(said["op"], "subscribed", "{said}");
+    let of = |account: Uuid, text: &str| json!({"account_id": account, "text": text});
+    world.note(Some(CUSTOMER), "of nobody").await;
+    world.tell(Some(CUSTOMER), of(rival, "a rival's")).await;
+    world
+        .tell(Some(FOREIGN), of(account, "another tenant's"))
+        .await;
+    world.tell(Some(CUSTOMER), of(account, "mine")).await;
+    let heard = own.next().await;
+    assert_eq!(heard["data"], of(account, "mine"), "{heard}");
+    let said = own.ask(json!({"op": "unsub", "scope": "notes"})).await;
+    assert_eq!(said["op"], "unsubscribed");
+    world.tell(Some(CUSTOMER), of(account, "unheard")).await;
     assert_eq!(own.ask(json!({"op": "ping"})).await, json!({"op": "pong"}));
 }
 

@@ -72,6 +72,7 @@ pub fn routes() -> Routes<Notes> {
         .get("/v1/notes", list)
         .filtered_by(FILTERS)
         .stream("notes", "note")
+        .stream_to("account_id")
         .post("/v1/notes", create)
         .get("/v1/notes/<note-id>", get)
         .put("/v1/notes/<note-id>", put)

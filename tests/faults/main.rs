@@ -13,11 +13,12 @@ mod aftermath;
 mod fault;
 mod ledger;
 mod load;
-mod made;
+mod market;
 mod options;
 mod plan;
 mod programs;
 mod round;
+mod rows;
 mod table;
 mod tally;
 mod tenant;
@@ -38,7 +39,7 @@ use crate::{
 
 fn main() -> ExitCode {
     let options = Options::read();
-    let faults: Vec<&'static Fault> = made::all().collect();
+    let faults: Vec<&'static Fault> = rows::all().collect();
     match options.choose(&faults) {
         Ok(Chosen::List) => {
             options.list(&faults);

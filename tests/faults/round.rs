@@ -8,7 +8,8 @@ use rand::{SeedableRng, rngs::SmallRng};
 use tokio::time::Instant;
 
 use crate::{
-    aftermath, fault::Fault, ledger, load::Load, tally::Tally, tenant::Tenants, world::World,
+    aftermath, fault::Fault, ledger, load::Load, market::Market, tally::Tally, tenant::Tenants,
+    world::World,
 };
 
 /// The longest backoff twice, and the longest any single wait takes.
@@ -72,7 +73,8 @@ impl Round<'_> {
 /// Makes `fault` in `world` and counts what came of it.
 pub async fn run(world: &mut World, fault: &Fault, seed: u64, is_long: bool) -> Tally {
     let tenants = Tenants::new(&world.did().site).await;
-    let load = Load::start(&world.outdial().site, &tenants, fault.manners).await;
+    let market = Market::new(&world.call().site).await;
+    let load = Load::start(&world.outdial().site, &tenants, &market, fault.manners).await;
     let mut round = Round {
         world,
         tenants,
@@ -95,13 +97,14 @@ pub async fn run(world: &mut World, fault: &Fault, seed: u64, is_long: bool) -> 
     } = round;
     let book = load.finish().await;
     world.restore().await;
+    ledger::let_time_pass(world, &market).await;
     world.settled().await;
     let mut tally = Tally {
         recovery,
         broken,
         ..Tally::default()
     };
-    ledger::hold(world, &tenants, &book, &mut tally).await;
+    ledger::hold(world, &tenants, &market, &book, &mut tally).await;
     aftermath::check(world, &mut tally).await;
     tally
 }

@@ -147,17 +147,7 @@ impl Tenant {
     pub async fn ok(&self, method: Method, uri: &str, body: Json) -> Json {
         let mut request = self.request(method, uri).json(&body).unwrap();
         request.idempotency_key = Some(ids::next().to_string());
-        let reply = until("the change is answered", async || {
-            let reply = self.callers.ask(&request, PATIENCE).await;
-            if reply.is_none() {
-                self.callers.renew();
-            }
-            reply.filter(|reply| reply.status_code != 503)
-        })
-        .await;
-        let answer: Json = serde_json::from_str(reply.body()).unwrap();
-        assert_eq!(reply.status_code, 200, "{method} {uri} {body}: {answer}");
-        answer
+        insist(&self.callers, &request).await
     }
 
     /// A request in the tenant's name.
@@ -166,6 +156,21 @@ impl Tenant {
         request.customer_id = (!self.id.is_nil()).then_some(self.id);
         request
     }
+}
+
+/// Asks until there is an answer, which must be 200.
+pub async fn insist(callers: &Callers, request: &Request) -> Json {
+    let reply = until("the change is answered", async || {
+        let reply = callers.ask(request, PATIENCE).await;
+        if reply.is_none() {
+            callers.renew();
+        }
+        reply.filter(|reply| reply.status_code != 503)
+    })
+    .await;
+    let answer: Json = serde_json::from_str(reply.body()).unwrap();
+    assert_eq!(reply.status_code, 200, "{request:?}: {answer}");
+    answer
 }
 
 /// The id of what was answered.

@@ -103,6 +103,16 @@ impl World {
         self.team_mut(bin_did_manager::NAME)
     }
 
+    /// Those who sell calls.
+    pub fn call(&self) -> &Team {
+        self.team(bin_call_manager::NAME)
+    }
+
+    /// As [`Self::call`], to be changed.
+    pub fn call_mut(&mut self) -> &mut Team {
+        self.team_mut(bin_call_manager::NAME)
+    }
+
     /// The nodes, and all teams to be changed.
     pub fn parts_mut(&mut self) -> (&Lab, &mut [Team]) {
         (&self.lab, &mut self.teams)

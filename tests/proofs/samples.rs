@@ -1,16 +1,24 @@
 //! For each route a request that its owner is answered with success, and the ids and texts in it that could be
 //! another tenant's.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bin_common_handler::{
+    clock::Clock,
     ids,
     listenhandler::RouteInfo,
-    models::sock::Method::{Delete, Get, Post, Put},
+    models::{
+        raw::RawRequest,
+        sock::Method::{Delete, Get, Post, Put},
+    },
 };
 use serde_json::{Value as Json, json};
 
-use crate::tenant::{KEY, Values, urlencoded};
+use crate::tenant::{KEY, Values, booked_hour, urlencoded};
 
 /// What goes with a route's path.
 #[derive(Debug, Default, Clone)]
@@ -87,11 +95,16 @@ impl<'v> Picker<'v> {
 /// What goes with a route's path; a route that is not here fails the proof.
 pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
     let sample = did_sample(route, picker)
+        .or_else(|| business_sample(route, picker))
         .or_else(|| plain_sample(route))
         .or_else(|| call_sample(route, picker))
         .or_else(|| outdial_sample(route))
         .or_else(|| market_sample(route, picker))
-        .or_else(|| exchange_sample(route, picker));
+        .or_else(|| exchange_sample(route, picker))
+        .or_else(|| law_sample(route, picker))
+        .or_else(|| conversation_sample(route, picker))
+        .or_else(|| offer_sample(route, picker))
+        .or_else(|| booking_sample(route, picker));
     let (method, template) = (route.method, route.template);
     sample.unwrap_or_else(|| panic!("{method} {template} has no sample in {}", file!()))
 }
@@ -168,6 +181,55 @@ fn did_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
 }
 
 /// Those of the same routes that need nothing besides their path.
+/// Providers, the numbers of businesses, and what carriers tell of calls.
+fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    let refused = |status: u16, sample: Sample| Sample { status, ..sample };
+    Some(match (route.method, route.template) {
+        (
+            Get,
+            "/v1/providers"
+            | "/v1/providers/<provider-id>"
+            | "/v1/phone_numbers"
+            | "/v1/phone_numbers/<phone-number-id>"
+            | "/v1/inbound_calls"
+            | "/v1/inbound_calls/<inbound-call-id>",
+        )
+        | (Delete, "/v1/phone_numbers/<phone-number-id>") => nothing(),
+        (Post, "/v1/providers") => body(json!({"account_id": "AC1", "secret": "long-enough"})),
+        (Put, "/v1/providers/<provider-id>") => body(json!({"opt_out_replies": "tandem"})),
+        // It carries a number.
+        (Delete, "/v1/providers/<provider-id>") => refused(409, nothing()),
+        // The number is its owner's already.
+        (Post, "/v1/phone_numbers") => refused(
+            409,
+            body(json!({"number": pick("number"), "provider_id": pick("provider-id")})),
+        ),
+        (Put, "/v1/phone_numbers/<phone-number-id>") => {
+            body(json!({"provider_id": pick("provider-id")}))
+        }
+        // Nobody said how carriers reach this installation.
+        (Post, "/v1/phone_numbers/<phone-number-id>/purchase") => refused(409, nothing()),
+        (Get, "/v1/phone_numbers/lookup") => query(&[("number", pick("number"))]),
+        // No carrier is asked.
+        (Get, "/v1/phone_numbers/search") => refused(
+            400,
+            query(&[("area_code", "41"), ("provider_id", pick("provider-id"))]),
+        ),
+        // For other managers, which are trusted with every tenant.
+        (Post, "/v1/phone_numbers/resolve") => body(json!({"number": picker.own("number")})),
+        (Post, "/v1/onboardings") => body(json!({"assistant": {"ai_takeover_delay_seconds": 30}})),
+        // Of a number that is nobody's: there is no secret to verify it by.
+        (
+            Post,
+            "/v1/webhooks/twilio/voice"
+            | "/v1/webhooks/twilio/dialed"
+            | "/v1/webhooks/twilio/status",
+        ) => body(json!({"method": "POST", "url": "http://h/", "headers": {}, "body_base64": ""})),
+        _ => return None,
+    })
+}
+
 fn plain_sample(route: &RouteInfo) -> Option<Sample> {
     Some(match (route.method, route.template) {
         (
@@ -324,6 +386,33 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             "call_campaign_id": pick("call-campaign-id"), "from_number": "+12125550123",
             "to_number": "+12125550100",
         })),
+        (Post, "/v1/calls/status") => {
+            body(json!({"reference": pick("reference"), "status": "completed"}))
+        }
+        (Post, "/v1/pings") => body(json!({
+            "call_campaign_id": pick("call-campaign-id"), "from_number": "+12125550124",
+        })),
+        // It has no caller, so nobody takes it.
+        (Post, "/v1/pings/<ping-id>/accept") => refused(nothing()),
+        (Post, "/v1/fraud/entries") => body(json!({"phone": "+12125550125", "list": "allow"})),
+        (Put, "/v1/fraud/entries/<fraud-entry-id>") => body(json!({"reason": "known"})),
+        (Get, "/v1/pings/<ping-id>" | "/v1/fraud/checks" | "/v1/fraud/entries")
+        | (Get | Delete, "/v1/fraud/entries/<fraud-entry-id>") => nothing(),
+        // Nobody signed it.
+        (
+            Post,
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/voice"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/dialed"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/leg"
+            | "/v1/webhooks/call_campaigns/<call-campaign-id>/whisper",
+        ) => {
+            let url = "https://exchange.example/voice".to_owned();
+            let raw = RawRequest::new(Post, url, BTreeMap::new(), b"CallSid=CA1");
+            Sample {
+                status: 403,
+                ..body(serde_json::to_value(raw).unwrap())
+            }
+        }
         // It is sold, told of and paid already.
         (Post, "/v1/calls/<call-id>/route") => refused(nothing()),
         (Post, "/v1/calls/<call-id>/status") => body(json!({"status": "completed"})),
@@ -347,6 +436,206 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
             | "/v1/auctions/<auction-id>"
             | "/v1/auctions/<auction-id>/bids"
             | "/v1/bids",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// What the law asks, and what it stands on.
+fn law_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    Some(match (route.method, route.template) {
+        (Post, "/v1/compliance/checks") => body(json!({
+            "phone": pick("phone"), "call_campaign_id": pick("call-campaign-id"),
+        })),
+        (Post, "/v1/compliance/checks/bulk") => body(json!({"checks": [{
+            "phone": pick("phone"), "call_campaign_id": pick("call-campaign-id"),
+        }]})),
+        (Post, "/v1/compliance/rules") => body(json!({"state": "NY", "open": "10:00"})),
+        (Post, "/v1/business_relationships") => {
+            body(json!({"phone": pick("phone"), "kind": "inquiry"}))
+        }
+        (Post, "/v1/subject_requests") => body(json!({"phone": pick("phone"), "kind": "access"})),
+        (Post, "/v1/consents") => body(json!({"phone": pick("phone")})),
+        (Post, "/v1/consents/<consent-id>/grant") => {
+            body(json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/1"}]}))
+        }
+        (Post, "/v1/dnc_entries") => body(json!({"phone": pick("phone"), "list": "litigation"})),
+        (Post, "/v1/dnc_entries/bulk") => Sample {
+            query: "list=custom".to_owned(),
+            ..body(json!([{"phone": pick("phone")}]))
+        },
+        (Post, "/v1/dnc_lists") => body(json!({"list": "custom"})),
+        (Post, "/v1/consents/<consent-id>/revoke")
+        | (
+            Get,
+            "/v1/compliance/rules"
+            | "/v1/business_relationships"
+            | "/v1/call_campaigns/<call-campaign-id>/abandonment"
+            | "/v1/consents"
+            | "/v1/consents/<consent-id>"
+            | "/v1/dnc_entries"
+            | "/v1/dnc_lists"
+            | "/v1/dnc_lists/<dnc-list-id>",
+        )
+        | (
+            Get | Delete,
+            "/v1/compliance/rules/<compliance-rule-id>"
+            | "/v1/business_relationships/<business-relationship-id>"
+            | "/v1/dnc_entries/<dnc-entry-id>",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// Conversations that are closed, opt-outs, and what carriers tell of texts.
+fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let refused = |status: u16, sample: Sample| Sample { status, ..sample };
+    let raw = || json!({"method": "POST", "url": "http://h/", "headers": {}, "body_base64": ""});
+    Some(match (route.method, route.template) {
+        (
+            Get,
+            "/v1/conversations"
+            | "/v1/conversations/<conversation-id>"
+            | "/v1/conversations/<conversation-id>/messages"
+            | "/v1/turns"
+            | "/v1/optouts",
+        ) => nothing(),
+        (Post, "/v1/conversations/<conversation-id>/messages") => {
+            refused(409, body(json!({"client_message_id": "m", "body": "x"})))
+        }
+        // It is closed, and another one with the same person is open.
+        (
+            Post,
+            "/v1/conversations/<conversation-id>/takeover"
+            | "/v1/conversations/<conversation-id>/release"
+            | "/v1/conversations/<conversation-id>/close"
+            | "/v1/conversations/<conversation-id>/reopen",
+        ) => refused(409, nothing()),
+        (Post, "/v1/optouts") => body(json!({"number": picker.own("number")})),
+        (Get, "/v1/optouts/lookup") => query(&[("number", picker.own("number"))]),
+        // Of a number that is nobody's: there is no secret to verify it by.
+        (Post, "/v1/webhooks/twilio/sms") => body(raw()),
+        (Post, "/v1/webhooks/twilio/sms-status") => refused(403, body(raw())),
+        _ => return None,
+    })
+}
+
+/// What can be booked, of whom, and when.
+fn offer_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    Some(match (route.method, route.template) {
+        (Post, "/v1/templates") => body(json!({
+            "name": format!("x_{}", ids::next().simple()), "body": "Hello.",
+        })),
+        (Put, "/v1/templates/<template-id>") => body(json!({"body": "Hi."})),
+        (Post, "/v1/catalog_items") => body(json!({"name": "x"})),
+        (Put, "/v1/catalog_items/<catalog-item-id>") => body(json!({"price_cents": 1})),
+        (Post, "/v1/catalog_items/match") => body(json!({"text": "my sink is blocked"})),
+        (Post, "/v1/catalog_items/quote") => {
+            body(json!({"catalog_item_id": pick("catalog-item-id")}))
+        }
+        (Post, "/v1/rates") => body(json!({"name": "x", "factor": 1})),
+        (Put, "/v1/rates/<rate-id>") => body(json!({"factor": 1.5})),
+        (Post, "/v1/resources") => body(json!({"name": "x"})),
+        (Put, "/v1/resources/<resource-id>") => body(json!({"hours": "06:00-22:00"})),
+        // It has been booked.
+        (Delete, "/v1/resources/<resource-id>") => Sample {
+            status: 409,
+            ..nothing()
+        },
+        (Post, "/v1/holidays") => body(json!({"date": "2026-12-25"})),
+        (Put, "/v1/holidays/<holiday-id>") => body(json!({"name": "x"})),
+        (Get, "/v1/availabilities") => query(&[
+            ("service_id", pick("catalog-item-id")),
+            ("resource_id", pick("resource-id")),
+        ]),
+        (Post, "/v1/addresses/validate") => body(json!({"address": "1 Main St, 10001"})),
+        (
+            Get,
+            "/v1/templates"
+            | "/v1/catalog_items"
+            | "/v1/rates"
+            | "/v1/resources"
+            | "/v1/resources/<resource-id>"
+            | "/v1/holidays",
+        )
+        | (
+            Get | Delete,
+            "/v1/templates/<template-id>"
+            | "/v1/catalog_items/<catalog-item-id>"
+            | "/v1/rates/<rate-id>"
+            | "/v1/holidays/<holiday-id>",
+        ) => nothing(),
+        _ => return None,
+    })
+}
+
+/// What was booked, for whom, and what is counted and watched.
+fn booking_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let pick = |name| picker.pick(name);
+    Some(match (route.method, route.template) {
+        (Post, "/v1/reservations") => {
+            let [tm_start, tm_end] = booked_hour();
+            body(json!({
+                "resource_id": pick("resource-id"), "tm_start": tm_start, "tm_end": tm_end,
+            }))
+        }
+        // The hold has become one already.
+        (Post, "/v1/appointments") => Sample {
+            status: 409,
+            ..body(json!({
+                "reservation_id": pick("reservation-id"), "lead_id": pick("lead-id"),
+                "catalog_item_id": pick("catalog-item-id"), "title": "x",
+            }))
+        },
+        (Put, "/v1/appointments/<appointment-id>") => body(json!({"title": "x"})),
+        (Post, "/v1/appointments/<appointment-id>/reschedule") => {
+            let [tm_start, tm_end] = booked_hour();
+            body(json!({
+                "tm_start": tm_start, "tm_end": tm_end, "resource_id": pick("resource-id"),
+            }))
+        }
+        (Post, "/v1/leads") => body(json!({"name": "x"})),
+        (Put, "/v1/leads/<lead-id>") => body(json!({"urgency": "high"})),
+        (Post, "/v1/leads/<lead-id>/status") => body(json!({"status": "qualified"})),
+        (Post, "/v1/calendars") => body(json!({"name": "x"})),
+        (Put, "/v1/calendars/<calendar-id>") => body(json!({"name": "x"})),
+        (Post, "/v1/alert_rules") => body(json!({"metric": "outbox_age", "threshold": 1})),
+        (Put, "/v1/alert_rules/<alert-rule-id>") => body(json!({"threshold": 5})),
+        (Post, "/v1/alerts") => body(json!({"metric": "provider_failures", "value": 1})),
+        (Post, "/v1/alerts/<alert-id>/snooze") => {
+            let tomorrow = Clock::default().now().plus(Duration::from_secs(86_400));
+            body(json!({"tm_until": tomorrow}))
+        }
+        (
+            Get,
+            "/v1/reservations"
+            | "/v1/appointments"
+            | "/v1/appointments/<appointment-id>"
+            | "/v1/leads"
+            | "/v1/calendars"
+            | "/v1/calendars/<calendar-id>/feed/<token>"
+            | "/v1/alert_rules"
+            | "/v1/alert_rules/shipped"
+            | "/v1/alerts"
+            | "/v1/alerts/<alert-id>"
+            | "/v1/kpis",
+        )
+        | (
+            Post,
+            "/v1/appointments/<appointment-id>/confirm"
+            | "/v1/appointments/<appointment-id>/cancel"
+            | "/v1/calendars/<calendar-id>/rotate"
+            | "/v1/alerts/<alert-id>/acknowledge"
+            | "/v1/alerts/<alert-id>/resolve",
+        )
+        | (
+            Get | Delete,
+            "/v1/reservations/<reservation-id>"
+            | "/v1/leads/<lead-id>"
+            | "/v1/calendars/<calendar-id>"
+            | "/v1/alert_rules/<alert-rule-id>",
         ) => nothing(),
         _ => return None,
     })

@@ -1,14 +1,25 @@
 //! A tenant with one of everything, and the ids and texts under which others might ask for it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use bin_common_handler::{
+    clock::Clock,
     ids,
-    models::sock::{
-        Method::{Get, Post, Put},
-        Request,
+    models::{
+        raw::RawRequest,
+        sock::{
+            Method::{Get, Post, Put},
+            Request,
+        },
+        time::Timestamp,
     },
-    testing::Client,
+    redact::Secret,
+    testing::{Client, until},
+    webhooks::twilio::{SIGNATURE, Signed},
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -26,10 +37,11 @@ pub const KEY: &str = "key";
 /// Someone with one of everything.
 pub struct Tenant {
     pub customer_id: Uuid,
-    /// did-manager, outdial-manager and call-manager, within this tenant.
+    /// did-manager, outdial-manager, call-manager and chat-manager, within this tenant.
     pub dids: Client,
     pub outdials: Client,
     pub exchange: Client,
+    pub chat: Client,
     /// Of an access key that may do everything.
     pub token: String,
     pub values: Values,
@@ -39,8 +51,8 @@ pub struct Tenant {
 
 impl Tenant {
     /// Makes one whose names hold `mark` and whose numbers are in the area `npa`.
-    pub async fn new(clients: &[Client; 3], mark: &'static str, npa: u16) -> Self {
-        let [dids, outdials, exchange] = clients;
+    pub async fn new(clients: &[Client; 4], mark: &'static str, npa: u16) -> Self {
+        let [dids, outdials, exchange, chat] = clients;
         let fields = json!({
             "name": mark, "did_daily_cap": 0, "did_hourly_cap": 0, "did_cooldown_seconds": 0,
             "timezone": "America/New_York",
@@ -52,6 +64,7 @@ impl Tenant {
             dids: dids.within(customer_id),
             outdials: outdials.within(customer_id),
             exchange: exchange.within(customer_id),
+            chat: chat.within(customer_id),
             token: String::new(),
             values: Values::from([
                 (CUSTOMER, id(&customer)),
@@ -73,6 +86,11 @@ impl Tenant {
         tenant.calls().await;
         tenant.lists().await;
         tenant.exchange().await;
+        tenant.law().await;
+        tenant.business().await;
+        tenant.offers().await;
+        tenant.conversations().await;
+        tenant.bookings().await;
         tenant
     }
 
@@ -81,7 +99,8 @@ impl Tenant {
         match manager {
             0 => &self.dids,
             1 => &self.outdials,
-            _ => &self.exchange,
+            2 => &self.exchange,
+            _ => &self.chat,
         }
     }
 
@@ -95,7 +114,9 @@ impl Tenant {
                 "call_id" => "V1201122450000000999".to_owned(),
                 "campaign" => "NOBODY".to_owned(),
                 "lead" => "lead999".to_owned(),
+                "reference" => "nobody's reference".to_owned(),
                 "email" => "nobody@example.com".to_owned(),
+                "token" => "A".repeat(43),
                 KEY => format!("did_00000000:{}", "0".repeat(64)),
                 _ => value
                     .parse::<Uuid>()
@@ -194,6 +215,52 @@ impl Tenant {
         self.dids.ok(Post, "/v1/call-results", Some(lost)).await;
     }
 
+    /// A number of a business, and a call at it.
+    async fn business(&mut self) {
+        let secret = format!("{}-secret", self.mark);
+        let account = format!("AC{}", self.mark);
+        let provider = json!({"account_id": account, "secret": secret});
+        self.make("provider-id", "/v1/providers", provider).await;
+        let number = json!({
+            "number": self.value("number"), "provider_id": self.value("provider-id"),
+            "forward_target": self.value("phone"), "messaging_service_id": format!("MG{}", self.mark),
+        });
+        self.make("phone-number-id", "/v1/phone_numbers", number)
+            .await;
+        let (from, to) = (self.value("phone"), self.value("number"));
+        let form = format!(
+            "AccountSid={account}&CallSid=CA{}&CallStatus=ringing&From={}&To={}",
+            self.mark,
+            urlencoded(from),
+            urlencoded(to)
+        );
+        let webhook = self.webhook("voice", &form);
+        self.exchange
+            .ok(Post, "/v1/webhooks/twilio/voice", Some(webhook))
+            .await;
+        let calls = self.exchange.ok(Get, "/v1/inbound_calls", None).await;
+        self.values.insert("inbound-call-id", id(&calls[0]));
+    }
+
+    /// A webhook of this tenant's carrier.
+    fn webhook(&self, name: &str, form: &str) -> Json {
+        let url = format!("http://h/v1/webhooks/twilio/{name}");
+        let content_type = "application/x-www-form-urlencoded";
+        let signed = Signed {
+            url: &url,
+            content_type,
+            body: form.as_bytes(),
+        };
+        let signature = signed.by(&Secret::new(format!("{}-secret", self.mark)));
+        let headers = [
+            (SIGNATURE, signature),
+            ("content-type", content_type.to_owned()),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), vec![value]));
+        let raw = RawRequest::new(Post, url.clone(), headers.into(), form.as_bytes());
+        serde_json::to_value(raw).unwrap()
+    }
+
     async fn lists(&mut self) {
         let outdial = json!({
             "name": format!("{} list", self.mark), "campaign_id": ids::next(),
@@ -228,7 +295,7 @@ impl Tenant {
     async fn exchange(&mut self) {
         let named = |what: &str| format!("{} {what}", self.mark);
         let (buyer, seller, leads) = (named("buyer"), named("seller"), named("leads"));
-        let reference = named("reference");
+        let (reference, reason) = (named("reference"), named("entry"));
         let seller = json!({"type": "seller", "name": seller, "status": "active"});
         self.trade("seller-id", "/v1/accounts", seller).await;
         let buyer = json!({
@@ -258,7 +325,22 @@ impl Tenant {
         self.trade("auction-id", "/v1/auctions", auction).await;
         let uri = format!("/v1/auctions/{}/close", self.value("auction-id"));
         self.exchange.ok(Post, &uri, None).await;
+        let ping = json!({
+            "call_campaign_id": self.value("call-campaign-id"),
+            "tags": {"name": format!("{} caller", self.mark)},
+        });
+        self.trade("ping-id", "/v1/pings", ping).await;
+        let entry = json!({
+            "phone": self.value("phone"), "list": "allow", "reason": reason,
+        });
+        self.trade("fraud-entry-id", "/v1/fraud/entries", entry)
+            .await;
+        let entry = json!({"account_id": self.value("seller-id"), "list": "allow"});
+        self.exchange
+            .ok(Post, "/v1/fraud/entries", Some(entry))
+            .await;
         call["reference"] = json!(reference);
+        self.values.insert("reference", reference.clone());
         self.trade("call-id", "/v1/calls", call).await;
         let uri = format!("/v1/calls/{}", self.value("call-id"));
         self.exchange.ok(Post, &format!("{uri}/route"), None).await;
@@ -273,6 +355,134 @@ impl Tenant {
             .ok(Post, &format!("{uri}/conversion"), Some(told))
             .await;
     }
+
+    /// What is known of a person, for the law.
+    async fn law(&mut self) {
+        let phone = self.value("phone").to_owned();
+        let reason = format!("{} reason", self.mark);
+        let consent = json!({
+            "phone": phone, "purpose": "service",
+            "proofs": [{"kind": "written", "text": format!("{} proof", self.mark)}],
+        });
+        self.trade("consent-id", "/v1/consents", consent).await;
+        let entry = json!({"phone": phone, "list": "internal", "reason": reason});
+        self.trade("dnc-entry-id", "/v1/dnc_entries", entry).await;
+        let list = json!({"list": "federal"});
+        self.trade("dnc-list-id", "/v1/dnc_lists", list).await;
+        let rule = json!({"state": "CA", "open": "09:00", "close": "20:00", "citation": reason});
+        self.trade("compliance-rule-id", "/v1/compliance/rules", rule)
+            .await;
+        let bought = json!({"phone": phone, "kind": "purchase"});
+        self.trade(
+            "business-relationship-id",
+            "/v1/business_relationships",
+            bought,
+        )
+        .await;
+    }
+}
+
+/// What people write, and what of it is kept.
+impl Tenant {
+    async fn keep(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
+        let made = self.chat.ok(Post, uri, Some(body)).await;
+        self.values.insert(name, id(&made));
+        made
+    }
+
+    /// Somebody writes, and there is a conversation.
+    async fn text(&self, nth: u8) -> String {
+        let (from, to) = (self.value("phone"), self.value("number"));
+        let form = format!(
+            "AccountSid=AC{}&MessageSid=SM{}{nth}&From={}&To={}&Body={}+sink",
+            self.mark,
+            self.mark,
+            urlencoded(from),
+            urlencoded(to),
+            self.mark
+        );
+        let uri = "/v1/webhooks/twilio/sms";
+        let webhook = self.webhook("sms", &form);
+        self.chat.ok(Post, uri, Some(webhook)).await;
+        until("the text is heard", async || {
+            let heard = self.chat.ok(Get, "/v1/conversations", None).await;
+            let is_open = |it: &&Json| it["status"] == "open";
+            heard.as_array()?.iter().find(is_open).map(id)
+        })
+        .await
+    }
+
+    /// A conversation that is closed, beside one with the same person that somebody has: nothing moves by itself.
+    async fn conversations(&mut self) {
+        let closed = self.text(1).await;
+        let uri = format!("/v1/conversations/{closed}/close");
+        self.chat.ok(Post, &uri, None).await;
+        let open = self.text(2).await;
+        let uri = format!("/v1/conversations/{open}/takeover");
+        self.chat.ok(Post, &uri, None).await;
+        self.values.insert("conversation-id", closed);
+    }
+
+    /// What can be booked, of whom, and when not.
+    async fn offers(&mut self) {
+        let named = |what: &str| format!("{} {what}", self.mark);
+        let item = json!({"name": named("work"), "aliases": [named("job")], "price_cents": 9_900});
+        let rate = json!({"name": named("night"), "from": "22:00", "to": "06:00", "factor": 2});
+        let resource = json!({"name": named("van")});
+        let holiday =
+            json!({"date": format!("20{:02}-12-25", self.mark.len()), "name": named("day")});
+        let template = json!({"name": format!("{}_hello", self.mark), "body": named("says hello")});
+        self.keep("catalog-item-id", "/v1/catalog_items", item)
+            .await;
+        self.keep("rate-id", "/v1/rates", rate).await;
+        self.keep("resource-id", "/v1/resources", resource).await;
+        self.keep("holiday-id", "/v1/holidays", holiday).await;
+        self.keep("template-id", "/v1/templates", template).await;
+    }
+
+    /// A lead with an appointment, the feed that has it, and an alert.
+    async fn bookings(&mut self) {
+        let named = |what: &str| format!("{} {what}", self.mark);
+        let (title, address, feed) = (named("leak"), named("street"), named("feed"));
+        let (conversation, rule) = (ids::next(), named("rule"));
+        let lead = json!({
+            "person": self.value("phone"), "name": named("caller"), "conversation_id": conversation,
+            "catalog_item_id": self.value("catalog-item-id"),
+        });
+        self.keep("lead-id", "/v1/leads", lead).await;
+        let [tm_start, tm_end] = booked_hour();
+        let hold = json!({
+            "resource_id": self.value("resource-id"), "tm_start": tm_start, "tm_end": tm_end,
+        });
+        self.keep("reservation-id", "/v1/reservations", hold).await;
+        let appointment = json!({
+            "reservation_id": self.value("reservation-id"), "lead_id": self.value("lead-id"),
+            "conversation_id": conversation, "catalog_item_id": self.value("catalog-item-id"),
+            "title": title, "address": address,
+        });
+        self.keep("appointment-id", "/v1/appointments", appointment)
+            .await;
+        let calendar = json!({"name": feed, "resource_id": self.value("resource-id")});
+        let made = self.keep("calendar-id", "/v1/calendars", calendar).await;
+        let token = made["feed_token"].as_str().unwrap().to_owned();
+        self.values.insert("token", token);
+        let rule = json!({"name": rule, "metric": "signature_failures", "threshold": 10});
+        self.keep("alert-rule-id", "/v1/alert_rules", rule).await;
+        let told = json!({
+            "metric": "signature_failures", "value": 11, "entity_id": self.value("lead-id"),
+        });
+        let told = self.chat.ok(Post, "/v1/alerts", Some(told)).await;
+        self.values.insert("alert-id", id(&told["alert"]));
+    }
+}
+
+/// An hour from tomorrow on that nobody has asked for.
+pub fn booked_hour() -> [Timestamp; 2] {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let nth = u32::try_from(ASKED.fetch_add(1, Ordering::Relaxed)).unwrap();
+    let start = Clock::default().now().plus(HOUR * (24 + nth));
+    [start, start.plus(HOUR)]
 }
 
 fn id(row: &Json) -> String {

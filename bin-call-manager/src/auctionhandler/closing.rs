@@ -19,6 +19,7 @@ use crate::{
         callstatus::CallStatus,
     },
     routehandler::{campaign, choose, ending, winning},
+    standing::Standing,
     viewer::Viewer,
 };
 
@@ -34,13 +35,13 @@ pub(crate) async fn close(app: &App, ctx: &RequestContext, id: Uuid) -> Result<A
         return Err(not_found());
     }
     if auction.status == AuctionStatus::Active {
-        settle(&mut tx, call, &mut auction).await?;
+        settle(&mut tx, &app.standing, call, &mut auction).await?;
     }
     tx.commit(view(auction, viewer)).await
 }
 
 /// The time of an auction is over.
-pub(super) async fn due(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+pub(super) async fn due(standing: Standing, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let Some((call, mut auction)) = lock_both(tx, timer.entity_id).await? else {
         return Ok(());
     };
@@ -51,7 +52,7 @@ pub(super) async fn due(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
         // A late bid moved the end while this waited for the lock.
         return tx.schedule(CLOSE, auction.id, auction.tm_end, &()).await;
     }
-    settle(tx, call, &mut auction).await
+    settle(tx, &standing, call, &mut auction).await
 }
 
 /// The call first, as everybody does.
@@ -64,7 +65,12 @@ async fn lock_both(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Option<(Call, Auct
     Ok(call.zip(auction))
 }
 
-async fn settle(tx: &mut ChangeTx<'_>, mut call: Call, auction: &mut Auction) -> Result<()> {
+async fn settle(
+    tx: &mut ChangeTx<'_>,
+    standing: &Standing,
+    mut call: Call,
+    auction: &mut Auction,
+) -> Result<()> {
     tx.cancel(CLOSE, auction.id).await?;
     let is_open = call.status == CallStatus::Pending && call.auction_id == Some(auction.id);
     if !is_open {
@@ -74,7 +80,7 @@ async fn settle(tx: &mut ChangeTx<'_>, mut call: Call, auction: &mut Auction) ->
         return finish(tx, auction, AuctionStatus::Canceled).await;
     };
     campaign.auction = Json(Some(opened_under(auction)));
-    let chosen = Box::pin(choose::choose(tx, &call, &campaign)).await?;
+    let chosen = Box::pin(choose::choose(tx, standing, &call, &campaign)).await?;
     let has_winner = chosen.won.is_some();
     Box::pin(winning::settle(tx, &mut call, &campaign, chosen)).await?;
     if has_winner {
@@ -117,10 +123,12 @@ async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) 
     let Some(customer_id) = bids.first().map(|bid| bid.customer_id) else {
         return Ok(());
     };
-    let now = tx.now();
+    // One version for all: later than any that they had.
+    let latest = bids.iter().map(|bid| bid.tm_update).max();
+    let now = tx.next_version(latest.unwrap_or_default());
     for bid in &mut bids {
         bid.status = status;
-        bid.tm_update = now.after(bid.tm_update);
+        bid.tm_update = now;
     }
     for some in bids.chunks(500) {
         let (marks, ids) = bin_common_handler::databasehandler::list(some.iter().map(|bid| bid.id));
@@ -132,7 +140,9 @@ async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) 
     }
     let kind = match status {
         BidStatus::Expired => bid::EXPIRED,
-        _ => bid::LOST,
+        BidStatus::Lost => bid::LOST,
+        // Nobody won: the auction's event says that it was canceled.
+        _ => return Ok(()),
     };
     tx.announce_all(kind, &bids, customer_id).await
 }

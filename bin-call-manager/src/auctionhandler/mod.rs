@@ -19,7 +19,7 @@ use bin_common_handler::{
     },
 };
 use serde::Deserialize;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 use crate::{
@@ -29,11 +29,11 @@ use crate::{
     models::{
         auction::{self, Auction, AuctionForm, AuctionStatus},
         bid::{self, Bid, BidStatus},
-        bidprofile::BidProfile,
         call::Call,
         callstatus::CallStatus,
     },
     routehandler::{campaign, choose},
+    standing::{Known, Standing},
     viewer::Viewer,
 };
 
@@ -49,8 +49,8 @@ pub(crate) struct AuctionCreate {
 }
 
 /// Names the timer's handler, at start.
-pub(crate) fn start(ctx: &ManagerContext) {
-    ctx.timers.on(CLOSE, closing::due);
+pub(crate) fn start(ctx: &ManagerContext, standing: &Standing) {
+    ctx.timers.on_with(CLOSE, standing.clone(), closing::due);
 }
 
 /// The answer for what is not there, or not the caller's.
@@ -73,7 +73,7 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
         ));
     }
     let campaign = campaign(&mut tx, &call).await?;
-    let bidders = Box::pin(choose::bidders(&mut tx, &call, &campaign)).await?;
+    let bidders = Box::pin(choose::bidders(&mut tx, &app.standing, &call, &campaign)).await?;
     let terms = campaign.auction.0.unwrap_or(AuctionTerms {
         window_ms: WINDOW_MS,
         ..AuctionTerms::default()
@@ -119,16 +119,16 @@ fn begun(call: &Call, terms: &AuctionTerms, now: Timestamp) -> Auction {
 async fn place_standing(
     tx: &mut ChangeTx<'_>,
     auction: &Auction,
-    bidders: Vec<(BidProfile, i64)>,
+    bidders: Vec<(Arc<Known>, i64)>,
 ) -> Result<()> {
     let bids: Vec<Bid> = bidders
         .into_iter()
-        .map(|(profile, amount)| Bid {
+        .map(|(known, amount)| Bid {
             id: ids::next(),
-            buyer_id: profile.buyer_id,
-            profile_id: Some(profile.id),
+            buyer_id: known.row.buyer_id,
+            profile_id: Some(known.row.id),
             amount,
-            destination: profile.destination,
+            destination: known.row.destination.clone(),
             ..blank(auction)
         })
         .collect();

@@ -21,10 +21,15 @@ use uuid::Uuid;
 use super::view;
 use crate::{
     app::App,
+    compliance::Purpose,
+    compliancehandler,
     dbhandler::numbers,
+    fraudhandler,
+    modelhandler::Learned,
     models::{
         call::{self, Call, Direction, Source},
         callcampaign::CallCampaign,
+        fraudcheck::FraudAction,
     },
     viewer::{Viewer, owner},
 };
@@ -35,59 +40,83 @@ const TAGS_MAX: usize = 50;
 const TEXT_MAX: usize = 255;
 
 /// Body of `POST /v1/calls`.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub(crate) struct CallCreate {
-    #[serde(default, deserialize_with = "optional_owner")]
-    customer_id: Option<Uuid>,
+    /// The ping that was accepted, where this is its call.
+    #[serde(deserialize_with = "optional_uuid")]
+    pub ping_id: Option<Uuid>,
+    #[serde(deserialize_with = "optional_owner")]
+    pub customer_id: Option<Uuid>,
     /// Left out, it is the one that `to_number` belongs to.
-    #[serde(default, deserialize_with = "optional_uuid")]
-    call_campaign_id: Option<Uuid>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    direction: Direction,
-    #[serde(default, deserialize_with = "null_is_default")]
-    from_number: String,
-    #[serde(default, deserialize_with = "null_is_default")]
-    to_number: String,
-    #[serde(default, deserialize_with = "null_is_default")]
-    tags: BTreeMap<String, String>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    zip: String,
-    #[serde(default, deserialize_with = "null_is_default")]
-    state: String,
-    #[serde(default, deserialize_with = "null_is_default")]
-    source: Source,
-    #[serde(default, deserialize_with = "null_is_default")]
-    reference: String,
+    #[serde(deserialize_with = "optional_uuid")]
+    pub call_campaign_id: Option<Uuid>,
+    #[serde(deserialize_with = "null_is_default")]
+    pub direction: Direction,
+    #[serde(deserialize_with = "null_is_default")]
+    pub from_number: String,
+    #[serde(deserialize_with = "null_is_default")]
+    pub to_number: String,
+    /// What it is for; an outbound call is a solicitation unless this says otherwise.
+    #[serde(deserialize_with = "null_is_default")]
+    pub purpose: Purpose,
+    #[serde(deserialize_with = "null_is_default")]
+    pub tags: BTreeMap<String, String>,
+    #[serde(deserialize_with = "null_is_default")]
+    pub zip: String,
+    #[serde(deserialize_with = "null_is_default")]
+    pub state: String,
+    #[serde(deserialize_with = "null_is_default")]
+    pub source: Source,
+    #[serde(deserialize_with = "null_is_default")]
+    pub reference: String,
 }
 
 impl CallCreate {
-    fn check(&mut self) -> Result<()> {
+    pub(crate) fn check(&mut self) -> Result<()> {
         self.from_number = number("from_number", &self.from_number)?;
         self.to_number = number("to_number", &self.to_number)?;
-        short("zip", &self.zip)?;
-        short("state", &self.state)?;
-        ensure(
-            self.tags.len() <= TAGS_MAX,
-            "tags",
-            "has at most 50 entries",
-        )?;
-        for (key, value) in &self.tags {
-            short("tags", key)?;
-            ensure(
-                value.len() <= TEXT_MAX,
-                "tags",
-                "has values of at most 255 bytes",
-            )?;
-        }
-        ensure(
-            self.reference.len() <= TEXT_MAX && !self.reference.chars().any(char::is_control),
-            "reference",
-            "has at most 255 bytes, none of them control characters",
-        )
+        check_facts(&self.zip, &self.state, &self.tags)?;
+        check_reference(&self.reference)
     }
 }
 
-fn number(field: &str, text: &str) -> Result<String> {
+/// What a seller says of a call.
+///
+/// # Errors
+/// 400 naming the field.
+pub(crate) fn check_facts(zip: &str, state: &str, tags: &BTreeMap<String, String>) -> Result<()> {
+    short("zip", zip)?;
+    short("state", state)?;
+    ensure(tags.len() <= TAGS_MAX, "tags", "has at most 50 entries")?;
+    for (key, value) in tags {
+        short("tags", key)?;
+        ensure(
+            value.len() <= TEXT_MAX,
+            "tags",
+            "has values of at most 255 bytes",
+        )?;
+    }
+    Ok(())
+}
+
+/// The carrier's id.
+///
+/// # Errors
+/// 400.
+pub(crate) fn check_reference(reference: &str) -> Result<()> {
+    ensure(
+        reference.len() <= TEXT_MAX && !reference.chars().any(char::is_control),
+        "reference",
+        "has at most 255 bytes, none of them control characters",
+    )
+}
+
+/// E.164 in its one form.
+///
+/// # Errors
+/// 400 naming the field.
+pub(crate) fn number(field: &str, text: &str) -> Result<String> {
     phone::parse(text)
         .map(|number| number.as_str().to_owned())
         .map_err(|_| wrong(field, "must be a phone number such as +14155550123"))
@@ -103,31 +132,59 @@ pub(crate) async fn create(
     let viewer = Viewer::of(&app.store, ctx).await?;
     body.check()?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
-    let mut tx = app.store.begin(ctx).await?;
-    let campaign = campaign_of(&mut tx, customer_id, &body).await?;
+    let campaign = campaign_of(app, customer_id, &body).await?;
     if !viewer.sees(None, Some(campaign.seller_id)) {
         return Err(resource::not_found::<CallCampaign>());
     }
-    let now = tx.now();
-    let call = Call {
+    let mut call = Call {
         id: ids::next(),
         customer_id,
         call_campaign_id: campaign.id,
         direction: body.direction,
         from_number: body.from_number,
         to_number: body.to_number,
+        purpose: body.purpose,
         seller_id: campaign.seller_id,
-        currency: campaign.currency,
+        currency: campaign.currency.clone(),
         tags: Json(body.tags),
         zip: body.zip,
         state: body.state,
         source: body.source,
         reference: Some(body.reference).filter(|text| !text.is_empty()),
-        tm_create: now,
-        tm_update: now,
         ..Call::default()
     };
-    tx.insert(&call)
+    let learned = app.model.score(&call).await;
+    // Lists are read before the transaction: a long one takes its time.
+    let knowledge = compliancehandler::prepare(app, customer_id, &call).await?;
+    let mut tx = app.store.begin(ctx).await?;
+    let verdict = compliancehandler::judge(&mut tx, knowledge, &call, &campaign).await?;
+    if let Some(refusal) = compliancehandler::refusal(verdict.as_ref()) {
+        return tx.commit_refusal(refusal).await;
+    }
+    if let Some(refusal) = add(&mut tx, &mut call, &campaign, learned).await? {
+        return tx.commit_refusal(refusal).await;
+    }
+    compliancehandler::count(&mut tx, &call, verdict).await?;
+    tx.commit(view(call, viewer)).await
+}
+
+/// Writes a new call, unless it looks like a fraud; then why it is refused.
+///
+/// # Errors
+/// 409 when one of its source and reference exists; 503.
+pub(crate) async fn add(
+    tx: &mut ChangeTx<'_>,
+    call: &mut Call,
+    campaign: &CallCampaign,
+    learned: Learned,
+) -> Result<Option<Error>> {
+    let now = tx.now();
+    (call.tm_create, call.tm_update) = (now, now);
+    let check = fraudhandler::check(tx, call, campaign, learned).await?;
+    if check.action == FraudAction::Block {
+        return Ok(Some(fraudhandler::refusal(&check)));
+    }
+    tx.insert(call)
         .await
         .map_err(|error| match error.reason() {
             "ALREADY_EXISTS" => Error::already_exists(
@@ -136,18 +193,14 @@ pub(crate) async fn create(
             ),
             _ => error,
         })?;
-    tx.emit(call::CREATED, &call, customer_id).await?;
-    tx.commit(view(call, viewer)).await
+    tx.emit(call::CREATED, call, call.customer_id).await?;
+    Ok(None)
 }
 
-async fn campaign_of(
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    body: &CallCreate,
-) -> Result<CallCampaign> {
+async fn campaign_of(app: &App, customer_id: Uuid, body: &CallCreate) -> Result<CallCampaign> {
     let id = match body.call_campaign_id {
         Some(id) => Some(id),
-        None => numbers::campaign_of(tx, customer_id, &body.to_number).await?,
+        None => numbers::campaign_of(&app.store.db, customer_id, &body.to_number).await?,
     };
     let Some(id) = id else {
         return Err(wrong(
@@ -155,7 +208,7 @@ async fn campaign_of(
             "must be there, as to_number belongs to no campaign",
         ));
     };
-    let found = tx.get::<CallCampaign>(id).await?;
+    let found = app.store.get::<CallCampaign>(id).await?;
     found
         .filter(|campaign| campaign.customer_id == customer_id && campaign.tm_delete.is_none())
         .ok_or_else(resource::not_found::<CallCampaign>)

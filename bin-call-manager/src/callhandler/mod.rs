@@ -1,8 +1,6 @@
-//! The rules of calls: made, read, moved on by reports, and told whether they converted.
+//! The rules of calls: made and read.
 
 pub(crate) mod create;
-pub(crate) mod report;
-pub(crate) mod timers;
 
 use bin_common_handler::{
     context::RequestContext,

@@ -1,6 +1,7 @@
 //! Why: each candidate with its rank, or the rule that excludes it, and a sentence.
 
 use bin_common_handler::models::money::{Currency, Money};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::{
 
 /// One candidate of an explanation. It names no other candidate and no other's amount, so that a buyer may see
 /// its own.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
     /// The account.
     pub buyer_id: Uuid,
@@ -32,6 +33,7 @@ pub struct Row {
     pub excluded_by: Option<&'static str>,
     /// The values that the rule went by.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     pub detail: Option<Exclusion>,
     /// All that in words.
     pub text: String,

@@ -231,7 +231,7 @@ fn areas_of_call(call: &Call) -> impl Iterator<Item = Area> {
         Some(Area::Any),
         call.country.map(Area::Country),
         call.state.map(Area::State),
-        call.point.map(|point| Area::Cell(point.cell())),
+        call.point.map(|point| Area::Cell(Cell::of(&point))),
         call.npa.map(Area::Npa),
         call.zip.map(Area::Zip),
     ]

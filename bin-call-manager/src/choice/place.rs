@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use bin_common_handler::models::point::EARTH_RADIUS_MILES;
+pub use bin_common_handler::models::point::Point;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Mean radius of the earth in miles (6,371.0088 km).
-const EARTH_RADIUS_MILES: f64 = 3_958.761_3;
 /// A degree of latitude is a little longer than this: circles in the index are drawn too large, never too small.
 const DEGREE_MILES_MIN: f64 = 69.0;
 /// Cells that a circle may cover in the index; what covers more is looked at for every call.
@@ -64,42 +64,6 @@ impl Serialize for Code {
     }
 }
 
-/// A place on the earth, ready for distances.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    latitude: f64,
-    longitude: f64,
-    cos_latitude: f64,
-}
-
-impl Point {
-    /// Degrees north (−90 to 90) and east (−180 to 180); nothing beyond.
-    pub fn new(latitude: f64, longitude: f64) -> Option<Self> {
-        let valid = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
-        valid.then(|| Self {
-            latitude,
-            longitude,
-            cos_latitude: latitude.to_radians().cos(),
-        })
-    }
-
-    /// Miles along the surface, by the haversine formula.
-    pub fn miles_to(&self, other: &Self) -> f64 {
-        2.0 * EARTH_RADIUS_MILES * self.haversine(other).clamp(0.0, 1.0).sqrt().asin()
-    }
-
-    fn haversine(&self, other: &Self) -> f64 {
-        let half_sine = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
-        half_sine(other.latitude - self.latitude)
-            + self.cos_latitude * other.cos_latitude * half_sine(other.longitude - self.longitude)
-    }
-
-    /// The cell of one degree that it lies in.
-    pub(super) fn cell(&self) -> Cell {
-        Cell::at(floor(self.latitude), floor(self.longitude))
-    }
-}
-
 /// A circle on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -154,7 +118,7 @@ impl Circle {
     /// All cells that it may touch; nothing when they are too many, or near a pole.
     pub(super) fn cells(&self) -> Option<Vec<Cell>> {
         let up = self.miles / DEGREE_MILES_MIN;
-        let (south, north) = (self.centre.latitude - up, self.centre.latitude + up);
+        let (south, north) = (self.centre.latitude() - up, self.centre.latitude() + up);
         if south < -LATITUDE_MAX || north > LATITUDE_MAX {
             return None;
         }
@@ -162,8 +126,8 @@ impl Circle {
         let shortest = south.abs().max(north.abs()).to_radians().cos();
         let aside = up / shortest;
         let (west, east) = (
-            floor(self.centre.longitude - aside),
-            floor(self.centre.longitude + aside),
+            floor(self.centre.longitude() - aside),
+            floor(self.centre.longitude() + aside),
         );
         let (south, north) = (floor(south), floor(north));
         // The widest row of cells must not meet itself behind the earth.
@@ -183,6 +147,11 @@ impl Circle {
 pub(super) struct Cell(i16, i16);
 
 impl Cell {
+    /// The cell that a point lies in.
+    pub(super) fn of(point: &Point) -> Self {
+        Self::at(floor(point.latitude()), floor(point.longitude()))
+    }
+
     fn at(latitude: i32, longitude: i32) -> Self {
         let small = |degrees: i32| i16::try_from(degrees).unwrap_or_default();
         Self(small(latitude), small(longitude.rem_euclid(360)))
@@ -268,7 +237,7 @@ mod tests {
             let point = Point::new((lat + up).clamp(-90.0, 90.0), east).unwrap();
             prop_assert_eq!(circle.holds(&point), circle.miles_to(&point) <= miles);
             if let Some(cells) = circle.cells().filter(|_| circle.holds(&point)) {
-                prop_assert!(cells.contains(&point.cell()));
+                prop_assert!(cells.contains(&Cell::of(&point)));
             }
         }
     }

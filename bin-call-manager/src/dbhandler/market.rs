@@ -18,7 +18,6 @@ use crate::{
     models::{
         account::Account,
         bid::Bid,
-        bidprofile::BidProfile,
         call::{Call, Direction},
     },
 };
@@ -33,7 +32,15 @@ fn columns<E: Entity>() -> String {
     E::COLUMNS.join(", ")
 }
 
-/// Profiles that may bid for calls of a campaign.
+/// Which version of a row there is.
+#[derive(Debug, Clone, PartialEq, StoredRow)]
+#[entity(table = "exchange_bid_profiles")]
+pub(crate) struct Version {
+    pub id: Uuid,
+    pub tm_update: Timestamp,
+}
+
+/// Profiles that may bid for calls of a campaign; an index has it all.
 ///
 /// # Errors
 /// 503.
@@ -41,20 +48,37 @@ pub(crate) async fn profiles(
     tx: &mut ChangeTx<'_>,
     customer_id: Uuid,
     call_campaign_id: Uuid,
-) -> Result<Vec<BidProfile>> {
-    let sql = format!(
-        "SELECT {} FROM exchange_bid_profiles \
+) -> Result<Vec<Version>> {
+    let sql = "SELECT id, tm_update FROM exchange_bid_profiles \
          WHERE customer_id = ? AND (call_campaign_id = ? OR call_campaign_id IS NULL) \
-         AND active = ? AND tm_delete IS NULL ORDER BY id LIMIT ?",
-        columns::<BidProfile>()
-    );
+         AND active = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
     let values = vec![
         customer_id.into(),
         call_campaign_id.into(),
         true.into(),
         PROFILES_MAX.into(),
     ];
-    Ok(tx.sql().fetch_all(&sql, values).await?)
+    Ok(tx.sql().fetch_all(sql, values).await?)
+}
+
+/// Which versions these profiles have.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn profiles_by_id(
+    tx: &mut ChangeTx<'_>,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<Version>> {
+    let ids: std::collections::BTreeSet<Uuid> = ids.into_iter().collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let mut found = Vec::new();
+    for some in ids.chunks(500) {
+        let (marks, values) = list(some.iter().copied());
+        let sql = format!("SELECT id, tm_update FROM exchange_bid_profiles WHERE id IN ({marks})");
+        let rows: Vec<Version> = tx.sql().fetch_all(&sql, values).await?;
+        found.extend(rows);
+    }
+    Ok(found)
 }
 
 /// Bids of an auction that may still win.

@@ -1,4 +1,11 @@
 //! SQL of this daemon's tables.
 
+pub(crate) mod calls;
+pub(crate) mod dnc;
+pub(crate) mod frauds;
+pub(crate) mod inboundcalls;
+pub(crate) mod law;
 pub(crate) mod market;
 pub(crate) mod numbers;
+pub(crate) mod pings;
+pub(crate) mod subjects;

@@ -1,7 +1,7 @@
 //! Which campaign a number belongs to.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Value, runs},
+    databasehandler::{ChangeTx, Db, Value, runs},
     models::error::Result,
 };
 use uuid::Uuid;
@@ -47,14 +47,27 @@ pub(crate) async fn replace(
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn campaign_of(
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    number: &str,
-) -> Result<Option<Uuid>> {
+pub(crate) async fn campaign_of(db: &Db, customer_id: Uuid, number: &str) -> Result<Option<Uuid>> {
     let sql = "SELECT call_campaign_id FROM exchange_call_campaign_numbers \
         WHERE number = ? AND customer_id = ?";
     let values = vec![number.into(), customer_id.into()];
-    let found: Option<Owner> = tx.sql().fetch_optional(sql, values).await?;
+    let found: Option<Owner> = db.fetch_optional(sql, values).await?;
     Ok(found.map(|row| row.call_campaign_id))
+}
+
+/// Whose a number is.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub(crate) struct Belongs {
+    pub customer_id: Uuid,
+    pub call_campaign_id: Uuid,
+}
+
+/// The tenant and the campaign that a number belongs to: each belongs to one of the installation.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn owner(db: &Db, number: &str) -> Result<Option<Belongs>> {
+    let sql =
+        "SELECT customer_id, call_campaign_id FROM exchange_call_campaign_numbers WHERE number = ?";
+    Ok(db.fetch_optional(sql, vec![number.into()]).await?)
 }

@@ -12,10 +12,11 @@ use crate::{
     callhandler::{
         self,
         create::{self, CallCreate},
-        report::{self, Report, Told},
     },
     models::{call::Call, refund::Refund},
+    pinghandler,
     refundhandler::{self, RefundCreate},
+    reporthandler::{self, ReferredReport, Report, Told},
     routehandler,
 };
 
@@ -25,7 +26,12 @@ pub(super) async fn create(
     NamedTenant(named): NamedTenant,
     Json(body): Json<CallCreate>,
 ) -> Result<Json<Call>> {
-    create::create(&app, &ctx, named, body).await.map(Json)
+    let call = if body.ping_id.is_some() {
+        pinghandler::arrive(&app, &ctx, body).await
+    } else {
+        create::create(&app, &ctx, named, body).await
+    };
+    call.map(Json)
 }
 
 pub(super) async fn list(
@@ -58,7 +64,18 @@ pub(super) async fn report(
     Path(id): Path,
     Json(body): Json<Report>,
 ) -> Result<Json<Call>> {
-    report::report(&app, &ctx, id, &body).await.map(Json)
+    reporthandler::report(&app, &ctx, id, &body).await.map(Json)
+}
+
+pub(super) async fn report_by_reference(
+    State(app): State<App>,
+    ctx: RequestContext,
+    NamedTenant(named): NamedTenant,
+    Json(body): Json<ReferredReport>,
+) -> Result<Json<Call>> {
+    reporthandler::report_by_reference(&app, &ctx, named, &body)
+        .await
+        .map(Json)
 }
 
 pub(super) async fn convert(
@@ -67,7 +84,9 @@ pub(super) async fn convert(
     Path(id): Path,
     Json(body): Json<Told>,
 ) -> Result<Json<Call>> {
-    report::convert(&app, &ctx, id, &body).await.map(Json)
+    reporthandler::convert(&app, &ctx, id, &body)
+        .await
+        .map(Json)
 }
 
 pub(super) async fn explanation(

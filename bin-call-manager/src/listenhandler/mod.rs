@@ -4,16 +4,31 @@ mod accounts;
 mod auctions;
 mod calls;
 mod campaigns;
+mod carriers;
+mod compliance;
+mod frauds;
+mod pings;
 mod profiles;
+mod webhooks;
 
-use bin_common_handler::{listenhandler::Routes, resource::Resource};
+use std::time::Duration;
+
+use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio::SIGNATURE};
 
 use crate::{
     app::App,
     models::{
-        account::Account, auction, bid, bidprofile::BidProfile, call, callcampaign::CallCampaign,
-        ledgerentry,
+        account::Account,
+        auction, bid,
+        bidprofile::BidProfile,
+        call,
+        callcampaign::CallCampaign,
+        fraudcheck,
+        fraudentry::FraudEntry,
+        inboundcall,
+        ledgerentry::{self, LedgerEntry},
     },
+    routehandler::choose::Explanation,
 };
 
 /// Reads by the operator of an exchange.
@@ -31,7 +46,67 @@ const BOUND: &[&str] = &["exchange:buy", "exchange:sell"];
 pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
     let routes = market_routes(routes);
-    call_routes(routes)
+    let routes = call_routes(routes);
+    let routes = compliance::routes(ping_routes(routes));
+    let routes = carrier_routes(routes);
+    inbound_routes(routes)
+}
+
+/// What a carrier tells and asks of calls on a campaign's numbers.
+fn carrier_routes(routes: Routes<App>) -> Routes<App> {
+    const SIGNED: &[&str] = &[SIGNATURE];
+    routes
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/voice",
+            carriers::voice,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/dialed",
+            carriers::dialed,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/leg",
+            carriers::leg,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+        .post(
+            "/v1/webhooks/call_campaigns/<call-campaign-id>/whisper",
+            carriers::whisper,
+        )
+        .public()
+        .raw(SIGNED)
+        .xml("text")
+}
+
+/// What a call would bring, and whether it is a fraud.
+fn ping_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .post("/v1/pings", pings::create)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/pings/<ping-id>", pings::get)
+        .scope(READ)
+        .or_bound(SELL)
+        .post("/v1/pings/<ping-id>/accept", pings::accept)
+        .scope(WRITE)
+        .or_bound(SELL)
+        .get("/v1/fraud/checks", frauds::checks)
+        .filtered_by(fraudcheck::FILTERS)
+        .scope(READ)
+        .resource_for::<FraudEntry>(
+            "/v1/fraud/entries",
+            "/v1/fraud/entries/<fraud-entry-id>",
+            READ,
+            WRITE,
+        )
 }
 
 /// Who trades, and what they own.
@@ -43,6 +118,8 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(Account::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        .stream("accounts", "account")
+        .stream_to("id")
         .get("/v1/accounts/<account-id>", accounts::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -57,11 +134,14 @@ fn account_routes(routes: Routes<App>) -> Routes<App> {
         )
         .scope(READ)
         .or_bound(BOUND)
+        .replies::<Vec<LedgerEntry>>()
         .csv("text")
         .get("/v1/ledger_entries", accounts::entries)
         .filtered_by(ledgerentry::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        .stream("ledger_entries", "ledger")
+        .stream_to("account_id")
 }
 
 /// What is sold, and who takes it at what price.
@@ -72,6 +152,8 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(CallCampaign::FILTERS)
         .scope(READ)
         .or_bound(SELL)
+        .stream("call_campaigns", "callcampaign")
+        .stream_to("seller_id")
         .get("/v1/call_campaigns/<call-campaign-id>", campaigns::get)
         .scope(READ)
         .or_bound(SELL)
@@ -83,6 +165,8 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(BidProfile::FILTERS)
         .scope(READ)
         .or_bound(BUY)
+        .stream("bid_profiles", "bidprofile")
+        .stream_to("buyer_id")
         .get("/v1/bid_profiles/<bid-profile-id>", profiles::get)
         .scope(READ)
         .or_bound(BUY)
@@ -104,6 +188,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(call::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
+        // Price and payout are in one event: for operators only.
+        .stream("calls", "call")
         .get("/v1/calls/<call-id>", calls::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -112,9 +198,12 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .or_bound(SELL)
         .post("/v1/calls/<call-id>/status", calls::report)
         .scope(WRITE)
+        .post("/v1/calls/status", calls::report_by_reference)
+        .scope(WRITE)
         .post("/v1/calls/<call-id>/conversion", calls::convert)
         .scope(WRITE)
         .get("/v1/calls/<call-id>/explanation", calls::explanation)
+        .replies::<Explanation<'static>>()
         .scope(READ)
         .or_bound(BOUND)
         .post("/v1/refunds", calls::refund)
@@ -126,6 +215,8 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(auction::FILTERS)
         .scope(READ)
         .or_bound(SELL)
+        // Whose bid won is no seller's business.
+        .stream("auctions", "auction")
         .get("/v1/auctions/<auction-id>", auctions::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -143,4 +234,33 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(bid::FILTERS)
         .scope(READ)
         .or_bound(BUY)
+        .stream("bids", "bid")
+        .stream_to("buyer_id")
+}
+
+/// A carrier tries its fallback after that.
+const WEBHOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Calls at businesses' numbers, and what carriers tell of them. The webhooks are no effects to the router, so that
+/// nothing is written for a stranger; their one effect is noted once it is known whose they are.
+fn inbound_routes(routes: Routes<App>) -> Routes<App> {
+    let routes = routes.post_without_effect("/v1/webhooks/twilio/voice", webhooks::voice);
+    let routes =
+        from_carrier(routes).post_without_effect("/v1/webhooks/twilio/dialed", webhooks::dialled);
+    let routes =
+        from_carrier(routes).post_without_effect("/v1/webhooks/twilio/status", webhooks::status);
+    from_carrier(routes)
+        .get("/v1/inbound_calls", webhooks::list)
+        .filtered_by(inboundcall::FILTERS)
+        .scope(READ)
+        .get("/v1/inbound_calls/<inbound-call-id>", webhooks::get)
+        .scope(READ)
+}
+
+fn from_carrier(routes: Routes<App>) -> Routes<App> {
+    routes
+        .public()
+        .raw(&[SIGNATURE])
+        .xml("twiml")
+        .within(WEBHOOK_WITHIN)
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{quality::Quality, usage::Usage};
+use super::{posting::Posting, quality::Quality, usage::Usage};
 
 /// Largest cap on a number of calls.
 const CAP_MAX: i64 = 1_000_000_000;
@@ -219,6 +219,25 @@ impl Account {
     /// Whether it may trade.
     pub fn is_active(&self) -> bool {
         self.status == AccountStatus::Active && self.tm_delete.is_none()
+    }
+
+    /// Adds a movement to the sums that it counts towards.
+    ///
+    /// # Errors
+    /// 400 when a sum leaves 64 bits.
+    pub fn apply(&mut self, posting: &Posting) -> Result<()> {
+        let added = |sum: i64| {
+            sum.checked_add(posting.amount).ok_or_else(|| {
+                Error::invalid_argument("AMOUNT_TOO_LARGE", "The sum does not fit into 64 bits.")
+            })
+        };
+        if posting.kind.is_of_balance() {
+            self.balance = added(self.balance)?;
+        }
+        if posting.kind.is_of_held() {
+            self.held = added(self.held)?;
+        }
+        Ok(())
     }
 
     fn check_change(&self, before: &Self) -> Result<()> {

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, in_range, within, wrong},
+        check::{ensure, within, wrong},
         error::Result,
         identity::{optional_uuid, uuid_or_nil},
         money::Currency,
@@ -16,26 +16,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::account::{AMOUNT_MAX, WEIGHT_MAX};
+use super::{
+    account::{AMOUNT_MAX, WEIGHT_MAX},
+    endpoint::Endpoint,
+};
 use crate::choice::criteria::{Criteria, CriteriaSpec};
 
 /// Longest address, in bytes.
 const ADDRESS_MAX: usize = 255;
-
-/// Who is asked for a bid on each call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// An https address.
-    pub url: String,
-    /// How long its answer is waited for, in milliseconds.
-    #[serde(default = "timeout_ms")]
-    pub timeout_ms: i64,
-}
-
-fn timeout_ms() -> i64 {
-    400
-}
 
 /// What a buyer takes, at what price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
@@ -73,6 +61,9 @@ pub struct BidProfile {
     #[schemars(with = "Option<Endpoint>")]
     #[resource(set)]
     pub endpoint: Json<Option<Endpoint>>,
+    /// What the endpoint is sent beside the question, sealed; never shown.
+    #[serde(default, skip_serializing)]
+    pub endpoint_headers: String,
     /// Where its calls go: E.164 or `sip:`.
     #[resource(set)]
     pub destination: String,
@@ -100,6 +91,7 @@ impl Default for BidProfile {
             priority: None,
             weight: None,
             endpoint: Json(None),
+            endpoint_headers: String::new(),
             destination: String::new(),
             active: true,
             tm_create: Timestamp::default(),
@@ -127,22 +119,31 @@ fn check(profile: &mut BidProfile, before: Option<&BidProfile>, _: Timestamp) ->
     within("priority", &profile.priority, 1, WEIGHT_MAX)?;
     within("weight", &profile.weight, 0, WEIGHT_MAX)?;
     if let Some(endpoint) = &profile.endpoint.0 {
-        let is_https = endpoint.url.starts_with("https://") && endpoint.url.len() <= ADDRESS_MAX;
-        ensure(is_https, "endpoint.url", "must be an https address")?;
-        in_range("endpoint.timeout_ms", endpoint.timeout_ms, 50, 5_000)?;
+        endpoint.check()?;
     }
     Criteria::new(&profile.criteria.0)?;
     profile.destination = destination(&profile.destination)?;
     Ok(())
 }
 
+impl BidProfile {
+    /// Where its sealed headers belong: a text that is copied into another row does not open.
+    pub fn headers_place(&self) -> String {
+        format!(
+            "{}/exchange_bid_profiles/endpoint_headers/{}",
+            self.customer_id, self.id
+        )
+    }
+}
+
 /// E.164 in its one form, or a SIP address as it is.
 ///
 /// # Errors
-/// 400 when it is neither.
+/// 400 when it is neither, or a premium number.
 pub(crate) fn destination(text: &str) -> Result<String> {
-    let is_plain =
-        |text: &str| text.len() <= ADDRESS_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+    // Within angle brackets in SIP, and within quotes in XML.
+    let is_safe = |b: u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"');
+    let is_plain = |text: &str| text.len() <= ADDRESS_MAX && text.bytes().all(is_safe);
     if text.is_empty() {
         return Ok(String::new());
     }
@@ -154,7 +155,12 @@ pub(crate) fn destination(text: &str) -> Result<String> {
         )?;
         return Ok(text.to_owned());
     }
-    phone::parse(text)
-        .map(|number| number.as_str().to_owned())
-        .map_err(|_| wrong("destination", "must be a phone number or a sip: address"))
+    let number = phone::parse(text)
+        .map_err(|_| wrong("destination", "must be a phone number or a sip: address"))?;
+    ensure(
+        !number.is_premium(),
+        "destination",
+        "is a premium number, which is never called",
+    )?;
+    Ok(number.as_str().to_owned())
 }

@@ -15,6 +15,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::callstatus::CallStatus;
+use crate::compliance::Purpose;
 
 /// Announced when it was made.
 pub const CREATED: &str = "call_created";
@@ -56,6 +57,8 @@ text_enum!(
         NoAnswer = "no_answer",
         /// It was busy.
         Busy = "busy",
+        /// It did not want the call when it was told that it won.
+        Refused = "refused",
         /// It was answered.
         Answered = "answered",
     }
@@ -92,6 +95,8 @@ pub struct Call {
     pub from_number: String,
     /// E.164 of who is called.
     pub to_number: String,
+    /// What it is for.
+    pub purpose: Purpose,
     /// Where it stands.
     pub status: CallStatus,
     /// The seller's account.
@@ -102,6 +107,8 @@ pub struct Call {
     pub bid_id: Option<Uuid>,
     /// The auction in which it is sold.
     pub auction_id: Option<Uuid>,
+    /// The ping that it was made of.
+    pub ping_id: Option<Uuid>,
     /// What the buyer pays, in minor units.
     pub price: Option<i64>,
     /// What the seller gets, in minor units.

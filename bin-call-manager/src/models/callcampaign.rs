@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, in_range, timezone, within, wrong},
+        check::{ensure, in_range, max_bytes, short, timezone, within, wrong},
         error::Result,
         hours::Hours,
         identity::uuid_or_nil,
@@ -22,6 +22,10 @@ use crate::choice::terms::{AuctionTerms, Duplicates};
 
 /// Most numbers of one campaign.
 const NUMBERS_MAX: usize = 1_000;
+/// Longest token of a carrier as it is kept, in bytes.
+const TOKEN_MAX: usize = 1_024;
+/// Countries of one campaign.
+const COUNTRIES_MAX: usize = 250;
 /// Longest wait for bids, in milliseconds.
 const WINDOW_MAX_MS: u32 = 3_600_000;
 
@@ -131,6 +135,11 @@ pub struct CallCampaign {
     #[schemars(with = "Vec<String>")]
     #[resource(set)]
     pub numbers: Json<Vec<String>>,
+    /// ISO 3166-1 alpha-2 codes of the countries that its calls may go to; empty = the United States, Canada, and
+    /// those of its numbers.
+    #[schemars(with = "Vec<String>")]
+    #[resource(set)]
+    pub countries: Json<Vec<String>>,
     /// How long a ping is waited for, in milliseconds.
     #[resource(set)]
     pub ping_ms: i64,
@@ -181,6 +190,13 @@ pub struct CallCampaign {
     /// What is said to the buyer before the call is connected.
     #[resource(set)]
     pub whisper: String,
+    /// The account at the carrier (`AccountSid`) whose webhooks bring calls; empty = none.
+    #[resource(set)]
+    pub carrier_account: String,
+    /// What those webhooks are signed with. Write-only; sealed in its column.
+    #[serde(default, skip_serializing)]
+    #[resource(set)]
+    pub carrier_token: String,
     /// Creation time.
     pub tm_create: Timestamp,
     /// Time of the last change, which is its version.
@@ -198,6 +214,7 @@ impl Default for CallCampaign {
             seller_id: Uuid::nil(),
             currency: String::new(),
             numbers: Json::default(),
+            countries: Json::default(),
             ping_ms: 500,
             ring_seconds: 20,
             max_attempts: 5,
@@ -213,6 +230,8 @@ impl Default for CallCampaign {
             hours: Json::default(),
             timezone: String::new(),
             whisper: String::new(),
+            carrier_account: String::new(),
+            carrier_token: String::new(),
             tm_create: Timestamp::default(),
             tm_update: Timestamp::default(),
             tm_delete: None,
@@ -223,6 +242,8 @@ impl Default for CallCampaign {
 fn check(campaign: &mut CallCampaign, before: Option<&CallCampaign>, _: Timestamp) -> Result<()> {
     check_name("name", &campaign.name)?;
     check_text("whisper", &campaign.whisper)?;
+    short("carrier_account", &campaign.carrier_account)?;
+    max_bytes("carrier_token", &campaign.carrier_token, TOKEN_MAX)?;
     if let Some(before) = before {
         let same = |is: bool, field: &str| ensure(is, field, "cannot be changed");
         same(campaign.seller_id == before.seller_id, "seller_id")?;
@@ -236,6 +257,7 @@ fn check(campaign: &mut CallCampaign, before: Option<&CallCampaign>, _: Timestam
         "must name a seller",
     )?;
     campaign.numbers.0 = in_one_form(&campaign.numbers.0)?;
+    countries(&mut campaign.countries.0)?;
     in_range("ping_ms", campaign.ping_ms, 50, 5_000)?;
     in_range("ring_seconds", campaign.ring_seconds, 5, 300)?;
     in_range("max_attempts", campaign.max_attempts, 1, 20)?;
@@ -247,6 +269,59 @@ fn check(campaign: &mut CallCampaign, before: Option<&CallCampaign>, _: Timestam
         return Ok(());
     }
     timezone("timezone", &campaign.timezone).map(drop)
+}
+
+impl CallCampaign {
+    /// Where its sealed token belongs: a text that is copied into another row does not open.
+    pub fn token_place(&self) -> String {
+        format!(
+            "{}/exchange_call_campaigns/carrier_token/{}",
+            self.customer_id, self.id
+        )
+    }
+
+    /// Whether a call of it may go there: never to a premium number, and only to its countries. A SIP address whose
+    /// user is a number is judged by that.
+    pub fn may_call(&self, destination: &str) -> bool {
+        let user = destination
+            .strip_prefix("sips:")
+            .or_else(|| destination.strip_prefix("sip:"));
+        let number = match user {
+            Some(address) => {
+                let end = address.find([':', ';', '@', '?']).unwrap_or(address.len());
+                let user = address.get(..end).unwrap_or_default();
+                match phone::parse(user) {
+                    Ok(number) => Some(number),
+                    // Others are names within the buyer's own system.
+                    Err(_) => return !user.starts_with('+'),
+                }
+            }
+            None => phone::parse(destination).ok(),
+        };
+        number.is_some_and(|number| {
+            !number.is_premium()
+                && country(&number).is_some_and(|country| self.has_country(&country))
+        })
+    }
+
+    fn has_country(&self, wanted: &str) -> bool {
+        if !self.countries.0.is_empty() {
+            return self.countries.0.iter().any(|code| code == wanted);
+        }
+        matches!(wanted, "US" | "CA")
+            || self
+                .numbers
+                .0
+                .iter()
+                .filter_map(|number| phone::parse(number).ok())
+                .any(|number| country(&number).as_deref() == Some(wanted))
+    }
+}
+
+fn country(number: &phone::E164) -> Option<String> {
+    super::country::of(number.as_str())
+        .map(str::to_owned)
+        .or_else(|| number.region())
 }
 
 fn check_terms(campaign: &CallCampaign) -> Result<()> {
@@ -286,6 +361,21 @@ fn check_terms(campaign: &CallCampaign) -> Result<()> {
     )
 }
 
+/// Codes in upper case.
+fn countries(codes: &mut [String]) -> Result<()> {
+    ensure(
+        codes.len() <= COUNTRIES_MAX,
+        "countries",
+        "has at most 250 entries",
+    )?;
+    for code in codes {
+        code.make_ascii_uppercase();
+        let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        ensure(is_code, "countries", "has codes such as US")?;
+    }
+    Ok(())
+}
+
 /// E.164, each once.
 fn in_one_form(numbers: &[String]) -> Result<Vec<String>> {
     ensure(
@@ -304,4 +394,38 @@ fn in_one_form(numbers: &[String]) -> Result<Vec<String>> {
     read.sort_unstable();
     read.dedup();
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::at_home("+14155550123", &[], true)]
+    #[case::toll_free("+18005550123", &[], true)]
+    #[case::abroad("+493012345678", &[], false)]
+    #[case::allowed("+493012345678", &["DE"], true)]
+    #[case::only_allowed("+14155550123", &["DE"], false)]
+    #[case::island("+18765550123", &[], false)]
+    #[case::premium("+19005550123", &["US"], false)]
+    #[case::german_premium("+499001234567", &["DE"], false)]
+    #[case::satellite("+881612345678", &["US", "DE"], false)]
+    #[case::sip("sip:sales@pbx.example", &[], true)]
+    #[case::sip_number("sip:+14155550123@pbx.example", &[], true)]
+    #[case::sip_premium("sip:+19005550123@pbx.example", &[], false)]
+    #[case::sip_abroad("sips:+493012345678@pbx.example;user=phone", &[], false)]
+    #[case::none("nobody", &[], false)]
+    fn where_calls_may_go(
+        #[case] destination: &str,
+        #[case] countries: &[&str],
+        #[case] may: bool,
+    ) {
+        let campaign = CallCampaign {
+            countries: Json(countries.iter().map(|code| (*code).to_owned()).collect()),
+            ..CallCampaign::default()
+        };
+        assert_eq!(campaign.may_call(destination), may);
+    }
 }

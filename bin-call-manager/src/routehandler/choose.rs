@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,13 +15,14 @@ use bin_common_handler::{
     },
 };
 use rand::{SeedableRng, rngs::SmallRng};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::facts;
+use super::{facts, offers};
 use crate::{
     choice::{
-        self, Buyer, Candidate, Counters, Decision, Profile, Terms, auction,
+        self, Buyer, Candidate, Counters, Decision, Terms, auction,
         call::Seen,
         decide,
         explain::{Row, explain, text},
@@ -29,16 +31,18 @@ use crate::{
     models::{
         account::Account,
         bid::Bid,
-        bidprofile::BidProfile,
         call::Call,
         callcampaign::{CallCampaign, Strategy},
+        ping::Ping,
+        usage::zone,
     },
+    standing::{Known, Standing},
 };
 
 /// Who won, on a locked account.
 pub(crate) struct Won {
     pub account: Account,
-    pub profile: Option<BidProfile>,
+    pub profile: Option<Arc<Known>>,
     /// A bid that was placed for it.
     pub placed: Option<Bid>,
     pub amount: i64,
@@ -51,10 +55,12 @@ pub(crate) struct Chosen {
     pub won: Option<Won>,
     pub rows: Vec<Row>,
     pub strategy: &'static str,
+    /// The ping that the call was made of.
+    pub ping: Option<Ping>,
 }
 
 /// Who won, for the explanation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Winner {
     pub buyer_id: Uuid,
     pub bid_id: Uuid,
@@ -63,7 +69,7 @@ pub(crate) struct Winner {
 }
 
 /// Why a call went where it went, as it is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Explanation<'c> {
     winner: Option<Winner>,
     strategy: &'static str,
@@ -74,6 +80,12 @@ pub(crate) struct Explanation<'c> {
 }
 
 impl Chosen {
+    /// Whether the winner has an endpoint that is to be told.
+    pub(crate) fn has_endpoint(&self) -> bool {
+        let profile = self.won.as_ref().and_then(|won| won.profile.as_ref());
+        profile.is_some_and(|known| known.row.endpoint.0.is_some())
+    }
+
     /// As it is kept; `winner` names the bid that was made of the choice.
     pub(crate) fn explanation(&self, winner: Option<Winner>) -> Explanation<'_> {
         Explanation {
@@ -88,20 +100,47 @@ impl Chosen {
 }
 
 /// One who may win, as the tables have it.
-struct Entry {
-    row: Option<BidProfile>,
-    profile: Option<Profile>,
+pub(super) struct Entry {
+    pub standing: Option<Arc<Known>>,
     placed: Option<Bid>,
     bid: Option<choice::Bid>,
 }
 
+impl Entry {
+    /// A profile with an endpoint bids what it answered, and nothing where it did not.
+    fn answer(&mut self, ping: &Ping, call: &Call) -> Result<()> {
+        if let Some(row) = self.set_amount_of_endpoint(None) {
+            self.placed = offers::answer_of(&row.row, ping, call);
+            self.bid = self.placed.as_ref().map(facts::bid).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// Lets a profile that has an endpoint bid this; what is kept in memory for others stays as it is.
+    fn set_amount_of_endpoint(&mut self, amount: Option<i64>) -> Option<&Known> {
+        let known = self.standing.as_mut()?;
+        known.row.endpoint.0.as_ref()?;
+        let own = Arc::make_mut(known);
+        own.row.amount = amount;
+        own.profile.amount = amount;
+        Some(own)
+    }
+
+    /// When its bid ends, where it does.
+    pub(super) fn bid_expires(&self) -> Option<Timestamp> {
+        self.bid.as_ref().and_then(|bid| bid.expires)
+    }
+}
+
 /// Everything that a decision reads.
-struct Market {
+pub(super) struct Market {
     call: choice::Call,
-    terms: Terms,
-    entries: Vec<Entry>,
+    pub terms: Terms,
+    pub entries: Vec<Entry>,
     accounts: BTreeMap<Uuid, Account>,
     seen: BTreeMap<Uuid, Seen>,
+    /// Those whose destination may not be called.
+    refused: Vec<Row>,
     now: Timestamp,
 }
 
@@ -111,6 +150,7 @@ struct Market {
 /// 503.
 pub(crate) async fn choose(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &Call,
     campaign: &CallCampaign,
 ) -> Result<Chosen> {
@@ -124,7 +164,8 @@ pub(crate) async fn choose(
     } else {
         None
     };
-    let mut market = Market::load(tx, call, campaign).await?;
+    let ping = offers::ping_of(tx, call).await?;
+    let mut market = Market::load(tx, standing, call, campaign, ping.as_ref()).await?;
     let mut held = BTreeSet::new();
     // The same draw each time: only what was locked since may change the outcome.
     let seed = rand::random();
@@ -138,6 +179,13 @@ pub(crate) async fn choose(
                 .get(winner.candidate)
                 .map(|candidate| candidate.buyer.id)
         });
+        if let Some(winner) = decision.winner
+            && !market.may_call(winner.candidate, campaign)
+        {
+            drop(candidates);
+            market.refuse(winner.candidate);
+            continue;
+        }
         if let Some(id) = first
             && !held.contains(&id)
         {
@@ -149,7 +197,8 @@ pub(crate) async fn choose(
         if counters.is_some() && first.is_some() {
             market::save_counters(tx, campaign.id, &turns).await?;
         }
-        let rows = explain(&decision, &market.terms, &candidates);
+        let mut rows = explain(&decision, &market.terms, &candidates);
+        market.finish(&mut rows, ping.is_some());
         let strategy = if call.auction_id.is_some() {
             "auction"
         } else {
@@ -160,6 +209,7 @@ pub(crate) async fn choose(
             won,
             rows,
             strategy,
+            ping,
         });
     }
 }
@@ -170,10 +220,11 @@ pub(crate) async fn choose(
 /// 503.
 pub(crate) async fn bidders(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &Call,
     campaign: &CallCampaign,
-) -> Result<Vec<(BidProfile, i64)>> {
-    let mut market = Market::load(tx, call, campaign).await?;
+) -> Result<Vec<(Arc<Known>, i64)>> {
+    let mut market = Market::load(tx, standing, call, campaign, None).await?;
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
@@ -186,7 +237,7 @@ pub(crate) async fn bidders(
         .entries
         .drain(..)
         .enumerate()
-        .filter_map(|(at, entry)| Some((entry.row?, *amounts.get(&at)?)))
+        .filter_map(|(at, entry)| Some((entry.standing?, *amounts.get(&at)?)))
         .collect())
 }
 
@@ -199,43 +250,51 @@ pub(crate) fn terms(campaign: &CallCampaign) -> Result<Terms> {
 }
 
 impl Market {
-    async fn load(tx: &mut ChangeTx<'_>, call: &Call, campaign: &CallCampaign) -> Result<Self> {
-        let (now, terms) = (tx.now(), facts::terms(campaign)?);
-        let placed = match call.auction_id {
-            Some(id) => market::bids(tx, id).await?,
-            None => Vec::new(),
-        };
-        let rows = match call.auction_id {
-            Some(_) => {
-                let ids = placed.iter().filter_map(|bid| bid.profile_id);
-                market::by_id::<BidProfile>(tx, ids).await?
-            }
-            None => market::profiles(tx, campaign.customer_id, campaign.id)
-                .await?
-                .into_iter()
-                .map(|row| (row.id, row))
-                .collect(),
-        };
-        let pairs: Vec<(Option<BidProfile>, Option<Bid>)> = if call.auction_id.is_some() {
-            let of = |bid: &Bid| bid.profile_id.and_then(|id| rows.get(&id).cloned());
+    /// A call of a ping is sold to who answered it, and for no less than its seller was told.
+    pub(super) async fn load(
+        tx: &mut ChangeTx<'_>,
+        standing: &Standing,
+        call: &Call,
+        campaign: &CallCampaign,
+        ping: Option<&Ping>,
+    ) -> Result<Self> {
+        let (now, mut terms) = (tx.now(), facts::terms(campaign)?);
+        let pairs: Vec<(Option<Arc<Known>>, Option<Bid>)> = if let Some(id) = call.auction_id {
+            let placed = market::bids(tx, id).await?;
+            let ids = placed.iter().filter_map(|bid| bid.profile_id);
+            let known = standing.by_id(tx, ids).await?;
+            let of = |bid: &Bid| bid.profile_id.and_then(|id| known.get(&id).cloned());
             placed
                 .into_iter()
                 .map(|bid| (of(&bid), Some(bid)))
                 .collect()
         } else {
-            rows.into_values().map(|row| (Some(row), None)).collect()
+            let known = standing
+                .of_campaign(tx, campaign.customer_id, campaign.id)
+                .await?;
+            known.into_values().map(|one| (Some(one), None)).collect()
         };
+        if let Some(ping) = ping {
+            offers::keep_promise(&mut terms, campaign, ping);
+        }
         let payers = pairs
             .iter()
-            .map(|(row, bid)| facts::payer(row.as_ref(), bid.as_ref()));
+            .map(|(known, bid)| payer(known.as_deref(), bid.as_ref()));
         let accounts = market::accounts(tx, payers).await?;
         let (seen, everybody) = Self::history(tx, call, &terms, now).await?;
+        let mut entries = entries(standing, pairs, &accounts)?;
+        if let Some(ping) = ping {
+            for entry in &mut entries {
+                entry.answer(ping, call)?;
+            }
+        }
         Ok(Self {
             call: facts::call(call, everybody),
-            entries: entries(pairs, &accounts)?,
+            entries,
             terms,
             accounts,
             seen,
+            refused: Vec::new(),
             now,
         })
     }
@@ -268,7 +327,14 @@ impl Market {
         Ok((seen, everybody))
     }
 
-    fn buyers(&self) -> Result<BTreeMap<Uuid, Buyer>> {
+    /// Lets each profile that has an endpoint bid this.
+    pub(super) fn bid_for_endpoints(&mut self, amount: i64) {
+        for entry in &mut self.entries {
+            entry.set_amount_of_endpoint(Some(amount));
+        }
+    }
+
+    pub(super) fn buyers(&self) -> Result<BTreeMap<Uuid, Buyer>> {
         self.accounts
             .iter()
             .map(|(id, account)| {
@@ -279,21 +345,24 @@ impl Market {
     }
 
     /// In the order of the entries: each has its account, or it is none of them.
-    fn candidates<'m>(&'m self, buyers: &'m BTreeMap<Uuid, Buyer>) -> Vec<Candidate<'m>> {
+    pub(super) fn candidates<'m>(
+        &'m self,
+        buyers: &'m BTreeMap<Uuid, Buyer>,
+    ) -> Vec<Candidate<'m>> {
         self.entries
             .iter()
             .filter_map(|entry| {
-                let id = facts::payer(entry.row.as_ref(), entry.placed.as_ref());
+                let id = payer(entry.standing.as_deref(), entry.placed.as_ref());
                 Some(Candidate {
                     buyer: buyers.get(&id)?,
-                    profile: entry.profile.as_ref(),
+                    profile: entry.standing.as_deref().map(|known| &known.profile),
                     bid: entry.bid.as_ref(),
                 })
             })
             .collect()
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         candidates: &[Candidate<'_>],
         turns: &mut Counters,
@@ -306,6 +375,43 @@ impl Market {
         }
         let mut chance = SmallRng::seed_from_u64(seed);
         decide(&self.call, &self.terms, candidates, turns, now, &mut chance)
+    }
+
+    /// Whether the campaign's calls may go where this candidate's would.
+    pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
+        let Some(entry) = self.entries.get(candidate) else {
+            return true;
+        };
+        let placed = entry.placed.as_ref().map(|bid| bid.destination.as_str());
+        let own = entry
+            .standing
+            .as_ref()
+            .map(|known| known.row.destination.as_str());
+        let destination = placed.filter(|text| !text.is_empty()).or(own);
+        destination.is_none_or(|text| text.is_empty() || campaign.may_call(text))
+    }
+
+    /// Takes a candidate out whose destination may not be called.
+    pub(super) fn refuse(&mut self, candidate: usize) {
+        if candidate >= self.entries.len() {
+            return;
+        }
+        let entry = self.entries.remove(candidate);
+        let buyer_id = payer(entry.standing.as_deref(), entry.placed.as_ref());
+        let account = self.accounts.get(&buyer_id);
+        self.refused.push(offers::refused_row(
+            account,
+            buyer_id,
+            entry.standing.as_ref().map(|known| known.row.id),
+        ));
+    }
+
+    /// Rows as they are told: with those that were taken out, and without bids that are in no table.
+    pub(super) fn finish(&mut self, rows: &mut Vec<Row>, is_ping: bool) {
+        if is_ping {
+            rows.iter_mut().for_each(|row| row.bid_id = None);
+        }
+        rows.append(&mut self.refused);
     }
 
     /// Holds an account until the end of the transaction; its row counts from now on.
@@ -325,10 +431,10 @@ impl Market {
         let gone = || Error::internal("the winner is none of the candidates");
         let ranked = decision.ranked.first().ok_or_else(gone)?;
         let entry = self.entries.get_mut(winner.candidate).ok_or_else(gone)?;
-        let id = facts::payer(entry.row.as_ref(), entry.placed.as_ref());
+        let id = payer(entry.standing.as_deref(), entry.placed.as_ref());
         Ok(Some(Won {
             account: self.accounts.remove(&id).ok_or_else(gone)?,
-            profile: entry.row.take(),
+            profile: entry.standing.take(),
             placed: entry.placed.take(),
             amount: ranked.amount,
             price: winner.price,
@@ -337,23 +443,28 @@ impl Market {
     }
 }
 
+/// Who pays, by a bid or a profile.
+fn payer(known: Option<&Known>, bid: Option<&Bid>) -> Uuid {
+    bid.map(|bid| bid.buyer_id)
+        .or_else(|| known.map(|known| known.row.buyer_id))
+        .unwrap_or_default()
+}
+
 /// Only those whose account is there: places among the candidates are places among the entries.
 fn entries(
-    pairs: Vec<(Option<BidProfile>, Option<Bid>)>,
+    standing: &Standing,
+    pairs: Vec<(Option<Arc<Known>>, Option<Bid>)>,
     accounts: &BTreeMap<Uuid, Account>,
 ) -> Result<Vec<Entry>> {
     let mut entries = Vec::with_capacity(pairs.len());
-    for (row, placed) in pairs {
-        let Some(account) = accounts.get(&facts::payer(row.as_ref(), placed.as_ref())) else {
+    for (known, placed) in pairs {
+        let Some(account) = accounts.get(&payer(known.as_deref(), placed.as_ref())) else {
             continue;
         };
+        let timezone = zone(&account.timezone);
         entries.push(Entry {
-            profile: row
-                .as_ref()
-                .map(|row| facts::profile(row, &account.timezone))
-                .transpose()?,
+            standing: known.map(|known| standing.in_zone(known, timezone)),
             bid: placed.as_ref().map(facts::bid).transpose()?,
-            row,
             placed,
         });
     }

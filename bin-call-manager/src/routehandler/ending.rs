@@ -1,14 +1,15 @@
 //! How a buyer's turn ends: its hold is released or captured, and the call goes on to the next buyer or ends.
 
+use std::time::Duration;
+
 use bin_common_handler::{
     databasehandler::ChangeTx,
     models::error::{Error, Result},
 };
 use uuid::Uuid;
 
-use super::{campaign, choose, winning};
+use super::{campaign, choose, timers, winning};
 use crate::{
-    callhandler::timers,
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},
@@ -17,8 +18,10 @@ use crate::{
         callstatus::CallStatus,
         ledgerentry::ReferenceType,
         posting,
+        quality::Quality,
         usage::zone,
     },
+    standing::Standing,
 };
 
 /// Whether the buyer's money is still set aside for this call.
@@ -45,20 +48,55 @@ const fn reference(bid: &Bid) -> Reference {
     }
 }
 
+/// Why a buyer did not take a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// It was busy.
+    Busy,
+    /// It did not answer.
+    NoAnswer,
+    /// Its leg failed: it counts as no answer, and its buyer as less reliable.
+    Failed,
+    /// Its endpoint said no when it was told that it had won: its buyer is less reliable.
+    Refused,
+}
+
+impl Missed {
+    const fn outcome(self) -> Outcome {
+        match self {
+            Self::Busy => Outcome::Busy,
+            Self::NoAnswer | Self::Failed => Outcome::NoAnswer,
+            Self::Refused => Outcome::Refused,
+        }
+    }
+
+    /// What it says of a buyer.
+    fn note(self, quality: &mut Quality) {
+        if self != Self::Refused {
+            quality.note_answer(false);
+        }
+        if matches!(self, Self::Failed | Self::Refused) {
+            quality.note_reliability(false);
+        }
+    }
+}
+
 /// The buyer did not take the call: its hold goes, and the next one has its turn. Only when nobody is left does the
-/// call end, as `outcome` says. The caller has locked the call and announces it afterwards with [`announce`].
+/// call end, as `missed` says. The caller has locked the call and announces it afterwards with [`announce`].
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn next_buyer(
     tx: &mut ChangeTx<'_>,
+    standing: &Standing,
     call: &mut Call,
-    outcome: Outcome,
+    missed: Missed,
 ) -> Result<()> {
+    let outcome = missed.outcome();
     let bid = current_bid(tx, call).await?;
     let mut account = lock_account(tx, bid.buyer_id).await?;
     account.used.0.end();
-    account.quality.0.note_answer(false);
+    missed.note(&mut account.quality.0);
     release(tx, call, &bid, &mut account).await?;
     lose(tx, bid.clone()).await?;
     call.attempts.0.push(Attempt {
@@ -77,10 +115,13 @@ pub(crate) async fn next_buyer(
     } else {
         "NO_BIDS_AVAILABLE"
     };
-    let chosen = Box::pin(choose::choose(tx, call, &campaign)).await?;
+    let chosen = Box::pin(choose::choose(tx, standing, call, &campaign)).await?;
     let found = chosen.won.is_some();
     Box::pin(winning::settle(tx, call, &campaign, chosen)).await?;
     if found {
+        if call.ping_id.is_some() {
+            timers::tell_bidder(tx, call, Duration::ZERO).await?;
+        }
         return Ok(());
     }
     exhausted(tx, call, outcome, reason).await
@@ -106,7 +147,7 @@ async fn exhausted(
     };
     reason.clone_into(&mut call.reason);
     call.tm_end = Some(tx.now());
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The call ends in `status` while its buyer has it, or nobody has: what is held goes back.
@@ -117,7 +158,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, call: &mut Call, status: CallStat
     let was_open = call.bid_id.is_some() && !call.status.is_final();
     call.status = status;
     call.tm_end = Some(tx.now());
-    timers::cancel_all(tx, call.id).await?;
+    timers::cancel_all(tx, call).await?;
     if !was_open {
         return Ok(());
     }
@@ -143,7 +184,7 @@ pub(crate) async fn complete(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<(
     save_account(tx, &mut account).await?;
     call.status = CallStatus::Completed;
     call.tm_end = Some(tx.now());
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The call is worth its price: the buyer pays, the seller gets its part.
@@ -185,7 +226,7 @@ pub(crate) async fn capture(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()
         ledgerhandler::save(tx, &mut seller).await?;
     }
     call.converted = Some(true);
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The call is not worth its price: what was set aside is free again.
@@ -198,7 +239,7 @@ pub(crate) async fn forgo(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> 
     account.quality.0.note_conversion(false);
     release(tx, call, &bid, &mut account).await?;
     call.converted = Some(false);
-    timers::cancel_all(tx, call.id).await
+    timers::cancel_all(tx, call).await
 }
 
 /// The buyer answered: where connects count towards caps, this is one.

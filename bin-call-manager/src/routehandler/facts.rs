@@ -1,14 +1,12 @@
 //! Rows as the decision wants them.
 
 use bin_common_handler::models::{error::Result, time::Timestamp};
-use uuid::Uuid;
 
 use crate::{
     choice::{
-        self, Buyer, Profile, Terms,
+        self, Buyer, Terms,
         buyer::{AccountStatus as Status, CapCounts as Counts, Caps, Usage},
         call::{Number, Seen},
-        criteria::Criteria,
         place::Code,
         quality::Quality,
         terms::Strategy as Plan,
@@ -16,7 +14,6 @@ use crate::{
     models::{
         account::{Account, AccountStatus, CapCounts},
         bid::Bid,
-        bidprofile::BidProfile,
         call::Call,
         callcampaign::{CallCampaign, Strategy},
         country,
@@ -49,7 +46,7 @@ pub(super) fn call(call: &Call, seen: Seen) -> choice::Call {
 ///
 /// # Errors
 /// 400 when its currency is none, which no check lets in.
-pub(super) fn terms(campaign: &CallCampaign) -> Result<Terms> {
+pub(crate) fn terms(campaign: &CallCampaign) -> Result<Terms> {
     Ok(Terms {
         customer_id: campaign.customer_id,
         call_campaign_id: campaign.id,
@@ -77,7 +74,7 @@ pub(super) fn terms(campaign: &CallCampaign) -> Result<Terms> {
 ///
 /// # Errors
 /// 400 when its currency is none, which no check lets in.
-pub(super) fn buyer(account: &Account, seen: Seen, now: Timestamp) -> Result<Buyer> {
+pub(crate) fn buyer(account: &Account, seen: Seen, now: Timestamp) -> Result<Buyer> {
     let zone = zone(&account.timezone);
     let used = account.used.0.at(now, zone);
     let quality = &account.quality.0;
@@ -134,27 +131,6 @@ pub(super) fn buyer(account: &Account, seen: Seen, now: Timestamp) -> Result<Buy
     })
 }
 
-/// A profile, its patterns compiled.
-///
-/// # Errors
-/// 400 when its criteria are none, which no check lets in.
-pub(super) fn profile(profile: &BidProfile, timezone: &str) -> Result<Profile> {
-    Ok(Profile {
-        id: profile.id,
-        customer_id: profile.customer_id,
-        buyer_id: profile.buyer_id,
-        call_campaign_id: profile.call_campaign_id,
-        amount: profile.amount,
-        currency: profile.currency.parse()?,
-        criteria: Criteria::new(&profile.criteria.0)?,
-        timezone: zone(timezone),
-        priority: profile.priority,
-        weight: profile.weight.map(|weight| small(weight.into())),
-        active: profile.active && profile.tm_delete.is_none(),
-        tm_create: profile.tm_create,
-    })
-}
-
 /// A bid that was placed.
 ///
 /// # Errors
@@ -167,13 +143,6 @@ pub(crate) fn bid(bid: &Bid) -> Result<choice::Bid> {
         expires: bid.expires,
         tm_create: bid.tm_create,
     })
-}
-
-/// Who pays, by a bid or a profile.
-pub(super) fn payer(profile: Option<&BidProfile>, bid: Option<&Bid>) -> Uuid {
-    bid.map(|bid| bid.buyer_id)
-        .or_else(|| profile.map(|profile| profile.buyer_id))
-        .unwrap_or_default()
 }
 
 fn small(number: i64) -> u32 {

@@ -5,7 +5,9 @@
 
 pub(crate) mod choose;
 pub(crate) mod ending;
-mod facts;
+pub(crate) mod facts;
+pub(crate) mod offers;
+pub(crate) mod timers;
 pub(crate) mod winning;
 
 pub(crate) use facts::bid as placed_bid;
@@ -22,11 +24,13 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
-    dbhandler::market,
+    compliancehandler,
+    dbhandler::{frauds, market},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
         callstatus::CallStatus,
+        fraudcheck::FraudCheck,
     },
     viewer::Viewer,
 };
@@ -40,14 +44,15 @@ const NAMED_MAX: usize = 100;
 /// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
-    let _turn = app.turn(id).await;
+    let found = callhandler::find(app, ctx, viewer, id).await?;
     // Who comes late hears so without a transaction; only what the locked row says sells it.
-    ensure_sellable(&callhandler::find(app, ctx, viewer, id).await?, viewer)?;
+    ensure_sellable(&found, viewer)?;
+    let _turn = app.turn(&found).await;
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;
     let campaign = campaign(&mut tx, &call).await?;
-    let chosen = Box::pin(choose::choose(&mut tx, &call, &campaign)).await?;
+    let chosen = Box::pin(choose::choose(&mut tx, &app.standing, &call, &campaign)).await?;
     let refused = chosen.won.is_none();
     let rows = Box::pin(winning::settle(&mut tx, &mut call, &campaign, chosen)).await?;
     if refused {
@@ -122,12 +127,21 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         return Err(callhandler::not_found());
     }
     let kept = market::explanation(&app.store.db, &call).await?;
-    let whole = kept.ok_or_else(|| {
+    let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",
             "Nothing has been decided about the call yet.",
         )
     })?;
+    if let Some(whole) = whole.as_object_mut() {
+        let law = compliancehandler::of_call(&app.store.db, &call).await?;
+        whole.insert("compliance".to_owned(), law);
+        let check = frauds::check_of(&app.store.db, &call).await?;
+        whole.insert(
+            "fraud".to_owned(),
+            check.map_or(Json::Null, |check| said(&check, viewer)),
+        );
+    }
     match viewer {
         Viewer::Operator => Ok(whole),
         Viewer::Buyer(own) => own_part(&whole, own),
@@ -136,6 +150,16 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
             "strategy": whole.get("strategy"), "candidates": [], "winner": null,
             "compliance": whole.get("compliance"), "fraud": whole.get("fraud"), "text": "",
         })),
+    }
+}
+
+/// What is told of a fraud check: the parts are the operator's, as whoever knows them knows how to pass.
+fn said(check: &FraudCheck, viewer: Viewer) -> Json {
+    match viewer {
+        Viewer::Operator => json!({
+            "score": check.score, "action": check.action, "flags": check.flags, "parts": check.parts,
+        }),
+        _ => json!({"action": check.action}),
     }
 }
 

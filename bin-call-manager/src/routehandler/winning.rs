@@ -5,9 +5,11 @@ use std::time::Duration;
 use bin_common_handler::{databasehandler::ChangeTx, ids, models::error::Result};
 use uuid::Uuid;
 
-use super::choose::{Chosen, Winner, Won};
+use super::{
+    choose::{Chosen, Winner, Won},
+    timers,
+};
 use crate::{
-    callhandler::timers,
     choice::explain::Row,
     dbhandler::market,
     ledgerhandler::{self, Reference},
@@ -17,6 +19,7 @@ use crate::{
         callcampaign::CallCampaign,
         callstatus::CallStatus,
         ledgerentry::ReferenceType,
+        ping::{Ping, PingStatus},
         posting,
         usage::zone,
     },
@@ -35,8 +38,9 @@ pub(crate) async fn settle(
     campaign: &CallCampaign,
     mut chosen: Chosen,
 ) -> Result<Vec<Row>> {
+    let ping = chosen.ping.take();
     let winner = match chosen.won.take() {
-        Some(won) => Some(win(tx, call, campaign, won).await?),
+        Some(won) => Some(win(tx, call, campaign, won, ping.as_ref()).await?),
         None => None,
     };
     if let Some(winner) = &winner
@@ -53,6 +57,7 @@ async fn win(
     call: &mut Call,
     campaign: &CallCampaign,
     won: Won,
+    ping: Option<&Ping>,
 ) -> Result<Winner> {
     let (buyer_id, price, effective_bid) = (won.account.id, won.price, won.effective_bid);
     let bid = write_bid(tx, call, &won).await?;
@@ -62,13 +67,17 @@ async fn win(
     call.buyer_id = Some(buyer_id);
     call.bid_id = Some(bid.id);
     call.price = Some(price);
-    call.payout = Some(campaign.payout.unwrap_or(price));
+    let promised = ping.map_or(0, |ping| ping.amount);
+    call.payout = Some(campaign.payout.unwrap_or(price).max(promised));
     call.destination.clone_from(&bid.destination);
     call.reason = String::new();
     call.tm_route = Some(now);
     call.tm_update = now;
     tx.update(call).await?;
-    timers::await_answer(tx, call, ring_time(campaign)).await?;
+    // Nobody rings before the call is there; until then the ping's own end is waited for.
+    if ping.is_none_or(|ping| ping.status == PingStatus::Used) {
+        timers::await_answer(tx, call, ring_time(campaign)).await?;
+    }
     Ok(Winner {
         buyer_id,
         bid_id: bid.id,
@@ -108,7 +117,7 @@ async fn write_bid(tx: &mut ChangeTx<'_>, call: &Call, won: &Won) -> Result<Bid>
         call_id: call.id,
         call_campaign_id: call.call_campaign_id,
         buyer_id: won.account.id,
-        profile_id: won.profile.as_ref().map(|profile| profile.id),
+        profile_id: won.profile.as_ref().map(|known| known.row.id),
         amount: won.amount,
         currency: won.account.currency.clone(),
         ..Bid::default()
@@ -116,7 +125,7 @@ async fn write_bid(tx: &mut ChangeTx<'_>, call: &Call, won: &Won) -> Result<Bid>
     if bid.destination.is_empty()
         && let Some(profile) = &won.profile
     {
-        bid.destination.clone_from(&profile.destination);
+        bid.destination.clone_from(&profile.row.destination);
     }
     bid.status = BidStatus::Won;
     bid.price = won.price;

@@ -137,6 +137,7 @@ async fn without_a_bid_the_call_is_free_again_and_a_canceled_call_ends_its_aucti
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::new(kind).await;
+    let events = world.client.events().await;
     let campaign = world.campaign(json!({})).await;
     let call = world.call(&campaign).await;
     let auction = open(&world, &call).await;
@@ -159,5 +160,19 @@ async fn without_a_bid_the_call_is_free_again_and_a_canceled_call_ends_its_aucti
         (&placed["id"], &json!("canceled"))
     );
     assert_eq!(world.money(&buyer).await, (1_000, 0));
+    let kinds = || -> Vec<String> {
+        let all = events.heard();
+        all.iter().map(|heard| heard.event.kind.clone()).collect()
+    };
+    until("both auctions are told to be closed", async || {
+        let closed = kinds().into_iter().filter(|kind| kind == "auction_closed");
+        (closed.count() == 2).then_some(())
+    })
+    .await;
+    assert!(kinds().contains(&"bid_placed".to_owned()));
+    assert!(
+        !kinds().contains(&"bid_lost".to_owned()),
+        "nobody won, so nobody lost"
+    );
     world.end().await;
 }

@@ -134,6 +134,20 @@ async fn busy_goes_on_to_the_next_buyer_and_a_late_busy_frees_nothing(
     assert_eq!(ended["reason"], "NO_BIDS_AVAILABLE");
     assert_eq!(ended["attempts"].as_array().unwrap().len(), 2);
     assert_eq!(world.money(&second).await, (1_000, 0));
+    let quality = |account: serde_json::Value| account["quality"].clone();
+    let (busy, failed) = (
+        quality(world.get("accounts", &first).await),
+        quality(world.get("accounts", &second).await),
+    );
+    assert_eq!(
+        (&busy["answer"], &busy["reliability"]),
+        (&json!(0.0), &json!(null))
+    );
+    assert_eq!(
+        (&failed["answer"], &failed["reliability"]),
+        (&json!(0.0), &json!(0.0)),
+        "a leg that failed was not reliable"
+    );
     world.end().await;
 }
 

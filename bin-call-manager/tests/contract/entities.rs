@@ -1,7 +1,7 @@
 //! Accounts, campaigns and profiles: their fields, defaults and checks.
 
 use bin_common_handler::{
-    models::sock::Method::{Delete, Post, Put},
+    models::sock::Method::{Delete, Get, Post, Put},
     testing::Kind,
 };
 use rstest::rstest;
@@ -132,5 +132,25 @@ async fn an_account_with_money_stays(#[values(Kind::Embedded, Kind::Full)] kind:
         .await;
     assert_eq!(reason(&back), (409, "INVALID_ACCOUNT_STATE"));
     world.client.ok(Delete, &uri, None).await;
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_listed_by_their_type(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let buyer = world.account("buyer", json!({})).await;
+    let seller = world.account("seller", json!({})).await;
+    for (kind, expected) in [("buyer", &buyer), ("seller", &seller)] {
+        let uri = format!("/v1/accounts?type={kind}");
+        let found = world.client.ok(Get, &uri, None).await;
+        assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+        assert_eq!(found[0]["id"], json!(expected));
+    }
+    let wrong = world
+        .client
+        .call(Get, "/v1/accounts?type=broker", None)
+        .await;
+    assert_eq!(reason(&wrong).0, 400, "{wrong:?}");
     world.end().await;
 }

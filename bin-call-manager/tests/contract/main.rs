@@ -3,20 +3,32 @@
 #[cfg(test)]
 mod auctions;
 #[cfg(test)]
+mod bidder;
+#[cfg(test)]
 mod bound;
 #[cfg(test)]
 mod calls;
+#[cfg(test)]
+mod carrier;
+#[cfg(test)]
+mod compliance;
 #[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod entities;
 #[cfg(test)]
+mod frauds;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod pings;
+#[cfg(test)]
 mod renamed;
 #[cfg(test)]
 mod routing;
+#[cfg(test)]
+mod sip;
 #[cfg(test)]
 mod world;

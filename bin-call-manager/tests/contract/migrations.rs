@@ -4,7 +4,8 @@ use bin_call_manager::{
     MANAGER,
     models::{
         account::Account, auction::Auction, bid::Bid, bidprofile::BidProfile, call::Call,
-        callcampaign::CallCampaign, ledgerentry::LedgerEntry, refund::Refund,
+        callcampaign::CallCampaign, fraudcheck::FraudCheck, fraudentry::FraudEntry,
+        inboundcall::InboundCall, ledgerentry::LedgerEntry, ping::Ping, refund::Refund,
     },
 };
 use bin_common_handler::{
@@ -81,8 +82,12 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         schema.beyond::<BidProfile>(),
         schema.beyond::<Call>(),
         schema.beyond::<CallCampaign>(),
+        schema.beyond::<InboundCall>(),
         schema.beyond::<LedgerEntry>(),
         schema.beyond::<Refund>(),
+        schema.beyond::<Ping>(),
+        schema.beyond::<FraudCheck>(),
+        schema.beyond::<FraudEntry>(),
     ] {
         assert_eq!(beyond, [] as [&str; 0]);
     }

@@ -201,3 +201,41 @@ async fn a_fixed_revenue_is_what_is_held_and_paid(
     assert_eq!(reason(&refused), (409, "NO_BIDS_AVAILABLE"));
     world.end().await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_profile_counts_with_the_next_call_on_every_replica(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::replicated(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let mut rivals = Vec::new();
+    for _ in 0..2 {
+        let buyer = world.buyer(1_000_000, json!({})).await;
+        let profile = world.profile(&buyer, &campaign, 100, json!({})).await;
+        rivals.push((buyer, profile));
+    }
+    for turn in 0..8 {
+        let (buyer, profile) = &rivals[turn % 2];
+        let uri = format!("/v1/bid_profiles/{profile}");
+        let body = json!({"amount": 200 + turn, "criteria": {"npas": [415]}});
+        world.client.ok(Put, &uri, Some(body)).await;
+        let call = world.call(&campaign).await;
+        let (status, routed) = world.route(&call).await;
+        assert_eq!(
+            (status, &routed["buyer_id"]),
+            (200, &json!(buyer)),
+            "{turn}"
+        );
+    }
+    let (buyer, profile) = &rivals[0];
+    let uri = format!("/v1/bid_profiles/{profile}");
+    let off = json!({"active": false});
+    world.client.ok(Put, &uri, Some(off)).await;
+    for _ in 0..4 {
+        let call = world.call(&campaign).await;
+        let (_, routed) = world.route(&call).await;
+        assert_ne!(routed["buyer_id"], json!(buyer));
+    }
+    world.end().await;
+}

@@ -22,8 +22,12 @@ pub struct World {
 
 impl World {
     pub async fn new(kind: Kind) -> Self {
+        Self::with_settings(kind, &[]).await
+    }
+
+    pub async fn with_settings(kind: Kind, settings: &[(&'static str, &str)]) -> Self {
         let clock = Clock::default();
-        let mut installation = Installation::new(kind, MANAGER, &[]).await;
+        let mut installation = Installation::new(kind, MANAGER, settings).await;
         let replicas = vec![installation.start_with_clock(clock.clone()).await];
         let client = installation.client().within(Uuid::from_u128(7));
         Self {
@@ -36,13 +40,27 @@ impl World {
 
     /// Two replicas where there can be two: the embedded default is one process.
     pub async fn replicated(kind: Kind) -> Self {
-        let mut world = Self::new(kind).await;
+        Self::replicated_with(kind, &[]).await
+    }
+
+    pub async fn replicated_with(kind: Kind, settings: &[(&'static str, &str)]) -> Self {
+        let mut world = Self::with_settings(kind, settings).await;
         if kind == Kind::Full {
             let clock = world.clock.clone();
             let second = world.installation.start_with_clock(clock).await;
             world.replicas.push(second);
         }
         world
+    }
+
+    /// Every replica vanishes, and one starts anew.
+    pub async fn restart(&mut self) {
+        for replica in self.replicas.drain(..) {
+            replica.kill();
+        }
+        let clock = self.clock.clone();
+        self.replicas = vec![self.installation.start_with_clock(clock).await];
+        self.client = self.installation.client().within(Uuid::from_u128(7));
     }
 
     /// Stops, and looks whether every cent is where the ledger says.

@@ -3,12 +3,14 @@
 use bin_common_handler::{
     databasehandler::ChangeTx,
     ids,
-    models::error::{Error, Result},
+    models::error::{Error, Result, Status},
 };
 use uuid::Uuid;
 
 use crate::{
+    app::App,
     dbhandler::conversations,
+    leadhandler,
     models::{
         business::Business,
         contact::Contact,
@@ -68,6 +70,35 @@ pub(crate) async fn lock_or_open(tx: &mut ChangeTx<'_>, party: &Party<'_>) -> Re
         }
         Err(error) => Err(error),
     }
+}
+
+/// The conversation has an open lead, with the call attached.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn attach_lead(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    call_id: Option<Uuid>,
+    business: &Business,
+) -> Result<()> {
+    let now = tx.now();
+    let person = conversation.person.clone();
+    let contact = leadhandler::Contact {
+        customer_id: conversation.customer_id,
+        conversation_id: conversation.id,
+        person: &person,
+        call_id,
+        is_in_hours: Some(business.is_open(now)),
+    };
+    match leadhandler::open(app, tx, &contact).await {
+        Ok(lead) => conversation.lead_id = Some(lead.id),
+        // Too many leads are no reason to leave a person without an answer.
+        Err(error) if error.status() == Status::FailedPrecondition => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// What the ledger and the number's registration say of it.

@@ -1,13 +1,16 @@
 //! SQL for this daemon's tables.
 
 pub(crate) mod agents;
+pub(crate) mod bookings;
 pub(crate) mod buckets;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod entries;
+pub(crate) mod facts;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod presences;
+pub(crate) mod watches;
 pub(crate) mod widgets;
 
 use bin_common_handler::databasehandler::{Dialect, Entity};

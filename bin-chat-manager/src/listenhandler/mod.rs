@@ -1,6 +1,8 @@
 //! Every URI of the daemon.
 
+mod bookings;
 mod conversations;
+mod figures;
 mod optouts;
 mod queues;
 mod webhooks;
@@ -23,6 +25,10 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = word_routes(Routes::default());
     let routes = conversation_routes(routes);
     let routes = webhook_routes(routes);
+    let routes = bookings::offer_routes(routes);
+    let routes = bookings::booking_routes(routes);
+    let routes = bookings::lead_routes(routes);
+    let routes = figures::routes(routes);
     let routes = queues::routes(routes);
     widgets::routes(routes)
 }

@@ -1,16 +1,33 @@
 //! What did-manager tells of a business and its number.
 
-use bin_common_handler::models::{
-    hours::{self, Hours},
-    time::Timestamp,
+use bin_common_handler::{
+    models::{
+        hours::{self, Hours},
+        time::Timestamp,
+    },
+    redact::Secret,
 };
+use chrono::DateTime;
 use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
 
+/// What did-manager tells of a business.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Its trade.
+    pub trade: String,
+    /// IANA time zone.
+    pub timezone: String,
+    /// When it is open.
+    pub hours: Hours,
+    /// How long people have to answer, in seconds.
+    pub ai_takeover_delay_seconds: Option<u32>,
+}
+
 /// Who answers an opt-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OptOutReplies {
     /// The carrier, by itself.
     #[default]
@@ -19,9 +36,18 @@ pub enum OptOutReplies {
     Tandem,
 }
 
+impl OptOutReplies {
+    /// From its written form; the carrier where it is another.
+    pub fn read(word: &str) -> Self {
+        match word {
+            "tandem" => Self::Tandem,
+            _ => Self::Provider,
+        }
+    }
+}
+
 /// Whether texts may leave from a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CampaignStatus {
     /// No registration is needed.
     #[default]
@@ -35,6 +61,16 @@ pub enum CampaignStatus {
 }
 
 impl CampaignStatus {
+    /// From its written form. One that is not known lets nothing leave.
+    pub fn read(word: &str) -> Self {
+        match word {
+            "" | "none" => Self::None,
+            "approved" => Self::Approved,
+            "pending" => Self::Pending,
+            _ => Self::Rejected,
+        }
+    }
+
     /// Whether texts may leave.
     pub const fn may_send(self) -> bool {
         matches!(self, Self::None | Self::Approved)
@@ -50,6 +86,10 @@ pub struct Business {
     pub number: String,
     /// The provider that carries it; nil for none.
     pub provider_id: Uuid,
+    /// The provider's own id of the account.
+    pub account_id: String,
+    /// What proves us to the provider, and it to us. Never written anywhere.
+    pub secret: Secret,
     /// The messaging service that texts leave by; empty for the number itself.
     pub messaging_service_id: String,
     /// Whether texts may leave.
@@ -73,6 +113,13 @@ impl Business {
     pub fn is_open(&self, now: Timestamp) -> bool {
         let zone: Tz = self.timezone.parse().unwrap_or(Tz::UTC);
         self.hours.is_open(hours::minute_of_week(zone, now))
+    }
+
+    /// A time by its own clock, for people; none for one that no calendar has.
+    pub fn time_text(&self, at: Timestamp) -> Option<String> {
+        let zone: Tz = self.timezone.parse().unwrap_or(Tz::UTC);
+        let at = DateTime::from_timestamp_micros(at.micros())?.with_timezone(&zone);
+        Some(at.format("%a %b %-d, %-I:%M %p").to_string())
     }
 
     /// When it is open, for people; empty where it says nothing.
@@ -123,6 +170,13 @@ mod tests {
     #[case::night(r#""09:00-17:00""#, "2026-11-27T13:59:00Z", false)]
     fn it_is_open_by_its_own_clock(#[case] hours: &str, #[case] at: &str, #[case] expected: bool) {
         assert_eq!(business(hours).is_open(at.parse().unwrap()), expected);
+    }
+
+    #[test]
+    fn times_are_told_by_its_own_clock() {
+        let at = "2026-11-27T14:30:00Z".parse().unwrap();
+        let told = business("null").time_text(at);
+        assert_eq!(told.as_deref(), Some("Fri Nov 27, 9:30 AM"));
     }
 
     #[rstest]

@@ -221,7 +221,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{MessageStatus as S, *};
+    use super::MessageStatus as S;
 
     const REPORTS: [S; 8] = [
         S::Accepted,

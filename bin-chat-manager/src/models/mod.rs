@@ -1,17 +1,27 @@
 //! What chat-manager keeps.
 
 pub mod agent;
+pub mod alert;
+pub mod alertrule;
+pub mod appointment;
+pub mod bookable;
 pub mod business;
+pub mod calendar;
 pub mod cannedresponse;
+pub mod catalogitem;
 pub mod chatsession;
 pub mod contact;
 pub mod conversation;
 pub mod csat;
+pub mod holiday;
+pub mod lead;
 pub mod message;
 pub mod offer;
 pub mod presence;
 pub mod queue;
 pub mod queueentry;
+pub mod rate;
+pub mod reservation;
 pub mod template;
 pub mod timers;
 pub mod turn;

@@ -72,8 +72,10 @@ pub struct MissedCall {
     /// The tenant.
     pub customer_id: Uuid,
     /// Who called; whatever the network said.
+    #[serde(default)]
     pub from: String,
     /// Our number.
+    #[serde(default)]
     pub to: String,
     /// Why it counts as missed.
     #[serde(default)]

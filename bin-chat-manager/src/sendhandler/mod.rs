@@ -19,6 +19,7 @@ use crate::{
     app::{App, Job},
     businesshandler,
     models::{
+        business::Business,
         conversation::Conversation,
         message::{Message, MessageStatus},
         timers::SEND,
@@ -61,14 +62,13 @@ pub(crate) async fn advance(app: &App, id: Uuid) -> Result<()> {
     let conversation = found.ok_or_else(|| Error::internal("a message without a conversation"))?;
     let business = businesshandler::must_be(app, &conversation.number).await?;
     if message.status == MessageStatus::Sending && message.tm_attempt.is_some() {
-        return find_out(app, &message, &conversation, business.provider_id).await;
+        return find_out(app, &message, &conversation, &business).await;
     }
-    let account = businesshandler::account(app, business.provider_id).await?;
     let (message, attempt) = match mark::mark(app, &message, &conversation, &business).await? {
         Marked::Sending(marked) => *marked,
         Marked::Left => return Ok(()),
     };
-    let outcome = provider::send(app, &account, &business, &conversation, &message).await;
+    let outcome = provider::send(app, &business, &conversation, &message).await;
     app.figures
         .sends
         .with_label_values(&[outcome.label()])
@@ -81,7 +81,7 @@ async fn find_out(
     app: &App,
     message: &Message,
     conversation: &Conversation,
-    provider_id: Uuid,
+    business: &Business,
 ) -> Result<()> {
     let Some(attempt) = message.tm_attempt else {
         return Ok(());
@@ -89,8 +89,7 @@ async fn find_out(
     if app.store.clock.now() < attempt.plus(provider::DEADLINE) {
         return record::come_back(app, message.id, attempt).await;
     }
-    let account = businesshandler::account(app, provider_id).await?;
-    match provider::find(app, &account, conversation, message, attempt).await {
+    match provider::find(app, business, conversation, message, attempt).await {
         Some(accepted) => record::record(app, message.id, attempt, accepted).await,
         None => record::come_back(app, message.id, attempt).await,
     }

@@ -1,19 +1,18 @@
 //! The provider's wire: one request for a text, and the search for one whose answer never came.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bin_common_handler::{
-    httphandler::{HttpFault, HttpRequest, HttpResponse, Method},
+    httphandler::{HttpFault, HttpResponse, Method},
     models::time::Timestamp,
+    webhooks::carrier::{self, CarrierAccount},
 };
 use chrono::DateTime;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tracing::warn;
 
 use crate::{
-    app::{Account, App},
+    app::App,
     dbhandler::messages,
     models::{
         business::Business,
@@ -24,6 +23,8 @@ use crate::{
 
 /// How long the provider may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+/// Texts, sent and listed.
+const MESSAGES: &str = "Messages.json";
 /// Texts to one person that are looked through.
 const LISTED: u32 = 50;
 /// How far the provider's clock may be behind ours; its times have whole seconds.
@@ -79,43 +80,13 @@ struct Listed {
     messages: Vec<Shown>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Complaint {
-    code: Option<u32>,
-}
-
-fn form(fields: &[(&str, &str)]) -> String {
-    let mut body = String::new();
-    for (name, value) in fields {
-        let (name, value) = (encoded(name), encoded(value));
-        let mark = if body.is_empty() { "" } else { "&" };
-        let _ = write!(body, "{mark}{name}={value}");
-    }
-    body
-}
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-fn url(app: &App, account: &Account) -> String {
-    let base = app.settings.provider_url.trim_end_matches('/');
-    let account_id = encoded(&account.account_id);
-    format!("{base}/2010-04-01/Accounts/{account_id}/Messages.json")
-}
-
-fn authorized(request: HttpRequest, account: &Account) -> Result<HttpRequest, HttpFault> {
-    let pair = format!("{}:{}", account.account_id, account.secret.expose());
-    request
-        .within(DEADLINE)
-        .header("authorization", &format!("Basic {}", BASE64.encode(pair)))
+fn account(app: &App, business: &Business) -> CarrierAccount {
+    CarrierAccount::new(&app.config, &business.account_id, business.secret.clone())
 }
 
 /// Makes the one request of this try. It is never repeated below: it is not idempotent.
 pub(super) async fn send(
     app: &App,
-    account: &Account,
     business: &Business,
     conversation: &Conversation,
     message: &Message,
@@ -133,10 +104,11 @@ pub(super) async fn send(
     if !callback.is_empty() {
         fields.push(("StatusCallback", &callback));
     }
-    let request = HttpRequest::new(Method::POST, url(app, account))
-        .body("application/x-www-form-urlencoded", form(&fields));
-    let sent = match authorized(request, account) {
-        Ok(request) => app.http.send(&request).await,
+    let sent = match account(app, business).request(Method::POST, MESSAGES) {
+        Ok(request) => {
+            let request = carrier::with_form(request, &fields).within(DEADLINE);
+            app.http.send(&request).await
+        }
         Err(fault) => Err(fault),
     };
     outcome(sent)
@@ -167,10 +139,12 @@ fn outcome(sent: Result<HttpResponse, HttpFault>) -> Outcome {
         },
         408 | 429 | 500..=599 => Outcome::TryAgain,
         _ => {
-            let complaint: Complaint = answer.json().unwrap_or_default();
-            let code = complaint
-                .code
-                .map_or_else(String::new, |code| code.to_string());
+            let code = carrier::refusal(&answer).map_or(0, |refusal| refusal.code);
+            let code = if code == 0 {
+                String::new()
+            } else {
+                code.to_string()
+            };
             Outcome::Refused { code }
         }
     }
@@ -182,7 +156,7 @@ fn fault_outcome(fault: HttpFault) -> Outcome {
         HttpFault::Late | HttpFault::Unreachable | HttpFault::TooLarge | HttpFault::BadBody => {
             Outcome::Unanswered
         }
-        HttpFault::BadUrl | HttpFault::BadHeader | HttpFault::NotPublic => {
+        HttpFault::BadUrl | HttpFault::BadHeader | HttpFault::NotPublic | HttpFault::NotSecure => {
             warn!(fault = fault.as_str(), "TWILIO_BASE_URL cannot be asked");
             Outcome::TryAgain
         }
@@ -201,14 +175,17 @@ fn accepted(shown: Shown) -> Outcome {
 /// service, and it has no date of sending while it waits.
 pub(super) async fn find(
     app: &App,
-    account: &Account,
+    business: &Business,
     conversation: &Conversation,
     message: &Message,
     attempt: Timestamp,
 ) -> Option<Outcome> {
-    let to = encoded(&conversation.person);
-    let uri = format!("{}?To={to}&PageSize={LISTED}", url(app, account));
-    let request = authorized(HttpRequest::new(Method::GET, uri), account).ok()?;
+    let to = carrier::segment(&conversation.person);
+    let path = format!("{MESSAGES}?To={to}&PageSize={LISTED}");
+    let request = account(app, business)
+        .request(Method::GET, &path)
+        .ok()?
+        .within(DEADLINE);
     let answer = app.http.send(&request).await.ok()?;
     let listed: Listed = answer.status.is_success().then(|| answer.json().ok())??;
     for shown in listed.messages {
@@ -306,12 +283,6 @@ mod tests {
         #[case] expected: Outcome,
     ) {
         assert_eq!(outcome(sent), expected);
-    }
-
-    #[test]
-    fn a_form_is_encoded() {
-        let body = form(&[("To", "+14155550123"), ("Body", "a & b=\u{e9}")]);
-        assert_eq!(body, "To=%2B14155550123&Body=a%20%26%20b%3D%C3%A9");
     }
 
     #[rstest]

@@ -209,7 +209,10 @@ mod tests {
 
     #[test]
     fn code_fills_in_what_the_model_may_not_say() {
-        let composed = said("A drain cleaning is {price:1}. {slot:1} is free.", 0.9);
+        let composed = said(
+            "A drain cleaning is {price:1}. Does {slot:1} suit you?",
+            0.9,
+        );
         assert_eq!(composed.source, TurnSource::Model);
         assert!(composed.text.contains("99.00") && composed.text.contains("Tue 9:00"));
         assert!(!composed.needs_human);

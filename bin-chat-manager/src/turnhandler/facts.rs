@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use bin_common_handler::models::{
-    error::Result,
-    money::{Currency, Money},
+use bin_common_handler::{
+    context::RequestContext,
+    models::{
+        error::Result,
+        identity::Scope,
+        money::{Currency, Money},
+    },
 };
+use uuid::Uuid;
 
 use crate::{
     app::App,
-    models::{business::Business, conversation::Conversation},
+    availabilityhandler::{self, AvailabilityQuery},
+    models::{business::Business, catalogitem::CatalogItem, conversation::Conversation},
     templatehandler::{self, Filling},
 };
 
@@ -33,7 +39,44 @@ pub(super) struct Facts {
     pub fallback: String,
 }
 
-/// The facts of a conversation. Catalog and calendar add theirs here.
+/// Prices and free times that a model hears of.
+const PRICES_MAX: i64 = 20;
+const SLOTS_MAX: usize = 4;
+
+/// What the business does, and what it costs.
+async fn prices(app: &App, customer_id: Uuid) -> Result<Vec<Price>> {
+    let tail = "WHERE customer_id = ? AND active = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
+    let values = vec![customer_id.into(), true.into(), PRICES_MAX.into()];
+    let items: Vec<CatalogItem> = app.store.db.select(tail, values).await?;
+    let price = |item: CatalogItem| {
+        Some(Price {
+            currency: item.currency.parse().ok()?,
+            name: item.name,
+            cents: item.price_cents,
+        })
+    };
+    Ok(items.into_iter().filter_map(price).collect())
+}
+
+/// The next free times, by the business's clock. Where they cannot be told now, none are.
+async fn slots(app: &App, business: &Business) -> Vec<String> {
+    let mut ctx = RequestContext::internal();
+    ctx.scope = Scope::tenant(business.customer_id);
+    let query = AvailabilityQuery::default();
+    let found = availabilityhandler::list(app, &ctx, &query).await;
+    let mut starts: Vec<_> = found
+        .unwrap_or_default()
+        .into_iter()
+        .map(|slot| slot.tm_start)
+        .collect();
+    starts.dedup();
+    // Some that differ: the first of them are a quarter of an hour apart.
+    let step = (starts.len() / SLOTS_MAX).max(1);
+    let some = starts.into_iter().step_by(step).take(SLOTS_MAX);
+    some.filter_map(|start| business.time_text(start)).collect()
+}
+
+/// The facts of a conversation.
 ///
 /// # Errors
 /// 503.
@@ -42,7 +85,7 @@ pub(super) async fn of(
     conversation: &Conversation,
     business: &Arc<Business>,
 ) -> Result<Facts> {
-    let ctx = bin_common_handler::context::RequestContext::internal();
+    let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
     let filling = Filling {
         business_name: &business.name,
@@ -51,11 +94,12 @@ pub(super) async fn of(
     };
     let customer_id = conversation.customer_id;
     let fallback = templatehandler::text(&mut tx, customer_id, "fallback", filling).await?;
+    drop(tx);
     Ok(Facts {
         business: Arc::clone(business),
         customer_name: conversation.person_name.clone(),
-        prices: Vec::new(),
-        slots: Vec::new(),
+        prices: prices(app, customer_id).await?,
+        slots: slots(app, business).await,
         hours: business.hours_text(),
         fallback,
     })

@@ -74,6 +74,14 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
     let mut contact = contacthandler::lock(&mut tx, call.customer_id, &hash, &person).await?;
     open::settle_blocks(&mut conversation, &contact, &business);
     conversation.add_call(call.call_id);
+    open::attach_lead(
+        app,
+        &mut tx,
+        &mut conversation,
+        Some(call.call_id),
+        &business,
+    )
+    .await?;
     let now = tx.now();
     let mut greeting = None;
     if may_greet(now, &call, &conversation, &contact) {

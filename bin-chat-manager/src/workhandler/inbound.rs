@@ -35,6 +35,7 @@ const ASKED: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 
 /// What one text does, while everything about it is held.
 struct Hearing<'h> {
+    app: &'h App,
     business: &'h Business,
     conversation: Conversation,
     contact: Contact,
@@ -65,6 +66,7 @@ pub(super) async fn text(app: &App, row: &Webhook) -> Result<()> {
     let conversation = open::lock_or_open(&mut tx, &party).await?;
     let contact = contacthandler::lock(&mut tx, row.customer_id, &hash, &text.from).await?;
     let mut hearing = Hearing {
+        app,
         business: &business,
         conversation,
         contact,
@@ -164,6 +166,8 @@ async fn help(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
 /// Everything else is talk: danger first, then whoever answers.
 async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
     hearing.conversation.findings.0.read(&hearing.text.body);
+    let (app, business) = (hearing.app, hearing.business);
+    open::attach_lead(app, tx, &mut hearing.conversation, None, business).await?;
     if hearing.conversation.is_blocked() {
         return Ok(());
     }

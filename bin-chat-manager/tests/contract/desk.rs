@@ -1,161 +1,186 @@
-//! A desk: agents with queues, and visitors who come by a widget.
+//! A business whose time can be booked, and the sentences that tests of bookings begin with.
 
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
 use bin_chat_manager::MANAGER;
 use bin_common_handler::{
     clock::Clock,
+    health::Health,
     models::{
-        raw::RawRequest,
-        sock::Method::{Get, Post, Put},
+        sock::{
+            Method::{Get, Post},
+            Request, Response,
+        },
+        time::Timestamp,
     },
-    testing::{Client, Installation, Kind, Replica, until},
+    sockhandler::{Delivered, Probe, Serve, request_queue},
+    testing::{Client, Installation, Kind, Replica, Sink, spawn, until},
 };
 use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::world::{id, text};
+use super::world::id;
 
-pub const PAGE: &str = "https://shop.test";
+/// How long did-manager is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The tenant of most tests.
+pub const OWNER: Uuid = Uuid::from_u128(7);
+
+/// chat-manager, and somebody who calls it for a business.
 pub struct Desk {
     pub installation: Installation,
     pub replicas: Vec<Replica>,
     pub client: Client,
     pub clock: Clock,
+    /// What did-manager says of the business; on the embedded default only, where nobody else asks.
+    pub business: Arc<Mutex<Json>>,
+    stop: CancellationToken,
 }
 
-/// A visitor with a token.
-pub struct Visitor {
-    pub session: String,
-    pub conversation: String,
-    pub token: String,
+/// did-manager, as far as it is asked.
+struct Customers(Arc<Mutex<Json>>);
+
+#[async_trait]
+impl Serve for Customers {
+    async fn serve(&self, delivered: Delivered, _: &dyn Probe) -> Option<Response> {
+        let request: Request = serde_json::from_slice(&delivered.body).unwrap();
+        assert_eq!(
+            request.uri,
+            format!("/v1/customers/{}", request.customer_id?)
+        );
+        Some(Response::ok(&*self.0.lock().unwrap()))
+    }
+}
+
+/// Serves until `stop`; done when somebody was answered.
+async fn serve_customers(client: &Client, business: &Arc<Mutex<Json>>, stop: &CancellationToken) {
+    let customers = Arc::new(Customers(Arc::clone(business)));
+    let (transport, stop) = (Arc::clone(&client.transport), stop.clone());
+    spawn(async move {
+        let health = Health::default();
+        transport
+            .serve("did-manager", customers, health, stop)
+            .await;
+    });
+    let mut request = Request::new(Get, format!("/v1/customers/{OWNER}"), "tandem");
+    request.customer_id = Some(OWNER);
+    until("did-manager answers", async || {
+        let queue = request_queue("did-manager");
+        let asked = client.transport.request(&queue, &request, PATIENCE);
+        asked.await.ok().map(drop)
+    })
+    .await;
 }
 
 impl Desk {
-    /// Two replicas where there can be two: the embedded default is one process.
     pub async fn new(kind: Kind) -> Self {
+        Self::with_replicas(kind, 1).await
+    }
+
+    /// So many replicas where there can be some: the embedded default is one process.
+    pub async fn with_replicas(kind: Kind, count: usize) -> Self {
         let clock = Clock::default();
-        let key = "0123456789abcdef0123456789abcdef";
-        let settings = [("SECRETS_KEY", key)];
-        let mut installation = Installation::new(kind, MANAGER, &settings).await;
-        let mut replicas = vec![installation.start_with_clock(clock.clone()).await];
-        if kind == Kind::Full {
+        let mut installation =
+            Installation::new(kind, MANAGER, &[("ALERTS_PERIOD", "100ms")]).await;
+        let count = if kind == Kind::Full { count } else { 1 };
+        let mut replicas = Vec::new();
+        for _ in 0..count {
             replicas.push(installation.start_with_clock(clock.clone()).await);
         }
-        let client = installation.client().within(Uuid::from_u128(7));
+        let client = installation.client().within(OWNER);
+        let business = Arc::new(Mutex::new(json!({
+            "name": "Ann's Plumbing", "timezone": "America/New_York", "hours": "09:00-17:00",
+        })));
+        let stop = CancellationToken::new();
+        if kind == Kind::Embedded {
+            serve_customers(&client, &business, &stop).await;
+        }
         Self {
             installation,
             replicas,
             client,
             clock,
+            business,
+            stop,
         }
     }
 
     pub async fn end(self) {
+        self.stop.cancel();
         for replica in self.replicas {
             replica.stop().await.unwrap();
         }
         self.installation.remove().await;
     }
 
-    /// So many seconds after the start.
-    pub fn at(&self, seconds: i64) {
-        self.clock.shift(seconds * 1_000_000);
+    /// 14:00 UTC, which is 9:00 or 10:00 in New York, on the day after tomorrow, and so many minutes.
+    pub fn at(&self, minutes: u64) -> Timestamp {
+        const DAY: i64 = 86_400_000_000;
+        let day = self.clock.now().micros().div_euclid(DAY) + 2;
+        let nine = Timestamp::from_micros(day * DAY + 14 * 3_600_000_000);
+        nine.plus(Duration::from_secs(minutes * 60))
     }
 
-    pub async fn queue(&self, more: Json) -> String {
-        let mut body = json!({"name": "sales", "skills": ["sales"]});
-        merge(&mut body, more);
-        id(&self.client.ok(Post, "/v1/queues", Some(body)).await)
+    pub async fn make(&self, what: &str, body: Json) -> Json {
+        let uri = format!("/v1/{what}");
+        self.client.ok(Post, &uri, Some(body)).await
     }
 
-    /// An agent of the user with this number.
-    pub async fn agent(&self, user: u128, more: Json) -> String {
-        let mut body =
-            json!({"user_id": Uuid::from_u128(user), "name": "Ann", "skills": ["Sales"]});
-        merge(&mut body, more);
-        id(&self.client.ok(Post, "/v1/agents", Some(body)).await)
+    pub async fn get(&self, what: &str, id: &str) -> Json {
+        self.client.ok(Get, &format!("/v1/{what}/{id}"), None).await
     }
 
-    pub async fn presence(&self, user: u128, device: &str, status: &str) -> Json {
-        let body = json!({"user_id": Uuid::from_u128(user), "device": device, "status": status});
-        self.client.ok(Put, "/v1/presence", Some(body)).await
-    }
-
-    /// The public id of a new widget.
-    pub async fn widget(&self, queue: Option<&str>) -> String {
-        let body = json!({"name": "shop", "origins": [PAGE], "queue_id": queue, "greeting": "Hi!"});
-        let made = self.client.ok(Post, "/v1/widgets", Some(body)).await;
-        text(&made, "public_id").to_owned()
-    }
-
-    pub async fn open(&self, widget: &str, page: &str) -> (u16, Json) {
-        let body = json!({"widget_id": widget, "visitor": {"name": "Bob"}}).to_string();
-        let headers = [("origin".to_owned(), vec![page.to_owned()])];
-        let url = "http://localhost/v1/chat_sessions".to_owned();
-        let raw = RawRequest::new(Post, url, headers.into(), body.as_bytes());
-        let raw = serde_json::to_value(&raw).unwrap();
-        self.installation
-            .client()
-            .call(Post, "/v1/chat_sessions", Some(raw))
-            .await
-    }
-
-    pub async fn visitor(&self, widget: &str) -> Visitor {
-        let (status, made) = self.open(widget, PAGE).await;
-        assert_eq!(status, 200, "{made}");
-        Visitor {
-            session: id(&made),
-            conversation: text(&made, "conversation_id").to_owned(),
-            token: text(&made, "token").to_owned(),
-        }
-    }
-
-    pub async fn say(&self, visitor: &Visitor, key: &str, words: &str) -> (u16, Json) {
-        let uri = format!("/v1/chat_sessions/{}/messages", visitor.session);
-        let body = json!({"token": visitor.token, "client_message_id": key, "body": words});
-        self.installation
-            .client()
-            .call(Post, &uri, Some(body))
-            .await
-    }
-
-    pub async fn entries(&self, query: &str) -> Vec<Json> {
-        let uri = format!("/v1/queue_entries?page_size=1000&{query}");
-        let found = self.client.ok(Get, &uri, None).await;
-        found["result"]
-            .as_array()
-            .or_else(|| found.as_array())
+    pub async fn resource(&self, more: Json) -> String {
+        let mut body = json!({"name": "Van 1"});
+        body.as_object_mut()
             .unwrap()
-            .clone()
+            .extend(more.as_object().unwrap().clone());
+        id(&self.make("resources", body).await)
     }
 
-    /// The entry of a conversation as soon as it stands there.
-    pub async fn entry(&self, conversation: &str, status: &str) -> Json {
-        let query = format!("conversation_id={conversation}&status={status}");
-        until(&format!("an entry that is {status}"), async || {
-            self.entries(&query).await.into_iter().next()
-        })
-        .await
+    /// Tries to hold an hour, so many minutes after nine.
+    pub async fn try_hold(&self, resource: &str, minutes: u64) -> (u16, Json) {
+        let body = json!({
+            "resource_id": resource, "tm_start": self.at(minutes), "tm_end": self.at(minutes + 60),
+        });
+        self.client.call(Post, "/v1/reservations", Some(body)).await
     }
 
-    pub async fn answer(&self, entry: &Json, word: &str) -> (u16, Json) {
-        let uri = format!("/v1/offers/{}/{word}", text(entry, "offer_id"));
-        self.client.call(Post, &uri, None).await
+    pub async fn hold(&self, resource: &str, minutes: u64) -> String {
+        let (status, held) = self.try_hold(resource, minutes).await;
+        assert_eq!(status, 200, "{held}");
+        id(&held)
     }
 
-    pub async fn conversation(&self, id: &str) -> Json {
-        let uri = format!("/v1/conversations/{id}");
-        self.client.ok(Get, &uri, None).await
+    /// An appointment of an hour, so many minutes after nine.
+    pub async fn appointment(&self, resource: &str, minutes: u64, more: Json) -> Json {
+        let reservation = self.hold(resource, minutes).await;
+        let mut body = json!({"reservation_id": reservation, "title": "Leak"});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.make("appointments", body).await
     }
 
-    pub async fn act(&self, conversation: &str, word: &str, body: Json) -> (u16, Json) {
-        let uri = format!("/v1/conversations/{conversation}/{word}");
+    /// Does something with an appointment or a lead.
+    pub async fn act(&self, what: &str, id: &str, action: &str, body: Json) -> (u16, Json) {
+        let uri = format!("/v1/{what}/{id}/{action}");
         self.client.call(Post, &uri, Some(body)).await
     }
 }
 
-fn merge(body: &mut Json, more: Json) {
-    if let (Json::Object(body), Json::Object(more)) = (body, more) {
-        body.extend(more);
-    }
+/// Waits until so many events of a kind were told.
+pub async fn told(sink: &Sink, kind: &str, count: usize) {
+    until(kind, async || {
+        let heard = sink.heard();
+        let of_kind = heard.iter().filter(|heard| heard.event.kind == kind);
+        (of_kind.count() >= count).then_some(())
+    })
+    .await;
 }

@@ -3,9 +3,12 @@
 use bin_chat_manager::{
     MANAGER,
     models::{
-        agent::Agent, cannedresponse::CannedResponse, chatsession::ChatSession, csat::Csat,
-        offer::Offer, presence::Presence, queue::Queue, queueentry::QueueEntry, template::Template,
-        widget::Widget,
+        agent::Agent, alert::Alert, alertrule::AlertRule, appointment::Appointment,
+        bookable::Bookable, calendar::Calendar, cannedresponse::CannedResponse,
+        catalogitem::CatalogItem, chatsession::ChatSession, contact::Contact,
+        conversation::Conversation, csat::Csat, holiday::Holiday, lead::Lead, message::Message,
+        offer::Offer, presence::Presence, queue::Queue, queueentry::QueueEntry, rate::Rate,
+        reservation::Reservation, template::Template, turn::Turn, webhook::Webhook, widget::Widget,
     },
 };
 use bin_common_handler::{
@@ -98,6 +101,26 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
     assert_eq!(schema.beyond::<Queue>(), nothing);
     assert_eq!(schema.beyond::<QueueEntry>(), nothing);
     assert_eq!(schema.beyond::<Widget>(), nothing);
+    for beyond in [
+        schema.beyond::<Contact>(),
+        schema.beyond::<Conversation>(),
+        schema.beyond::<Message>(),
+        schema.beyond::<Turn>(),
+        schema.beyond::<Webhook>(),
+    ] {
+        assert_eq!(beyond, [] as [&str; 0]);
+    }
+    let none: &[&str] = &[];
+    assert_eq!(schema.beyond::<CatalogItem>(), none);
+    assert_eq!(schema.beyond::<Rate>(), none);
+    assert_eq!(schema.beyond::<Bookable>(), none);
+    assert_eq!(schema.beyond::<Holiday>(), none);
+    assert_eq!(schema.beyond::<Reservation>(), none);
+    assert_eq!(schema.beyond::<Appointment>(), none);
+    assert_eq!(schema.beyond::<Lead>(), none);
+    assert_eq!(schema.beyond::<Calendar>(), none);
+    assert_eq!(schema.beyond::<AlertRule>(), none);
+    assert_eq!(schema.beyond::<Alert>(), none);
 }
 
 #[tokio::test]

@@ -9,11 +9,11 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
-    desk::Desk,
+    contact_center::ContactCenter,
     world::{reason, text},
 };
 
-async fn status(desk: &Desk) -> String {
+async fn status(desk: &ContactCenter) -> String {
     let uri = format!("/v1/presences?user_id={}", Uuid::from_u128(1));
     let found = desk.client.ok(Get, &uri, None).await;
     let found = found.get("result").unwrap_or(&found).clone();
@@ -23,7 +23,7 @@ async fn status(desk: &Desk) -> String {
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_device_ends_presence_once(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let desk = Desk::new(kind).await;
+    let desk = ContactCenter::new(kind).await;
     let events = desk.client.events().await;
     desk.presence(1, "phone", "away").await;
     let both = desk.presence(1, "desk", "online").await;
@@ -73,7 +73,7 @@ async fn the_last_device_ends_presence_once(#[values(Kind::Embedded, Kind::Full)
 async fn chats_of_who_is_gone_go_to_others_after_the_grace(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let desk = Desk::new(kind).await;
+    let desk = ContactCenter::new(kind).await;
     let queue = desk.queue(json!({})).await;
     desk.agent(1, json!({})).await;
     desk.presence(1, "desk", "online").await;
@@ -116,7 +116,7 @@ async fn what_breaks_a_rule_is_refused_by_its_field(
              (json!({"status": "asleep"}), "The body"), (json!({"user_id": null}), "user_id"))]
     case: (Json, &str),
 ) {
-    let desk = Desk::new(Kind::Embedded).await;
+    let desk = ContactCenter::new(Kind::Embedded).await;
     let mut body = json!({"user_id": Uuid::from_u128(1), "device": "desk", "status": "online"});
     for (key, value) in case.0.as_object().unwrap() {
         body[key] = value.clone();

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
-    desk::Desk,
+    contact_center::ContactCenter,
     world::{reason, text},
 };
 
@@ -25,7 +25,7 @@ fn user(number: u128) -> String {
 async fn a_visitor_is_offered_accepted_transferred_and_closed(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let desk = Desk::new(kind).await;
+    let desk = ContactCenter::new(kind).await;
     let queue = desk.queue(json!({})).await;
     let ann = desk.agent(1, json!({"capacity": 1})).await;
     desk.presence(1, "desk", "online").await;
@@ -97,7 +97,7 @@ async fn a_visitor_is_offered_accepted_transferred_and_closed(
 async fn nobody_gets_more_than_fits_and_none_is_assigned_twice(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let desk = Desk::new(kind).await;
+    let desk = ContactCenter::new(kind).await;
     let queue = desk.queue(json!({"offer_seconds": 600})).await;
     for number in 1..=3 {
         desk.agent(number, json!({"capacity": 2})).await;
@@ -151,7 +151,7 @@ async fn nobody_gets_more_than_fits_and_none_is_assigned_twice(
 async fn whoever_lets_an_offer_lapse_is_not_asked_again_while_another_may(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let desk = Desk::new(kind).await;
+    let desk = ContactCenter::new(kind).await;
     let queue = desk.queue(json!({})).await;
     let widget = desk.widget(None).await;
     let ann = desk.agent(1, json!({})).await;
@@ -205,7 +205,7 @@ async fn whoever_lets_an_offer_lapse_is_not_asked_again_while_another_may(
 async fn waiting_has_an_end_and_promises_are_watched(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let desk = Desk::new(kind).await;
+    let desk = ContactCenter::new(kind).await;
     let overflow = desk
         .queue(json!({"name": "all", "skills": [], "timeout_seconds": 600}))
         .await;

@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{
-    desk::{Desk, PAGE},
+    contact_center::{ContactCenter, PAGE},
     world::{reason, text},
 };
 
@@ -17,7 +17,7 @@ use super::{
 async fn a_visitor_has_one_conversation_and_rates_it_once(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let desk = Desk::new(kind).await;
+    let desk = ContactCenter::new(kind).await;
     let widget = desk.widget(None).await;
     let foreign_page = desk.open(&widget, "https://evil.test").await;
     assert_eq!(reason(&foreign_page), (403, "ORIGIN_NOT_ALLOWED"));
@@ -78,7 +78,7 @@ async fn a_visitor_has_one_conversation_and_rates_it_once(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_used_is_renewed_until_the_session_ends() {
-    let desk = Desk::new(Kind::Embedded).await;
+    let desk = ContactCenter::new(Kind::Embedded).await;
     let widget = desk.widget(None).await;
     let mut visitor = desk.visitor(&widget).await;
     let hour = 3_600;
@@ -100,7 +100,7 @@ async fn a_token_that_is_used_is_renewed_until_the_session_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shortcut_is_there_once_until_it_is_deleted() {
-    let desk = Desk::new(Kind::Embedded).await;
+    let desk = ContactCenter::new(Kind::Embedded).await;
     let body = json!({"shortcut": "hi", "body": "Hello, how may I help?"});
     let uri = "/v1/canned_responses";
     let made = desk.client.ok(Post, uri, Some(body.clone())).await;

@@ -6,6 +6,7 @@
 mod kinds;
 mod setting;
 pub mod settings;
+pub mod shared;
 
 use std::{
     collections::BTreeMap,

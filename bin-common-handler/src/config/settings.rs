@@ -153,11 +153,11 @@ pub const PUBLIC_URL: Setting<String> = Setting::web_address(
     "https://voice.example.com",
 );
 
-/// The carrier's API.
+/// Where the carrier's API is.
 pub const TWILIO_BASE_URL: Setting<String> = Setting::web_address(
     "TWILIO_BASE_URL",
     "https://api.twilio.com",
-    "Where the carrier's API is: Twilio, or any carrier that speaks like it",
+    "Where the API of the carrier of texts and calls is: Twilio's, or that of a compatible carrier",
     "https://api.twilio.com",
 );
 

@@ -5,6 +5,7 @@ mod logging;
 pub mod migrate;
 mod process;
 mod shared;
+mod siblings;
 mod storage;
 mod supervise;
 
@@ -19,6 +20,7 @@ use tracing::{error, info};
 
 pub use process::{ProcessContext, StartError};
 use shared::Shared;
+pub use siblings::Siblings;
 pub use storage::Storage;
 
 use crate::{
@@ -325,6 +327,7 @@ pub async fn run_with(
         let common = supervise::Common {
             barrier: supervise::StartBarrier::new(managers.len()),
             scopes: scopes(&parts.config, &managers),
+            siblings: Siblings::of(&managers),
         };
         for manager in managers {
             supervise::start(&parts, data, manager, &common, &serving, &relaying);

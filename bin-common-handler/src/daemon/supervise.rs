@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
-use super::{Manager, ManagerContext, ProcessContext, StartError, Storage, Tasks};
+use super::{Manager, ManagerContext, ProcessContext, Siblings, StartError, Storage, Tasks};
 use crate::{
     backoff::Backoff,
     cachehandler::Cache,
@@ -63,6 +63,7 @@ impl StartBarrier {
 pub(super) struct Common {
     pub barrier: StartBarrier,
     pub scopes: Scopes,
+    pub siblings: Siblings,
 }
 
 pub(super) fn start(
@@ -176,8 +177,9 @@ impl Wiring<'_> {
             clock: parts.clock.clone(),
             ids: Ids::default(),
             timers: Timers::new(store.clone(), parts.metrics.clone(), name),
-            events: Events::new(store.clone(), parts.metrics.clone(), name),
-            rpc: RpcClient::new(Arc::new(requester), name),
+            events: Events::new(store.clone(), parts.metrics.clone(), name)
+                .knowing(self.common.siblings.clone()),
+            rpc: RpcClient::new(Arc::new(requester), name).knowing(self.common.siblings.clone()),
             metrics: metrics.clone(),
             process_metrics: parts.metrics.clone(),
             scopes: self.common.scopes.clone(),

@@ -60,8 +60,14 @@ impl<T: Serialize> From<JsonColumn<T>> for Value {
     }
 }
 
+/// The columns in order. A field may be called `from` or `to`, which are words of SQL; both databases take backticks.
+fn columns<E: Entity>() -> String {
+    let quoted: Vec<_> = E::COLUMNS.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
 pub(super) fn select<E: Entity>() -> String {
-    format!("SELECT {} FROM {}", E::COLUMNS.join(", "), E::TABLE)
+    format!("SELECT {} FROM {}", columns::<E>(), E::TABLE)
 }
 
 pub(super) fn insert<E: Entity>(rows: usize) -> String {
@@ -69,7 +75,7 @@ pub(super) fn insert<E: Entity>(rows: usize) -> String {
     format!(
         "INSERT INTO {} ({}) VALUES {}",
         E::TABLE,
-        E::COLUMNS.join(", "),
+        columns::<E>(),
         vec![marks; rows].join(", ")
     )
 }
@@ -79,7 +85,7 @@ pub(super) fn update<E: Entity>() -> String {
     let columns: Vec<_> = E::COLUMNS
         .iter()
         .filter(|name| **name != "id")
-        .map(|name| format!("{name} = ?"))
+        .map(|name| format!("`{name}` = ?"))
         .collect();
     format!(
         "UPDATE {} SET {} WHERE id = ?",

@@ -57,6 +57,8 @@ pub struct ChangeTx<'c> {
     store: Store,
     ctx: Cow<'c, RequestContext>,
     marks: Vec<(String, Timestamp)>,
+    /// Events that are not written yet: those of one change share a statement.
+    events: Vec<[Value; outbox::COLUMNS.len()]>,
     emitted: bool,
     /// Timers that were set: kind and time.
     scheduled: Vec<(String, Timestamp)>,
@@ -112,6 +114,7 @@ impl Store {
             store: self.clone(),
             ctx,
             marks: Vec::new(),
+            events: Vec::new(),
             emitted: false,
             scheduled: Vec::new(),
             rooms: Vec::new(),
@@ -153,6 +156,7 @@ impl ChangeTx<'_> {
     }
 
     async fn finish(mut self, reply: &Response) -> Result<()> {
+        self.write_events(1).await?;
         if let Some(operation) = &self.ctx.operation
             && !self
                 .store
@@ -174,6 +178,7 @@ impl ChangeTx<'_> {
             emitted,
             scheduled,
             rooms,
+            ..
         } = self;
         if let Err(error) = tx.commit().await {
             store.settle(&ctx, reply, error).await?;
@@ -382,23 +387,24 @@ impl ChangeTx<'_> {
     }
 
     async fn emit_payloads(&mut self, kind: &str, payloads: Vec<EventPayload>) -> Result<()> {
-        let mut payloads = payloads.into_iter();
-        loop {
-            let some: Vec<_> = payloads.by_ref().take(ROWS_PER_INSERT).collect();
-            if some.is_empty() {
-                return Ok(());
-            }
-            let count = some.len();
-            let now = self.store.clock.now();
-            let values = some
-                .into_iter()
-                .flat_map(|payload| payload.values(kind, now))
-                .collect();
+        let now = self.store.clock.now();
+        self.emitted |= !payloads.is_empty();
+        for payload in payloads {
+            self.events.push(payload.values(kind, now));
+        }
+        self.write_events(ROWS_PER_INSERT).await
+    }
+
+    /// Writes the events that wait, in their order, as long as there are `least` of them.
+    async fn write_events(&mut self, least: usize) -> Result<()> {
+        while !self.events.is_empty() && self.events.len() >= least {
+            let count = self.events.len().min(ROWS_PER_INSERT);
+            let values = self.events.drain(..count).flatten().collect();
             self.tx
                 .execute(&outbox::insert(self.store.prefix, count), values)
                 .await?;
-            self.emitted = true;
         }
+        Ok(())
     }
 }
 

@@ -35,7 +35,7 @@ use futures_util::future::BoxFuture;
 use tracing::warn;
 
 use crate::{
-    daemon::Tasks,
+    daemon::{Siblings, Tasks},
     databasehandler::{ChangeTx, Store},
     metrics::Metrics,
     models::error::Result,
@@ -70,6 +70,7 @@ pub struct Events {
     manager: &'static str,
     wake: Arc<Wake>,
     wanted: Arc<Mutex<Wanted>>,
+    siblings: Siblings,
 }
 
 impl Events {
@@ -81,7 +82,14 @@ impl Events {
             manager,
             wake: Arc::default(),
             wanted: Arc::default(),
+            siblings: Siblings::default(),
         }
+    }
+
+    /// With the names that siblings have here; said before any handler is.
+    #[must_use]
+    pub fn knowing(self, siblings: Siblings) -> Self {
+        Self { siblings, ..self }
     }
 
     /// Events whose topic fits `pattern` (`*` one word, `#` any number) are worked on by `handler`. Said at start.
@@ -91,7 +99,7 @@ impl Events {
         F: for<'t> TxFn<'t, &'t ReceivedEvent> + 'static,
     {
         let handler: Handler = Arc::new(move |tx, event| Box::pin(handler.call(tx, event)));
-        self.with_wanted(|wanted| wanted.handlers.push((pattern, handler)));
+        self.want(pattern, handler);
     }
 
     /// As [`Self::on`], for a handler that needs a state, e.g. the manager's `App`.
@@ -102,13 +110,18 @@ impl Events {
     {
         let handler: Handler =
             Arc::new(move |tx, event| Box::pin(handler.call(state.clone(), tx, event)));
-        self.with_wanted(|wanted| wanted.handlers.push((pattern, handler)));
+        self.want(pattern, handler);
     }
 
     /// Events of an older `service` (e.g. `call-manager`), which it sends to a fanout of its own, are wanted too.
     /// Their topics are made from their content: `<publisher>.<resource>.<id>.<action>`.
     pub fn from_fanout(&self, service: &'static str) {
         self.with_wanted(|wanted| wanted.fanouts.push(service));
+    }
+
+    fn want(&self, pattern: &'static str, handler: Handler) {
+        let pattern = self.siblings.pattern(pattern);
+        self.with_wanted(|wanted| wanted.handlers.push((pattern, handler)));
     }
 
     fn with_wanted<T>(&self, work: impl FnOnce(&mut Wanted) -> T) -> T {

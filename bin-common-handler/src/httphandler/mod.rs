@@ -42,6 +42,9 @@ pub enum HttpFault {
     /// Not an http or https URL, or one that holds a password.
     #[error("the address must be an http or https URL without a user or password")]
     BadUrl,
+    /// Not encrypted, outside of a closed network.
+    #[error("the address must be an https URL")]
+    NotSecure,
     /// A header that cannot be sent.
     #[error("a header's name or value cannot be sent")]
     BadHeader,
@@ -76,6 +79,7 @@ impl HttpFault {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadUrl => "bad_url",
+            Self::NotSecure => "not_secure",
             Self::BadHeader => "bad_header",
             Self::BadBody => "bad_body",
             Self::NotPublic => "not_public",
@@ -93,7 +97,7 @@ impl From<HttpFault> for Error {
     fn from(fault: HttpFault) -> Self {
         let message = format!("The endpoint cannot be asked: {fault}.");
         let (status, reason) = match fault {
-            HttpFault::BadUrl => (Status::InvalidArgument, "BAD_ENDPOINT"),
+            HttpFault::BadUrl | HttpFault::NotSecure => (Status::InvalidArgument, "BAD_ENDPOINT"),
             HttpFault::BadHeader => (Status::InvalidArgument, "BAD_HEADER"),
             HttpFault::NotPublic => (Status::InvalidArgument, "ENDPOINT_NOT_PUBLIC"),
             _ => (Status::Unavailable, "ENDPOINT_UNAVAILABLE"),
@@ -179,6 +183,19 @@ impl HttpClient {
             }
             tokio::time::sleep(pause).await;
             tries += 1;
+        }
+    }
+
+    /// Whether `url` may be asked at all, as far as its text says; what a name leads to is seen when it is asked.
+    ///
+    /// # Errors
+    /// [`HttpFault::BadUrl`], [`HttpFault::NotSecure`], [`HttpFault::NotPublic`].
+    pub fn ensure_allowed(&self, url: &str) -> Result<(), HttpFault> {
+        let url = self.check(url)?;
+        if url.scheme() == "https" || self.allows_private {
+            Ok(())
+        } else {
+            Err(HttpFault::NotSecure)
         }
     }
 

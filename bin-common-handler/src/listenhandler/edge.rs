@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{Routes, query::parse_query};
-use crate::{models::error::Result, table::Schema};
+use crate::{models::error::Result, table::Schema, webhooks::twiml};
 
 /// Total time of an HTTP request whose route says nothing else.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -32,8 +32,8 @@ pub struct HttpOptions {
     pub text_field: Option<&'static str>,
     /// The field of the reply that callers who ask for `format=csv` have as a file.
     pub csv_field: Option<&'static str>,
-    /// The field of the reply that callers always have as a bare XML document.
-    pub xml_field: Option<&'static str>,
+    /// The field of the reply that callers always have bare, as a document.
+    pub document: Option<Document>,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which callers see under the second name only.
@@ -72,6 +72,9 @@ pub struct Stream {
     pub scope: &'static str,
     /// The resource in the events' routing keys, e.g. `note`.
     pub topic: &'static str,
+    /// The field of an event's data that names the account which may see it; none = keys that are bound to an account
+    /// may not follow.
+    pub account_field: Option<&'static str>,
 }
 
 /// Looks at the query and the body (empty where there is none) of a request without knowing whose it is.
@@ -112,6 +115,15 @@ pub enum Access {
     Public,
 }
 
+/// An answer that is a document of its own, and no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Document {
+    /// The field of the reply that holds it.
+    pub field: &'static str,
+    /// Its media type, e.g. `text/calendar; charset=utf-8`.
+    pub media_type: &'static str,
+}
+
 /// A download made of many pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Export {
@@ -134,7 +146,7 @@ impl Default for HttpOptions {
             has_flat_errors: false,
             text_field: None,
             csv_field: None,
-            xml_field: None,
+            document: None,
             repeated_field: None,
             only_repeated: None,
             upload: None,
@@ -166,7 +178,24 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// resource `topic` of this manager are sent as they happen. Events need the tenant that they are of.
     #[must_use]
     pub fn stream(self, scope: &'static str, topic: &'static str) -> Self {
-        self.edge(|edge| edge.stream = Some(Stream { scope, topic }))
+        self.edge(|edge| {
+            edge.stream = Some(Stream {
+                scope,
+                topic,
+                account_field: None,
+            });
+        })
+    }
+
+    /// Keys that are bound to an account may follow the list, too: they get the events whose data has their account's id
+    /// in `field`. Only for data that this account may see whole.
+    #[must_use]
+    pub fn stream_to(self, field: &'static str) -> Self {
+        self.edge(|edge| {
+            if let Some(stream) = &mut edge.stream {
+                stream.account_field = Some(field);
+            }
+        })
     }
 
     /// An access key needs `scope`, e.g. `did:next`.
@@ -254,7 +283,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// Callers get this field of the reply bare, as XML, as carriers want the answer to a webhook. Errors stay JSON.
     #[must_use]
     pub fn xml(self, field: &'static str) -> Self {
-        self.edge(|edge| edge.xml_field = Some(field))
+        self.document(field, twiml::MEDIA_TYPE)
+    }
+
+    /// Callers get this field of the reply bare, as a document of that media type. Errors stay JSON.
+    #[must_use]
+    pub fn document(self, field: &'static str, media_type: &'static str) -> Self {
+        self.edge(|edge| edge.document = Some(Document { field, media_type }))
     }
 
     /// Callers see this field of the reply under another name as well, where older scripts look for it. Other services

@@ -18,7 +18,7 @@ mod values;
 mod wired;
 
 pub use describe::{Operation, Signature};
-pub use edge::{Access, Check, Export, HttpOptions, Identity};
+pub use edge::{Access, Check, Document, Export, HttpOptions, Identity};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, State};
 pub use intake::Intake;
 pub use path::{FromPath, Path, PathParameter, PathValue};

@@ -1,6 +1,6 @@
 //! Requests as they came: for handlers that verify a signature, and forms.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use encoding_rs::WINDOWS_1252;
 use schemars::JsonSchema;
@@ -15,6 +15,7 @@ use crate::models::{
     bad_json,
     error::{Error, Result},
     raw::RawRequest,
+    sock::Method,
 };
 
 /// A request as it came, on a [`raw`](super::Routes::raw) route.
@@ -25,6 +26,14 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// A request as the bridge would pass it on; names of headers in small letters.
+    pub fn new(url: &str, headers: BTreeMap<String, Vec<String>>, body: &[u8]) -> Self {
+        Self {
+            head: RawRequest::new(Method::Post, url.to_owned(), headers, body),
+            body: body.to_owned(),
+        }
+    }
+
     /// The whole URL as the caller wrote it, with its query.
     pub fn url(&self) -> &str {
         &self.head.url

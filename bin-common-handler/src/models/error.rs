@@ -31,6 +31,10 @@ pub enum Status {
     AlreadyExists,
     /// 409: not in this state.
     FailedPrecondition,
+    /// 410: it was there, and its time is over. Its wire word is that of 409; the status code tells them apart.
+    #[serde(rename(serialize = "FAILED_PRECONDITION", deserialize = "GONE"))]
+    #[schemars(skip)]
+    Gone,
     /// 429: a limit was reached; try later.
     ResourceExhausted,
     /// 500: a fault of ours.
@@ -49,6 +53,7 @@ impl Status {
             Self::PermissionDenied => 403,
             Self::NotFound => 404,
             Self::AlreadyExists | Self::FailedPrecondition => 409,
+            Self::Gone => 410,
             Self::ResourceExhausted => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
@@ -113,6 +118,8 @@ impl Error {
         already_exists => AlreadyExists;
         /// 409, not in this state.
         failed_precondition => FailedPrecondition;
+        /// 410, its time is over.
+        gone => Gone;
         /// 429.
         resource_exhausted => ResourceExhausted;
     }
@@ -158,7 +165,12 @@ impl Error {
         }
         match serde_json::from_str::<Typed>(reply.body()) {
             Ok(typed) => {
-                let mut error = Self::new(typed.status, typed.reason, typed.message);
+                let is_gone = reply.status_code == Status::Gone.code();
+                let status = match typed.status {
+                    Status::FailedPrecondition if is_gone => Status::Gone,
+                    status => status,
+                };
+                let mut error = Self::new(status, typed.reason, typed.message);
                 error.0.details = typed.details;
                 error
             }
@@ -292,6 +304,14 @@ mod tests {
         assert_eq!(read.body(), wire.body());
         let other = Error::from_reply(&Response::with(502, "", &"what"));
         assert_eq!(other.reason(), "SERVICE_UNAVAILABLE");
+    }
+
+    #[test]
+    fn what_is_gone_has_the_word_of_409_and_stays_gone() {
+        let wire = Error::gone("RESERVATION_EXPIRED", "Too late.").to_response("chat-manager");
+        assert_eq!(wire.status_code, 410);
+        assert!(wire.body().contains(r#""status":"FAILED_PRECONDITION""#));
+        assert_eq!(Error::from_reply(&wire).status(), Status::Gone);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod money;
 pub mod page;
 pub mod patch;
 pub mod path;
+pub mod point;
 pub mod raw;
 pub mod sock;
 pub mod text;

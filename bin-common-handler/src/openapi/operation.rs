@@ -7,7 +7,6 @@ use super::{schemas::Schemas, word};
 use crate::{
     listenhandler::{Access, Operation, RouteInfo, describe},
     models::page::{Filter, FilterKind, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX},
-    webhooks::twiml,
 };
 
 /// The operation object of a route.
@@ -225,16 +224,21 @@ fn body(route: &RouteInfo, operation: &Operation, schemas: &mut Schemas) -> Opti
     Some(json!({ "required": body.is_required, "content": content }))
 }
 
+/// A media type without its parameters.
+fn media_type(text: &str) -> String {
+    let kind = text.split(';').next().unwrap_or_default();
+    kind.trim().to_owned()
+}
+
 fn responses(route: &RouteInfo, operation: &Operation, schemas: &mut Schemas) -> Value {
     let edge = &route.edge;
     let mut content = Map::new();
     let text = json!({ "schema": { "type": "string" } });
     // The pages of an export are the bridge's business.
-    if edge.xml_field.is_some() {
-        content.insert(twiml::MEDIA_TYPE.to_owned(), text.clone());
+    if let Some(document) = edge.document {
+        content.insert(media_type(document.media_type), text.clone());
     } else if let Some(file) = edge.export {
-        let kind = file.content_type.split(';').next().unwrap_or_default();
-        content.insert(kind.trim().to_owned(), text.clone());
+        content.insert(media_type(file.content_type), text.clone());
     } else {
         let schema = match operation.reply {
             _ if edge.is_deferred => Some(json!({ "$ref": "#/components/schemas/Accepted" })),

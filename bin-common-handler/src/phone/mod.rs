@@ -8,6 +8,7 @@ mod clean;
 mod digits;
 mod e164;
 mod fault;
+mod plan;
 #[cfg(test)]
 mod table;
 

@@ -18,6 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::Requester;
 use crate::{
     context::RequestContext,
+    daemon::Siblings,
     models::{
         error::{Error, Result, Status},
         sock::{Method, Request, Response},
@@ -52,12 +53,23 @@ impl Rpc for Requester {
 pub struct RpcClient {
     rpc: Arc<dyn Rpc>,
     publisher: &'static str,
+    siblings: Siblings,
 }
 
 impl RpcClient {
     /// Asks in the name of `publisher`.
     pub fn new(rpc: Arc<dyn Rpc>, publisher: &'static str) -> Self {
-        Self { rpc, publisher }
+        Self {
+            rpc,
+            publisher,
+            siblings: Siblings::default(),
+        }
+    }
+
+    /// With the names that siblings have here.
+    #[must_use]
+    pub fn knowing(self, siblings: Siblings) -> Self {
+        Self { siblings, ..self }
     }
 
     /// Reads something.
@@ -139,6 +151,7 @@ impl RpcClient {
         request.idempotency_key = ctx
             .next_key()
             .map(|key| format!("{}:{key}", self.publisher));
+        let service = self.siblings.name(service);
         let reply = self.rpc.send(service, request, within).await?;
         if reply.status_code >= 400 {
             return Err(refusal(service, &reply));
@@ -171,6 +184,7 @@ fn status(code: u16) -> Status {
         403 => Status::PermissionDenied,
         404 => Status::NotFound,
         409 => Status::FailedPrecondition,
+        410 => Status::Gone,
         429 => Status::ResourceExhausted,
         400..500 => Status::InvalidArgument,
         500 => Status::Internal,

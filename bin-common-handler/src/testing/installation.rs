@@ -41,6 +41,8 @@ pub struct Installation {
     pub manager: Manager,
     /// Its settings.
     pub settings: Vec<(&'static str, String)>,
+    /// Managers that run in each of its processes, too, such as stand-ins of siblings.
+    pub beside: Vec<Manager>,
     dir: Folder,
     embedded: Option<ProcessContext>,
 }
@@ -53,6 +55,7 @@ impl Installation {
             kind,
             manager: renamed(manager),
             settings: place(kind, &dir, settings).await,
+            beside: Vec::new(),
             dir,
             embedded: None,
         }
@@ -60,7 +63,20 @@ impl Installation {
 
     /// The settings as a daemon reads them.
     pub fn config(&self) -> Config {
-        config(&[self.manager], &self.settings)
+        config(&self.managers(), &self.settings)
+    }
+
+    fn managers(&self) -> Vec<Manager> {
+        let mut managers = vec![self.manager];
+        managers.extend(&self.beside);
+        managers
+    }
+
+    /// Adds a manager to its processes, under a name that no other test has.
+    #[must_use]
+    pub fn with(mut self, manager: Manager) -> Self {
+        self.beside.push(renamed(manager));
+        self
     }
 
     /// Where its files are.
@@ -91,7 +107,7 @@ impl Installation {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = spawn(run_with(parts.clone(), vec![self.manager], None, shutdown));
+        let task = spawn(run_with(parts.clone(), self.managers(), None, shutdown));
         let replica = Replica {
             parts,
             stop: Some(stop),
@@ -114,7 +130,9 @@ impl Installation {
     /// Drops the database, and what a daemon leaves on the broker. Tests that fail leave theirs for a look.
     pub async fn remove(self) {
         if self.kind == Kind::Full {
-            remove_from_broker(self.manager.name).await;
+            for manager in self.managers() {
+                remove_from_broker(manager.name).await;
+            }
         }
         drop_database(&self.settings).await;
     }

@@ -38,9 +38,25 @@ pub struct Whole {
     kind: Kind,
     settings: Vec<(&'static str, String)>,
     transport: Arc<dyn Transport>,
+    running: Vec<Running>,
+    _dir: Folder,
+}
+
+/// A process of it.
+struct Running {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), StartError>>,
-    _dir: Folder,
+}
+
+impl Running {
+    fn start(parts: ProcessContext, managers: Vec<Manager>, sidecar: Option<Sidecar>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        let task = spawn(run_with(parts, managers, sidecar, shutdown));
+        Self { stop, task }
+    }
 }
 
 impl Whole {
@@ -63,11 +79,7 @@ impl Whole {
             .iter()
             .map(|manager| (manager.name, (manager.routes)()));
         let sidecar = make_bridge(tables.collect());
-        let (stop, stopped) = oneshot::channel();
-        let shutdown = async {
-            let _ = stopped.await;
-        };
-        let running = run_with(parts.clone(), managers.clone(), Some(sidecar), shutdown);
+        let running = Running::start(parts.clone(), managers.clone(), Some(sidecar));
         let whole = Self {
             managers,
             bridge,
@@ -78,8 +90,7 @@ impl Whole {
                 Kind::Full => broker(),
             },
             parts,
-            stop,
-            task: spawn(running),
+            running: vec![running],
             _dir: dir,
         };
         until("everything is ready", async || {
@@ -104,11 +115,26 @@ impl Whole {
         Db::new(&dsn, 4).expect("a pool")
     }
 
+    /// A second process of all managers, without a bridge, on the same services and with the same clock; only where there
+    /// can be two.
+    pub async fn join(&mut self) {
+        let config = config(&self.managers, &self.settings);
+        let parts = ProcessContext::open(config, self.parts.clock.clone()).expect("parts open");
+        let running = Running::start(parts.clone(), self.managers.clone(), None);
+        self.running.push(running);
+        until("the second process is ready", async || {
+            parts.health.is_ready().then_some(())
+        })
+        .await;
+    }
+
     /// Stops everything as by SIGTERM, and removes what it left.
     pub async fn end(self) {
-        let _ = self.stop.send(());
-        let ended = self.task.await.expect("no daemon panicked");
-        ended.expect("a clean end");
+        for process in self.running {
+            let _ = process.stop.send(());
+            let ended = process.task.await.expect("no daemon panicked");
+            ended.expect("a clean end");
+        }
         if self.kind == Kind::Full {
             for manager in &self.managers {
                 remove_from_broker(manager.name).await;

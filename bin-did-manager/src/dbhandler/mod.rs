@@ -6,6 +6,7 @@ pub(crate) mod customers;
 pub(crate) mod exhaustions;
 pub(crate) mod members;
 pub(crate) mod performances;
+pub(crate) mod phonenumbers;
 pub(crate) mod rollups;
 pub(crate) mod states;
 pub(crate) mod stickies;

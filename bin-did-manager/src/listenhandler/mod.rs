@@ -5,6 +5,7 @@ mod analytics;
 mod didpools;
 mod dids;
 mod next;
+mod phonenumbers;
 mod results;
 mod tenants;
 mod usages;
@@ -29,6 +30,8 @@ use crate::{
         did::{Did, DidPatch},
         didcolumns,
         didpool::Didpool,
+        phonenumber::PhoneNumber,
+        provider::Provider,
         rotationrule::RotationRule,
         usage,
         user::User,
@@ -51,6 +54,7 @@ const IDENTITY: Identity = Identity {
 pub(crate) fn routes() -> Routes<App> {
     let routes = tenant_routes(Routes::default());
     let routes = number_routes(routes);
+    let routes = business_routes(routes);
     let routes = dialer_routes(routes);
     let routes = result_routes(routes);
     analytics_routes(routes)
@@ -113,6 +117,26 @@ fn number_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/didpools/<didpool-id>/dids", didpools::members)
         .resource::<Campaign>("/v1/campaigns", "/v1/campaigns/<campaign-id>")
         .resource::<RotationRule>("/v1/rotation_rules", "/v1/rotation_rules/<rule-id>")
+}
+
+/// What businesses are called at, and by which carriers.
+fn business_routes(routes: Routes<App>) -> Routes<App> {
+    routes
+        .resource::<Provider>("/v1/providers", "/v1/providers/<provider-id>")
+        .listed::<PhoneNumber>("/v1/phone_numbers")
+        .post("/v1/phone_numbers", phonenumbers::create)
+        .get("/v1/phone_numbers/search", phonenumbers::search)
+        .get("/v1/phone_numbers/lookup", phonenumbers::lookup)
+        .post_without_effect("/v1/phone_numbers/resolve", phonenumbers::resolve)
+        .internal()
+        .readable::<PhoneNumber>("/v1/phone_numbers/<phone-number-id>")
+        .put("/v1/phone_numbers/<phone-number-id>", phonenumbers::update)
+        .deletable::<PhoneNumber>("/v1/phone_numbers/<phone-number-id>")
+        .post(
+            "/v1/phone_numbers/<phone-number-id>/purchase",
+            phonenumbers::purchase,
+        )
+        .post("/v1/onboardings", phonenumbers::onboard)
 }
 
 /// What dialers ask, under the names that their scripts have for it.

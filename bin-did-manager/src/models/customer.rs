@@ -17,9 +17,13 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
+    business::{
+        AI_TAKEOVER_DELAY_DEFAULT, DIAL_TIMEOUT_DEFAULT, Emergency, HOLD_TTL_DEFAULT, Location,
+    },
     calendar::Calendar,
     campaign::Fallback,
     check::{minutes, short, short_list, timezone},
+    hours::Hours,
     limits::Limits,
 };
 use crate::phone::NumberFormat;
@@ -36,6 +40,8 @@ pub const WARMUP_DEFAULT: [i32; 4] = [10, 20, 40, 75];
 pub const CAP_MAX: i32 = 1_000_000;
 /// Longest rest that can be set, in seconds: 30 days.
 pub const COOLDOWN_MAX: i32 = 30 * 86_400;
+/// Largest area of service, in miles around the business.
+const RADIUS_MAX: f64 = 500.0;
 const WARMUP_WEEKS_MAX: usize = 52;
 const DISPOSITIONS_MAX: usize = 500;
 
@@ -145,6 +151,39 @@ pub struct Customer {
     /// What a campaign whose own numbers are used up gets, unless the campaign says.
     #[resource(set)]
     pub fallback: Fallback,
+    /// What it does, e.g. `plumbing`; empty for what is no business.
+    #[resource(set, filter, check = short)]
+    pub trade: String,
+    /// Where it is, as people write it.
+    #[resource(set, max_chars = NAME_MAX)]
+    pub address: String,
+    /// Where it is on the map; null while that is not known.
+    #[schemars(with = "Option<Location>")]
+    #[resource(set)]
+    pub location: Json<Option<Location>>,
+    /// How far it goes to its customers, in miles; null = anywhere.
+    #[resource(set, min = 0.1, max = RADIUS_MAX)]
+    pub service_radius_miles: Option<f64>,
+    /// When it is open; empty = always.
+    #[schemars(with = "Hours")]
+    #[resource(set)]
+    pub hours: Json<Hours>,
+    /// What counts as an emergency, and what is said then.
+    #[schemars(with = "Emergency")]
+    #[resource(set)]
+    pub emergency: Json<Emergency>,
+    /// How long its humans have before the assistant answers, in seconds; 0 = none.
+    #[resource(set, min = 0, max = 86_400)]
+    pub ai_takeover_delay_seconds: i32,
+    /// How long an offered time is held for somebody, in seconds.
+    #[resource(set, min = 30, max = 86_400)]
+    pub hold_ttl_seconds: i32,
+    /// How long a call rings before it is missed, in seconds.
+    #[resource(set, min = 5, max = 600)]
+    pub dial_timeout_seconds: i32,
+    /// How long conversations are kept, in days; 0 = for ever.
+    #[resource(set, min = 0, max = 36_500)]
+    pub retention_days: i32,
     /// Requests a second of all its keys; null = the installation's limit.
     #[resource(set, min = 0, max = CAP_MAX)]
     pub rate_per_second: Option<i32>,
@@ -179,6 +218,16 @@ impl Default for Customer {
             dispositions: Json(BTreeMap::new()),
             didpool_id: Uuid::nil(),
             fallback: Fallback::None,
+            trade: String::new(),
+            address: String::new(),
+            location: Json(None),
+            service_radius_miles: None,
+            hours: Json(Hours::default()),
+            emergency: Json(Emergency::default()),
+            ai_takeover_delay_seconds: AI_TAKEOVER_DELAY_DEFAULT,
+            hold_ttl_seconds: HOLD_TTL_DEFAULT,
+            dial_timeout_seconds: DIAL_TIMEOUT_DEFAULT,
+            retention_days: 0,
             rate_per_second: None,
             rate_burst: None,
             tm_create: Timestamp::default(),
@@ -215,6 +264,10 @@ impl Customer {
 fn check(customer: &mut Customer, _: Option<&Customer>, _: Timestamp) -> Result<()> {
     // A tenant belongs to itself.
     customer.customer_id = customer.id;
+    customer.emergency.0.check()?;
+    if let Json(Some(location)) = &customer.location {
+        location.check()?;
+    }
     check_dial_prefixes(&mut customer.dial_prefixes.0)
 }
 

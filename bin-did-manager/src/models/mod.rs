@@ -2,6 +2,7 @@
 
 pub mod accesskey;
 pub mod auditlog;
+pub mod business;
 pub(crate) mod calendar;
 pub mod callresult;
 pub mod campaign;
@@ -14,6 +15,8 @@ pub mod didstatus;
 pub(crate) mod download;
 pub mod limits;
 pub mod performance;
+pub mod phonenumber;
+pub mod provider;
 pub mod rollup;
 pub mod rotationrule;
 pub mod usage;

@@ -6,6 +6,6 @@
 mod dialled;
 mod status;
 
-pub use bin_common_handler::phone::{E164, NumberFormat, PhoneFault, parse};
+pub use bin_common_handler::phone::{E164, NumberFormat, PhoneFault, parse, parse_query};
 pub use dialled::{Dialled, read_dialled};
 pub use status::DialStatus;

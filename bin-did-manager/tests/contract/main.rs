@@ -9,6 +9,8 @@ mod analytics;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod businesses;
+#[cfg(test)]
 mod calendars;
 #[cfg(test)]
 mod callids;

@@ -11,8 +11,8 @@ use bin_did_manager::{
     MANAGER,
     models::{
         accesskey::Accesskey, auditlog::AuditLog, callresult::Unmatched, campaign::Campaign,
-        customer::Customer, did::Did, didpool::Didpool, rotationrule::RotationRule, usage::Usage,
-        user::User,
+        customer::Customer, did::Did, didpool::Didpool, phonenumber::PhoneNumber,
+        provider::Provider, rotationrule::RotationRule, usage::Usage, user::User,
     },
 };
 use rstest::rstest;
@@ -90,6 +90,8 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         (schema.beyond::<Customer>(), &[]),
         (schema.beyond::<Did>(), live),
         (schema.beyond::<Didpool>(), &[]),
+        (schema.beyond::<PhoneNumber>(), live),
+        (schema.beyond::<Provider>(), &[]),
         (schema.beyond::<RotationRule>(), &[]),
         (
             schema.beyond::<Usage>(),
@@ -119,6 +121,7 @@ async fn both_databases_have_the_same_schema() {
             "vicidial_campaign_id",
         ),
         ("did_dids", "did_dids_live", "number"),
+        ("did_phone_numbers", "did_phone_numbers_live", "number"),
         ("did_users", "did_users_live", "email"),
     ] {
         let table = mysql.0.get_mut(table).unwrap();

@@ -83,6 +83,22 @@ impl Limits {
         Self { count, ..self }
     }
 
+    /// The same limits, of so many targets.
+    pub(crate) fn of(self, count: u32) -> Self {
+        let count = count.min(LIMIT_MAX);
+        Self { count, ..self }
+    }
+
+    /// How many targets are wanted.
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Up to how many tries this destination may have had.
+    pub(crate) fn tries(&self, destination: usize) -> u32 {
+        self.tries.get(destination).copied().unwrap_or_default()
+    }
+
     fn slots(&self) -> impl Iterator<Item = Slot> {
         let per_destination = |(destination, tries): (usize, u32)| {
             (0..tries).map(move |tries| Slot {
@@ -343,7 +359,8 @@ fn is_idle(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Whether a destination is an address of a type that we know, with a target; `{}`, or what is no address, is none.
+/// Whether a destination is an address of a type that we know, with a target; `{}`, or what is no address, is none. Nor is
+/// the number of somebody who wants to hear nothing of this customer.
 fn is_dialable(dialect: Dialect, destination: usize) -> String {
     let column = format!("destination_{destination}");
     let known: Vec<_> = AddressType::ALL
@@ -355,15 +372,29 @@ fn is_dialable(dialect: Dialect, destination: usize) -> String {
         Dialect::MySql => format!(
             "(COALESCE(CAST(JSON_UNQUOTE(JSON_EXTRACT({column}, '$.type')) AS BINARY), '') IN ({known}) \
              AND JSON_TYPE(JSON_EXTRACT({column}, '$.target')) = 'STRING' \
-             AND JSON_UNQUOTE(JSON_EXTRACT({column}, '$.target')) <> '')"
+             AND JSON_UNQUOTE(JSON_EXTRACT({column}, '$.target')) <> '' AND {})",
+            // The column's own character set and collation, so that the index is used.
+            wants_calls(&format!(
+                "CONVERT(JSON_UNQUOTE(JSON_EXTRACT({column}, '$.target')) USING utf8mb4) COLLATE utf8mb4_bin"
+            ))
         ),
         // Asked in another way, it fails the statement where the column holds no JSON.
         Dialect::Sqlite => format!(
             "CASE WHEN json_valid({column}) \
              THEN COALESCE(json_extract({column}, '$.type'), '') IN ({known}) \
-             AND json_type({column}, '$.target') = 'text' AND json_extract({column}, '$.target') <> '' END"
+             AND json_type({column}, '$.target') = 'text' AND json_extract({column}, '$.target') <> '' AND {} END",
+            wants_calls(&format!("json_extract({column}, '$.target')"))
         ),
     }
+}
+
+/// Whether the number in `target` did not opt out.
+fn wants_calls(target: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM outdial_optouts WHERE outdial_optouts.number = {target} \
+         AND outdial_optouts.customer_id = (SELECT outdial_outdials.customer_id FROM outdial_outdials \
+         WHERE outdial_outdials.id = outdial_outdialtargets.outdial_id))"
+    )
 }
 
 /// A lease changes no tm_update and sends no event.
@@ -378,6 +409,35 @@ async fn lease_all(tx: &mut Tx, targets: &[OutdialTarget], lease: Duration) -> R
     );
     let values = std::iter::once(micros(lease)).chain(ids).collect();
     tx.execute(&sql, values).await?;
+    Ok(())
+}
+
+/// Keeps targets from being handed out for so long, as a lease does; those that somebody took meanwhile are not
+/// touched.
+pub(crate) async fn put_off(db: &Db, ids: &[Uuid], by: Duration) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let now = db.dialect().now_micros();
+    let idle = is_idle(db.dialect());
+    let (marks, ids) = list(ids.iter().copied());
+    let sql = format!(
+        "UPDATE outdial_outdialtargets SET lease_until = {now} + ? WHERE id IN ({marks}) AND {idle} \
+         AND (lease_until IS NULL OR lease_until <= {now})"
+    );
+    let values = std::iter::once(micros(by)).chain(ids).collect();
+    db.execute(&sql, values).await?;
+    Ok(())
+}
+
+/// Gives the leases back that were taken in this transaction.
+pub(crate) async fn give_back(tx: &mut Tx, targets: &[OutdialTarget]) -> Result<()> {
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let (marks, ids) = list(targets.iter().map(|target| target.id));
+    let sql = format!("UPDATE outdial_outdialtargets SET lease_until = NULL WHERE id IN ({marks})");
+    tx.execute(&sql, ids).await?;
     Ok(())
 }
 

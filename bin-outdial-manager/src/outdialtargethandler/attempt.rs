@@ -8,7 +8,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use super::{OutdialTargetHandler, lock};
+use super::{OutdialTargetHandler, law, lock};
 use crate::{
     dbhandler::{
         call,
@@ -89,6 +89,11 @@ impl OutdialTargetHandler {
         // An earlier attempt may be open when the guard is off.
         call::close(tx, target.id, now).await?;
         tx.insert(&attempt).await?;
+        if self.law.is_some() {
+            // The law counts calls by number.
+            tx.emit(law::ATTEMPTED, &attempt, outdial.customer_id)
+                .await?;
+        }
         update(tx, target, ctx.caller.as_deref()).await?;
         self.emit(
             tx,

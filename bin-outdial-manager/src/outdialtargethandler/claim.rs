@@ -25,6 +25,10 @@ impl OutdialTargetHandler {
         if outdial.tm_delete.is_some() || wants_none || limits.admit_nothing() {
             return Ok(Vec::new());
         }
+        if let Some(law) = &self.law {
+            let looks = self.lease.is_zero() || wanted.lease == Some(0);
+            return self.lawful(ctx, law, &outdial, &limits, looks).await;
+        }
         if self.lease.is_zero() || wanted.lease == Some(0) {
             return available::look(&self.store.db, outdial.id, &limits).await;
         }

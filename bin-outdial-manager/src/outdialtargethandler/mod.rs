@@ -3,6 +3,7 @@
 mod attempt;
 mod claim;
 mod create;
+pub(crate) mod law;
 mod reaper;
 #[cfg(test)]
 mod simulation;
@@ -52,6 +53,8 @@ pub(crate) struct OutdialTargetHandler {
     guard: Duration,
     validates: bool,
     announces: bool,
+    /// Asked before a target is handed out, where the operator wants it.
+    law: Option<law::Law>,
 }
 
 impl OutdialTargetHandler {
@@ -64,6 +67,15 @@ impl OutdialTargetHandler {
             guard: config.get(&settings::GUARD),
             validates: config.get(&settings::VALIDATES),
             announces: config.get(&settings::ANNOUNCES),
+            law: None,
+        }
+    }
+
+    /// The same, handing out only what the law allows.
+    pub(crate) fn within(self, law: law::Law) -> Self {
+        Self {
+            law: Some(law),
+            ..self
         }
     }
 

@@ -302,3 +302,39 @@ async fn a_post_is_no_way_to_ask(#[values(Kind::Embedded, Kind::Full)] kind: Kin
     assert_eq!(world.refused(Post, &uri, Some(json!({}))).await.0, 404);
     world.end().await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_opted_out_is_offered_no_more_until_they_opt_in(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let outdial = world.outdial().await;
+    let target = outdial.target().await;
+    let number = text(&target["destination_0"], "target").to_owned();
+    let uri = format!("{}/available?try_count_0=9&lease=0", outdial.uri);
+    let offered = async || list(world.client.ok(Get, &uri, None).await).len();
+    assert_eq!(offered().await, 1);
+    let outdial = world.client.ok(Get, &outdial.uri, None).await;
+    let owner: uuid::Uuid = text(&outdial, "customer_id").parse().unwrap();
+    let note = "INSERT INTO outdial_optouts (customer_id, number) VALUES (?, ?)";
+    let foreign = vec![
+        Value::Uuid(uuid::Uuid::from_u128(99)),
+        number.as_str().into(),
+    ];
+    world.sql(note, foreign).await;
+    assert_eq!(offered().await, 1, "another customer's");
+    let own = vec![Value::Uuid(owner), number.as_str().into()];
+    world.sql(note, own).await;
+    assert_eq!(offered().await, 0);
+    let claimed = format!("{}/available?try_count_0=9", outdial_uri(&outdial));
+    assert_eq!(list(world.client.ok(Get, &claimed, None).await).len(), 0);
+    let forget = "DELETE FROM outdial_optouts WHERE customer_id = ?";
+    world.sql(forget, vec![Value::Uuid(owner)]).await;
+    assert_eq!(offered().await, 1);
+    world.end().await;
+}
+
+fn outdial_uri(outdial: &Json) -> String {
+    format!("/v1/outdials/{}", id(outdial))
+}

@@ -1,5 +1,5 @@
 //! Tenancy: whose a new outdial is, and who sees all. That nothing of another tenant's is seen or changed is proven
-//! for every route by the walls in the workspace's own tests.
+//! for every route by tenant_isolation in the workspace's own tests.
 
 use bin_common_handler::{
     models::sock::Method::{Get, Post},

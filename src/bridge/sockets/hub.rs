@@ -28,16 +28,29 @@ struct Scope {
     name: &'static str,
     service: &'static str,
     topic: &'static str,
+    /// The field of its events that names the account which may see them.
+    account_field: Option<&'static str>,
     route: RouteInfo,
     /// The number of its last event that anybody here followed.
     last_seq: AtomicU64,
 }
 
-/// Those who get the same events: of one scope and one tenant, or of all tenants.
+/// Those who get the same events: of one scope and one tenant, or one account of it, or of all tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Audience {
     scope: usize,
     customer_id: Option<Uuid>,
+    account_id: Option<Uuid>,
+}
+
+impl Audience {
+    fn of(scope: usize, grant: &Grant) -> Self {
+        Self {
+            scope,
+            customer_id: grant.scope().customer_id(),
+            account_id: grant.account_id(),
+        }
+    }
 }
 
 /// The scopes of all managers and the sockets that follow them.
@@ -57,6 +70,7 @@ impl Hub {
                 name: stream.scope,
                 service,
                 topic: stream.topic,
+                account_field: stream.account_field,
                 route: route.clone(),
                 last_seq: AtomicU64::new(0),
             })
@@ -94,11 +108,11 @@ impl Hub {
         outbox: &Arc<Outbox>,
     ) -> Result<u64> {
         let (position, scope) = self.scope(name)?;
-        if grant.account_id().is_some() {
-            // A list's events are its tenant's, and this key sees one account's things only.
+        if grant.account_id().is_some() && scope.account_field.is_none() {
+            // Its events say more than one account may see.
             return Err(Error::permission_denied(
                 "SCOPE_REQUIRED",
-                "Keys that are bound to an account follow no lists.",
+                "Keys that are bound to an account cannot follow this list.",
             ));
         }
         grant.allow(&Target {
@@ -106,10 +120,7 @@ impl Hub {
             route: &scope.route,
             path: scope.route.template,
         })?;
-        let audience = Audience {
-            scope: position,
-            customer_id: grant.scope().customer_id(),
-        };
+        let audience = Audience::of(position, grant);
         let mut audiences = self.audiences();
         let followers = audiences.entry(audience).or_default();
         followers.insert(socket, Arc::clone(outbox));
@@ -122,16 +133,14 @@ impl Hub {
     /// 404 `SCOPE_NOT_FOUND`.
     pub(super) fn leave(&self, grant: &Grant, name: &str, socket: Uuid) -> Result<()> {
         let (scope, _) = self.scope(name)?;
-        let customer_id = grant.scope().customer_id();
-        self.remove(Audience { scope, customer_id }, socket);
+        self.remove(Audience::of(scope, grant), socket);
         Ok(())
     }
 
     /// Forgets a socket.
     pub(super) fn leave_all(&self, grant: &Grant, socket: Uuid) {
-        let customer_id = grant.scope().customer_id();
         for scope in 0..self.scopes.len() {
-            self.remove(Audience { scope, customer_id }, socket);
+            self.remove(Audience::of(scope, grant), socket);
         }
     }
 
@@ -163,7 +172,8 @@ impl Hub {
             if topic != (Some(scope.service), Some(scope.topic)) {
                 continue;
             }
-            let followers = self.followers(position, event.customer_id);
+            let account_id = scope.account_of(data);
+            let followers = self.followers(position, event.customer_id, account_id);
             if followers.is_empty() {
                 continue;
             }
@@ -177,12 +187,24 @@ impl Hub {
         }
     }
 
-    /// The tenant's sockets, and those of the operator.
-    fn followers(&self, scope: usize, customer_id: Option<Uuid>) -> Vec<(Uuid, Arc<Outbox>)> {
+    /// The tenant's sockets, those of the account that the event is about, and those of the operator.
+    fn followers(
+        &self,
+        scope: usize,
+        customer_id: Option<Uuid>,
+        account_id: Option<Uuid>,
+    ) -> Vec<(Uuid, Arc<Outbox>)> {
         let audiences = self.audiences();
-        let of = |customer_id| audiences.get(&Audience { scope, customer_id });
-        let own = customer_id.and_then(|id| of(Some(id)));
-        [own, of(None)]
+        let of = |customer_id, account_id| {
+            audiences.get(&Audience {
+                scope,
+                customer_id,
+                account_id,
+            })
+        };
+        let own = customer_id.and_then(|id| of(Some(id), None));
+        let account = customer_id.and_then(|id| of(Some(id), Some(account_id?)));
+        [own, account, of(None, None)]
             .into_iter()
             .flatten()
             .flatten()
@@ -198,6 +220,13 @@ impl Hub {
 }
 
 impl Scope {
+    /// The account that an event is about.
+    fn account_of(&self, data: &RawValue) -> Option<Uuid> {
+        let field = self.account_field?;
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(data.get()).ok()?;
+        serde_json::from_str(fields.get(field)?.get()).ok()
+    }
+
     fn frame(&self, r#type: &str, data: &RawValue) -> Utf8Bytes {
         let seq = self.last_seq.fetch_add(1, Ordering::Relaxed) + 1;
         let scope = self.name;

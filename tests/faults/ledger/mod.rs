@@ -4,11 +4,26 @@ mod dials;
 mod entities;
 mod events;
 mod numbers;
+mod sales;
 
-use crate::{load::Book, load::Subject, tally::Tally, tenant::Tenants, world::World};
+use crate::{
+    load::{Book, Subject},
+    market::Market,
+    tally::Tally,
+    tenant::Tenants,
+    world::World,
+};
+
+pub use sales::let_time_pass;
 
 /// Holds them against each other, once everything has settled, and counts what does not agree.
-pub async fn hold(world: &mut World, tenants: &Tenants, book: &Book, tally: &mut Tally) {
+pub async fn hold(
+    world: &mut World,
+    tenants: &Tenants,
+    market: &Market,
+    book: &Book,
+    tally: &mut Tally,
+) {
     tally.requests = book.requests;
     tally.acknowledged = book.acknowledged();
     tally.broken.extend(book.faults.iter().cloned());
@@ -30,4 +45,9 @@ pub async fn hold(world: &mut World, tenants: &Tenants, book: &Book, tally: &mut
     for tenant in tenants.all() {
         numbers::agree(site, tenant, book, &heard, tally).await;
     }
+
+    let heard = world.call_mut().heard().await;
+    tally.repeated += events::repeated(&heard);
+    events::order_holds(&heard, tally);
+    sales::agree(&world.call().site, market, book, &heard, tally).await;
 }

@@ -66,6 +66,26 @@ pub struct Given {
     pub number: String,
 }
 
+/// How a trader left a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It was answered that the call is completed.
+    Completed,
+    /// It was answered that the call is canceled.
+    Canceled,
+    /// In the middle, for timers to end.
+    Open,
+}
+
+/// A call that was made to be sold.
+#[derive(Debug, Clone, Copy)]
+pub struct Sale {
+    /// The call.
+    pub id: Uuid,
+    /// How it was left.
+    pub left: Left,
+}
+
 /// The callers' ledger.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -93,6 +113,12 @@ pub struct Book {
     pub given: Vec<Given>,
     /// Calls that were told that there is no number, and why.
     pub refused: Vec<(Uuid, String)>,
+    /// Calls that were made to be sold.
+    pub sales: Vec<Sale>,
+    /// Refunds that were answered: of what, and how much.
+    pub refunds: Vec<(Uuid, i64)>,
+    /// What was paid in, and to which account.
+    pub paid: Vec<(Uuid, i64)>,
     /// What must not be.
     pub faults: Vec<String>,
 }
@@ -102,6 +128,7 @@ impl Book {
     pub fn acknowledged(&self) -> u64 {
         let changes = self.done.len() + self.dialled.len() + self.finished.len();
         let calls = self.given.len() + self.refused.len();
-        (changes + calls) as u64 + self.reads
+        let sales = self.sales.len() + self.refunds.len() + self.paid.len();
+        (changes + calls + sales) as u64 + self.reads
     }
 }

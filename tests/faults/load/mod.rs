@@ -5,6 +5,7 @@ mod book;
 mod caller;
 mod dialler;
 mod entities;
+mod trader;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use bin_common_handler::{
 };
 use tokio::{task::JoinHandle, time::Instant};
 
-pub use book::{Book, Done, Given, Subject};
+pub use book::{Book, Done, Given, Left, Sale, Subject};
 pub use caller::CAMPAIGN;
 
 use self::{
@@ -25,8 +26,9 @@ use self::{
     caller::Caller,
     dialler::Dialler,
     entities::Clerk,
+    trader::{Payer, Trader},
 };
-use crate::tenant::Tenants;
+use crate::{market::Market, tenant::Tenants};
 
 /// Callers of each kind, usually.
 const CLERKS: u64 = 2;
@@ -85,13 +87,17 @@ pub enum Kind {
     PoolRead,
     /// Numbers are given out.
     Number,
+    /// Calls are sold.
+    Sale,
+    /// Money is paid in.
+    Payment,
 }
 
 impl Kind {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::OutdialWrite,
         Self::OutdialRead,
         Self::Lease,
@@ -99,6 +105,8 @@ impl Kind {
         Self::PoolWrite,
         Self::PoolRead,
         Self::Number,
+        Self::Sale,
+        Self::Payment,
     ];
 }
 
@@ -110,13 +118,19 @@ pub struct Load {
 
 impl Load {
     /// Starts them.
-    pub async fn start(outdial: &Site, tenants: &Tenants, manners: Manners) -> Self {
+    pub async fn start(
+        outdial: &Site,
+        tenants: &Tenants,
+        market: &Market,
+        manners: Manners,
+    ) -> Self {
         let shared = Arc::new(Shared::new(ids::next().simple().to_string()));
         let to_outdial = Arc::new(Callers::new(outdial));
         let asker = |callers: &Arc<Callers>| Asker::new(callers, manners, &shared);
         let to_did = &tenants.wide.callers;
         let list = dialler::open_list(&asker(&to_outdial)).await;
-        let mut workers = Vec::new();
+        let payer = Payer::new(asker(&market.callers), market);
+        let mut workers = vec![spawn(payer.work())];
         for number in 0..CLERKS * manners.crowd {
             let clerk = Clerk::new(asker(&to_outdial), Subject::Outdial, number, None);
             workers.push(spawn(clerk.work()));
@@ -125,6 +139,8 @@ impl Load {
                 let tenant = Some(tenants.wide.id);
                 let clerk = Clerk::new(asker(to_did), Subject::Pool, number, tenant);
                 workers.push(spawn(clerk.work()));
+                let trader = Trader::new(asker(&market.callers), market, number);
+                workers.push(spawn(trader.work()));
             }
             let dialler = Dialler::new(asker(&to_outdial), list);
             workers.push(spawn(dialler.work()));

@@ -1,0 +1,276 @@
+//! A carrier's voice webhooks (Twilio's form and XML): a call that comes in on a campaign's number is sold, and the
+//! carrier is told whom to dial. Each is signed with the campaign's token; who does not have it learns nothing.
+//!
+//! A webhook that comes twice, or late, changes nothing: the call has the carrier's id as its reference, and each report
+//! names the bid that it is about.
+
+use bin_common_handler::{
+    context::RequestContext,
+    listenhandler::Raw,
+    models::{
+        error::{Error, Result},
+        identity::{Scope, parse_uuid},
+    },
+    phone,
+    webhooks::{
+        twilio::is_signed,
+        twiml::{EMPTY, REJECT, escaped, response, say},
+    },
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    callhandler::create::{self, CallCreate},
+    dbhandler::pings,
+    models::{
+        call::{Call, Source},
+        callcampaign::CallCampaign,
+        callstatus::CallStatus,
+    },
+    pinghandler,
+    reporthandler::{self, Report},
+    routehandler,
+};
+
+/// What a carrier says of a call.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(default, rename_all = "PascalCase")]
+pub(crate) struct CarrierForm {
+    account_sid: String,
+    call_sid: String,
+    /// Of the leg to the buyer: the caller's.
+    parent_call_sid: String,
+    from: String,
+    to: String,
+    call_status: String,
+    dial_call_status: String,
+    dial_call_duration: String,
+}
+
+/// 403: a stranger learns nothing of which campaigns exist.
+fn refused() -> Error {
+    Error::permission_denied("BAD_SIGNATURE", "The signature is not right.")
+}
+
+/// The campaign that a webhook is for, when its carrier sent it.
+async fn verified(app: &App, id: Uuid, raw: &Raw, form: &CarrierForm) -> Result<CallCampaign> {
+    let found = app.store.get::<CallCampaign>(id).await?;
+    let campaign = found
+        .filter(|campaign| campaign.tm_delete.is_none() && !campaign.carrier_token.is_empty())
+        .ok_or_else(refused)?;
+    let token = app
+        .sealer
+        .open(&campaign.carrier_token, &campaign.token_place())?;
+    if campaign.carrier_account == form.account_sid && is_signed(&token, raw) {
+        Ok(campaign)
+    } else {
+        Err(refused())
+    }
+}
+
+/// Within the campaign's tenant; the webhook's own operation is no reply of ours.
+fn within(campaign: &CallCampaign) -> RequestContext {
+    RequestContext {
+        scope: Scope::tenant(campaign.customer_id),
+        ..RequestContext::internal()
+    }
+}
+
+/// A call comes in: it is sold, and the answer dials its buyer.
+///
+/// # Errors
+/// 403; 503, upon which the carrier tries its fallback.
+pub(crate) async fn voice(
+    app: &App,
+    campaign_id: Uuid,
+    raw: &Raw,
+    form: &CarrierForm,
+) -> Result<String> {
+    let campaign = verified(app, campaign_id, raw, form).await?;
+    let ctx = within(&campaign);
+    match Box::pin(sell(app, &ctx, &campaign, form)).await {
+        Ok(call) => Ok(dial(&campaign, &call, raw.url())),
+        Err(error) if error.status().code() < 500 => Ok(REJECT.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn sell(
+    app: &App,
+    ctx: &RequestContext,
+    campaign: &CallCampaign,
+    form: &CarrierForm,
+) -> Result<Call> {
+    let number = |text: &str| {
+        phone::parse(text)
+            .map(|number| number.as_str().to_owned())
+            .map_err(|_| Error::invalid_argument("CALLER_ID_REQUIRED", "The call has no number."))
+    };
+    let (from_number, to_number) = (number(&form.from)?, number(&form.to)?);
+    let now = app.store.clock.now();
+    let (db, customer_id) = (&app.store.db, campaign.customer_id);
+    let pinged = pings::awaited(db, customer_id, campaign.id, &from_number, now).await?;
+    let body = CallCreate {
+        ping_id: pinged,
+        call_campaign_id: Some(campaign.id),
+        from_number,
+        to_number,
+        source: Source::Twilio,
+        reference: form.call_sid.clone(),
+        ..CallCreate::default()
+    };
+    if pinged.is_some() {
+        return pinghandler::arrive(app, ctx, body).await;
+    }
+    match create::create(app, ctx, None, body).await {
+        Ok(call) => routehandler::route(app, ctx, call.id).await,
+        Err(error) if error.reason() == "CALL_EXISTS" => {
+            let known = current(app, campaign, &form.call_sid).await?;
+            match known.status {
+                CallStatus::Pending => routehandler::route(app, ctx, known.id).await,
+                status if status.is_final() => Err(error),
+                _ => Ok(known),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn current(app: &App, campaign: &CallCampaign, call_sid: &str) -> Result<Call> {
+    reporthandler::by_reference(app, campaign.customer_id, None, call_sid).await
+}
+
+/// The answer that dials the buyer of a call.
+fn dial(campaign: &CallCampaign, call: &Call, url: &str) -> String {
+    let Some(bid_id) = call.bid_id else {
+        return response("<Hangup/>");
+    };
+    // The other webhooks stand beside this one.
+    let path = url.split('?').next().unwrap_or_default();
+    let (base, _) = path.rsplit_once('/').unwrap_or_default();
+    let beside = |name: &str| escaped(&format!("{base}/{name}?bid_id={bid_id}"));
+    let whisper = if campaign.whisper.is_empty() {
+        String::new()
+    } else {
+        format!(" url=\"{}\"", beside("whisper"))
+    };
+    let noun = if call.destination.starts_with('+') {
+        "Number"
+    } else {
+        "Sip"
+    };
+    response(&format!(
+        "<Dial timeout=\"{}\" answerOnBridge=\"true\" action=\"{}\"><{noun}{whisper} \
+         statusCallback=\"{}\" statusCallbackEvent=\"ringing answered\">{}</{noun}></Dial>",
+        campaign.ring_seconds,
+        beside("dialed"),
+        beside("leg"),
+        escaped(&call.destination),
+    ))
+}
+
+/// The turn of a buyer is over: the call ends, or the answer dials the next one.
+///
+/// # Errors
+/// 403, 404, 503.
+pub(crate) async fn dialed(
+    app: &App,
+    campaign_id: Uuid,
+    bid_id: &str,
+    raw: &Raw,
+    form: &CarrierForm,
+) -> Result<String> {
+    let campaign = verified(app, campaign_id, raw, form).await?;
+    let status = match form.dial_call_status.as_str() {
+        "completed" | "answered" => CallStatus::Completed,
+        "busy" => CallStatus::Busy,
+        "canceled" => CallStatus::Canceled,
+        "failed" => CallStatus::Failed,
+        _ => CallStatus::NoAnswer,
+    };
+    let seconds = form.dial_call_duration.parse().unwrap_or(0);
+    let call = current(app, &campaign, &form.call_sid).await?;
+    let bid_id = parse_uuid(bid_id).unwrap_or_default();
+    let call = Box::pin(advance(app, &campaign, call, bid_id, status, seconds)).await?;
+    if call.status == CallStatus::Queued {
+        return Ok(dial(&campaign, &call, raw.url()));
+    }
+    Ok(response("<Hangup/>"))
+}
+
+/// The leg to a buyer rings, or was answered.
+///
+/// # Errors
+/// 403, 404, 503.
+pub(crate) async fn leg(
+    app: &App,
+    campaign_id: Uuid,
+    bid_id: &str,
+    raw: &Raw,
+    form: &CarrierForm,
+) -> Result<String> {
+    let campaign = verified(app, campaign_id, raw, form).await?;
+    let status = match form.call_status.as_str() {
+        "ringing" => CallStatus::Ringing,
+        "in-progress" | "answered" => CallStatus::InProgress,
+        _ => return Ok(EMPTY.to_owned()),
+    };
+    let call = current(app, &campaign, &form.parent_call_sid).await?;
+    let bid_id = parse_uuid(bid_id).unwrap_or_default();
+    Box::pin(advance(app, &campaign, call, bid_id, status, 0)).await?;
+    Ok(EMPTY.to_owned())
+}
+
+/// What is said to the buyer before the caller is put through.
+///
+/// # Errors
+/// 403, 503.
+pub(crate) async fn whisper(
+    app: &App,
+    campaign_id: Uuid,
+    raw: &Raw,
+    form: &CarrierForm,
+) -> Result<String> {
+    let campaign = verified(app, campaign_id, raw, form).await?;
+    Ok(response(&say(&campaign.whisper)))
+}
+
+/// Brings a call to a state through those before it, as a carrier tells some late or never. What is late, or about
+/// another buyer's turn, changes nothing.
+async fn advance(
+    app: &App,
+    campaign: &CallCampaign,
+    mut call: Call,
+    bid_id: Uuid,
+    target: CallStatus,
+    seconds: i64,
+) -> Result<Call> {
+    let ctx = within(campaign);
+    let way: &[CallStatus] = match target {
+        CallStatus::Ringing => &[CallStatus::Ringing],
+        CallStatus::InProgress => &[CallStatus::Ringing, CallStatus::InProgress],
+        CallStatus::Completed => &[
+            CallStatus::Ringing,
+            CallStatus::InProgress,
+            CallStatus::Completed,
+        ],
+        CallStatus::Busy => &[CallStatus::Ringing, CallStatus::Busy],
+        CallStatus::NoAnswer => &[CallStatus::Ringing, CallStatus::NoAnswer],
+        CallStatus::Failed => &[CallStatus::Failed],
+        _ => &[CallStatus::Canceled],
+    };
+    for status in way {
+        if call.bid_id != Some(bid_id) || !call.status.may_become(*status) {
+            continue;
+        }
+        let report = Report::of(*status).about(bid_id, seconds);
+        call = match reporthandler::report(app, &ctx, call.id, &report).await {
+            // Somebody else was faster.
+            Err(error) if error.reason() == "INVALID_CALL_STATE" => break,
+            reported => reported?,
+        };
+    }
+    Ok(call)
+}

@@ -1,0 +1,288 @@
+//! What the law's check reads of numbers: attempts, entries, consents, relationships, and a customer's own rules.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bin_common_handler::{
+    StoredRow,
+    databasehandler::{ChangeTx, Db, Entity, Value, list},
+    ids,
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::models::{
+    businessrelationship::BusinessRelationship, compliancerule::ComplianceRule, consent::Consent,
+    dncentry::DncEntry,
+};
+
+/// Numbers that one statement asks for.
+const NUMBERS_PER_QUERY: usize = 500;
+/// Own rules that count. More are refused when they are made.
+pub(crate) const RULES_MAX: usize = 500;
+/// Rows of each kind that are read about the numbers of one statement.
+const ROWS_MAX: i64 = 50_000;
+/// Attempts are forgotten after so long. The law counts those of 24 hours.
+const ATTEMPT_AGE_MAX: Duration = Duration::from_secs(3 * 86_400);
+const DAY: Duration = Duration::from_secs(86_400);
+/// Old attempts that one statement deletes.
+const SWEPT_AT_ONCE: i64 = 1_000;
+
+/// What the tables say of one number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// Calls that were placed in the last 24 hours, in order of time.
+    pub attempts: Vec<Timestamp>,
+    /// Live entries, ended ones included.
+    pub entries: Vec<DncEntry>,
+    /// The last version of each consent.
+    pub consents: Vec<Consent>,
+    pub relationships: Vec<BusinessRelationship>,
+}
+
+/// A call that was placed.
+#[derive(Debug, Clone, PartialEq, Serialize, StoredRow)]
+#[entity(table = "exchange_attempts")]
+pub(crate) struct Attempt {
+    pub phone: String,
+    pub tm: Timestamp,
+}
+
+/// What is known of some numbers at a time.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn known(
+    db: &Db,
+    customer_id: Uuid,
+    phones: &[&str],
+    now: Timestamp,
+) -> Result<BTreeMap<String, Known>> {
+    let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    for phones in phones.chunks(NUMBERS_PER_QUERY) {
+        let since = now.minus(DAY);
+        let attempts: Vec<Attempt> = about(
+            db,
+            "phone, tm",
+            "exchange_attempts",
+            customer_id,
+            phones,
+            Some((" AND tm > ? ORDER BY tm", since)),
+        )
+        .await?;
+        for attempt in attempts {
+            known
+                .entry(attempt.phone)
+                .or_default()
+                .attempts
+                .push(attempt.tm);
+        }
+        for entry in rows::<DncEntry>(db, customer_id, phones, " AND tm_delete IS NULL").await? {
+            known
+                .entry(entry.phone.clone())
+                .or_default()
+                .entries
+                .push(entry);
+        }
+        for consent in rows::<Consent>(db, customer_id, phones, "").await? {
+            keep_last(
+                &mut known.entry(consent.phone.clone()).or_default().consents,
+                consent,
+            );
+        }
+        for row in
+            rows::<BusinessRelationship>(db, customer_id, phones, " AND tm_delete IS NULL").await?
+        {
+            known
+                .entry(row.phone.clone())
+                .or_default()
+                .relationships
+                .push(row);
+        }
+    }
+    Ok(known)
+}
+
+fn keep_last(consents: &mut Vec<Consent>, consent: Consent) {
+    let same = consents
+        .iter_mut()
+        .find(|known| known.consent_id == consent.consent_id);
+    match same {
+        Some(known) if known.version < consent.version => *known = consent,
+        Some(_) => {}
+        None => consents.push(consent),
+    }
+}
+
+async fn rows<E: Entity>(db: &Db, customer_id: Uuid, phones: &[&str], and: &str) -> Result<Vec<E>> {
+    let (marks, numbers) = list(phones.iter().copied());
+    let sql = format!(
+        "SELECT {} FROM {} WHERE customer_id = ? AND phone IN ({marks}){and} LIMIT ?",
+        E::COLUMNS.join(", "),
+        E::TABLE,
+    );
+    let mut values = vec![customer_id.into()];
+    values.extend(numbers);
+    values.push(ROWS_MAX.into());
+    let found: Vec<E> = db.fetch_all(&sql, values).await?;
+    ensure_whole(found.len())?;
+    Ok(found)
+}
+
+async fn about(
+    db: &Db,
+    columns: &str,
+    table: &str,
+    customer_id: Uuid,
+    phones: &[&str],
+    more: Option<(&str, Timestamp)>,
+) -> Result<Vec<Attempt>> {
+    let (marks, numbers) = list(phones.iter().copied());
+    let (and, time) = more.unzip();
+    let sql = format!(
+        "SELECT {columns} FROM {table} WHERE customer_id = ? AND phone IN ({marks}){} LIMIT ?",
+        and.unwrap_or_default(),
+    );
+    let mut values = vec![customer_id.into()];
+    values.extend(numbers);
+    values.extend(time.map(Value::from));
+    values.push(ROWS_MAX.into());
+    let found: Vec<Attempt> = db.fetch_all(&sql, values).await?;
+    ensure_whole(found.len())?;
+    Ok(found)
+}
+
+/// An answer from half of the rows might allow what the other half forbids.
+fn ensure_whole(rows: usize) -> Result<()> {
+    if i64::try_from(rows).is_ok_and(|rows| rows < ROWS_MAX) {
+        return Ok(());
+    }
+    Err(Error::failed_precondition(
+        "TOO_MANY_ROWS",
+        "There are too many rows about these numbers; ask for fewer at once.",
+    ))
+}
+
+/// A number's attempts of the last 24 hours, held against others that place a call to it until the end of the
+/// transaction.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn lock_attempts(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    phone: &str,
+) -> Result<Vec<Timestamp>> {
+    let since = tx.now().minus(DAY);
+    let locking = tx.sql().dialect().for_update();
+    let sql = format!(
+        "SELECT phone, tm FROM exchange_attempts WHERE customer_id = ? AND phone = ? AND tm > ? \
+         ORDER BY tm LIMIT ?{locking}"
+    );
+    let values = vec![
+        customer_id.into(),
+        phone.into(),
+        since.into(),
+        ROWS_MAX.into(),
+    ];
+    let found: Vec<Attempt> = tx.sql().fetch_all(&sql, values).await?;
+    Ok(found.into_iter().map(|attempt| attempt.tm).collect())
+}
+
+/// A call to that number was placed.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn add_attempt(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    phone: &str,
+    at: Timestamp,
+) -> Result<()> {
+    let sql = "INSERT INTO exchange_attempts (id, customer_id, phone, tm) VALUES (?, ?, ?, ?)";
+    let values = vec![
+        ids::next().into(),
+        customer_id.into(),
+        phone.into(),
+        at.into(),
+    ];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// Forgets attempts that no limit counts any more.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn forget_attempts(db: &Db, now: Timestamp) -> Result<()> {
+    #[derive(sqlx::FromRow)]
+    struct Old {
+        id: Uuid,
+    }
+    loop {
+        let sql = "SELECT id FROM exchange_attempts WHERE tm < ? LIMIT ?";
+        let values = vec![now.minus(ATTEMPT_AGE_MAX).into(), SWEPT_AT_ONCE.into()];
+        let old: Vec<Old> = db.fetch_all(sql, values).await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let (marks, ids) = list(old.iter().map(|row| row.id));
+        let sql = format!("DELETE FROM exchange_attempts WHERE id IN ({marks})");
+        db.execute(&sql, ids).await?;
+    }
+}
+
+/// A customer's own rules.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn own_rules(db: &Db, customer_id: Uuid) -> Result<Vec<ComplianceRule>> {
+    let sql = format!(
+        "SELECT {} FROM {} WHERE customer_id = ? AND tm_delete IS NULL LIMIT ?",
+        ComplianceRule::COLUMNS.join(", "),
+        ComplianceRule::TABLE,
+    );
+    let limit = i64::try_from(RULES_MAX).unwrap_or(i64::MAX);
+    Ok(db
+        .fetch_all(&sql, vec![customer_id.into(), limit.into()])
+        .await?)
+}
+
+#[derive(sqlx::FromRow)]
+struct Kept {
+    verdict: sqlx::types::Json<serde_json::Value>,
+}
+
+/// Keeps what the law said about a call that is placed.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn save_verdict(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    call_id: Uuid,
+    verdict: &impl Serialize,
+) -> Result<()> {
+    let sql = "INSERT INTO exchange_verdicts (call_id, customer_id, verdict) VALUES (?, ?, ?)";
+    let values = vec![call_id.into(), customer_id.into(), Value::json(verdict)];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// What the law said about a call.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn verdict(
+    db: &Db,
+    customer_id: Uuid,
+    call_id: Uuid,
+) -> Result<Option<serde_json::Value>> {
+    let sql = "SELECT verdict FROM exchange_verdicts WHERE call_id = ? AND customer_id = ?";
+    let values = vec![call_id.into(), customer_id.into()];
+    let kept: Option<Kept> = db.fetch_optional(sql, values).await?;
+    Ok(kept.map(|kept| kept.verdict.0))
+}

@@ -1,0 +1,78 @@
+//! Pings that were answered before, and those whose call is waited for.
+
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db, Entity},
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
+};
+use uuid::Uuid;
+
+use crate::{choice::Counters, models::ping::Ping};
+
+/// The same question, answered and not over.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn same(
+    db: &Db,
+    customer_id: Uuid,
+    digest: &str,
+    now: Timestamp,
+) -> Result<Option<Ping>> {
+    let sql = format!(
+        "SELECT {} FROM exchange_pings WHERE customer_id = ? AND digest = ? AND expires > ? \
+         AND status IN ('offered', 'rejected', 'reserved') ORDER BY expires DESC LIMIT 1",
+        Ping::COLUMNS.join(", ")
+    );
+    let values = vec![customer_id.into(), digest.into(), now.into()];
+    Ok(db.fetch_optional(&sql, values).await?)
+}
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    id: Uuid,
+}
+
+/// The accepted ping whose call from this number is waited for.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn awaited(
+    db: &Db,
+    customer_id: Uuid,
+    call_campaign_id: Uuid,
+    from_number: &str,
+    now: Timestamp,
+) -> Result<Option<Uuid>> {
+    let sql = "SELECT id FROM exchange_pings WHERE customer_id = ? AND from_number = ? AND expires > ? \
+         AND call_campaign_id = ? AND status = 'reserved' ORDER BY expires LIMIT 1";
+    let values = vec![
+        customer_id.into(),
+        from_number.into(),
+        now.into(),
+        call_campaign_id.into(),
+    ];
+    let found: Option<Id> = db.fetch_optional(sql, values).await?;
+    Ok(found.map(|row| row.id))
+}
+
+#[derive(sqlx::FromRow)]
+struct Text {
+    text: String,
+}
+
+/// Whose turn it is in a campaign, as far as it is committed.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn counters(tx: &mut ChangeTx<'_>, call_campaign_id: Uuid) -> Result<Counters> {
+    let sql = "SELECT counters AS text FROM exchange_rotations WHERE call_campaign_id = ?";
+    let values = vec![call_campaign_id.into()];
+    let found: Option<Text> = tx.sql().fetch_optional(sql, values).await?;
+    found.map_or_else(
+        || Ok(Counters::default()),
+        |row| serde_json::from_str(&row.text).map_err(Error::internal),
+    )
+}

@@ -1,0 +1,49 @@
+//! The rules of the list of who is blocked or never suspected: the operator's own, and bounded.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{ChangeTx, Store},
+    models::error::Result,
+    resource::{Resource, ResourceHooks},
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    models::{account::Account, fraudentry::FraudEntry},
+    viewer::{ensure_operator, owner},
+};
+
+impl ResourceHooks<FraudEntry> for App {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+        ensure_operator(ctx)?;
+        owner(ctx, named)
+    }
+
+    async fn before_write(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        ctx: &RequestContext,
+        before: Option<&FraudEntry>,
+        after: &mut FraudEntry,
+    ) -> Result<()> {
+        ensure_operator(ctx)?;
+        if before.is_none() {
+            self.rooms
+                .fraud_entries
+                .take(tx, after.customer_id, 1)
+                .await?;
+        }
+        if let (Some(id), None) = (after.account_id, after.tm_delete()) {
+            let found = tx.get::<Account>(id).await?;
+            found
+                .filter(|account| account.customer_id == after.customer_id)
+                .ok_or_else(bin_common_handler::resource::not_found::<Account>)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The questions to bidders: all at once, each with its own limit, and together no longer than the ping may take.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bin_common_handler::{
+    httphandler::{HttpFault, HttpRequest, HttpResponse, Method},
+    models::{error::Result, time::Timestamp},
+};
+use futures_util::future::join_all;
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+
+use super::answer::{ANSWER_BYTES_MAX, Said, read};
+use crate::{
+    app::App,
+    models::{
+        bidprofile::{self, BidProfile},
+        callcampaign::CallCampaign,
+        ping::{Answer, Dropped, Ping},
+    },
+};
+
+/// Endpoints that one ping asks.
+const ENDPOINTS_MAX: usize = 64;
+
+/// Asks the endpoints of these profiles until `until`; the answers, and why others do not count.
+pub(super) async fn ask_all(
+    app: &App,
+    ping: &Ping,
+    campaign: &CallCampaign,
+    profiles: Vec<BidProfile>,
+    until: Instant,
+) -> (Vec<Answer>, Vec<Dropped>) {
+    let body = json!({
+        "ping_id": ping.id, "call_campaign_id": ping.call_campaign_id,
+        "from_number": ping.shown_number(), "zip": ping.zip, "state": ping.state, "tags": ping.tags,
+    });
+    let (first, rest) = match profiles.split_at_checked(ENDPOINTS_MAX) {
+        Some((first, rest)) => (first.to_vec(), rest.to_vec()),
+        None => (profiles, Vec::new()),
+    };
+    let asked = first
+        .iter()
+        .map(|profile| ask(app, profile, campaign, &body, until));
+    let said = join_all(asked).await;
+    let (mut answers, mut dropped) = (Vec::new(), Vec::new());
+    for (profile, said) in first.iter().zip(said) {
+        match said {
+            Ok(answer) => answers.push(answer),
+            Err(reason) => dropped.push(drop_of(profile, reason)),
+        }
+    }
+    dropped.extend(
+        rest.iter()
+            .map(|profile| drop_of(profile, "NOT_ASKED".to_owned())),
+    );
+    (answers, dropped)
+}
+
+fn drop_of(profile: &BidProfile, reason: String) -> Dropped {
+    Dropped {
+        profile_id: profile.id,
+        buyer_id: profile.buyer_id,
+        reason,
+    }
+}
+
+async fn ask(
+    app: &App,
+    profile: &BidProfile,
+    campaign: &CallCampaign,
+    body: &Json,
+    until: Instant,
+) -> std::result::Result<Answer, String> {
+    let wait = until.saturating_duration_since(Instant::now());
+    let answer = send(app, profile, body, wait, None)
+        .await
+        .map_err(|fault| fault.as_str().to_ascii_uppercase())?;
+    if !answer.status.is_success() {
+        return Err(format!("STATUS_{}", answer.status.as_u16()));
+    }
+    judge(app.store.clock.now(), profile, campaign, read(&answer.body))
+}
+
+/// What an answer is worth under the campaign's terms.
+fn judge(
+    now: Timestamp,
+    profile: &BidProfile,
+    campaign: &CallCampaign,
+    said: Said,
+) -> std::result::Result<Answer, String> {
+    match said {
+        Said::Bid {
+            amount,
+            currency,
+            expires_in_seconds,
+            destination,
+        } => {
+            if !currency.is_empty() && currency != campaign.currency {
+                return Err("CURRENCY_MISMATCH".to_owned());
+            }
+            let destination = bidprofile::destination(&destination)
+                .map_err(|_| "DESTINATION_NOT_ALLOWED".to_owned())?;
+            if !destination.is_empty() && !campaign.may_call(&destination) {
+                return Err("DESTINATION_NOT_ALLOWED".to_owned());
+            }
+            Ok(Answer {
+                profile_id: profile.id,
+                buyer_id: profile.buyer_id,
+                amount,
+                destination,
+                expires: now.plus(Duration::from_secs(expires_in_seconds)),
+            })
+        }
+        Said::No(reason) if reason.is_empty() => Err("REJECTED".to_owned()),
+        Said::No(reason) => Err(format!("REJECTED: {reason}")),
+        Said::Broken => Err("BROKEN".to_owned()),
+    }
+}
+
+/// Posts `body` to the endpoint of a profile, with its headers.
+pub(super) async fn send(
+    app: &App,
+    profile: &BidProfile,
+    body: &Json,
+    wait: Duration,
+    key: Option<&str>,
+) -> std::result::Result<HttpResponse, HttpFault> {
+    let endpoint = profile.endpoint.0.as_ref().ok_or(HttpFault::BadUrl)?;
+    let own = Duration::from_millis(u64::try_from(endpoint.timeout_ms).unwrap_or_default());
+    let mut request = HttpRequest::new(Method::POST, endpoint.url.as_str())
+        .within(own.min(wait))
+        .at_most(ANSWER_BYTES_MAX);
+    let headers = headers(app, profile).map_err(|_| HttpFault::BadHeader)?;
+    for (name, value) in &headers {
+        request = request.header(name, value)?;
+    }
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key)?;
+    }
+    app.http.send(&request.json(body)?).await
+}
+
+fn headers(app: &App, profile: &BidProfile) -> Result<BTreeMap<String, String>> {
+    if profile.endpoint_headers.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let text = app
+        .sealer
+        .open(&profile.endpoint_headers, &profile.headers_place())?;
+    serde_json::from_str(text.expose()).map_err(bin_common_handler::models::error::Error::internal)
+}

@@ -1,0 +1,259 @@
+//! What the switch says about a call, and what a buyer's system says that it was worth.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    models::{
+        check::{ensure, in_range},
+        error::Result,
+        identity::{optional_owner, optional_uuid},
+        text::null_is_default,
+    },
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    auctionhandler,
+    callhandler::{invalid_state, lock, not_found},
+    dbhandler::calls,
+    models::{
+        call::{Call, Source},
+        callcampaign::{CallCampaign, ConversionKind},
+        callstatus::CallStatus,
+    },
+    routehandler::{
+        campaign,
+        ending::{self, Missed},
+        timers, winning,
+    },
+    standing::Standing,
+    viewer::{Viewer, ensure_operator, owner},
+};
+
+/// Longest call, in seconds.
+const DURATION_MAX: i64 = 7 * 86_400;
+
+/// Body of `POST /v1/calls/<call-id>/status`.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct Report {
+    status: CallStatus,
+    #[serde(default, deserialize_with = "null_is_default")]
+    duration_seconds: i64,
+    #[serde(default, deserialize_with = "null_is_default")]
+    hangup_cause: String,
+    /// Whose turn it is about; one that is not the current one's changes nothing.
+    #[serde(default, deserialize_with = "optional_uuid")]
+    bid_id: Option<Uuid>,
+}
+
+impl Report {
+    /// That a call is in this state now.
+    pub(crate) fn of(status: CallStatus) -> Self {
+        Self {
+            status,
+            duration_seconds: 0,
+            hangup_cause: String::new(),
+            bid_id: None,
+        }
+    }
+
+    /// About this buyer's turn; and how long the call lasted.
+    pub(crate) fn about(self, bid_id: Uuid, duration_seconds: i64) -> Self {
+        Self {
+            bid_id: Some(bid_id),
+            duration_seconds: duration_seconds.clamp(0, DURATION_MAX),
+            ..self
+        }
+    }
+}
+
+/// Body of `POST /v1/calls/status`.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct ReferredReport {
+    /// The carrier's id of the call: over SIP its Call-ID.
+    reference: String,
+    /// Where the call came from; needed where calls of several sources have the same reference.
+    #[serde(default)]
+    source: Option<Source>,
+    #[serde(default, deserialize_with = "optional_owner")]
+    customer_id: Option<Uuid>,
+    #[serde(flatten)]
+    report: Report,
+}
+
+/// Moves the call on that has this reference.
+///
+/// # Errors
+/// As [`report`]; 400 when several calls have it.
+pub(crate) async fn report_by_reference(
+    app: &App,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+    body: &ReferredReport,
+) -> Result<Call> {
+    ensure_operator(ctx)?;
+    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let call = by_reference(app, customer_id, body.source, &body.reference).await?;
+    report(app, ctx, call.id, &body.report).await
+}
+
+/// The customer's call with this reference.
+///
+/// # Errors
+/// 404; 400 when several sources have it and none is named; 503.
+pub(crate) async fn by_reference(
+    app: &App,
+    customer_id: Uuid,
+    source: Option<Source>,
+    reference: &str,
+) -> Result<Call> {
+    let mut found = calls::by_reference(&app.store.db, customer_id, source, reference).await?;
+    ensure(
+        found.len() <= 1,
+        "source",
+        "must be there, as calls of several sources have this reference",
+    )?;
+    found.pop().ok_or_else(not_found)
+}
+
+/// Body of `POST /v1/calls/<call-id>/conversion`.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct Told {
+    kind: ConversionKind,
+    converted: bool,
+}
+
+/// Moves a call on. A report of the state that it is in, or of another buyer's turn, changes nothing.
+///
+/// # Errors
+/// 409 `INVALID_CALL_STATE` when the state cannot follow; 404; 503.
+pub(crate) async fn report(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    report: &Report,
+) -> Result<Call> {
+    ensure_operator(ctx)?;
+    in_range("duration_seconds", report.duration_seconds, 0, DURATION_MAX)?;
+    let cause = &report.hangup_cause;
+    ensure(
+        cause.len() <= 255 && !cause.chars().any(char::is_control),
+        "hangup_cause",
+        "has at most 255 bytes, none of them control characters",
+    )?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut call = lock(&mut tx, ctx, Viewer::Operator, id).await?;
+    let is_other_turn = report.bid_id.is_some() && report.bid_id != call.bid_id;
+    if is_other_turn || report.status == call.status {
+        return tx.commit(call).await;
+    }
+    let was = call.status;
+    apply(&mut tx, &app.standing, &mut call, report).await?;
+    if !cause.is_empty() {
+        call.hangup_cause.clone_from(cause);
+    }
+    ending::announce(&mut tx, &mut call, was).await?;
+    tx.commit(call).await
+}
+
+async fn apply(
+    tx: &mut ChangeTx<'_>,
+    standing: &Standing,
+    call: &mut Call,
+    report: &Report,
+) -> Result<()> {
+    let is_leg =
+        report.bid_id.is_some() && matches!(call.status, CallStatus::Queued | CallStatus::Ringing);
+    match report.status {
+        // A leg that failed is no answer of this buyer; without a bid's id the whole call failed.
+        CallStatus::Failed if is_leg => {
+            ending::next_buyer(tx, standing, call, Missed::Failed).await
+        }
+        status if !call.status.may_become(status) || status == CallStatus::Queued => Err(
+            invalid_state(call, "The call cannot get into this state now."),
+        ),
+        CallStatus::Ringing => ring(tx, call).await,
+        CallStatus::InProgress => {
+            call.status = CallStatus::InProgress;
+            call.tm_answer = Some(tx.now());
+            ending::answered(tx, call).await?;
+            timers::await_end(tx, call).await
+        }
+        CallStatus::Completed => complete(tx, call, report.duration_seconds).await,
+        CallStatus::Busy => ending::next_buyer(tx, standing, call, Missed::Busy).await,
+        CallStatus::NoAnswer => ending::next_buyer(tx, standing, call, Missed::NoAnswer).await,
+        status => {
+            auctionhandler::cancel_of(tx, call).await?;
+            ending::end(tx, call, status).await
+        }
+    }
+}
+
+async fn ring(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> {
+    call.status = CallStatus::Ringing;
+    let found = tx.get::<CallCampaign>(call.call_campaign_id).await?;
+    let campaign = found.unwrap_or_default();
+    timers::await_answer(tx, call, winning::ring_time(&campaign)).await
+}
+
+async fn complete(tx: &mut ChangeTx<'_>, call: &mut Call, duration_seconds: i64) -> Result<()> {
+    call.duration_seconds = duration_seconds;
+    ending::complete(tx, call).await?;
+    if !ending::is_held(call) {
+        return Ok(());
+    }
+    let found = tx.get::<CallCampaign>(call.call_campaign_id).await?;
+    let conversion = found.unwrap_or_default().conversion.0;
+    match conversion.kind {
+        ConversionKind::Duration if duration_seconds >= conversion.threshold_seconds => {
+            ending::capture(tx, call).await
+        }
+        ConversionKind::Duration => ending::forgo(tx, call).await,
+        _ => timers::await_conversion(tx, call).await,
+    }
+}
+
+/// Somebody says whether an answered call converted. Saying it again changes nothing.
+///
+/// # Errors
+/// 400 when the campaign's calls convert by something else; 409 when it was decided otherwise; 404; 503.
+pub(crate) async fn convert(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    told: &Told,
+) -> Result<Call> {
+    ensure_operator(ctx)?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut call = lock(&mut tx, ctx, Viewer::Operator, id).await?;
+    let expected = campaign(&mut tx, &call).await?.conversion.0.kind;
+    ensure(
+        told.kind == expected && expected != ConversionKind::Duration,
+        "kind",
+        "is not what the campaign's calls convert by",
+    )?;
+    if call.converted == Some(told.converted) {
+        return tx.commit(call).await;
+    }
+    let is_answered = matches!(call.status, CallStatus::InProgress | CallStatus::Completed);
+    if !is_answered || !ending::is_held(&call) {
+        return Err(invalid_state(
+            &call,
+            "The conversion of the call is decided, or not due.",
+        ));
+    }
+    let (was, is_over) = (call.status, call.status.is_final());
+    if told.converted {
+        ending::capture(&mut tx, &mut call).await?;
+    } else {
+        ending::forgo(&mut tx, &mut call).await?;
+    }
+    if !is_over {
+        // It goes on, and its end is still waited for.
+        timers::await_end(&mut tx, &call).await?;
+    }
+    ending::announce(&mut tx, &mut call, was).await?;
+    tx.commit(call).await
+}

@@ -1,0 +1,273 @@
+//! A person asks what is known about a number, or to be forgotten (GDPR, articles 15 and 17).
+
+use std::collections::BTreeMap;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::EventPayload,
+    ids,
+    models::{
+        error::{Error, Result},
+        identity::optional_owner,
+        text::hex,
+        time::Timestamp,
+    },
+    redact::Secret,
+};
+use hmac::{Hmac, KeyInit, Mac};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    compliancehandler::{Knowledge, OnList},
+    dbhandler::subjects::{self, ROWS_MAX},
+    models::{
+        businessrelationship::{BusinessRelationship, number},
+        call::Call,
+        consent::Consent,
+        dncentry::DncEntry,
+        subjectrequest::{ERASED, SubjectKind, SubjectRequest},
+    },
+    viewer::{ensure_operator, owner},
+};
+
+/// Bytes of a pseudonym: with its prefix it fits where a number stands.
+const PSEUDONYM_BYTES: usize = 24;
+/// Where the number of a person stands, and nothing in the law wants it kept.
+const ERASED_FROM: &[(&str, &str)] = &[
+    ("exchange_calls", "from_number"),
+    ("exchange_calls", "to_number"),
+    ("exchange_attempts", "phone"),
+    ("exchange_business_relationships", "phone"),
+];
+/// Other managers that have a route for everything about a number; none has one yet. Service and address.
+const ELSEWHERE: &[(&str, &str)] = &[];
+
+/// Body of `POST /v1/subject_requests`.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct SubjectCreate {
+    #[serde(default, deserialize_with = "optional_owner")]
+    customer_id: Option<Uuid>,
+    phone: String,
+    kind: SubjectKind,
+}
+
+/// What is known, or what was erased.
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
+pub(crate) struct SubjectAnswer {
+    id: Uuid,
+    kind: SubjectKind,
+    /// Access: the number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    /// Access: there is more than an answer has.
+    truncated: bool,
+    calls: Vec<Call>,
+    consents: Vec<Consent>,
+    dnc_entries: Vec<DncEntry>,
+    /// Imported lists that it stands on.
+    dnc_lists: Vec<OnList>,
+    business_relationships: Vec<BusinessRelationship>,
+    /// When it was called in the last 24 hours.
+    attempts: Vec<Timestamp>,
+    /// What other services know.
+    others: BTreeMap<String, Json>,
+    /// Erasure: what stands for the number from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudonym: Option<String>,
+    /// Erasure: in how many rows of each kind.
+    erased: BTreeMap<String, u64>,
+    /// Erasure: what the law wants kept.
+    kept: Vec<Kept>,
+}
+
+/// What is kept, and why.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct Kept {
+    what: &'static str,
+    why: &'static str,
+}
+
+/// What stays when a number is erased.
+const KEPT: [(&str, &str); 2] = [
+    (
+        "dnc_entries",
+        "47 CFR 64.1200(d)(6): who must not be called is kept",
+    ),
+    (
+        "consents",
+        "16 CFR 310.5: records of consent are kept for five years",
+    ),
+];
+
+/// Answers a request, and notes that it was made.
+///
+/// # Errors
+/// 400; 503.
+pub(crate) async fn create(
+    app: &App,
+    ctx: &RequestContext,
+    named: Option<Uuid>,
+    body: &SubjectCreate,
+) -> Result<SubjectAnswer> {
+    ensure_operator(ctx)?;
+    let phone = number("phone", &body.phone)?;
+    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let now = app.store.clock.now();
+    let request = SubjectRequest {
+        id: ids::next(),
+        customer_id,
+        kind: body.kind,
+        pseudonym: String::new(),
+        tm_create: now,
+        tm_update: now,
+    };
+    match body.kind {
+        SubjectKind::Access => access(app, ctx, request, &phone).await,
+        SubjectKind::Erasure => erase(app, ctx, request, &phone).await,
+        SubjectKind::Other(_) => Err(Error::internal("a kind that is not known")),
+    }
+}
+
+async fn access(
+    app: &App,
+    ctx: &RequestContext,
+    request: SubjectRequest,
+    phone: &str,
+) -> Result<SubjectAnswer> {
+    let (db, customer_id) = (&app.store.db, request.customer_id);
+    let calls: Vec<Call> =
+        subjects::rows(db, &["from_number", "to_number"], customer_id, phone).await?;
+    let consents: Vec<Consent> = subjects::rows(db, &["phone"], customer_id, phone).await?;
+    let entries: Vec<DncEntry> = subjects::rows(db, &["phone"], customer_id, phone).await?;
+    let relationships: Vec<BusinessRelationship> =
+        subjects::rows(db, &["phone"], customer_id, phone).await?;
+    let knowledge = Knowledge::read(app, customer_id, &[phone]).await?;
+    let mut others = BTreeMap::new();
+    for (service, uri) in ELSEWHERE {
+        let body = json!({"customer_id": customer_id, "phone": phone});
+        let found: Json = app.rpc.post(service, uri, &body, ctx).await?;
+        others.insert((*service).to_owned(), found);
+    }
+    let is_full = |rows: usize| i64::try_from(rows).is_ok_and(|rows| rows >= ROWS_MAX);
+    let counts = [
+        calls.len(),
+        consents.len(),
+        entries.len(),
+        relationships.len(),
+    ];
+    let answer = SubjectAnswer {
+        id: request.id,
+        kind: request.kind,
+        phone: Some(phone.to_owned()),
+        truncated: counts.into_iter().any(is_full),
+        calls,
+        consents,
+        dnc_entries: entries,
+        dnc_lists: knowledge.lists_with(phone),
+        business_relationships: relationships,
+        attempts: knowledge.attempts_of(phone).to_vec(),
+        others,
+        ..SubjectAnswer::default()
+    };
+    let mut tx = app.store.begin(ctx).await?;
+    tx.insert(&request).await?;
+    tx.commit(answer).await
+}
+
+async fn erase(
+    app: &App,
+    ctx: &RequestContext,
+    mut request: SubjectRequest,
+    phone: &str,
+) -> Result<SubjectAnswer> {
+    let key = key(app, request.customer_id).await?;
+    request.pseudonym = pseudonym(&key, phone)?;
+    let mut tx = app.store.begin(ctx).await?;
+    let mut erased: BTreeMap<String, u64> = BTreeMap::new();
+    for (table, column) in ERASED_FROM {
+        let count = subjects::replace(
+            &mut tx,
+            table,
+            column,
+            request.customer_id,
+            phone,
+            &request.pseudonym,
+        )
+        .await?;
+        let name = table.trim_start_matches("exchange_");
+        *erased.entry(name.to_owned()).or_default() += count;
+    }
+    tx.insert(&request).await?;
+    let data = json!({
+        "id": request.id, "customer_id": request.customer_id, "phone": phone,
+        "pseudonym": request.pseudonym, "tm_create": request.tm_create,
+    });
+    let payload = EventPayload {
+        resource_id: request.id,
+        customer_id: request.customer_id,
+        version: request.tm_create,
+        data: data.to_string(),
+    };
+    tx.emit_payload(ERASED, payload).await?;
+    let answer = SubjectAnswer {
+        id: request.id,
+        kind: request.kind,
+        pseudonym: Some(request.pseudonym),
+        erased,
+        kept: KEPT.map(|(what, why)| Kept { what, why }).into(),
+        ..SubjectAnswer::default()
+    };
+    tx.commit(answer).await
+}
+
+/// What stands for a number: the same each time for one customer, and of no use without its key.
+fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(Error::internal)?;
+    mac.update(phone.as_bytes());
+    let hash = mac.finalize().into_bytes();
+    Ok(format!(
+        "erased:{}",
+        hex(hash.get(..PSEUDONYM_BYTES).unwrap_or_default())
+    ))
+}
+
+/// The key of a customer's pseudonyms, made at the first request.
+async fn key(app: &App, customer_id: Uuid) -> Result<Secret> {
+    let place = format!("{customer_id}/exchange_subject_keys/sealed/{customer_id}");
+    if let Some(sealed) = subjects::key(&app.store.db, customer_id).await? {
+        return Ok(app.sealer.open(&sealed, &place)?);
+    }
+    let key = Secret::new(hex(&rand::rng().random::<[u8; 32]>()));
+    let sealed = app.sealer.seal(&key, &place)?;
+    match subjects::add_key(&app.store.db, customer_id, sealed).await {
+        Ok(()) => Ok(key),
+        // Somebody else was faster: theirs counts.
+        Err(error) if error.reason() == "ALREADY_EXISTS" => {
+            let sealed = subjects::key(&app.store.db, customer_id).await?;
+            let sealed = sealed.ok_or_else(|| Error::internal("a key that is there is gone"))?;
+            Ok(app.sealer.open(&sealed, &place)?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pseudonym_needs_its_key_and_fits_where_a_number_stands() {
+        let of = |key: &str, phone| pseudonym(&Secret::new(key), phone).unwrap();
+        let one = of("a", "+14155550123");
+        assert_eq!(one, of("a", "+14155550123"));
+        assert_ne!(one, of("b", "+14155550123"));
+        assert_ne!(one, of("a", "+14155550124"));
+        assert!(one.len() <= 64 && !one.contains("4155550123"), "{one}");
+    }
+}

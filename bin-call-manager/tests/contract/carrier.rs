@@ -1,0 +1,148 @@
+//! A carrier's voice webhooks: signed, dialled, whispered, and told twice.
+
+use std::collections::BTreeMap;
+
+use bin_common_handler::{
+    models::{
+        raw::RawRequest,
+        sock::{Method::Post, Request},
+    },
+    redact::Secret,
+    testing::Kind,
+    webhooks::twilio::{SIGNATURE, Signed},
+};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use crate::world::{World, text};
+
+const TOKEN: &str = "carrier token";
+const FORM: &str = "application/x-www-form-urlencoded";
+const SETTINGS: &[(&str, &str)] = &[("SECRETS_KEY", "0123456789abcdef0123456789abcdef")];
+
+/// Sends a webhook as the bridge passes it on; status and XML.
+async fn webhook(
+    world: &World,
+    campaign: &str,
+    what: &str,
+    fields: &str,
+    token: &str,
+) -> (u16, String) {
+    let uri = format!("/v1/webhooks/call_campaigns/{campaign}/{what}");
+    let url = format!("https://sip.example{uri}");
+    let body = format!("AccountSid=AC1&From=%2B14155550123&To=%2B14155550100&{fields}");
+    let signed = Signed {
+        url: &url,
+        content_type: FORM,
+        body: body.as_bytes(),
+    };
+    let signature = signed.by(&Secret::new(token));
+    let headers = BTreeMap::from([
+        ("content-type".to_owned(), vec![FORM.to_owned()]),
+        (SIGNATURE.to_owned(), vec![signature]),
+    ]);
+    let raw = RawRequest::new(Post, url.clone(), headers, body.as_bytes());
+    let request = Request::new(Post, &uri, "http-bridge").json(&raw).unwrap();
+    let reply = world.client.send(&request).await.unwrap();
+    let body: Json = serde_json::from_str(reply.body()).unwrap();
+    (reply.status_code, text(&body, "text").to_owned())
+}
+
+async fn campaign(world: &World) -> String {
+    world
+        .campaign(json!({
+            "numbers": ["+14155550100"], "whisper": "A roofing call & more",
+            "carrier_account": "AC1", "carrier_token": TOKEN,
+        }))
+        .await
+}
+
+fn bid_of(xml: &str) -> String {
+    let (_, rest) = xml.split_once("dialed?bid_id=").unwrap();
+    rest[..36].to_owned()
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_dialled_to_one_buyer_after_the_other(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let first = world.buyer(10_000, json!({})).await;
+    let second = world.buyer(10_000, json!({})).await;
+    world.profile(&first, &campaign, 500, json!({})).await;
+    let sip = json!({"destination": "sip:desk@pbx.example"});
+    world.profile(&second, &campaign, 400, sip).await;
+    let send =
+        async |what: &str, fields: &str| webhook(&world, &campaign, what, fields, TOKEN).await;
+    let (status, xml) = send("voice", "CallSid=CA1&CallStatus=ringing").await;
+    assert_eq!(status, 200);
+    assert!(
+        xml.contains(">+14155550199</Number>") && xml.contains("answerOnBridge"),
+        "{xml}"
+    );
+    let again = send("voice", "CallSid=CA1&CallStatus=ringing").await;
+    assert_eq!(again, (200, xml.clone()), "the same call again");
+    assert_eq!(world.money(&first).await, (10_000, 500));
+    let (_, said) = send("whisper", "CallSid=CA2&ParentCallSid=CA1").await;
+    assert!(
+        said.contains("<Say>A roofing call &amp; more</Say>"),
+        "{said}"
+    );
+
+    let bid = bid_of(&xml);
+    let leg = format!("leg?bid_id={bid}");
+    send(&leg, "CallSid=CA2&ParentCallSid=CA1&CallStatus=ringing").await;
+    let over = format!("dialed?bid_id={bid}");
+    let (_, next) = send(&over, "CallSid=CA1&DialCallStatus=busy").await;
+    assert!(next.contains(">sip:desk@pbx.example</Sip>"), "{next}");
+    let twice = send(&over, "CallSid=CA1&DialCallStatus=busy").await;
+    assert_eq!(
+        twice,
+        (200, next.clone()),
+        "a callback twice changes nothing"
+    );
+    assert_eq!(world.money(&first).await, (10_000, 0));
+    assert_eq!(world.money(&second).await, (10_000, 400));
+
+    let over = format!("dialed?bid_id={}", bid_of(&next));
+    let done = "CallSid=CA1&DialCallStatus=completed&DialCallDuration=61";
+    for _ in 0..2 {
+        let (status, xml) = send(&over, done).await;
+        assert_eq!((status, xml.contains("<Hangup/>")), (200, true), "{xml}");
+    }
+    assert_eq!(world.money(&second).await, (9_600, 0));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_learns_nothing(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let own = campaign(&world).await;
+    let other = world.campaign(json!({})).await;
+    let shown = world.get("call_campaigns", &own).await.to_string();
+    assert!(!shown.contains("token"), "{shown}");
+    let nobody = "5b1a0000-0000-0000-0000-00000000000a";
+    let cases = [
+        (own.as_str(), "wrong", "CallSid=CA1"),
+        (own.as_str(), "", "CallSid=CA1"),
+        (other.as_str(), TOKEN, "CallSid=CA1"),
+        (nobody, TOKEN, "CallSid=CA1"),
+        (own.as_str(), TOKEN, "CallSid=CA1&AccountSid=AC2"),
+    ];
+    for (campaign, token, fields) in cases {
+        for what in ["voice", "dialed", "leg", "whisper"] {
+            let reply = webhook(&world, campaign, what, fields, token).await;
+            assert_eq!(reply.0, 403, "{what} {token} {fields}");
+        }
+    }
+    let (status, xml) = webhook(&world, &own, "voice", "CallSid=CA1", TOKEN).await;
+    assert_eq!(
+        (status, xml.contains("<Reject/>")),
+        (200, true),
+        "nobody buys it"
+    );
+    world.end().await;
+}

@@ -1,0 +1,405 @@
+//! The SIP redirect server, by sockets of a switch.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bin_common_handler::{
+    models::{
+        sock::Method::{Get, Post},
+        text::hex,
+    },
+    testing::{Kind, until},
+};
+use md5::{Digest, Md5};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UdpSocket},
+    time::timeout,
+};
+
+use crate::world::{World, id, reason, text};
+
+const CALLER: &str = "+14155550123";
+const CALLED: &str = "+14155550100";
+
+/// A switch that sends from its own socket.
+struct Switch {
+    socket: UdpSocket,
+    server: SocketAddr,
+}
+
+impl Switch {
+    async fn new(server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Self { socket, server }
+    }
+
+    async fn send(&self, message: &str) {
+        let sent = self.socket.send_to(message.as_bytes(), self.server);
+        sent.await.unwrap();
+    }
+
+    /// The next message; nothing within a while.
+    async fn next_within(&self, ms: u64) -> Option<String> {
+        let mut bytes = [0; 8_192];
+        let received = self.socket.recv_from(&mut bytes);
+        let (length, _) = timeout(Duration::from_millis(ms), received)
+            .await
+            .ok()?
+            .unwrap();
+        Some(String::from_utf8_lossy(&bytes[..length]).into_owned())
+    }
+
+    async fn next(&self) -> String {
+        self.next_within(10_000).await.expect("an answer")
+    }
+
+    /// The next message with a final answer.
+    async fn last(&self) -> String {
+        loop {
+            let next = self.next().await;
+            if code(&next) != 100 {
+                return next;
+            }
+        }
+    }
+}
+
+fn code(message: &str) -> u16 {
+    message.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn header<'m>(message: &'m str, name: &str) -> &'m str {
+    let mut lines = message.lines();
+    let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    found.unwrap_or_default()
+}
+
+fn message(method: &str, call: &str, more: &str) -> String {
+    to(method, CALLED, CALLER, call, more)
+}
+
+fn to(method: &str, called: &str, caller: &str, call: &str, more: &str) -> String {
+    format!(
+        "{method} sip:{called}@sip.example SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK{call}\r\nMax-Forwards: 70\r\n\
+         From: <sip:{caller}@192.0.2.1>;tag=a\r\nTo: <sip:{called}@sip.example>\r\n\
+         Call-ID: {call}@192.0.2.1\r\nCSeq: 1 {method}\r\n{more}Content-Length: 0\r\n\r\n"
+    )
+}
+
+/// A free port, as far as one can know.
+fn free() -> SocketAddr {
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.local_addr().unwrap()
+}
+
+async fn open(kind: Kind, more: &[(&'static str, &str)]) -> (World, SocketAddr) {
+    let address = free();
+    let text = address.to_string();
+    let mut settings = vec![("SIP_LISTEN_ADDRESS", text.as_str())];
+    settings.extend_from_slice(more);
+    (World::with_settings(kind, &settings).await, address)
+}
+
+/// A campaign on the number, with one buyer.
+async fn sold_at(world: &World, amount: i64) -> (String, String) {
+    let campaign = world.campaign(json!({"numbers": [CALLED]})).await;
+    let buyer = world.buyer(10_000, json!({})).await;
+    world.profile(&buyer, &campaign, amount, json!({})).await;
+    (campaign, buyer)
+}
+
+async fn calls(world: &World) -> Vec<Json> {
+    let calls = world.client.ok(Get, "/v1/calls", None).await;
+    calls.as_array().unwrap().clone()
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_is_sold_and_redirected(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    switch.send(&message("INVITE", "one", "")).await;
+    assert_eq!(code(&switch.next().await), 100);
+    let moved = switch.next().await;
+    assert_eq!(code(&moved), 302, "{moved}");
+    assert_eq!(
+        header(&moved, "Contact"),
+        "<sip:+14155550199@sip.example;user=phone>"
+    );
+    assert!(header(&moved, "To").contains(";tag="), "{moved}");
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+
+    // Unacknowledged, it comes again by itself; and when it is asked for again.
+    assert_eq!(switch.next().await, moved);
+    switch.send(&message("INVITE", "one", "")).await;
+    assert_eq!(switch.next().await, moved);
+    switch.send(&message("ACK", "one", "")).await;
+    switch.send(&message("CANCEL", "one", "")).await;
+    let last = loop {
+        let next = switch.next().await;
+        if next != moved {
+            break next;
+        }
+    };
+    assert_eq!((code(&last), header(&last, "CSeq")), (200, "1 CANCEL"));
+    assert_eq!(switch.next_within(1_500).await, None);
+    assert_eq!(calls(&world).await.len(), 1);
+
+    let report = async |status: &str| {
+        let body = json!({
+            "reference": "one@192.0.2.1", "status": status, "duration_seconds": 60,
+            "bid_id": header(&moved, "X-Bid-Id"),
+        });
+        world.client.ok(Post, "/v1/calls/status", Some(body)).await
+    };
+    for status in ["ringing", "in_progress", "completed"] {
+        assert_eq!(report(status).await["status"], status);
+    }
+    assert_eq!(world.money(&buyer).await, (9_500, 0));
+    let unknown = json!({"reference": "two@192.0.2.1", "status": "ringing"});
+    let unknown = world
+        .client
+        .call(Post, "/v1/calls/status", Some(unknown))
+        .await;
+    assert_eq!(reason(&unknown), (404, "CALL_NOT_FOUND"));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cancelled_is_not_sold(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    switch.send(&message("INVITE", "one", "")).await;
+    switch.send(&message("CANCEL", "one", "")).await;
+    let mut codes = Vec::new();
+    while codes.len() < 3 {
+        codes.push(code(&switch.next().await));
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [100, 200, 487]);
+    switch.send(&message("ACK", "one", "")).await;
+    until("the call is given up", async || {
+        let calls = calls(&world).await;
+        let call = calls.first()?;
+        (text(call, "status") == "canceled").then_some(())
+    })
+    .await;
+    assert_eq!(world.money(&buyer).await, (10_000, 0));
+    switch.send(&message("CANCEL", "none", "")).await;
+    assert_eq!(code(&switch.last().await), 481);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_sold_hears_why(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    sold_at(&world, 50_000).await;
+    let block = json!({"phone": "+14155550124", "list": "block"});
+    world
+        .client
+        .ok(Post, "/v1/fraud/entries", Some(block))
+        .await;
+    let switch = Switch::new(address).await;
+    let cases = [
+        (CALLED, CALLER, 480, "NO_BIDS_AVAILABLE"),
+        (CALLED, "+14155550124", 603, "FRAUD_DETECTED"),
+        (CALLED, "anonymous", 603, "CALLER_ID_REQUIRED"),
+        ("+14155550177", CALLER, 404, "NUMBER_UNKNOWN"),
+        ("sales", CALLER, 404, "NUMBER_UNKNOWN"),
+    ];
+    for (at, (called, caller, status, why)) in cases.into_iter().enumerate() {
+        let call = format!("call{at}");
+        switch.send(&to("INVITE", called, caller, &call, "")).await;
+        let refused = switch.last().await;
+        assert_eq!(code(&refused), status, "{refused}");
+        assert!(header(&refused, "Reason").contains(why), "{refused}");
+        switch.send(&to("ACK", called, caller, &call, "")).await;
+    }
+    switch.send(&message("OPTIONS", "o", "")).await;
+    let options = switch.last().await;
+    assert_eq!(
+        (code(&options), header(&options, "Allow")),
+        (200, "INVITE, ACK, CANCEL, OPTIONS")
+    );
+    for noise in [
+        "",
+        "\r\n\r\n",
+        "hello",
+        "INVITE sip:a SIP/2.0\r\n\r\n",
+        "SIP/2.0 200 OK\r\n\r\n",
+    ] {
+        switch.send(noise).await;
+    }
+    switch
+        .socket
+        .send_to(&[0xff; 60_000], address)
+        .await
+        .unwrap();
+    assert_eq!(switch.next_within(700).await, None);
+    switch.send(&message("OPTIONS", "p", "")).await;
+    assert_eq!(code(&switch.last().await), 200, "it goes on");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_may_come_in_pieces(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    sold_at(&world, 500).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let options = message("OPTIONS", "o", "");
+    let all = format!("\r\n\r\n{options}{}", message("INVITE", "one", ""));
+    for piece in all.as_bytes().chunks(100) {
+        stream.write_all(piece).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let mut heard = String::new();
+    while !heard.contains("302 Moved") || !heard.ends_with("\r\n\r\n") {
+        let mut bytes = [0; 4_096];
+        let read = timeout(Duration::from_secs(10), stream.read(&mut bytes));
+        let count = read.await.unwrap().unwrap();
+        assert!(count > 0, "{heard}");
+        heard.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    let codes: Vec<u16> = heard
+        .lines()
+        .filter(|line| line.starts_with("SIP/2.0 "))
+        .map(code)
+        .collect();
+    assert_eq!(codes, [200, 100, 302]);
+    stream.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    let mut rest = Vec::new();
+    let closed = timeout(Duration::from_secs(10), stream.read_to_end(&mut rest));
+    assert_eq!(closed.await.unwrap().unwrap_or(0), 0, "it is closed");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_lets_in_who_is_not_listed(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let settings = [
+        ("SIP_ALLOWED_ADDRESSES", "10.0.0.1"),
+        ("SIP_CREDENTIALS", "switch:correct horse"),
+    ];
+    let (world, address) = open(kind, &settings).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    switch.send(&message("INVITE", "one", "")).await;
+    let asked = switch.next().await;
+    assert_eq!(code(&asked), 401, "{asked}");
+    assert_eq!(calls(&world).await.len(), 0);
+    let md5 = asked
+        .lines()
+        .find(|line| line.contains("algorithm=MD5"))
+        .unwrap();
+    let nonce = md5
+        .split("nonce=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let hash = |text: String| hex(&Md5::digest(text.as_bytes()));
+    let uri = format!("sip:{CALLED}@sip.example");
+    let own = hash("switch:tandem:correct horse".to_owned());
+    let what = hash(format!("INVITE:{uri}"));
+    let response = hash(format!("{own}:{nonce}:00000001:c:auth:{what}"));
+    let authorization = format!(
+        "Authorization: Digest username=\"switch\", realm=\"tandem\", nonce=\"{nonce}\", uri=\"{uri}\", \
+         response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c\"\r\n"
+    );
+    switch.send(&message("INVITE", "two", &authorization)).await;
+    assert_eq!(code(&switch.last().await), 302);
+    switch.send(&message("ACK", "two", "")).await;
+    // Recorded and sent again under another name, it opens nothing.
+    switch
+        .send(&message("INVITE", "three", &authorization))
+        .await;
+    let again = switch.last().await;
+    assert_eq!(
+        (code(&again), again.contains("stale=true")),
+        (401, true),
+        "{again}"
+    );
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_of_a_ping_comes_by_sip(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    let (campaign, buyer) = sold_at(&world, 500).await;
+    let body = json!({"call_campaign_id": campaign, "from_number": CALLER});
+    let ping = world.client.ok(Post, "/v1/pings", Some(body)).await;
+    assert_eq!(ping["destination"], CALLED);
+    let uri = format!("/v1/pings/{}/accept", id(&ping));
+    let accepted = world.client.ok(Post, &uri, None).await;
+    let switch = Switch::new(address).await;
+    switch.send(&message("INVITE", "one", "")).await;
+    let moved = switch.last().await;
+    assert_eq!(
+        (code(&moved), header(&moved, "X-Call-Id")),
+        (302, text(&accepted, "call_id")),
+        "{moved}"
+    );
+    switch.send(&message("ACK", "one", "")).await;
+    assert_eq!(calls(&world).await.len(), 1);
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+    world.end().await;
+}
+
+/// A SIP program of others (Debian's sip-tester, which scripts/test installs) sends calls and times its answers.
+#[rstest]
+#[case::udp("u1", Kind::Embedded)]
+#[case::udp_replicas("u1", Kind::Full)]
+#[case::tcp("t1", Kind::Embedded)]
+#[tokio::test(flavor = "multi_thread")]
+async fn sipp_is_redirected(#[case] transport: &str, #[case] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    let fraud = json!({"calls_per_caller_hour": null, "calls_per_account_hour": null});
+    let campaign = world
+        .campaign(json!({"numbers": [CALLED], "fraud": fraud}))
+        .await;
+    let buyer = world.buyer(1_000_000, json!({})).await;
+    world.profile(&buyer, &campaign, 5, json!({})).await;
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sip/redirect.xml");
+    let calls = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let (count, at) = (calls.to_string(), address.to_string());
+    let within = folder.path().to_owned();
+    let transport = transport.to_owned();
+    let run = move || {
+        std::process::Command::new("sipp")
+            .current_dir(within)
+            .args(["-sf", scenario, "-t", &transport, "-r", "50", "-m", &count])
+            .args([
+                "-i",
+                "127.0.0.1",
+                "-timeout",
+                "60s",
+                "-timeout_error",
+                "-nostdin",
+            ])
+            .args(["-trace_err", &at])
+            .output()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let output = output.expect("sipp; scripts/sip-tester installs it");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(world.money(&buyer).await, (1_000_000, 5 * calls));
+    world.end().await;
+}

@@ -1,0 +1,181 @@
+//! An appointment: work that takes place, of whom, when and where.
+
+use bin_common_handler::{
+    Resource,
+    models::{
+        error::{Error, Result},
+        text::{NAME_MAX, TEXT_MAX},
+        time::Timestamp,
+    },
+    text_enum,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::booking::interval::Interval;
+
+text_enum!(
+    /// Where an appointment stands.
+    pub enum AppointmentStatus {
+        /// Made, and not confirmed by a person.
+        Pending = "pending",
+        /// It takes place.
+        Confirmed = "confirmed",
+        /// They are at it.
+        InProgress = "in_progress",
+        /// Done.
+        Completed = "completed",
+        /// Called off.
+        Canceled = "canceled",
+        /// Nobody was there.
+        NoShow = "no_show",
+    }
+);
+
+impl AppointmentStatus {
+    /// Those that take their resource's time.
+    pub const BUSY: &'static [Self] = &[Self::Pending, Self::Confirmed, Self::InProgress];
+
+    /// Whether `next` may follow.
+    pub fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Pending => matches!(
+                next,
+                Self::Confirmed | Self::InProgress | Self::Canceled | Self::NoShow
+            ),
+            Self::Confirmed => matches!(next, Self::InProgress | Self::Canceled | Self::NoShow),
+            Self::InProgress => matches!(next, Self::Completed | Self::Canceled),
+            Self::Completed | Self::Canceled | Self::NoShow | Self::Other(_) => false,
+        }
+    }
+
+    /// Whether it may be moved to another time.
+    pub fn may_move(self) -> bool {
+        matches!(self, Self::Pending | Self::Confirmed)
+    }
+}
+
+/// Work that is booked.
+#[derive(
+    Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource,
+)]
+#[resource(name = "appointment", table = "chat_appointments", check = check)]
+pub struct Appointment {
+    /// UUIDv7.
+    pub id: Uuid,
+    /// The tenant it belongs to.
+    pub customer_id: Uuid,
+    /// The hold that it was made of.
+    pub reservation_id: Uuid,
+    /// Who, or what, does the work.
+    #[resource(filter)]
+    pub resource_id: Uuid,
+    /// The conversation that led to it; nil for none.
+    #[resource(filter)]
+    pub conversation_id: Uuid,
+    /// The lead that it is of; nil for none.
+    #[resource(filter)]
+    pub lead_id: Uuid,
+    /// The work; nil for none of the catalog.
+    #[resource(filter)]
+    pub catalog_item_id: Uuid,
+    /// What it is, at most 255 characters.
+    #[resource(set, max_chars = NAME_MAX)]
+    pub title: String,
+    /// Where, at most 65,535 bytes.
+    #[resource(set, max_bytes = TEXT_MAX)]
+    pub address: String,
+    /// Where it stands.
+    #[resource(set, filter)]
+    pub status: AppointmentStatus,
+    /// Why it was called off.
+    pub reason: String,
+    /// When it begins.
+    pub tm_start: Timestamp,
+    /// When it ends.
+    pub tm_end: Timestamp,
+    /// What the work costs by the rates of its time, in minor units of `currency`.
+    pub price_cents: i64,
+    /// ISO 4217; empty without a price.
+    pub currency: String,
+    /// Grows with every change that calendars must see, RFC 5545.
+    pub sequence: i32,
+    /// When the person was reminded; null until then.
+    pub tm_remind: Option<Timestamp>,
+    /// Creation time.
+    pub tm_create: Timestamp,
+    /// Time of the last change, which is its version.
+    pub tm_update: Timestamp,
+    /// Always null: an appointment is called off, not deleted.
+    pub tm_delete: Option<Timestamp>,
+}
+
+impl Appointment {
+    /// When it takes place.
+    pub fn time(&self) -> Interval {
+        Interval::new(self.tm_start, self.tm_end)
+    }
+
+    /// Whether a calendar would show it otherwise.
+    pub fn differs_for_calendars(&self, before: &Self) -> bool {
+        (self.time(), self.status) != (before.time(), before.status)
+            || self.title != before.title
+            || self.address != before.address
+            || self.resource_id != before.resource_id
+    }
+
+    /// The same with another status, where that may follow.
+    ///
+    /// # Errors
+    /// 409 `INVALID_APPOINTMENT_STATE`.
+    pub fn with_status(&self, next: AppointmentStatus) -> Result<Self> {
+        if !self.status.may_become(next) {
+            return Err(self.refused());
+        }
+        Ok(Self {
+            status: next,
+            ..self.clone()
+        })
+    }
+
+    /// 409: it stands where this cannot be done.
+    pub fn refused(&self) -> Error {
+        let text = format!("The appointment is {}.", self.status);
+        Error::failed_precondition("INVALID_APPOINTMENT_STATE", text)
+            .with_detail(json!({ "status": self.status }))
+    }
+}
+
+fn check(after: &mut Appointment, before: Option<&Appointment>, _: Timestamp) -> Result<()> {
+    let Some(before) = before else {
+        return Ok(());
+    };
+    if before.status != after.status && !before.status.may_become(after.status) {
+        return Err(before.refused());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(AppointmentStatus::Pending, "confirmed in_progress canceled no_show")]
+    #[case(AppointmentStatus::Confirmed, "in_progress canceled no_show")]
+    #[case(AppointmentStatus::InProgress, "completed canceled")]
+    #[case(AppointmentStatus::Completed, "")]
+    #[case(AppointmentStatus::Canceled, "")]
+    #[case(AppointmentStatus::NoShow, "")]
+    fn what_may_follow_what(#[case] from: AppointmentStatus, #[case] expected: &str) {
+        let all = AppointmentStatus::ALL.iter();
+        let next: Vec<_> = all
+            .filter(|next| from.may_become(**next))
+            .map(|next| next.as_str())
+            .collect();
+        assert_eq!(next.join(" "), expected);
+    }
+}

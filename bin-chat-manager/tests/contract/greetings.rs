@@ -1,0 +1,133 @@
+//! From the ring to the text: a missed call becomes one conversation and one greeting.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use bin_common_handler::testing::{Kind, until};
+use rstest::rstest;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    siblings::{NUMBER, PENDING},
+    world::{PERSON, World, all, text},
+};
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missed_call_is_a_conversation_and_a_text_that_arrives(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    world.miss(1, PERSON, NUMBER).await;
+    let messages = world
+        .until_messages("the greeting arrived", NUMBER, |messages| {
+            all(messages, "status") == ["delivered"]
+        })
+        .await;
+    let greeting = &messages[0];
+    assert_eq!(text(greeting, "sender"), "system");
+    assert_eq!(
+        text(greeting, "cause_key"),
+        format!("greet:{}", Uuid::from_u128(1))
+    );
+    assert!(text(greeting, "body").contains("Mission Plumbing"));
+    assert_eq!(greeting["segments"], json!(1));
+    assert_eq!(greeting["seq"], json!(1));
+    let conversation = &world.conversations(NUMBER).await[0];
+    assert_eq!(text(conversation, "person"), PERSON);
+    assert_eq!(conversation["call_ids"], json!([Uuid::from_u128(1)]));
+    let texts = world.provider.texts_to(PERSON);
+    assert_eq!(texts.len(), 1);
+    assert_eq!(texts[0].from, NUMBER);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn two_misses_at_once_are_one_conversation_and_one_greeting(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::replicated(kind).await;
+    tokio::join!(
+        world.miss(1, PERSON, NUMBER),
+        world.miss(2, PERSON, NUMBER),
+        world.miss(1, PERSON, NUMBER),
+    );
+    let conversation = world
+        .conversation("both calls are in it", NUMBER, |conversation| {
+            conversation["call_ids"].as_array().unwrap().len() == 2
+        })
+        .await;
+    until("the greeting was sent", async || {
+        (world.provider.texts_to(PERSON).len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(world.conversations(NUMBER).await.len(), 1);
+    assert_eq!(world.messages(NUMBER, &conversation).await.len(), 1);
+    assert_eq!(world.provider.repeated_causes(), Vec::<String>::new());
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_or_need_not_be_greeted_is_not(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    world.miss(1, "anonymous", NUMBER).await;
+    world.miss(2, "55512", NUMBER).await;
+    world.miss(3, super::siblings::AT_ONCE, NUMBER).await;
+    world
+        .miss_at(4, "+14155550124", NUMBER, Duration::from_secs(601))
+        .await;
+    world.miss(5, PERSON, PENDING).await;
+    // The last of them is greeted, so all before it were looked at.
+    world.miss(6, PERSON, NUMBER).await;
+    world
+        .until_messages("the greeting was sent", NUMBER, |messages| {
+            !messages.is_empty()
+        })
+        .await;
+    let blocked = world
+        .conversation("the blocked one", PENDING, |_| true)
+        .await;
+    assert_eq!(text(&blocked, "status"), "blocked");
+    assert_eq!(blocked["block_reasons"], json!(["campaign_pending"]));
+    until(
+        "the stale miss is a conversation all the same",
+        async || (world.conversations(NUMBER).await.len() == 2).then_some(()),
+    )
+    .await;
+    let greeted = until("somebody was greeted", async || {
+        let texts = world.provider.messages().into_iter();
+        let greeted: BTreeSet<_> = texts.map(|text| text.to).collect();
+        (!greeted.is_empty()).then_some(greeted)
+    })
+    .await;
+    assert_eq!(greeted, BTreeSet::from([PERSON.to_owned()]));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_greeted_twice_a_day() {
+    let world = World::new(Kind::Embedded).await;
+    world.miss(1, PERSON, NUMBER).await;
+    world
+        .until_messages("greeted", NUMBER, |messages| messages.len() == 1)
+        .await;
+    world.pass(23 * 3_600);
+    world.miss(2, PERSON, NUMBER).await;
+    world
+        .conversation("the second call", NUMBER, |it| {
+            it["call_ids"].as_array().unwrap().len() == 2
+        })
+        .await;
+    world.pass(25 * 3_600);
+    world.miss(3, PERSON, NUMBER).await;
+    let messages = world
+        .until_messages("greeted again", NUMBER, |messages| messages.len() == 2)
+        .await;
+    let causes = [1, 3].map(|call| format!("greet:{}", Uuid::from_u128(call)));
+    assert_eq!(all(&messages, "cause_key"), causes);
+    world.end().await;
+}

@@ -1,0 +1,231 @@
+//! Opt-outs: written before the carrier is answered, and obeyed by everything from then on.
+
+use bin_common_handler::{
+    models::sock::Method::{Get, Post},
+    testing::{Kind, until},
+};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use super::{
+    siblings::{AT_ONCE, NUMBER},
+    world::{PERSON, World, all, id, reason, text},
+};
+
+async fn is_out(world: &World, number: &str) -> bool {
+    let uri = "/v1/optouts/lookup?number=%2B14155550123";
+    world.of(number).ok(Get, uri, None).await["opted_out"] == json!(true)
+}
+
+fn word(id: &str, body: &str) -> Json {
+    json!({"client_message_id": id, "body": body})
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_stops_everything_before_the_carrier_is_answered(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let events = world.client.events().await;
+    world.miss(1, PERSON, NUMBER).await;
+    let conversation = world
+        .conversation("greeted", NUMBER, |it| it["last_seq"] == json!(1))
+        .await;
+    until("sent", async || {
+        (!world.provider.messages().is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(world.text(PERSON, NUMBER, " Stop! ").await, 200);
+    // At once, not after the work.
+    assert!(is_out(&world, NUMBER).await);
+    let refused = world
+        .act(NUMBER, &conversation, "messages", Some(word("a", "Hi")))
+        .await;
+    assert_eq!(reason(&refused), (403, "OPTED_OUT"));
+    let blocked = world
+        .conversation("blocked, with the text in it", NUMBER, |it| {
+            it["last_seq"] == json!(2)
+        })
+        .await;
+    assert_eq!(text(&blocked, "status"), "blocked");
+    assert_eq!(blocked["block_reasons"], json!(["opted_out"]));
+    // A further miss greets nobody, and no time brings anything.
+    world.miss(2, PERSON, NUMBER).await;
+    world
+        .conversation("the call is noted", NUMBER, |it| {
+            it["call_ids"].as_array().unwrap().len() == 2
+        })
+        .await;
+    world.pass(3_600);
+    assert_eq!(world.text(PERSON, NUMBER, "hello?").await, 200);
+    world
+        .conversation("heard", NUMBER, |it| it["last_seq"] == json!(3))
+        .await;
+    assert_eq!(
+        world.provider.texts_to(PERSON).len(),
+        1,
+        "the greeting, and nothing since"
+    );
+    let listed = world.client.ok(Get, "/v1/optouts", None).await;
+    assert_eq!(all(listed.as_array().unwrap(), "number"), [PERSON]);
+    let told = until("all managers are told", async || {
+        let heard = events.heard().into_iter();
+        heard
+            .map(|event| event.event)
+            .find(|event| event.kind == "optout_changed")
+    })
+    .await;
+    let told: Json = serde_json::from_str(told.data.unwrap().get()).unwrap();
+    assert_eq!(told["opted_out"], json!(true));
+    assert_eq!(text(&told, "number"), PERSON);
+    // It is of one business only.
+    assert!(!is_out(&world, AT_ONCE).await);
+
+    assert_eq!(world.text(PERSON, NUMBER, "yes").await, 200);
+    world
+        .conversation("a bare YES lifts nothing", NUMBER, |it| {
+            it["last_seq"] == json!(4)
+        })
+        .await;
+    assert!(is_out(&world, NUMBER).await);
+    assert_eq!(world.text(PERSON, NUMBER, "START").await, 200);
+    world
+        .conversation("lifted", NUMBER, |it| text(it, "status") == "open")
+        .await;
+    assert!(!is_out(&world, NUMBER).await);
+    let sent = world
+        .act(
+            NUMBER,
+            &conversation,
+            "messages",
+            Some(word("b", "Hi again")),
+        )
+        .await;
+    assert_eq!(sent.0, 200, "{}", sent.1);
+    world.end().await;
+}
+
+#[rstest]
+#[case::the_carrier_answers_its_words(NUMBER, "STOP", 0)]
+#[case::but_no_other_wording(NUMBER, "please stop texting me", 1)]
+#[case::or_we_do(AT_ONCE, "STOP", 1)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_is_confirmed_at_most_once(
+    #[case] number: &str,
+    #[case] wording: &str,
+    #[case] confirmations: usize,
+) {
+    let world = World::new(Kind::Embedded).await;
+    for seq in 1..=3 {
+        assert_eq!(world.text(PERSON, number, wording).await, 200);
+        world
+            .conversation("heard", number, |it| {
+                it["inbound_seq"].as_i64() >= Some(seq)
+            })
+            .await;
+    }
+    let messages = world
+        .until_messages("three and a confirmation", number, |messages| {
+            messages.len() == 3 + confirmations
+                && messages
+                    .iter()
+                    .all(|it| text(it, "status") != "queued" && text(it, "status") != "sending")
+        })
+        .await;
+    let said: Vec<_> = messages
+        .iter()
+        .filter(|it| text(it, "sender") == "system")
+        .collect();
+    assert_eq!(said.len(), confirmations);
+    assert_eq!(world.provider.texts_to(PERSON).len(), confirmations);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_waits_when_the_opt_out_comes_is_not_sent() {
+    let world = World::with(
+        Kind::Embedded,
+        &[("TEXTS_PER_SECOND", "1"), ("TEXTS_BURST", "1")],
+    )
+    .await;
+    let conversation = {
+        world.text(PERSON, NUMBER, "hello").await;
+        world.conversation("heard", NUMBER, |_| true).await
+    };
+    for at in 0..4 {
+        let said = world
+            .act(
+                NUMBER,
+                &conversation,
+                "messages",
+                Some(word(&at.to_string(), "x")),
+            )
+            .await;
+        assert_eq!(said.0, 200, "{}", said.1);
+    }
+    let body = json!({"number": PERSON});
+    let out = world.client.ok(Post, "/v1/optouts", Some(body)).await;
+    assert_eq!(out["opted_out"], json!(true));
+    let before = world.provider.requests(provider_stand_in::Route::Send);
+    world.pass(60);
+    let messages = world
+        .until_messages("none waits", NUMBER, |messages| {
+            messages.iter().all(|it| text(it, "status") != "queued")
+        })
+        .await;
+    let refused = messages
+        .iter()
+        .filter(|it| text(it, "error_code") == "OPTED_OUT")
+        .count();
+    assert!(refused >= 2, "{messages:?}");
+    let after = world.provider.requests(provider_stand_in::Route::Send);
+    // A request that was marked may still have left.
+    assert!(
+        after <= before + 1 && after + refused == 4,
+        "{before} {after} {refused}"
+    );
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_carriers_own_list_counts() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.refuse(PERSON, 21_610);
+    world.miss(1, PERSON, NUMBER).await;
+    world
+        .conversation("blocked", NUMBER, |it| text(it, "status") == "blocked")
+        .await;
+    assert!(is_out(&world, NUMBER).await);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_outlives_the_number() {
+    let world = World::new(Kind::Embedded).await;
+    world
+        .client
+        .ok(
+            Post,
+            "/v1/optouts",
+            Some(json!({"number": "(415) 555-0123"})),
+        )
+        .await;
+    // As an erasure does it.
+    let db = world.installation.db();
+    db.execute("UPDATE chat_contacts SET number = ''", Vec::new())
+        .await
+        .unwrap();
+    assert!(is_out(&world, NUMBER).await);
+    world.miss(1, PERSON, NUMBER).await;
+    let conversation = world.conversation("noted", NUMBER, |_| true).await;
+    assert_eq!(text(&conversation, "status"), "blocked");
+    assert_eq!(world.provider.messages(), []);
+    let refused = world
+        .client
+        .call(Post, "/v1/optouts", Some(json!({"number": "x"})))
+        .await;
+    assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    let _ = id(&conversation);
+    world.end().await;
+}

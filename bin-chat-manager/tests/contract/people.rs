@@ -1,0 +1,180 @@
+//! People of the business: they go before the assistant, one at a time.
+
+use bin_common_handler::{
+    models::sock::Method::{Get, Post},
+    testing::{Kind, until},
+};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::{
+    siblings::NUMBER,
+    world::{PERSON, World, all, id, reason, text},
+};
+
+async fn talk(world: &World) -> Json {
+    world.text(PERSON, NUMBER, "My sink is clogged").await;
+    world.conversation("heard", NUMBER, |_| true).await
+}
+
+fn by(user: u128) -> Option<Json> {
+    Some(json!({"user_id": Uuid::from_u128(user)}))
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_take_over_at_once_one_does(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::replicated(kind).await;
+    let rounds = if kind == Kind::Full { 40 } else { 20 };
+    let conversation = talk(&world).await;
+    for round in 0..rounds {
+        let (one, other) = tokio::join!(
+            world.act(NUMBER, &conversation, "takeover", by(1)),
+            world.act(NUMBER, &conversation, "takeover", by(2)),
+        );
+        let (won, lost, winner) = if one.0 == 200 {
+            (one, other, 1)
+        } else {
+            (other, one, 2)
+        };
+        assert_eq!(
+            (won.0, lost.0),
+            (200, 409),
+            "round {round}: {} {}",
+            won.1,
+            lost.1
+        );
+        assert_eq!(reason(&lost), (409, "CONVERSATION_TAKEN"));
+        let owner = json!(Uuid::from_u128(winner));
+        assert_eq!(lost.1["details"][0]["owner_id"], owner);
+        assert_eq!(won.1["owner_id"], owner);
+        assert_eq!(text(&won.1, "status"), "human");
+        let released = world.act(NUMBER, &conversation, "release", None).await;
+        assert_eq!(text(&released.1, "status"), "open");
+    }
+    let again = world.act(NUMBER, &conversation, "release", None).await;
+    assert_eq!(reason(&again), (409, "CONVERSATION_NOT_TAKEN"));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_takes_over_and_is_sent_once_for_its_id(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::replicated(kind).await;
+    let conversation = talk(&world).await;
+    let body = json!({"client_message_id": "m-1", "body": "We can come today.", "user_id": Uuid::from_u128(1)});
+    let write = async || {
+        world
+            .act(NUMBER, &conversation, "messages", Some(body.clone()))
+            .await
+    };
+    let (one, other, third) = tokio::join!(write(), write(), write());
+    for reply in [&one, &other, &third] {
+        assert_eq!(reply.0, 200, "{}", reply.1);
+        assert_eq!(id(&reply.1), id(&one.1));
+        assert_eq!(reply.1["seq"], json!(2));
+    }
+    until("it was sent", async || {
+        (world.provider.texts_to(PERSON).len() == 1).then_some(())
+    })
+    .await;
+    let now = &world.conversations(NUMBER).await[0];
+    assert_eq!(text(now, "status"), "human");
+    assert_eq!(text(now, "owner_id"), Uuid::from_u128(1).to_string());
+    let colleague =
+        json!({"client_message_id": "m-2", "body": "Me, too", "user_id": Uuid::from_u128(2)});
+    let refused = world
+        .act(NUMBER, &conversation, "messages", Some(colleague))
+        .await;
+    assert_eq!(reason(&refused), (409, "CONVERSATION_TAKEN"));
+    for (wrong, field) in [
+        (
+            json!({"client_message_id": "", "body": "x"}),
+            "client_message_id",
+        ),
+        (json!({"client_message_id": "m", "body": " "}), "body"),
+        (
+            json!({"client_message_id": "m", "body": "x".repeat(1_601)}),
+            "body",
+        ),
+    ] {
+        let refused = world
+            .act(NUMBER, &conversation, "messages", Some(wrong))
+            .await;
+        assert_eq!(refused.0, 400);
+        assert!(text(&refused.1, "message").contains(field), "{}", refused.1);
+    }
+    let foreign = world.client.within(Uuid::from_u128(99));
+    let uri = format!("/v1/conversations/{}/messages", id(&conversation));
+    assert_eq!(foreign.call(Get, &uri, None).await.0, 404);
+    assert_eq!(foreign.call(Post, &uri, Some(body)).await.0, 404);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_a_close_is_a_new_conversation(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let first = talk(&world).await;
+    let closed = world.act(NUMBER, &first, "close", None).await;
+    assert_eq!(text(&closed.1, "status"), "closed");
+    let again = world.act(NUMBER, &first, "close", None).await;
+    assert_eq!(reason(&again), (409, "CONVERSATION_CLOSED"));
+    let body = json!({"client_message_id": "m", "body": "x"});
+    let refused = world.act(NUMBER, &first, "messages", Some(body)).await;
+    assert_eq!(reason(&refused), (409, "CONVERSATION_CLOSED"));
+    let reopened = world.act(NUMBER, &first, "reopen", None).await;
+    assert_eq!(text(&reopened.1, "status"), "open");
+    world.act(NUMBER, &first, "close", None).await;
+
+    world.text(PERSON, NUMBER, "one more thing").await;
+    let second = world
+        .conversation("a new one", NUMBER, |it| it["previous_id"] == first["id"])
+        .await;
+    assert_ne!(id(&second), id(&first));
+    let beside = world.act(NUMBER, &first, "reopen", None).await;
+    assert_eq!(reason(&beside), (409, "ANOTHER_CONVERSATION_OPEN"));
+    let messages = world.messages(NUMBER, &second).await;
+    assert_eq!(all(&messages, "body"), ["one more thing"]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_conversation_closes_after_three_days() {
+    let world = World::new(Kind::Embedded).await;
+    let conversation = talk(&world).await;
+    world.act(NUMBER, &conversation, "takeover", by(1)).await;
+    let events = world.client.events().await;
+    world.pass(16 * 60);
+    until("fifteen minutes of silence are told", async || {
+        let heard = events.heard();
+        heard
+            .iter()
+            .any(|event| {
+                event
+                    .event
+                    .data
+                    .as_ref()
+                    .unwrap()
+                    .get()
+                    .contains("unanswered_conversation")
+            })
+            .then_some(())
+    })
+    .await;
+    world.pass(71 * 3_600);
+    assert_eq!(
+        text(&world.conversations(NUMBER).await[0], "status"),
+        "human"
+    );
+    world.pass(73 * 3_600);
+    world
+        .conversation("closed", NUMBER, |it| text(it, "status") == "closed")
+        .await;
+    world.end().await;
+}

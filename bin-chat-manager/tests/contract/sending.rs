@@ -1,0 +1,181 @@
+//! Texts on their way: tried again only when they surely did not arrive, and never sent twice.
+
+use bin_common_handler::testing::{Kind, until};
+use provider_stand_in::{Delivery, Fault, Route};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use super::{
+    siblings::NUMBER,
+    world::{PERSON, World, all, text},
+};
+
+async fn greeting(world: &World, status: &str) -> Json {
+    let messages = world
+        .until_messages(&format!("the greeting is {status}"), NUMBER, |messages| {
+            all(messages, "status") == [status]
+        })
+        .await;
+    messages[0].clone()
+}
+
+#[rstest]
+#[case::busy(Fault::Status(429))]
+#[case::broken(Fault::Status(503))]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_arrive_is_sent_again(#[case] fault: Fault) {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.fail(Route::Send, fault, 2);
+    world.miss(1, PERSON, NUMBER).await;
+    greeting(&world, "delivered").await;
+    assert_eq!(world.provider.requests(Route::Send), 3);
+    assert_eq!(world.provider.texts_to(PERSON).len(), 1);
+    world.end().await;
+}
+
+#[rstest]
+#[case("21211", 21_211, "no phone number")]
+#[case("21614", 21_614, "landline")]
+#[case("30007", 30_007, "spam")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_never_sent_again_and_says_why(
+    #[case] code: &str,
+    #[case] number: u32,
+    #[case] told: &str,
+) {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.refuse(PERSON, number);
+    let events = world.client.events().await;
+    world.miss(1, PERSON, NUMBER).await;
+    let failed = greeting(&world, "failed").await;
+    assert_eq!(text(&failed, "error_code"), code);
+    assert!(text(&failed, "error_message").contains(told), "{failed}");
+    until("somebody is told", async || {
+        events
+            .heard()
+            .iter()
+            .any(|event| event.event.kind == "alert_triggered")
+            .then_some(())
+    })
+    .await;
+    world.pass(3_600);
+    greeting(&world, "failed").await;
+    assert_eq!(world.provider.requests(Route::Send), 1);
+    world.end().await;
+}
+
+#[rstest]
+#[case::dropped(Fault::AcceptThenDrop)]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_second_text_after_an_unanswered_one_that_was_taken(
+    #[case] fault: Fault,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    world.provider.fail(Route::Send, fault, 1);
+    world.miss(1, PERSON, NUMBER).await;
+    // Its callbacks tell that it was taken.
+    greeting(&world, "delivered").await;
+    world.pass(3_600);
+    greeting(&world, "delivered").await;
+    assert_eq!(world.provider.texts_to(PERSON).len(), 1);
+    assert_eq!(world.provider.requests(Route::Send), 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unanswered_text_is_found_in_the_carriers_list() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.deliver(Delivery::of(&[]));
+    world.provider.fail(Route::Send, Fault::AcceptThenDrop, 1);
+    world.miss(1, PERSON, NUMBER).await;
+    greeting(&world, "sending").await;
+    until("it was looked for", async || {
+        world.pass(12);
+        let messages = world.conversations(NUMBER).await;
+        let messages = world.messages(NUMBER, &messages[0]).await;
+        (!messages[0]["tm_sent"].is_null()).then_some(())
+    })
+    .await;
+    world.pass(3_600);
+    greeting(&world, "sending").await;
+    assert_eq!(world.provider.requests(Route::Send), 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_is_unknown_and_never_sent_again() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.fail(Route::Send, Fault::Drop, 1);
+    world.miss(1, PERSON, NUMBER).await;
+    greeting(&world, "sending").await;
+    world.pass(40);
+    let unknown = greeting(&world, "unknown").await;
+    assert_eq!(text(&unknown, "error_code"), "UNANSWERED");
+    world.pass(7_200);
+    greeting(&world, "unknown").await;
+    assert_eq!(world.provider.requests(Route::Send), 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_in_any_order_and_number_end_alike() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.deliver(Delivery {
+        times: 3,
+        ..Delivery::of(&["delivered", "sent", "queued"])
+    });
+    world.miss(1, PERSON, NUMBER).await;
+    greeting(&world, "delivered").await;
+    world.provider.settle().await;
+    let last = greeting(&world, "delivered").await;
+    assert!(!last["delivered_at"].is_null());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_is_not_the_carriers_is_refused() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.deliver(Delivery::of(&[]));
+    let hook = world.provider.text_hook(PERSON, NUMBER, "Hi").unwrap();
+    let forged = world.provider.forge(&hook, "AAAA").await.unwrap();
+    assert_eq!(forged.status, 403);
+    let foreign = hook
+        .clone()
+        .with("AccountSid", "AC00000000000000000000000000000002");
+    assert_eq!(world.provider.send(&foreign).await.unwrap().status, 403);
+    assert_eq!(world.conversations(NUMBER).await, Vec::<Json>::new());
+    assert_eq!(world.provider.send(&hook).await.unwrap().status, 200);
+    world
+        .conversation("the true one counts", NUMBER, |_| true)
+        .await;
+    // A number of nobody: nothing is written, and nobody is told so.
+    let stray = hook.with("To", "+14155550177");
+    assert_eq!(world.provider.send(&stray).await.unwrap().status, 200);
+    assert_eq!(world.conversations(NUMBER).await.len(), 1);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_delivered_five_times_at_once_is_one_message(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::replicated(kind).await;
+    let hook = world
+        .provider
+        .text_hook(PERSON, NUMBER, "My sink leaks")
+        .unwrap();
+    let send = async || world.provider.send(&hook).await.unwrap().status;
+    let statuses = tokio::join!(send(), send(), send(), send(), send());
+    assert_eq!(statuses, (200, 200, 200, 200, 200));
+    let messages = world
+        .until_messages("it is there", NUMBER, |messages| !messages.is_empty())
+        .await;
+    assert_eq!(all(&messages, "body"), ["My sink leaks"]);
+    assert_eq!(world.provider.send(&hook).await.unwrap().status, 200);
+    let conversation = &world.conversations(NUMBER).await[0];
+    assert_eq!(conversation["last_seq"], json!(1));
+    assert_eq!(conversation["findings"]["service"], json!("My sink leaks"));
+    world.end().await;
+}

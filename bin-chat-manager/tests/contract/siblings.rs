@@ -1,0 +1,124 @@
+//! Stand-ins of the siblings: one knows numbers and businesses, the other tells of missed calls.
+
+use bin_common_handler::{
+    context::RequestContext,
+    daemon::{Manager, ManagerContext, StartError},
+    databasehandler::{EventPayload, Store},
+    listenhandler::{Json, Path, Routes, State, Wired},
+    migrations,
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The tenant of every number.
+pub const CUSTOMER: Uuid = Uuid::from_u128(7);
+/// Our numbers: one of a business that has people answer for a minute first, whose carrier answers opt-outs …
+pub const NUMBER: &str = "+14155550100";
+/// … one where the assistant answers at once and opt-outs are answered by us …
+pub const AT_ONCE: &str = "+14155550101";
+/// … and one whose registration is not approved.
+pub const PENDING: &str = "+14155550102";
+
+/// Stands in for did-manager.
+pub const NUMBERS: Manager = Manager {
+    name: "did-manager",
+    renamed_by: None,
+    crate_name: "bin_did_manager",
+    migrations: migrations!("fakedid", []),
+    settings: &[],
+    times: &[],
+    routes: || number_routes().infos(),
+    start: |ctx| Ok(Wired::new(number_routes(), ctx.store.clone())),
+};
+
+/// Stands in for call-manager.
+pub const CALLS: Manager = Manager {
+    name: "call-manager",
+    renamed_by: None,
+    crate_name: "bin_call_manager",
+    migrations: migrations!("fakecall", []),
+    settings: &[],
+    times: &[],
+    routes: || call_routes().infos(),
+    start: start_calls,
+};
+
+fn start_calls(ctx: &ManagerContext) -> std::result::Result<Wired, StartError> {
+    Ok(Wired::new(call_routes(), ctx.store.clone()))
+}
+
+fn number_routes() -> Routes<Store> {
+    Routes::default()
+        .post_without_effect("/v1/phone_numbers/resolve", resolve)
+        .internal()
+        .get("/v1/customers/<customer-id>", customer)
+}
+
+fn call_routes() -> Routes<Store> {
+    Routes::default().post("/v1/missed", missed).internal()
+}
+
+async fn resolve(_: State<Store>, Json(wanted): Json<Value>) -> Result<Json<Value>> {
+    let number = wanted["number"].as_str().unwrap_or_default();
+    if ![NUMBER, AT_ONCE, PENDING].contains(&number) {
+        let text = "The phone number was not found.";
+        return Err(Error::not_found("PHONE_NUMBER_NOT_FOUND", text));
+    }
+    // Each number is a business of its own.
+    let at_once = number == AT_ONCE;
+    Ok(Json(json!({
+        "phone_number_id": Uuid::from_u128(1),
+        "customer_id": owner(number),
+        "number": number,
+        "forward_target": "",
+        "messaging_service_id": "",
+        "campaign_status": if number == PENDING { "pending" } else { "approved" },
+        "dial_timeout_seconds": 20,
+        "business_name": "Mission Plumbing",
+        "provider_id": Uuid::from_u128(3),
+        "account_id": "AC00000000000000000000000000000001",
+        "secret": "the-token-of-the-stand-in",
+        "opt_out_replies": if at_once { "tandem" } else { "provider" },
+        "version": "2026-01-01T00:00:00Z",
+    })))
+}
+
+/// The tenant of a number.
+pub fn owner(number: &str) -> Uuid {
+    match number {
+        AT_ONCE => Uuid::from_u128(8),
+        PENDING => Uuid::from_u128(9),
+        _ => CUSTOMER,
+    }
+}
+
+async fn customer(_: State<Store>, Path(id): Path) -> Result<Json<Value>> {
+    let delay = if id == owner(AT_ONCE) { 0 } else { 60 };
+    Ok(Json(json!({
+        "id": id, "trade": "plumbing", "timezone": "America/New_York",
+        "ai_takeover_delay_seconds": delay,
+    })))
+}
+
+async fn missed(
+    State(store): State<Store>,
+    ctx: RequestContext,
+    Json(call): Json<Value>,
+) -> Result<Json<Value>> {
+    let id = |name: &str| -> Uuid { call[name].as_str().unwrap().parse().unwrap() };
+    let version: Timestamp = store.clock.now();
+    let payload = EventPayload {
+        resource_id: id("call_id"),
+        customer_id: id("customer_id"),
+        version,
+        data: call.to_string(),
+    };
+    let mut tx = store.begin(&ctx).await?;
+    tx.emit_payload("call_missed", payload).await?;
+    tx.commit(()).await?;
+    Ok(Json(call))
+}

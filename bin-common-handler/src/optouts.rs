@@ -1,0 +1,78 @@
+//! Opt-outs as every manager obeys them: chat-manager keeps the ledger and tells each change; whoever calls or writes keeps
+//! the numbers of it in a table `<prefix>_optouts` of its own, which its queries look into.
+//!
+//! ```ignore
+//! ctx.events.on(optouts::CHANGED, optouts::changed);
+//! ```
+//!
+//! A number stands there in each form in which lists of people have it, so that a query compares texts only: E.164, the
+//! same without its plus, and for North America the ten digits.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{databasehandler::ChangeTx, models::error::Result, phone, sockhandler::ReceivedEvent};
+
+/// The topic of each change.
+pub const CHANGED: &str = "chat-manager.optout.*.changed";
+
+/// What of the event matters here.
+#[derive(Deserialize)]
+struct OptOut {
+    customer_id: Uuid,
+    #[serde(default)]
+    number: String,
+    opted_out: bool,
+}
+
+/// Notes who opted out, or in again.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn changed(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+    let told: OptOut = event.data()?;
+    let sql = if told.opted_out {
+        // REPLACE is an upsert on both databases.
+        format!(
+            "REPLACE INTO {}_optouts (customer_id, number) VALUES (?, ?)",
+            tx.prefix()
+        )
+    } else {
+        format!(
+            "DELETE FROM {}_optouts WHERE customer_id = ? AND number = ?",
+            tx.prefix()
+        )
+    };
+    for form in forms(&told.number) {
+        let values = vec![told.customer_id.into(), form.into()];
+        tx.sql().execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
+/// The forms in which a number is written; none for what is none.
+fn forms(number: &str) -> Vec<String> {
+    let Ok(number) = phone::parse(number) else {
+        return Vec::new();
+    };
+    let number = number.as_str();
+    let digits = number.trim_start_matches('+');
+    let national = digits.strip_prefix('1').filter(|rest| rest.len() == 10);
+    let forms = [Some(number), Some(digits), national];
+    forms.into_iter().flatten().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("+14155550123", &["+14155550123", "14155550123", "4155550123"])]
+    #[case("+442079460123", &["+442079460123", "442079460123"])]
+    #[case("", &[])]
+    fn a_number_is_known_in_each_of_its_forms(#[case] number: &str, #[case] expected: &[&str]) {
+        assert_eq!(forms(number), expected);
+    }
+}

@@ -1,0 +1,164 @@
+//! Requests to a carrier's API: who asks, in which form, and what a refusal means. Twilio's; compatible carriers stand in
+//! by the setting `TWILIO_BASE_URL`.
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use crate::{
+    config::{Config, settings},
+    httphandler::{HttpFault, HttpRequest, HttpResponse, Method},
+    redact::Secret,
+};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+/// What stays as it is in a form.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+/// The carrier's host of calls, texts and numbers; the one of messaging services is another.
+const API_HOST: &str = "https://api.twilio.com";
+const MESSAGING_HOST: &str = "https://messaging.twilio.com";
+
+/// An account at a carrier, and where its API is.
+#[derive(Debug, Clone)]
+pub struct CarrierAccount {
+    base: String,
+    sid: String,
+    token: Secret,
+}
+
+impl CarrierAccount {
+    /// The account `sid`, which shows `token`.
+    pub fn new(config: &Config, sid: &str, token: Secret) -> Self {
+        let base = config.get(&settings::TWILIO_BASE_URL);
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            sid: sid.to_owned(),
+            token,
+        }
+    }
+
+    /// A request about something of the account, e.g. `Messages.json`.
+    ///
+    /// # Errors
+    /// [`HttpFault::BadHeader`] where sid or token cannot be sent.
+    pub fn request(&self, method: Method, path: &str) -> Result<HttpRequest, HttpFault> {
+        let url = format!(
+            "{}/2010-04-01/Accounts/{}/{path}",
+            self.base,
+            segment(&self.sid)
+        );
+        self.authorized(HttpRequest::new(method, url))
+    }
+
+    /// A request about messaging services, e.g. `Services/<sid>/PhoneNumbers`.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub fn messaging(&self, method: Method, path: &str) -> Result<HttpRequest, HttpFault> {
+        let base = if self.base == API_HOST {
+            MESSAGING_HOST
+        } else {
+            &self.base
+        };
+        self.authorized(HttpRequest::new(method, format!("{base}/v1/{path}")))
+    }
+
+    fn authorized(&self, request: HttpRequest) -> Result<HttpRequest, HttpFault> {
+        let shown = BASE64.encode(format!("{}:{}", self.sid, self.token.expose()));
+        request.header("authorization", &format!("Basic {shown}"))
+    }
+}
+
+/// With a form as its body.
+#[must_use]
+pub fn with_form(request: HttpRequest, fields: &[(&str, &str)]) -> HttpRequest {
+    request.body(FORM, pairs(fields))
+}
+
+/// Names and values as a form or a query has them.
+pub fn pairs(fields: &[(&str, &str)]) -> String {
+    let pairs = fields.iter();
+    pairs
+        .map(|(name, value)| format!("{}={}", segment(name), segment(value)))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+/// A text as a part of a URL.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
+}
+
+/// What a carrier refuses with: its own code, 0 where it says none, and the HTTP status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarrierRefusal {
+    /// E.g. 21610, unsubscribed.
+    pub code: u32,
+    /// E.g. 400.
+    pub status: u16,
+}
+
+impl CarrierRefusal {
+    /// Whether the same request may be taken another time.
+    pub const fn is_passing(self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+}
+
+/// The refusal in an answer; none where it is none.
+pub fn refusal(answer: &HttpResponse) -> Option<CarrierRefusal> {
+    #[derive(Deserialize, Default)]
+    struct Said {
+        #[serde(default)]
+        code: Option<u32>,
+    }
+    if answer.status.is_success() {
+        return None;
+    }
+    let said: Said = answer.json().unwrap_or_default();
+    Some(CarrierRefusal {
+        code: said.code.unwrap_or_default(),
+        status: answer.status.as_u16(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(200, "{}", None, false)]
+    #[case(201, "", None, false)]
+    #[case(400, r#"{"code":21610,"status":400}"#, Some(21610), false)]
+    #[case(429, r#"{"code":20429}"#, Some(20429), true)]
+    #[case(500, "<html>", Some(0), true)]
+    #[case(400, r#"{"code":null}"#, Some(0), false)]
+    fn a_refusal_has_the_carriers_code(
+        #[case] status: u16,
+        #[case] body: &'static str,
+        #[case] code: Option<u32>,
+        #[case] is_passing: bool,
+    ) {
+        let found = refusal(&HttpResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        });
+        assert_eq!(found.map(|found| found.code), code);
+        assert_eq!(found.is_some_and(CarrierRefusal::is_passing), is_passing);
+    }
+
+    #[test]
+    fn a_form_is_encoded() {
+        let fields = [("To", "+14155550123"), ("Body", "a b&c=\u{e9}")];
+        assert_eq!(pairs(&fields), "To=%2B14155550123&Body=a%20b%26c%3D%C3%A9");
+    }
+}
