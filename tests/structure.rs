@@ -38,6 +38,7 @@ mod tests {
         ("compliance", GROUND),
         ("figures", GROUND),
         ("phone", GROUND),
+        ("queues", GROUND),
         ("settings", GROUND),
         ("times", GROUND),
         ("words", GROUND),

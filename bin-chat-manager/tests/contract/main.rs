@@ -7,6 +7,8 @@ mod bookings;
 #[cfg(test)]
 mod calendars;
 #[cfg(test)]
+mod contact_center;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod figures;
@@ -23,7 +25,13 @@ mod optouts;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod presence;
+#[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod sending;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod siblings;
 #[cfg(test)]

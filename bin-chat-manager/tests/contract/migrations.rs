@@ -3,10 +3,12 @@
 use bin_chat_manager::{
     MANAGER,
     models::{
-        alert::Alert, alertrule::AlertRule, appointment::Appointment, bookable::Bookable,
-        calendar::Calendar, catalogitem::CatalogItem, contact::Contact, conversation::Conversation,
-        holiday::Holiday, lead::Lead, message::Message, rate::Rate, reservation::Reservation,
-        template::Template, turn::Turn, webhook::Webhook,
+        agent::Agent, alert::Alert, alertrule::AlertRule, appointment::Appointment,
+        bookable::Bookable, calendar::Calendar, cannedresponse::CannedResponse,
+        catalogitem::CatalogItem, chatsession::ChatSession, contact::Contact,
+        conversation::Conversation, csat::Csat, holiday::Holiday, lead::Lead, message::Message,
+        offer::Offer, presence::Presence, queue::Queue, queueentry::QueueEntry, rate::Rate,
+        reservation::Reservation, template::Template, turn::Turn, webhook::Webhook, widget::Widget,
     },
 };
 use bin_common_handler::{
@@ -89,6 +91,16 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
         Kind::Full => &["live_key"],
     };
     assert_eq!(schema.beyond::<Template>(), live);
+    let nothing: [&str; 0] = [];
+    assert_eq!(schema.beyond::<Agent>(), nothing);
+    assert_eq!(schema.beyond::<CannedResponse>(), nothing);
+    assert_eq!(schema.beyond::<ChatSession>(), nothing);
+    assert_eq!(schema.beyond::<Csat>(), nothing);
+    assert_eq!(schema.beyond::<Offer>(), nothing);
+    assert_eq!(schema.beyond::<Presence>(), nothing);
+    assert_eq!(schema.beyond::<Queue>(), nothing);
+    assert_eq!(schema.beyond::<QueueEntry>(), nothing);
+    assert_eq!(schema.beyond::<Widget>(), nothing);
     for beyond in [
         schema.beyond::<Contact>(),
         schema.beyond::<Conversation>(),

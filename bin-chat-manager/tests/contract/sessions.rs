@@ -1,0 +1,114 @@
+//! Visitors: a page, a token, one conversation, and nothing beyond.
+
+use bin_common_handler::{
+    models::sock::Method::{Get, Post},
+    testing::Kind,
+};
+use rstest::rstest;
+use serde_json::json;
+
+use super::{
+    contact_center::{ContactCenter, PAGE},
+    world::{reason, text},
+};
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_has_one_conversation_and_rates_it_once(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let desk = ContactCenter::new(kind).await;
+    let widget = desk.widget(None).await;
+    let foreign_page = desk.open(&widget, "https://evil.test").await;
+    assert_eq!(reason(&foreign_page), (403, "ORIGIN_NOT_ALLOWED"));
+    let unknown = desk.open("wgt_unknown", PAGE).await;
+    assert_eq!(reason(&unknown), (404, "WIDGET_NOT_FOUND"));
+
+    let visitor = desk.visitor(&widget).await;
+    let (other, anyone) = (desk.visitor(&widget).await, desk.installation.client());
+    let said = desk.say(&visitor, "1", "Hello?").await;
+    let again = desk.say(&visitor, "1", "Hello?").await;
+    assert_eq!(said.1["messages"][0]["id"], again.1["messages"][0]["id"]);
+    let answer = json!({"client_message_id": "a", "body": "Hi Bob", "user_id": null});
+    let (status, answered) = desk.act(&visitor.conversation, "messages", answer).await;
+    assert_eq!(
+        (status, text(&answered, "status")),
+        (200, "sent"),
+        "{answered}"
+    );
+
+    let uri = format!("/v1/chat_sessions/{}/history", visitor.session);
+    let own = json!({"token": visitor.token});
+    let history = anyone.ok(Post, &uri, Some(own.clone())).await;
+    let bodies: Vec<&str> = history["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| text(message, "body"))
+        .collect();
+    assert_eq!(bodies, ["Hello?", "Hi Bob"]);
+    let foreign = json!({"token": other.token});
+    let refused = anyone.call(Post, &uri, Some(foreign)).await;
+    assert_eq!(reason(&refused), (401, "BAD_TOKEN"));
+
+    let uri = format!("/v1/conversations/{}/transcript", visitor.conversation);
+    let transcript = desk.client.ok(Get, &uri, None).await;
+    assert!(
+        text(&transcript, "text").contains("human (text): Hi Bob"),
+        "{transcript}"
+    );
+
+    let uri = format!("/v1/conversations/{}/csat", visitor.conversation);
+    let rate = |score: i32, token: &str| json!({"token": token, "score": score});
+    let foreign = anyone.call(Post, &uri, Some(rate(5, &other.token))).await;
+    assert_eq!(reason(&foreign), (401, "BAD_TOKEN"));
+    let six = anyone.call(Post, &uri, Some(rate(6, &visitor.token))).await;
+    assert_eq!(six.0, 400);
+    anyone.ok(Post, &uri, Some(rate(5, &visitor.token))).await;
+    let twice = anyone.call(Post, &uri, Some(rate(1, &visitor.token))).await;
+    assert_eq!(reason(&twice), (409, "CSAT_EXISTS"));
+
+    let uri = format!("/v1/chat_sessions/{}/end", visitor.session);
+    anyone.ok(Post, &uri, Some(own.clone())).await;
+    anyone.ok(Post, &uri, Some(own)).await;
+    let ended = desk.say(&visitor, "2", "Still there?").await;
+    assert_eq!(reason(&ended), (401, "BAD_TOKEN"));
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_used_is_renewed_until_the_session_ends() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let widget = desk.widget(None).await;
+    let mut visitor = desk.visitor(&widget).await;
+    let hour = 3_600;
+    let early = desk.say(&visitor, "1", "Hello?").await;
+    assert!(early.1["token"].is_null());
+    desk.at(4 * hour);
+    let renewed = desk.say(&visitor, "2", "Hello?").await;
+    let token = text(&renewed.1, "token").to_owned();
+    desk.at(7 * hour);
+    assert_eq!(
+        desk.say(&visitor, "3", "Hello?").await.0,
+        401,
+        "the first is over"
+    );
+    visitor.token = token;
+    assert_eq!(desk.say(&visitor, "3", "Hello?").await.0, 200);
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shortcut_is_there_once_until_it_is_deleted() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let body = json!({"shortcut": "hi", "body": "Hello, how may I help?"});
+    let uri = "/v1/canned_responses";
+    let made = desk.client.ok(Post, uri, Some(body.clone())).await;
+    let again = desk.client.call(Post, uri, Some(body.clone())).await;
+    assert_eq!(reason(&again), (409, "CANNEDRESPONSE_EXISTS"));
+    let one = format!("{uri}/{}", text(&made, "id"));
+    let delete = bin_common_handler::models::sock::Method::Delete;
+    desk.client.ok(delete, &one, None).await;
+    desk.client.ok(Post, uri, Some(body)).await;
+    desk.end().await;
+}
