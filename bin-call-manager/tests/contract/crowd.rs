@@ -1,11 +1,11 @@
 //! Many at once: one winner, one hold, and no limit overrun.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bin_common_handler::{
     databasehandler::Value,
     ids,
-    testing::{Kind, until},
+    testing::{Kind, until_within},
 };
 use futures_util::{StreamExt, future::join_all, stream};
 use rstest::rstest;
@@ -16,6 +16,8 @@ use crate::world::{World, reason};
 
 /// Routes at the same time.
 const IN_FLIGHT: usize = 64;
+/// They share one row; beside other tests a call may wait long for its turn.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Many pending calls of a campaign, written at once: it is their routing that is tried.
 async fn calls(world: &World, campaign: &str, count: usize) -> Vec<String> {
@@ -43,7 +45,7 @@ async fn calls(world: &World, campaign: &str, count: usize) -> Vec<String> {
 /// Who wins a call; asked for again as long as the answer is to come again: a busy machine's database has too few
 /// connections for all tests at once.
 async fn winner(world: &World, call: &str) -> String {
-    until("the call is sold", async || {
+    until_within(PATIENCE, "the call is sold", async || {
         let (status, reply) = world.route(call).await;
         match status {
             200 => Some(reply["buyer_id"].to_string()),

@@ -99,7 +99,11 @@ fn free() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let nth = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + (std::process::id() as u16).wrapping_mul(31).wrapping_add(nth) % 10_000;
+        let port = 20_000
+            + (std::process::id() as u16)
+                .wrapping_mul(31)
+                .wrapping_add(nth)
+                % 10_000;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let udp = std::net::UdpSocket::bind(address);
         let tcp = std::net::TcpListener::bind(address);
