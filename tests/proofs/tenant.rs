@@ -91,6 +91,7 @@ impl Tenant {
         tenant.offers().await;
         tenant.conversations().await;
         tenant.bookings().await;
+        tenant.contact_center().await;
         tenant
     }
 
@@ -117,6 +118,8 @@ impl Tenant {
                 "reference" => "nobody's reference".to_owned(),
                 "email" => "nobody@example.com".to_owned(),
                 "token" => "A".repeat(43),
+                "widget" => format!("wgt_{}", "0".repeat(32)),
+                "visitor-token" | "ended-token" => "a.b.c".to_owned(),
                 KEY => format!("did_00000000:{}", "0".repeat(64)),
                 _ => value
                     .parse::<Uuid>()
@@ -384,7 +387,7 @@ impl Tenant {
 
 /// What people write, and what of it is kept.
 impl Tenant {
-    async fn keep(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
+    pub async fn keep(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
         let made = self.chat.ok(Post, uri, Some(body)).await;
         self.values.insert(name, id(&made));
         made
@@ -485,7 +488,7 @@ pub fn booked_hour() -> [Timestamp; 2] {
     [start, start.plus(HOUR)]
 }
 
-fn id(row: &Json) -> String {
+pub fn id(row: &Json) -> String {
     row["id"]
         .as_str()
         .unwrap_or_else(|| panic!("no id in {row}"))

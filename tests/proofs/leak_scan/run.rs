@@ -73,6 +73,7 @@ fn canaries(tenant: &Tenant) -> Vec<String> {
     let secrets = SECRETS
         .into_iter()
         .chain([tenant.token.as_str()])
+        .chain(["token", "visitor-token", "ended-token"].map(|name| tenant.value(name)))
         .flat_map(of_secret);
     phones.chain(secrets).collect()
 }

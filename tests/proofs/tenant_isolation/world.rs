@@ -1,4 +1,4 @@
-//! Both managers and the bridge, one tenant that asks, and another that must not be reached.
+//! All managers and the bridge, one tenant that asks, and another that must not be reached.
 
 use std::{
     collections::BTreeSet,
