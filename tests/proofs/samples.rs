@@ -213,12 +213,11 @@ fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         | (Delete, "/v1/phone_numbers/<phone-number-id>") => nothing(),
         (Post, "/v1/providers") => body(json!({"account_id": "AC1", "secret": "long-enough"})),
         (Put, "/v1/providers/<provider-id>") => body(json!({"opt_out_replies": "tandem"})),
-        // It carries a number.
-        (Delete, "/v1/providers/<provider-id>") => refused(409, nothing()),
-        // The number is its owner's already.
+        (Delete, "/v1/providers/<provider-id>") => nothing(),
+        // The number is its owner's already: it is one business's at a time, as calls at it find their way by it alone.
         (Post, "/v1/phone_numbers") => refused(
             409,
-            body(json!({"number": pick("number"), "provider_id": pick("provider-id")})),
+            body(json!({"number": picker.own("number"), "provider_id": pick("provider-id")})),
         ),
         (Put, "/v1/phone_numbers/<phone-number-id>") => {
             body(json!({"provider_id": pick("provider-id")}))
@@ -473,7 +472,8 @@ fn law_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         (Post, "/v1/subject_requests") => body(json!({"phone": pick("phone"), "kind": "access"})),
         (Post, "/v1/consents") => body(json!({"phone": pick("phone")})),
         (Post, "/v1/consents/<consent-id>/grant") => {
-            body(json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/1"}]}))
+            // It has been proven.
+            body(json!({"proofs": []}))
         }
         (Post, "/v1/dnc_entries") => body(json!({"phone": pick("phone"), "list": "litigation"})),
         (Post, "/v1/dnc_entries/bulk") => Sample {

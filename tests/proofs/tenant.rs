@@ -55,7 +55,7 @@ impl Tenant {
         let [dids, outdials, exchange, chat] = clients;
         let fields = json!({
             "name": mark, "did_daily_cap": 0, "did_hourly_cap": 0, "did_cooldown_seconds": 0,
-            "timezone": "America/New_York",
+            "timezone": "America/New_York", "trade": format!("{mark} trade"),
         });
         let customer = dids.ok(Post, "/v1/customers", Some(fields)).await;
         let customer_id = id(&customer).parse().unwrap();
@@ -370,7 +370,9 @@ impl Tenant {
         self.trade("consent-id", "/v1/consents", consent).await;
         let entry = json!({"phone": phone, "list": "internal", "reason": reason});
         self.trade("dnc-entry-id", "/v1/dnc_entries", entry).await;
-        let list = json!({"list": "federal"});
+        let entry = json!({"phone": phone, "list": "state", "state": "CA"});
+        self.exchange.ok(Post, "/v1/dnc_entries", Some(entry)).await;
+        let list = json!({"list": "state", "state": "CA"});
         self.trade("dnc-list-id", "/v1/dnc_lists", list).await;
         let rule = json!({"state": "CA", "open": "09:00", "close": "20:00", "citation": reason});
         self.trade("compliance-rule-id", "/v1/compliance/rules", rule)
@@ -424,6 +426,8 @@ impl Tenant {
         let uri = format!("/v1/conversations/{open}/takeover");
         self.chat.ok(Post, &uri, None).await;
         self.values.insert("conversation-id", closed);
+        let told = json!({"number": self.value("number")});
+        self.chat.ok(Post, "/v1/optouts", Some(told)).await;
     }
 
     /// What can be booked, of whom, and when not.

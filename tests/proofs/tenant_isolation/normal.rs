@@ -20,8 +20,7 @@ static DRAWN: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// The rate of a number that has no calls, as another's must look, is not among them.
 static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
-    let count =
-        "todayUsage|totalCalls|calls_today|calls_this_hour|calls_total|timestamp|balance|sequence";
+    let count = "todayUsage|totalCalls|calls_today|calls_this_hour|calls_total|timestamp|balance|sequence|version";
     let rate = r#""[1-9]\d*\.\d\d%""#;
     Regex::new(&format!(r#""(?:({count})":[^,}}]+|(answerRate)":{rate})"#)).unwrap()
 });

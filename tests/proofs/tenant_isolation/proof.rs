@@ -69,8 +69,10 @@ fn is_wall(route: &RouteInfo, said: &Said) -> bool {
     if route.edge.access == Access::Operator {
         return said.status == 403 && said.text.contains("OPERATOR_ONLY");
     }
-    if route.edge.access == Access::Public && said.status == 401 {
-        return said.text.contains("BAD_TOKEN");
+    // Anybody may ask, so whatever is shown is no proof, and no more is said.
+    let is_no_proof = said.text.contains("BAD_TOKEN") || said.text.contains("BAD_SIGNATURE");
+    if route.edge.access == Access::Public && is_no_proof {
+        return [401, 403].contains(&said.status);
     }
     said.status == 404 && said.text.contains("_NOT_FOUND")
 }

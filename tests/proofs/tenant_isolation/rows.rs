@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Tables in which rows come and go without anybody's change: what waits to be published or worked on, what repeated
 /// requests are answered with, and figures that a job adds up.
-const ON_THEIR_OWN: [&str; 10] = [
+const ON_THEIR_OWN: [&str; 11] = [
     "_outbox",
     "_inbox",
     "_parked",
@@ -17,6 +17,7 @@ const ON_THEIR_OWN: [&str; 10] = [
     "_received",
     "_seen_versions",
     "_rollups",
+    "_kpi_facts",
     "_watermarks",
 ];
 
