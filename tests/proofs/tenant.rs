@@ -328,6 +328,7 @@ impl Tenant {
         self.trade("auction-id", "/v1/auctions", auction).await;
         let uri = format!("/v1/auctions/{}/close", self.value("auction-id"));
         self.exchange.ok(Post, &uri, None).await;
+        self.completed(self.value("auctioned")).await;
         let ping = json!({
             "call_campaign_id": self.value("call-campaign-id"),
             "tags": {"name": format!("{} caller", self.mark)},
@@ -345,8 +346,14 @@ impl Tenant {
         call["reference"] = json!(reference);
         self.values.insert("reference", reference.clone());
         self.trade("call-id", "/v1/calls", call).await;
-        let uri = format!("/v1/calls/{}", self.value("call-id"));
-        self.exchange.ok(Post, &format!("{uri}/route"), None).await;
+        let uri = format!("/v1/calls/{}/route", self.value("call-id"));
+        self.exchange.ok(Post, &uri, None).await;
+        self.completed(self.value("call-id")).await;
+    }
+
+    /// A call ends as its buyer wanted it, and nothing of it is open.
+    async fn completed(&self, id: &str) {
+        let uri = format!("/v1/calls/{id}");
         for status in ["ringing", "in_progress", "completed"] {
             let report = json!({"status": status, "duration_seconds": 60});
             self.exchange
