@@ -195,7 +195,6 @@ fn did_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
     })
 }
 
-/// Those of the same routes that need nothing besides their path.
 /// Providers, the numbers of businesses, and what carriers tell of calls.
 fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
     let pick = |name| picker.pick(name);
@@ -244,6 +243,7 @@ fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
     })
 }
 
+/// Routes of tenants, people, keys and numbers that need nothing besides their path.
 fn plain_sample(route: &RouteInfo) -> Option<Sample> {
     Some(match (route.method, route.template) {
         (

@@ -73,8 +73,10 @@ fn start(scene: &Scene, bridge: SocketAddr, user: &str, format: &str) -> Daemon 
 fn canaries(tenant: &Tenant) -> Vec<String> {
     let phones = ["phone", "number"].map(|name| tenant.value(name).trim_start_matches("+1"));
     let phones = phones.into_iter().flat_map(of_phone);
+    let carriers = format!("{}-secret", tenant.mark);
     let secrets = SECRETS
         .into_iter()
+        .chain([carriers.as_str()])
         .chain([tenant.token.as_str()])
         .chain(["token", "visitor-token", "ended-token"].map(|name| tenant.value(name)))
         .flat_map(of_secret);

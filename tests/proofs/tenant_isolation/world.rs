@@ -137,7 +137,7 @@ async fn settled(db: &Db, tenant: &Tenant) -> BTreeSet<String> {
         let rows = rows_with(db, &ids_of(tenant)).await;
         let is_there = |table: &&str| rows.iter().any(|row| row.starts_with(table));
         let all = ["exchange_optouts", "outdial_optouts"];
-        all.iter().all(|table| is_there(table)).then_some(rows)
+        all.iter().all(is_there).then_some(rows)
     })
     .await
 }
