@@ -24,7 +24,7 @@ async fn calls(world: &World, campaign: &str, count: usize) -> Vec<String> {
     let first = world.call(&campaign.to_string()).await;
     let first: Uuid = first.parse().unwrap();
     // Copies of the first in all but their ids.
-    let columns = "customer_id, call_campaign_id, direction, from_number, to_number, status, seller_id, currency, \
+    let columns = "customer_id, call_campaign_id, direction, from_number, to_number, purpose, status, seller_id, currency, \
         reason, tags, zip, state, source, destination, duration_seconds, hangup_cause, attempts, tm_create, tm_update";
     let sql = format!(
         "INSERT INTO exchange_calls (id, {columns}) SELECT ?, {columns} FROM exchange_calls WHERE id = ?"

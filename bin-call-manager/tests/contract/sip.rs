@@ -1,6 +1,10 @@
 //! The SIP redirect server, by sockets of a switch.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use bin_common_handler::{
     models::{
@@ -89,10 +93,20 @@ fn to(method: &str, called: &str, caller: &str, call: &str, more: &str) -> Strin
     )
 }
 
-/// A free port, as far as one can know.
+/// A port that is free for both transports. It is below those that the system gives to outgoing connections, so none of
+/// them takes it before the daemon does.
 fn free() -> SocketAddr {
-    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    udp.local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + (std::process::id() as u16).wrapping_mul(31).wrapping_add(nth) % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let udp = std::net::UdpSocket::bind(address);
+        let tcp = std::net::TcpListener::bind(address);
+        if udp.is_ok() && tcp.is_ok() {
+            return address;
+        }
+    }
 }
 
 async fn open(kind: Kind, more: &[(&'static str, &str)]) -> (World, SocketAddr) {

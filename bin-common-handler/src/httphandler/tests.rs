@@ -193,7 +193,7 @@ async fn a_dead_host_is_left_alone_after_five_failures() {
     for _ in 0..5 {
         assert_eq!(
             client.send(&request).await.unwrap_err(),
-            HttpFault::Unreachable
+            HttpFault::NoConnection
         );
     }
     assert_eq!(
