@@ -7,6 +7,8 @@
 //! A route without a sample in `samples.rs`, and an id without a holder in `tenant.rs`, fail the first.
 
 #[cfg(test)]
+mod contact_center;
+#[cfg(test)]
 mod leak_scan;
 #[cfg(test)]
 mod samples;

@@ -18,7 +18,10 @@ use bin_common_handler::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::tenant::{KEY, Values, booked_hour, urlencoded};
+use crate::{
+    contact_center::{holder, queue_sample, visitor_sample},
+    tenant::{KEY, Values, booked_hour, urlencoded},
+};
 
 /// What goes with a route's path.
 #[derive(Debug, Default, Clone)]
@@ -52,7 +55,7 @@ impl<'v> Picker<'v> {
     }
 
     /// What could be another's.
-    fn pick(&self, name: &str) -> &'v str {
+    pub fn pick(&self, name: &str) -> &'v str {
         let (name, value) = self
             .values
             .get_key_value(name)
@@ -62,7 +65,7 @@ impl<'v> Picker<'v> {
     }
 
     /// What is always the caller's own.
-    fn own(&self, name: &str) -> &'v str {
+    pub fn own(&self, name: &str) -> &'v str {
         self.values.get(name).unwrap()
     }
 
@@ -79,10 +82,7 @@ impl<'v> Picker<'v> {
     /// The route's path with its placeholders filled in.
     pub fn path(&self, route: &RouteInfo) -> String {
         let segments = route.template.split('/').map(|segment| {
-            let name = segment
-                .strip_prefix('<')
-                .and_then(|rest| rest.strip_suffix('>'));
-            name.map_or(segment, |name| self.pick(name))
+            placeholder(segment).map_or(segment, |name| self.pick(holder(route.template, name)))
         });
         segments.collect::<Vec<_>>().join("/")
     }
@@ -90,6 +90,19 @@ impl<'v> Picker<'v> {
     pub fn picked(self) -> BTreeSet<&'static str> {
         self.picked.into_inner()
     }
+}
+
+/// The name in a segment of a template that stands for a value.
+fn placeholder(segment: &'static str) -> Option<&'static str> {
+    segment.strip_prefix('<')?.strip_suffix('>')
+}
+
+/// Whether this value stands in the route's path.
+pub fn is_in_path(route: &RouteInfo, name: &str) -> bool {
+    let placeholders = route.template.split('/').filter_map(placeholder);
+    placeholders
+        .map(|placeholder| holder(route.template, placeholder))
+        .any(|holder| holder == name)
 }
 
 /// What goes with a route's path; a route that is not here fails the proof.
@@ -104,19 +117,21 @@ pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
         .or_else(|| law_sample(route, picker))
         .or_else(|| conversation_sample(route, picker))
         .or_else(|| offer_sample(route, picker))
-        .or_else(|| booking_sample(route, picker));
+        .or_else(|| booking_sample(route, picker))
+        .or_else(|| queue_sample(route, picker))
+        .or_else(|| visitor_sample(route, picker));
     let (method, template) = (route.method, route.template);
     sample.unwrap_or_else(|| panic!("{method} {template} has no sample in {}", file!()))
 }
 
-fn nothing() -> Sample {
+pub fn nothing() -> Sample {
     Sample {
         status: 200,
         ..Sample::default()
     }
 }
 
-fn body(body: Json) -> Sample {
+pub fn body(body: Json) -> Sample {
     Sample {
         body: Some(body),
         ..nothing()
@@ -180,7 +195,6 @@ fn did_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
     })
 }
 
-/// Those of the same routes that need nothing besides their path.
 /// Providers, the numbers of businesses, and what carriers tell of calls.
 fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
     let pick = |name| picker.pick(name);
@@ -198,12 +212,11 @@ fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         | (Delete, "/v1/phone_numbers/<phone-number-id>") => nothing(),
         (Post, "/v1/providers") => body(json!({"account_id": "AC1", "secret": "long-enough"})),
         (Put, "/v1/providers/<provider-id>") => body(json!({"opt_out_replies": "tandem"})),
-        // It carries a number.
-        (Delete, "/v1/providers/<provider-id>") => refused(409, nothing()),
-        // The number is its owner's already.
+        (Delete, "/v1/providers/<provider-id>") => nothing(),
+        // The number is its owner's already: it is one business's at a time, as calls at it find their way by it alone.
         (Post, "/v1/phone_numbers") => refused(
             409,
-            body(json!({"number": pick("number"), "provider_id": pick("provider-id")})),
+            body(json!({"number": picker.own("number"), "provider_id": pick("provider-id")})),
         ),
         (Put, "/v1/phone_numbers/<phone-number-id>") => {
             body(json!({"provider_id": pick("provider-id")}))
@@ -230,6 +243,7 @@ fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
     })
 }
 
+/// Routes of tenants, people, keys and numbers that need nothing besides their path.
 fn plain_sample(route: &RouteInfo) -> Option<Sample> {
     Some(match (route.method, route.template) {
         (
@@ -458,7 +472,8 @@ fn law_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         (Post, "/v1/subject_requests") => body(json!({"phone": pick("phone"), "kind": "access"})),
         (Post, "/v1/consents") => body(json!({"phone": pick("phone")})),
         (Post, "/v1/consents/<consent-id>/grant") => {
-            body(json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/1"}]}))
+            // It has been proven.
+            body(json!({"proofs": []}))
         }
         (Post, "/v1/dnc_entries") => body(json!({"phone": pick("phone"), "list": "litigation"})),
         (Post, "/v1/dnc_entries/bulk") => Sample {

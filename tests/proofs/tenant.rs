@@ -55,7 +55,7 @@ impl Tenant {
         let [dids, outdials, exchange, chat] = clients;
         let fields = json!({
             "name": mark, "did_daily_cap": 0, "did_hourly_cap": 0, "did_cooldown_seconds": 0,
-            "timezone": "America/New_York",
+            "timezone": "America/New_York", "trade": format!("{mark} trade"),
         });
         let customer = dids.ok(Post, "/v1/customers", Some(fields)).await;
         let customer_id = id(&customer).parse().unwrap();
@@ -91,6 +91,7 @@ impl Tenant {
         tenant.offers().await;
         tenant.conversations().await;
         tenant.bookings().await;
+        tenant.contact_center().await;
         tenant
     }
 
@@ -117,6 +118,8 @@ impl Tenant {
                 "reference" => "nobody's reference".to_owned(),
                 "email" => "nobody@example.com".to_owned(),
                 "token" => "A".repeat(43),
+                "widget" => format!("wgt_{}", "0".repeat(32)),
+                "visitor-token" | "ended-token" => "a.b.c".to_owned(),
                 KEY => format!("did_00000000:{}", "0".repeat(64)),
                 _ => value
                     .parse::<Uuid>()
@@ -325,6 +328,7 @@ impl Tenant {
         self.trade("auction-id", "/v1/auctions", auction).await;
         let uri = format!("/v1/auctions/{}/close", self.value("auction-id"));
         self.exchange.ok(Post, &uri, None).await;
+        self.completed(self.value("auctioned")).await;
         let ping = json!({
             "call_campaign_id": self.value("call-campaign-id"),
             "tags": {"name": format!("{} caller", self.mark)},
@@ -342,8 +346,14 @@ impl Tenant {
         call["reference"] = json!(reference);
         self.values.insert("reference", reference.clone());
         self.trade("call-id", "/v1/calls", call).await;
-        let uri = format!("/v1/calls/{}", self.value("call-id"));
-        self.exchange.ok(Post, &format!("{uri}/route"), None).await;
+        let uri = format!("/v1/calls/{}/route", self.value("call-id"));
+        self.exchange.ok(Post, &uri, None).await;
+        self.completed(self.value("call-id")).await;
+    }
+
+    /// A call ends as its buyer wanted it, and nothing of it is open.
+    async fn completed(&self, id: &str) {
+        let uri = format!("/v1/calls/{id}");
         for status in ["ringing", "in_progress", "completed"] {
             let report = json!({"status": status, "duration_seconds": 60});
             self.exchange
@@ -367,7 +377,9 @@ impl Tenant {
         self.trade("consent-id", "/v1/consents", consent).await;
         let entry = json!({"phone": phone, "list": "internal", "reason": reason});
         self.trade("dnc-entry-id", "/v1/dnc_entries", entry).await;
-        let list = json!({"list": "federal"});
+        let entry = json!({"phone": phone, "list": "state", "state": "CA"});
+        self.exchange.ok(Post, "/v1/dnc_entries", Some(entry)).await;
+        let list = json!({"list": "state", "state": "CA"});
         self.trade("dnc-list-id", "/v1/dnc_lists", list).await;
         let rule = json!({"state": "CA", "open": "09:00", "close": "20:00", "citation": reason});
         self.trade("compliance-rule-id", "/v1/compliance/rules", rule)
@@ -384,7 +396,7 @@ impl Tenant {
 
 /// What people write, and what of it is kept.
 impl Tenant {
-    async fn keep(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
+    pub async fn keep(&mut self, name: &'static str, uri: &str, body: Json) -> Json {
         let made = self.chat.ok(Post, uri, Some(body)).await;
         self.values.insert(name, id(&made));
         made
@@ -421,6 +433,8 @@ impl Tenant {
         let uri = format!("/v1/conversations/{open}/takeover");
         self.chat.ok(Post, &uri, None).await;
         self.values.insert("conversation-id", closed);
+        let told = json!({"number": self.value("number")});
+        self.chat.ok(Post, "/v1/optouts", Some(told)).await;
     }
 
     /// What can be booked, of whom, and when not.
@@ -485,7 +499,7 @@ pub fn booked_hour() -> [Timestamp; 2] {
     [start, start.plus(HOUR)]
 }
 
-fn id(row: &Json) -> String {
+pub fn id(row: &Json) -> String {
     row["id"]
         .as_str()
         .unwrap_or_else(|| panic!("no id in {row}"))

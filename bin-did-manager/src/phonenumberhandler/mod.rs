@@ -91,9 +91,10 @@ fn ensure_reachable(app: &App, patch: &PhoneNumberPatch) -> Result<()> {
 
 /// Tries once more to buy a number that could not be bought.
 pub(crate) async fn purchase(app: &App, ctx: &RequestContext, id: Uuid) -> Result<PhoneNumber> {
-    app.carriers.hooks()?;
     let mut tx = app.store.begin(ctx).await?;
+    // Whose it is comes first, as everywhere.
     let before = resource::lock_live::<PhoneNumber>(&mut tx, ctx, id).await?;
+    app.carriers.hooks()?;
     let is_bought = before.purchase && before.status == NumberStatus::Active;
     if is_bought || before.status == NumberStatus::Purchasing {
         return tx.commit(before).await;

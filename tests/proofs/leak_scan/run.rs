@@ -24,17 +24,19 @@ const REDIS: &str = "canary-redis-9310-Wv";
 /// The operator's key.
 pub const BRIDGE: &str = "canary-bridge-0517-PdXr";
 const HASHES: &str = "canary-hash-key-6620-that-is-long-enough";
+const SECRETS_KEY: &str = "canary-secrets-key-5527-that-is-long-enough";
 /// Keys that callers show and that open nothing: one that could be a key, one that could not.
 const WRONG_KEYS: [&str; 2] = [
     "did_c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00",
     "canary-wrong-key-7713",
 ];
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     DATABASE,
     BROKER,
     REDIS,
     BRIDGE,
     HASHES,
+    SECRETS_KEY,
     WRONG_KEYS[0],
     WRONG_KEYS[1],
 ];
@@ -61,6 +63,7 @@ fn start(scene: &Scene, bridge: SocketAddr, user: &str, format: &str) -> Daemon 
         ("REDIS_PASSWORD", REDIS),
         ("BRIDGE_ACCESS_KEY", BRIDGE),
         ("DID_HASH_KEY", HASHES),
+        ("SECRETS_KEY", SECRETS_KEY),
         ("HTTP_LISTEN_ADDRESS", &bridge.to_string()),
         ("RATE_LIMIT_PER_SECOND", "0"),
     ])
@@ -70,9 +73,12 @@ fn start(scene: &Scene, bridge: SocketAddr, user: &str, format: &str) -> Daemon 
 fn canaries(tenant: &Tenant) -> Vec<String> {
     let phones = ["phone", "number"].map(|name| tenant.value(name).trim_start_matches("+1"));
     let phones = phones.into_iter().flat_map(of_phone);
+    let carriers = format!("{}-secret", tenant.mark);
     let secrets = SECRETS
         .into_iter()
+        .chain([carriers.as_str()])
         .chain([tenant.token.as_str()])
+        .chain(["token", "visitor-token", "ended-token"].map(|name| tenant.value(name)))
         .flat_map(of_secret);
     phones.chain(secrets).collect()
 }

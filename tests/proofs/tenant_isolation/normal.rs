@@ -10,12 +10,17 @@ static DRAWN: LazyLock<Regex> = LazyLock::new(|| {
     let time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z";
     let token = "did_[0-9a-f]{8,64}";
     let secret = "[0-9A-Za-z_-]{43}";
-    Regex::new(&format!("{id}|{time}|{token}|\"{secret}\"")).unwrap()
+    let widget = "wgt_[0-9a-f]{32}";
+    // A JSON Web Token (RFC 7519).
+    let session = r"eyJ[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+){2}";
+    Regex::new(&format!(
+        "{id}|{time}|{token}|{widget}|{session}|\"{secret}\""
+    ))
+    .unwrap()
 });
 /// The rate of a number that has no calls, as another's must look, is not among them.
 static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
-    let count =
-        "todayUsage|totalCalls|calls_today|calls_this_hour|calls_total|timestamp|balance|sequence";
+    let count = "todayUsage|totalCalls|calls_today|calls_this_hour|calls_total|timestamp|balance|sequence|version";
     let rate = r#""[1-9]\d*\.\d\d%""#;
     Regex::new(&format!(r#""(?:({count})":[^,}}]+|(answerRate)":{rate})"#)).unwrap()
 });
