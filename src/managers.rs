@@ -2,7 +2,11 @@
 
 use std::sync::LazyLock;
 
-use bin_common_handler::{daemon::Manager, listenhandler::Scopes};
+use bin_common_handler::{
+    config::{AnySetting, COMMON},
+    daemon::Manager,
+    listenhandler::Scopes,
+};
 
 /// Every manager, in the order in which they are started.
 pub const ALL: &[Manager] = &[
@@ -21,9 +25,37 @@ pub static SCOPES: LazyLock<Scopes> = LazyLock::new(|| {
     Scopes::new(&tables, true)
 });
 
+/// The common settings and each manager's own, each once: some are shared by managers.
+pub fn settings(managers: &[Manager]) -> Vec<AnySetting> {
+    let own = managers.iter().flat_map(|manager| manager.settings);
+    let mut all: Vec<AnySetting> = Vec::new();
+    for setting in COMMON.iter().chain(own) {
+        if !all.iter().any(|known| known.name == setting.name) {
+            all.push(*setting);
+        }
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
+    use bin_common_handler::config::Config;
+    use clap::Command;
+
     use super::*;
+
+    #[test]
+    fn the_settings_of_any_process_make_flags_that_are_there_once() {
+        Config::flags(Command::new("bridge"), &settings(ALL)).debug_assert();
+        for manager in ALL {
+            let own = COMMON
+                .iter()
+                .chain(manager.settings)
+                .copied()
+                .collect::<Vec<_>>();
+            Config::flags(Command::new("daemon"), &own).debug_assert();
+        }
+    }
 
     #[test]
     fn the_scopes_that_keys_have_today_stay() {

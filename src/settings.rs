@@ -1,19 +1,12 @@
 //! The settings of all managers together, and those of them that a command may need.
 
-use bin_common_handler::config::{AnySetting, BadConfig, COMMON, Config};
+use bin_common_handler::config::{AnySetting, BadConfig, Config};
 use clap::{Arg, Command};
 use tandem::managers;
 
 /// The common settings and each manager's own, each once.
 pub fn all() -> Vec<AnySetting> {
-    let own = managers::ALL.iter().flat_map(|manager| manager.settings);
-    let mut all: Vec<AnySetting> = Vec::new();
-    for setting in COMMON.iter().chain(own) {
-        if !all.iter().any(|known| known.name == setting.name) {
-            all.push(*setting);
-        }
-    }
-    all
+    managers::settings(managers::ALL)
 }
 
 /// A flag for each setting, and for the file; only that of the file and those of `shown` are listed in the help.

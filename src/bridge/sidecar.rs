@@ -16,7 +16,7 @@ use super::{
 };
 use bin_common_handler::{
     cachehandler::RedisCache,
-    config::{AnySetting, COMMON, Config, Setting, settings},
+    config::{Config, Setting, settings},
     daemon::{self, Manager, ProcessContext, Sidecar, StartError},
     health::Health,
     httpserver,
@@ -36,11 +36,7 @@ pub fn sidecar(route_tables: Vec<(&'static str, Vec<RouteInfo>)>) -> Sidecar {
 /// The `main` of the bridge alone: it needs RabbitMQ and no database; Redis where several share limits.
 pub fn main(managers: &[Manager]) -> ExitCode {
     // Those of the managers too: one file may serve every process.
-    let table: Vec<AnySetting> = COMMON
-        .iter()
-        .chain(managers.iter().flat_map(|manager| manager.settings))
-        .copied()
-        .collect();
+    let table = crate::managers::settings(managers);
     let command = Command::new(NAME)
         .about("HTTP in front of the managers of Tandem, which it reaches over RabbitMQ.")
         .version(env!("CARGO_PKG_VERSION"));
@@ -208,7 +204,7 @@ mod tests {
         #[case] address: &str,
         #[case] expected: &str,
     ) {
-        let config = Config::with_values(COMMON, values).unwrap();
+        let config = Config::with_values(bin_common_handler::config::COMMON, values).unwrap();
         let line = to_try(&config, address.parse().unwrap(), "/v1/outdials");
         assert_eq!(line, expected);
     }
