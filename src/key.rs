@@ -166,6 +166,7 @@ fn example(scopes: &[String], bridge: &str) -> (&'static str, String) {
         (["outdial:read", "outdial:write"], "/v1/outdials"),
         (["exchange:read", "exchange:write"], "/v1/calls"),
         (["exchange:buy", "exchange:sell"], "/v1/calls"),
+        (["chat:read", "chat:write"], "/v1/conversations"),
         (["key:read", "key:write"], KEYS),
         (["audit:read", "audit:read"], "/v1/audit_logs"),
     ];
@@ -303,7 +304,7 @@ mod tests {
             let scopes: Vec<_> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
             example(&scopes, "http://b").1
         };
-        let cases: [(&[&str], &str); 14] = [
+        let cases: [(&[&str], &str); 15] = [
             (&["did:next", "did:report"], "'http://b/api/v1/dids/next?"),
             (&["did:report", "did:next"], "'http://b/api/v1/dids/next?"),
             (&["did:next"], "'http://b/api/v1/dids/next?"),
@@ -318,6 +319,7 @@ mod tests {
             ),
             (&["exchange:write"], "'http://b/api/v1/calls?"),
             (&["exchange:buy"], "'http://b/api/v1/calls?"),
+            (&["chat:write"], "'http://b/api/v1/conversations?"),
             (&["key:read"], "'http://b/api/v1/accesskeys?"),
             (&["audit:read"], "'http://b/api/v1/audit_logs?"),
             (&[], "'http://b/health'"),
