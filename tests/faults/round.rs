@@ -74,7 +74,13 @@ impl Round<'_> {
 pub async fn run(world: &mut World, fault: &Fault, seed: u64, is_long: bool) -> Tally {
     let tenants = Tenants::new(&world.did().site).await;
     let market = Market::new(&world.call().site).await;
-    let load = Load::start(&world.outdial().site, &tenants, &market, fault.manners).await;
+    let load = Load::start(
+        [&world.outdial().site, &world.chat().site],
+        &tenants,
+        &market,
+        fault.manners,
+    )
+    .await;
     let mut round = Round {
         world,
         tenants,

@@ -113,6 +113,16 @@ impl World {
         self.team_mut(bin_call_manager::NAME)
     }
 
+    /// Those who talk with people.
+    pub fn chat(&self) -> &Team {
+        self.team(bin_chat_manager::NAME)
+    }
+
+    /// As [`Self::chat`], to be changed.
+    pub fn chat_mut(&mut self) -> &mut Team {
+        self.team_mut(bin_chat_manager::NAME)
+    }
+
     /// The nodes, and all teams to be changed.
     pub fn parts_mut(&mut self) -> (&Lab, &mut [Team]) {
         (&self.lab, &mut self.teams)

@@ -50,4 +50,10 @@ pub async fn hold(
     tally.repeated += events::repeated(&heard);
     events::order_holds(&heard, tally);
     sales::agree(&world.call().site, market, book, &heard, tally).await;
+
+    let heard = world.chat_mut().heard().await;
+    tally.repeated += events::repeated(&heard);
+    events::order_holds(&heard, tally);
+    let site = &world.chat().site;
+    entities::agree(site, Subject::CatalogItem, book, &heard, tally).await;
 }

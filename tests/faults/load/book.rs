@@ -12,6 +12,8 @@ pub enum Subject {
     Outdial,
     /// Pools of numbers, of did-manager.
     Pool,
+    /// What a business does, of chat-manager.
+    CatalogItem,
 }
 
 impl Subject {
@@ -20,6 +22,7 @@ impl Subject {
         match self {
             Self::Outdial => "/v1/outdials",
             Self::Pool => "/v1/didpools",
+            Self::CatalogItem => "/v1/catalog_items",
         }
     }
 
@@ -28,6 +31,7 @@ impl Subject {
         match self {
             Self::Outdial => "outdial_outdials",
             Self::Pool => "did_didpools",
+            Self::CatalogItem => "chat_catalog_items",
         }
     }
 
@@ -36,6 +40,7 @@ impl Subject {
         match self {
             Self::Outdial => ["outdial_created", "outdial_updated"],
             Self::Pool => ["didpool_created", "didpool_updated"],
+            Self::CatalogItem => ["catalogitem_created", "catalogitem_updated"],
         }
     }
 }

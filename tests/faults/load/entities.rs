@@ -73,6 +73,7 @@ impl Clerk {
         let kind = match self.subject {
             Subject::Outdial => Kind::OutdialWrite,
             Subject::Pool => Kind::PoolWrite,
+            Subject::CatalogItem => Kind::CatalogWrite,
         };
         let reply = self.asker.insist(kind, &request).await?;
         Some(crate::tenant::id_of(&reply))
@@ -106,6 +107,7 @@ impl Clerk {
         let kind = match self.subject {
             Subject::Outdial => Kind::OutdialRead,
             Subject::Pool => Kind::PoolRead,
+            Subject::CatalogItem => Kind::CatalogRead,
         };
         self.asker.insist(kind, &request).await
     }

@@ -85,6 +85,10 @@ pub enum Kind {
     PoolWrite,
     /// Pools are read.
     PoolRead,
+    /// Catalog items are made and changed.
+    CatalogWrite,
+    /// Catalog items are read.
+    CatalogRead,
     /// Numbers are given out.
     Number,
     /// Calls are sold.
@@ -97,13 +101,15 @@ impl Kind {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::OutdialWrite,
         Self::OutdialRead,
         Self::Lease,
         Self::Dial,
         Self::PoolWrite,
         Self::PoolRead,
+        Self::CatalogWrite,
+        Self::CatalogRead,
         Self::Number,
         Self::Sale,
         Self::Payment,
@@ -119,13 +125,14 @@ pub struct Load {
 impl Load {
     /// Starts them.
     pub async fn start(
-        outdial: &Site,
+        [outdial, chat]: [&Site; 2],
         tenants: &Tenants,
         market: &Market,
         manners: Manners,
     ) -> Self {
         let shared = Arc::new(Shared::new(ids::next().simple().to_string()));
         let to_outdial = Arc::new(Callers::new(outdial));
+        let to_chat = Arc::new(Callers::new(chat));
         let asker = |callers: &Arc<Callers>| Asker::new(callers, manners, &shared);
         let to_did = &tenants.wide.callers;
         let list = dialler::open_list(&asker(&to_outdial)).await;
@@ -138,6 +145,8 @@ impl Load {
             if number < CLERKS {
                 let tenant = Some(tenants.wide.id);
                 let clerk = Clerk::new(asker(to_did), Subject::Pool, number, tenant);
+                workers.push(spawn(clerk.work()));
+                let clerk = Clerk::new(asker(&to_chat), Subject::CatalogItem, number, tenant);
                 workers.push(spawn(clerk.work()));
                 let trader = Trader::new(asker(&market.callers), market, number);
                 workers.push(spawn(trader.work()));
