@@ -3,6 +3,7 @@
 //! A memory alarm stops what publishes and not what consumes; a channel error takes one role, not all.
 //! Nothing recovers by itself: a supervisor builds each role anew, with backoff, for ever.
 
+mod acks;
 mod address;
 mod backlog;
 mod collect;
@@ -16,7 +17,6 @@ mod post;
 mod probe;
 mod retry;
 mod rpc;
-mod settle;
 mod sole;
 mod subscribe;
 mod unreadable;
