@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use rand::RngExt;
 use tokio::time::Instant;
-use tracing::{Instrument, debug, warn};
+use tracing::{Instrument, debug, field::display, warn};
 use uuid::Uuid;
 
 use super::{Router, Served};
@@ -17,6 +17,7 @@ use crate::{
         sock::{Request, Response},
         time::Timestamp,
     },
+    trace::{TraceContext, within},
 };
 
 /// After this the caller is told that the outcome is not known; the work itself is never cut short.
@@ -41,7 +42,7 @@ impl Router {
         if let Err(error) = self.admit(served, &request) {
             return error.to_response(self.context.domain);
         }
-        let request_id = request.request_id.clone();
+        let (request_id, trace) = (request.request_id.clone(), request.trace);
         let operation = match served
             .info
             .is_effect
@@ -66,7 +67,7 @@ impl Router {
         };
         match self.answer_once(served, request, ctx).await {
             Ok(response) => response,
-            Err(error) => Box::pin(self.answer_error(error, operation, &request_id)).await,
+            Err(error) => Box::pin(self.answer_error(error, operation, &request_id, trace)).await,
         }
     }
 
@@ -111,6 +112,7 @@ impl Router {
             return Ok(reply);
         }
         let (path, query) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
+        let trace = request.trace;
         let input = Input {
             state: (),
             ctx,
@@ -121,7 +123,7 @@ impl Router {
         };
         let (started, mut attempt) = (Instant::now(), 1);
         loop {
-            match self.run_apart((served.run)(input.clone())).await {
+            match self.run_apart(trace, (served.run)(input.clone())).await {
                 // Everything was rolled back: it is run again, a moment later. Reads too: some of them write.
                 Err(error)
                     if error.is_retriable()
@@ -138,8 +140,11 @@ impl Router {
     }
 
     /// A task of its own: a panic ends only it, and no time limit cuts a transaction in two.
-    async fn run_apart(&self, work: Answer) -> Result<Response> {
-        let task = self.context.work.spawn(work.in_current_span());
+    async fn run_apart(&self, trace: Option<TraceContext>, work: Answer) -> Result<Response> {
+        let task = self
+            .context
+            .work
+            .spawn(within(trace, work).in_current_span());
         match tokio::time::timeout(ANSWER_MAX, task).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(Error::internal(panic)),
@@ -155,11 +160,13 @@ impl Router {
         error: Error,
         operation: Option<Operation>,
         request_id: &str,
+        trace: Option<TraceContext>,
     ) -> Response {
+        let trace_id = trace.map(|trace| display(trace.id()));
         if error.is_told_by_health() {
-            debug!(%error, request_id, "request failed");
+            debug!(%error, request_id, trace_id, "request failed");
         } else if error.is_fault() {
-            warn!(%error, request_id, status = error.status().code(), "request failed");
+            warn!(%error, request_id, trace_id, status = error.status().code(), "request failed");
         }
         let response = error.to_response(self.context.domain);
         match operation {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use prometheus::Histogram;
 use tokio::time::Instant;
-use tracing::{Instrument, debug, debug_span};
+use tracing::{Instrument, debug, debug_span, field::display};
 
 use super::{
     RouteInfo, RouterContext, Wired, envelope,
@@ -22,6 +22,7 @@ use crate::{
     metrics::as_ms,
     models::{error::Error, sock::Response},
     sockhandler::{Delivered, Probe, Serve},
+    trace::Span,
 };
 
 /// The requests of one daemon.
@@ -132,7 +133,7 @@ impl Serve for Router {
         {
             return self.drop_request("late");
         }
-        let request = match envelope::read(&delivered.body, &delivered.encoding) {
+        let mut request = match envelope::read(&delivered.body, &delivered.encoding) {
             Ok(request) => request,
             Err(error) => return self.refuse(&error, "none", started),
         };
@@ -154,10 +155,16 @@ impl Serve for Router {
             return self.drop_request("caller_gone");
         }
         let request_id = request.request_id.clone();
+        let mut traced = Span::server(delivered.delivery_info.trace, self.context.domain, || {
+            format!("{method} {}", served.info.template)
+        });
+        request.trace = traced.context();
+        let trace_id = request.trace.map(|trace| display(trace.id()));
         // Costs nothing where debug lines are off. What callers send stays out of it: no number, no body.
         let span = debug_span!(
             "request",
             request_id,
+            trace_id,
             customer_id = request.customer_id.map(display),
             route = served.info.template
         );
@@ -170,10 +177,12 @@ impl Serve for Router {
             )
             .instrument(span)
             .await;
+        traced.status(response.status_code);
         served.receive_ms.observe(as_ms(started.elapsed()));
         self.observe(served.info.template, method, response.status_code, started);
         debug!(
             request_id,
+            trace_id,
             method,
             route = served.info.template,
             status = response.status_code,

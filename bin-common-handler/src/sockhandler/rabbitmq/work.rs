@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Inner,
     acks::{Done, Reply, acknowledger},
-    post, unreadable,
+    post, retry, unreadable,
 };
 use crate::{
     context::DeliveryInfo,
@@ -199,6 +199,7 @@ pub(super) async fn work_on(work: &Work, pending: PendingRequest) -> Done {
             correlation_id: correlation_id.clone().unwrap_or_default(),
             message_id: text(delivery.properties.message_id().as_ref()),
             redelivered: delivery.redelivered,
+            trace: retry::trace(&delivery.properties),
         },
         deadline,
         maybe_late: was_waiting || delivery.redelivered,
