@@ -179,6 +179,7 @@ mod tests {
     fn event() -> ReceivedEvent {
         let data = serde_json::value::RawValue::from_string(r#"{"id":"a"}"#.to_owned()).unwrap();
         ReceivedEvent {
+            trace: None,
             event: Event::new("outdial_created", "outdial-manager", data),
             routing_key: "outdial-manager.outdial.a.created".to_owned(),
             message_id: "m".to_owned(),

@@ -13,6 +13,7 @@ use bin_common_handler::{
         page::{Filters, Page},
         patch::Patch,
     },
+    quota::Quota,
     resource::{self, Resource, ResourceHooks},
 };
 use serde::Deserialize;
@@ -51,19 +52,20 @@ impl ResourceHooks<Account> for App {
         owner(ctx, named)
     }
 
+    fn quota(&self) -> Option<&Quota> {
+        Some(&self.rooms.accounts)
+    }
+
     async fn before_write(
         &self,
-        tx: &mut ChangeTx<'_>,
+        _: &mut ChangeTx<'_>,
         ctx: &RequestContext,
         before: Option<&Account>,
         after: &mut Account,
     ) -> Result<()> {
         ensure_operator(ctx)?;
-        if before.is_none() {
-            return self.rooms.accounts.take(tx, after.customer_id, 1).await;
-        }
         let is_ending = after.tm_delete.is_some() || after.status == AccountStatus::Closed;
-        if is_ending && (after.balance != 0 || after.held != 0) {
+        if before.is_some() && is_ending && (after.balance != 0 || after.held != 0) {
             return Err(Error::failed_precondition(
                 "ACCOUNT_NOT_EMPTY",
                 "The account has money; take it out first.",

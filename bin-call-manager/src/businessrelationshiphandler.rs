@@ -4,6 +4,7 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
     models::error::Result,
+    quota::Quota,
     resource::ResourceHooks,
 };
 use uuid::Uuid;
@@ -24,20 +25,17 @@ impl ResourceHooks<BusinessRelationship> for App {
         owner(ctx, named)
     }
 
+    fn quota(&self) -> Option<&Quota> {
+        Some(&self.rooms.relationships)
+    }
+
     async fn before_write(
         &self,
-        tx: &mut ChangeTx<'_>,
+        _: &mut ChangeTx<'_>,
         ctx: &RequestContext,
-        before: Option<&BusinessRelationship>,
-        after: &mut BusinessRelationship,
+        _: Option<&BusinessRelationship>,
+        _: &mut BusinessRelationship,
     ) -> Result<()> {
-        ensure_operator(ctx)?;
-        if before.is_none() {
-            self.rooms
-                .relationships
-                .take(tx, after.customer_id, 1)
-                .await?;
-        }
-        Ok(())
+        ensure_operator(ctx)
     }
 }

@@ -4,6 +4,7 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
     models::{error::Result, text::hex},
+    quota::Quota,
     resource::{self, ResourceHooks},
 };
 use uuid::Uuid;
@@ -22,6 +23,10 @@ impl ResourceHooks<Widget> for App {
         ctx.scope.owner(named.unwrap_or_default())
     }
 
+    fn quota(&self) -> Option<&Quota> {
+        Some(&self.rooms.widgets)
+    }
+
     async fn before_write(
         &self,
         tx: &mut ChangeTx<'_>,
@@ -31,7 +36,6 @@ impl ResourceHooks<Widget> for App {
     ) -> Result<()> {
         let customer_id = after.customer_id;
         if before.is_none() {
-            self.rooms.widgets.take(tx, customer_id, 1).await?;
             // Not to be guessed, and no number that tells how many there are.
             let bits: [u8; 16] = rand::random();
             after.public_id = format!("wgt_{}", hex(&bits));
@@ -56,17 +60,17 @@ impl ResourceHooks<CannedResponse> for App {
         ctx.scope.owner(named.unwrap_or_default())
     }
 
+    fn quota(&self) -> Option<&Quota> {
+        Some(&self.rooms.canned_responses)
+    }
+
     async fn before_write(
         &self,
-        tx: &mut ChangeTx<'_>,
+        _: &mut ChangeTx<'_>,
         _: &RequestContext,
-        before: Option<&CannedResponse>,
+        _: Option<&CannedResponse>,
         after: &mut CannedResponse,
     ) -> Result<()> {
-        if before.is_none() {
-            let customer_id = after.customer_id;
-            self.rooms.canned_responses.take(tx, customer_id, 1).await?;
-        }
         let is_live = after.tm_delete.is_none();
         after.live_shortcut = is_live.then(|| after.shortcut.clone());
         Ok(())

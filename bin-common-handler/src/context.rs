@@ -8,11 +8,14 @@ use std::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::models::{
-    error::{Error, Result},
-    identity::Scope,
-    sock::Request,
-    text::hex,
+use crate::{
+    models::{
+        error::{Error, Result},
+        identity::Scope,
+        sock::Request,
+        text::hex,
+    },
+    trace::TraceContext,
 };
 
 /// The name of the HTTP bridge, as publisher of requests.
@@ -131,6 +134,8 @@ pub struct DeliveryInfo {
     pub message_id: String,
     /// The broker delivered it before.
     pub redelivered: bool,
+    /// The trace that the caller says it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 impl Operation {

@@ -52,6 +52,7 @@ pub mod table;
 )]
 pub mod testing;
 pub mod timerhandler;
+pub mod trace;
 pub mod webhooks;
 pub mod worker;
 

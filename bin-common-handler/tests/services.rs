@@ -182,6 +182,7 @@ async fn an_event_that_failed_comes_again() {
     let mut lease = broker.lease(&name, "test").await.unwrap();
     until("the first delivery", async || {
         let event = Outgoing {
+            trace: None,
             routing_key: format!("{name}.thing.-.made"),
             message_id: ids::next().to_string(),
             version: 1,

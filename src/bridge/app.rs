@@ -48,6 +48,7 @@ use bin_common_handler::{
     },
     requesthandler::Requester,
     sockhandler::{Receive, Subscription},
+    trace::Span,
 };
 
 /// What the health of the bridge may be asked with.
@@ -282,6 +283,7 @@ impl Bridge {
         let route = incoming.target.route;
         let mut envelope = sock::Request::new(route.method, incoming.uri, NAME);
         envelope.request_id.clone_from(&incoming.id.text);
+        envelope.trace = Some(incoming.id.trace);
         envelope.customer_id = grant.scope().customer_id();
         envelope.access_key_id = grant.access_key_id();
         envelope.account_id = grant.account_id();
@@ -329,13 +331,20 @@ impl Bridge {
 
 async fn handle(State(bridge): State<Arc<Bridge>>, request: Request) -> Response {
     let started = Instant::now();
-    let id = RequestId::of(request.headers());
     let method = request.method().clone();
+    let mut span = Span::server(request_id::given_trace(request.headers()), NAME, || {
+        let target = bridge.table.find(method.as_str(), request.uri().path());
+        let template = target.map_or("", |target| target.route.template);
+        format!("{method} {template}")
+    });
+    let id = RequestId::of(request.headers(), span.context());
     let mut response = bridge.answer(request, &id, started).await;
+    span.status(response.status().as_u16());
     bridge.count(response.status(), started);
     // Neither the path nor the query: phone numbers and keys may stand there.
     debug!(
         request_id = id.text,
+        trace_id = %id.trace.id(),
         %method,
         status = response.status().as_u16(),
         duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -389,7 +398,7 @@ fn asks_for_a_browser(headers: &HeaderMap) -> bool {
 
 fn refusal(form: Form, error: &Error, id: &RequestId) -> Response {
     if error.is_fault() {
-        warn!(%error, request_id = id.text, "request not forwarded");
+        warn!(%error, request_id = id.text, trace_id = %id.trace.id(), "request not forwarded");
     }
     form.error(error)
 }

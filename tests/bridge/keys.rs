@@ -23,6 +23,7 @@ impl World {
 
     async fn announce(&self, topic: &str) {
         let event = Outgoing {
+            trace: None,
             routing_key: format!("{NAME}.{topic}"),
             message_id: Uuid::from_u128(1).to_string(),
             version: 1,

@@ -97,6 +97,7 @@ impl World {
 
     async fn tell(&self, customer_id: Option<Uuid>, data: Value) {
         let event = Outgoing {
+            trace: None,
             routing_key: format!("{NAME}.note.{}.created", Uuid::from_u128(1)),
             message_id: Uuid::from_u128(1).to_string(),
             version: 1,

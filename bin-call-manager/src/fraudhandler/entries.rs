@@ -4,6 +4,7 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
     models::error::Result,
+    quota::Quota,
     resource::{Resource, ResourceHooks},
 };
 use uuid::Uuid;
@@ -24,20 +25,18 @@ impl ResourceHooks<FraudEntry> for App {
         owner(ctx, named)
     }
 
+    fn quota(&self) -> Option<&Quota> {
+        Some(&self.rooms.fraud_entries)
+    }
+
     async fn before_write(
         &self,
         tx: &mut ChangeTx<'_>,
         ctx: &RequestContext,
-        before: Option<&FraudEntry>,
+        _: Option<&FraudEntry>,
         after: &mut FraudEntry,
     ) -> Result<()> {
         ensure_operator(ctx)?;
-        if before.is_none() {
-            self.rooms
-                .fraud_entries
-                .take(tx, after.customer_id, 1)
-                .await?;
-        }
         if let (Some(id), None) = (after.account_id, after.tm_delete()) {
             let found = tx.get::<Account>(id).await?;
             found

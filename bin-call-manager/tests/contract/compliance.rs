@@ -401,6 +401,7 @@ async fn a_call_from_a_dialling_list_counts_once(#[values(Kind::Embedded, Kind::
         "type": "outdialtargetcall_created", "publisher": "outdial-manager", "data": data,
     });
     let told = Outgoing {
+        trace: None,
         routing_key: format!("outdial-manager.outdialtargetcall.{call}.created"),
         message_id: call.to_string(),
         version: 1,

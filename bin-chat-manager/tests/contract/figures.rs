@@ -38,6 +38,7 @@ impl Told {
         let (resource, action) = kind.split_once('_').unwrap();
         let body = json!({"type": kind, "publisher": publisher, "data": data});
         self.events.push(Outgoing {
+            trace: None,
             routing_key: format!("{publisher}.{resource}.{entity}.{action}"),
             message_id: format!("{kind}-{entity}-{version}"),
             version,

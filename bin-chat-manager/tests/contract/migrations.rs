@@ -13,10 +13,7 @@ use bin_chat_manager::{
 };
 use bin_common_handler::{
     models::sock::Method::Post,
-    testing::{
-        Installation, Kind,
-        schema::{Schema, all_are_listed, break_off},
-    },
+    testing::{Kind, migrations, schema::all_are_listed},
 };
 use rstest::rstest;
 use serde_json::json;
@@ -28,23 +25,7 @@ const LIVE_KEYS: &[(&str, &str, &str)] = &[("chat_templates", "chat_templates_li
 #[rstest]
 #[tokio::test]
 async fn up_down_and_up_again(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let mut installation = Installation::new(kind, MANAGER, &[]).await;
-    let (db, migrations) = (installation.db(), MANAGER.migrations);
-    let count = migrations.up(&db).await.unwrap();
-    assert_eq!(count, migrations.count());
-    assert_eq!(migrations.up(&db).await.unwrap(), 0);
-    assert_eq!(migrations.down(&db, 1).await.unwrap(), 1);
-    assert_eq!(migrations.up(&db).await.unwrap(), 1);
-    assert_eq!(migrations.down(&db, 1_000).await.unwrap(), count);
-    let states = migrations.status(&db).await.unwrap();
-    assert!(states.iter().all(|state| !state.applied));
-    let left = Schema::read(&db).await;
-    assert_eq!(left, Schema::default(), "nothing of ours is left");
-    assert_eq!(migrations.up(&db).await.unwrap(), count);
-    let states = migrations.status(&db).await.unwrap();
-    assert!(states.iter().all(|state| state.applied));
-    drop(db);
-
+    let mut installation = migrations::up_down_and_up_again(kind, MANAGER).await;
     let replica = installation.start().await;
     let client = installation.client().within(Uuid::from_u128(7));
     client
@@ -67,24 +48,13 @@ fn every_file_is_part_of_the_program() {
 #[rstest]
 #[tokio::test]
 async fn one_that_was_broken_off_is_gone_on_with(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let installation = Installation::new(kind, MANAGER, &[]).await;
-    break_off(&installation.db(), MANAGER.migrations).await;
-    installation.remove().await;
-}
-
-async fn schema(kind: Kind) -> Schema {
-    let installation = Installation::new(kind, MANAGER, &[]).await;
-    let db = installation.db();
-    MANAGER.migrations.up(&db).await.unwrap();
-    let schema = Schema::read(&db).await;
-    installation.remove().await;
-    schema
+    migrations::broken_off_and_gone_on_with(kind, MANAGER).await;
 }
 
 #[rstest]
 #[tokio::test]
 async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let schema = schema(kind).await;
+    let schema = migrations::schema(kind, MANAGER).await;
     // MySQL has no partial indexes; this column stands for what is not deleted.
     let live: &[&str] = match kind {
         Kind::Embedded => &[],
@@ -125,18 +95,5 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
 
 #[tokio::test]
 async fn both_databases_have_the_same_schema() {
-    let sqlite = schema(Kind::Embedded).await.in_any_words();
-    let mut mysql = schema(Kind::Full).await.in_any_words();
-    for (table, index, key) in LIVE_KEYS {
-        let table = mysql.0.get_mut(*table).unwrap();
-        table.columns.retain(|column| column.name != "live_key");
-        let columns = &mut table.indexes.get_mut(*index).unwrap().columns;
-        assert_eq!(columns.pop().as_deref(), Some("live_key"));
-        columns.push((*key).to_owned());
-    }
-    assert_eq!(mysql.0.len(), MANAGER.migrations.count());
-    for (name, table) in &mysql.0 {
-        assert_eq!(Some(table), sqlite.0.get(name), "{name}");
-    }
-    assert_eq!(mysql, sqlite);
+    migrations::same_on_both(MANAGER, LIVE_KEYS).await;
 }

@@ -228,6 +228,14 @@ pub const LOG_FORMAT: Setting<String> = Setting::one_of(
     "json",
 );
 
+/// Where spans are sent; empty = nowhere.
+pub const OTLP_ENDPOINT: Setting<String> = Setting::web_address(
+    "OTLP_ENDPOINT",
+    "",
+    "Collector that gets the spans of requests by OTLP over HTTP (JSON), at /v1/traces of this address; without it no span is recorded",
+    "http://127.0.0.1:4318",
+);
+
 /// Settings of every daemon.
 pub const COMMON: &[AnySetting] = &[
     DATABASE_DSN.erased(),
@@ -257,4 +265,5 @@ pub const COMMON: &[AnySetting] = &[
     DISK_ALARM_MB.erased(),
     LOG_LEVEL.erased(),
     LOG_FORMAT.erased(),
+    OTLP_ENDPOINT.erased(),
 ];

@@ -37,6 +37,7 @@ use crate::{
     requesthandler::RpcClient,
     sealer::Sealer,
     timerhandler::Timers,
+    trace,
 };
 
 /// Longest name of a manager, in bytes: it is part of the names of queues.
@@ -310,6 +311,7 @@ pub async fn run_with(
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (serving, relaying) = (Tasks::new(), Tasks::new());
+    trace::otlp::start(&parts, &relaying)?;
     let managers = managers
         .into_iter()
         .map(|manager| manager.named(&parts.config))

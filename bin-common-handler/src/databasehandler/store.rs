@@ -22,10 +22,13 @@ use crate::{
     notifyhandler::{Waker, outbox},
     quota::Room,
     timerhandler::Alarms,
+    trace::{self, Kind, Span, TraceContext},
 };
 
 /// Rows written by one INSERT.
 const ROWS_PER_INSERT: usize = 100;
+/// The name of a transaction's span.
+const TRANSACTION: &str = "transaction";
 /// How long an unanswered COMMIT is inquired about.
 const SETTLE_ATTEMPTS: u32 = 10;
 const SETTLE_PAUSE: Duration = Duration::from_millis(300);
@@ -64,6 +67,8 @@ pub struct ChangeTx<'c> {
     scheduled: Vec<(String, Timestamp)>,
     /// Room that was taken for new rows.
     rooms: Vec<Room>,
+    /// From the beginning to the commit or the end.
+    _span: Span,
 }
 
 impl Store {
@@ -108,6 +113,7 @@ impl Store {
     }
 
     async fn begin_for<'c>(&self, ctx: Cow<'c, RequestContext>) -> Result<ChangeTx<'c>> {
+        let span = Span::here(Kind::Internal, self.publisher, || TRANSACTION.to_owned());
         let tx = self.db.begin().await?;
         Ok(ChangeTx {
             tx,
@@ -118,6 +124,7 @@ impl Store {
             emitted: false,
             scheduled: Vec::new(),
             rooms: Vec::new(),
+            _span: span,
         })
     }
 
@@ -261,8 +268,11 @@ impl ChangeTx<'_> {
     }
 
     /// Says what a change of our own is done for.
-    pub(crate) fn work_for(&mut self, ctx: RequestContext) {
+    pub(crate) fn work_for(&mut self, ctx: RequestContext, trace: Option<TraceContext>) {
         self.ctx = Cow::Owned(ctx);
+        self._span = Span::after(trace, Kind::Internal, self.store.publisher, || {
+            TRANSACTION.to_owned()
+        });
     }
 
     /// Undoes everything, before whoever comes next looks.
@@ -435,6 +445,7 @@ impl EventPayload {
             Value::Int(self.version.micros()),
             self.data.into(),
             Value::Int(now.micros()),
+            trace::current().map(|trace| trace.to_string()).into(),
         ]
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         text::hex,
     },
     sockhandler::{ReceivedEvent, inprocess::matches},
+    trace::{Kind, Span, TraceContext, within},
     worker::{Attempt, Look, Queue, guarded, jittered, pause_after},
 };
 
@@ -46,6 +47,7 @@ pub(super) struct Row {
     customer_id: Option<Uuid>,
     payload: Vec<u8>,
     attempt: i64,
+    traceparent: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -56,12 +58,17 @@ struct Number {
 impl Row {
     fn to_event(&self) -> Result<ReceivedEvent> {
         Ok(ReceivedEvent {
+            trace: self.trace(),
             event: serde_json::from_slice(&self.payload).map_err(Error::internal)?,
             routing_key: self.routing_key.clone(),
             message_id: self.message_id.clone(),
             version: self.version,
             customer_id: self.customer_id,
         })
+    }
+
+    fn trace(&self) -> Option<TraceContext> {
+        self.traceparent.as_deref().and_then(TraceContext::parse)
     }
 
     /// Names the event in logs and to other services, the same each time.
@@ -75,7 +82,7 @@ impl EventQueue {
     async fn take(&self, tx: &mut ChangeTx<'static>) -> Result<Option<Row>> {
         let (prefix, now) = (self.store.prefix(), self.store.clock.now());
         let sql = format!(
-            "SELECT seq, event_key, entity, message_id, routing_key, version, customer_id, payload, attempt \
+            "SELECT seq, event_key, entity, message_id, routing_key, version, customer_id, payload, attempt, traceparent \
              FROM {prefix}_incoming AS i WHERE i.next_at <= ? AND NOT EXISTS \
              (SELECT 1 FROM {prefix}_incoming AS e WHERE e.entity = i.entity AND e.seq < i.seq) \
              ORDER BY i.seq LIMIT 1{}",
@@ -147,11 +154,18 @@ impl EventQueue {
         }
         let event = row.to_event()?;
         let scope = Scope::from_envelope(row.customer_id);
-        tx.work_for(RequestContext::own(format!("event:{}", row.name()), scope));
+        let span = Span::after(row.trace(), Kind::Consumer, self.manager, || {
+            event.event.kind.clone()
+        });
+        let trace = span.context();
+        tx.work_for(
+            RequestContext::own(format!("event:{}", row.name()), scope),
+            trace,
+        );
         let mut result = "unwanted";
         for (pattern, handler) in &self.handlers {
             if matches(pattern, &row.routing_key) {
-                guarded(handler(tx, &event)).await?;
+                guarded(within(trace, handler(tx, &event))).await?;
                 result = "done";
             }
         }

@@ -33,8 +33,8 @@ const SWEEP_BATCH: i64 = 1_000;
 const TOPIC_MAX: usize = 255;
 
 const COLUMNS: &str = "event_key, entity, message_id, routing_key, version, customer_id, payload, \
-                       attempt, next_at";
-const MARKS: &str = "(?, ?, ?, ?, ?, ?, ?, 0, 0)";
+                       traceparent, attempt, next_at";
+const MARKS: &str = "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0)";
 
 /// Keeps a manager's events. Clones share the table.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn values(&self) -> [Value; 7] {
+    fn values(&self) -> [Value; 8] {
         [
             self.key.to_vec().into(),
             entity(&self.topic).0.to_vec().into(),
@@ -72,6 +72,7 @@ impl Kept {
             self.event.version.into(),
             self.event.customer_id.into(),
             self.event.body.clone().into(),
+            self.event.trace.map(|trace| trace.to_string()).into(),
         ]
     }
 }

@@ -126,6 +126,7 @@ fn body(value: &Json) -> Vec<u8> {
 /// Version `value` of a thing.
 fn event(entity: &str, value: i64) -> Incoming {
     Incoming {
+        trace: None,
         routing_key: format!("p.thing.{entity}.updated"),
         message_id: format!("{entity}-{value}"),
         version: Some(value),
@@ -247,6 +248,7 @@ async fn what_is_no_event_is_set_aside_at_once(#[case] body: Vec<u8>, #[case] re
 fn older(id: u128, value: i64) -> Incoming {
     let data = json!({"id": Uuid::from_u128(id), "value": value});
     Incoming {
+        trace: None,
         routing_key: String::new(),
         message_id: String::new(),
         version: None,
@@ -357,6 +359,7 @@ async fn the_bus_inside_a_process_loses_no_event_of_a_durable_subscription() {
         .map(|value| {
             let event = event("a", value);
             Outgoing {
+                trace: None,
                 routing_key: event.routing_key,
                 message_id: event.message_id,
                 version: value,

@@ -13,6 +13,7 @@ mod resolver;
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 use tokio::time::Instant;
 
 use self::{
@@ -23,6 +24,7 @@ use crate::{
     backoff::Backoff,
     metrics::Metrics,
     models::error::{Error, Status},
+    trace::{Kind, Span, TRACEPARENT, current, within},
 };
 
 pub use http::{HeaderMap, Method, StatusCode};
@@ -149,7 +151,12 @@ impl HttpClient {
     /// [`HttpFault`]: what could not be sent, or why no whole answer came.
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpFault> {
         let started = Instant::now();
-        let sent = self.send_within(request, started + request.deadline).await;
+        let mut span = Span::here(Kind::Client, "http", || request.method.to_string());
+        let asked = self.send_within(request, started + request.deadline);
+        let sent = within(span.context(), asked).await;
+        if let Ok(response) = &sent {
+            span.status(response.status.as_u16());
+        }
         let result = match &sent {
             Ok(response) if response.status.is_server_error() => "5xx",
             Ok(response) if response.status.is_client_error() => "4xx",
@@ -244,10 +251,16 @@ impl HttpClient {
         request: &HttpRequest,
         url: reqwest::Url,
     ) -> Result<HttpResponse, HttpFault> {
+        let mut headers = request.headers.clone();
+        if let Some(trace) = current()
+            && let Ok(value) = HeaderValue::try_from(trace.to_string())
+        {
+            headers.insert(TRACEPARENT, value);
+        }
         let mut answer = self
             .client
             .request(request.method.clone(), url)
-            .headers(request.headers.clone())
+            .headers(headers)
             .body(request.body.clone())
             .send()
             .await

@@ -10,6 +10,7 @@ use super::{
     identity::{optional_owner, optional_uuid},
     text::null_is_default,
 };
+use crate::trace::TraceContext;
 
 /// The largest request or reply body that is read, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -116,6 +117,9 @@ pub struct Request {
     /// The request id that the client itself chose; one that the bridge made up is not told here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_request_id: Option<String>,
+    /// The trace that it belongs to: in a header beside the envelope.
+    #[serde(skip)]
+    pub trace: Option<TraceContext>,
 }
 
 impl Request {
@@ -134,6 +138,7 @@ impl Request {
             account_id: None,
             scopes: Vec::new(),
             client_request_id: None,
+            trace: None,
         }
     }
 

@@ -11,10 +11,11 @@ use crate::{
         sock::{Event, Method, Request},
     },
     sockhandler::Outgoing,
+    trace::TraceContext,
 };
 
 /// What a change writes.
-pub(crate) const COLUMNS: [&str; 7] = [
+pub(crate) const COLUMNS: [&str; 8] = [
     "event_id",
     "type",
     "resource_id",
@@ -22,6 +23,7 @@ pub(crate) const COLUMNS: [&str; 7] = [
     "version",
     "data",
     "tm_create",
+    "traceparent",
 ];
 
 pub(crate) fn insert(prefix: &str, rows: usize) -> String {
@@ -45,6 +47,7 @@ pub(super) struct Waiting {
     pub version: i64,
     pub data: String,
     pub tm_create: i64,
+    pub traceparent: Option<String>,
 }
 
 impl Waiting {
@@ -54,6 +57,7 @@ impl Waiting {
         let body = serde_json::to_vec(&Event::new(&self.kind, publisher, data))
             .map_err(Error::internal)?;
         Ok(Outgoing {
+            trace: self.traceparent.as_deref().and_then(TraceContext::parse),
             routing_key: Event::routing_key(&self.kind, publisher, self.resource_id),
             message_id: self.event_id.to_string(),
             version: self.version,
@@ -102,7 +106,7 @@ impl Outbox {
     /// The oldest events that wait, in the order of their commits for each entity.
     pub(super) async fn oldest(&self, limit: usize) -> Result<Vec<Waiting>, SqlError> {
         let sql = format!(
-            "SELECT id, event_id, type, resource_id, customer_id, version, data, tm_create \
+            "SELECT id, event_id, type, resource_id, customer_id, version, data, tm_create, traceparent \
              FROM {}_outbox ORDER BY id LIMIT ?",
             self.prefix
         );

@@ -23,6 +23,7 @@ use crate::{
         error::{Error, Result, Status},
         sock::{Method, Request, Response},
     },
+    trace::{Kind, Span},
 };
 
 /// The longest wait for a sibling's reply.
@@ -152,7 +153,12 @@ impl RpcClient {
             .next_key()
             .map(|key| format!("{}:{key}", self.publisher));
         let service = self.siblings.name(service);
+        let mut span = Span::here(Kind::Client, self.publisher, || {
+            format!("{} {service}", request.method)
+        });
+        request.trace = span.context();
         let reply = self.rpc.send(service, request, within).await?;
+        span.status(reply.status_code);
         if reply.status_code >= 400 {
             return Err(refusal(service, &reply));
         }

@@ -23,6 +23,7 @@ use crate::{
         page::Filter,
         time::Timestamp,
     },
+    quota::Quota,
 };
 
 pub use body::{
@@ -72,6 +73,11 @@ pub trait ResourceHooks<R: Resource>: Clone + Send + Sync + 'static {
         ctx: &RequestContext,
         named: Option<Uuid>,
     ) -> impl Future<Output = Result<Uuid>> + Send;
+
+    /// How many rows one customer may have; [`insert`] takes room for the new one before anything is written.
+    fn quota(&self) -> Option<&Quota> {
+        None
+    }
 
     /// Called before the transaction of a creation (`id` is missing) or of a change: the place to ask a sibling, which
     /// must not happen while a transaction is open.
@@ -134,13 +140,16 @@ pub async fn build<R: Resource, S: ResourceHooks<R>>(
 /// Writes a row that [`build`] made, with its event.
 ///
 /// # Errors
-/// 409 when it conflicts with another, 503 when the database is away.
+/// 409 when it conflicts with another or the customer's quota is used up, 503 when the database is away.
 pub async fn insert<R: Resource, S: ResourceHooks<R>>(
     state: &S,
     tx: &mut ChangeTx<'_>,
     ctx: &RequestContext,
     mut row: R,
 ) -> Result<R> {
+    if let Some(quota) = state.quota() {
+        quota.take(tx, row.customer_id(), 1).await?;
+    }
     // What the hook writes may be the first to meet the conflicting row.
     let checked = state.before_write(tx, ctx, None, &mut row).await;
     checked.map_err(|error| map_conflict::<R>(error))?;

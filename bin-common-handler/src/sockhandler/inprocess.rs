@@ -75,6 +75,7 @@ impl Collector {
 
 fn incoming(event: &Outgoing) -> Incoming {
     Incoming {
+        trace: event.trace,
         routing_key: event.routing_key.clone(),
         message_id: event.message_id.clone(),
         version: Some(event.version),
@@ -194,6 +195,7 @@ impl InProcess {
         let (reply, replied) = oneshot::channel();
         let delivery_info = DeliveryInfo {
             correlation_id: ids::next().to_string(),
+            trace: request.trace,
             ..delivery_info
         };
         let letter = Letter {
@@ -401,6 +403,7 @@ async fn deliver(outgoing: &Outgoing, handler: &Arc<dyn Receive>, tracker: &Task
         return;
     };
     let received = ReceivedEvent {
+        trace: outgoing.trace,
         event,
         routing_key: outgoing.routing_key.clone(),
         message_id: outgoing.message_id.clone(),

@@ -20,6 +20,7 @@ use crate::{
         sock::{Event, Request, Response},
         time::Timestamp,
     },
+    trace::TraceContext,
 };
 
 /// The durable topic exchange of all events.
@@ -98,6 +99,8 @@ pub struct Outgoing {
     pub version: i64,
     /// The tenant, in the header `x-customer-id`.
     pub customer_id: Option<Uuid>,
+    /// The trace of the change, in the header `traceparent`.
+    pub trace: Option<TraceContext>,
     /// The envelope.
     pub body: Vec<u8>,
 }
@@ -133,6 +136,8 @@ pub struct ReceivedEvent {
     pub version: Option<i64>,
     /// The tenant, when told.
     pub customer_id: Option<Uuid>,
+    /// The trace of the change, when told.
+    pub trace: Option<TraceContext>,
 }
 
 impl ReceivedEvent {
@@ -157,6 +162,8 @@ pub struct Incoming {
     pub version: Option<i64>,
     /// The tenant, when told.
     pub customer_id: Option<Uuid>,
+    /// The trace of the change, when told.
+    pub trace: Option<TraceContext>,
     /// The envelope.
     pub body: Vec<u8>,
 }

@@ -104,6 +104,7 @@ impl Client {
             .expect("a publisher lease");
         until("the sink listens", async || {
             let probe = Outgoing {
+                trace: None,
                 routing_key: "probe.probe.-.made".to_owned(),
                 message_id: ids::next().to_string(),
                 version: 0,

@@ -9,6 +9,7 @@ pub mod hostile;
 mod http;
 mod installation;
 pub mod lab;
+pub mod migrations;
 pub mod phones;
 pub mod schema;
 mod services;

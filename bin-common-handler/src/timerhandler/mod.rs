@@ -47,6 +47,7 @@ use crate::{
         error::{Error, Result},
         time::Timestamp,
     },
+    trace::TraceContext,
     worker::{TxFn, TxFnWith, Worker, workers},
 };
 use runner::KindQueue;
@@ -65,6 +66,8 @@ pub struct Timer {
     /// How often it failed before.
     pub attempt: i64,
     payload: String,
+    /// The trace of the change that set it.
+    trace: Option<TraceContext>,
 }
 
 impl Timer {

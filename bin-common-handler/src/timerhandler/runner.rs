@@ -20,6 +20,7 @@ use crate::{
         identity::Scope,
         time::Timestamp,
     },
+    trace::{Kind, Span, TraceContext, within},
     worker::{Attempt, Look, Queue, guarded, jittered, pause_after},
 };
 
@@ -53,6 +54,7 @@ struct Row {
     due_at: i64,
     attempt: i64,
     payload: String,
+    traceparent: Option<String>,
 }
 
 impl KindQueue {
@@ -85,7 +87,7 @@ impl KindQueue {
     async fn take(&self, tx: &mut ChangeTx<'static>, limit: i64) -> Result<Vec<Timer>> {
         let (prefix, now) = (self.store.prefix(), self.store.clock.now());
         let sql = format!(
-            "SELECT id, entity_id, due_at, attempt, payload FROM {prefix}_timers \
+            "SELECT id, entity_id, due_at, attempt, payload, traceparent FROM {prefix}_timers \
              WHERE kind = ? AND next_at <= ? ORDER BY next_at LIMIT ?{}",
             tx.sql().dialect().for_update_skip_locked()
         );
@@ -112,6 +114,7 @@ impl KindQueue {
             due_at: Timestamp::from_micros(row.due_at),
             attempt: row.attempt,
             payload: row.payload,
+            trace: row.traceparent.as_deref().and_then(TraceContext::parse),
         }
     }
 
@@ -216,11 +219,14 @@ impl Queue for KindQueue {
             return Ok(Attempt::Nothing);
         }
         for timer in &timers {
-            tx.work_for(RequestContext::own(
-                format!("timer:{}", timer.id),
-                Scope::TRUSTED,
-            ));
-            let Err(error) = guarded((self.handler)(&mut tx, timer.clone())).await else {
+            let span = Span::after(timer.trace, Kind::Consumer, self.manager, || {
+                self.kind.to_owned()
+            });
+            let trace = span.context();
+            let own = RequestContext::own(format!("timer:{}", timer.id), Scope::TRUSTED);
+            tx.work_for(own, trace);
+            let work = within(trace, (self.handler)(&mut tx, timer.clone()));
+            let Err(error) = guarded(work).await else {
                 continue;
             };
             tx.rollback().await;

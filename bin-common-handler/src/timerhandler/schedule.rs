@@ -10,6 +10,7 @@ use crate::{
         error::{Error, Result},
         time::Timestamp,
     },
+    trace,
 };
 
 /// Longest kind, in bytes: its column.
@@ -51,8 +52,8 @@ impl ChangeTx<'_> {
         }
         // REPLACE is an upsert on both databases; every column is written.
         let sql = format!(
-            "REPLACE INTO {}_timers (kind, entity_id, id, due_at, next_at, attempt, payload) \
-             VALUES (?, ?, ?, ?, ?, 0, ?)",
+            "REPLACE INTO {}_timers (kind, entity_id, id, due_at, next_at, attempt, payload, traceparent) \
+             VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
             self.prefix()
         );
         let values = vec![
@@ -62,6 +63,7 @@ impl ChangeTx<'_> {
             Value::Int(at.micros()),
             Value::Int(at.micros()),
             payload.into(),
+            trace::current().map(|trace| trace.to_string()).into(),
         ];
         self.sql().execute(&sql, values).await?;
         self.note_timer(kind, at);

@@ -5,7 +5,7 @@ use bin_common_handler::{
     databasehandler::Value,
     models::{sock::Method::Get, time::Timestamp},
     testing::{
-        Installation, Kind,
+        Installation, Kind, migrations,
         schema::{Schema, all_are_listed, break_off},
         spawn,
     },
@@ -255,20 +255,14 @@ fn every_file_is_part_of_the_program() {
 #[rstest]
 #[tokio::test]
 async fn one_that_was_broken_off_is_gone_on_with(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let installation = Installation::new(kind, MANAGER, &[]).await;
-    break_off(&installation.db(), MANAGER.migrations).await;
-    installation.remove().await;
+    migrations::broken_off_and_gone_on_with(kind, MANAGER).await;
 }
 
 #[tokio::test]
 async fn both_databases_have_the_same_schema_and_a_column_for_each_field() {
     let mut schemas = Vec::new();
     for kind in [Kind::Embedded, Kind::Full] {
-        let installation = Installation::new(kind, MANAGER, &[]).await;
-        let db = installation.db();
-        MANAGER.migrations.up(&db).await.unwrap();
-        let schema = Schema::read(&db).await.in_any_words();
-        installation.remove().await;
+        let schema = migrations::schema(kind, MANAGER).await.in_any_words();
         assert_eq!(schema.beyond::<Outdial>(), [""; 0]);
         assert_eq!(schema.beyond::<OutdialTargetCall>(), [""; 0]);
         assert_eq!(

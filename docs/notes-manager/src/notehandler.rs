@@ -108,6 +108,10 @@ impl ResourceHooks<Note> for NoteHandler {
         ctx.scope.owner(named.unwrap_or_default())
     }
 
+    fn quota(&self) -> Option<&Quota> {
+        Some(&self.quota)
+    }
+
     /// The outdial must exist: its manager is asked, and its 404 stays a 404.
     async fn before_begin(
         &self,
@@ -126,9 +130,6 @@ impl ResourceHooks<Note> for NoteHandler {
         before: Option<&Note>,
         after: &mut Note,
     ) -> Result<()> {
-        if before.is_none() {
-            self.quota.take(tx, after.customer_id, 1).await?;
-        }
         self.seal(before, after)?;
         let is_moved = before.is_none_or(|before| before.remind_at != after.remind_at);
         let is_over = after.tm_delete.is_some() || after.remind_at.is_none();

@@ -280,6 +280,7 @@ async fn the_notes_about_a_deleted_outdial_go_once(#[case] kind: Kind) {
     let data = json!({"id": outdial, "customer_id": OWNER, "tm_delete": "2026-01-01T00:00:00Z"});
     let body = json!({"type": "outdial_deleted", "publisher": "outdial-manager", "data": data});
     let told = Outgoing {
+        trace: None,
         routing_key: format!("outdial-manager.outdial.{outdial}.deleted"),
         message_id: outdial.to_string(),
         version: 1,

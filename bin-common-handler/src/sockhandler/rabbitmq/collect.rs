@@ -20,7 +20,7 @@ use super::{
     Inner,
     connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
     no_arguments,
-    retry::{VERSION_HEADER, customer_id, number_header},
+    retry::{VERSION_HEADER, customer_id, number_header, trace},
     subscribe::{PREFETCH, declare},
 };
 use crate::{
@@ -164,6 +164,7 @@ async fn acknowledge(channel: &Channel, batch: &[Delivery]) -> Result<(), Fault>
 fn incoming(delivery: &Delivery) -> Incoming {
     let message_id = delivery.properties.message_id().as_ref();
     Incoming {
+        trace: trace(&delivery.properties),
         routing_key: delivery.routing_key.to_string(),
         message_id: message_id.map(ToString::to_string).unwrap_or_default(),
         version: number_header(&delivery.properties, VERSION_HEADER),

@@ -19,7 +19,7 @@ use super::{
     connection::{Fault, WRITE_MAX, blocked, connect_to_speak, limit, limit_to},
     delay::publish_confirmed,
     no_arguments,
-    retry::{CUSTOMER_HEADER, VERSION_HEADER},
+    retry::{CUSTOMER_HEADER, VERSION_HEADER, insert_trace},
 };
 use crate::{
     failpoint,
@@ -179,6 +179,7 @@ impl RabbitLease {
             let text = customer_id.to_string();
             headers.insert(CUSTOMER_HEADER.into(), AMQPValue::LongString(text.into()));
         }
+        insert_trace(&mut headers, event.trace);
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_delivery_mode(2)
@@ -269,6 +270,7 @@ mod tests {
     #[case(&["m.a.1.created", "m.a.1.updated"], 1)]
     fn a_part_ends_before_an_entitys_second_event(#[case] topics: &[&str], #[case] count: usize) {
         let event = |topic: &&str| Outgoing {
+            trace: None,
             routing_key: (*topic).to_owned(),
             message_id: String::new(),
             version: 1,

@@ -3,6 +3,7 @@
 //! A memory alarm stops what publishes and not what consumes; a channel error takes one role, not all.
 //! Nothing recovers by itself: a supervisor builds each role anew, with backoff, for ever.
 
+mod acks;
 mod address;
 mod backlog;
 mod collect;
@@ -16,7 +17,6 @@ mod post;
 mod probe;
 mod retry;
 mod rpc;
-mod settle;
 mod sole;
 mod subscribe;
 mod unreadable;
@@ -96,7 +96,7 @@ impl Transport for RabbitMq {
 
     async fn request(&self, queue: &str, request: &Request, timeout: Duration) -> Result<Response> {
         let body = serde_json::to_vec(request).map_err(Error::internal)?;
-        rpc::request(&self.0, queue, &body, timeout).await
+        rpc::request(&self.0, queue, &body, request.trace, timeout).await
     }
 
     async fn request_later(&self, queue: &str, request: &Request, delay: Duration) -> Result<()> {
@@ -106,7 +106,7 @@ impl Transport for RabbitMq {
 
     async fn post(&self, queue: &str, request: &Request, message_id: &str) -> Result<()> {
         let body = serde_json::to_vec(request).map_err(Error::internal)?;
-        post::post(&self.0, queue, &body, message_id).await
+        post::post(&self.0, queue, &body, message_id, request.trace).await
     }
 
     async fn subscribe(

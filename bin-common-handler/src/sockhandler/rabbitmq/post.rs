@@ -18,9 +18,12 @@ use super::{
     delay::publish_confirmed,
     retry::{self, DEFERRED_HEADER},
 };
-use crate::models::{
-    error::{Error, Result},
-    sock::Response,
+use crate::{
+    models::{
+        error::{Error, Result},
+        sock::Response,
+    },
+    trace::TraceContext,
 };
 
 /// The broker has the message by then, or the caller is told that it has not.
@@ -50,9 +53,11 @@ pub(super) async fn post(
     queue: &str,
     body: &[u8],
     message_id: &str,
+    trace: Option<TraceContext>,
 ) -> Result<()> {
     let mut headers = FieldTable::default();
     headers.insert(DEFERRED_HEADER.into(), AMQPValue::Boolean(true));
+    retry::insert_trace(&mut headers, trace);
     let properties = BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_delivery_mode(2)

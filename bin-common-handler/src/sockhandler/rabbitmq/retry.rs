@@ -15,7 +15,11 @@ use super::{
     connection::{Fault, limit},
     delay::{publish_confirmed, publish_later},
 };
-use crate::{loglimit::LogLimit, sockhandler::RETRIES};
+use crate::{
+    loglimit::LogLimit,
+    sockhandler::RETRIES,
+    trace::{TRACEPARENT, TraceContext},
+};
 
 /// At most one line about parked messages in this time.
 static PARKED_LOG: LogLimit = LogLimit::new(Duration::from_secs(10));
@@ -28,11 +32,12 @@ pub(super) const VERSION_HEADER: &str = "x-version";
 /// The tenant of that row.
 pub(super) const CUSTOMER_HEADER: &str = "x-customer-id";
 /// Headers that the work itself asks for: they have room before all others.
-const OWN_HEADERS: [&str; 4] = [
+const OWN_HEADERS: [&str; 5] = [
     ATTEMPT_HEADER,
     DEFERRED_HEADER,
     VERSION_HEADER,
     CUSTOMER_HEADER,
+    TRACEPARENT,
 ];
 /// Names and texts of headers that travel on, in bytes: a header frame is never split, and the connection
 /// that speaks has small ones.
@@ -155,6 +160,26 @@ pub(super) fn number_header(properties: &BasicProperties, name: &str) -> Option<
         AMQPValue::LongLongInt(number) => Some(*number),
         AMQPValue::LongInt(number) => Some(i64::from(*number)),
         _ => None,
+    }
+}
+
+/// The trace that a message belongs to, when it says so.
+pub(super) fn trace(properties: &BasicProperties) -> Option<TraceContext> {
+    let headers = properties.headers().as_ref()?;
+    match headers.inner().get(TRACEPARENT)? {
+        AMQPValue::LongString(text) => {
+            TraceContext::parse(std::str::from_utf8(text.as_bytes()).ok()?)
+        }
+        AMQPValue::ShortString(text) => TraceContext::parse(text.as_str()),
+        _ => None,
+    }
+}
+
+/// Says which trace a message belongs to.
+pub(super) fn insert_trace(headers: &mut FieldTable, trace: Option<TraceContext>) {
+    if let Some(trace) = trace {
+        let text = AMQPValue::LongString(trace.to_string().into());
+        headers.insert(TRACEPARENT.into(), text);
     }
 }
 

@@ -20,11 +20,15 @@ use super::{
     Inner, away,
     connection::{Fault, limit, limit_to},
     no_arguments,
+    retry::insert_trace,
 };
-use crate::models::{
-    encoding::skip_bom,
-    error::{Error, Result},
-    sock::Response,
+use crate::{
+    models::{
+        encoding::skip_bom,
+        error::{Error, Result},
+        sock::Response,
+    },
+    trace::TraceContext,
 };
 
 /// The protocol's limit on names, in bytes.
@@ -64,6 +68,7 @@ pub(super) async fn request(
     inner: &Arc<Inner>,
     queue: &str,
     body: &[u8],
+    trace: Option<TraceContext>,
     timeout: Duration,
 ) -> Result<Response> {
     if queue.len() > QUEUE_NAME_MAX {
@@ -72,7 +77,7 @@ pub(super) async fn request(
             "A queue's name has at most 255 bytes.",
         ));
     }
-    let asked = tokio::time::timeout(timeout, ask(inner, queue, body, timeout)).await;
+    let asked = tokio::time::timeout(timeout, ask(inner, queue, body, trace, timeout)).await;
     let reply = asked
         .map_err(|_| Error::unavailable("service", format!("{queue} did not answer in time")))?
         .map_err(away)?;
@@ -83,6 +88,7 @@ async fn ask(
     inner: &Arc<Inner>,
     queue: &str,
     body: &[u8],
+    trace: Option<TraceContext>,
     timeout: Duration,
 ) -> Result<Vec<u8>, Fault> {
     let channel = inner.rpc.channel(inner).await?;
@@ -97,12 +103,17 @@ async fn ask(
         waiting: &inner.rpc.waiting,
         id,
     };
-    let properties = BasicProperties::default()
+    let mut properties = BasicProperties::default()
         .with_content_type("text/plain".into())
         .with_reply_to(DIRECT_REPLY_TO.into())
         .with_correlation_id(ticket.id.as_str().into())
         // The broker's own clock drops it when it is late: no two machines' clocks are compared.
         .with_expiration(timeout.as_millis().to_string().into());
+    if trace.is_some() {
+        let mut headers = no_arguments();
+        insert_trace(&mut headers, trace);
+        properties = properties.with_headers(headers);
+    }
     limit_to(
         timeout,
         channel.basic_publish(

@@ -20,7 +20,7 @@ use super::{
     connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
     no_arguments,
     probe::{check_rights, watch_rights},
-    retry::{VERSION_HEADER, attempt, customer_id, later_or_park, number_header, park},
+    retry::{VERSION_HEADER, attempt, customer_id, later_or_park, number_header, park, trace},
     unreadable,
 };
 use crate::{
@@ -203,6 +203,7 @@ async fn take(
         };
     };
     let received = ReceivedEvent {
+        trace: trace(&delivery.properties),
         event,
         routing_key: delivery.routing_key.to_string(),
         message_id: delivery

@@ -8,9 +8,9 @@ use lapin::{
 use tracing::debug;
 
 use super::{
+    acks::Done,
     frames::{RAW_CORRELATION_HEADER, UNREADABLE_HEADER},
     post,
-    settle::Done,
     work::{PendingRequest, Work},
 };
 use crate::{models::error::Error, sockhandler::admission::Queued};
@@ -55,11 +55,11 @@ pub(super) async fn refuse(work: &Work, ready: PendingRequest, names: &str) -> D
     let mut done = Done {
         tag: ready.delivery.delivery_tag,
         reply: ready.reply_with(body.into()),
-        comes_again: false,
+        requeue: false,
     };
     if !ready.can_be_refused() {
         let (properties, body) = (&ready.delivery.properties, &ready.delivery.data);
-        done.comes_again = !post::set_aside(&work.inner, queue, properties, body).await;
+        done.requeue = !post::set_aside(&work.inner, queue, properties, body).await;
     }
     done
 }

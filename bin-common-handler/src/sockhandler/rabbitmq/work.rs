@@ -12,9 +12,9 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Inner, post,
-    settle::{Done, Reply, settler},
-    unreadable,
+    Inner,
+    acks::{Done, Reply, acknowledger},
+    post, retry, unreadable,
 };
 use crate::{
     context::DeliveryInfo,
@@ -90,9 +90,9 @@ pub(super) struct RequestConsumer {
 
 impl RequestConsumer {
     pub(super) fn new(work: &Arc<Work>, channel: &Channel) -> Self {
-        let (done, settler) = settler(work, channel);
+        let (done, acknowledger) = acknowledger(work, channel);
         let tracker = TaskTracker::new();
-        tracker.spawn(settler);
+        tracker.spawn(acknowledger);
         Self {
             work: Arc::clone(work),
             admission: Arc::default(),
@@ -132,7 +132,7 @@ impl RequestConsumer {
         let _ = self.done.try_send(Done {
             tag: pending.delivery.delivery_tag,
             reply: pending.reply_with(body),
-            comes_again: false,
+            requeue: false,
         });
     }
 
@@ -162,13 +162,13 @@ async fn work_on_all(
     work: Arc<Work>,
     admission: Arc<AdmissionQueue<PendingRequest>>,
     pending: PendingRequest,
-    settler: mpsc::Sender<Done>,
+    acknowledger: mpsc::Sender<Done>,
 ) {
     let mut turn = Some(pending);
     while let Some(pending) = turn {
         let done = work_on(&work, pending).await;
-        // The settler outlives all senders.
-        let _ = settler.send(done).await;
+        // The acknowledger outlives all senders.
+        let _ = acknowledger.send(done).await;
         turn = admission.next();
     }
 }
@@ -199,6 +199,7 @@ pub(super) async fn work_on(work: &Work, pending: PendingRequest) -> Done {
             correlation_id: correlation_id.clone().unwrap_or_default(),
             message_id: text(delivery.properties.message_id().as_ref()),
             redelivered: delivery.redelivered,
+            trace: retry::trace(&delivery.properties),
         },
         deadline,
         maybe_late: was_waiting || delivery.redelivered,
@@ -211,7 +212,7 @@ pub(super) async fn work_on(work: &Work, pending: PendingRequest) -> Done {
     let mut done = Done {
         tag,
         reply: None,
-        comes_again: false,
+        requeue: false,
     };
     match (response, posted) {
         (response, Some(body)) if post::is_worth_another_try(response.as_ref()) => {
@@ -224,7 +225,7 @@ pub(super) async fn work_on(work: &Work, pending: PendingRequest) -> Done {
                 &properties,
                 &body,
             ));
-            done.comes_again = !is_kept.await;
+            done.requeue = !is_kept.await;
         }
         (Some(response), None) if !reply_to.is_empty() => {
             done.reply = serde_json::to_vec(&response).ok().map(|body| Reply {

@@ -16,6 +16,7 @@ fn told(name: &str, entity: u128, version: i64) -> Outgoing {
         "data": { "version": version },
     });
     Outgoing {
+        trace: None,
         routing_key: format!("{name}.word.{}.made", Uuid::from_u128(entity)),
         message_id: Uuid::from_u128((entity << 64) | version as u128).to_string(),
         version,

@@ -29,7 +29,7 @@ pub(super) struct Done {
     /// What its sender is told, if it wants to be told.
     pub(super) reply: Option<Reply>,
     /// It goes back to the queue.
-    pub(super) comes_again: bool,
+    pub(super) requeue: bool,
 }
 
 /// A reply on its way.
@@ -41,28 +41,28 @@ pub(super) struct Reply {
 }
 
 /// Settles the messages of one channel.
-struct Settler {
+struct Acknowledger {
     work: Arc<Work>,
     channel: Channel,
-    settled: Settled,
+    tracker: AckTracker,
 }
 
 /// Starts to settle what is done with: until nobody can tell any more.
-pub(super) fn settler(
+pub(super) fn acknowledger(
     work: &Arc<Work>,
     channel: &Channel,
 ) -> (mpsc::Sender<Done>, impl Future<Output = ()> + use<>) {
     // The broker hands over no more than this before something is acknowledged.
     let (sender, done) = mpsc::channel(HELD_MAX);
-    let settler = Settler {
+    let acknowledger = Acknowledger {
         work: Arc::clone(work),
         channel: channel.clone(),
-        settled: Settled::default(),
+        tracker: AckTracker::default(),
     };
-    (sender, settler.run(done))
+    (sender, acknowledger.run(done))
 }
 
-impl Settler {
+impl Acknowledger {
     /// While some are acknowledged, those that came after them are replied to.
     async fn run(mut self, mut done: mpsc::Receiver<Done>) {
         let work = Arc::clone(&self.work);
@@ -86,23 +86,27 @@ impl Settler {
     }
 
     async fn acknowledge(&mut self, batch: &[Done]) {
-        let (again, done): (Vec<_>, Vec<_>) = batch.iter().partition(|done| done.comes_again);
+        let (again, done): (Vec<_>, Vec<_>) = batch.iter().partition(|done| done.requeue);
         let returned = again.iter().map(|done| async {
-            let sent = limit_to(WRITE_MAX, self.channel.basic_nack(done.tag, requeue())).await;
+            let sent = limit_to(
+                WRITE_MAX,
+                self.channel.basic_nack(done.tag, requeue_options()),
+            )
+            .await;
             (done.tag, sent)
         });
         for (tag, sent) in join_all(returned).await {
             match sent {
-                Ok(()) => self.settled.add(tag),
+                Ok(()) => self.tracker.add(tag),
                 // Never counted as settled: whoever acknowledges all before would acknowledge it.
-                Err(fault) => untold(&self.work, &fault),
+                Err(fault) => log_ack_failure(&self.work, &fault),
             }
         }
-        done.iter().for_each(|done| self.settled.add(done.tag));
+        done.iter().for_each(|done| self.tracker.add(done.tag));
         let (covered, alone): (Vec<_>, Vec<_>) = done
             .iter()
             .map(|done| done.tag)
-            .partition(|tag| *tag < self.settled.next);
+            .partition(|tag| *tag < self.tracker.next);
         let covered = async {
             match covered.into_iter().max() {
                 Some(last) => self.ack(last, true).await,
@@ -112,7 +116,7 @@ impl Settler {
         let alone = join_all(alone.into_iter().map(|tag| self.ack(tag, false)));
         let (covered, alone) = join(covered, alone).await;
         for fault in alone.into_iter().chain([covered]).filter_map(Result::err) {
-            untold(&self.work, &fault);
+            log_ack_failure(&self.work, &fault);
         }
     }
 
@@ -122,12 +126,12 @@ impl Settler {
     }
 }
 
-fn untold(work: &Work, fault: &Fault) {
+fn log_ack_failure(work: &Work, fault: &Fault) {
     let queue = &work.queue;
     debug!(queue, %fault, "acknowledgement not sent, the request will come again");
 }
 
-fn requeue() -> BasicNackOptions {
+fn requeue_options() -> BasicNackOptions {
     BasicNackOptions {
         requeue: true,
         ..BasicNackOptions::default()
@@ -135,14 +139,14 @@ fn requeue() -> BasicNackOptions {
 }
 
 /// Which messages of a channel are settled. The broker numbers them from 1.
-struct Settled {
+struct AckTracker {
     /// All before it are.
     next: DeliveryTag,
     /// Of those after it.
     ahead: BTreeSet<DeliveryTag>,
 }
 
-impl Default for Settled {
+impl Default for AckTracker {
     fn default() -> Self {
         Self {
             next: 1,
@@ -151,7 +155,7 @@ impl Default for Settled {
     }
 }
 
-impl Settled {
+impl AckTracker {
     fn add(&mut self, tag: DeliveryTag) {
         self.ahead.insert(tag);
         while self.ahead.first() == Some(&self.next) {
@@ -172,7 +176,7 @@ async fn reply_to_all(work: &Work, batch: &mut [Done]) {
     });
     let told = join_all(replies).await;
     for (done, told) in batch.iter_mut().zip(told) {
-        done.comes_again |= !told;
+        done.requeue |= !told;
     }
 }
 
@@ -236,15 +240,15 @@ mod tests {
             order in Just((1..=100_u64).collect::<Vec<_>>()).prop_shuffle(),
             count in 0..=100_usize,
         ) {
-            let mut settled = Settled::default();
+            let mut tracker = AckTracker::default();
             let mut unsettled: BTreeSet<_> = (1..=101).collect();
             for tag in order.into_iter().take(count) {
-                settled.add(tag);
+                tracker.add(tag);
                 unsettled.remove(&tag);
-                prop_assert_eq!(Some(&settled.next), unsettled.first());
+                prop_assert_eq!(Some(&tracker.next), unsettled.first());
             }
-            let ahead = (settled.next..=100).filter(|tag| !unsettled.contains(tag)).count();
-            prop_assert_eq!(settled.ahead.len(), ahead, "what is known of the past is forgotten");
+            let ahead = (tracker.next..=100).filter(|tag| !unsettled.contains(tag)).count();
+            prop_assert_eq!(tracker.ahead.len(), ahead, "what is known of the past is forgotten");
         }
     }
 }
