@@ -27,6 +27,7 @@ mod tests {
         ("privacy", RULES),
         ("room", RULES),
         ("standing", RULES),
+        ("turns", RULES),
         ("tenancy", RULES),
         ("watch", GROUND),
         ("viewer", RULES),

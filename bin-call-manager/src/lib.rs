@@ -39,6 +39,7 @@ mod siphandler;
 mod standing;
 mod subjectrequesthandler;
 mod sweephandler;
+mod turns;
 mod viewer;
 mod watch;
 

@@ -31,4 +31,6 @@ mod routing;
 #[cfg(test)]
 mod sip;
 #[cfg(test)]
+mod turns;
+#[cfg(test)]
 mod world;
