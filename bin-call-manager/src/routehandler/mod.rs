@@ -6,6 +6,8 @@
 pub(crate) mod choose;
 pub(crate) mod ending;
 pub(crate) mod facts;
+mod leftout;
+mod market;
 pub(crate) mod offers;
 pub(crate) mod timers;
 pub(crate) mod winning;
@@ -25,7 +27,7 @@ use crate::{
     callhandler::{self, view},
     choice::explain::Row,
     compliancehandler,
-    dbhandler::{frauds, market},
+    dbhandler::{self, frauds},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
@@ -142,7 +144,7 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
     if matches!(viewer, Viewer::Seller(own) if own != call.seller_id) {
         return Err(callhandler::not_found());
     }
-    let kept = market::explanation(&app.store.db, &call).await?;
+    let kept = dbhandler::market::explanation(&app.store.db, &call).await?;
     let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",
@@ -150,6 +152,7 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         )
     })?;
     if let Some(whole) = whole.as_object_mut() {
+        leftout::add(app, ctx, &call, whole).await?;
         let law = compliancehandler::of_call(&app.store.db, &call).await?;
         whole.insert("compliance".to_owned(), law);
         let check = frauds::check_of(&app.store.db, &call).await?;

@@ -25,6 +25,8 @@ mod money;
 #[cfg(test)]
 mod pings;
 #[cfg(test)]
+mod reasons;
+#[cfg(test)]
 mod renamed;
 #[cfg(test)]
 mod routing;
