@@ -27,6 +27,7 @@ mod tests {
         ("privacy", RULES),
         ("room", RULES),
         ("standing", RULES),
+        ("turns", RULES),
         ("tenancy", RULES),
         ("watch", GROUND),
         ("viewer", RULES),
@@ -219,6 +220,34 @@ mod tests {
                 .join("src");
             let faults = faults(&source);
             assert!(faults.is_empty(), "{}", faults.join("\n"));
+        }
+    }
+
+    /// A daemon that no file starts is forgotten by whoever starts them all.
+    #[test]
+    fn every_daemon_has_its_container_with_what_all_need() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/compose.yaml");
+        let text = fs::read_to_string(path).unwrap();
+        for manager in managers::ALL {
+            let name = manager.name;
+            let (_, service) = text
+                .split_once(&format!("\n  {name}:\n    <<: *daemon\n"))
+                .unwrap_or_else(|| panic!("no service {name}"));
+            let own = service.split("\n\n").next().unwrap();
+            assert!(own.contains(&format!("args: {{ BIN: {name} }}")), "{name}");
+            assert!(own.contains("<<: *environment"), "{name}");
+            assert!(
+                own.contains(&format!("volumes: [\"{name}:/data\"]")),
+                "{name}"
+            );
+        }
+        for setting in [
+            "DATABASE_DSN",
+            "RABBITMQ_ADDRESS",
+            "REDIS_ADDRESS",
+            "SECRETS_KEY",
+        ] {
+            assert!(text.contains(&format!("\n  {setting}: ")), "{setting}");
         }
     }
 

@@ -11,12 +11,10 @@ use bin_common_handler::{
     sealer::Sealer,
     webhooks::lines::Lines,
 };
-use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
-use uuid::Uuid;
 
 use crate::{
-    dncbookhandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
-    standing::Standing, watch::Watch,
+    dncbookhandler::DncBook, modelhandler::Model, room::Rooms, standing::Standing, turns::Turns,
+    watch::Watch,
 };
 
 /// The daemon's parts. Clones share them.
@@ -38,7 +36,8 @@ pub(crate) struct App {
     pub http: HttpClient,
     pub model: Model,
     pub standing: Standing,
-    turns: Arc<Turns>,
+    /// Requests to sell wait here for each other.
+    pub turns: Arc<Turns>,
 }
 
 /// The setting that makes a short answer a miss.
@@ -50,33 +49,8 @@ pub(crate) const SHORT: Setting<u64> = Setting::number(
     "5",
 );
 
-/// Calls share so many turns, and campaigns so many counters; two that share one only wait for each other.
-const TURNS: usize = 1_024;
-/// Calls of one campaign that are sold at the same time by one process: while one commits, the next is looked up. All of
-/// them lock the turns of the campaign, or the account of whoever bids most; more would only wait, each with a connection.
-const SOLD_AT_ONCE: usize = 2;
-
-/// Requests to sell wait here for each other, not in the database: there each of them would hold a connection while it
-/// waits for a row, and leave none for others.
-struct Turns {
-    calls: Vec<Mutex<()>>,
-    pings: Vec<Mutex<()>>,
-    campaigns: Vec<Semaphore>,
-}
-
-/// A turn to sell a call; it ends when this is dropped.
-pub(crate) struct Turn<'a> {
-    _call: Option<MutexGuard<'a, ()>>,
-    _campaign: Option<SemaphorePermit<'a>>,
-}
-
 impl App {
     pub(crate) fn new(ctx: &ManagerContext, standing: Standing) -> Result<Self, StartError> {
-        let turns = Turns {
-            calls: (0..TURNS).map(|_| Mutex::default()).collect(),
-            pings: (0..TURNS).map(|_| Mutex::default()).collect(),
-            campaigns: (0..TURNS).map(|_| Semaphore::new(SOLD_AT_ONCE)).collect(),
-        };
         Ok(Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
@@ -89,37 +63,7 @@ impl App {
             http: ctx.http()?,
             model: Model::new(&ctx.config, ctx.http()?),
             standing,
-            turns: Arc::new(turns),
+            turns: Arc::new(Turns::new()),
         })
     }
-
-    /// The turn to answer or accept this ping, within this process; nothing is decided by it.
-    pub(crate) async fn turn_of_ping(&self, id: Uuid) -> Option<MutexGuard<'_, ()>> {
-        match self.turns.pings.get(place(id)) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        }
-    }
-
-    /// The turn to sell this call, within this process; nothing is decided by it.
-    pub(crate) async fn turn(&self, call: &Call) -> Turn<'_> {
-        let of_call = match self.turns.calls.get(place(call.id)) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
-        let of_campaign = match self.turns.campaigns.get(place(call.call_campaign_id)) {
-            // Nobody closes it.
-            Some(turns) => turns.acquire().await.ok(),
-            None => None,
-        };
-        Turn {
-            _call: of_call,
-            _campaign: of_campaign,
-        }
-    }
-}
-
-/// The last bits of an id are drawn.
-fn place(id: Uuid) -> usize {
-    usize::try_from(id.as_u128() % (TURNS as u128)).unwrap_or_default()
 }

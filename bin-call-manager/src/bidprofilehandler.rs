@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     callcampaignhandler::{party, settle_currency},
+    dbhandler::market,
     models::{
         account::AccountType,
         bidprofile::{BidProfile, BidProfilePatch},
@@ -50,16 +51,18 @@ impl ResourceHooks<BidProfile> for App {
             self.rooms.profiles.take(tx, customer_id, 1).await?;
         }
         if after.tm_delete.is_some() {
-            return Ok(());
+            return market::profiles_changed(tx, customer_id).await;
         }
         let buyer = party(tx, customer_id, after.buyer_id, AccountType::Buyer).await?;
         settle_currency(&mut after.currency, &buyer)?;
         self.settle_endpoint(before, after)?;
         let was = before.and_then(|before| before.call_campaign_id);
         match after.call_campaign_id {
-            Some(id) if was != Some(id) => ensure_campaign(tx, customer_id, id, after).await,
-            _ => Ok(()),
+            Some(id) if was != Some(id) => ensure_campaign(tx, customer_id, id, after).await?,
+            _ => {}
         }
+        // Last, as others of the customer wait for it.
+        market::profiles_changed(tx, customer_id).await
     }
 }
 

@@ -39,6 +39,7 @@ mod siphandler;
 mod standing;
 mod subjectrequesthandler;
 mod sweephandler;
+mod turns;
 mod viewer;
 mod watch;
 
@@ -85,6 +86,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1009_refunds",
         "1010_decisions",
         "1011_rotations",
+        "1012_profile_sets",
         "1040_optouts",
         "1050_consents",
         "1051_dnc_entries",

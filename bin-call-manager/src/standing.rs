@@ -1,9 +1,13 @@
 //! Standing profiles, ready for calls: read, checked and compiled once for each version of their row.
 //!
-//! What is kept is never trusted: each decision reads in its own transaction which profiles there are and at which
-//! version, and only what has that very version is taken from memory.
+//! What is kept is never trusted: each decision reads in its own transaction at which version its customer's profiles
+//! are. A book of a campaign's profiles with an index over them holds for one version; of another one it is made anew, of
+//! those rows that it does not know yet.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use chrono_tz::Tz;
@@ -11,13 +15,15 @@ use moka::sync::Cache;
 use uuid::Uuid;
 
 use crate::{
-    choice::{Profile, criteria::Criteria},
+    choice::{Call, Profile, Reach, criteria::Criteria, index::Index},
     dbhandler::market::{self, Version},
     models::bidprofile::BidProfile,
 };
 
 /// Memory for profiles, about, in bytes.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Profiles in all books together, as each campaign has its own.
+const BOOKED_MAX: u64 = 200_000;
 /// A profile without lists, about, in bytes, and one entry of a list.
 const PROFILE_BYTES: usize = 1_000;
 const ENTRY_BYTES: usize = 64;
@@ -28,12 +34,57 @@ pub(crate) struct Known {
     /// The row.
     pub row: BidProfile,
     /// Its hours are in the zone that its buyer had.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
 }
 
-/// Profiles by id. Clones share them.
+/// The profiles that may bid for a campaign's calls, at one version of the customer's.
+pub(crate) struct Book {
+    version: i64,
+    known: HashMap<Uuid, Arc<Known>>,
+    index: Index,
+}
+
+impl Book {
+    fn new(version: i64, known: HashMap<Uuid, Arc<Known>>) -> Self {
+        let mut index = Index::new(known.len());
+        for one in known.values() {
+            // It has room for all.
+            let _ = index.insert(ranked_by(one));
+        }
+        Self {
+            version,
+            known,
+            index,
+        }
+    }
+
+    /// The profiles within reach, and what nobody who fits and was left out bids more than; nothing = none was.
+    pub(crate) fn within(&self, call: &Call, reach: Reach) -> (Vec<Arc<Known>>, Option<i64>) {
+        let (found, floor) = self.index.within(call, reach);
+        let known = found
+            .into_iter()
+            .filter_map(|profile| self.known.get(&profile.id).cloned());
+        (known.collect(), floor)
+    }
+}
+
+/// As the index is to have it: an endpoint may bid more than its profile says.
+fn ranked_by(known: &Known) -> Arc<Profile> {
+    if known.row.endpoint.0.is_none() {
+        return Arc::clone(&known.profile);
+    }
+    Arc::new(Profile {
+        amount: None,
+        ..known.profile.as_ref().clone()
+    })
+}
+
+/// Profiles by id, and by campaign. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Standing(Cache<Uuid, Arc<Known>>);
+pub(crate) struct Standing {
+    known: Cache<Uuid, Arc<Known>>,
+    books: Cache<(Uuid, Uuid), Arc<Book>>,
+}
 
 impl Standing {
     pub(crate) fn new() -> Self {
@@ -41,21 +92,38 @@ impl Standing {
             .max_capacity(BYTES_MAX)
             .weigher(|_, known: &Arc<Known>| weight(&known.row))
             .build();
-        Self(known)
+        let books = Cache::builder()
+            .max_capacity(BOOKED_MAX)
+            .weigher(|_, book: &Arc<Book>| {
+                u32::try_from(book.known.len()).map_or(u32::MAX, |profiles| profiles.max(1))
+            })
+            .build();
+        Self { known, books }
     }
 
-    /// Profiles that may bid for calls of a campaign, in the order of their ids.
+    /// The profiles that may bid for calls of a campaign, as this transaction sees them.
     ///
     /// # Errors
     /// 503.
-    pub(crate) async fn of_campaign(
+    pub(crate) async fn book(
         &self,
         tx: &mut ChangeTx<'_>,
         customer_id: Uuid,
         call_campaign_id: Uuid,
-    ) -> Result<BTreeMap<Uuid, Arc<Known>>> {
+    ) -> Result<Arc<Book>> {
+        // Before the profiles: they are at least as new as it.
+        let version = market::profiles_version(tx, customer_id).await?;
+        let key = (customer_id, call_campaign_id);
+        if let Some(book) = self.books.get(&key)
+            && book.version == version
+        {
+            return Ok(book);
+        }
         let versions = market::profiles(tx, customer_id, call_campaign_id).await?;
-        self.at(tx, versions).await
+        let known = self.at(tx, versions).await?;
+        let book = Arc::new(Book::new(version, known.into_iter().collect()));
+        self.books.insert(key, Arc::clone(&book));
+        Ok(book)
     }
 
     /// Profiles by id.
@@ -78,7 +146,7 @@ impl Standing {
     ) -> Result<BTreeMap<Uuid, Arc<Known>>> {
         let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
         for version in versions {
-            match self.0.get(&version.id) {
+            match self.known.get(&version.id) {
                 Some(known) if known.row.tm_update == version.tm_update => {
                     found.insert(version.id, known);
                 }
@@ -89,9 +157,9 @@ impl Standing {
             return Ok(found);
         }
         for (id, row) in market::by_id::<BidProfile>(tx, missing).await? {
-            let profile = ready(&row)?;
+            let profile = Arc::new(ready(&row)?);
             let known = Arc::new(Known { row, profile });
-            self.0.insert(id, Arc::clone(&known));
+            self.known.insert(id, Arc::clone(&known));
             found.insert(id, known);
         }
         Ok(found)
@@ -102,14 +170,20 @@ impl Standing {
         if known.profile.timezone == timezone {
             return known;
         }
+        if let Some(same) = self.known.get(&known.row.id)
+            && same.row.tm_update == known.row.tm_update
+            && same.profile.timezone == timezone
+        {
+            return same;
+        }
         let moved = Arc::new(Known {
             row: known.row.clone(),
-            profile: Profile {
+            profile: Arc::new(Profile {
                 timezone,
-                ..known.profile.clone()
-            },
+                ..known.profile.as_ref().clone()
+            }),
         });
-        self.0.insert(moved.row.id, Arc::clone(&moved));
+        self.known.insert(moved.row.id, Arc::clone(&moved));
         moved
     }
 }

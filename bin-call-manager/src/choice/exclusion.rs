@@ -45,6 +45,9 @@ pub enum Exclusion {
         /// Most of them.
         max_attempts: u32,
     },
+    /// Others bid so much more that it was not looked at.
+    #[serde(serialize_with = "no_values")]
+    Outbid,
     /// There is no amount: the profile's endpoint has not answered.
     #[serde(serialize_with = "no_values")]
     NoBid,
@@ -178,6 +181,7 @@ impl Exclusion {
             Self::CurrencyMismatch { .. } => "CURRENCY_MISMATCH",
             Self::AlreadyTried => "ALREADY_TRIED",
             Self::MaxAttempts { .. } => "MAX_ATTEMPTS",
+            Self::Outbid => "OUTBID",
             Self::NoBid => "NO_BID",
             Self::BidExpired { .. } => "BID_EXPIRED",
             Self::BidTooLow { .. } => "BID_TOO_LOW",

@@ -57,6 +57,15 @@ pub fn explain(decision: &Decision, terms: &Terms, candidates: &[Candidate<'_>])
     ranked.chain(excluded).collect()
 }
 
+/// The row of a profile that the decision did not look at.
+pub fn left_out(candidate: &Candidate<'_>, exclusion: Exclusion, currency: Currency) -> Row {
+    let excluded = Excluded {
+        candidate: 0,
+        exclusion,
+    };
+    excluded_row(&excluded, candidate, currency)
+}
+
 /// The explanation's text: a sentence for each of these rows.
 pub fn text(rows: &[Row]) -> String {
     let sentences: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();

@@ -20,6 +20,7 @@ use super::{
     moment::Moment,
     place::{Cell, Code},
     profile::Profile,
+    reach::Reach,
 };
 
 /// Whose calls a list is for.
@@ -123,22 +124,35 @@ impl Index {
     /// Up to `limit` profiles that take the call now, the highest amount first, those whose endpoints decide
     /// before all. Money, caps and duplicates are not judged here.
     pub fn matching(&self, call: &Call, moment: &mut Moment, limit: usize) -> Vec<&Arc<Profile>> {
+        self.fitting(call)
+            .filter(|profile| profile.admits(call, moment).is_ok())
+            .take(limit)
+            .collect()
+    }
+
+    /// The profiles within reach, and what nobody who fits and was left out bids more than; nothing = none was.
+    pub fn within(&self, call: &Call, reach: Reach) -> (Vec<&Arc<Profile>>, Option<i64>) {
+        match reach {
+            Reach::All => (self.on_campaign(call).collect(), None),
+            Reach::Fitting => (self.fitting(call).collect(), None),
+            Reach::Best(most) => {
+                let mut rest = self.fitting(call);
+                let found = rest.by_ref().take(most).collect();
+                let floor = rest.next().map(|next| next.amount.unwrap_or(i64::MAX));
+                (found, floor)
+            }
+        }
+    }
+
+    /// The profiles of the lists that the call meets, in order; their other conditions are not judged.
+    fn fitting(&self, call: &Call) -> impl Iterator<Item = &Arc<Profile>> {
         let mut heads: Vec<_> = owners_of_call(call)
             .into_iter()
             .flat_map(|owner| areas_of_call(call).map(move |area| (owner, area)))
             .filter_map(|key| self.lists.get(&key))
             .map(|list| list.iter().peekable())
             .collect();
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let Some(profile) = next(&mut heads) else {
-                break;
-            };
-            if profile.admits(call, moment).is_ok() {
-                found.push(profile);
-            }
-        }
-        found
+        std::iter::from_fn(move || next(&mut heads))
     }
 
     /// All profiles of the call's campaign and of no campaign: for an explanation, which names the others too.

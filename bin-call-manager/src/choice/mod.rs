@@ -1,6 +1,7 @@
 //! Choosing the buyer, as pure logic: no I/O, no clock, no SQL. Memory suggests, SQL decides.
 //!
-//! 1. [`index::Index::matching`] suggests profiles whose criteria take the call, from what this process knows.
+//! 1. [`index::Index::within`] suggests profiles that may take the call, from what this process knows at the version
+//!    that the transaction reads; [`reach::Reach`] says how many, and whether they were enough.
 //! 2. The caller opens its transaction, locks the call, the campaign and the accounts in the order of their ids,
 //!    and reads from the locked rows the [`Call`], the [`Terms`], each [`Buyer`] and the campaign's [`Counters`].
 //! 3. [`decide`] checks every rule again on these facts, ranks, and prices the winner. It changes `counters` and
@@ -8,8 +9,7 @@
 //!    call of the same transaction it tells the winner's [`Buyer::note_win`] first.
 //! 4. After an attempt that failed the caller decides anew, with the buyer among [`Call::tried`].
 //!
-//! "Nobody" from a suggestion that was cut off by its limit means only that none of these may have the call: ask
-//! again with more, and say `NO_BIDS_AVAILABLE` when SQL was asked for all.
+//! Whatever was looked at, winner, price and turns are those of a look at all; `NO_BIDS_AVAILABLE` is said after one.
 //!
 //! What holds of every decision:
 //! - The ranking is a total order: the strategy's key, effective bid (the larger first), priority, earliest, id.
@@ -41,6 +41,7 @@ mod price;
 pub mod profile;
 pub mod quality;
 mod rank;
+pub mod reach;
 #[cfg(any(test, feature = "test-support"))]
 mod samples;
 mod sentence;
@@ -54,4 +55,5 @@ pub use call::Call;
 pub use counters::Counters;
 pub use decide::{Decision, decide};
 pub use profile::{Bid, Candidate, Profile};
+pub use reach::Reach;
 pub use terms::Terms;

@@ -24,6 +24,7 @@ impl Exclusion {
                 attempts,
                 max_attempts,
             } => format!("the call was tried {attempts} times of {max_attempts}"),
+            Self::Outbid => "others bid so much more that it was not ranked".to_owned(),
             Self::NoBid => "there is no amount from its endpoint".to_owned(),
             Self::BidExpired { expires } => format!("its bid expired at {expires}"),
             Self::BidTooLow { amount, reserve } => {

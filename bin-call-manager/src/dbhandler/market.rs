@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bin_common_handler::{
     StoredRow,
-    databasehandler::{ChangeTx, Entity, list},
+    databasehandler::{ChangeTx, Dialect, Entity, list},
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -22,8 +22,8 @@ use crate::{
     },
 };
 
-/// Profiles that one decision looks at.
-const PROFILES_MAX: i64 = 5_000;
+/// Profiles that one campaign's calls are offered to; a customer has no more, unless told otherwise.
+const PROFILES_MAX: i64 = 100_000;
 /// Bids that one settlement looks at.
 const BIDS_MAX: i64 = 5_000;
 
@@ -38,6 +38,41 @@ fn columns<E: Entity>() -> String {
 pub(crate) struct Version {
     pub id: Uuid,
     pub tm_update: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct SetVersion {
+    version: i64,
+}
+
+/// How often a customer's profiles changed, those of the caller's transaction included.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn profiles_version(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
+    let sql = "SELECT version FROM exchange_profile_sets WHERE customer_id = ?";
+    let found: Option<SetVersion> = tx
+        .sql()
+        .fetch_optional(sql, vec![customer_id.into()])
+        .await?;
+    Ok(found.map_or(0, |row| row.version))
+}
+
+/// A profile of the customer changes with this transaction.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn profiles_changed(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<()> {
+    let otherwise = match tx.sql().dialect() {
+        Dialect::MySql => "ON DUPLICATE KEY UPDATE",
+        Dialect::Sqlite => "ON CONFLICT (customer_id) DO UPDATE SET",
+    };
+    let sql = format!(
+        "INSERT INTO exchange_profile_sets (customer_id, version) VALUES (?, 1) \
+         {otherwise} version = version + 1"
+    );
+    tx.sql().execute(&sql, vec![customer_id.into()]).await?;
+    Ok(())
 }
 
 /// Profiles that may bid for calls of a campaign; an index has it all.
@@ -182,8 +217,8 @@ pub(crate) async fn lock_counters(
 ) -> Result<Counters> {
     // A row that is there is needed to be locked.
     let insert = match tx.sql().dialect() {
-        bin_common_handler::databasehandler::Dialect::MySql => "INSERT IGNORE",
-        bin_common_handler::databasehandler::Dialect::Sqlite => "INSERT OR IGNORE",
+        Dialect::MySql => "INSERT IGNORE",
+        Dialect::Sqlite => "INSERT OR IGNORE",
     };
     let sql = format!(
         "SELECT counters AS text FROM exchange_rotations WHERE call_campaign_id = ?{}",

@@ -56,9 +56,9 @@ pub(crate) async fn accept(
     let viewer = Viewer::of(&app.store, ctx).await?;
     check_reference(&body.reference)?;
     let ping = find(app, ctx, viewer, id).await?;
-    let _turn = app.turn_of_ping(id).await;
+    let _turn = app.turns.of_ping(ctx, id).await?;
     let learned = app.model.score(&pinging::call_of(&ping)).await;
-    let call_id = Box::pin(reserve(app, ctx, id, body, learned)).await?;
+    let call_id = Box::pin(reserve_in_turn(app, ctx, &ping, body, learned)).await?;
     loop {
         match Box::pin(telling::tell(app, call_id)).await? {
             telling::Told::Taken => break,
@@ -83,6 +83,23 @@ pub(crate) async fn accept(
 
 fn nobody_left() -> Error {
     Error::failed_precondition("NO_BIDS_AVAILABLE", "Nobody takes the call any more.")
+}
+
+/// Waits among those that sell calls of the campaign, so that nobody is overtaken.
+async fn reserve_in_turn(
+    app: &App,
+    ctx: &RequestContext,
+    ping: &Ping,
+    body: &Acceptance,
+    learned: Learned,
+) -> Result<Uuid> {
+    let turn = app.turns.of_campaign(ctx, ping.call_campaign_id).await?;
+    loop {
+        match Box::pin(reserve(app, ctx, ping.id, body, learned)).await {
+            Err(error) => turn.again(error).await?,
+            made => return made,
+        }
+    }
 }
 
 /// Makes the call and takes the hold, once; the call's id.

@@ -88,7 +88,7 @@ pub(crate) async fn ping(
     let mut ping = new_ping(app, &campaign, body);
     let is_operator = viewer == Viewer::Operator;
     // Who asks the same at the same time waits for the first answer.
-    let _turn = app.turn_of_ping(turn_of(&ping.digest)).await;
+    let _turn = app.turns.of_ping(ctx, turn_of(&ping.digest)).await?;
     let now = app.store.clock.now();
     let same = pings::same(&app.store.db, customer_id, &ping.digest, now).await?;
     if let Some(same) = same {

@@ -6,6 +6,8 @@
 pub(crate) mod choose;
 pub(crate) mod ending;
 pub(crate) mod facts;
+mod leftout;
+mod market;
 pub(crate) mod offers;
 pub(crate) mod timers;
 pub(crate) mod winning;
@@ -25,7 +27,7 @@ use crate::{
     callhandler::{self, view},
     choice::explain::Row,
     compliancehandler,
-    dbhandler::{frauds, market},
+    dbhandler::{self, frauds},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
@@ -41,13 +43,29 @@ const NAMED_MAX: usize = 100;
 /// Sells a call to the best buyer.
 ///
 /// # Errors
-/// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503.
+/// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503, `TOO_BUSY` where its turn does not
+/// come in time.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     let found = callhandler::find(app, ctx, viewer, id).await?;
     // Who comes late hears so without a transaction; only what the locked row says sells it.
     ensure_sellable(&found, viewer)?;
-    let _turn = app.turn(&found).await;
+    let turn = app.turns.of_campaign(ctx, found.call_campaign_id).await?;
+    if turn.has_waited {
+        let found = callhandler::find(app, ctx, viewer, id).await?;
+        ensure_sellable(&found, viewer)?;
+    }
+    loop {
+        match Box::pin(sell(app, ctx, viewer, id)).await {
+            // It was rolled back; who came later does not overtake it.
+            Err(error) => turn.again(error).await?,
+            sold => return sold,
+        }
+    }
+}
+
+/// One transaction: winner, hold, and what is said of it.
+async fn sell(app: &App, ctx: &RequestContext, viewer: Viewer, id: Uuid) -> Result<Call> {
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;
@@ -126,7 +144,7 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
     if matches!(viewer, Viewer::Seller(own) if own != call.seller_id) {
         return Err(callhandler::not_found());
     }
-    let kept = market::explanation(&app.store.db, &call).await?;
+    let kept = dbhandler::market::explanation(&app.store.db, &call).await?;
     let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",
@@ -134,6 +152,7 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         )
     })?;
     if let Some(whole) = whole.as_object_mut() {
+        leftout::add(app, ctx, &call, whole).await?;
         let law = compliancehandler::of_call(&app.store.db, &call).await?;
         whole.insert("compliance".to_owned(), law);
         let check = frauds::check_of(&app.store.db, &call).await?;

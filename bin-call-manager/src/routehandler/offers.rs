@@ -4,10 +4,10 @@
 use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use uuid::Uuid;
 
-use super::choose::Market;
+use super::market::{Market, Offer};
 use crate::{
     choice::{
-        Counters, Terms,
+        Counters, Reach, Terms,
         explain::{Row, explain},
         terms::AuctionTerms,
     },
@@ -101,7 +101,12 @@ pub(crate) async fn askable(
     call: &Call,
     campaign: &CallCampaign,
 ) -> Result<Vec<BidProfile>> {
-    let mut market = Market::load(tx, standing, call, campaign, None).await?;
+    let offer = Offer {
+        call,
+        campaign,
+        ping: None,
+    };
+    let mut market = Market::load(tx, standing, offer, Some(Reach::Fitting)).await?;
     let reserve = market.terms.reserve();
     market.bid_for_endpoints(reserve);
     let buyers = market.buyers()?;
@@ -139,12 +144,22 @@ pub(crate) async fn preview(
     campaign: &CallCampaign,
     ping: &Ping,
 ) -> Result<Preview> {
-    let mut market = Market::load(tx, standing, call, campaign, Some(ping)).await?;
+    let offer = Offer {
+        call,
+        campaign,
+        ping: Some(ping),
+    };
+    let mut market = Market::load(tx, standing, offer, None).await?;
     let counters = pings::counters(tx, campaign.id).await?;
     loop {
         let buyers = market.buyers()?;
         let candidates = market.candidates(&buyers);
         let decision = market.decide(&candidates, &mut counters.clone(), 0, false);
+        if let Some(wider) = market.wider(&decision, &candidates) {
+            drop(candidates);
+            market = Market::load(tx, standing, offer, Some(wider)).await?;
+            continue;
+        }
         if let Some(winner) = decision.winner
             && !market.may_call(winner.candidate, campaign)
         {

@@ -25,10 +25,14 @@ mod money;
 #[cfg(test)]
 mod pings;
 #[cfg(test)]
+mod reasons;
+#[cfg(test)]
 mod renamed;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
 mod sip;
+#[cfg(test)]
+mod turns;
 #[cfg(test)]
 mod world;

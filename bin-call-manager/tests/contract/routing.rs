@@ -7,7 +7,7 @@ use bin_common_handler::{
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use crate::world::{World, reason, text};
+use crate::world::{World, as_account, reason, text};
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -237,5 +237,53 @@ async fn a_changed_profile_counts_with_the_next_call_on_every_replica(
         let (_, routed) = world.route(&call).await;
         assert_ne!(routed["buyer_id"], json!(buyer));
     }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn those_that_the_index_leaves_out_are_explained_when_asked(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let elsewhere = world.buyer(1_000, json!({"name": "elsewhere"})).await;
+    let npa = json!({"criteria": {"npas": [212]}});
+    let left_out = world.profile(&elsewhere, &campaign, 900, npa).await;
+    let buyer = world.buyer(1_000, json!({"name": "many"})).await;
+    for amount in 1..=130 {
+        world.profile(&buyer, &campaign, amount, json!({})).await;
+    }
+    let call = world.call(&campaign).await;
+    let (status, routed) = world.route(&call).await;
+    assert_eq!((status, &routed["price"]), (200, &json!(130)), "{routed}");
+    let late = world.buyer(1_000, json!({})).await;
+    world.profile(&late, &campaign, 500, json!({})).await;
+
+    let uri = format!("/v1/calls/{call}/explanation");
+    let why = world.client.ok(Get, &uri, None).await;
+    let rows = why["candidates"].as_array().unwrap();
+    assert_eq!(
+        rows.len(),
+        131,
+        "all that were there, and nobody who came later"
+    );
+    let out = |rule: &str| {
+        let of = |row: &&Json| row["excluded_by"] == json!(rule);
+        rows.iter().filter(of).collect::<Vec<_>>()
+    };
+    let npa = out("NPA");
+    assert_eq!(npa.len(), 1);
+    assert_eq!(npa[0]["profile_id"], json!(left_out));
+    assert_eq!(npa[0]["detail"], json!({"call": 415}));
+    let outbid: Vec<_> = out("OUTBID")
+        .iter()
+        .map(|row| row["amount"].clone())
+        .collect();
+    assert!(outbid.contains(&json!(1)) && !outbid.contains(&json!(130)));
+    assert_eq!(text(&why, "text").lines().count(), 131);
+    let (status, own) = as_account(&world.client, &elsewhere, Get, &uri, None).await;
+    assert_eq!(status, 200, "{own}");
+    assert_eq!(own["candidates"].as_array().unwrap().len(), 1);
     world.end().await;
 }
