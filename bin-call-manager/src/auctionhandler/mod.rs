@@ -26,6 +26,7 @@ use crate::{
     app::App,
     callhandler::{self, invalid_state},
     choice::terms::{AuctionTerms, Form},
+    compliancehandler::optout,
     models::{
         auction::{self, Auction, AuctionForm, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -61,7 +62,7 @@ fn not_found() -> Error {
 /// Opens an auction for a pending call; standing profiles bid at once.
 ///
 /// # Errors
-/// 404; 409 when the call has a buyer or an auction; 503.
+/// 403 `OPTED_OUT`; 404; 409 when the call has a buyer or an auction; 503.
 pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) -> Result<Auction> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     let mut tx = app.store.begin(ctx).await?;
@@ -71,6 +72,9 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
             &call,
             "Only a pending call without an auction can be auctioned.",
         ));
+    }
+    if let Some(refusal) = optout::refuse(&mut tx, &call).await? {
+        return tx.commit_refusal(refusal).await;
     }
     let campaign = campaign(&mut tx, &call).await?;
     let bidders = Box::pin(choose::bidders(&mut tx, &app.standing, &call, &campaign)).await?;

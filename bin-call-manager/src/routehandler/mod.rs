@@ -24,7 +24,7 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
-    compliancehandler,
+    compliancehandler::{self, optout},
     dbhandler::{frauds, market},
     models::{
         call::{self, Call},
@@ -41,7 +41,7 @@ const NAMED_MAX: usize = 100;
 /// Sells a call to the best buyer.
 ///
 /// # Errors
-/// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503.
+/// 403 `OPTED_OUT`; 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     let found = callhandler::find(app, ctx, viewer, id).await?;
@@ -51,6 +51,9 @@ pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<C
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;
+    if let Some(refusal) = optout::refuse(&mut tx, &call).await? {
+        return tx.commit_refusal(refusal).await;
+    }
     let campaign = campaign(&mut tx, &call).await?;
     let chosen = Box::pin(choose::choose(&mut tx, &app.standing, &call, &campaign)).await?;
     let refused = chosen.won.is_none();
