@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     dncbookhandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
-    standing::Standing, watch::Watch,
+    siphandler::socket::SipSockets, standing::Standing, watch::Watch,
 };
 
 /// The daemon's parts. Clones share them.
@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub http: HttpClient,
     pub model: Model,
     pub standing: Standing,
+    /// SIP over WebSocket.
+    pub sip: SipSockets,
     turns: Arc<Turns>,
 }
 
@@ -89,6 +91,7 @@ impl App {
             http: ctx.http()?,
             model: Model::new(&ctx.config, ctx.http()?),
             standing,
+            sip: SipSockets::new(ctx)?,
             turns: Arc::new(turns),
         })
     }

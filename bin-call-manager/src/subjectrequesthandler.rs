@@ -244,8 +244,11 @@ fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
     ))
 }
 
-/// The key of a customer's pseudonyms, made at the first request.
-async fn key(app: &App, customer_id: Uuid) -> Result<Secret> {
+/// The key of a customer's pseudonyms, made at the first request; of nobody's other secrets are made.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn key(app: &App, customer_id: Uuid) -> Result<Secret> {
     let place = format!("{customer_id}/exchange_subject_keys/sealed/{customer_id}");
     if let Some(sealed) = subjects::key(&app.store.db, customer_id).await? {
         return Ok(app.sealer.open(&sealed, &place)?);

@@ -9,7 +9,7 @@ use bin_common_handler::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{CLOSE, bidding::opened_under, not_found, view};
+use super::{CLOSE, bidding::opened_under, not_found, telling, view};
 use crate::{
     app::App,
     compliancehandler::optout,
@@ -131,7 +131,7 @@ async fn finish(tx: &mut ChangeTx<'_>, auction: &mut Auction, status: AuctionSta
         _ => BidStatus::Lost,
     };
     end_bids(tx, left, became).await?;
-    tx.emit(auction::CLOSED, auction, auction.customer_id).await
+    telling::announce(tx, auction::CLOSED, auction).await
 }
 
 async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) -> Result<()> {
