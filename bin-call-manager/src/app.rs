@@ -13,8 +13,8 @@ use bin_common_handler::{
 };
 
 use crate::{
-    dncbookhandler::DncBook, modelhandler::Model, room::Rooms, standing::Standing, turns::Turns,
-    watch::Watch,
+    dncbookhandler::DncBook, modelhandler::Model, room::Rooms, siphandler::socket::SipSockets,
+    standing::Standing, turns::Turns, watch::Watch,
 };
 
 /// The daemon's parts. Clones share them.
@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub standing: Standing,
     /// Requests to sell wait here for each other.
     pub turns: Arc<Turns>,
+    /// SIP over WebSocket.
+    pub sip: SipSockets,
 }
 
 /// The setting that makes a short answer a miss.
@@ -64,6 +66,7 @@ impl App {
             model: Model::new(&ctx.config, ctx.http()?),
             standing,
             turns: Arc::new(Turns::new()),
+            sip: SipSockets::new(ctx)?,
         })
     }
 }

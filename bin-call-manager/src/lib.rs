@@ -123,7 +123,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     routehandler::timers::start(ctx, &standing);
     auctionhandler::start(ctx, &standing);
     inboundcallhandler::start(ctx);
-    // Kept for the law, which does not ask its table yet.
+    // The law asks its table.
     ctx.events.on(optouts::CHANGED, optouts::changed);
     let app = App::new(ctx, standing)?;
     compliancehandler::start(ctx, &app);

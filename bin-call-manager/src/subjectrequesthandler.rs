@@ -74,6 +74,8 @@ pub(crate) struct SubjectAnswer {
     business_relationships: Vec<BusinessRelationship>,
     /// When it was called in the last 24 hours.
     attempts: Vec<Timestamp>,
+    /// The person told us to stop.
+    opted_out: bool,
     /// What other services know.
     others: BTreeMap<String, Json>,
     /// Erasure: what stands for the number from now on.
@@ -93,7 +95,11 @@ pub(crate) struct Kept {
 }
 
 /// What stays when a number is erased.
-const KEPT: [(&str, &str); 2] = [
+const KEPT: [(&str, &str); 3] = [
+    (
+        "opted_out",
+        "47 CFR 64.1200(a)(10): a word to stop is kept and obeyed",
+    ),
     (
         "dnc_entries",
         "47 CFR 64.1200(d)(6): who must not be called is kept",
@@ -171,6 +177,7 @@ async fn access(
         dnc_lists: knowledge.lists_with(phone),
         business_relationships: relationships,
         attempts: knowledge.attempts_of(phone).to_vec(),
+        opted_out: knowledge.is_opted_out(phone),
         others,
         ..SubjectAnswer::default()
     };
@@ -237,8 +244,11 @@ fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
     ))
 }
 
-/// The key of a customer's pseudonyms, made at the first request.
-async fn key(app: &App, customer_id: Uuid) -> Result<Secret> {
+/// The key of a customer's pseudonyms, made at the first request; of nobody's other secrets are made.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn key(app: &App, customer_id: Uuid) -> Result<Secret> {
     let place = format!("{customer_id}/exchange_subject_keys/sealed/{customer_id}");
     if let Some(sealed) = subjects::key(&app.store.db, customer_id).await? {
         return Ok(app.sealer.open(&sealed, &place)?);

@@ -32,7 +32,7 @@ use super::{
     request_id::RequestId,
     rows::BULK_LIMIT,
     sockets,
-    sockets::{Hub, Origins, Sockets},
+    sockets::{Carried, Hub, Ops, Origins, Sockets},
     table::Target,
     unpack::unpacked,
 };
@@ -67,7 +67,7 @@ pub struct Bridge {
     pages: Pages,
     requester: Requester,
     metrics: Metrics,
-    limits: Limits,
+    limits: Arc<Limits>,
     public_url: PublicUrl,
     /// Made when it is asked for.
     document: OnceLock<Document>,
@@ -88,8 +88,10 @@ impl Bridge {
             .verifier()
             .map(|verifier| Arc::new(KeyVerifier::new(verifier, requester.clone())));
         metrics.start_bridge();
+        let limits = Arc::new(limits);
+        let ops = Ops::new(table.routes(), requester.clone(), Arc::clone(&limits));
         Self {
-            sockets: Sockets::new(Hub::new(table.routes()), Origins::default()),
+            sockets: Sockets::new(Hub::new(table.routes()), Origins::default(), ops),
             pages: Pages::default(),
             table,
             keys: Arc::new(Keys::new(operator, verdicts, clock)),
@@ -104,7 +106,12 @@ impl Bridge {
     /// As it is, with pages of other hosts that may open a socket.
     #[must_use]
     pub fn with_origins(self, origins: Origins) -> Self {
-        let sockets = Sockets::new(Hub::new(self.table.routes()), origins);
+        let ops = Ops::new(
+            self.table.routes(),
+            self.requester.clone(),
+            Arc::clone(&self.limits),
+        );
+        let sockets = Sockets::new(Hub::new(self.table.routes()), origins, ops);
         Self { sockets, ..self }
     }
 
@@ -163,6 +170,12 @@ impl Bridge {
             let upgraded = Box::pin(self.sockets.upgrade(request, &self.keys)).await;
             return upgraded.unwrap_or_else(|error| refusal(Form::default(), &error, id));
         }
+        if request.method() == Method::GET
+            && let Some(carried) = self.carried(request.uri().path())
+        {
+            let upgraded = Box::pin(self.sockets.carry(request, carried)).await;
+            return upgraded.unwrap_or_else(|error| refusal(Form::default(), &error, id));
+        }
         let (head, body) = request.into_parts();
         match self.table.find(head.method.as_str(), head.uri.path()) {
             Some(target) => {
@@ -187,6 +200,18 @@ impl Bridge {
             }
             None => Box::pin(self.refuse(&head, id, started)).await,
         }
+    }
+
+    /// What becomes of a socket of another protocol that connects here.
+    fn carried(&self, path: &str) -> Option<Carried> {
+        let (service, route, carrier) = self.table.carrier(path)?;
+        Some(Carried {
+            service,
+            uri: route.template,
+            protocol: carrier.protocol,
+            requester: self.requester.clone(),
+            limits: Arc::clone(&self.limits),
+        })
     }
 
     fn document(&self) -> &Document {

@@ -1,6 +1,6 @@
 //! Which manager serves a request: the route tables of all managers as one.
 
-use bin_common_handler::listenhandler::{BadRoutes, RouteInfo, RouteMatcher};
+use bin_common_handler::listenhandler::{BadRoutes, Carrier, RouteInfo, RouteMatcher};
 use bin_common_handler::models::sock::Method;
 
 use super::keys::Verifier;
@@ -13,6 +13,8 @@ pub struct Table {
     matcher: RouteMatcher,
     /// Without those that are not served over HTTP.
     routes: Vec<(&'static str, RouteInfo)>,
+    /// Sockets of other protocols, with their managers' names.
+    carriers: Vec<(&'static str, RouteInfo)>,
     verifier: Option<Verifier>,
 }
 
@@ -37,7 +39,7 @@ impl Table {
             .into_iter()
             .flat_map(|(service, routes)| routes.into_iter().map(move |route| (service, route)));
         let mut verifier = None;
-        let mut routes = Vec::new();
+        let (mut routes, mut carriers) = (Vec::new(), Vec::new());
         for (service, route) in all {
             if let Some(identity) = route.edge.identity {
                 verifier = Some(Verifier {
@@ -47,6 +49,9 @@ impl Table {
                     identity,
                 });
             }
+            if route.edge.carrier.is_some() {
+                carriers.push((service, route.clone()));
+            }
             if !route.edge.is_internal {
                 routes.push((service, route));
             }
@@ -55,6 +60,7 @@ impl Table {
         Ok(Self {
             matcher: RouteMatcher::new(&infos)?,
             routes,
+            carriers,
             verifier,
         })
     }
@@ -62,6 +68,14 @@ impl Table {
     /// Every route that is served over HTTP, with its manager's name.
     pub(super) fn routes(&self) -> impl Iterator<Item = (&'static str, &RouteInfo)> {
         self.routes.iter().map(|(service, route)| (*service, route))
+    }
+
+    /// Where frames of a socket that connects here are carried, and its subprotocol.
+    pub(super) fn carrier(&self, path: &str) -> Option<(&'static str, &RouteInfo, Carrier)> {
+        self.carriers.iter().find_map(|(service, route)| {
+            let carrier = route.edge.carrier.filter(|carrier| carrier.path == path)?;
+            Some((*service, route, carrier))
+        })
     }
 
     /// The manager that knows access keys, where there is one.

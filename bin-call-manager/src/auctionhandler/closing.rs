@@ -9,9 +9,10 @@ use bin_common_handler::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{CLOSE, bidding::opened_under, not_found, view};
+use super::{CLOSE, bidding::opened_under, not_found, telling, view};
 use crate::{
     app::App,
+    compliancehandler::optout,
     models::{
         auction::{self, Auction, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -72,6 +73,9 @@ async fn settle(
     auction: &mut Auction,
 ) -> Result<()> {
     tx.cancel(CLOSE, auction.id).await?;
+    if optout::stands_against(tx, &call).await? {
+        return stop(tx, call, auction).await;
+    }
     let is_open = call.status == CallStatus::Pending && call.auction_id == Some(auction.id);
     if !is_open {
         return finish(tx, auction, AuctionStatus::Canceled).await;
@@ -96,6 +100,17 @@ async fn settle(
     finish(tx, auction, AuctionStatus::Expired).await
 }
 
+/// Nobody wins a call to a person who said to stop meanwhile; it waits as it was, and nobody can sell it.
+async fn stop(tx: &mut ChangeTx<'_>, mut call: Call, auction: &mut Auction) -> Result<()> {
+    if call.status == CallStatus::Pending && call.auction_id == Some(auction.id) {
+        call.auction_id = None;
+        "OPTED_OUT".clone_into(&mut call.reason);
+        let was = call.status;
+        ending::announce(tx, &mut call, was).await?;
+    }
+    finish(tx, auction, AuctionStatus::Canceled).await
+}
+
 /// Ends a locked auction and the bids that are still in force.
 async fn finish(tx: &mut ChangeTx<'_>, auction: &mut Auction, status: AuctionStatus) -> Result<()> {
     let now = tx.next_version(auction.tm_update);
@@ -116,7 +131,7 @@ async fn finish(tx: &mut ChangeTx<'_>, auction: &mut Auction, status: AuctionSta
         _ => BidStatus::Lost,
     };
     end_bids(tx, left, became).await?;
-    tx.emit(auction::CLOSED, auction, auction.customer_id).await
+    telling::announce(tx, auction::CLOSED, auction).await
 }
 
 async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) -> Result<()> {

@@ -3,6 +3,7 @@
 
 mod bidding;
 mod closing;
+mod telling;
 
 pub(crate) use bidding::{BidCreate, bids, place};
 pub(crate) use closing::{cancel_of, close};
@@ -26,6 +27,7 @@ use crate::{
     app::App,
     callhandler::{self, invalid_state},
     choice::terms::{AuctionTerms, Form},
+    compliancehandler::optout,
     models::{
         auction::{self, Auction, AuctionForm, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -61,7 +63,7 @@ fn not_found() -> Error {
 /// Opens an auction for a pending call; standing profiles bid at once.
 ///
 /// # Errors
-/// 404; 409 when the call has a buyer or an auction; 503.
+/// 403 `OPTED_OUT`; 404; 409 when the call has a buyer or an auction; 503.
 pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) -> Result<Auction> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     let mut tx = app.store.begin(ctx).await?;
@@ -71,6 +73,9 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
             &call,
             "Only a pending call without an auction can be auctioned.",
         ));
+    }
+    if let Some(refusal) = optout::refuse(&mut tx, &call).await? {
+        return tx.commit_refusal(refusal).await;
     }
     let campaign = campaign(&mut tx, &call).await?;
     let bidders = Box::pin(choose::bidders(&mut tx, &app.standing, &call, &campaign)).await?;
@@ -85,8 +90,7 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
     tx.update(&call).await?;
     place_standing(&mut tx, &auction, bidders).await?;
     tx.schedule(CLOSE, auction.id, auction.tm_end, &()).await?;
-    tx.emit(auction::STARTED, &auction, auction.customer_id)
-        .await?;
+    telling::announce(&mut tx, auction::STARTED, &auction).await?;
     tx.commit(auction).await
 }
 
@@ -171,12 +175,16 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Auc
 }
 
 /// Whose bid won is the seller's no more than another buyer's.
-fn view(mut auction: Auction, viewer: Viewer) -> Auction {
+pub(crate) fn view(mut auction: Auction, viewer: Viewer) -> Auction {
     if viewer != Viewer::Operator {
         auction.bid_id = None;
     }
     auction
 }
+
+/// The auctions that a buyer bids in.
+const BID_IN: &str = "EXISTS (SELECT 1 FROM exchange_bids \
+    WHERE exchange_bids.auction_id = exchange_auctions.id AND exchange_bids.buyer_id = ?)";
 
 #[derive(sqlx::FromRow)]
 struct Id {
@@ -200,8 +208,7 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     match viewer {
         Viewer::Operator => {}
         Viewer::Seller(id) => query = query.matching("seller_id", id),
-        // It sees its bids; each names its auction.
-        Viewer::Buyer(_) => return Ok(Vec::new()),
+        Viewer::Buyer(id) => query = query.holding(BID_IN, id),
     }
     let rows = app
         .store

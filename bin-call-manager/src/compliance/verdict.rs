@@ -25,6 +25,7 @@ const STEPS_MAX: usize = 64;
 const HOURS_CITATION: &str = "47 CFR 64.1200(c)(1)";
 const FEDERAL_LIST_CITATION: &str = "47 CFR 64.1200(c)(2)";
 const OWN_LIST_CITATION: &str = "47 CFR 64.1200(d)";
+const OPT_OUT_CITATION: &str = "47 CFR 64.1200(a)(10), (d)";
 const LIST_AGE_CITATION: &str = "16 CFR 310.4(b)(3)(iv)";
 
 text_enum!(
@@ -54,6 +55,8 @@ text_enum!(
 text_enum!(
     /// Why a call is not allowed.
     pub enum Reason {
+        /// The person told the customer to stop.
+        OptedOut = "OPTED_OUT",
         /// Outside the hours of a place where the person may be.
         CallingHours = "CALLING_HOURS",
         /// The person does not want to be called.
@@ -88,6 +91,8 @@ pub struct Relationship {
 /// The lists that the number stands on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listed {
+    /// The person told the customer to stop, and did not start again.
+    pub opted_out: bool,
     /// The national list.
     pub federal: bool,
     /// Lists of these states.
@@ -217,7 +222,8 @@ fn first_refusal(
     places: Option<&[Place]>,
     limit: Option<(u32, &Layer)>,
 ) -> Option<Refusal> {
-    never_lifted(facts.listed)
+    opted_out(facts)
+        .or_else(|| never_lifted(facts.listed))
         .or_else(|| consent_missing(facts))
         .or_else(|| {
             // Only solicitations have lists, hours and limits.
@@ -232,6 +238,14 @@ fn first_refusal(
                 .or_else(|| closed(facts, places))
                 .or_else(|| too_many(facts, limit))
         })
+}
+
+/// A word to stop holds for everything but an emergency, whatever was agreed before: only the person takes it back.
+fn opted_out(facts: &Facts<'_>) -> Option<Refusal> {
+    if facts.listed.opted_out && facts.purpose != Purpose::Emergency {
+        return refuse(Reason::OptedOut, OPT_OUT_CITATION);
+    }
+    None
 }
 
 /// Lists that no consent and no purpose lifts.

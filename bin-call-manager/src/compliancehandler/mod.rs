@@ -1,5 +1,6 @@
 //! The law, asked: what the tables know of a number is put before the check, for one call or for many.
 
+pub(crate) mod optout;
 mod view;
 
 use std::{sync::Arc, time::Duration};
@@ -107,6 +108,7 @@ pub(crate) struct Question {
 }
 
 /// What the tables know, for some numbers of one customer.
+#[derive(Default)]
 pub(crate) struct Knowledge {
     numbers: std::collections::BTreeMap<String, law::Known>,
     lists: Vec<(DncKind, Option<Code>, Arc<RoaringTreemap>)>,
@@ -307,6 +309,16 @@ impl Knowledge {
         self.numbers.entry(phone.to_owned()).or_default().attempts = attempts;
     }
 
+    /// Whether the person told the customer to stop.
+    pub(crate) fn is_opted_out(&self, phone: &str) -> bool {
+        self.numbers.get(phone).is_some_and(|known| known.opted_out)
+    }
+
+    /// What was read again, in the transaction that places the call.
+    fn set_opted_out(&mut self, phone: &str, opted_out: bool) {
+        self.numbers.entry(phone.to_owned()).or_default().opted_out = opted_out;
+    }
+
     /// The verdict on one question.
     pub(crate) fn answer(&self, question: &Question) -> VerdictView {
         let nothing = law::Known::default();
@@ -355,6 +367,7 @@ impl Knowledge {
 
     fn listed(&self, question: &Question, known: &law::Known) -> Listed {
         let mut listed = Listed {
+            opted_out: known.opted_out,
             federal_imported: self.federal_imported,
             ..Listed::default()
         };
@@ -417,6 +430,8 @@ pub(crate) async fn judge(
     };
     let attempts = law::lock_attempts(tx, call.customer_id, call.person()).await?;
     knowledge.set_attempts(call.person(), attempts);
+    let opted_out = law::is_opted_out(tx, call.customer_id, call.person()).await?;
+    knowledge.set_opted_out(call.person(), opted_out);
     let verdict = knowledge.answer(&question(call, campaign.require_consent, tx.now()));
     if !verdict.allowed {
         announce(tx, call, &verdict).await?;
@@ -488,13 +503,7 @@ pub(crate) async fn of_call(db: &Db, call: &Call) -> Result<serde_json::Value> {
     if call.direction == Direction::Outbound {
         return Ok(serde_json::Value::Null);
     }
-    let nothing = Knowledge {
-        numbers: std::collections::BTreeMap::new(),
-        lists: Vec::new(),
-        federal_imported: None,
-        rules: Vec::new(),
-    };
-    Ok(json!(nothing.answer(&question(
+    Ok(json!(Knowledge::default().answer(&question(
         call,
         false,
         call.tm_create

@@ -36,7 +36,7 @@ pub(crate) struct FactsView {
     states: Vec<String>,
     attempts_24h: u32,
     max_per_24h: Option<u32>,
-    /// Lists that the number stands on; a state's by its code.
+    /// Lists that the number stands on; a state's by its code; `opted_out` where the person told us to stop.
     lists: Vec<String>,
     federal_list_imported: Option<Timestamp>,
     consent_id: Option<Uuid>,
@@ -82,6 +82,7 @@ impl VerdictView {
 
 fn names(listed: &Listed) -> Vec<String> {
     let flags = [
+        ("opted_out", listed.opted_out),
         ("federal", listed.federal),
         ("internal", listed.internal),
         ("litigation", listed.litigation),

@@ -41,6 +41,8 @@ pub(crate) struct Known {
     /// The last version of each consent.
     pub consents: Vec<Consent>,
     pub relationships: Vec<BusinessRelationship>,
+    /// The person told the customer to stop.
+    pub opted_out: bool,
 }
 
 /// A call that was placed.
@@ -92,6 +94,9 @@ pub(crate) async fn known(
                 &mut known.entry(consent.phone.clone()).or_default().consents,
                 consent,
             );
+        }
+        for phone in optouts(db, customer_id, phones).await? {
+            known.entry(phone).or_default().opted_out = true;
         }
         for row in
             rows::<BusinessRelationship>(db, customer_id, phones, " AND tm_delete IS NULL").await?
@@ -153,6 +158,37 @@ async fn about(
     let found: Vec<Attempt> = db.fetch_all(&sql, values).await?;
     ensure_whole(found.len())?;
     Ok(found)
+}
+
+#[derive(sqlx::FromRow)]
+struct OptOut {
+    number: String,
+}
+
+/// Those of some numbers whose person told the customer to stop.
+async fn optouts(db: &Db, customer_id: Uuid, phones: &[&str]) -> Result<Vec<String>> {
+    let (marks, numbers) = list(phones.iter().copied());
+    let sql = format!(
+        "SELECT number FROM exchange_optouts WHERE customer_id = ? AND number IN ({marks})"
+    );
+    let values = std::iter::once(customer_id.into()).chain(numbers).collect();
+    let found: Vec<OptOut> = db.fetch_all(&sql, values).await?;
+    Ok(found.into_iter().map(|row| row.number).collect())
+}
+
+/// Whether a number's person told the customer to stop, as the transaction sees it.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_opted_out(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    phone: &str,
+) -> Result<bool> {
+    let sql = "SELECT number FROM exchange_optouts WHERE customer_id = ? AND number = ?";
+    let values = vec![customer_id.into(), phone.into()];
+    let found: Option<OptOut> = tx.sql().fetch_optional(sql, values).await?;
+    Ok(found.is_some())
 }
 
 /// An answer from half of the rows might allow what the other half forbids.

@@ -9,11 +9,17 @@ mod compliance;
 mod frauds;
 mod pings;
 mod profiles;
+mod sip;
+mod views;
 mod webhooks;
 
 use std::time::Duration;
 
-use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio::SIGNATURE};
+use bin_common_handler::{
+    listenhandler::{Carrier, Op, Routes},
+    resource::Resource,
+    webhooks::twilio::SIGNATURE,
+};
 
 use crate::{
     app::App,
@@ -42,6 +48,18 @@ const SELL: &[&str] = &["exchange:sell"];
 /// Both.
 const BOUND: &[&str] = &["exchange:buy", "exchange:sell"];
 
+/// A bid over a socket.
+const PLACE_BID: Op = Op {
+    name: "bid",
+    answer: "ack",
+    pause: Duration::ZERO,
+};
+/// SIP over WebSocket (RFC 7118).
+const SIP: Carrier = Carrier {
+    path: "/ws/v1/sip",
+    protocol: "sip",
+};
+
 /// The route table.
 pub(crate) fn routes() -> Routes<App> {
     let routes = account_routes(Routes::default());
@@ -50,6 +68,9 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = compliance::routes(ping_routes(routes));
     let routes = carrier_routes(routes);
     inbound_routes(routes)
+        .post_without_effect("/v1/sip/frames", sip::frame)
+        .public()
+        .carries(SIP)
 }
 
 /// What a carrier tells and asks of calls on a campaign's numbers.
@@ -188,8 +209,9 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(call::FILTERS)
         .scope(READ)
         .or_bound(BOUND)
-        // Price and payout are in one event: for operators only.
         .stream("calls", "call")
+        // Price and payout are in one event.
+        .stream_views(views::call)
         .get("/v1/calls/<call-id>", calls::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -214,9 +236,10 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/auctions", auctions::list)
         .filtered_by(auction::FILTERS)
         .scope(READ)
-        .or_bound(SELL)
-        // Whose bid won is no seller's business.
+        .or_bound(BOUND)
         .stream("auctions", "auction")
+        // Whose bid won is no seller's business.
+        .stream_views(views::auction)
         .get("/v1/auctions/<auction-id>", auctions::get)
         .scope(READ)
         .or_bound(BOUND)
@@ -226,6 +249,7 @@ fn call_routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/auctions/<auction-id>/bids", auctions::place)
         .scope(WRITE)
         .or_bound(BUY)
+        .op(PLACE_BID)
         .get("/v1/auctions/<auction-id>/bids", auctions::bids_of)
         .filtered_by(bid::FILTERS)
         .scope(READ)

@@ -82,6 +82,14 @@ pub struct Auction {
     pub tm_update: Timestamp,
 }
 
+/// What its events say beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Announced {
+    /// Who bid in it, at most 1,000.
+    #[serde(default)]
+    pub buyer_ids: Vec<Uuid>,
+}
+
 /// What a list may be filtered by.
 pub const FILTERS: &[Filter] = &[
     ("id", FilterKind::Uuid),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{campaign, choose, timers, winning};
 use crate::{
+    compliancehandler::optout,
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},
@@ -23,6 +24,9 @@ use crate::{
     },
     standing::Standing,
 };
+
+/// Why a call is offered to nobody else once its person said to stop.
+const OPTED_OUT: &str = "OPTED_OUT";
 
 /// Whether the buyer's money is still set aside for this call.
 pub(crate) fn is_held(call: &Call) -> bool {
@@ -109,6 +113,9 @@ pub(crate) async fn next_buyer(
     let Ok(campaign) = campaign(tx, call).await else {
         return exhausted(tx, call, outcome, "NO_BIDS_AVAILABLE").await;
     };
+    if optout::stands_against(tx, call).await? {
+        return exhausted(tx, call, outcome, OPTED_OUT).await;
+    }
     let tried = i64::try_from(call.attempts.0.len()).unwrap_or(i64::MAX);
     let reason = if tried >= campaign.max_attempts {
         "MAX_ATTEMPTS"

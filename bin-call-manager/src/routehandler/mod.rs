@@ -26,8 +26,8 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
-    compliancehandler,
-    dbhandler::{self, frauds},
+    compliancehandler::{self, optout},
+    dbhandler::{frauds, market},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
@@ -43,8 +43,8 @@ const NAMED_MAX: usize = 100;
 /// Sells a call to the best buyer.
 ///
 /// # Errors
-/// 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503, `TOO_BUSY` where its turn does not
-/// come in time.
+/// 403 `OPTED_OUT`; 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503, `TOO_BUSY` where its
+/// turn does not come in time.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     let found = callhandler::find(app, ctx, viewer, id).await?;
@@ -69,6 +69,9 @@ async fn sell(app: &App, ctx: &RequestContext, viewer: Viewer, id: Uuid) -> Resu
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;
+    if let Some(refusal) = optout::refuse(&mut tx, &call).await? {
+        return tx.commit_refusal(refusal).await;
+    }
     let campaign = campaign(&mut tx, &call).await?;
     let chosen = Box::pin(choose::choose(&mut tx, &app.standing, &call, &campaign)).await?;
     let refused = chosen.won.is_none();
@@ -144,7 +147,7 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
     if matches!(viewer, Viewer::Seller(own) if own != call.seller_id) {
         return Err(callhandler::not_found());
     }
-    let kept = dbhandler::market::explanation(&app.store.db, &call).await?;
+    let kept = market::explanation(&app.store.db, &call).await?;
     let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",

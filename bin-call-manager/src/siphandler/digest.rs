@@ -60,6 +60,10 @@ impl Users {
         })
     }
 
+    pub(super) fn set_key(&mut self, key: [u8; 32]) {
+        self.key = key;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.passwords.is_empty()
     }

@@ -1,7 +1,7 @@
 //! SIP: a redirect server. A switch sends an INVITE to a number of a campaign; the call is sold, and the switch is told
 //! by 302 where its buyer is. No media, no dialog: what became of the call is reported by `POST /v1/calls/status`.
 //!
-//! **Life cycle.** One job owns the sockets, the transactions and the decisions on their way. Messages are parsed by
+//! **Life cycle.** Frames of WebSockets come from the bridge ([`socket`]). Of UDP and TCP one job owns the sockets, the transactions and the decisions on their way. Messages are parsed by
 //! [`message`], matched by [`transaction`] (RFC 3261, 17.2), allowed by [`access`], and decided by [`deciding`].
 //!
 //! **Invariants.** An INVITE takes a hold only from an address that is allowed, or with a digest; over UDP beyond this
@@ -15,6 +15,7 @@ mod digest;
 pub(crate) mod message;
 mod rate;
 mod server;
+pub(crate) mod socket;
 mod transaction;
 
 use bin_common_handler::daemon::{ManagerContext, StartError};

@@ -104,6 +104,17 @@ pub(super) fn start(
     Ok(())
 }
 
+/// Ours for a request: the same when it is sent again, and not to be guessed.
+pub(super) fn tag(key: &[u8; 32], request: &Request) -> String {
+    let mut digest = Sha256::new();
+    digest.update(key);
+    digest.update(request.branch.as_bytes());
+    digest.update(request.call_id.as_bytes());
+    let mut tag = hex(&digest.finalize());
+    tag.truncate(16);
+    tag
+}
+
 struct Connection {
     peer: SocketAddr,
     answers: mpsc::Sender<Vec<u8>>,
@@ -187,7 +198,7 @@ impl Server {
             return;
         };
         let now = Instant::now();
-        let tag = self.tag(&request);
+        let tag = tag(&self.key, &request);
         let is_known = self.transactions.knows(&request, peer);
         // Acknowledgements are never answered.
         if !is_known && request.method == "ACK" {
@@ -223,17 +234,6 @@ impl Server {
         self.act(actions, &tag);
     }
 
-    /// Ours for a request: the same when it is sent again, and not to be guessed.
-    fn tag(&self, request: &Request) -> String {
-        let mut digest = Sha256::new();
-        digest.update(self.key);
-        digest.update(request.branch.as_bytes());
-        digest.update(request.call_id.as_bytes());
-        let mut tag = hex(&digest.finalize());
-        tag.truncate(16);
-        tag
-    }
-
     fn act(&mut self, actions: Vec<Action>, tag: &str) {
         for action in actions {
             match action {
@@ -246,6 +246,8 @@ impl Server {
                         let _ = connection.answers.try_send(bytes);
                     }
                 }
+                // Those are answered where their frames came in.
+                Action::Send(Peer::Socket(..), ..) => {}
                 Action::Decide(key, request) => {
                     let (app, tag) = (self.app.clone(), tag.to_owned());
                     let decision = async move {

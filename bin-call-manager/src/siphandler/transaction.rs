@@ -3,6 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::message::{Request, Status};
 
@@ -25,12 +26,14 @@ pub(super) enum Peer {
     Udp(SocketAddr),
     /// With the number of its connection.
     Tcp(SocketAddr, u64),
+    /// Over a WebSocket of the bridge, with its id; the port is not known.
+    Socket(SocketAddr, Uuid),
 }
 
 impl Peer {
     pub(super) fn address(self) -> SocketAddr {
         match self {
-            Self::Udp(address) | Self::Tcp(address, _) => address,
+            Self::Udp(address) | Self::Tcp(address, _) | Self::Socket(address, _) => address,
         }
     }
 }
@@ -161,7 +164,7 @@ impl Transactions {
         if let State::Final { .. } = found.state {
             let wait = match key.peer {
                 Peer::Udp(_) => T4,
-                Peer::Tcp(..) => Duration::ZERO,
+                Peer::Tcp(..) | Peer::Socket(..) => Duration::ZERO,
             };
             found.state = State::Confirmed { until: now + wait };
         }

@@ -23,6 +23,7 @@ mod migrations;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod optouts;
 mod pings;
 #[cfg(test)]
 mod reasons;

@@ -46,6 +46,14 @@ impl ListQuery {
         self
     }
 
+    /// Only rows for which a condition with one `?` holds. It comes from code, never from a caller.
+    #[must_use]
+    pub fn holding(mut self, condition: &'static str, value: impl Into<Value>) -> Self {
+        self.conditions.push(condition.to_owned());
+        self.values.push(value.into());
+        self
+    }
+
     fn with_condition(mut self, condition: &str) -> Self {
         self.conditions.push(condition.to_owned());
         self

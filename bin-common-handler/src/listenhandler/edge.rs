@@ -3,7 +3,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Routes, query::parse_query};
+use super::{
+    Routes,
+    live::{Carrier, Op, Views},
+    query::parse_query,
+};
 use crate::{models::error::Result, table::Schema, webhooks::twiml};
 
 /// Total time of an HTTP request whose route says nothing else.
@@ -52,6 +56,10 @@ pub struct HttpOptions {
     pub stream: Option<Stream>,
     /// The bridge asks here whose an access key is.
     pub identity: Option<Identity>,
+    /// The frame of sockets that is passed on to here.
+    pub op: Option<Op>,
+    /// Each frame of a socket of its own is carried to here.
+    pub carrier: Option<Carrier>,
 }
 
 /// How callers are known by access keys: declared on the route that verifies them, by the manager that owns them.
@@ -75,6 +83,8 @@ pub struct Stream {
     /// The field of an event's data that names the account which may see it; none = keys that are bound to an account
     /// may not follow.
     pub account_field: Option<&'static str>,
+    /// What each account sees of an event that none may see whole.
+    pub views: Option<Views>,
 }
 
 /// Looks at the query and the body (empty where there is none) of a request without knowing whose it is.
@@ -156,6 +166,8 @@ impl Default for HttpOptions {
             is_form: false,
             stream: None,
             identity: None,
+            op: None,
+            carrier: None,
         }
     }
 }
@@ -183,6 +195,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 scope,
                 topic,
                 account_field: None,
+                views: None,
             });
         })
     }
@@ -331,7 +344,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.export = Some(export))
     }
 
-    fn edge(mut self, set: impl FnOnce(&mut HttpOptions)) -> Self {
+    pub(super) fn edge(mut self, set: impl FnOnce(&mut HttpOptions)) -> Self {
         if let Some(route) = self.routes.last_mut() {
             set(&mut route.info.edge);
         }

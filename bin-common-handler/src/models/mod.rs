@@ -6,6 +6,7 @@ pub mod check;
 pub mod encoding;
 pub mod error;
 pub mod flag;
+pub mod frame;
 pub mod hours;
 pub mod identity;
 pub mod json;

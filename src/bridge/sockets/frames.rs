@@ -17,6 +17,9 @@ pub(super) enum ClientFrame {
     Unsub { scope: String },
     /// Asks whether we are there.
     Ping,
+    /// A frame of a manager, with its `op`.
+    #[serde(untagged)]
+    Other(serde_json::Map<String, serde_json::Value>),
 }
 
 /// What we say.

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use bin_common_handler::{
-    listenhandler::RouteInfo,
+    listenhandler::{RouteInfo, Views},
     models::error::{Error, Result},
     sockhandler::{Receive, ReceivedEvent, Subscription},
 };
@@ -30,6 +30,8 @@ struct Scope {
     topic: &'static str,
     /// The field of its events that names the account which may see them.
     account_field: Option<&'static str>,
+    /// What each account sees of an event.
+    views: Option<Views>,
     route: RouteInfo,
     /// The number of its last event that anybody here followed.
     last_seq: AtomicU64,
@@ -71,6 +73,7 @@ impl Hub {
                 service,
                 topic: stream.topic,
                 account_field: stream.account_field,
+                views: stream.views,
                 route: route.clone(),
                 last_seq: AtomicU64::new(0),
             })
@@ -108,7 +111,7 @@ impl Hub {
         outbox: &Arc<Outbox>,
     ) -> Result<u64> {
         let (position, scope) = self.scope(name)?;
-        if grant.account_id().is_some() && scope.account_field.is_none() {
+        if grant.account_id().is_some() && !scope.is_for_accounts() {
             // Its events say more than one account may see.
             return Err(Error::permission_denied(
                 "SCOPE_REQUIRED",
@@ -174,15 +177,13 @@ impl Hub {
             }
             let account_id = scope.account_of(data);
             let followers = self.followers(position, event.customer_id, account_id);
-            if followers.is_empty() {
+            scope.tell(&event.event.kind, data, followers, &mut told);
+            let Some(views) = scope.views.filter(|_| self.has_accounts(position, event)) else {
                 continue;
-            }
-            let frame = scope.frame(&event.event.kind, data);
-            for (socket, outbox) in followers {
-                // Once for a socket, in whatever scopes it is.
-                if told.insert(socket) {
-                    outbox.push(&frame);
-                }
+            };
+            for view in views.of(data.get()) {
+                let followers = self.of_account(position, event.customer_id, view.account_id);
+                scope.tell(&event.event.kind, &view.data, followers, &mut told);
             }
         }
     }
@@ -212,6 +213,34 @@ impl Hub {
             .collect()
     }
 
+    /// Whether anybody follows with a key that is bound to an account: else nothing is made for them.
+    fn has_accounts(&self, scope: usize, event: &ReceivedEvent) -> bool {
+        self.audiences().keys().any(|audience| {
+            audience.scope == scope
+                && audience.account_id.is_some()
+                && audience.customer_id == event.customer_id
+        })
+    }
+
+    /// The sockets of one account.
+    fn of_account(
+        &self,
+        scope: usize,
+        customer_id: Option<Uuid>,
+        account_id: Uuid,
+    ) -> Vec<(Uuid, Arc<Outbox>)> {
+        let audience = Audience {
+            scope,
+            customer_id,
+            account_id: Some(account_id),
+        };
+        let audiences = self.audiences();
+        let followers = audiences.get(&audience).into_iter().flatten();
+        followers
+            .map(|(socket, outbox)| (*socket, Arc::clone(outbox)))
+            .collect()
+    }
+
     fn audiences(&self) -> MutexGuard<'_, HashMap<Audience, HashMap<Uuid, Arc<Outbox>>>> {
         self.audiences
             .lock()
@@ -220,6 +249,30 @@ impl Hub {
 }
 
 impl Scope {
+    /// Whether keys that are bound to an account may follow it.
+    fn is_for_accounts(&self) -> bool {
+        self.account_field.is_some() || self.views.is_some()
+    }
+
+    /// Puts an event into these outboxes, once for a socket, in whatever scopes it is.
+    fn tell(
+        &self,
+        r#type: &str,
+        data: &RawValue,
+        followers: Vec<(Uuid, Arc<Outbox>)>,
+        told: &mut HashSet<Uuid>,
+    ) {
+        if followers.is_empty() {
+            return;
+        }
+        let frame = self.frame(r#type, data);
+        for (socket, outbox) in followers {
+            if told.insert(socket) {
+                outbox.push(&frame);
+            }
+        }
+    }
+
     /// The account that an event is about.
     fn account_of(&self, data: &RawValue) -> Option<Uuid> {
         let field = self.account_field?;

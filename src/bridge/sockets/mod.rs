@@ -8,11 +8,14 @@
 //! Life cycle: a handshake makes a [`session`], which registers an outbox at the [`hub`] for each scope. The hub
 //! hears the managers' events once for the process, serialises each once, and puts it into the outboxes. Invariants:
 //! an outbox holds at most [`outbox::BYTES_MAX`] bytes, and a socket that lets it fill up is closed, so nobody waits
-//! for a slow reader. A socket holds its place among the port's connections until it ends. Events are live only:
+//! for a slow reader. A frame that a manager declares becomes a request to it ([`ops`]); sockets of another protocol are
+//! carried to the manager that speaks it ([`carried`]). A socket holds its place among the port's connections until it ends. Events are live only:
 //! what was missed is read by the list.
 
+mod carried;
 mod frames;
 mod hub;
+mod ops;
 mod origin;
 mod outbox;
 mod session;
@@ -33,7 +36,9 @@ use bin_common_handler::{
 };
 
 use super::keys;
+pub(super) use carried::Carried;
 pub(super) use hub::Hub;
+pub(super) use ops::Ops;
 pub use origin::Origins;
 use session::Session;
 
@@ -55,15 +60,17 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 pub struct Sockets {
     hub: Arc<Hub>,
     origins: Arc<Origins>,
+    ops: Ops,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
 
 impl Sockets {
-    pub(super) fn new(hub: Hub, origins: Origins) -> Self {
+    pub(super) fn new(hub: Hub, origins: Origins, ops: Ops) -> Self {
         Self {
             hub: Arc::new(hub),
             origins: Arc::new(origins),
+            ops,
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
         }
@@ -106,6 +113,7 @@ impl Sockets {
             Arc::clone(&self.hub),
             Arc::clone(keys),
             token,
+            self.ops.for_socket(&self.tracker),
             self.stop.clone(),
         );
         let place = (connection, self.tracker.token());

@@ -17,6 +17,7 @@ use bin_common_handler::{
 use super::{
     frames::{ClientFrame, ServerFrame},
     hub::Hub,
+    ops::SocketOps,
     outbox::Outbox,
 };
 use crate::bridge::{
@@ -32,13 +33,13 @@ const CHECK_MAX: Duration = Duration::from_secs(2);
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 /// A key that cannot be looked up is believed for so long.
 const UNCHECKED_MAX: Duration = Duration::from_secs(60);
-const PING_EVERY: Duration = Duration::from_secs(25);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
 /// A client that says nothing for so long after a ping is gone.
 const PONG_MAX: Duration = Duration::from_secs(10);
 /// A frame that the client does not take within this makes it a slow reader.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 /// Frames of a client: so many a second, so many at once.
-const FRAMES: Rate = Rate {
+pub(super) const FRAMES: Rate = Rate {
     per_second: 20,
     burst: 60,
 };
@@ -49,7 +50,7 @@ const RETRY_MAX_MS: u64 = 5_000;
 
 /// Why a socket ends. Codes from 4000 on are the application's own (RFC 6455 7.4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// The client left.
     Left,
     /// No key, a wrong one, or one that was revoked.
@@ -62,7 +63,7 @@ enum End {
 }
 
 impl End {
-    fn code(self) -> u16 {
+    pub(super) fn code(self) -> u16 {
         match self {
             Self::Left => 1000,
             Self::Restart => 1012,
@@ -81,6 +82,7 @@ pub(super) struct Session {
     hub: Arc<Hub>,
     keys: Arc<Keys>,
     token: Option<String>,
+    ops: SocketOps,
     stop: CancellationToken,
     outbox: Arc<Outbox>,
     scopes: Vec<String>,
@@ -93,6 +95,7 @@ impl Session {
         hub: Arc<Hub>,
         keys: Arc<Keys>,
         token: Option<String>,
+        ops: SocketOps,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -100,6 +103,7 @@ impl Session {
             hub,
             keys,
             token,
+            ops,
             stop,
             outbox: Arc::default(),
             scopes: Vec::new(),
@@ -223,6 +227,10 @@ impl Session {
             Ok(ClientFrame::Sub { scope }) => self.subscribe(grant, &scope),
             Ok(ClientFrame::Unsub { scope }) => self.unsubscribe(grant, &scope),
             Ok(ClientFrame::Ping) => ServerFrame::Pong.text(),
+            Ok(ClientFrame::Other(fields)) => match self.ops.begin(grant, fields, &self.outbox) {
+                None => return Ok(()),
+                Some(refusal) => refusal,
+            },
             Ok(ClientFrame::Auth { .. }) => refused("ALREADY_AUTHENTICATED", "auth"),
             Err(_) => refused("INVALID_FRAME", ""),
         };
@@ -282,28 +290,28 @@ fn frame(
 }
 
 /// The library hides its error's type from us; its text names the limit.
-fn is_too_big(fault: &axum::Error) -> bool {
+pub(super) fn is_too_big(fault: &axum::Error) -> bool {
     fault.to_string().contains("too long")
 }
 
 /// Whether the client still answers.
 #[derive(Default)]
-struct Liveness {
+pub(super) struct Liveness {
     /// When the oldest ping was sent that nothing was heard after.
     pinged_at: Option<Instant>,
 }
 
 impl Liveness {
-    fn heard(&mut self) {
+    pub(super) fn heard(&mut self) {
         self.pinged_at = None;
     }
 
-    fn pinged(&mut self) {
+    pub(super) fn pinged(&mut self) {
         self.pinged_at.get_or_insert_with(Instant::now);
     }
 
     /// Ends when a ping has gone unanswered for too long.
-    async fn lost(&self) {
+    pub(super) async fn lost(&self) {
         match self.pinged_at {
             Some(at) => sleep_until(at + PONG_MAX).await,
             None => std::future::pending().await,
@@ -311,7 +319,7 @@ impl Liveness {
     }
 }
 
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
+pub(super) async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
     match timeout(WRITE_MAX, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(End::Left),
@@ -319,7 +327,7 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
     }
 }
 
-fn refused(code: &str, r#ref: &str) -> Utf8Bytes {
+pub(super) fn refused(code: &str, r#ref: &str) -> Utf8Bytes {
     ServerFrame::Err { code, r#ref }.text()
 }
 

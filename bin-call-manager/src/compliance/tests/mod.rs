@@ -82,6 +82,7 @@ impl Case {
 
     fn list(&mut self, list: &str) {
         match list {
+            "opted_out" => self.listed.opted_out = true,
             "federal" => self.listed.federal = true,
             "internal" => self.listed.internal = true,
             "litigation" => self.listed.litigation = true,
