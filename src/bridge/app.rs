@@ -285,6 +285,7 @@ impl Bridge {
         envelope.customer_id = grant.scope().customer_id();
         envelope.access_key_id = grant.access_key_id();
         envelope.account_id = grant.account_id();
+        (envelope.role, envelope.user_id) = grant.person();
         // Only who is confined to an account is judged by them.
         if envelope.account_id.is_some() {
             envelope.scopes = grant.scopes().to_vec();

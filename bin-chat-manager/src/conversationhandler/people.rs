@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{change, open, say, timers};
+use super::{change, open, say, sight, timers};
 use crate::{
     app::{App, Job},
     businesshandler, contacthandler,
@@ -51,9 +51,19 @@ pub(crate) struct MessageCreate {
     pub user_id: Option<Uuid>,
 }
 
-/// Who acts: the user, else the access key, else the operator.
-fn actor(ctx: &RequestContext, user_id: Option<Uuid>) -> Uuid {
-    user_id.or(ctx.access_key_id).unwrap_or_default()
+/// Who acts: the key's user, else the one that is named, else the access key, else the operator. Nobody acts in another
+/// user's name.
+///
+/// # Errors
+/// 403 `USER_MISMATCH`.
+pub(crate) fn actor(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+    match (ctx.user_id, named) {
+        (Some(own), Some(named)) if own != named => Err(Error::permission_denied(
+            "USER_MISMATCH",
+            "The access key stands for another user; leave user_id out.",
+        )),
+        (own, named) => Ok(own.or(named).or(ctx.access_key_id).unwrap_or_default()),
+    }
 }
 
 fn closed() -> Error {
@@ -79,6 +89,8 @@ pub(crate) async fn takeover(
     id: Uuid,
     by: &Actor,
 ) -> Result<Conversation> {
+    let author = actor(ctx, by.user_id)?;
+    sight::get(app, ctx, id).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
     if conversation.is_closed() {
@@ -87,7 +99,7 @@ pub(crate) async fn takeover(
     if let Some(owner_id) = conversation.owner_id {
         return Err(taken(owner_id));
     }
-    give(&mut tx, &mut conversation, actor(ctx, by.user_id)).await?;
+    give(&mut tx, &mut conversation, author).await?;
     conversation_left(&mut tx, id, "taken_over").await?;
     change::save(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
@@ -117,7 +129,7 @@ pub(crate) async fn give(
 /// # Errors
 /// 404; 409 where nobody has it, or it is closed.
 pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
-    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let seen = sight::get(app, ctx, id).await?;
     let business = businesshandler::must_be(app, &seen.number).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
@@ -148,6 +160,7 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
 /// # Errors
 /// 404; 409 where it is closed.
 pub(crate) async fn close(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+    sight::get(app, ctx, id).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
     if conversation.is_closed() {
@@ -176,7 +189,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) 
 /// # Errors
 /// 404; 409 where it is open, or another one with the same person is.
 pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
-    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let seen = sight::get(app, ctx, id).await?;
     let business = businesshandler::must_be(app, &seen.number).await?;
     let hash = contacthandler::hash(app, &seen.person).await?;
     let mut tx = app.store.begin(ctx).await?;
@@ -224,7 +237,8 @@ pub(crate) async fn write(
     body: &MessageCreate,
 ) -> Result<Message> {
     check(body)?;
-    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let author = actor(ctx, body.user_id)?;
+    let seen = sight::get(app, ctx, id).await?;
     let hash = contacthandler::hash(app, &seen.person).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
@@ -251,7 +265,6 @@ pub(crate) async fn write(
             "Nothing may be sent until the number's registration is approved.",
         ));
     }
-    let author = actor(ctx, body.user_id);
     match conversation.owner_id {
         Some(owner_id) if owner_id != author => return Err(taken(owner_id)),
         Some(_) => {}

@@ -10,6 +10,7 @@ pub(crate) mod facts;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod presences;
+pub(crate) mod sights;
 pub(crate) mod watches;
 pub(crate) mod widgets;
 

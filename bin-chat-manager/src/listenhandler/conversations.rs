@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, OptionalJson, Path, Query, State},
+    listenhandler::{Json, List, OptionalJson, Path, Query, State},
     models::error::Result,
 };
 use schemars::JsonSchema;
@@ -13,6 +13,7 @@ use crate::{
     conversationhandler::{
         self,
         people::{self, Actor, MessageCreate},
+        sight,
     },
     models::{conversation::Conversation, message::Message},
 };
@@ -26,6 +27,22 @@ pub(super) struct Wanted {
     before_seq: Option<i64>,
     /// So many, at most 1,000; 100 where it is missing.
     limit: Option<i64>,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    ctx: RequestContext,
+    wanted: List,
+) -> Result<Json<Vec<Conversation>>> {
+    sight::list(&app, &ctx, wanted).await.map(Json)
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Conversation>> {
+    sight::get(&app, &ctx, id).await.map(Json)
 }
 
 pub(super) async fn messages(

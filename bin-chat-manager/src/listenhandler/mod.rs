@@ -5,6 +5,7 @@ mod conversations;
 mod figures;
 mod optouts;
 mod queues;
+mod roles;
 mod webhooks;
 mod widgets;
 
@@ -30,7 +31,7 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = bookings::lead_routes(routes);
     let routes = figures::routes(routes);
     let routes = queues::routes(routes);
-    widgets::routes(routes)
+    widgets::routes(routes).with_roles(roles::TABLE)
 }
 
 /// What is said by itself, and to whom nothing is.
@@ -49,10 +50,11 @@ fn word_routes(routes: Routes<App>) -> Routes<App> {
 /// Conversations, and who has them.
 fn conversation_routes(routes: Routes<App>) -> Routes<App> {
     routes
-        .listed::<Conversation>("/v1/conversations")
+        .get("/v1/conversations", conversations::list)
+        .filtered_by(Conversation::FILTERS)
         .scope(READ)
         .stream("conversations", "conversation")
-        .readable::<Conversation>("/v1/conversations/<conversation-id>")
+        .get("/v1/conversations/<conversation-id>", conversations::get)
         .scope(READ)
         .get(
             "/v1/conversations/<conversation-id>/messages",

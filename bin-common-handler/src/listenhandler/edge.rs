@@ -4,7 +4,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{Routes, query::parse_query};
-use crate::{models::error::Result, table::Schema, webhooks::twiml};
+use crate::{
+    models::{error::Result, role::Roles},
+    table::Schema,
+    webhooks::twiml,
+};
 
 /// Total time of an HTTP request whose route says nothing else.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -16,6 +20,8 @@ pub struct HttpOptions {
     pub is_internal: bool,
     /// Who may call it.
     pub access: Access,
+    /// Which keys with a role may call it; nothing said = the usual ones.
+    pub roles: Option<Roles>,
     /// Keys that are bound to an account may call it with one of these scopes, too; the manager confines them.
     pub bound_scopes: &'static [&'static str],
     /// From the request's headers to its answer; what takes longer is 503 `REQUEST_TIMEOUT`.
@@ -138,6 +144,7 @@ impl Default for HttpOptions {
         Self {
             is_internal: false,
             access: Access::ByEffect,
+            roles: None,
             bound_scopes: &[],
             within: WITHIN,
             is_deferred: false,
@@ -208,6 +215,25 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn or_bound(self, scopes: &'static [&'static str]) -> Self {
         self.edge(|edge| edge.bound_scopes = scopes)
+    }
+
+    /// Keys that carry a role need one of these.
+    #[must_use]
+    pub fn roles(self, roles: Roles) -> Self {
+        self.edge(|edge| edge.roles = Some(roles))
+    }
+
+    /// The table of roles, for routes that are declared elsewhere: each by `<METHOD> <template>`.
+    #[must_use]
+    pub fn with_roles(mut self, table: &[(&str, Roles)]) -> Self {
+        for route in &mut self.routes {
+            let name = format!("{} {}", route.info.method, route.info.template);
+            let row = table.iter().find(|(known, _)| *known == name);
+            if let Some((_, roles)) = row {
+                route.info.edge.roles = Some(*roles);
+            }
+        }
+        self
     }
 
     /// Only the bootstrap key opens it.
