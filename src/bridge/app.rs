@@ -308,7 +308,7 @@ impl Bridge {
             deadline: incoming.deadline,
             form: incoming.form,
             is_form: edge.is_form && is_form(&head.headers),
-            body_max: if is_public || raw.is_some() {
+            body_max: if !edge.is_large && (is_public || raw.is_some()) {
                 raw::BODY_MAX
             } else {
                 BODY_LIMIT

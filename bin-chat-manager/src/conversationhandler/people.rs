@@ -75,7 +75,15 @@ fn taken(owner_id: Uuid) -> Error {
         .with_detail(json!({ "owner_id": owner_id }))
 }
 
-async fn lock(tx: &mut ChangeTx<'_>, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+/// A live conversation of the caller's tenant, held.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn lock(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<Conversation> {
     resource::lock_live::<Conversation>(tx, ctx, id).await
 }
 
@@ -259,20 +267,7 @@ pub(crate) async fn write(
     {
         return Err(contacthandler::opted_out());
     }
-    if conversation.is_blocked() {
-        return Err(Error::failed_precondition(
-            "CONVERSATION_BLOCKED",
-            "Nothing may be sent until the number's registration is approved.",
-        ));
-    }
-    match conversation.owner_id {
-        Some(owner_id) if owner_id != author => return Err(taken(owner_id)),
-        Some(_) => {}
-        None => {
-            give(&mut tx, &mut conversation, author).await?;
-            conversation_left(&mut tx, id, "taken_over").await?;
-        }
-    }
+    take_to_write(&mut tx, &mut conversation, author).await?;
     let said = say::Said {
         sender: Sender::Human,
         sender_id: Some(author),
@@ -286,8 +281,7 @@ pub(crate) async fn write(
         cause_key,
     };
     let said = say::say(&mut tx, &mut conversation, said).await?;
-    conversation.answered_seq = conversation.inbound_seq;
-    tx.cancel(SILENCE, id).await?;
+    answered(&mut tx, &mut conversation).await?;
     change::save(&mut tx, &mut conversation).await?;
     let message = said.ok_or_else(|| Error::internal("a message was said meanwhile"))?;
     let message = tx.commit(message).await?;
@@ -295,15 +289,59 @@ pub(crate) async fn write(
     Ok(message)
 }
 
+/// Whoever writes has the conversation from now on.
+///
+/// # Errors
+/// 409 where somebody else has it, it is closed, or nothing may be sent.
+pub(crate) async fn take_to_write(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    author: Uuid,
+) -> Result<()> {
+    if conversation.is_closed() {
+        return Err(closed());
+    }
+    if conversation.is_blocked() {
+        return Err(Error::failed_precondition(
+            "CONVERSATION_BLOCKED",
+            "Nothing may be sent until the number's registration is approved.",
+        ));
+    }
+    match conversation.owner_id {
+        Some(owner_id) if owner_id != author => Err(taken(owner_id)),
+        Some(_) => Ok(()),
+        None => {
+            give(tx, conversation, author).await?;
+            conversation_left(tx, conversation.id, "taken_over").await
+        }
+    }
+}
+
+/// Whatever the person asked is answered.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn answered(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
+    conversation.answered_seq = conversation.inbound_seq;
+    tx.cancel(SILENCE, conversation.id).await.map(drop)
+}
+
 fn check(body: &MessageCreate) -> Result<()> {
-    let key = &body.client_message_id;
+    check_key(&body.client_message_id)?;
+    not_blank("body", &body.body)?;
+    max_bytes("body", &body.body, BODY_MAX)
+}
+
+/// Checks the id that a client gives a message.
+///
+/// # Errors
+/// 400 naming the field.
+pub(crate) fn check_key(key: &str) -> Result<()> {
     let is_key =
         !key.is_empty() && key.len() <= CLIENT_ID_MAX && key.bytes().all(|b| b.is_ascii_graphic());
     ensure(
         is_key,
         "client_message_id",
         "has 1 to 64 ASCII characters without spaces",
-    )?;
-    not_blank("body", &body.body)?;
-    max_bytes("body", &body.body, BODY_MAX)
+    )
 }

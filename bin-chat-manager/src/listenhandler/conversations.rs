@@ -15,7 +15,9 @@ use crate::{
         people::{self, Actor, MessageCreate},
         sight,
     },
-    models::{conversation::Conversation, message::Message},
+    models::{conversation::Conversation, message::Message, summary::Summary},
+    searchhandler::{self, Hits, SearchQuery},
+    summaryhandler,
 };
 
 /// Which messages.
@@ -101,4 +103,21 @@ pub(super) async fn reopen(
     Path(id): Path,
 ) -> Result<Json<Conversation>> {
     people::reopen(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn search(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Query(wanted): Query<SearchQuery>,
+) -> Result<Json<Hits>> {
+    searchhandler::search(&app, &ctx, &wanted).await.map(Json)
+}
+
+pub(super) async fn summary(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Query(wanted): Query<summaryhandler::Wanted>,
+) -> Result<Json<Summary>> {
+    summaryhandler::get(&app, &ctx, id, &wanted).await.map(Json)
 }

@@ -1,5 +1,6 @@
 //! Every URI of the daemon.
 
+mod attachments;
 mod bookings;
 mod conversations;
 mod figures;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = bookings::booking_routes(routes);
     let routes = bookings::lead_routes(routes);
     let routes = figures::routes(routes);
+    let routes = attachments::routes(routes);
     let routes = queues::routes(routes);
     widgets::routes(routes).with_roles(roles::TABLE)
 }
@@ -45,6 +47,8 @@ fn word_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .get("/v1/optouts/lookup", optouts::lookup)
         .scope(READ)
+        .post_without_effect("/v1/subjects/lookup", optouts::subject)
+        .internal()
 }
 
 /// Conversations, and who has them.
@@ -55,6 +59,13 @@ fn conversation_routes(routes: Routes<App>) -> Routes<App> {
         .scope(READ)
         .stream("conversations", "conversation")
         .get("/v1/conversations/<conversation-id>", conversations::get)
+        .scope(READ)
+        .get("/v1/conversations/search", conversations::search)
+        .scope(READ)
+        .get(
+            "/v1/conversations/<conversation-id>/summary",
+            conversations::summary,
+        )
         .scope(READ)
         .get(
             "/v1/conversations/<conversation-id>/messages",

@@ -40,6 +40,10 @@ pub struct HttpOptions {
     pub csv_field: Option<&'static str>,
     /// The field of the reply that callers always have bare, as a document.
     pub document: Option<Document>,
+    /// The reply is a file: `{name, media_type, content_base64}`, which callers get as such, to be saved and not shown.
+    pub is_file: bool,
+    /// A body of a public route that is as large as others may be.
+    pub is_large: bool,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which callers see under the second name only.
@@ -154,6 +158,8 @@ impl Default for HttpOptions {
             text_field: None,
             csv_field: None,
             document: None,
+            is_file: false,
+            is_large: false,
             repeated_field: None,
             only_repeated: None,
             upload: None,
@@ -316,6 +322,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn document(self, field: &'static str, media_type: &'static str) -> Self {
         self.edge(|edge| edge.document = Some(Document { field, media_type }))
+    }
+
+    /// Callers get the file in the reply (`{name, media_type, content_base64}`), to be saved and never shown in place: browsers
+    /// are told not to guess what it is, and to run nothing of it. Errors stay JSON.
+    #[must_use]
+    pub fn file(self) -> Self {
+        self.edge(|edge| edge.is_file = true)
+    }
+
+    /// Its body may be as large as those of routes that ask for a key, although it is public.
+    #[must_use]
+    pub fn large(self) -> Self {
+        self.edge(|edge| edge.is_large = true)
     }
 
     /// Callers see this field of the reply under another name as well, where older scripts look for it. Other services
