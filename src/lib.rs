@@ -3,3 +3,5 @@
 pub mod bridge;
 pub mod managers;
 pub mod pages;
+#[cfg(test)]
+mod roles;

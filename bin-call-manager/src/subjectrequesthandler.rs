@@ -7,7 +7,7 @@ use bin_common_handler::{
     databasehandler::EventPayload,
     ids,
     models::{
-        error::{Error, Result},
+        error::{Error, Result, Status},
         identity::optional_owner,
         text::hex,
         time::Timestamp,
@@ -44,8 +44,9 @@ const ERASED_FROM: &[(&str, &str)] = &[
     ("exchange_attempts", "phone"),
     ("exchange_business_relationships", "phone"),
 ];
-/// Other managers that have a route for everything about a number; none has one yet. Service and address.
-const ELSEWHERE: &[(&str, &str)] = &[];
+/// Other managers that have a route for everything about a number. Service and address. What they hold is erased by the
+/// event.
+const ELSEWHERE: &[(&str, &str)] = &[("chat-manager", "/v1/subjects/lookup")];
 
 /// Body of `POST /v1/subject_requests`.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -78,6 +79,8 @@ pub(crate) struct SubjectAnswer {
     opted_out: bool,
     /// What other services know.
     others: BTreeMap<String, Json>,
+    /// Services that did not answer: what they know is missing here.
+    unanswered: Vec<String>,
     /// Erasure: what stands for the number from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pseudonym: Option<String>,
@@ -153,11 +156,19 @@ async fn access(
     let relationships: Vec<BusinessRelationship> =
         subjects::rows(db, &["phone"], customer_id, phone).await?;
     let knowledge = Knowledge::read(app, customer_id, &[phone]).await?;
-    let mut others = BTreeMap::new();
+    let (mut others, mut unanswered) = (BTreeMap::new(), Vec::new());
     for (service, uri) in ELSEWHERE {
         let body = json!({"customer_id": customer_id, "phone": phone});
-        let found: Json = app.rpc.post(service, uri, &body, ctx).await?;
-        others.insert((*service).to_owned(), found);
+        match app.rpc.post::<Json>(service, uri, &body, ctx).await {
+            Ok(found) => {
+                others.insert((*service).to_owned(), found);
+            }
+            // An installation without it knows nothing there; one whose service is away is to be asked again.
+            Err(error) if error.status() == Status::Unavailable => {
+                unanswered.push((*service).to_owned());
+            }
+            Err(error) => return Err(error),
+        }
     }
     let is_full = |rows: usize| i64::try_from(rows).is_ok_and(|rows| rows >= ROWS_MAX);
     let counts = [
@@ -179,6 +190,7 @@ async fn access(
         attempts: knowledge.attempts_of(phone).to_vec(),
         opted_out: knowledge.is_opted_out(phone),
         others,
+        unanswered,
         ..SubjectAnswer::default()
     };
     let mut tx = app.store.begin(ctx).await?;

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS chat_messages (
 CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_seq ON chat_messages (conversation_id, seq);
 CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_cause ON chat_messages (customer_id, cause_key);
 CREATE INDEX IF NOT EXISTS chat_messages_by_sid ON chat_messages (provider_sid);
+CREATE INDEX IF NOT EXISTS chat_messages_by_time ON chat_messages (customer_id, tm_create);
 
 -- down
 DROP TABLE IF EXISTS chat_messages;

@@ -7,6 +7,8 @@ use bin_common_handler::{
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
     httphandler::HttpClient,
+    keyfile,
+    models::error::{Error, Result},
     redact::Secret,
     requesthandler::RpcClient,
     sealer::Sealer,
@@ -17,10 +19,12 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    customerhandler::Businesses, geocodehandler::Geocoder, models::business::Profile,
-    queues::presence::Times, room::Rooms,
+    customerhandler::Businesses, dbhandler::keys, geocodehandler::Geocoder,
+    models::business::Profile, queues::presence::Times, room::Rooms,
 };
 
+/// What the keys of this daemon begin with.
+const KEY_PREFIX: &str = "chat_";
 /// Jobs that wait; what has no room comes again by its timer.
 const JOBS_MAX: usize = 1_024;
 /// Businesses that are remembered.
@@ -88,6 +92,8 @@ pub(crate) enum Job {
     Send(Uuid),
     /// A turn.
     Run(Uuid),
+    /// A picture.
+    Fetch(Uuid),
 }
 
 /// What is set.
@@ -117,6 +123,7 @@ pub(crate) struct App {
     pub profiles: Cache<Uuid, Arc<Profile>>,
     pub phone_key: Arc<OnceCell<Secret>>,
     pub session_key: Arc<OnceCell<Secret>>,
+    pub link_key: Arc<OnceCell<Secret>>,
     pub figures: Figures,
     pub businesses: Businesses,
     pub geocoder: Geocoder,
@@ -136,7 +143,9 @@ pub(crate) struct Figures {
 
 impl App {
     /// The parts, and the jobs that they hand over.
-    pub(crate) fn new(ctx: &ManagerContext) -> Result<(Self, mpsc::Receiver<Job>), StartError> {
+    pub(crate) fn new(
+        ctx: &ManagerContext,
+    ) -> std::result::Result<(Self, mpsc::Receiver<Job>), StartError> {
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
         let config = &ctx.config;
         let settings = Settings {
@@ -165,12 +174,38 @@ impl App {
                 .build(),
             phone_key: Arc::default(),
             session_key: Arc::default(),
+            link_key: Arc::default(),
             figures: Figures::new(ctx)?,
             businesses: Businesses::new(ctx.rpc.clone()),
             geocoder: Geocoder::new(ctx.http()?, config),
             remind_before: config.get(&REMIND_BEFORE),
         };
         Ok((app, waiting))
+    }
+
+    /// A key that the first replica makes, sealed, and all of them share; asked for once.
+    ///
+    /// # Errors
+    /// 503 where SECRETS_KEY is missing or the database is away.
+    pub(crate) async fn shared_key(
+        &self,
+        known: &OnceCell<Secret>,
+        name: &'static str,
+    ) -> Result<Secret> {
+        let key = known.get_or_try_init(|| self.read_key(name)).await?;
+        Ok(key.clone())
+    }
+
+    async fn read_key(&self, name: &str) -> Result<Secret> {
+        let (db, place) = (&self.store.db, format!("chat_keys/{name}"));
+        if let Some(sealed) = keys::find(db, name).await? {
+            return Ok(self.sealer.open(&sealed, &place)?);
+        }
+        let made = self.sealer.seal(&keyfile::generate(KEY_PREFIX), &place)?;
+        keys::keep(db, name, &made).await?;
+        let kept = keys::find(db, name).await?;
+        let gone = || Error::unavailable("database", "a key that was kept is gone");
+        Ok(self.sealer.open(&kept.ok_or_else(gone)?, &place)?)
     }
 
     /// Does something at once that a timer is set for, too; where there is no room, the timer does it.
@@ -180,7 +215,7 @@ impl App {
 }
 
 impl Figures {
-    fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
+    fn new(ctx: &ManagerContext) -> std::result::Result<Self, StartError> {
         let counter = |name, help, labels: &[&str]| {
             ctx.metrics
                 .counter(name, help, labels)

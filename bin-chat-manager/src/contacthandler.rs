@@ -3,7 +3,6 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, ListQuery},
-    keyfile,
     listenhandler::List,
     models::{
         check::wrong,
@@ -11,7 +10,6 @@ use bin_common_handler::{
         time::Timestamp,
     },
     phone,
-    redact::Secret,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use schemars::JsonSchema;
@@ -21,14 +19,12 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    dbhandler::{contacts, keys},
+    dbhandler::contacts,
     models::contact::{CHANGED, Contact},
 };
 
-/// The key of the hashes, and where it belongs.
+/// The key of the hashes.
 const KEY: &str = "contacts";
-const PLACE: &str = "chat_keys/contacts";
-const KEY_PREFIX: &str = "chat_";
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// The hash by which a number is known.
@@ -36,24 +32,11 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// # Errors
 /// 503 where SECRETS_KEY is missing or the database is away.
 pub(crate) async fn hash(app: &App, number: &str) -> Result<Vec<u8>> {
-    let key = app.phone_key.get_or_try_init(|| read_key(app)).await?;
+    let key = app.shared_key(&app.phone_key, KEY).await?;
     let mut mac =
         Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(Error::internal)?;
     mac.update(number.as_bytes());
     Ok(mac.finalize().into_bytes().to_vec())
-}
-
-/// The first replica makes the key; all of them read what was kept.
-async fn read_key(app: &App) -> Result<Secret> {
-    let db = &app.store.db;
-    if let Some(sealed) = keys::find(db, KEY).await? {
-        return Ok(app.sealer.open(&sealed, PLACE)?);
-    }
-    let made = app.sealer.seal(&keyfile::generate(KEY_PREFIX), PLACE)?;
-    keys::keep(db, KEY, &made).await?;
-    let kept = keys::find(db, KEY).await?;
-    let kept = kept.ok_or_else(|| Error::unavailable("database", "a key that was kept is gone"))?;
-    Ok(app.sealer.open(&kept, PLACE)?)
 }
 
 /// The contact of a number, held until the end of the transaction. A conversation is locked before it, never after.

@@ -48,6 +48,8 @@ pub(crate) struct Business {
     pub service_radius_miles: Option<f64>,
     #[serde(deserialize_with = "lenient")]
     hold_ttl_seconds: Option<i32>,
+    #[serde(deserialize_with = "lenient")]
+    retention_days: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -78,6 +80,11 @@ impl Business {
     /// Where it is.
     pub(crate) fn point(&self) -> Option<Point> {
         self.location.and_then(|at| Point::new(at.lat, at.lon))
+    }
+
+    /// How long messages are kept, in days; 0 = as everywhere.
+    pub(crate) fn retention_days(&self) -> u32 {
+        self.retention_days.unwrap_or(0)
     }
 
     /// How long a hold lasts, in seconds.

@@ -8,6 +8,7 @@ mod agenthandler;
 mod alerthandler;
 mod alertrulehandler;
 mod app;
+mod attachmenthandler;
 mod availabilityhandler;
 pub mod booking;
 mod bookinghandler;
@@ -28,9 +29,13 @@ pub mod models;
 mod presencehandler;
 mod queuehandler;
 pub mod queues;
+mod retentionhandler;
 mod room;
+mod searchhandler;
 mod sendhandler;
 mod sessionhandler;
+mod subjecthandler;
+mod summaryhandler;
 mod templatehandler;
 mod transcripthandler;
 mod turnhandler;
@@ -105,6 +110,9 @@ const MIGRATIONS: Migrations = migrations!(
         "1107_chat_sessions",
         "1108_canned_responses",
         "1109_csats",
+        "1280_attachments",
+        "1281_summaries",
+        "1282_retentions",
     ]
 );
 
@@ -128,6 +136,7 @@ const SETTINGS: &[AnySetting] = &[
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
     watch::PERIOD.erased(),
+    retentionhandler::PERIOD.erased(),
     geocodehandler::GEOCODER_URL.erased(),
     geocodehandler::GEOCODER_KEY.erased(),
     queues::presence::TTL.erased(),
@@ -151,6 +160,12 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
     timers.on_with(ALERT_WAKE, app.clone(), wake);
+    ctx.events.on_with(
+        "call-manager.subject.*.erased",
+        app.clone(),
+        subjecthandler::erased,
+    );
+    retentionhandler::start(ctx, &app)?;
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);
     presencehandler::start(ctx, &app);

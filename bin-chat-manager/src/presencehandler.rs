@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    conversationhandler::people,
     dbhandler::presences,
     entryhandler::dispatch,
     models::presence::{CHANGED, Presence},
@@ -66,6 +67,7 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
 pub(crate) async fn beat(app: &App, ctx: &RequestContext, body: &Heartbeat) -> Result<Presence> {
     let customer_id = ctx.scope.owner(body.customer_id.unwrap_or_default())?;
     check(customer_id, body)?;
+    people::actor(ctx, Some(body.user_id))?;
     let mut tx = app.store.begin(ctx).await?;
     let mut presence = match presences::lock(&mut tx, customer_id, body.user_id).await? {
         Some(presence) => presence,

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use bin_common_handler::{
     context::RequestContext,
     models::error::{Error, Result},
-    resource,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    conversationhandler::sight,
     dbhandler::messages::{self, Span},
     models::{conversation::Conversation, message::Message},
 };
@@ -35,7 +35,7 @@ pub(crate) struct Transcript {
 /// # Errors
 /// 404, 503.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Transcript> {
-    let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let conversation = sight::get(app, ctx, id).await?;
     let span = Span {
         after: None,
         before: None,

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, Job},
+    attachmenthandler::media,
     businesshandler, contacthandler,
     conversationhandler::optouts,
     dbhandler::conversations,
@@ -147,7 +148,17 @@ fn inbound(fields: &Fields, to: &str) -> Option<InboundText> {
         to: to.to_owned(),
         body,
         sid,
+        media: pictures(fields),
     })
+}
+
+/// Where the carrier has the pictures. A URL that is too long is none.
+fn pictures(fields: &Fields) -> Vec<String> {
+    let count: usize = field(fields, "NumMedia").parse().unwrap_or(0);
+    let urls = (0..count.min(media::MEDIA_MAX))
+        .map(|nth| field(fields, &format!("MediaUrl{nth}")).to_owned());
+    urls.filter(|url| !url.is_empty() && url.len() <= media::URL_MAX)
+        .collect()
 }
 
 fn sid(fields: &Fields) -> Option<String> {

@@ -12,6 +12,7 @@ use crate::{
     models::{
         error::{Error, Result},
         identity::Scope,
+        role::Role,
         sock::Request,
         text::hex,
     },
@@ -43,6 +44,10 @@ pub struct RequestContext {
     pub account_id: Option<Uuid>,
     /// What this key may do.
     pub scopes: Vec<String>,
+    /// The role that it carries: its managers confine agents to what is theirs.
+    pub role: Option<Role>,
+    /// The user that it stands for.
+    pub user_id: Option<Uuid>,
     /// The request id that the client itself chose, e.g. an Asterisk uniqueid that is the same on a retry.
     pub client_request_id: Option<String>,
     /// Present on effects; absent on reads and on jobs of our own.

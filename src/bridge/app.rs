@@ -312,6 +312,7 @@ impl Bridge {
         envelope.customer_id = grant.scope().customer_id();
         envelope.access_key_id = grant.access_key_id();
         envelope.account_id = grant.account_id();
+        (envelope.role, envelope.user_id) = grant.person();
         // Only who is confined to an account is judged by them.
         if envelope.account_id.is_some() {
             envelope.scopes = grant.scopes().to_vec();
@@ -334,7 +335,7 @@ impl Bridge {
             deadline: incoming.deadline,
             form: incoming.form,
             is_form: edge.is_form && is_form(&head.headers),
-            body_max: if is_public || raw.is_some() {
+            body_max: if !edge.is_large && (is_public || raw.is_some()) {
                 raw::BODY_MAX
             } else {
                 BODY_LIMIT

@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::{NAME, answer};
+use super::{NAME, answer, file};
 use bin_common_handler::{
     listenhandler::{Document, HttpOptions},
     models::{error::Error, sock},
@@ -29,6 +29,8 @@ pub(super) struct Form {
     csv_field: Option<&'static str>,
     /// This field alone, as a document of its type; errors stay as they are.
     document: Option<Document>,
+    /// The reply is a file; errors stay as they are.
+    is_file: bool,
     /// This field once more, under the second name; of answers that are whole.
     repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which stands under the second name only.
@@ -52,6 +54,7 @@ impl Form {
             text_field: edge.text_field.filter(|_| wants_text),
             csv_field: edge.csv_field.filter(|_| wants_csv),
             document: edge.document,
+            is_file: edge.is_file,
             repeated_field: edge.repeated_field,
             only_repeated: edge.only_repeated,
         }
@@ -65,6 +68,10 @@ impl Form {
         };
         if status.as_u16() >= 400 && self.changes_errors() {
             return self.refusal(status, reply.body());
+        }
+        if self.is_file && status.is_success() {
+            return file::answer(reply.body())
+                .unwrap_or_else(|| self.error(&Error::internal("the reply is no file")));
         }
         if let Some(document) = self.document.filter(|_| status.is_success()) {
             let kind = HeaderValue::from_static(document.media_type);
@@ -205,6 +212,7 @@ mod tests {
         text_field: None,
         csv_field: None,
         document: None,
+        is_file: false,
         repeated_field: None,
         only_repeated: None,
     };
@@ -213,6 +221,7 @@ mod tests {
         text_field: None,
         csv_field: None,
         document: None,
+        is_file: false,
         repeated_field: None,
         only_repeated: None,
     };
@@ -221,6 +230,7 @@ mod tests {
         text_field: Some("selected_did"),
         csv_field: None,
         document: None,
+        is_file: false,
         repeated_field: None,
         only_repeated: None,
     };

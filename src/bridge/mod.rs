@@ -14,6 +14,7 @@ mod bucket;
 mod bulk;
 mod cors;
 mod export;
+mod file;
 mod form;
 mod forward;
 mod incoming;

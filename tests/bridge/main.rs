@@ -40,6 +40,8 @@ mod rates;
 #[cfg(test)]
 mod redis_limits;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod shares;
 #[cfg(test)]
 mod sockets;

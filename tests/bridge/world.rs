@@ -32,7 +32,10 @@ use bin_common_handler::{
     sockhandler::{Transport, inprocess::InProcess, rabbitmq::RabbitMq},
 };
 use serde_json::{Value, json};
-use tandem::bridge::{AccessKey, Bridge, Limits, Rate, Shares, Table};
+use tandem::{
+    bridge::{AccessKey, Bridge, Limits, Rate, Shares, Table},
+    managers,
+};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -54,6 +57,9 @@ const USUAL_RATE: Rate = Rate {
     per_second: 100,
     burst: 500,
 };
+
+/// Managers and their routes.
+type Tables = Vec<(&'static str, Vec<RouteInfo>)>;
 
 const FILTERS: &[Filter] = &[("name", FilterKind::Text), ("deleted", FilterKind::Deleted)];
 
@@ -170,6 +176,28 @@ pub async fn start() -> World {
 
 /// As [`start`], with other limits.
 pub async fn start_with(options: Options, shares: Shares) -> World {
+    start_before(small_tables(), options, shares).await
+}
+
+/// The bridge before the route tables of the real managers. Behind it is who knows access keys; whatever reaches another
+/// manager is answered 404.
+pub async fn start_real() -> World {
+    let tables = managers::ALL
+        .iter()
+        .map(|manager| (manager.name, (manager.routes)()))
+        .collect();
+    let options = Options::bridge(raise_descriptors());
+    let world = start_before(tables, options, Shares::default()).await;
+    for manager in managers::ALL {
+        if manager.name != dids::NAME {
+            let (store, nothing) = (&world.notes.store, Routes::<()>::default());
+            serve_manager(&world.bus, store, &world.metrics, manager.name, nothing, ());
+        }
+    }
+    world
+}
+
+async fn start_before(tables: Tables, options: Options, shares: Shares) -> World {
     let dir = TempDir::new().unwrap();
     let notes = Notes {
         store: store(dir.path()).await,
@@ -198,7 +226,16 @@ pub async fn start_with(options: Options, shares: Shares) -> World {
     let (stop, clock) = (CancellationToken::new(), Clock::default());
     let transport: Arc<dyn Transport> = Arc::new(bus.clone());
     let limits = Limits::new(USUAL_RATE, None, metrics.clone()).with_shares(shares);
-    let (at, bridge) = serve_with(transport, limits, options, &clock, &metrics, stop.clone()).await;
+    let (at, bridge) = serve_with(
+        tables,
+        transport,
+        limits,
+        options,
+        &clock,
+        &metrics,
+        stop.clone(),
+    )
+    .await;
     World {
         at,
         notes,
@@ -221,10 +258,29 @@ pub async fn serve_bridge(
 ) -> (SocketAddr, JoinHandle<()>) {
     let limits = Limits::new(USUAL_RATE, None, metrics.clone());
     let options = Options::bridge(raise_descriptors());
-    serve_with(transport, limits, options, clock, metrics, stop).await
+    serve_with(
+        small_tables(),
+        transport,
+        limits,
+        options,
+        clock,
+        metrics,
+        stop,
+    )
+    .await
+}
+
+fn small_tables() -> Tables {
+    vec![
+        (NAME, routes().infos()),
+        (dids::NAME, dids::routes().infos()),
+        (hooks::NAME, hooks::routes().infos()),
+        ("ghost-manager", ghosts()),
+    ]
 }
 
 async fn serve_with(
+    tables: Tables,
     transport: Arc<dyn Transport>,
     limits: Limits,
     options: Options,
@@ -234,12 +290,6 @@ async fn serve_with(
 ) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    let tables = vec![
-        (NAME, routes().infos()),
-        (dids::NAME, dids::routes().infos()),
-        (hooks::NAME, hooks::routes().infos()),
-        ("ghost-manager", ghosts()),
-    ];
     let requester = Requester::new(
         Arc::clone(&transport),
         metrics.for_manager("http-bridge").unwrap(),

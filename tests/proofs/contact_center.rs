@@ -14,7 +14,7 @@ use bin_common_handler::{
 use serde_json::{Value as Json, json};
 
 use crate::{
-    samples::{Picker, Sample, body, nothing},
+    samples::{Picker, Sample, body, nothing, query},
     tenant::{Tenant, id},
 };
 
@@ -122,11 +122,32 @@ impl Tenant {
         self.values.insert("offer-id", offer_id);
     }
 
+    /// A visitor sends a file; its link is kept.
+    async fn file(&mut self, visitor: &Visitor) {
+        let uri = format!("/v1/chat_sessions/{}/attachments", visitor.session_id);
+        let file = json!({
+            "token": visitor.token, "client_message_id": "f", "content_base64": "aGk=",
+            "name": format!("{} file", self.mark),
+        });
+        let said = self.chat.ok(Post, &uri, Some(file)).await;
+        let attachment = &said["messages"][0]["attachment"];
+        let url = attachment["url"].as_str().unwrap();
+        let (_, shown) = url.split_once("?expires=").unwrap();
+        let (expires, signature) = shown.split_once("&signature=").unwrap();
+        let kept = [
+            ("attachment-id", id(attachment)),
+            ("expires", expires.to_owned()),
+            ("signature", signature.to_owned()),
+        ];
+        self.values.extend(kept);
+    }
+
     /// A visitor who rated a conversation in which nobody answers.
     async fn waits(&mut self) {
         let visitor = self.visitor().await;
         let entry = self.entry(&visitor, "waiting").await;
         let uri = format!("/v1/conversations/{}/csat", visitor.conversation_id);
+        self.file(&visitor).await;
         let comment = format!("{} comment", self.mark);
         let rated = json!({"token": visitor.token, "score": 5, "comment": comment});
         self.chat.ok(Post, &uri, Some(rated)).await;
@@ -222,6 +243,15 @@ pub fn visitor_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> 
         (Post, "/v1/chat_sessions/<chat-session-id>/messages") => body(json!({
             "token": pick("visitor-token"), "client_message_id": "again", "body": "x",
         })),
+        (Post, "/v1/chat_sessions/<chat-session-id>/attachments") => body(json!({
+            "token": pick("visitor-token"), "client_message_id": "again-f", "content_base64": "aGk=",
+        })),
+        (Get, "/v1/attachments/<attachment-id>") => nothing(),
+        // Whoever has the link may have the file, and no other one.
+        (Get, "/v1/attachments/<attachment-id>/content") => query(&[
+            ("expires", picker.own("expires")),
+            ("signature", picker.own("signature")),
+        ]),
         (Post, "/v1/chat_sessions/<chat-session-id>/history") => {
             body(json!({"token": pick("visitor-token")}))
         }

@@ -120,6 +120,7 @@ impl Tenant {
                 "token" => "A".repeat(43),
                 "widget" => format!("wgt_{}", "0".repeat(32)),
                 "visitor-token" | "ended-token" => "a.b.c".to_owned(),
+                "expires" | "signature" => "0".to_owned(),
                 KEY => format!("did_00000000:{}", "0".repeat(64)),
                 _ => value
                     .parse::<Uuid>()

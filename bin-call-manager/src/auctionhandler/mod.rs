@@ -208,7 +208,7 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     match viewer {
         Viewer::Operator => {}
         Viewer::Seller(id) => query = query.matching("seller_id", id),
-        Viewer::Buyer(id) => query = query.holding(BID_IN, id),
+        Viewer::Buyer(id) => query = query.confined(BID_IN, vec![id.into()]),
     }
     let rows = app
         .store

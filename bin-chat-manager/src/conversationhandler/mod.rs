@@ -5,13 +5,14 @@ pub(crate) mod open;
 pub(crate) mod optouts;
 pub(crate) mod people;
 pub(crate) mod say;
+pub(crate) mod sight;
 pub(crate) mod timers;
 
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
     models::error::Result,
-    resource::{self, ResourceHooks},
+    resource::ResourceHooks,
 };
 use uuid::Uuid;
 
@@ -78,7 +79,7 @@ pub(crate) async fn messages(
     before: Option<i64>,
     limit: Option<i64>,
 ) -> Result<Vec<Message>> {
-    let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let conversation = sight::get(app, ctx, id).await?;
     let span = Span {
         after,
         before,

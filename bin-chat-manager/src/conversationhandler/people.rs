@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{change, open, say, timers};
+use super::{change, open, say, sight, timers};
 use crate::{
     app::{App, Job},
     businesshandler, contacthandler,
@@ -51,9 +51,19 @@ pub(crate) struct MessageCreate {
     pub user_id: Option<Uuid>,
 }
 
-/// Who acts: the user, else the access key, else the operator.
-fn actor(ctx: &RequestContext, user_id: Option<Uuid>) -> Uuid {
-    user_id.or(ctx.access_key_id).unwrap_or_default()
+/// Who acts: the key's user, else the one that is named, else the access key, else the operator. Nobody acts in another
+/// user's name.
+///
+/// # Errors
+/// 403 `USER_MISMATCH`.
+pub(crate) fn actor(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
+    match (ctx.user_id, named) {
+        (Some(own), Some(named)) if own != named => Err(Error::permission_denied(
+            "USER_MISMATCH",
+            "The access key stands for another user; leave user_id out.",
+        )),
+        (own, named) => Ok(own.or(named).or(ctx.access_key_id).unwrap_or_default()),
+    }
 }
 
 fn closed() -> Error {
@@ -65,7 +75,15 @@ fn taken(owner_id: Uuid) -> Error {
         .with_detail(json!({ "owner_id": owner_id }))
 }
 
-async fn lock(tx: &mut ChangeTx<'_>, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+/// A live conversation of the caller's tenant, held.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn lock(
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    id: Uuid,
+) -> Result<Conversation> {
     resource::lock_live::<Conversation>(tx, ctx, id).await
 }
 
@@ -79,6 +97,8 @@ pub(crate) async fn takeover(
     id: Uuid,
     by: &Actor,
 ) -> Result<Conversation> {
+    let author = actor(ctx, by.user_id)?;
+    sight::get(app, ctx, id).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
     if conversation.is_closed() {
@@ -87,7 +107,7 @@ pub(crate) async fn takeover(
     if let Some(owner_id) = conversation.owner_id {
         return Err(taken(owner_id));
     }
-    give(&mut tx, &mut conversation, actor(ctx, by.user_id)).await?;
+    give(&mut tx, &mut conversation, author).await?;
     conversation_left(&mut tx, id, "taken_over").await?;
     change::save(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
@@ -117,7 +137,7 @@ pub(crate) async fn give(
 /// # Errors
 /// 404; 409 where nobody has it, or it is closed.
 pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
-    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let seen = sight::get(app, ctx, id).await?;
     let business = businesshandler::must_be(app, &seen.number).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
@@ -148,6 +168,7 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
 /// # Errors
 /// 404; 409 where it is closed.
 pub(crate) async fn close(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+    sight::get(app, ctx, id).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
     if conversation.is_closed() {
@@ -176,7 +197,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) 
 /// # Errors
 /// 404; 409 where it is open, or another one with the same person is.
 pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
-    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let seen = sight::get(app, ctx, id).await?;
     let business = businesshandler::must_be(app, &seen.number).await?;
     let hash = contacthandler::hash(app, &seen.person).await?;
     let mut tx = app.store.begin(ctx).await?;
@@ -224,7 +245,8 @@ pub(crate) async fn write(
     body: &MessageCreate,
 ) -> Result<Message> {
     check(body)?;
-    let seen = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let author = actor(ctx, body.user_id)?;
+    let seen = sight::get(app, ctx, id).await?;
     let hash = contacthandler::hash(app, &seen.person).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
@@ -245,21 +267,7 @@ pub(crate) async fn write(
     {
         return Err(contacthandler::opted_out());
     }
-    if conversation.is_blocked() {
-        return Err(Error::failed_precondition(
-            "CONVERSATION_BLOCKED",
-            "Nothing may be sent until the number's registration is approved.",
-        ));
-    }
-    let author = actor(ctx, body.user_id);
-    match conversation.owner_id {
-        Some(owner_id) if owner_id != author => return Err(taken(owner_id)),
-        Some(_) => {}
-        None => {
-            give(&mut tx, &mut conversation, author).await?;
-            conversation_left(&mut tx, id, "taken_over").await?;
-        }
-    }
+    take_to_write(&mut tx, &mut conversation, author).await?;
     let said = say::Said {
         sender: Sender::Human,
         sender_id: Some(author),
@@ -273,8 +281,7 @@ pub(crate) async fn write(
         cause_key,
     };
     let said = say::say(&mut tx, &mut conversation, said).await?;
-    conversation.answered_seq = conversation.inbound_seq;
-    tx.cancel(SILENCE, id).await?;
+    answered(&mut tx, &mut conversation).await?;
     change::save(&mut tx, &mut conversation).await?;
     let message = said.ok_or_else(|| Error::internal("a message was said meanwhile"))?;
     let message = tx.commit(message).await?;
@@ -282,15 +289,59 @@ pub(crate) async fn write(
     Ok(message)
 }
 
+/// Whoever writes has the conversation from now on.
+///
+/// # Errors
+/// 409 where somebody else has it, it is closed, or nothing may be sent.
+pub(crate) async fn take_to_write(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    author: Uuid,
+) -> Result<()> {
+    if conversation.is_closed() {
+        return Err(closed());
+    }
+    if conversation.is_blocked() {
+        return Err(Error::failed_precondition(
+            "CONVERSATION_BLOCKED",
+            "Nothing may be sent until the number's registration is approved.",
+        ));
+    }
+    match conversation.owner_id {
+        Some(owner_id) if owner_id != author => Err(taken(owner_id)),
+        Some(_) => Ok(()),
+        None => {
+            give(tx, conversation, author).await?;
+            conversation_left(tx, conversation.id, "taken_over").await
+        }
+    }
+}
+
+/// Whatever the person asked is answered.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn answered(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
+    conversation.answered_seq = conversation.inbound_seq;
+    tx.cancel(SILENCE, conversation.id).await.map(drop)
+}
+
 fn check(body: &MessageCreate) -> Result<()> {
-    let key = &body.client_message_id;
+    check_key(&body.client_message_id)?;
+    not_blank("body", &body.body)?;
+    max_bytes("body", &body.body, BODY_MAX)
+}
+
+/// Checks the id that a client gives a message.
+///
+/// # Errors
+/// 400 naming the field.
+pub(crate) fn check_key(key: &str) -> Result<()> {
     let is_key =
         !key.is_empty() && key.len() <= CLIENT_ID_MAX && key.bytes().all(|b| b.is_ascii_graphic());
     ensure(
         is_key,
         "client_message_id",
         "has 1 to 64 ASCII characters without spaces",
-    )?;
-    not_blank("body", &body.body)?;
-    max_bytes("body", &body.body, BODY_MAX)
+    )
 }

@@ -39,6 +39,28 @@ pub(crate) async fn say(
     conversation: &mut Conversation,
     said: Said<'_>,
 ) -> Result<Option<Message>> {
+    say_as(tx, conversation, said, None).await
+}
+
+/// Says a file, whose message has this id. As [`say`].
+///
+/// # Errors
+/// 503.
+pub(crate) async fn say_file(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    said: Said<'_>,
+    id: Uuid,
+) -> Result<Option<Message>> {
+    say_as(tx, conversation, said, Some(id)).await
+}
+
+async fn say_as(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    said: Said<'_>,
+    file: Option<Uuid>,
+) -> Result<Option<Message>> {
     let customer_id = conversation.customer_id;
     if messages::by_cause(tx, customer_id, &said.cause_key)
         .await?
@@ -56,11 +78,12 @@ pub(crate) async fn say(
     };
     conversation.last_seq = conversation.last_seq.saturating_add(1);
     let message = Message {
-        id: ids::next(),
+        id: file.unwrap_or_else(ids::next),
         customer_id,
         conversation_id: conversation.id,
         seq: conversation.last_seq,
         kind: match said.sender {
+            _ if file.is_some() => MessageKind::Attachment,
             Sender::System => MessageKind::System,
             _ => MessageKind::Text,
         },

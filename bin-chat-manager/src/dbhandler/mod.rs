@@ -1,6 +1,7 @@
 //! SQL for this daemon's tables.
 
 pub(crate) mod agents;
+pub(crate) mod attachments;
 pub(crate) mod bookings;
 pub(crate) mod buckets;
 pub(crate) mod contacts;
@@ -10,6 +11,11 @@ pub(crate) mod facts;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod presences;
+pub(crate) mod retentions;
+pub(crate) mod searches;
+pub(crate) mod sights;
+pub(crate) mod subjects;
+pub(crate) mod summaries;
 pub(crate) mod watches;
 pub(crate) mod widgets;
 

@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, OptionalJson, Path, Query, State},
+    listenhandler::{Json, List, OptionalJson, Path, Query, State},
     models::error::Result,
 };
 use schemars::JsonSchema;
@@ -13,8 +13,11 @@ use crate::{
     conversationhandler::{
         self,
         people::{self, Actor, MessageCreate},
+        sight,
     },
-    models::{conversation::Conversation, message::Message},
+    models::{conversation::Conversation, message::Message, summary::Summary},
+    searchhandler::{self, Hits, SearchQuery},
+    summaryhandler,
 };
 
 /// Which messages.
@@ -26,6 +29,22 @@ pub(super) struct Wanted {
     before_seq: Option<i64>,
     /// So many, at most 1,000; 100 where it is missing.
     limit: Option<i64>,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    ctx: RequestContext,
+    wanted: List,
+) -> Result<Json<Vec<Conversation>>> {
+    sight::list(&app, &ctx, wanted).await.map(Json)
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Conversation>> {
+    sight::get(&app, &ctx, id).await.map(Json)
 }
 
 pub(super) async fn messages(
@@ -84,4 +103,21 @@ pub(super) async fn reopen(
     Path(id): Path,
 ) -> Result<Json<Conversation>> {
     people::reopen(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn search(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Query(wanted): Query<SearchQuery>,
+) -> Result<Json<Hits>> {
+    searchhandler::search(&app, &ctx, &wanted).await.map(Json)
+}
+
+pub(super) async fn summary(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Query(wanted): Query<summaryhandler::Wanted>,
+) -> Result<Json<Summary>> {
+    summaryhandler::get(&app, &ctx, id, &wanted).await.map(Json)
 }

@@ -1,10 +1,12 @@
 //! Every URI of the daemon.
 
+mod attachments;
 mod bookings;
 mod conversations;
 mod figures;
 mod optouts;
 mod queues;
+mod roles;
 mod webhooks;
 mod widgets;
 
@@ -29,8 +31,9 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = bookings::booking_routes(routes);
     let routes = bookings::lead_routes(routes);
     let routes = figures::routes(routes);
+    let routes = attachments::routes(routes);
     let routes = queues::routes(routes);
-    widgets::routes(routes)
+    widgets::routes(routes).with_roles(roles::TABLE)
 }
 
 /// What is said by itself, and to whom nothing is.
@@ -44,15 +47,25 @@ fn word_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .get("/v1/optouts/lookup", optouts::lookup)
         .scope(READ)
+        .post_without_effect("/v1/subjects/lookup", optouts::subject)
+        .internal()
 }
 
 /// Conversations, and who has them.
 fn conversation_routes(routes: Routes<App>) -> Routes<App> {
     routes
-        .listed::<Conversation>("/v1/conversations")
+        .get("/v1/conversations", conversations::list)
+        .filtered_by(Conversation::FILTERS)
         .scope(READ)
         .stream("conversations", "conversation")
-        .readable::<Conversation>("/v1/conversations/<conversation-id>")
+        .get("/v1/conversations/<conversation-id>", conversations::get)
+        .scope(READ)
+        .get("/v1/conversations/search", conversations::search)
+        .scope(READ)
+        .get(
+            "/v1/conversations/<conversation-id>/summary",
+            conversations::summary,
+        )
         .scope(READ)
         .get(
             "/v1/conversations/<conversation-id>/messages",

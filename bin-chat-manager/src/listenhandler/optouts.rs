@@ -14,6 +14,7 @@ use crate::{
     contacthandler::{self, OptOutState},
     conversationhandler::optouts::{self, OptOutCreate},
     models::contact::Contact,
+    subjecthandler::{self, Known, Subject},
 };
 
 /// Of which number.
@@ -49,4 +50,12 @@ pub(super) async fn lookup(
     contacthandler::state(&app, &ctx, query.customer_id, &query.number)
         .await
         .map(Json)
+}
+
+pub(super) async fn subject(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(body): Json<Subject>,
+) -> Result<Json<Known>> {
+    subjecthandler::known(&app, &ctx, &body).await.map(Json)
 }

@@ -12,3 +12,5 @@ pub(crate) const RUN: &str = "chat_run";
 pub(crate) const CLOSE: &str = "chat_close";
 /// A person has an unanswered question; of the conversation.
 pub(crate) const SILENCE: &str = "chat_silence";
+/// A picture of a text is fetched; of the attachment.
+pub(crate) const MEDIA: &str = "chat_media";

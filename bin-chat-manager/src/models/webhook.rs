@@ -49,6 +49,9 @@ pub struct InboundText {
     pub body: String,
     /// The provider's id.
     pub sid: String,
+    /// Where the provider has its pictures, at most ten.
+    #[serde(default)]
+    pub media: Vec<String>,
 }
 
 /// What became of a text of ours.

@@ -109,7 +109,8 @@ async fn find(
     let offer = found
         .filter(|offer| ctx.scope.allows(offer.customer_id))
         .ok_or_else(not_found)?;
-    if by.user_id.is_some_and(|user_id| user_id != offer.user_id) {
+    let acting = ctx.user_id.or(by.user_id);
+    if acting.is_some_and(|user_id| user_id != offer.user_id) {
         return Err(Error::permission_denied(
             "NOT_YOUR_OFFER",
             "The offer is another user's.",

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{conversation, find};
 use crate::{
     app::App,
+    conversationhandler::sight,
     dbhandler::{entries, presences},
     entryhandler::{
         change, dispatch, offers,
@@ -67,6 +68,7 @@ pub(crate) async fn escalate(
     conversation_id: Uuid,
     body: &Escalation,
 ) -> Result<QueueEntry> {
+    sight::get(app, ctx, conversation_id).await?;
     let mut tx = app.store.begin(ctx).await?;
     let held = conversation::hold(&mut tx, ctx, conversation_id).await?;
     let customer_id = held.customer_id;
@@ -99,6 +101,7 @@ pub(crate) async fn transfer(
     conversation_id: Uuid,
     body: &Transfer,
 ) -> Result<QueueEntry> {
+    sight::get(app, ctx, conversation_id).await?;
     match (body.queue_id, body.agent_id) {
         (Some(queue_id), None) => requeue(app, ctx, conversation_id, queue_id).await,
         (None, Some(agent_id)) => assign(app, ctx, conversation_id, agent_id).await,

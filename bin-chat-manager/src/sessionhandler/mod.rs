@@ -1,5 +1,6 @@
 //! Sessions of visitors: one conversation each, reached by a token and nothing else.
 
+pub(crate) mod files;
 pub(crate) mod token;
 pub(crate) mod visitor;
 

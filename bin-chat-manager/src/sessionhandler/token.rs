@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bin_common_handler::{
-    keyfile,
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -14,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{app::App, dbhandler::keys, models::chatsession::ChatSession};
+use crate::{app::App, models::chatsession::ChatSession};
 
 /// How long a token is good.
 const TOKEN_MAX: Duration = Duration::from_secs(6 * 3_600);
@@ -22,10 +21,8 @@ const TOKEN_MAX: Duration = Duration::from_secs(6 * 3_600);
 const RENEWED_BEFORE: Duration = Duration::from_secs(3 * 3_600);
 /// Longest token that is looked at, in bytes.
 const TOKEN_BYTES_MAX: usize = 2_048;
-/// The key's row, and where it belongs.
+/// The key's row.
 const KEY: &str = "sessions";
-const PLACE: &str = "chat_keys/sessions";
-const KEY_PREFIX: &str = "chat_";
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,21 +45,7 @@ pub(crate) fn refused() -> Error {
 /// # Errors
 /// 503 where SECRETS_KEY is missing or the database is away.
 pub(crate) async fn key(app: &App) -> Result<Secret> {
-    let key = app.session_key.get_or_try_init(|| read_key(app)).await?;
-    Ok(key.clone())
-}
-
-/// The first replica makes the key; all of them read what was kept.
-async fn read_key(app: &App) -> Result<Secret> {
-    let db = &app.store.db;
-    if let Some(sealed) = keys::find(db, KEY).await? {
-        return Ok(app.sealer.open(&sealed, PLACE)?);
-    }
-    let made = app.sealer.seal(&keyfile::generate(KEY_PREFIX), PLACE)?;
-    keys::keep(db, KEY, &made).await?;
-    let kept = keys::find(db, KEY).await?;
-    let kept = kept.ok_or_else(|| Error::unavailable("database", "a key that was kept is gone"))?;
-    Ok(app.sealer.open(&kept, PLACE)?)
+    app.shared_key(&app.session_key, KEY).await
 }
 
 const fn seconds(at: Timestamp) -> i64 {

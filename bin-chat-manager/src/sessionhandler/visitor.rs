@@ -1,5 +1,7 @@
 //! What visitors do in their conversation.
 
+use std::collections::HashMap;
+
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
@@ -17,6 +19,7 @@ use uuid::Uuid;
 use super::token::{self, Claims};
 use crate::{
     app::App,
+    attachmenthandler::{self, AttachmentView},
     conversationhandler::{
         change,
         say::{self, Said},
@@ -92,6 +95,9 @@ pub(crate) struct VisitorMessage {
     kind: MessageKind,
     sender: Sender,
     body: String,
+    /// The file that was sent; absent for words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attachment: Option<AttachmentView>,
     tm_create: Timestamp,
 }
 
@@ -112,13 +118,17 @@ impl From<Message> for VisitorMessage {
             kind: message.kind,
             sender: message.sender,
             body: message.body,
+            attachment: None,
             tm_create: message.tm_create,
         }
     }
 }
 
 /// The session of a good token, and what the token says.
-async fn session(app: &App, id: Uuid, given: &str) -> Result<(ChatSession, Claims)> {
+///
+/// # Errors
+/// 401, 503.
+pub(crate) async fn session(app: &App, id: Uuid, given: &str) -> Result<(ChatSession, Claims)> {
     let key = token::key(app).await?;
     let claims = token::verify(&key, given, app.store.clock.now())?;
     let found = app.store.get::<ChatSession>(claims.sub).await?;
@@ -127,11 +137,16 @@ async fn session(app: &App, id: Uuid, given: &str) -> Result<(ChatSession, Claim
     Ok((session, claims))
 }
 
-async fn answer(
+/// What is answered: these messages, with their files.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn answer(
     app: &App,
     session: &ChatSession,
     claims: &Claims,
     messages: Vec<Message>,
+    mut files: HashMap<Uuid, AttachmentView>,
 ) -> Result<VisitorAnswer> {
     let now = app.store.clock.now();
     let token = if token::is_old(claims, now) {
@@ -141,7 +156,13 @@ async fn answer(
         None
     };
     Ok(VisitorAnswer {
-        messages: messages.into_iter().map(VisitorMessage::from).collect(),
+        messages: messages
+            .into_iter()
+            .map(|message| VisitorMessage {
+                attachment: files.remove(&message.id),
+                ..VisitorMessage::from(message)
+            })
+            .collect(),
         token,
     })
 }
@@ -164,7 +185,7 @@ pub(crate) async fn say(
     let customer_id = conversation.customer_id;
     let cause_key = format!("visitor:{}:{}", conversation.id, body.client_message_id);
     if let Some(said) = messages::by_cause(&mut tx, customer_id, &cause_key).await? {
-        let answered = answer(app, &session, &claims, vec![said]).await?;
+        let answered = answer(app, &session, &claims, vec![said], HashMap::new()).await?;
         return tx.commit(answered).await;
     }
     if conversation.is_closed() {
@@ -183,7 +204,8 @@ pub(crate) async fn say(
     let said = say::say(&mut tx, &mut conversation, said).await?;
     enqueue(app, &mut tx, &session, &mut conversation).await?;
     change::save(&mut tx, &mut conversation).await?;
-    let answered = answer(app, &session, &claims, said.into_iter().collect()).await?;
+    let said = said.into_iter().collect();
+    let answered = answer(app, &session, &claims, said, HashMap::new()).await?;
     tx.commit(answered).await
 }
 
@@ -201,7 +223,10 @@ fn check(body: &VisitorMessageCreate) -> Result<()> {
 }
 
 /// Whoever nobody has waits in the widget's queue, if it has one.
-async fn enqueue(
+///
+/// # Errors
+/// 503.
+pub(crate) async fn enqueue(
     app: &App,
     tx: &mut ChangeTx<'_>,
     session: &ChatSession,
@@ -237,8 +262,13 @@ pub(crate) async fn history(app: &App, id: Uuid, body: &History) -> Result<Visit
     };
     let (customer_id, conversation_id) = (session.customer_id, session.conversation_id);
     let found = messages::span(&app.store.db, customer_id, conversation_id, span).await?;
-    let seen = found.into_iter().filter(is_for_visitors).collect();
-    answer(app, &session, &claims, seen).await
+    let seen: Vec<Message> = found.into_iter().filter(is_for_visitors).collect();
+    let files = seen
+        .iter()
+        .filter(|message| message.kind == MessageKind::Attachment);
+    let files = files.map(|message| message.id).collect();
+    let files = attachmenthandler::views(app, customer_id, files).await?;
+    answer(app, &session, &claims, seen, files).await
 }
 
 fn is_for_visitors(message: &Message) -> bool {

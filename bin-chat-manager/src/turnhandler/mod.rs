@@ -4,7 +4,7 @@
 mod answer;
 mod compose;
 mod facts;
-mod model;
+pub(crate) mod model;
 mod prompt;
 
 use bin_common_handler::{

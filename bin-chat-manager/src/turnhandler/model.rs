@@ -66,14 +66,29 @@ pub(super) async fn ask(app: &App, history: &[Message], facts: &Facts) -> Though
     thought
 }
 
-async fn exchange(app: &App, history: &[Message], facts: &Facts) -> Result<Thought, &'static str> {
+/// What a model wrote.
+pub(crate) struct Written {
+    /// Its words.
+    pub text: String,
+    tokens_in: i64,
+    tokens_out: i64,
+}
+
+/// Has the model write, within a time.
+///
+/// # Errors
+/// Why it wrote nothing, as a word for figures.
+pub(crate) async fn write(
+    app: &App,
+    body: &serde_json::Value,
+    within: Duration,
+) -> Result<Written, &'static str> {
     let settings = &app.settings;
     let base = settings.llm_url.trim_end_matches('/');
-    let body = prompt::request(&settings.llm_model, history, facts);
     let mut request = HttpRequest::new(Method::POST, format!("{base}/v1/chat/completions"))
-        .within(settings.llm_timeout)
+        .within(within)
         .at_most(ANSWER_MAX)
-        .json(&body)
+        .json(body)
         .map_err(|fault| fault.as_str())?;
     if !settings.llm_key.is_empty() {
         let bearer = format!("Bearer {}", settings.llm_key.expose());
@@ -96,7 +111,18 @@ async fn exchange(app: &App, history: &[Message], facts: &Facts) -> Result<Thoug
         .next()
         .and_then(|choice| choice.message.content)
         .ok_or("empty")?;
-    let answer = answer::read(&text);
+    Ok(Written {
+        text,
+        tokens_in: completion.usage.prompt_tokens,
+        tokens_out: completion.usage.completion_tokens,
+    })
+}
+
+async fn exchange(app: &App, history: &[Message], facts: &Facts) -> Result<Thought, &'static str> {
+    let settings = &app.settings;
+    let body = prompt::request(&settings.llm_model, history, facts);
+    let written = write(app, &body, settings.llm_timeout).await?;
+    let answer = answer::read(&written.text);
     let fault = if answer.is_none() {
         "not_understood"
     } else {
@@ -105,8 +131,8 @@ async fn exchange(app: &App, history: &[Message], facts: &Facts) -> Result<Thoug
     Ok(Thought {
         answer,
         fault,
-        tokens_in: completion.usage.prompt_tokens,
-        tokens_out: completion.usage.completion_tokens,
+        tokens_in: written.tokens_in,
+        tokens_out: written.tokens_out,
         took: Duration::ZERO,
     })
 }

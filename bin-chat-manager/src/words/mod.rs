@@ -1,6 +1,8 @@
 //! What texts mean and cost: pure logic, without any I/O.
 
 pub(crate) mod emergency;
+pub(crate) mod extract;
+pub(crate) mod filetype;
 pub(crate) mod guard;
 pub mod intake;
 pub(crate) mod optout;

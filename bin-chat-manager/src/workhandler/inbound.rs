@@ -8,6 +8,7 @@ use super::{read, take};
 use crate::{
     alerthandler,
     app::{App, Job},
+    attachmenthandler::media,
     businesshandler, contacthandler,
     conversationhandler::{
         change,
@@ -76,8 +77,12 @@ pub(super) async fn text(app: &App, row: &Webhook) -> Result<()> {
     // Two of the same provider's messages never have one id.
     let cause_key = format!("in:{}", row.event_key);
     hear(&mut tx, &mut hearing, cause_key).await?;
+    let pictures = media::note(&mut tx, &hearing.conversation, &hearing.text.media).await?;
     change::save(&mut tx, &mut hearing.conversation).await?;
     tx.commit(()).await?;
+    for picture in pictures {
+        app.offer(Job::Fetch(picture));
+    }
     for reply in hearing.replies {
         app.offer(Job::Send(reply.id));
     }

@@ -20,9 +20,10 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, Job},
+    attachmenthandler::media,
     contacthandler,
     models::{
-        timers::WORK,
+        timers::{MEDIA, WORK},
         webhook::{Webhook, WebhookKind},
     },
     sendhandler, turnhandler,
@@ -38,6 +39,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 /// Starts the jobs.
 pub(crate) fn start(ctx: &ManagerContext, app: &App, waiting: mpsc::Receiver<Job>) {
     ctx.timers.on_with(WORK, app.jobs.clone(), due);
+    ctx.timers.on_with(MEDIA, app.jobs.clone(), media::due);
     let waiting = Arc::new(Mutex::new(waiting));
     for _ in 0..WORKERS {
         let (app, waiting) = (app.clone(), Arc::clone(&waiting));
@@ -66,6 +68,7 @@ async fn perform(app: &App, job: Job) -> Result<()> {
         Job::Work(id) => work(app, id).await,
         Job::Send(id) => sendhandler::advance(app, id).await,
         Job::Run(id) => turnhandler::run(app, id).await,
+        Job::Fetch(id) => media::fetch(app, id).await,
     }
 }
 

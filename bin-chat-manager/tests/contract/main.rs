@@ -13,7 +13,13 @@ mod desk;
 #[cfg(test)]
 mod figures;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod greetings;
+#[cfg(test)]
+mod insight;
+#[cfg(test)]
+mod keeping;
 #[cfg(test)]
 mod leads;
 #[cfg(test)]

@@ -59,7 +59,11 @@ fn number_routes() -> Routes<Store> {
 }
 
 fn call_routes() -> Routes<Store> {
-    Routes::default().post("/v1/missed", missed).internal()
+    Routes::default()
+        .post("/v1/missed", missed)
+        .internal()
+        .post("/v1/erased", erased)
+        .internal()
 }
 
 async fn resolve(_: State<Store>, Json(wanted): Json<Value>) -> Result<Json<Value>> {
@@ -104,21 +108,39 @@ async fn customer(_: State<Store>, Path(id): Path) -> Result<Json<Value>> {
     })))
 }
 
+async fn erased(
+    State(store): State<Store>,
+    ctx: RequestContext,
+    Json(told): Json<Value>,
+) -> Result<Json<Value>> {
+    tell(&store, &ctx, ("subject_erased", "id"), &told).await?;
+    Ok(Json(told))
+}
+
 async fn missed(
     State(store): State<Store>,
     ctx: RequestContext,
     Json(call): Json<Value>,
 ) -> Result<Json<Value>> {
-    let id = |name: &str| -> Uuid { call[name].as_str().unwrap().parse().unwrap() };
+    tell(&store, &ctx, ("call_missed", "call_id"), &call).await?;
+    Ok(Json(call))
+}
+
+async fn tell(
+    store: &Store,
+    ctx: &RequestContext,
+    (kind, of): (&str, &str),
+    told: &Value,
+) -> Result<()> {
+    let id = |name: &str| -> Uuid { told[name].as_str().unwrap().parse().unwrap() };
     let version: Timestamp = store.clock.now();
     let payload = EventPayload {
-        resource_id: id("call_id"),
+        resource_id: id(of),
         customer_id: id("customer_id"),
         version,
-        data: call.to_string(),
+        data: told.to_string(),
     };
-    let mut tx = store.begin(&ctx).await?;
-    tx.emit_payload("call_missed", payload).await?;
-    tx.commit(()).await?;
-    Ok(Json(call))
+    let mut tx = store.begin(ctx).await?;
+    tx.emit_payload(kind, payload).await?;
+    tx.commit(()).await
 }

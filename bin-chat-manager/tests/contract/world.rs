@@ -125,6 +125,22 @@ impl World {
         client.ok(Post, "/v1/missed", Some(body)).await;
     }
 
+    /// call-manager tells that a person is to be forgotten.
+    pub async fn erase(&self, phone: &str, pseudonym: &str) {
+        let [.., calls] = self.installation.beside.as_slice() else {
+            panic!("call-manager's stand-in is not there");
+        };
+        let client = Client {
+            name: calls.name,
+            ..self.client.clone()
+        };
+        let body = json!({
+            "id": Uuid::from_u128(5), "customer_id": owner(super::siblings::NUMBER), "phone": phone,
+            "pseudonym": pseudonym,
+        });
+        client.ok(Post, "/v1/erased", Some(body)).await;
+    }
+
     /// Somebody writes; the answer's status.
     pub async fn text(&self, from: &str, to: &str, body: &str) -> u16 {
         let answer = self.provider.text(from, to, body).await.unwrap();

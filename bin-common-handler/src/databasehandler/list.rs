@@ -46,12 +46,11 @@ impl ListQuery {
         self
     }
 
-    /// Only rows for which a condition with one `?` holds. It comes from code, never from a caller.
+    /// Only rows that a condition of the manager's own lets through; its text comes from code, never from a caller.
     #[must_use]
-    pub fn holding(mut self, condition: &'static str, value: impl Into<Value>) -> Self {
-        self.conditions.push(condition.to_owned());
-        self.values.push(value.into());
-        self
+    pub fn confined(mut self, condition: &str, values: Vec<Value>) -> Self {
+        self.values.extend(values);
+        self.with_condition(condition)
     }
 
     fn with_condition(mut self, condition: &str) -> Self {

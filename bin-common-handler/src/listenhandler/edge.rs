@@ -8,7 +8,11 @@ use super::{
     live::{Carrier, Op, Views},
     query::parse_query,
 };
-use crate::{models::error::Result, table::Schema, webhooks::twiml};
+use crate::{
+    models::{error::Result, role::Roles},
+    table::Schema,
+    webhooks::twiml,
+};
 
 /// Total time of an HTTP request whose route says nothing else.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -20,6 +24,8 @@ pub struct HttpOptions {
     pub is_internal: bool,
     /// Who may call it.
     pub access: Access,
+    /// Which keys with a role may call it; nothing said = the usual ones.
+    pub roles: Option<Roles>,
     /// Keys that are bound to an account may call it with one of these scopes, too; the manager confines them.
     pub bound_scopes: &'static [&'static str],
     /// From the request's headers to its answer; what takes longer is 503 `REQUEST_TIMEOUT`.
@@ -38,6 +44,10 @@ pub struct HttpOptions {
     pub csv_field: Option<&'static str>,
     /// The field of the reply that callers always have bare, as a document.
     pub document: Option<Document>,
+    /// The reply is a file: `{name, media_type, content_base64}`, which callers get as such, to be saved and not shown.
+    pub is_file: bool,
+    /// A body of a public route that is as large as others may be.
+    pub is_large: bool,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which callers see under the second name only.
@@ -148,6 +158,7 @@ impl Default for HttpOptions {
         Self {
             is_internal: false,
             access: Access::ByEffect,
+            roles: None,
             bound_scopes: &[],
             within: WITHIN,
             is_deferred: false,
@@ -157,6 +168,8 @@ impl Default for HttpOptions {
             text_field: None,
             csv_field: None,
             document: None,
+            is_file: false,
+            is_large: false,
             repeated_field: None,
             only_repeated: None,
             upload: None,
@@ -221,6 +234,25 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn or_bound(self, scopes: &'static [&'static str]) -> Self {
         self.edge(|edge| edge.bound_scopes = scopes)
+    }
+
+    /// Keys that carry a role need one of these.
+    #[must_use]
+    pub fn roles(self, roles: Roles) -> Self {
+        self.edge(|edge| edge.roles = Some(roles))
+    }
+
+    /// The table of roles, for routes that are declared elsewhere: each by `<METHOD> <template>`.
+    #[must_use]
+    pub fn with_roles(mut self, table: &[(&str, Roles)]) -> Self {
+        for route in &mut self.routes {
+            let name = format!("{} {}", route.info.method, route.info.template);
+            let row = table.iter().find(|(known, _)| *known == name);
+            if let Some((_, roles)) = row {
+                route.info.edge.roles = Some(*roles);
+            }
+        }
+        self
     }
 
     /// Only the bootstrap key opens it.
@@ -303,6 +335,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn document(self, field: &'static str, media_type: &'static str) -> Self {
         self.edge(|edge| edge.document = Some(Document { field, media_type }))
+    }
+
+    /// Callers get the file in the reply (`{name, media_type, content_base64}`), to be saved and never shown in place: browsers
+    /// are told not to guess what it is, and to run nothing of it. Errors stay JSON.
+    #[must_use]
+    pub fn file(self) -> Self {
+        self.edge(|edge| edge.is_file = true)
+    }
+
+    /// Its body may be as large as those of routes that ask for a key, although it is public.
+    #[must_use]
+    pub fn large(self) -> Self {
+        self.edge(|edge| edge.is_large = true)
     }
 
     /// Callers see this field of the reply under another name as well, where older scripts look for it. Other services

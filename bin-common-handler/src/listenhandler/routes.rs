@@ -8,7 +8,7 @@ use super::{
     HttpOptions, Signature,
     extract::{Endpoint, ErasedEndpoint, erase},
 };
-use crate::models::{page::Filter, sock::Method};
+use crate::models::{page::Filter, role::Roles, sock::Method};
 
 /// A UUID as paths have it: lower case, with dashes.
 const UUID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
@@ -39,6 +39,13 @@ impl RouteInfo {
     /// The template without `/v1`, as voipbin's metrics name it.
     pub fn metric_type(&self) -> &'static str {
         self.template.strip_prefix("/v1").unwrap_or(self.template)
+    }
+
+    /// Which keys with a role may use it.
+    pub fn roles(&self) -> Roles {
+        self.edge
+            .roles
+            .unwrap_or_else(|| Roles::usual(self.is_effect))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod patch;
 pub mod path;
 pub mod point;
 pub mod raw;
+pub mod role;
 pub mod sock;
 pub mod text;
 pub mod time;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     identity::{optional_owner, optional_uuid},
+    role::Role,
     text::null_is_default,
 };
 use crate::trace::TraceContext;
@@ -114,6 +115,16 @@ pub struct Request {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub scopes: Vec<String>,
+    /// The role that the access key carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The user that the access key stands for.
+    #[serde(
+        default,
+        deserialize_with = "optional_uuid",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub user_id: Option<Uuid>,
     /// The request id that the client itself chose; one that the bridge made up is not told here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_request_id: Option<String>,
@@ -137,6 +148,8 @@ impl Request {
             access_key_id: None,
             account_id: None,
             scopes: Vec::new(),
+            role: None,
+            user_id: None,
             client_request_id: None,
             trace: None,
         }

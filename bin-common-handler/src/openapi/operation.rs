@@ -239,6 +239,9 @@ fn responses(route: &RouteInfo, operation: &Operation, schemas: &mut Schemas) ->
         content.insert(media_type(document.media_type), text.clone());
     } else if let Some(file) = edge.export {
         content.insert(media_type(file.content_type), text.clone());
+    } else if edge.is_file {
+        let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
+        content.insert("application/octet-stream".to_owned(), bytes);
     } else {
         let schema = match operation.reply {
             _ if edge.is_deferred => Some(json!({ "$ref": "#/components/schemas/Accepted" })),

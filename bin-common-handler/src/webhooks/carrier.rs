@@ -21,6 +21,12 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 /// The carrier's host of calls, texts and numbers; the one of messaging services is another.
 const API_HOST: &str = "https://api.twilio.com";
 const MESSAGING_HOST: &str = "https://messaging.twilio.com";
+/// Where the carrier sends those who ask for a picture. There it is given by a signed link, and no credentials are shown.
+const MEDIA_PLACES: [&str; 3] = [
+    "https://mms.twiliocdn.com/",
+    "https://media.twiliocdn.com/",
+    "https://s3-external-1.amazonaws.com/media.twiliocdn.com/",
+];
 
 /// An account at a carrier, and where its API is.
 #[derive(Debug, Clone)]
@@ -65,6 +71,28 @@ impl CarrierAccount {
             &self.base
         };
         self.authorized(HttpRequest::new(method, format!("{base}/v1/{path}")))
+    }
+
+    /// A request for a picture of a text. Only the carrier's own hosts are asked, and only its API sees credentials: a URL
+    /// begins with such a place, letter by letter, so that no reading of it can lead elsewhere. None for anybody else's.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub fn media(&self, url: &str) -> Option<Result<HttpRequest, HttpFault>> {
+        let request = || HttpRequest::new(Method::GET, url);
+        let own = format!("{}/2010-04-01/Accounts/{}/", self.base, segment(&self.sid));
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+        if url
+            .strip_prefix(&own)
+            .is_some_and(|path| path.bytes().all(is_plain))
+        {
+            return Some(self.authorized(request()));
+        }
+        if MEDIA_PLACES.iter().any(|place| url.starts_with(place)) {
+            return Some(Ok(request()));
+        }
+        None
     }
 
     fn authorized(&self, request: HttpRequest) -> Result<HttpRequest, HttpFault> {
@@ -154,6 +182,40 @@ mod tests {
         });
         assert_eq!(found.map(|found| found.code), code);
         assert_eq!(found.is_some_and(CarrierRefusal::is_passing), is_passing);
+    }
+
+    #[rstest]
+    #[case::api(
+        "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1",
+        Some(true)
+    )]
+    #[case::elsewhere_on_it(
+        "https://api.twilio.com/2010-04-01/Accounts/AC2/Messages/MM1/Media/ME1",
+        None
+    )]
+    #[case::up(
+        "https://api.twilio.com/2010-04-01/Accounts/AC1/../AC2/Media/ME1",
+        None
+    )]
+    #[case::up_in_disguise("https://api.twilio.com/2010-04-01/Accounts/AC1/%2e%2e/AC2", None)]
+    #[case::store("https://mms.twiliocdn.com/AC1/x?sig=1", Some(false))]
+    #[case::store_of_others("https://s3-external-1.amazonaws.com/evil/x", None)]
+    #[case::a_user("https://mms.twiliocdn.com@evil.test/x", None)]
+    #[case::a_longer_name("https://mms.twiliocdn.com.evil.test/x", None)]
+    #[case::no_tls("http://api.twilio.com/2010-04-01/Accounts/AC1/Media/ME1", None)]
+    #[case::inside("http://169.254.169.254/latest", None)]
+    fn only_the_carriers_hosts_are_asked_and_only_its_api_sees_credentials(
+        #[case] url: &str,
+        #[case] credentials: Option<bool>,
+    ) {
+        let account = CarrierAccount {
+            base: API_HOST.to_owned(),
+            sid: "AC1".to_owned(),
+            token: Secret::new("token"),
+        };
+        let request = account.media(url).map(Result::unwrap);
+        let shown = request.map(|request| format!("{request:?}").contains("authorization"));
+        assert_eq!(shown, credentials);
     }
 
     #[test]

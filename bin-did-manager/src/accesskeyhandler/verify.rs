@@ -38,6 +38,12 @@ pub(crate) struct Verdict {
     /// The account that everything is confined to; absent = none.
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<Uuid>,
+    /// What its bearer is; absent = whatever its scopes allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    /// The user that it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<Uuid>,
     /// From then on it opens nothing; null = never.
     tm_expire: Option<Timestamp>,
     /// Requests a second, and at once; null = the installation's limit.
@@ -85,6 +91,8 @@ impl Verdict {
             customer_id: known.customer_id,
             scopes: known.scopes.0,
             account_id: known.account_id,
+            role: known.role,
+            user_id: known.user_id,
             tm_expire: known.tm_expire,
             rate_per_second: known.rate_per_second,
             rate_burst: known.rate_burst,

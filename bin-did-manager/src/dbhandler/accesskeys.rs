@@ -15,6 +15,8 @@ pub(crate) struct KeyRow {
     pub prefix: String,
     pub account_id: Option<Uuid>,
     pub scopes: Json<Vec<String>>,
+    pub role: Option<String>,
+    pub user_id: Option<Uuid>,
     pub tm_expire: Option<Timestamp>,
     pub tm_used: Option<Timestamp>,
     pub rate_per_second: Option<i32>,
@@ -33,7 +35,7 @@ pub(crate) async fn insert_hash(tx: &mut ChangeTx<'_>, key: Uuid, hash: &[u8; 32
 
 /// The key that has this digest, by three primary keys in a row.
 pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> Result<Option<KeyRow>, SqlError> {
-    let sql = "SELECT k.id, k.customer_id, k.prefix, k.account_id, k.scopes, k.tm_expire, k.tm_used, \
+    let sql = "SELECT k.id, k.customer_id, k.prefix, k.account_id, k.scopes, k.role, k.user_id, k.tm_expire, k.tm_used, \
                k.rate_per_second, k.rate_burst, \
                c.rate_per_second AS customer_rate_per_second, c.rate_burst AS customer_rate_burst \
                FROM did_accesskey_hashes h \

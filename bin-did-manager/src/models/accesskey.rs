@@ -6,6 +6,7 @@ use bin_common_handler::{
         check::{ensure, in_range},
         error::Result,
         patch::Patch,
+        role::Role,
         text::NAME_MAX,
         time::Timestamp,
     },
@@ -53,6 +54,12 @@ pub struct Accesskey {
     #[schemars(with = "Vec<String>")]
     #[resource(set)]
     pub scopes: Json<Vec<String>>,
+    /// What its bearer is: `admin`, `supervisor`, `agent` or `viewer`; null = whatever its scopes allow.
+    #[resource(set, check = check_role)]
+    pub role: Option<String>,
+    /// The user that it stands for; null = nobody in particular.
+    #[resource(set)]
+    pub user_id: Option<Uuid>,
     /// How answers write numbers; null = as the customer has it.
     #[resource(set, check = check_format)]
     pub number_format: Option<String>,
@@ -83,6 +90,8 @@ impl Default for Accesskey {
             prefix: String::new(),
             account_id: None,
             scopes: Json(SCOPES_DEFAULT.map(str::to_owned).to_vec()),
+            role: None,
+            user_id: None,
             number_format: None,
             rate_per_second: None,
             rate_burst: None,
@@ -127,7 +136,19 @@ fn check(key: &mut Accesskey, before: Option<&Accesskey>, _: Timestamp) -> Resul
     key.scopes.0.dedup();
     in_range("the number of scopes", key.scopes.0.len(), 1, SCOPES_MAX)?;
     let is_same = before.is_none_or(|before| key.account_id == before.account_id);
-    ensure(is_same, "account_id", "cannot be changed")
+    ensure(is_same, "account_id", "cannot be changed")?;
+    // An agent sees what is theirs, so somebody must be meant.
+    let is_somebodys = key.role.as_deref() != Some(Role::Agent.as_str()) || key.user_id.is_some();
+    ensure(is_somebodys, "user_id", "must name the agent's user")
+}
+
+fn check_role(field: &str, role: &Option<String>) -> Result<()> {
+    ensure(
+        role.as_deref()
+            .is_none_or(|text| Role::parse(text).is_some()),
+        field,
+        "must be admin, supervisor, agent or viewer",
+    )
 }
 
 fn check_format(field: &str, format: &Option<String>) -> Result<()> {

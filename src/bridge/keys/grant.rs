@@ -9,6 +9,7 @@ use crate::bridge::table::Target;
 use bin_common_handler::models::{
     error::{Error, Result},
     identity::Scope,
+    role::{Reach, Role},
     time::Timestamp,
 };
 
@@ -28,6 +29,13 @@ pub(in crate::bridge) struct Key {
     /// The account that everything is confined to, where it is bound to one.
     #[serde(default)]
     pub account_id: Option<Uuid>,
+    /// What its bearer is; none = whatever its scopes allow. A role that is not known makes the answer unreadable, and
+    /// the key opens nothing.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// The user that it stands for.
+    #[serde(default)]
+    pub user_id: Option<Uuid>,
     /// From then on it opens nothing.
     #[serde(default)]
     pub tm_expire: Option<Timestamp>,
@@ -82,6 +90,20 @@ impl Grant {
         }
     }
 
+    /// What the key's bearer is, and the user that it stands for.
+    pub(in crate::bridge) fn person(&self) -> (Option<Role>, Option<Uuid>) {
+        match self {
+            Self::Operator | Self::Public => (None, None),
+            Self::Key(key) => (key.role, key.user_id),
+        }
+    }
+
+    /// How far this caller goes at a route.
+    pub(in crate::bridge) fn reach(&self, target: &Target<'_>) -> Reach {
+        let (role, _) = self.person();
+        role.map_or(Reach::All, |role| target.route.roles().reach(role))
+    }
+
     /// What the key may do, for managers that ask; empty for the operator, who may do everything.
     pub(in crate::bridge) fn scopes(&self) -> &[String] {
         match self {
@@ -93,7 +115,8 @@ impl Grant {
     /// Whether this caller may use a route.
     ///
     /// # Errors
-    /// 403 `SCOPE_REQUIRED` naming the scope that is missing, 403 `OPERATOR_ONLY` where no key has it.
+    /// 403 `SCOPE_REQUIRED` naming the scope that is missing, 403 `OPERATOR_ONLY` where no key has it, 403
+    /// `ROLE_NOT_ALLOWED` naming the role that may not.
     pub(in crate::bridge) fn allow(&self, target: &Target<'_>) -> Result<()> {
         let Self::Key(key) = self else {
             return Ok(());
@@ -102,13 +125,18 @@ impl Grant {
             Error::permission_denied("OPERATOR_ONLY", "This route is for the operator's key.")
         })?;
         let others = target.route.edge.bound_scopes;
-        if key.has(&needed) || (key.account_id.is_some() && key.has_any(others)) {
-            Ok(())
-        } else {
-            Err(Error::permission_denied(
+        if !key.has(&needed) && (key.account_id.is_none() || !key.has_any(others)) {
+            return Err(Error::permission_denied(
                 "SCOPE_REQUIRED",
                 format!("This access key needs the scope {needed}."),
-            ))
+            ));
+        }
+        match key.role {
+            Some(role) if self.reach(target) == Reach::None => Err(Error::permission_denied(
+                "ROLE_NOT_ALLOWED",
+                format!("The role {role} may not do this."),
+            )),
+            _ => Ok(()),
         }
     }
 }

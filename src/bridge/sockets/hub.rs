@@ -16,7 +16,10 @@ use uuid::Uuid;
 
 use bin_common_handler::{
     listenhandler::{RouteInfo, Views},
-    models::error::{Error, Result},
+    models::{
+        error::{Error, Result},
+        role::Reach,
+    },
     sockhandler::{Receive, ReceivedEvent, Subscription},
 };
 
@@ -118,11 +121,19 @@ impl Hub {
                 "Keys that are bound to an account cannot follow this list.",
             ));
         }
-        grant.allow(&Target {
+        let target = Target {
             service: scope.service,
             route: &scope.route,
             path: scope.route.template,
-        })?;
+        };
+        grant.allow(&target)?;
+        if grant.reach(&target) == Reach::Own {
+            // Its events are everybody's.
+            return Err(Error::permission_denied(
+                "ROLE_NOT_ALLOWED",
+                "The role agent may not follow this list.",
+            ));
+        }
         let audience = Audience::of(position, grant);
         let mut audiences = self.audiences();
         let followers = audiences.entry(audience).or_default();

@@ -35,12 +35,20 @@ fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample>
             "/v1/conversations"
             | "/v1/conversations/<conversation-id>"
             | "/v1/conversations/<conversation-id>/messages"
+            | "/v1/conversations/<conversation-id>/summary"
             | "/v1/turns"
             | "/v1/optouts",
         ) => nothing(),
         (Post, "/v1/conversations/<conversation-id>/messages") => {
             refused(409, body(json!({"client_message_id": "m", "body": "x"})))
         }
+        (Get, "/v1/conversations/search") => query(&[("query", "x")]),
+        // A text carries no file.
+        (Post, "/v1/conversations/<conversation-id>/attachments") => refused(
+            409,
+            body(json!({"client_message_id": "f", "content_base64": "aGk="})),
+        ),
+        (Post, "/v1/subjects/lookup") => body(json!({"phone": picker.own("phone")})),
         // It is closed, and another one with the same person is open.
         (
             Post,

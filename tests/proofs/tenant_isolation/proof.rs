@@ -70,7 +70,8 @@ fn is_wall(route: &RouteInfo, said: &Said) -> bool {
         return said.status == 403 && said.text.contains("OPERATOR_ONLY");
     }
     // Anybody may ask, so whatever is shown is no proof, and no more is said.
-    let is_no_proof = said.text.contains("BAD_TOKEN") || said.text.contains("BAD_SIGNATURE");
+    let reasons = ["BAD_TOKEN", "BAD_SIGNATURE", "BAD_LINK"];
+    let is_no_proof = reasons.iter().any(|reason| said.text.contains(reason));
     if route.edge.access == Access::Public && is_no_proof {
         return [401, 403].contains(&said.status);
     }

@@ -100,7 +100,7 @@ pub(crate) fn answer(route: Route, asked: &Asked, shared: &Arc<Shared>) -> Told 
 }
 
 /// The account whose sid and token the caller shows.
-fn account(asked: &Asked, shared: &Shared) -> Option<String> {
+pub(crate) fn account(asked: &Asked, shared: &Shared) -> Option<String> {
     let shown = asked.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let shown = BASE64.decode(shown.strip_prefix("Basic ")?).ok()?;
     let shown = String::from_utf8(shown).ok()?;

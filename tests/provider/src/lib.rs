@@ -18,6 +18,7 @@ mod hooks;
 mod messages;
 mod numbers;
 mod outgoing;
+mod pictures;
 mod server;
 mod services;
 mod state;

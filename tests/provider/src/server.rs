@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
-    api, control,
+    api, control, pictures,
     state::{Fault, Route, Shared},
 };
 
@@ -126,6 +126,9 @@ async fn answer(
     };
     if asked.path.starts_with(control::PATH) {
         return Ok(written(control::answer(&asked, &shared)));
+    }
+    if let Some(picture) = pictures::answer(&asked, &shared) {
+        return Ok(picture);
     }
     let Some(route) = api::route(&asked) else {
         return Ok(written(Told::unknown()));

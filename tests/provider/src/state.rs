@@ -202,6 +202,9 @@ pub(crate) struct State {
     pub ways: Vec<(String, SocketAddr)>,
     pub requests: BTreeMap<Route, usize>,
     pub callbacks_under_way: usize,
+    /// By path.
+    pub pictures: BTreeMap<String, Vec<u8>>,
+    pub pictures_asked: usize,
 }
 
 impl State {

@@ -60,6 +60,8 @@ impl Router {
             access_key_id: request.access_key_id,
             account_id: request.account_id,
             scopes: request.scopes.clone(),
+            role: request.role,
+            user_id: request.user_id,
             client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),
             deadline: Some(started + time_left),

@@ -1,0 +1,69 @@
+//! Which conversations somebody may see: everything of their tenant, but for agents, who see their own and those of the
+//! queues whose skills they have.
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::{Db, ListQuery},
+    listenhandler::List,
+    models::{error::Result, role::Role},
+    resource,
+};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    dbhandler::sights::{self, Sight},
+    models::conversation::Conversation,
+};
+
+/// What an agent sees; none for everybody else, who sees everything of their tenant.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn of(db: &Db, ctx: &RequestContext) -> Result<Option<Sight>> {
+    if ctx.role != Some(Role::Agent) {
+        return Ok(None);
+    }
+    let (customer_id, user_id) = (
+        ctx.scope.customer_id().unwrap_or_default(),
+        ctx.user_id.unwrap_or_default(),
+    );
+    sights::of_agent(db, customer_id, user_id).await.map(Some)
+}
+
+/// A conversation that the caller may see.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
+    let found = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let db = &app.store.db;
+    match of(db, ctx).await? {
+        Some(sight) if !sights::sees(db, &sight, &found).await? => {
+            Err(resource::not_found::<Conversation>())
+        }
+        _ => Ok(found),
+    }
+}
+
+/// Conversations that the caller may see, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn list(
+    app: &App,
+    ctx: &RequestContext,
+    wanted: List,
+) -> Result<Vec<Conversation>> {
+    let mut query = ListQuery::new(&wanted.filters, wanted.page);
+    if let Some(customer_id) = ctx.scope.customer_id() {
+        query = query.matching("customer_id", customer_id);
+    }
+    let db = &app.store.db;
+    if let Some(sight) = of(db, ctx).await? {
+        let (condition, values) = sight.condition();
+        query = query.confined(&condition, values);
+    }
+    db.list(&query, |found: &Conversation| found.tm_create)
+        .await
+}

@@ -1,0 +1,84 @@
+//! What an agent sees: their own conversations, and those of the queues whose skills they have.
+
+use bin_common_handler::{
+    databasehandler::{Db, Value},
+    models::error::Result,
+};
+use uuid::Uuid;
+
+use super::select;
+use crate::models::{agent::Agent, conversation::Conversation, queue::Queue};
+
+/// Queues of one customer that are looked at.
+const QUEUES_MAX: u32 = 1_000;
+
+/// What an agent sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sight {
+    customer_id: Uuid,
+    user_id: Uuid,
+    queue_ids: Vec<Uuid>,
+}
+
+impl Sight {
+    /// As a condition on `chat_conversations`, with its values.
+    pub(crate) fn condition(&self) -> (String, Vec<Value>) {
+        let mut values: Vec<Value> = vec![self.user_id.into()];
+        if self.queue_ids.is_empty() {
+            return ("owner_id = ?".to_owned(), values);
+        }
+        let marks = vec!["?"; self.queue_ids.len()].join(", ");
+        let condition = format!(
+            "(owner_id = ? OR id IN (SELECT conversation_id FROM chat_queue_entries \
+             WHERE customer_id = ? AND queue_id IN ({marks})))"
+        );
+        values.push(self.customer_id.into());
+        values.extend(self.queue_ids.iter().map(|id| Value::from(*id)));
+        (condition, values)
+    }
+}
+
+/// What the agent of a user sees; a user who is no agent sees what is theirs.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn of_agent(db: &Db, customer_id: Uuid, user_id: Uuid) -> Result<Sight> {
+    let tail = "WHERE customer_id = ? AND live_user_id = ?";
+    let values = vec![customer_id.into(), user_id.into()];
+    let agents: Vec<Agent> = db.select(tail, values).await?;
+    let mut sight = Sight {
+        customer_id,
+        user_id,
+        queue_ids: Vec::new(),
+    };
+    if let Some(agent) = agents.first() {
+        let tail = "WHERE customer_id = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
+        let values = vec![customer_id.into(), QUEUES_MAX.into()];
+        let queues: Vec<Queue> = db.select(tail, values).await?;
+        let is_able = |queue: &&Queue| {
+            let mut skills = queue.skills.0.iter();
+            skills.all(|skill| agent.skills.0.contains(skill))
+        };
+        sight.queue_ids = queues
+            .iter()
+            .filter(is_able)
+            .map(|queue| queue.id)
+            .collect();
+    }
+    Ok(sight)
+}
+
+/// Whether a conversation of the same tenant is among them.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn sees(db: &Db, sight: &Sight, conversation: &Conversation) -> Result<bool> {
+    if conversation.owner_id == Some(sight.user_id) {
+        return Ok(true);
+    }
+    let (condition, mut values) = sight.condition();
+    let sql = format!("{} WHERE id = ? AND {condition}", select::<Conversation>());
+    values.insert(0, conversation.id.into());
+    let found: Option<Conversation> = db.fetch_optional(&sql, values).await?;
+    Ok(found.is_some())
+}

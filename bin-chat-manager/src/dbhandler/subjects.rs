@@ -1,0 +1,149 @@
+//! Everything about one number, and its pseudonym.
+
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db, Entity, Value},
+    models::error::Result,
+};
+use uuid::Uuid;
+
+/// Rows of each kind that an answer has at most.
+pub(crate) const ROWS_MAX: usize = 1_000;
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    id: Uuid,
+}
+
+#[derive(sqlx::FromRow)]
+struct Name {
+    name: String,
+}
+
+/// Rows of an entity whose `person` it is, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn of_person<E: Entity>(
+    db: &Db,
+    customer_id: Uuid,
+    person: &str,
+) -> Result<Vec<E>> {
+    let tail =
+        format!("WHERE customer_id = ? AND person = ? ORDER BY tm_create DESC LIMIT {ROWS_MAX}");
+    let values = vec![customer_id.into(), person.into()];
+    Ok(db.select(&tail, values).await?)
+}
+
+fn within(customer_id: Uuid, ids: &[Uuid]) -> (String, Vec<Value>) {
+    let marks = vec!["?"; ids.len()].join(", ");
+    let mut values: Vec<Value> = vec![customer_id.into()];
+    values.extend(ids.iter().map(|id| Value::from(*id)));
+    (
+        format!("customer_id = ? AND conversation_id IN ({marks})"),
+        values,
+    )
+}
+
+/// Rows of an entity that are of these conversations, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn of_conversations<E: Entity>(
+    db: &Db,
+    customer_id: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<E>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (condition, values) = within(customer_id, ids);
+    let tail = format!("WHERE {condition} ORDER BY tm_create DESC LIMIT {ROWS_MAX}");
+    Ok(db.select(&tail, values).await?)
+}
+
+/// The names of the files of these conversations.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn file_names(db: &Db, customer_id: Uuid, ids: &[Uuid]) -> Result<Vec<String>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (condition, values) = within(customer_id, ids);
+    let sql = format!(
+        "SELECT name FROM chat_attachments WHERE {condition} AND status = 'ready' LIMIT {ROWS_MAX}"
+    );
+    let found: Vec<Name> = db.fetch_all(&sql, values).await?;
+    Ok(found.into_iter().map(|found| found.name).collect())
+}
+
+/// The conversations of a person.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ids_of_person(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    person: &str,
+) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM chat_conversations WHERE customer_id = ? AND person = ? ORDER BY id";
+    let values = vec![customer_id.into(), person.into()];
+    let found: Vec<Id> = tx.sql().fetch_all(sql, values).await?;
+    Ok(found.into_iter().map(|found| found.id).collect())
+}
+
+/// Takes out what was said in a conversation. Its files go with the next pass of retention, and nobody gets them meanwhile.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn erase_words(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    conversation_id: Uuid,
+) -> Result<()> {
+    for sql in [
+        "UPDATE chat_messages SET body = '', error_message = '' WHERE customer_id = ? AND conversation_id = ?",
+        "UPDATE chat_turns SET refused_text = '' WHERE customer_id = ? AND conversation_id = ?",
+        "UPDATE chat_attachments SET status = 'erased', name = '', source_url = NULL WHERE customer_id = ? AND conversation_id = ?",
+        "DELETE FROM chat_summaries WHERE customer_id = ? AND conversation_id = ?",
+        "UPDATE chat_csats SET comment = '' WHERE customer_id = ? AND conversation_id = ?",
+        "UPDATE chat_sessions SET visitor = '{}' WHERE customer_id = ? AND conversation_id = ?",
+        "UPDATE chat_appointments SET title = '', address = '' WHERE customer_id = ? AND conversation_id = ?",
+    ] {
+        let values = vec![customer_id.into(), conversation_id.into()];
+        tx.sql().execute(sql, values).await?;
+    }
+    Ok(())
+}
+
+/// The pseudonym stands for the person of leads.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn erase_leads(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    person: &str,
+    pseudonym: &str,
+) -> Result<()> {
+    let sql = "UPDATE chat_leads SET person = ?, name = '', address = '' \
+               WHERE customer_id = ? AND person = ?";
+    let values = vec![pseudonym.into(), customer_id.into(), person.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// The ledger keeps the hash of a number, and no longer the number.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn forget_number(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    hash: &[u8],
+) -> Result<()> {
+    let sql = "UPDATE chat_contacts SET number = '' WHERE customer_id = ? AND phone_hash = ?";
+    let values = vec![customer_id.into(), hash.to_vec().into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
