@@ -12,21 +12,15 @@ use bin_common_handler::{
     sealer::Sealer,
     webhooks::lines::Lines,
 };
-use moka::sync::Cache;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    customerhandler::Businesses, geocodehandler::Geocoder, models::business::Profile,
-    queues::presence::Times, room::Rooms,
+    customerhandler::Businesses, geocodehandler::Geocoder, queues::presence::Times, room::Rooms,
 };
 
 /// Jobs that wait; what has no room comes again by its timer.
 const JOBS_MAX: usize = 1_024;
-/// Businesses that are remembered.
-const REMEMBERED_MAX: u64 = 10_000;
-/// How long what did-manager told is believed.
-const FRESH: Duration = Duration::from_secs(10);
 
 /// When people are reminded.
 pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
@@ -114,7 +108,6 @@ pub(crate) struct App {
     pub jobs: mpsc::Sender<Job>,
     pub config: Config,
     pub lines: Lines,
-    pub profiles: Cache<Uuid, Arc<Profile>>,
     pub phone_key: Arc<OnceCell<Secret>>,
     pub session_key: Arc<OnceCell<Secret>>,
     pub figures: Figures,
@@ -159,10 +152,6 @@ impl App {
             jobs,
             config: config.clone(),
             lines: Lines::new(ctx.rpc.clone()),
-            profiles: Cache::builder()
-                .max_capacity(REMEMBERED_MAX)
-                .time_to_live(FRESH)
-                .build(),
             phone_key: Arc::default(),
             session_key: Arc::default(),
             figures: Figures::new(ctx)?,

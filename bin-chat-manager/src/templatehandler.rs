@@ -65,6 +65,10 @@ const SHIPPED: &[(&str, &str)] = &[
         "Reminder from {business_name}: your appointment is {slot}. Reply OTHER to change it.",
     ),
     (
+        "booking",
+        "{business_name}: you are booked for {slot}. Reply OTHER to change it.",
+    ),
+    (
         "voice_missed",
         "Sorry, we cannot take your call right now. We will send you a text.",
     ),

@@ -22,6 +22,7 @@ pub mod queue;
 pub mod queueentry;
 pub mod rate;
 pub mod reservation;
+pub mod slot;
 pub mod template;
 pub mod timers;
 pub mod turn;
