@@ -15,8 +15,8 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use crate::{
-    dncbookhandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
-    standing::Standing, watch::Watch,
+    dncbookhandler::DncBook, inboundcallhandler::Goodbyes, modelhandler::Model, models::call::Call,
+    room::Rooms, standing::Standing, watch::Watch,
 };
 
 /// The daemon's parts. Clones share them.
@@ -30,6 +30,7 @@ pub(crate) struct App {
     pub lines: Lines,
     /// Counts webhooks.
     pub watch: Watch,
+    pub goodbyes: Goodbyes,
     /// An answer that is shorter counts as missed, in seconds; 0 = none does.
     pub short_seconds: i32,
     pub rpc: RpcClient,
@@ -83,6 +84,7 @@ impl App {
             dnc: Arc::default(),
             lines: Lines::new(ctx.rpc.clone()),
             watch: Watch::new(ctx)?,
+            goodbyes: Goodbyes::new(ctx.rpc.clone()),
             short_seconds: i32::try_from(ctx.config.get(&SHORT)).unwrap_or(i32::MAX),
             rpc: ctx.rpc.clone(),
             sealer: ctx.sealer()?,

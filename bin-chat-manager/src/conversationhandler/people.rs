@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{change, open, say, timers};
 use crate::{
+    alertrulehandler,
     app::{App, Job},
     businesshandler, contacthandler,
     dbhandler::{conversations, messages},
@@ -58,6 +59,14 @@ fn actor(ctx: &RequestContext, user_id: Option<Uuid>) -> Uuid {
 
 fn closed() -> Error {
     Error::failed_precondition("CONVERSATION_CLOSED", "The conversation is closed.")
+}
+
+/// Nothing may be sent from this number.
+pub(super) fn blocked() -> Error {
+    Error::failed_precondition(
+        "CONVERSATION_BLOCKED",
+        "Nothing may be sent until the number's registration is approved.",
+    )
 }
 
 fn taken(owner_id: Uuid) -> Error {
@@ -246,10 +255,7 @@ pub(crate) async fn write(
         return Err(contacthandler::opted_out());
     }
     if conversation.is_blocked() {
-        return Err(Error::failed_precondition(
-            "CONVERSATION_BLOCKED",
-            "Nothing may be sent until the number's registration is approved.",
-        ));
+        return Err(blocked());
     }
     let author = actor(ctx, body.user_id);
     match conversation.owner_id {
@@ -275,6 +281,7 @@ pub(crate) async fn write(
     let said = say::say(&mut tx, &mut conversation, said).await?;
     conversation.answered_seq = conversation.inbound_seq;
     tx.cancel(SILENCE, id).await?;
+    alertrulehandler::unanswered(&mut tx, &conversation, 0.0).await?;
     change::save(&mut tx, &mut conversation).await?;
     let message = said.ok_or_else(|| Error::internal("a message was said meanwhile"))?;
     let message = tx.commit(message).await?;

@@ -12,7 +12,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     contacthandler::{self, OptOutState},
-    conversationhandler::optouts::{self, OptOutCreate},
+    conversationhandler::{
+        optouts::{self, OptOutCreate},
+        question,
+    },
     models::contact::Contact,
 };
 
@@ -49,4 +52,12 @@ pub(super) async fn lookup(
     contacthandler::state(&app, &ctx, query.customer_id, &query.number)
         .await
         .map(Json)
+}
+
+pub(super) async fn ask(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(body): Json<OptOutCreate>,
+) -> Result<Json<Contact>> {
+    question::ask(&app, &ctx, &body).await.map(Json)
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use self::{compose::Composed, facts::Facts, times::Chosen};
 use crate::{
-    alerthandler,
+    alertrulehandler::{self, Incident},
     app::{App, Job},
     bookinghandler::by_text::{self, Booking},
     businesshandler, contacthandler,
@@ -33,6 +33,7 @@ use crate::{
         timers::PAUSE,
     },
     dbhandler::messages::{self, Span},
+    figures::alarm::Metric,
     models::{
         business::Business,
         contact::Contact,
@@ -247,7 +248,16 @@ async fn finish(
     if composed.needs_human || !is_allowed {
         conversation.needs_human = true;
         let reason = composed.reason(is_allowed);
-        alerthandler::alert(tx, conversation, "needs_human", reason, None).await?;
+        alertrulehandler::tell(
+            tx,
+            conversation,
+            Incident {
+                metric: Metric::NeedsHuman,
+                reason: reason,
+                message_id: None,
+            },
+        )
+        .await?;
     }
     if !is_allowed {
         turn.status = TurnStatus::Discarded;
