@@ -13,8 +13,8 @@ use bin_common_handler::{
 };
 
 use crate::{
-    dncbookhandler::DncBook, modelhandler::Model, room::Rooms, siphandler::socket::SipSockets,
-    standing::Standing, turns::Turns, watch::Watch,
+    dncbookhandler::DncBook, inboundcallhandler::Goodbyes, modelhandler::Model, room::Rooms,
+    siphandler::socket::SipSockets, standing::Standing, turns::Turns, watch::Watch,
 };
 
 /// The daemon's parts. Clones share them.
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub lines: Lines,
     /// Counts webhooks.
     pub watch: Watch,
+    pub goodbyes: Goodbyes,
     /// An answer that is shorter counts as missed, in seconds; 0 = none does.
     pub short_seconds: i32,
     pub rpc: RpcClient,
@@ -59,6 +60,7 @@ impl App {
             dnc: Arc::default(),
             lines: Lines::new(ctx.rpc.clone()),
             watch: Watch::new(ctx)?,
+            goodbyes: Goodbyes::new(ctx.rpc.clone()),
             short_seconds: i32::try_from(ctx.config.get(&SHORT)).unwrap_or(i32::MAX),
             rpc: ctx.rpc.clone(),
             sealer: ctx.sealer()?,

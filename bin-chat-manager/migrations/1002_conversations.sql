@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS chat_conversations (
     lead_id {uuid} NULL,
     call_ids {json} NOT NULL,
     findings {json} NOT NULL,
+    offered_slots {json} NOT NULL,
     open_key {exact255} NULL,
     tm_inbound {time} NULL,
     tm_last_message {time} NULL,

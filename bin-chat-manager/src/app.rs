@@ -14,23 +14,18 @@ use bin_common_handler::{
     sealer::Sealer,
     webhooks::lines::Lines,
 };
-use moka::sync::Cache;
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
     customerhandler::Businesses, dbhandler::keys, geocodehandler::Geocoder,
-    models::business::Profile, queues::presence::Times, room::Rooms,
+    queues::presence::Times, room::Rooms,
 };
 
 /// What the keys of this daemon begin with.
 const KEY_PREFIX: &str = "chat_";
 /// Jobs that wait; what has no room comes again by its timer.
 const JOBS_MAX: usize = 1_024;
-/// Businesses that are remembered.
-const REMEMBERED_MAX: u64 = 10_000;
-/// How long what did-manager told is believed.
-const FRESH: Duration = Duration::from_secs(10);
 
 /// When people are reminded.
 pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
@@ -120,7 +115,6 @@ pub(crate) struct App {
     pub jobs: mpsc::Sender<Job>,
     pub config: Config,
     pub lines: Lines,
-    pub profiles: Cache<Uuid, Arc<Profile>>,
     pub phone_key: Arc<OnceCell<Secret>>,
     pub session_key: Arc<OnceCell<Secret>>,
     pub link_key: Arc<OnceCell<Secret>>,
@@ -168,10 +162,6 @@ impl App {
             jobs,
             config: config.clone(),
             lines: Lines::new(ctx.rpc.clone()),
-            profiles: Cache::builder()
-                .max_capacity(REMEMBERED_MAX)
-                .time_to_live(FRESH)
-                .build(),
             phone_key: Arc::default(),
             session_key: Arc::default(),
             link_key: Arc::default(),

@@ -13,7 +13,7 @@ use bin_common_handler::{
 };
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     },
     customerhandler::{Business, tenant},
     dbhandler::bookings::{self, Busy, Question},
-    models::{bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday},
+    models::{bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday, slot::Slot},
 };
 
 /// How long work takes that is none of the catalog.
@@ -55,17 +55,6 @@ pub(crate) struct AvailabilityQuery {
     pub to: Option<String>,
     /// One resource; missing = all.
     pub resource_id: Option<Uuid>,
-}
-
-/// A time that is free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
-pub(crate) struct Slot {
-    /// Whose time.
-    pub resource_id: Uuid,
-    /// When it begins.
-    pub tm_start: Timestamp,
-    /// When it ends.
-    pub tm_end: Timestamp,
 }
 
 /// The free slots, the earliest first.

@@ -9,17 +9,11 @@ use bin_common_handler::{
     models::error::{Error, Result, Status},
     webhooks::lines::Line,
 };
-use uuid::Uuid;
 
 use crate::{
     app::App,
-    models::business::{Business, CampaignStatus, OptOutReplies, Profile},
+    models::business::{Business, CampaignStatus, OptOutReplies},
 };
-
-/// Who knows businesses.
-const OWNER: &str = "did-manager";
-/// Until people have answered, where the business says nothing else. Seconds.
-const TAKEOVER_DELAY: u32 = 60;
 
 /// The business of a number; none where it is nobody's.
 ///
@@ -62,7 +56,12 @@ pub(crate) async fn prove(
 }
 
 async fn of_line(app: &App, ctx: &RequestContext, line: &Line) -> Result<Arc<Business>> {
-    let profile = profile(app, ctx, line.customer_id).await?;
+    let customer = match app.businesses.get(ctx, line.customer_id).await {
+        Ok(customer) => customer,
+        // A tenant of whom nothing is said has numbers all the same.
+        Err(error) if error.status() == Status::NotFound => Arc::default(),
+        Err(error) => return Err(error),
+    };
     Ok(Arc::new(Business {
         customer_id: line.customer_id,
         number: line.number.clone(),
@@ -72,26 +71,10 @@ async fn of_line(app: &App, ctx: &RequestContext, line: &Line) -> Result<Arc<Bus
         messaging_service_id: line.messaging_service_id.clone(),
         campaign_status: CampaignStatus::read(&line.campaign_status),
         name: line.business_name.clone(),
-        trade: profile.trade.clone(),
-        timezone: profile.timezone.clone(),
-        hours: profile.hours.clone(),
-        ai_takeover_delay_seconds: profile.ai_takeover_delay_seconds.unwrap_or(TAKEOVER_DELAY),
+        trade: customer.trade().to_owned(),
+        timezone: customer.zone_name().to_owned(),
+        hours: customer.hours(),
+        ai_takeover_delay_seconds: customer.takeover_delay_seconds(),
         opt_out_replies: OptOutReplies::read(&line.opt_out_replies),
     }))
-}
-
-async fn profile(app: &App, ctx: &RequestContext, customer_id: Uuid) -> Result<Arc<Profile>> {
-    if let Some(profile) = app.profiles.get(&customer_id) {
-        return Ok(profile);
-    }
-    let uri = format!("/v1/customers/{customer_id}");
-    let profile: Profile = match app.rpc.get(OWNER, &uri, ctx).await {
-        Ok(profile) => profile,
-        // A tenant of whom nothing is said has numbers all the same.
-        Err(error) if error.status() == Status::NotFound => Profile::default(),
-        Err(error) => return Err(error),
-    };
-    let profile = Arc::new(profile);
-    app.profiles.insert(customer_id, Arc::clone(&profile));
-    Ok(profile)
 }

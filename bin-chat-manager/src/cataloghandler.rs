@@ -113,6 +113,16 @@ pub(crate) struct MatchRequest {
     customer_id: Option<Uuid>,
 }
 
+impl MatchRequest {
+    /// The question of a caller that belongs to a tenant.
+    pub(crate) fn of(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            customer_id: None,
+        }
+    }
+}
+
 /// A service that a text may mean.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct Match {
@@ -120,6 +130,13 @@ pub(crate) struct Match {
     catalog_item: CatalogItem,
     /// How well it fits: 0.5 to 1.
     score: f64,
+}
+
+impl Match {
+    /// The service.
+    pub(crate) fn item(self) -> CatalogItem {
+        self.catalog_item
+    }
 }
 
 /// The services that a text may mean, the best first.

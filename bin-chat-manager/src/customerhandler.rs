@@ -29,6 +29,8 @@ const STALE: Duration = Duration::from_secs(600);
 const KNOWN_MAX: u64 = 10_000;
 /// How long a hold lasts unless the business says otherwise, in seconds.
 pub(crate) const HOLD_TTL_DEFAULT: i32 = 600;
+/// How long people have to answer unless the business says otherwise, in seconds.
+const TAKEOVER_DELAY_DEFAULT: u32 = 60;
 
 /// What is wanted of a customer. A field that is absent, or has a shape that is not known, is as if it were not set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -50,6 +52,9 @@ pub(crate) struct Business {
     hold_ttl_seconds: Option<i32>,
     #[serde(deserialize_with = "lenient")]
     retention_days: Option<u32>,
+    trade: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    ai_takeover_delay_seconds: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -70,6 +75,22 @@ impl Business {
     pub(crate) fn zone(&self) -> Tz {
         let name = self.timezone.as_deref().unwrap_or_default();
         name.parse().unwrap_or_default()
+    }
+
+    /// The name of its zone; empty where it has none.
+    pub(crate) fn zone_name(&self) -> &str {
+        self.timezone.as_deref().unwrap_or_default()
+    }
+
+    /// What it does, e.g. `plumbing`; empty where nothing is said.
+    pub(crate) fn trade(&self) -> &str {
+        self.trade.as_deref().unwrap_or_default()
+    }
+
+    /// How long people have to answer before the assistant does, in seconds.
+    pub(crate) fn takeover_delay_seconds(&self) -> u32 {
+        self.ai_takeover_delay_seconds
+            .unwrap_or(TAKEOVER_DELAY_DEFAULT)
     }
 
     /// Its opening hours; always open where it has none.

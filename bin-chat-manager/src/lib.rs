@@ -5,7 +5,6 @@
 
 mod addresshandler;
 mod agenthandler;
-mod alerthandler;
 mod alertrulehandler;
 mod app;
 mod attachmenthandler;
@@ -149,12 +148,18 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(timers::SEND, app.jobs.clone(), sendhandler::due);
     timers.on(timers::CLOSE, conversationhandler::timers::quiet);
     timers.on(timers::SILENCE, conversationhandler::timers::silent);
+    timers.on(timers::CAMPAIGN, conversationhandler::campaign::decided);
     turnhandler::start(ctx, &app);
     workhandler::start(ctx, &app, waiting);
     ctx.events.on_with(
         "call-manager.call.*.missed",
         app.clone(),
         webhookhandler::call_missed,
+    );
+    ctx.events.on_with(
+        "did-manager.phone.*.number_updated",
+        app.clone(),
+        conversationhandler::campaign::number_changed,
     );
     timers.on_with(RESERVATION_EXPIRE, app.clone(), expire);
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);

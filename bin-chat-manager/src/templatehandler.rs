@@ -34,7 +34,8 @@ impl ResourceHooks<Template> for App {
     }
 }
 
-/// The words that ship. None of them asks for CANCEL or a bare YES, which carriers and the law understand otherwise.
+/// The words that ship. None of them asks for CANCEL, nor for a bare YES but the question that YES answers: carriers and the
+/// law understand these words otherwise.
 const SHIPPED: &[(&str, &str)] = &[
     (
         "greeting",
@@ -47,6 +48,10 @@ const SHIPPED: &[(&str, &str)] = &[
     (
         "opt_out_confirmation",
         "{business_name}: you will get no more texts from us. Reply START to get them again.",
+    ),
+    (
+        "opt_in_question",
+        "{business_name}: may we keep texting you here? Reply YES to go on, or STOP to get no texts.",
     ),
     (
         "help",
@@ -63,6 +68,10 @@ const SHIPPED: &[(&str, &str)] = &[
     (
         "reminder",
         "Reminder from {business_name}: your appointment is {slot}. Reply OTHER to change it.",
+    ),
+    (
+        "booking",
+        "{business_name}: you are booked for {slot}. Reply OTHER to change it.",
     ),
     (
         "voice_missed",
@@ -148,10 +157,9 @@ mod tests {
             );
             assert!(!text.contains('{'), "{name}");
             let upper = text.to_uppercase();
-            assert!(
-                !upper.contains("CANCEL") && !upper.contains("YES"),
-                "{name}"
-            );
+            let may_ask = *name == "opt_in_question";
+            assert!(!upper.contains("CANCEL"), "{name}");
+            assert_eq!(upper.contains("YES"), may_ask, "{name}");
             assert_eq!(optout::read(&text), None, "{name}");
         }
     }

@@ -28,11 +28,12 @@ use crate::{
     conversationhandler::optouts,
     dbhandler::conversations,
     models::{
+        appointment::Appointment,
         business::Business,
         conversation::{Channel, Conversation},
         message::{BODY_MAX, Message},
         timers::WORK,
-        webhook::{InboundText, MissedCall, StatusReport, Webhook, WebhookKind},
+        webhook::{InboundText, MissedCall, Reminder, StatusReport, Webhook, WebhookKind},
     },
     words::optout,
 };
@@ -230,6 +231,25 @@ pub(crate) async fn call_missed(
     let key = format!("call:{}", call.call_id);
     let kind = WebhookKind::CallMissed;
     if let Some(id) = keep(tx, call.customer_id, kind, key, &call).await? {
+        let now = tx.now();
+        tx.schedule(WORK, id, now, &0_u32).await?;
+    }
+    Ok(())
+}
+
+/// Somebody is to be reminded of an appointment: kept, and worked on outside the timer's transaction.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn remind(tx: &mut ChangeTx<'_>, appointment: &Appointment) -> Result<()> {
+    let (appointment_id, tm_start) = (appointment.id, appointment.tm_start);
+    let key = format!("remind:{appointment_id}:{}", tm_start.micros());
+    let reminder = Reminder {
+        appointment_id,
+        tm_start,
+    };
+    let kind = WebhookKind::Reminder;
+    if let Some(id) = keep(tx, appointment.customer_id, kind, key, &reminder).await? {
         let now = tx.now();
         tx.schedule(WORK, id, now, &0_u32).await?;
     }

@@ -50,6 +50,17 @@ fn usual_address() -> Address {
     Address::of_bridge(listens.unwrap_or(USUAL_BRIDGE))
 }
 
+impl Options {
+    /// Those of a bridge whose key is known.
+    pub fn of(address: Address, key: Secret, timeout: Duration) -> Self {
+        Self {
+            address,
+            key: Some(key),
+            timeout,
+        }
+    }
+}
+
 fn time(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Some(span) if !span.is_zero() => Ok(span),

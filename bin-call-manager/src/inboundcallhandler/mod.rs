@@ -4,8 +4,10 @@
 //! the provider, the route, the call and both statuses, because the dial action and the number's status callback both say
 //! `completed` and must not hide each other. The verdict is written once; the event leaves with it.
 
+mod goodbye;
 mod webhook;
 
+pub(crate) use goodbye::Goodbyes;
 pub(crate) use webhook::{CallForm, Kind, Twiml, receive};
 
 use std::time::Duration;
@@ -23,13 +25,15 @@ use bin_common_handler::{
     timerhandler::Timer,
     webhooks::lines::Line,
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
     app::App,
     dbhandler::inboundcalls,
     models::inboundcall::{
-        Dialled, InboundCall, InboundStatus, MISSED, MissedCall, Verdict, reason,
+        ANSWERED, AnsweredCall, Dialled, InboundCall, InboundStatus, MISSED, MissedCall, Verdict,
+        reason,
     },
 };
 
@@ -149,8 +153,10 @@ async fn decide(
         }
     }
     write(tx, &mut call).await?;
-    if call.status == InboundStatus::Missed {
-        tell_missed(tx, &call, tm_ended).await?;
+    match call.status {
+        InboundStatus::Missed => tell_missed(tx, &call, tm_ended).await?,
+        InboundStatus::Answered => tell_answered(tx, &call, tm_ended).await?,
+        _ => {}
     }
     Ok(call)
 }
@@ -169,13 +175,38 @@ async fn tell_missed(tx: &mut ChangeTx<'_>, call: &InboundCall, tm_ended: Timest
         reason: &call.reason,
         tm_ended,
     };
+    tell(tx, call, MISSED, &missed).await
+}
+
+async fn tell_answered(
+    tx: &mut ChangeTx<'_>,
+    call: &InboundCall,
+    tm_ended: Timestamp,
+) -> Result<()> {
+    let answered = AnsweredCall {
+        call_id: call.id,
+        customer_id: call.customer_id,
+        from: &call.from_number,
+        to: &call.to_number,
+        duration_seconds: call.duration_seconds,
+        tm_ended,
+    };
+    tell(tx, call, ANSWERED, &answered).await
+}
+
+async fn tell(
+    tx: &mut ChangeTx<'_>,
+    call: &InboundCall,
+    kind: &'static str,
+    data: &impl Serialize,
+) -> Result<()> {
     let payload = EventPayload {
         resource_id: call.id,
         customer_id: call.customer_id,
         version: call.tm_update,
-        data: serde_json::to_string(&missed).map_err(Error::internal)?,
+        data: serde_json::to_string(data).map_err(Error::internal)?,
     };
-    tx.emit_payload(MISSED, payload).await
+    tx.emit_payload(kind, payload).await
 }
 
 /// The caller's calls.

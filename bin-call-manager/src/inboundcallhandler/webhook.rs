@@ -1,5 +1,7 @@
 //! A carrier's webhook about a call: whose it is, whether it is the carrier's, its one effect, and the answer in XML.
 
+use std::sync::Arc;
+
 use bin_common_handler::{
     context::{Operation, RequestContext},
     listenhandler::Raw,
@@ -21,9 +23,6 @@ use crate::{
 
 /// Longest id of a carrier's call, in bytes: its column.
 const SID_MAX: usize = 64;
-/// What a caller hears whose call nobody takes.
-const MISSED_WORDS: &str =
-    "Sorry, nobody can take your call right now. We are sending you a text message.";
 
 /// What the webhook is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,12 +189,19 @@ async fn work(
         call_sid: &form.call_sid,
         from: &from,
     };
+    // Asked before the transaction; the words that ship where nobody answers at once.
+    let is_goodbye = kind == Kind::Dialled || line.forward_target.is_empty();
+    let words = if is_goodbye {
+        app.goodbyes.words(ctx, line).await
+    } else {
+        Arc::default()
+    };
     let mut tx = app.store.begin(ctx).await?;
     let twiml = match kind {
         Kind::Voice => {
             let call = rang(&mut tx, &ring).await?;
             let action = action(url, call.id);
-            put_through(line, &action)
+            put_through(line, &action, &words)
         }
         Kind::Dialled => {
             let told = Dialled {
@@ -206,7 +212,7 @@ async fn work(
             let call = dialled(&mut tx, &ring, &told, app.short_seconds).await?;
             let is_missed = call.status == InboundStatus::Missed;
             Twiml::of(&if is_missed {
-                twiml::say(MISSED_WORDS)
+                twiml::say(&words)
             } else {
                 String::new()
             })
@@ -222,9 +228,9 @@ async fn work(
 }
 
 /// Rings the business's own telephone. The caller hears it ring until somebody answers there.
-fn put_through(line: &Line, action: &str) -> Twiml {
+fn put_through(line: &Line, action: &str, words: &str) -> Twiml {
     if line.forward_target.is_empty() {
-        return Twiml::of(&twiml::say(MISSED_WORDS));
+        return Twiml::of(&twiml::say(words));
     }
     Twiml::of(&format!(
         "<Dial timeout=\"{}\" action=\"{}\" method=\"POST\" answerOnBridge=\"true\"><Number>{}</Number></Dial>",

@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// Announced once for each call that nobody answered.
 pub const MISSED: &str = "call_missed";
+/// Announced once for each call that somebody answered.
+pub const ANSWERED: &str = "call_answered";
 /// Why a call was missed, beside the carrier's own words.
 pub mod reason {
     /// A machine answered: a mailbox, or a fax.
@@ -97,6 +99,23 @@ pub struct MissedCall<'c> {
     pub to: &'c str,
     /// Why it was missed.
     pub reason: &'c str,
+    /// When it ended.
+    pub tm_ended: Timestamp,
+}
+
+/// What the event of an answered call says.
+#[derive(Debug, Clone, Serialize)]
+pub struct AnsweredCall<'c> {
+    /// The call.
+    pub call_id: Uuid,
+    /// The business.
+    pub customer_id: Uuid,
+    /// Who called.
+    pub from: &'c str,
+    /// The business's number.
+    pub to: &'c str,
+    /// How long was talked, in seconds.
+    pub duration_seconds: i32,
     /// When it ended.
     pub tm_ended: Timestamp,
 }

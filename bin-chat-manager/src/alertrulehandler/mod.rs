@@ -21,10 +21,13 @@ use crate::{
     models::{
         alert::{Alert, AlertStatus},
         alertrule::AlertRule,
+        conversation::Conversation,
     },
 };
 use changes::{ALERT_ESCALATE, write};
 
+/// Longest reason, in characters: its column.
+const REASON_MAX: usize = 64;
 /// Told when an alert begins, or begins anew.
 pub(crate) const TRIGGERED: &str = "alert_triggered";
 /// Told when it is over.
@@ -154,21 +157,111 @@ async fn rule(
     Ok(rule.filter(|rule| rule.active))
 }
 
+/// What happened in a conversation, and is no figure: told each time, unless the same is told and nobody has looked yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Incident<'i> {
+    /// What.
+    pub metric: Metric,
+    /// Why: a stable word, and never what a person wrote.
+    pub reason: &'i str,
+    /// The message that it is about.
+    pub message_id: Option<Uuid>,
+}
+
+/// Tells the business what happened in a conversation, which is held.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn tell(
+    tx: &mut ChangeTx<'_>,
+    conversation: &Conversation,
+    incident: Incident<'_>,
+) -> Result<()> {
+    let customer_id = conversation.customer_id;
+    let Some(rule) = rule(tx, customer_id, incident.metric).await? else {
+        return Ok(());
+    };
+    let alert = Alert {
+        customer_id,
+        metric: incident.metric,
+        entity_id: incident.message_id.unwrap_or(conversation.id),
+        conversation_id: conversation.id,
+        message_id: incident.message_id,
+        reason: incident.reason.chars().take(REASON_MAX).collect(),
+        value: 1.0,
+        ..Alert::default()
+    };
+    if incident.message_id.is_none() && is_told(tx, &alert).await? {
+        return Ok(());
+    }
+    trigger(tx, alert, &rule).await.map(drop)
+}
+
+/// Whether the same stands, and nobody has looked.
+async fn is_told(tx: &mut ChangeTx<'_>, alert: &Alert) -> Result<bool> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        #[expect(dead_code, reason = "only that there is one counts")]
+        id: Uuid,
+    }
+    let sql = "SELECT id FROM chat_alerts WHERE conversation_id = ? AND customer_id = ? AND metric = ? \
+               AND reason = ? AND status = ? LIMIT 1";
+    let values = vec![
+        alert.conversation_id.into(),
+        alert.customer_id.into(),
+        alert.metric.into(),
+        alert.reason.as_str().into(),
+        AlertStatus::Triggered.into(),
+    ];
+    let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
+    Ok(found.is_some())
+}
+
+/// A conversation waits for an answer so long, in seconds; 0 when it does not any more.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn unanswered(
+    tx: &mut ChangeTx<'_>,
+    conversation: &Conversation,
+    seconds: f64,
+) -> Result<()> {
+    let key = Key {
+        customer_id: conversation.customer_id,
+        metric: Metric::UnansweredConversation,
+        entity_id: conversation.id,
+    };
+    observe(tx, key, seconds).await.map(drop)
+}
+
 async fn begin(tx: &mut ChangeTx<'_>, key: Key, rule: &AlertRule, value: f64) -> Result<Uuid> {
+    let is_of_conversation = key.metric == Metric::UnansweredConversation;
+    let alert = Alert {
+        customer_id: key.customer_id,
+        metric: key.metric,
+        entity_id: key.entity_id,
+        conversation_id: if is_of_conversation {
+            key.entity_id
+        } else {
+            Uuid::nil()
+        },
+        value,
+        ..Alert::default()
+    };
+    trigger(tx, alert, rule).await
+}
+
+async fn trigger(tx: &mut ChangeTx<'_>, alert: Alert, rule: &AlertRule) -> Result<Uuid> {
     let now = tx.now();
     let alert = Alert {
         id: ids::next(),
-        customer_id: key.customer_id,
         alert_rule_id: rule.id,
-        metric: key.metric,
-        entity_id: key.entity_id,
         status: AlertStatus::Triggered,
-        value,
         threshold: rule.threshold,
         channels: rule.channels.clone(),
         tm_create: now,
         tm_update: now,
-        ..Alert::default()
+        ..alert
     };
     tx.insert(&alert).await?;
     tx.emit(TRIGGERED, &alert, alert.customer_id).await?;

@@ -71,18 +71,29 @@ pub(crate) async fn create(
     // First the resource, as everybody who takes its time.
     resource::lock_live::<Bookable>(&mut tx, ctx, reservation.resource_id).await?;
     let held = book(&mut tx, ctx, reservation.id).await?;
-    let mut appointment = made(body, &held, work, tx.now());
+    let appointment = made(body, &held, work, tx.now());
+    let appointment = keep(app, &mut tx, ctx, appointment).await?;
+    tx.commit(appointment).await
+}
+
+/// Keeps a new appointment, with its reminder, and its lead's new status.
+pub(super) async fn keep(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    mut appointment: Appointment,
+) -> Result<Appointment> {
     let customer_id = appointment.customer_id;
-    app.rooms.appointments.take(&mut tx, customer_id, 1).await?;
+    app.rooms.appointments.take(tx, customer_id, 1).await?;
     if !appointment.lead_id.is_nil() {
         let next = LeadStatus::AppointmentScheduled;
-        leadhandler::advance(&mut tx, ctx, appointment.lead_id, next).await?;
+        leadhandler::advance(tx, ctx, appointment.lead_id, next).await?;
     }
-    remind_later(&mut tx, &mut appointment, app.remind_before).await?;
+    remind_later(tx, &mut appointment, app.remind_before).await?;
     tx.insert(&appointment).await?;
     tx.emit("appointment_created", &appointment, customer_id)
         .await?;
-    tx.commit(appointment).await
+    Ok(appointment)
 }
 
 /// What the work is called, and what it costs at that time.

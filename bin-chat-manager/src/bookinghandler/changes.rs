@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     app::App,
-    availabilityhandler::Slot,
     booking::interval::Interval,
     customerhandler::tenant,
     leadhandler,
+    models::slot::Slot,
     models::{
         appointment::{Appointment, AppointmentStatus},
         lead::LeadStatus,
@@ -152,9 +152,24 @@ pub(crate) async fn reschedule(
 
 async fn shift(app: &App, ctx: &RequestContext, id: Uuid, slot: Slot) -> Result<Appointment> {
     let mut tx = app.store.begin(ctx).await?;
+    let after = shift_in(app, &mut tx, ctx, id, slot).await?;
+    tx.commit(after).await
+}
+
+/// Moves an appointment in a transaction of the caller.
+///
+/// # Errors
+/// 409 `SLOT_UNAVAILABLE`; 409 `INVALID_APPOINTMENT_STATE`; 404.
+pub(super) async fn shift_in(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    id: Uuid,
+    slot: Slot,
+) -> Result<Appointment> {
     let time = Interval::new(slot.tm_start, slot.tm_end);
-    let resource = take(&mut tx, ctx, slot.resource_id, time, id).await?;
-    let before = resource::lock_live::<Appointment>(&mut tx, ctx, id).await?;
+    let resource = take(tx, ctx, slot.resource_id, time, id).await?;
+    let before = resource::lock_live::<Appointment>(tx, ctx, id).await?;
     if !before.status.may_move() {
         return Err(before.refused());
     }
@@ -168,7 +183,6 @@ async fn shift(app: &App, ctx: &RequestContext, id: Uuid, slot: Slot) -> Result<
         tm_remind: None,
         ..before.clone()
     };
-    remind_later(&mut tx, &mut after, app.remind_before).await?;
-    let after = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
-    tx.commit(after).await
+    remind_later(tx, &mut after, app.remind_before).await?;
+    resource::update_locked(app, tx, ctx, &before, after).await
 }

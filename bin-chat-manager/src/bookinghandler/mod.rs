@@ -2,6 +2,7 @@
 //! replicas, come one after the other.
 
 pub(crate) mod appointments;
+pub(crate) mod by_text;
 pub(crate) mod changes;
 pub(crate) mod reservations;
 pub(crate) mod timers;
@@ -17,10 +18,10 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    availabilityhandler::{self, Slot},
+    availabilityhandler,
     booking::interval::Interval,
     dbhandler::bookings::{Question, is_taken},
-    models::bookable::Bookable,
+    models::{bookable::Bookable, slot::Slot},
 };
 
 /// Reason of a 409: somebody else has the time.

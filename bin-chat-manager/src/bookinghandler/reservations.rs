@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::{take, timers::RESERVATION_EXPIRE, with_offers};
 use crate::{
     app::App,
-    availabilityhandler::Slot,
     customerhandler::{HOLD_TTL_DEFAULT, tenant},
     models::reservation::{Reservation, ReservationPatch, ReservationStatus, TTL_MAX},
+    models::slot::Slot,
 };
 
 impl ResourceHooks<Reservation> for App {

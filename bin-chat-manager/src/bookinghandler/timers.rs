@@ -10,13 +10,14 @@ use crate::{
         appointment::Appointment,
         reservation::{Reservation, ReservationStatus},
     },
+    webhookhandler,
 };
 
 /// A hold is over.
 pub(crate) const RESERVATION_EXPIRE: &str = "reservation_expire";
 /// A person is to be reminded.
 pub(crate) const APPOINTMENT_REMIND: &str = "appointment_remind";
-/// Told when a person is to be reminded; whoever sends texts acts on it.
+/// Told when a person is to be reminded.
 pub(crate) const REMINDER_DUE: &str = "appointment_reminder_due";
 
 /// The hold is over, unless it was booked or given back meanwhile.
@@ -68,5 +69,8 @@ pub(crate) async fn remind(_: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Resul
         ..before
     };
     tx.update(&after).await?;
+    if !after.conversation_id.is_nil() {
+        webhookhandler::remind(tx, &after).await?;
+    }
     tx.emit(REMINDER_DUE, &after, after.customer_id).await
 }

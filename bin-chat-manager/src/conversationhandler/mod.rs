@@ -1,9 +1,11 @@
 //! Conversations: how they open, who has them, how they end.
 
+pub(crate) mod campaign;
 pub(crate) mod change;
 pub(crate) mod open;
 pub(crate) mod optouts;
 pub(crate) mod people;
+pub(crate) mod question;
 pub(crate) mod say;
 pub(crate) mod sight;
 pub(crate) mod timers;

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::change;
 use crate::{
-    alerthandler,
+    alertrulehandler::{self, Incident},
     app::App,
     contacthandler,
     dbhandler::conversations,
+    figures::alarm::Metric,
     models::{
         contact::Contact,
         conversation::{BlockReason, Channel, Conversation},
@@ -45,7 +46,16 @@ pub(crate) async fn opt_out(
             change::save(tx, conversation).await?;
         }
         if !contact.opted_out {
-            alerthandler::alert(tx, conversation, "optout", source, None).await?;
+            alertrulehandler::tell(
+                tx,
+                conversation,
+                Incident {
+                    metric: Metric::OptOut,
+                    reason: source,
+                    message_id: None,
+                },
+            )
+            .await?;
         }
     }
     if contact.opted_out {

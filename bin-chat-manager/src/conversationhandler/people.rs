@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{change, open, say, sight, timers};
 use crate::{
+    alertrulehandler,
     app::{App, Job},
     businesshandler, contacthandler,
     dbhandler::{conversations, messages},
@@ -68,6 +69,14 @@ pub(crate) fn actor(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
 
 fn closed() -> Error {
     Error::failed_precondition("CONVERSATION_CLOSED", "The conversation is closed.")
+}
+
+/// Nothing may be sent from this number.
+pub(super) fn blocked() -> Error {
+    Error::failed_precondition(
+        "CONVERSATION_BLOCKED",
+        "Nothing may be sent until the number's registration is approved.",
+    )
 }
 
 fn taken(owner_id: Uuid) -> Error {
@@ -302,10 +311,7 @@ pub(crate) async fn take_to_write(
         return Err(closed());
     }
     if conversation.is_blocked() {
-        return Err(Error::failed_precondition(
-            "CONVERSATION_BLOCKED",
-            "Nothing may be sent until the number's registration is approved.",
-        ));
+        return Err(blocked());
     }
     match conversation.owner_id {
         Some(owner_id) if owner_id != author => Err(taken(owner_id)),
@@ -323,7 +329,8 @@ pub(crate) async fn take_to_write(
 /// 503.
 pub(crate) async fn answered(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
     conversation.answered_seq = conversation.inbound_seq;
-    tx.cancel(SILENCE, conversation.id).await.map(drop)
+    tx.cancel(SILENCE, conversation.id).await?;
+    alertrulehandler::unanswered(tx, conversation, 0.0).await
 }
 
 fn check(body: &MessageCreate) -> Result<()> {

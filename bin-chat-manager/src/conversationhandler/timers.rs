@@ -10,7 +10,7 @@ use bin_common_handler::{
 
 use super::people;
 use crate::{
-    alerthandler,
+    alertrulehandler,
     models::{
         conversation::{AiState, Conversation},
         timers::{CLOSE, SILENCE, TURN},
@@ -85,6 +85,17 @@ pub(crate) async fn watch_quiet(tx: &mut ChangeTx<'_>, conversation: &Conversati
     tx.schedule(CLOSE, conversation.id, at, &()).await
 }
 
+/// How long the person has waited, in seconds.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a span of at most days, in seconds"
+)]
+fn waits(now: Timestamp, conversation: &Conversation) -> f64 {
+    let since = conversation.tm_inbound.unwrap_or(now);
+    // A rule fires above its threshold, which is when this timer does.
+    (now.micros().saturating_sub(since.micros()) / 1_000_000 + 1) as f64
+}
+
 /// Nobody of the business answered.
 pub(crate) async fn silent(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let Some(conversation) = tx.lock::<Conversation>(timer.entity_id).await? else {
@@ -93,14 +104,7 @@ pub(crate) async fn silent(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if conversation.is_closed() || !conversation.is_unanswered() {
         return Ok(());
     }
-    alerthandler::alert(
-        tx,
-        &conversation,
-        "unanswered_conversation",
-        "15_minutes",
-        None,
-    )
-    .await
+    alertrulehandler::unanswered(tx, &conversation, waits(tx.now(), &conversation)).await
 }
 
 /// Nothing was said for three days.

@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     booking::interval::Interval,
-    models::{appointment::AppointmentStatus, reservation::ReservationStatus},
+    models::{
+        appointment::{Appointment, AppointmentStatus},
+        reservation::ReservationStatus,
+    },
 };
 
 /// Stretches that one question is answered with at most: two weeks of ten minutes for many people.
@@ -98,6 +101,29 @@ fn sql(question: &Question, limit: i64) -> (String, Vec<Value>) {
 pub(crate) async fn busy(db: &Db, question: &Question) -> Result<Vec<Busy>> {
     let (text, values) = sql(question, BUSY_MAX);
     Ok(db.fetch_all(&text, values).await?)
+}
+
+/// The next appointment of a conversation that lies ahead.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ahead(
+    db: &Db,
+    customer_id: Uuid,
+    conversation_id: Uuid,
+    now: Timestamp,
+) -> Result<Option<Appointment>> {
+    let tail = "WHERE customer_id = ? AND conversation_id = ? AND status IN (?, ?) AND tm_start > ? \
+                AND tm_delete IS NULL ORDER BY tm_start LIMIT 1";
+    let values = vec![
+        customer_id.into(),
+        conversation_id.into(),
+        AppointmentStatus::Pending.into(),
+        AppointmentStatus::Confirmed.into(),
+        now.into(),
+    ];
+    let found: Vec<Appointment> = db.select(tail, values).await?;
+    Ok(found.into_iter().next())
 }
 
 /// Whether any of it is taken. Whoever asks holds the resource's row, so that nobody takes it meanwhile.

@@ -4,7 +4,7 @@ use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use uuid::Uuid;
 
 use super::select;
-use crate::models::conversation::{Channel, Conversation};
+use crate::models::conversation::{BlockReason, Channel, Conversation};
 
 /// The open conversation with somebody, held until the end of the transaction.
 ///
@@ -43,4 +43,36 @@ pub(crate) async fn last_closed(
     );
     let values = vec![customer_id.into(), person.into(), channel.into()];
     Ok(tx.sql().fetch_optional(&sql, values).await?)
+}
+
+/// Open conversations of one of our numbers that are blocked for want of a registration, or are not.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn open_of(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    number: &str,
+    is_blocked: bool,
+    most: u32,
+) -> Result<Vec<Uuid>> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        id: Uuid,
+    }
+    let not = if is_blocked { "" } else { "NOT " };
+    let sql = format!(
+        "SELECT id FROM chat_conversations WHERE customer_id = ? AND number = ? AND open_key IS NOT NULL \
+         AND block_reasons {not}LIKE ? ORDER BY id LIMIT ?"
+    );
+    let values = vec![
+        customer_id.into(),
+        number.into(),
+        format!("%\"{}\"%", BlockReason::CampaignPending)
+            .as_str()
+            .into(),
+        most.into(),
+    ];
+    let found: Vec<Found> = tx.sql().fetch_all(&sql, values).await?;
+    Ok(found.into_iter().map(|found| found.id).collect())
 }

@@ -19,6 +19,14 @@ text_enum!(
         ProviderFailures = "provider_failures",
         /// How long a conversation waits for an answer, in seconds.
         UnansweredConversation = "unanswered_conversation",
+        /// A conversation needs a person.
+        NeedsHuman = "needs_human",
+        /// Somebody wants no texts.
+        OptOut = "optout",
+        /// Somebody may be in danger.
+        Emergency = "emergency",
+        /// A text did not arrive, or nobody knows whether it did.
+        ProviderFailure = "provider_failure",
     }
 );
 
@@ -41,6 +49,11 @@ pub const SHIPPED: &[(Metric, Limits)] = &[
     (Metric::CalendarErrors, limits(3.0, 0, 1_800)),
     (Metric::ProviderFailures, limits(3.0, 0, 600)),
     (Metric::UnansweredConversation, limits(900.0, 0, 0)),
+    // Each of these is told by itself.
+    (Metric::NeedsHuman, limits(0.0, 0, 0)),
+    (Metric::OptOut, limits(0.0, 0, 0)),
+    (Metric::Emergency, limits(0.0, 0, 0)),
+    (Metric::ProviderFailure, limits(0.0, 0, 0)),
 ];
 
 const fn limits(threshold: f64, duration_seconds: u64, cooldown_seconds: u64) -> Limits {

@@ -12,7 +12,7 @@ use super::{READ, WRITE};
 use crate::{
     addresshandler::{self, AddressReply, AddressRequest},
     app::App,
-    availabilityhandler::{self, AvailabilityQuery, Slot},
+    availabilityhandler::{self, AvailabilityQuery},
     booking::ical,
     bookinghandler::{
         appointments::{self, AppointmentCreate},
@@ -31,6 +31,7 @@ use crate::{
         lead::Lead,
         rate::Rate,
         reservation::{Reservation, ReservationPatch},
+        slot::Slot,
     },
 };
 

@@ -45,6 +45,8 @@ fn word_routes(routes: Routes<App>) -> Routes<App> {
         .scope(READ)
         .post("/v1/optouts", optouts::create)
         .scope(WRITE)
+        .post("/v1/optouts/ask", optouts::ask)
+        .scope(WRITE)
         .get("/v1/optouts/lookup", optouts::lookup)
         .scope(READ)
         .post_without_effect("/v1/subjects/lookup", optouts::subject)

@@ -12,7 +12,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     contacthandler::{self, OptOutState},
-    conversationhandler::optouts::{self, OptOutCreate},
+    conversationhandler::{
+        optouts::{self, OptOutCreate},
+        question,
+    },
     models::contact::Contact,
     subjecthandler::{self, Known, Subject},
 };
@@ -58,4 +61,12 @@ pub(super) async fn subject(
     Json(body): Json<Subject>,
 ) -> Result<Json<Known>> {
     subjecthandler::known(&app, &ctx, &body).await.map(Json)
+}
+
+pub(super) async fn ask(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(body): Json<OptOutCreate>,
+) -> Result<Json<Contact>> {
+    question::ask(&app, &ctx, &body).await.map(Json)
 }

@@ -60,6 +60,13 @@ pub struct Alert {
     /// What it is about, such as a conversation; nil for all of the tenant's.
     #[resource(filter)]
     pub entity_id: Uuid,
+    /// The conversation that it is about; nil for none.
+    #[resource(filter)]
+    pub conversation_id: Uuid,
+    /// The message that it is about; null for none.
+    pub message_id: Option<Uuid>,
+    /// Why: a stable word, or the provider's code; empty for a figure.
+    pub reason: String,
     /// Where it stands.
     #[resource(filter)]
     pub status: AlertStatus,

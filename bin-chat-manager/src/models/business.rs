@@ -9,22 +9,7 @@ use bin_common_handler::{
 };
 use chrono::DateTime;
 use chrono_tz::Tz;
-use serde::Deserialize;
 use uuid::Uuid;
-
-/// What did-manager tells of a business.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Profile {
-    /// Its trade.
-    pub trade: String,
-    /// IANA time zone.
-    pub timezone: String,
-    /// When it is open.
-    pub hours: Hours,
-    /// How long people have to answer, in seconds.
-    pub ai_takeover_delay_seconds: Option<u32>,
-}
 
 /// Who answers an opt-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::words::intake::Findings;
+use crate::{models::slot::Slot, words::intake::Findings};
 
 /// Announced when it was made.
 pub const CREATED: &str = "conversation_created";
@@ -120,6 +120,9 @@ pub struct Conversation {
     /// What is known of the lead.
     #[schemars(with = "Findings")]
     pub findings: Json<Findings>,
+    /// Times that the person was offered last, in the order of the text: "the second" is one of these.
+    #[schemars(with = "Vec<Slot>")]
+    pub offered_slots: Json<Vec<Slot>>,
     /// Who it is open with; null when it is closed. Unique, so there is one at a time.
     #[serde(skip)]
     pub open_key: Option<String>,

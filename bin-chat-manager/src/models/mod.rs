@@ -24,6 +24,7 @@ pub mod queueentry;
 pub mod rate;
 pub mod reservation;
 pub mod retention;
+pub mod slot;
 pub mod summary;
 pub mod template;
 pub mod timers;

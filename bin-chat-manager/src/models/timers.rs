@@ -10,6 +10,8 @@ pub(crate) const TURN: &str = "chat_turn";
 pub(crate) const RUN: &str = "chat_run";
 /// A quiet conversation closes; of the conversation.
 pub(crate) const CLOSE: &str = "chat_close";
+/// The registry decided about a number; of the number.
+pub(crate) const CAMPAIGN: &str = "chat_campaign";
 /// A person has an unanswered question; of the conversation.
 pub(crate) const SILENCE: &str = "chat_silence";
 /// A picture of a text is fetched; of the attachment.

@@ -13,6 +13,8 @@ text_enum!(
         SmsStatus = "sms_status",
         /// A call that nobody answered.
         CallMissed = "call_missed",
+        /// An appointment that somebody is to be reminded of.
+        Reminder = "reminder",
     }
 );
 
@@ -36,6 +38,15 @@ pub struct Webhook {
     pub tm_create: Timestamp,
     /// Time of the last change.
     pub tm_update: Timestamp,
+}
+
+/// An appointment that somebody is to be reminded of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// The appointment.
+    pub appointment_id: Uuid,
+    /// When it begins; moved meanwhile, it has another reminder.
+    pub tm_start: Timestamp,
 }
 
 /// A text of a person.

@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 use super::provider::{Outcome, meaning};
 use crate::{
-    alerthandler,
+    alertrulehandler::{self, Incident},
     app::App,
     contacthandler,
     conversationhandler::{optouts, say},
+    figures::alarm::Metric,
     models::{
         conversation::Conversation,
         message::{Message, MessageStatus},
@@ -129,7 +130,16 @@ async fn fail(
     text.clone_into(&mut message.error_message);
     tx.cancel(SEND, message.id).await?;
     say::rewrite(tx, message).await?;
-    alerthandler::alert(tx, conversation, "provider_failure", code, Some(message.id)).await
+    alertrulehandler::tell(
+        tx,
+        conversation,
+        Incident {
+            metric: Metric::ProviderFailure,
+            reason: code,
+            message_id: Some(message.id),
+        },
+    )
+    .await
 }
 
 async fn refuse(tx: &mut ChangeTx<'_>, held: &mut Held, code: &str) -> Result<()> {
@@ -267,12 +277,14 @@ pub(crate) async fn report(
     }
     if is_bad && before.status != held.message.status {
         let (conversation, id) = (&held.conversation, held.message.id);
-        alerthandler::alert(
+        alertrulehandler::tell(
             tx,
             conversation,
-            "provider_failure",
-            "undelivered",
-            Some(id),
+            Incident {
+                metric: Metric::ProviderFailure,
+                reason: "undelivered",
+                message_id: Some(id),
+            },
         )
         .await?;
     }

@@ -15,6 +15,8 @@ pub(super) struct Answer {
     pub needs_human: bool,
     pub address: String,
     pub service: String,
+    /// Which of the free times the person chose, from 1.
+    pub slot_choice: Option<usize>,
 }
 
 /// What the person wants, as the model sees it.
@@ -110,6 +112,10 @@ pub(super) fn read(text: &str) -> Option<Answer> {
             .is_some_and(|told| *told != json!(false)),
         address: field("address"),
         service: field("service"),
+        slot_choice: object
+            .get("slot_choice")
+            .and_then(Json::as_u64)
+            .and_then(|choice| usize::try_from(choice).ok()),
     })
 }
 

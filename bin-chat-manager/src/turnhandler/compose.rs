@@ -6,16 +6,18 @@ use super::{
     answer::{Answer, Intent},
     facts::Facts,
     model::{self, Thought},
+    times::{Chosen, Offer},
 };
 use crate::{
     app::App,
     models::{
         conversation::Conversation,
         message::Message,
+        slot::Slot,
         turn::{Turn, TurnSource},
     },
     words::{
-        guard,
+        choice, guard,
         intake::{Findings, Missing},
     },
 };
@@ -41,6 +43,10 @@ pub(super) struct Composed {
     pub tokens_in: i64,
     pub tokens_out: i64,
     pub latency_ms: i64,
+    /// The time that the person chose.
+    pub taken: Option<Slot>,
+    /// Times that the text offers, in its order; none = what was offered before still is.
+    pub offered: Option<Vec<Slot>>,
 }
 
 impl Composed {
@@ -74,7 +80,9 @@ pub(super) async fn compose(
     history: &[Message],
     facts: &Facts,
 ) -> Composed {
-    if app.settings.llm_url.is_empty() {
+    // Whoever names a time by its number or its hour is understood without a model.
+    let is_understood = matches!(facts.times.chosen, Chosen::Free(_) | Chosen::Taken);
+    if app.settings.llm_url.is_empty() || is_understood {
         return by_rules(&conversation.findings.0, facts);
     }
     let thought = model::ask(app, history, facts).await;
@@ -100,10 +108,18 @@ fn judge(thought: &Thought, findings: &Findings, facts: &Facts) -> Composed {
         needs_human: answer.needs_human || answer.confidence < CONFIDENCE_MIN,
         ..Composed::default()
     };
+    if let Some(booked) = booked(answer, facts) {
+        composed.source = TurnSource::Model;
+        composed.text = facts.booked(&booked.text);
+        composed.taken = Some(booked.slot);
+        composed.offered = Some(Vec::new());
+        return composed;
+    }
     match allowed(answer, facts) {
         Ok(text) if answer.confidence >= CONFIDENCE_MIN => {
             composed.source = TurnSource::Model;
             composed.text = text;
+            composed.offered = Some(facts.offers(&answer.reply)).filter(|some| !some.is_empty());
         }
         Ok(_) => {
             composed.source = TurnSource::Template;
@@ -119,6 +135,14 @@ fn judge(thought: &Thought, findings: &Findings, facts: &Facts) -> Composed {
         }
     }
     composed
+}
+
+/// The time that the person chose, as a model that is sure of it says: one that was offered to them, and no other.
+fn booked<'f>(answer: &Answer, facts: &'f Facts) -> Option<&'f Offer> {
+    let number = answer.slot_choice?.checked_sub(1)?;
+    let offer = facts.times.told.get(number)?;
+    let is_sure = answer.confidence >= CONFIDENCE_MIN && !answer.needs_human;
+    (is_sure && facts.times.offered.contains(&offer.slot)).then_some(offer)
 }
 
 fn allowed(answer: &Answer, facts: &Facts) -> Result<String, guard::Refusal> {
@@ -157,31 +181,87 @@ fn masked(text: &str) -> String {
     kept
 }
 
-/// Without a model: what a lead still lacks is asked for, one thing at a time.
-fn by_rules(findings: &Findings, facts: &Facts) -> Composed {
-    let name = &facts.business.name;
-    let missing = findings.missing();
-    let text = match missing {
-        Missing::Service if name.is_empty() => "Thanks for your message! What do you need help with?".to_owned(),
-        Missing::Service => format!("Thanks for reaching {name}! What do you need help with?"),
-        Missing::Address => "Got it. What is the address of the job, with ZIP code?".to_owned(),
-        Missing::Time => match facts.slots.as_slice() {
-            [first, second, ..] => {
-                format!("Thanks! We could come {first} or {second}. Which one suits you, or is another time better?")
-            }
-            [only] => format!("Thanks! We could come {only}. Does that suit you, or is another time better?"),
-            [] => "Thanks! When would a visit suit you best?".to_owned(),
-        },
-        Missing::Nothing => "Thank you, we have everything we need. Somebody will confirm the time with you shortly.".to_owned(),
-    };
-    Composed {
-        text,
+/// Without a model: what a lead still lacks is asked for, one thing at a time, and times are offered.
+pub(super) fn by_rules(findings: &Findings, facts: &Facts) -> Composed {
+    let composed = Composed {
         source: TurnSource::Rules,
-        needs_human: missing == Missing::Nothing,
-        intent: "",
         confidence: 1.0,
         ..Composed::default()
+    };
+    let offering = |before: &str| -> Option<Composed> {
+        let (times, offered) = offers(facts)?;
+        Some(Composed {
+            text: format!("{before} {times}"),
+            offered: Some(offered),
+            ..composed.clone()
+        })
+    };
+    let said = |text: String, needs_human: bool| Composed {
+        text,
+        needs_human,
+        ..composed.clone()
+    };
+    let name = &facts.business.name;
+    match &facts.times.chosen {
+        Chosen::Free(offer) => {
+            return Composed {
+                taken: Some(offer.slot),
+                offered: Some(Vec::new()),
+                ..said(facts.booked(&offer.text), false)
+            };
+        }
+        Chosen::Taken => {
+            let sorry = "Sorry, that time is not free any more.";
+            return offering(sorry).unwrap_or_else(|| said(facts.fallback.clone(), true));
+        }
+        Chosen::Others => {
+            return offering("No problem.").unwrap_or_else(|| said(facts.fallback.clone(), true));
+        }
+        Chosen::Nothing => {}
     }
+    if let Some(ahead) = &facts.times.ahead {
+        return said(facts.booked(&ahead.text), true);
+    }
+    match findings.missing() {
+        Missing::Service if name.is_empty() => {
+            said("Thanks for your message! What do you need help with?".to_owned(), false)
+        }
+        Missing::Service => said(
+            format!("Thanks for reaching {name}! What do you need help with?"),
+            false,
+        ),
+        Missing::Address => said(
+            "Got it. What is the address of the job, with ZIP code?".to_owned(),
+            false,
+        ),
+        Missing::Time => offering("Thanks!")
+            .unwrap_or_else(|| said("Thanks! When would a visit suit you best?".to_owned(), false)),
+        Missing::Nothing if facts.times.offered.is_empty() && !facts.times.told.is_empty() => {
+            offering("Thanks!").unwrap_or_else(|| said(facts.fallback.clone(), true))
+        }
+        Missing::Nothing => said(
+            "Thank you, we have everything we need. Somebody will confirm the time with you shortly."
+                .to_owned(),
+            true,
+        ),
+    }
+}
+
+/// A sentence that offers the best times, and those times.
+fn offers(facts: &Facts) -> Option<(String, Vec<Slot>)> {
+    let some: Vec<_> = facts.times.told.iter().take(choice::OFFERS).collect();
+    let text = match some.as_slice() {
+        [] => return None,
+        [only] => format!(
+            "We could come {}. Does that suit you, or is another time better?",
+            only.text
+        ),
+        [first, second, ..] => format!(
+            "We could come {} or {}. Which one suits you, or is another time better?",
+            first.text, second.text
+        ),
+    };
+    Some((text, some.iter().map(|offer| offer.slot).collect()))
 }
 
 #[cfg(test)]
@@ -277,14 +357,65 @@ mod tests {
             "tomorrow morning",
         ] {
             findings.read(text);
-            let composed = by_rules(&findings, &facts());
+            let mut facts = facts();
+            if asked.len() == 3 {
+                facts.times.offered = facts.times.told.iter().map(|offer| offer.slot).collect();
+            }
+            let composed = by_rules(&findings, &facts);
             asked.push(composed.text);
         }
         assert!(asked[0].contains("What do you need"));
         assert!(asked[1].contains("address"));
         assert!(asked[2].contains("Tue 9:00 or Wed 14:00"));
         assert!(asked[3].contains("everything we need"));
-        assert!(by_rules(&findings, &facts()).needs_human);
+        let offered = by_rules(&findings, &facts()).offered.unwrap();
+        assert_eq!(offered.len(), 2, "{offered:?}");
+    }
+
+    fn chose(number: usize, confidence: f64, was_offered: bool) -> Composed {
+        let mut facts = facts();
+        if was_offered {
+            facts.times.offered = vec![facts.times.told[1].slot];
+        }
+        let text = serde_json::json!({
+            "reply": "Great!", "intent": "book", "confidence": confidence, "slot_choice": number,
+        });
+        judge(&thought(&text.to_string()), &Findings::default(), &facts)
+    }
+
+    #[test]
+    fn a_model_books_only_what_was_offered() {
+        let booked = chose(2, 0.9, true);
+        assert_eq!(booked.taken, Some(facts().times.told[1].slot));
+        assert_eq!(booked.text, "You are booked for Wed 14:00.");
+        for not in [
+            chose(1, 0.9, true),
+            chose(9, 0.9, true),
+            chose(2, 0.5, true),
+            chose(2, 0.9, false),
+            chose(0, 0.9, true),
+        ] {
+            assert_eq!(not.taken, None);
+        }
+    }
+
+    #[test]
+    fn what_a_model_offers_is_remembered_in_its_order() {
+        let composed = said("Does {slot:2} or {slot:1} suit you?", 0.9);
+        let told = facts().times.told;
+        assert_eq!(composed.offered, Some(vec![told[1].slot, told[0].slot]));
+    }
+
+    #[test]
+    fn a_time_that_is_gone_is_replaced_by_others() {
+        let mut facts = facts();
+        facts.times.chosen = Chosen::Taken;
+        let composed = by_rules(&Findings::default(), &facts);
+        assert!(composed.text.starts_with("Sorry") && composed.text.contains("Tue 9:00"));
+        assert_eq!(
+            (composed.taken, composed.offered.map(|some| some.len())),
+            (None, Some(2))
+        );
     }
 
     /// What people try. Whatever the model makes of it, no text leaves that a rule forbids.

@@ -6,16 +6,18 @@ use bin_common_handler::{
     context::RequestContext,
     models::{
         error::Result,
-        identity::Scope,
         money::{Currency, Money},
     },
 };
 use uuid::Uuid;
 
+use super::times::{self, Times};
 use crate::{
     app::App,
-    availabilityhandler::{self, AvailabilityQuery},
-    models::{business::Business, catalogitem::CatalogItem, conversation::Conversation},
+    models::{
+        business::Business, catalogitem::CatalogItem, conversation::Conversation, message::Message,
+        slot::Slot,
+    },
     templatehandler::{self, Filling},
 };
 
@@ -33,15 +35,18 @@ pub(super) struct Facts {
     pub business: Arc<Business>,
     pub customer_name: String,
     pub prices: Vec<Price>,
-    pub slots: Vec<String>,
+    pub times: Times,
     pub hours: String,
     /// The template that is sent where nothing better may be.
     pub fallback: String,
+    /// The template that says what was booked; its `{slot}` is still open.
+    pub booking: String,
 }
 
-/// Prices and free times that a model hears of.
+/// What stands for the time in a template that is filled in later.
+const SLOT: &str = "{slot}";
+/// Prices that a model hears of.
 const PRICES_MAX: i64 = 20;
-const SLOTS_MAX: usize = 4;
 
 /// What the business does, and what it costs.
 async fn prices(app: &App, customer_id: Uuid) -> Result<Vec<Price>> {
@@ -58,24 +63,6 @@ async fn prices(app: &App, customer_id: Uuid) -> Result<Vec<Price>> {
     Ok(items.into_iter().filter_map(price).collect())
 }
 
-/// The next free times, by the business's clock. Where they cannot be told now, none are.
-async fn slots(app: &App, business: &Business) -> Vec<String> {
-    let mut ctx = RequestContext::internal();
-    ctx.scope = Scope::tenant(business.customer_id);
-    let query = AvailabilityQuery::default();
-    let found = availabilityhandler::list(app, &ctx, &query).await;
-    let mut starts: Vec<_> = found
-        .unwrap_or_default()
-        .into_iter()
-        .map(|slot| slot.tm_start)
-        .collect();
-    starts.dedup();
-    // Some that differ: the first of them are a quarter of an hour apart.
-    let step = (starts.len() / SLOTS_MAX).max(1);
-    let some = starts.into_iter().step_by(step).take(SLOTS_MAX);
-    some.filter_map(|start| business.time_text(start)).collect()
-}
-
 /// The facts of a conversation.
 ///
 /// # Errors
@@ -84,6 +71,7 @@ pub(super) async fn of(
     app: &App,
     conversation: &Conversation,
     business: &Arc<Business>,
+    history: &[Message],
 ) -> Result<Facts> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
@@ -94,18 +82,43 @@ pub(super) async fn of(
     };
     let customer_id = conversation.customer_id;
     let fallback = templatehandler::text(&mut tx, customer_id, "fallback", filling).await?;
+    let open = Filling {
+        slot: SLOT,
+        ..filling
+    };
+    let booking = templatehandler::text(&mut tx, customer_id, "booking", open).await?;
     drop(tx);
     Ok(Facts {
         business: Arc::clone(business),
         customer_name: conversation.person_name.clone(),
         prices: prices(app, customer_id).await?,
-        slots: slots(app, business).await,
+        times: times::of(app, conversation, business, history).await?,
         hours: business.hours_text(),
         fallback,
+        booking,
     })
 }
 
 impl Facts {
+    /// The text that says what was booked.
+    pub(super) fn booked(&self, time: &str) -> String {
+        self.booking.replace(SLOT, time)
+    }
+
+    /// The times that a text with placeholders offers, in its order.
+    pub(super) fn offers(&self, text: &str) -> Vec<Slot> {
+        let mentions = text.split("{slot:").skip(1);
+        let numbers = mentions.filter_map(|rest| rest.split_once('}')?.0.parse::<usize>().ok());
+        let told = numbers.filter_map(|number| self.times.told.get(number.checked_sub(1)?));
+        let mut offers: Vec<Slot> = Vec::new();
+        for offer in told {
+            if !offers.contains(&offer.slot) {
+                offers.push(offer.slot);
+            }
+        }
+        offers
+    }
+
     /// What a placeholder stands for; nothing for one that stands for nothing here.
     fn value(&self, name: &str) -> Option<String> {
         let numbered = |prefix: &str| -> Option<usize> {
@@ -117,7 +130,7 @@ impl Facts {
             return Some(Money::new(price.cents, price.currency).to_string());
         }
         if let Some(at) = numbered("slot:") {
-            return self.slots.get(at).cloned();
+            return Some(self.times.told.get(at)?.text.clone());
         }
         let text = match name {
             "hours" => &self.hours,
@@ -162,9 +175,10 @@ pub(super) mod tests {
                 cents: 9_900,
                 currency: Currency::USD,
             }],
-            slots: vec!["Tue 9:00".to_owned(), "Wed 14:00".to_owned()],
+            times: times::tests::times(&["Tue 9:00", "Wed 14:00"]),
             hours: "Mon-Fri 08:00-17:00".to_owned(),
             fallback: "Somebody will get back to you.".to_owned(),
+            booking: "You are booked for {slot}.".to_owned(),
         }
     }
 

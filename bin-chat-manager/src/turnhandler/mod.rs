@@ -6,22 +6,26 @@ mod compose;
 mod facts;
 pub(crate) mod model;
 mod prompt;
+mod times;
 
 use bin_common_handler::{
     context::RequestContext,
     daemon::ManagerContext,
     databasehandler::ChangeTx,
     ids,
-    models::error::{Error, Result},
+    models::error::{Error, Result, Status},
     timerhandler::Timer,
 };
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use self::compose::Composed;
+use self::{compose::Composed, facts::Facts, times::Chosen};
 use crate::{
-    alerthandler,
+    alertrulehandler::{self, Incident},
     app::{App, Job},
+    bookinghandler::by_text::{self, Booking},
     businesshandler, contacthandler,
     conversationhandler::{
         change,
@@ -29,10 +33,13 @@ use crate::{
         timers::PAUSE,
     },
     dbhandler::messages::{self, Span},
+    figures::alarm::Metric,
     models::{
+        business::Business,
         contact::Contact,
         conversation::{AiState, Conversation},
         message::{Message, MessageStatus, Sender},
+        slot::Slot,
         timers::{RUN, TURN},
         turn::{Turn, TurnStatus},
     },
@@ -103,7 +110,7 @@ pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
     let found = app.store.get::<Conversation>(turn.conversation_id).await?;
     let conversation = found.ok_or_else(|| Error::internal("a turn without a conversation"))?;
     let is_current = conversation.turn_id == Some(id) && conversation.fence == turn.fence;
-    let composed = if is_current {
+    if is_current {
         let business = businesshandler::must_be(app, &conversation.number).await?;
         let span = Span {
             after: None,
@@ -112,15 +119,51 @@ pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
         };
         let history =
             messages::span(&app.store.db, turn.customer_id, conversation.id, span).await?;
-        let facts = facts::of(app, &conversation, &business).await?;
-        let composed = compose::compose(app, &conversation, &history, &facts).await;
-        let source = composed.source.as_str();
-        app.figures.turns.with_label_values(&[source]).inc();
-        composed
-    } else {
-        Composed::default()
+        return think(app, &turn, &conversation, &business, &history).await;
+    }
+    end(app, id, Composed::default(), None).await
+}
+
+/// Thinks about a text, and ends the turn with it. Where somebody was faster with the time that it books, other times are
+/// offered.
+async fn think(
+    app: &App,
+    turn: &Turn,
+    conversation: &Conversation,
+    business: &Arc<Business>,
+    history: &[Message],
+) -> Result<()> {
+    let mut facts = facts::of(app, conversation, business, history).await?;
+    let composed = compose::compose(app, conversation, history, &facts).await;
+    let source = composed.source.as_str();
+    app.figures.turns.with_label_values(&[source]).inc();
+    let booking = match composed.taken {
+        Some(slot) => Some(booking(app, &facts, slot).await?),
+        None => None,
     };
-    end(app, id, composed).await
+    let is_booking = booking.is_some();
+    match end(app, turn.id, composed, booking).await {
+        Err(error) if is_booking && is_refusal(&error) => {
+            facts = facts::of(app, conversation, business, history).await?;
+            facts.times.chosen = Chosen::Taken;
+            let composed = compose::by_rules(&conversation.findings.0, &facts);
+            end(app, turn.id, composed, None).await
+        }
+        ended => ended,
+    }
+}
+
+/// Whether a booking was refused, mostly as somebody was faster, rather than failed and worth another try.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.status(),
+        Status::FailedPrecondition | Status::InvalidArgument | Status::NotFound
+    )
+}
+
+async fn booking(app: &App, facts: &Facts, slot: Slot) -> Result<Booking> {
+    let moves = facts.times.ahead.as_ref().map(|ahead| ahead.id);
+    by_text::prepare(app, slot, facts.times.item.as_ref(), moves).await
 }
 
 /// A turn with everything that it changes, held.
@@ -131,7 +174,7 @@ struct Ending {
 }
 
 /// Writes down what the turn came to.
-async fn end(app: &App, id: Uuid, composed: Composed) -> Result<()> {
+async fn end(app: &App, id: Uuid, composed: Composed, booking: Option<Booking>) -> Result<()> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
     let Some(seen) = tx.get::<Turn>(id).await? else {
@@ -154,7 +197,7 @@ async fn end(app: &App, id: Uuid, composed: Composed) -> Result<()> {
         contact,
         turn,
     };
-    let said = finish(&mut tx, &mut ending, composed).await?;
+    let said = finish(app, &mut tx, &mut ending, composed, booking).await?;
     ending.turn.tm_update = tx.next_version(ending.turn.tm_update);
     tx.update(&ending.turn).await?;
     change::save(&mut tx, &mut ending.conversation).await?;
@@ -166,9 +209,11 @@ async fn end(app: &App, id: Uuid, composed: Composed) -> Result<()> {
 }
 
 async fn finish(
+    app: &App,
     tx: &mut ChangeTx<'_>,
     ending: &mut Ending,
     composed: Composed,
+    booking: Option<Booking>,
 ) -> Result<Option<Message>> {
     let Ending {
         conversation,
@@ -203,20 +248,29 @@ async fn finish(
     if composed.needs_human || !is_allowed {
         conversation.needs_human = true;
         let reason = composed.reason(is_allowed);
-        alerthandler::alert(tx, conversation, "needs_human", reason, None).await?;
+        alertrulehandler::tell(
+            tx,
+            conversation,
+            Incident {
+                metric: Metric::NeedsHuman,
+                reason: reason,
+                message_id: None,
+            },
+        )
+        .await?;
     }
     if !is_allowed {
         turn.status = TurnStatus::Discarded;
         return Ok(None);
     }
-    let said = say(
-        tx,
-        conversation,
-        turn,
-        &composed.text,
-        MessageStatus::Queued,
-    )
-    .await?;
+    if let Some(booking) = booking {
+        by_text::book(app, tx, conversation, &booking).await?;
+    }
+    if let Some(offered) = composed.offered {
+        conversation.offered_slots.0 = offered;
+    }
+    let queued = MessageStatus::Queued;
+    let said = say(tx, conversation, turn, &composed.text, queued).await?;
     turn.status = TurnStatus::Sent;
     turn.message_id = said.as_ref().map(|message| message.id);
     if conversation.is_unanswered() {

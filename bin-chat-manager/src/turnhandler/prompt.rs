@@ -6,7 +6,7 @@ use super::{answer, facts::Facts};
 use crate::models::message::{Direction, Message, MessageStatus};
 
 /// Kept with each turn; moved with every change of the instructions.
-pub(super) const VERSION: &str = "sms-1";
+pub(super) const VERSION: &str = "sms-2";
 /// Longest text of a message that a model reads, in bytes.
 const MESSAGE_MAX: usize = 1_000;
 const INSTRUCTIONS: &str = "\
@@ -17,6 +17,7 @@ Write {price:1} for the first price of the list, {slot:1} for the first free tim
 Use only those that are listed.\n\
 At most two questions and 300 characters. No emoji. Ask for what is missing: what is to be done, the address with ZIP \
 code, when it suits. Where you are not sure, set needs_human.\n\
+When the person chooses one of the free times, set slot_choice to its number.\n\
 When the person wants no more texts, set intent to opt_out.";
 
 /// The body of the request.
@@ -49,16 +50,18 @@ fn told(facts: &Facts) -> String {
     let prices: Vec<_> = prices
         .map(|(at, price)| format!("{{price:{}}} = {}", at + 1, price.name))
         .collect();
-    let slots = facts.slots.iter().enumerate();
+    let slots = facts.times.told.iter().enumerate();
     let slots: Vec<_> = slots
-        .map(|(at, slot)| format!("{{slot:{}}} = {slot}", at + 1))
+        .map(|(at, offer)| format!("{{slot:{}}} = {}", at + 1, offer.text))
         .collect();
+    let ahead = facts.times.ahead.as_ref();
     let facts = json!({
         "business": business.name,
         "trade": business.trade,
         "has_hours": !facts.hours.is_empty(),
         "prices": prices,
         "free_times": slots,
+        "booked": ahead.map(|ahead| ahead.text.as_str()),
     });
     format!("Facts: {facts}")
 }

@@ -6,7 +6,7 @@ use bin_common_handler::{
 
 use super::{read, take};
 use crate::{
-    alerthandler,
+    alertrulehandler::{self, Incident},
     app::{App, Job},
     attachmenthandler::media,
     businesshandler, contacthandler,
@@ -17,6 +17,7 @@ use crate::{
         say::{self, Said},
         timers,
     },
+    figures::alarm::Metric,
     models::{
         business::{Business, OptOutReplies},
         contact::Contact,
@@ -127,7 +128,16 @@ async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> R
     let (conversation, contact) = (&mut hearing.conversation, &mut hearing.contact);
     optouts::opt_out(tx, Some(conversation), contact, source).await?;
     if optout::is_cancel(&hearing.text.body) {
-        alerthandler::alert(tx, &hearing.conversation, "optout", "bare_cancel", None).await?;
+        alertrulehandler::tell(
+            tx,
+            &hearing.conversation,
+            Incident {
+                metric: Metric::OptOut,
+                reason: "bare_cancel",
+                message_id: None,
+            },
+        )
+        .await?;
     }
     // The carrier answers its own words, unless it was told not to.
     let is_ours = hearing.business.opt_out_replies == OptOutReplies::Tandem
@@ -181,7 +191,16 @@ async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
         let cause_key = format!("emergency:{}:{first}", hearing.conversation.id);
         reply(tx, hearing, "emergency", cause_key).await?;
         hearing.conversation.needs_human = true;
-        alerthandler::alert(tx, &hearing.conversation, "emergency", "words", None).await?;
+        alertrulehandler::tell(
+            tx,
+            &hearing.conversation,
+            Incident {
+                metric: Metric::Emergency,
+                reason: "words",
+                message_id: None,
+            },
+        )
+        .await?;
     }
     if hearing.conversation.owner_id.is_some() {
         return timers::watch_silence(tx, &hearing.conversation).await;

@@ -3,6 +3,7 @@
 
 mod greeting;
 mod inbound;
+mod reminder;
 
 use std::sync::Arc;
 
@@ -95,6 +96,7 @@ async fn work(app: &App, id: Uuid) -> Result<()> {
         WebhookKind::Sms => inbound::text(app, &row).await,
         WebhookKind::SmsStatus => status(app, &row).await,
         WebhookKind::CallMissed => greeting::missed(app, &row).await,
+        WebhookKind::Reminder => reminder::remind(app, &row).await,
         WebhookKind::Other(_) => Ok(()),
     }
 }

@@ -131,3 +131,37 @@ async fn nobody_is_greeted_twice_a_day() {
     assert_eq!(all(&messages, "cause_key"), causes);
     world.end().await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_is_approved_opens_conversations_without_stale_greetings(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    world.miss(1, PERSON, PENDING).await;
+    world.text(PERSON, PENDING, "My sink leaks").await;
+    world
+        .conversation("heard, and blocked", PENDING, |it| {
+            text(it, "status") == "blocked" && it["inbound_seq"] == json!(1)
+        })
+        .await;
+    world.pass(120);
+    assert_eq!(world.provider.texts_to(PERSON), []);
+    world.decide("approved").await;
+    let open = world
+        .conversation("open", PENDING, |it| text(it, "status") == "open")
+        .await;
+    // Who wrote is answered, after people had their time; nobody is greeted for the old call.
+    assert_eq!(text(&open, "ai_state"), "waiting");
+    let messages = world.messages(PENDING, &open).await;
+    assert_eq!(all(&messages, "sender"), ["customer"]);
+    world.decide("rejected").await;
+    world
+        .conversation("blocked again", PENDING, |it| {
+            text(it, "status") == "blocked"
+        })
+        .await;
+    world.pass(600);
+    assert_eq!(world.provider.texts_to(PERSON), []);
+    world.end().await;
+}

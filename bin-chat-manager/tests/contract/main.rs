@@ -5,6 +5,8 @@ mod assistant;
 #[cfg(test)]
 mod bookings;
 #[cfg(test)]
+mod by_text;
+#[cfg(test)]
 mod calendars;
 #[cfg(test)]
 mod contact_center;

@@ -229,3 +229,38 @@ async fn an_opt_out_outlives_the_number() {
     let _ = id(&conversation);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bare_yes_lifts_only_as_the_answer_to_our_question() {
+    let world = World::new(Kind::Embedded).await;
+    let client = world.of(NUMBER);
+    world.text(PERSON, NUMBER, "Hello").await;
+    world.conversation("heard", NUMBER, |_| true).await;
+    let ask = json!({"number": PERSON});
+    let asked = client.ok(Post, "/v1/optouts/ask", Some(ask.clone())).await;
+    assert!(asked["tm_asked"].is_string(), "{asked}");
+    until("the question is sent", async || {
+        let texts = world.provider.texts_to(PERSON);
+        texts
+            .iter()
+            .any(|text| text.body.contains("Reply YES"))
+            .then_some(())
+    })
+    .await;
+    assert_eq!(world.text(PERSON, NUMBER, "STOP").await, 200);
+    assert!(is_out(&world, NUMBER).await);
+    // Whoever wants no texts is not asked by one, and the old question is void.
+    let refused = client.call(Post, "/v1/optouts/ask", Some(ask)).await;
+    assert_eq!(reason(&refused), (403, "OPTED_OUT"));
+    world.text(PERSON, NUMBER, "YES").await;
+    world
+        .conversation("heard", NUMBER, |it| text(it, "status") == "blocked")
+        .await;
+    assert!(is_out(&world, NUMBER).await);
+    world.text(PERSON, NUMBER, "START").await;
+    until("lifted", async || {
+        (!is_out(&world, NUMBER).await).then_some(())
+    })
+    .await;
+    world.end().await;
+}

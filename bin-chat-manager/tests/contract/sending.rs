@@ -1,6 +1,9 @@
 //! Texts on their way: tried again only when they surely did not arrive, and never sent twice.
 
-use bin_common_handler::testing::{Kind, until};
+use bin_common_handler::{
+    models::sock::Method::{Get, Post},
+    testing::{Kind, until},
+};
 use provider_stand_in::{Delivery, Fault, Route};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -58,6 +61,14 @@ async fn what_is_refused_is_never_sent_again_and_says_why(
             .then_some(())
     })
     .await;
+    let alerts = world.client.ok(Get, "/v1/alerts", None).await;
+    assert_eq!(
+        (text(&alerts[0], "metric"), text(&alerts[0], "reason")),
+        ("provider_failure", code)
+    );
+    assert_eq!(alerts[0]["message_id"], failed["id"]);
+    let uri = format!("/v1/alerts/{}/acknowledge", text(&alerts[0], "id"));
+    world.client.ok(Post, &uri, None).await;
     world.pass(3_600);
     greeting(&world, "failed").await;
     assert_eq!(world.provider.requests(Route::Send), 1);

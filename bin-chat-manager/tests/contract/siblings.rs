@@ -56,6 +56,8 @@ fn number_routes() -> Routes<Store> {
         .post_without_effect("/v1/phone_numbers/resolve", resolve)
         .internal()
         .get("/v1/customers/<customer-id>", customer)
+        .post("/v1/decided", decided)
+        .internal()
 }
 
 fn call_routes() -> Routes<Store> {
@@ -89,6 +91,28 @@ async fn resolve(_: State<Store>, Json(wanted): Json<Value>) -> Result<Json<Valu
         "opt_out_replies": if at_once { "tandem" } else { "provider" },
         "version": "2026-01-01T00:00:00Z",
     })))
+}
+
+/// The registry decided about the number that waits for it.
+async fn decided(
+    State(store): State<Store>,
+    ctx: RequestContext,
+    Json(decision): Json<Value>,
+) -> Result<Json<Value>> {
+    let number = json!({
+        "id": Uuid::from_u128(1), "customer_id": owner(PENDING), "number": PENDING,
+        "campaign_status": decision["campaign_status"],
+    });
+    let payload = EventPayload {
+        resource_id: Uuid::from_u128(1),
+        customer_id: owner(PENDING),
+        version: store.clock.now(),
+        data: number.to_string(),
+    };
+    let mut tx = store.begin(&ctx).await?;
+    tx.emit_payload("phone_number_updated", payload).await?;
+    tx.commit(()).await?;
+    Ok(Json(number))
 }
 
 /// The tenant of a number.

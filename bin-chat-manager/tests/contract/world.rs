@@ -141,6 +141,19 @@ impl World {
         client.ok(Post, "/v1/erased", Some(body)).await;
     }
 
+    /// The registry decides about the number that waits for it.
+    pub async fn decide(&self, campaign_status: &str) {
+        let [numbers, ..] = self.installation.beside.as_slice() else {
+            panic!("did-manager's stand-in is not there");
+        };
+        let client = Client {
+            name: numbers.name,
+            ..self.client.clone()
+        };
+        let body = json!({ "campaign_status": campaign_status });
+        client.ok(Post, "/v1/decided", Some(body)).await;
+    }
+
     /// Somebody writes; the answer's status.
     pub async fn text(&self, from: &str, to: &str, body: &str) -> u16 {
         let answer = self.provider.text(from, to, body).await.unwrap();

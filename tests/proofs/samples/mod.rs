@@ -122,7 +122,7 @@ pub fn body(body: Json) -> Sample {
     }
 }
 
-fn query(pairs: &[(&str, &str)]) -> Sample {
+pub(super) fn query(pairs: &[(&str, &str)]) -> Sample {
     let pairs = pairs
         .iter()
         .map(|(name, value)| format!("{name}={}", urlencoded(value)));

@@ -1,0 +1,115 @@
+//! The registry decides about a number's campaign: its conversations are opened, or blocked. What was not said meanwhile
+//! is not said late: nobody is greeted for an old call, and who wrote of late is answered.
+
+use std::time::Duration;
+
+use bin_common_handler::{
+    databasehandler::ChangeTx, models::error::Result, sockhandler::ReceivedEvent,
+    timerhandler::Timer,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{change, timers};
+use crate::{
+    app::App,
+    dbhandler::conversations,
+    models::{
+        business::CampaignStatus,
+        conversation::{BlockReason, Conversation},
+        timers::CAMPAIGN,
+    },
+};
+
+/// Conversations of one transaction.
+const BATCH: u32 = 100;
+/// Who wrote within this is answered; of the others a person decides.
+const LATELY: Duration = Duration::from_secs(24 * 3_600);
+/// How long people have to answer first, in seconds.
+const DELAY: u32 = 60;
+
+/// What an event of a number says.
+#[derive(Debug, Deserialize)]
+struct Changed {
+    id: Uuid,
+    customer_id: Uuid,
+    number: String,
+    #[serde(default)]
+    campaign_status: String,
+}
+
+/// What is done to the conversations of a number.
+#[derive(Debug, Serialize, Deserialize)]
+struct Decision {
+    customer_id: Uuid,
+    number: String,
+    may_send: bool,
+}
+
+/// A number changed: its conversations follow.
+pub(crate) async fn number_changed(
+    _: App,
+    tx: &mut ChangeTx<'_>,
+    event: &ReceivedEvent,
+) -> Result<()> {
+    let changed: Changed = event.data()?;
+    let decision = Decision {
+        customer_id: changed.customer_id,
+        number: changed.number,
+        may_send: CampaignStatus::read(&changed.campaign_status).may_send(),
+    };
+    let now = tx.now();
+    tx.schedule(CAMPAIGN, changed.id, now, &decision).await
+}
+
+/// Opens or blocks some conversations, and goes on while there are more.
+pub(crate) async fn decided(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let decision: Decision = timer.payload()?;
+    let Decision {
+        customer_id,
+        number,
+        may_send,
+    } = &decision;
+    let ids = conversations::open_of(tx, *customer_id, number, *may_send, BATCH).await?;
+    let count = ids.len();
+    for id in ids {
+        if let Some(mut conversation) = tx.lock::<Conversation>(id).await? {
+            follow(tx, &mut conversation, *may_send).await?;
+        }
+    }
+    if count >= usize::try_from(BATCH).unwrap_or(usize::MAX) {
+        let now = tx.now();
+        return tx.schedule(CAMPAIGN, timer.entity_id, now, &decision).await;
+    }
+    Ok(())
+}
+
+async fn follow(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    may_send: bool,
+) -> Result<()> {
+    if conversation.is_closed() {
+        return Ok(());
+    }
+    if !may_send {
+        if conversation.block(BlockReason::CampaignPending) {
+            change::cancel_timers(tx, conversation).await?;
+        }
+        return change::save(tx, conversation).await;
+    }
+    conversation.lift(BlockReason::CampaignPending);
+    conversation.settle();
+    if conversation.is_unanswered() && conversation.is_assistants() {
+        let now = tx.now();
+        let is_of_late = conversation
+            .tm_inbound
+            .is_some_and(|at| now < at.plus(LATELY));
+        if is_of_late {
+            timers::open_window(tx, conversation, DELAY).await?;
+        } else {
+            conversation.needs_human = true;
+        }
+    }
+    change::save(tx, conversation).await
+}

@@ -1,0 +1,331 @@
+//! The times of a turn: what is free, what was offered before, and which of it the person chose.
+
+use std::sync::Arc;
+
+use bin_common_handler::{
+    context::RequestContext,
+    models::{error::Result, identity::Scope, time::Timestamp},
+};
+use chrono::{DateTime, NaiveDate, Timelike};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    availabilityhandler::{self, AvailabilityQuery},
+    cataloghandler::{self, MatchRequest},
+    dbhandler::bookings,
+    models::{
+        appointment::Appointment,
+        business::Business,
+        catalogitem::CatalogItem,
+        conversation::Conversation,
+        message::{Direction, Message},
+        slot::Slot,
+    },
+    words::{
+        choice::{self, Choice, LocalTime},
+        intake::Findings,
+    },
+};
+
+/// Free times that a model hears of.
+const TOLD_MAX: usize = 4;
+
+/// A time, and its words.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Offer {
+    pub slot: Slot,
+    pub text: String,
+}
+
+/// What the person chose.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum Chosen {
+    /// Nothing that rules understand.
+    #[default]
+    Nothing,
+    /// This time, which is free.
+    Free(Offer),
+    /// A time that is not free any more.
+    Taken,
+    /// Another time; the nearest ones are told first.
+    Others,
+}
+
+/// An appointment that lies ahead.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ahead {
+    pub id: Uuid,
+    pub text: String,
+}
+
+/// Everything about times.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Times {
+    /// What may be offered, the best first; placeholders stand for these.
+    pub told: Vec<Offer>,
+    /// What was offered before.
+    pub offered: Vec<Slot>,
+    pub chosen: Chosen,
+    /// The appointment that there is.
+    pub ahead: Option<Ahead>,
+    /// The work that the person means.
+    pub item: Option<CatalogItem>,
+}
+
+/// Reads what is free, and what the person said of it. Where free times cannot be told now, none are.
+///
+/// # Errors
+/// 503.
+pub(super) async fn of(
+    app: &App,
+    conversation: &Conversation,
+    business: &Arc<Business>,
+    history: &[Message],
+) -> Result<Times> {
+    let (customer_id, now) = (conversation.customer_id, app.store.clock.now());
+    let mut ctx = RequestContext::internal();
+    ctx.scope = Scope::tenant(customer_id);
+    let findings = &conversation.findings.0;
+    let item = item(app, &ctx, findings).await?;
+    let query = AvailabilityQuery {
+        service_id: item.as_ref().map(|item| item.id),
+        ..AvailabilityQuery::default()
+    };
+    let free = availabilityhandler::list(app, &ctx, &query).await;
+    let ahead = bookings::ahead(&app.store.db, customer_id, conversation.id, now).await?;
+    let calendar = Calendar {
+        business,
+        free: distinct(free.unwrap_or_default()),
+        offered: conversation.offered_slots.0.clone(),
+        now,
+    };
+    let texts: Vec<_> = new_texts(conversation, history).collect();
+    let mut times = calendar.read(&texts, findings, ahead.is_some());
+    times.ahead = ahead.and_then(|ahead| ahead_of(business, &ahead));
+    times.item = item;
+    Ok(times)
+}
+
+fn ahead_of(business: &Business, ahead: &Appointment) -> Option<Ahead> {
+    Some(Ahead {
+        id: ahead.id,
+        text: business.time_text(ahead.tm_start)?,
+    })
+}
+
+async fn item(app: &App, ctx: &RequestContext, findings: &Findings) -> Result<Option<CatalogItem>> {
+    if findings.service.trim().is_empty() {
+        return Ok(None);
+    }
+    let request = MatchRequest::of(&findings.service);
+    let found = cataloghandler::find(app, ctx, &request).await?;
+    Ok(found.into_iter().next().map(cataloghandler::Match::item))
+}
+
+/// One for each begin: who comes does not matter to the person.
+fn distinct(mut free: Vec<Slot>) -> Vec<Slot> {
+    free.dedup_by_key(|slot| slot.tm_start);
+    free
+}
+
+/// What the person wrote since the last answer, the newest first.
+fn new_texts<'m>(
+    conversation: &Conversation,
+    history: &'m [Message],
+) -> impl Iterator<Item = &'m str> {
+    let answered = conversation.answered_seq;
+    let inbound =
+        move |message: &&Message| message.direction == Direction::Inbound && message.seq > answered;
+    let new = history.iter().rev().filter(inbound);
+    new.map(|message| message.body.as_str())
+}
+
+struct Calendar<'c> {
+    business: &'c Business,
+    free: Vec<Slot>,
+    offered: Vec<Slot>,
+    now: Timestamp,
+}
+
+impl Calendar<'_> {
+    fn read(&self, texts: &[&str], findings: &Findings, is_booked: bool) -> Times {
+        let mut times = Times {
+            offered: self.offered.clone(),
+            ..Times::default()
+        };
+        let is_about_times = !self.offered.is_empty() || is_booked;
+        let said = texts.iter().map(|text| self.choice(text));
+        let mut first = self.usual();
+        match said.into_iter().find(|choice| *choice != Choice::Nothing) {
+            Some(Choice::Offered(at)) => times.chosen = self.take(self.offered.get(at)),
+            Some(Choice::Free(at)) if is_about_times => {
+                times.chosen = self.take(self.free.get(at));
+            }
+            Some(Choice::Free(at)) => first = vec![at],
+            Some(Choice::Near(near)) => {
+                if is_about_times {
+                    times.chosen = Chosen::Others;
+                }
+                first = near;
+            }
+            // What was said of times before, when something else was still missing.
+            _ => match self.choice(&findings.time) {
+                Choice::Free(at) if self.offered.is_empty() => first = vec![at],
+                Choice::Near(near) if self.offered.is_empty() => first = near,
+                _ => {}
+            },
+        }
+        times.told = self.told(&first);
+        times
+    }
+
+    fn choice(&self, text: &str) -> Choice {
+        let Some(now) = self.local(self.now) else {
+            return Choice::Nothing;
+        };
+        let local = |slots: &[Slot]| -> Option<Vec<LocalTime>> {
+            slots.iter().map(|slot| self.local(slot.tm_start)).collect()
+        };
+        match (local(&self.offered), local(&self.free)) {
+            (Some(offered), Some(free)) => choice::read(text, &offered, &free, now.date),
+            _ => Choice::Nothing,
+        }
+    }
+
+    fn take(&self, slot: Option<&Slot>) -> Chosen {
+        // Another resource may have that time, where the one that was offered has not.
+        let free = self.free.iter().find(|free| {
+            slot.is_some_and(|slot| slot.tm_start == free.tm_start && slot.tm_end == free.tm_end)
+        });
+        match free.and_then(|slot| self.offer(*slot)) {
+            Some(offer) => Chosen::Free(offer),
+            None => Chosen::Taken,
+        }
+    }
+
+    /// What was offered and is still free, then some others that differ: the first of all are a quarter of an hour apart.
+    fn usual(&self) -> Vec<usize> {
+        let free = self.free.iter().enumerate();
+        let offered = free.filter(|(_, slot)| self.offered.contains(slot));
+        offered.map(|(at, _)| at).collect()
+    }
+
+    fn told(&self, first: &[usize]) -> Vec<Offer> {
+        let step = (self.free.len() / TOLD_MAX).max(1);
+        let spaced = (0..self.free.len()).step_by(step);
+        let mut chosen: Vec<usize> = Vec::new();
+        for at in first.iter().copied().chain(spaced) {
+            if chosen.len() < TOLD_MAX && !chosen.contains(&at) {
+                chosen.push(at);
+            }
+        }
+        let slots = chosen.into_iter().filter_map(|at| self.free.get(at));
+        slots.filter_map(|slot| self.offer(*slot)).collect()
+    }
+
+    fn offer(&self, slot: Slot) -> Option<Offer> {
+        let text = self.business.time_text(slot.tm_start)?;
+        Some(Offer { slot, text })
+    }
+
+    /// By the business's own clock.
+    fn local(&self, at: Timestamp) -> Option<LocalTime> {
+        let zone: Tz = self.business.timezone.parse().unwrap_or(Tz::UTC);
+        let at = DateTime::from_timestamp_micros(at.micros())?.with_timezone(&zone);
+        let date: NaiveDate = at.date_naive();
+        let minute = u16::try_from(at.hour() * 60 + at.minute()).ok()?;
+        Some(LocalTime { date, minute })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Times that may be offered, in these words.
+    pub(in super::super) fn times(texts: &[&str]) -> Times {
+        let told = texts.iter().enumerate().map(|(at, text)| Offer {
+            slot: slot(at as i64),
+            text: (*text).to_owned(),
+        });
+        Times {
+            told: told.collect(),
+            ..Times::default()
+        }
+    }
+
+    fn slot(hour: i64) -> Slot {
+        // Monday, 9:00 in UTC.
+        let start = "2026-11-30T09:00:00Z".parse::<Timestamp>().unwrap();
+        let start = Timestamp::from_micros(start.micros() + hour * 3_600_000_000);
+        Slot {
+            resource_id: Uuid::from_u128(5),
+            tm_start: start,
+            tm_end: Timestamp::from_micros(start.micros() + 3_600_000_000),
+        }
+    }
+
+    fn read(free: &[i64], offered: &[i64], texts: &[&str], time: &str) -> Times {
+        let business = Business::default();
+        let calendar = Calendar {
+            business: &business,
+            free: free.iter().map(|hour| slot(*hour)).collect(),
+            offered: offered.iter().map(|hour| slot(*hour)).collect(),
+            now: "2026-11-27T12:00:00Z".parse().unwrap(),
+        };
+        let findings = Findings {
+            time: time.to_owned(),
+            ..Findings::default()
+        };
+        calendar.read(texts, &findings, false)
+    }
+
+    fn hours(times: &Times) -> Vec<Slot> {
+        times.told.iter().map(|offer| offer.slot).collect()
+    }
+
+    #[test]
+    fn what_was_offered_is_chosen_while_it_is_free() {
+        let chosen = |free: &[i64]| read(free, &[0, 3], &["the second"], "").chosen;
+        let Chosen::Free(offer) = chosen(&[0, 1, 3]) else {
+            panic!("the second is free");
+        };
+        assert_eq!(
+            (offer.slot, &*offer.text),
+            (slot(3), "Mon Nov 30, 12:00 PM")
+        );
+        assert_eq!(chosen(&[0, 1, 2]), Chosen::Taken);
+    }
+
+    #[rstest]
+    // Nobody is booked who was offered nothing: the time is offered first.
+    #[case(&[], &["Monday at 11am"], "", Chosen::Nothing, 2)]
+    #[case(&[], &["12 Main St"], "Monday at 11am", Chosen::Nothing, 2)]
+    #[case(&[0], &["another time"], "", Chosen::Others, 1)]
+    #[case(&[1], &["how much is it?"], "", Chosen::Nothing, 1)]
+    fn the_best_times_are_told_first(
+        #[case] offered: &[i64],
+        #[case] texts: &[&str],
+        #[case] time: &str,
+        #[case] chosen: Chosen,
+        #[case] first: i64,
+    ) {
+        let times = read(&[0, 1, 2, 3], offered, texts, time);
+        assert_eq!(times.chosen, chosen);
+        assert_eq!(hours(&times).first(), Some(&slot(first)));
+    }
+
+    #[test]
+    fn the_newest_text_that_says_something_counts() {
+        let texts = ["thanks!", "2", "1"];
+        let times = read(&[0, 1, 2, 3], &[1, 2], &texts, "");
+        let Chosen::Free(offer) = times.chosen else {
+            panic!("the second is free");
+        };
+        assert_eq!(offer.slot, slot(2));
+    }
+}

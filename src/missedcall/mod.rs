@@ -1,0 +1,77 @@
+//! `tandem missed-call`: a missed call becomes a conversation, tried out.
+
+mod installation;
+mod story;
+mod transcript;
+
+use std::{process::ExitCode, time::Duration};
+
+use bin_common_handler::{config::parse_duration, daemon::block_on};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+
+use self::{installation::Installation, story::Story, transcript::Transcript};
+use crate::Outcome;
+
+const EXAMPLES: &str = "Examples:
+  tandem missed-call demo
+  tandem missed-call demo --json | jq -r .text
+
+It starts Tandem on a database of its own in a temporary folder, with a carrier that is built in: no account is needed,
+and nothing leaves this machine.";
+
+#[derive(Subcommand)]
+enum What {
+    /// Ring, miss, text, three turns of the assistant, a booking, a takeover by the owner, STOP
+    Demo(Demo),
+}
+
+#[derive(Args)]
+struct Demo {
+    /// How long each step may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    within: Duration,
+    /// Print each line as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Some(span) if !span.is_zero() => Ok(span),
+        _ => Err("write a time such as 30s or 2m".to_owned()),
+    }
+}
+
+pub fn command() -> Command {
+    What::augment_subcommands(Command::new("missed-call"))
+        .about("Try out what becomes of a missed call")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(EXAMPLES)
+        .mut_subcommands(|command| command.after_help(EXAMPLES))
+}
+
+pub fn run(matches: &ArgMatches) -> Outcome {
+    let What::Demo(demo) = What::from_arg_matches(matches)?;
+    let mut outcome = Err("nothing was tried".to_owned());
+    block_on(async {
+        outcome = play(&demo).await;
+        ExitCode::SUCCESS
+    });
+    outcome?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn play(demo: &Demo) -> Result<(), String> {
+    let installation = Installation::start().await?;
+    let transcript = Transcript::new(demo.json);
+    let story = Story::begin(&installation, transcript, demo.within).await;
+    let played = match story {
+        Ok(mut story) => story.play().await,
+        Err(fault) => Err(fault),
+    };
+    // What the daemons said helps whoever sees a failure.
+    let played = played.map_err(|fault| installation.explained(&fault));
+    installation.stop().await;
+    played
+}
