@@ -43,3 +43,33 @@ pub(crate) async fn alert(
     };
     tx.emit_payload(TRIGGERED, payload).await
 }
+
+/// Tells the business of what is about no conversation; `facts` are ids, and never what a person wrote.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn notice(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    metric: &str,
+    reason: &str,
+    facts: serde_json::Value,
+) -> Result<()> {
+    let (id, now) = (ids::next(), tx.now());
+    let data = json!({
+        "id": id,
+        "customer_id": customer_id,
+        "metric": metric,
+        "reason": reason,
+        "details": facts,
+        "status": "triggered",
+        "tm_create": now,
+    });
+    let payload = EventPayload {
+        resource_id: id,
+        customer_id,
+        version: now,
+        data: serde_json::to_string(&data).map_err(Error::internal)?,
+    };
+    tx.emit_payload(TRIGGERED, payload).await
+}

@@ -17,8 +17,8 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    customerhandler::Businesses, geocodehandler::Geocoder, models::business::Profile,
-    queues::presence::Times, room::Rooms,
+    customerhandler::Businesses, emailhandler::Mailer, geocodehandler::Geocoder,
+    models::business::Profile, queues::presence::Times, room::Rooms,
 };
 
 /// Jobs that wait; what has no room comes again by its timer.
@@ -35,6 +35,15 @@ pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
     0..=30 * 86_400_000,
     "How long before an appointment the person is reminded; 0 = never",
     "24h",
+);
+
+/// When an endpoint that takes nothing is turned off.
+pub(crate) const WEBHOOK_DISABLE_AFTER: Setting<Duration> = Setting::duration(
+    "WEBHOOK_DISABLE_AFTER",
+    "120h",
+    60_000..=90 * 86_400_000,
+    "How long nothing has arrived at a webhook endpoint before it is turned off",
+    "120h",
 );
 
 /// How many texts leave by one messaging service.
@@ -99,6 +108,7 @@ pub(crate) struct Settings {
     pub llm_key: Secret,
     pub llm_model: String,
     pub llm_timeout: Duration,
+    pub webhook_disable_after: Duration,
 }
 
 /// The daemon's parts. Clones share them.
@@ -121,6 +131,8 @@ pub(crate) struct App {
     pub businesses: Businesses,
     pub geocoder: Geocoder,
     pub remind_before: Duration,
+    pub mailer: Mailer,
+    pub push_key: Arc<OnceCell<Secret>>,
 }
 
 /// Figures of its own.
@@ -147,6 +159,7 @@ impl App {
             llm_key: config.get(&LLM_API_KEY),
             llm_model: config.get(&LLM_MODEL),
             llm_timeout: config.get(&LLM_TIMEOUT),
+            webhook_disable_after: config.get(&WEBHOOK_DISABLE_AFTER),
         };
         let app = Self {
             store: ctx.store.clone(),
@@ -169,6 +182,8 @@ impl App {
             businesses: Businesses::new(ctx.rpc.clone()),
             geocoder: Geocoder::new(ctx.http()?, config),
             remind_before: config.get(&REMIND_BEFORE),
+            mailer: Mailer::new(config)?,
+            push_key: Arc::default(),
         };
         Ok((app, waiting))
     }

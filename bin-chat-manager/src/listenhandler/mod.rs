@@ -3,6 +3,7 @@
 mod bookings;
 mod conversations;
 mod figures;
+mod notifications;
 mod optouts;
 mod queues;
 mod webhooks;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = bookings::lead_routes(routes);
     let routes = figures::routes(routes);
     let routes = queues::routes(routes);
+    let routes = notifications::routes(routes);
     widgets::routes(routes)
 }
 
