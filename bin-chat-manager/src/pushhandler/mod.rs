@@ -34,6 +34,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const ANSWER_MAX: usize = 64 * 1_024;
 /// How long a push service keeps a message for a browser that is away, in seconds.
 const TTL: &str = "86400";
+/// The browser's subscription ended.
+const GONE: &str = "PUSH_SUBSCRIPTION_GONE";
 /// Characters of title and words that are passed on.
 const TITLE_MAX: usize = 120;
 const WORDS_MAX: usize = 600;
@@ -95,7 +97,7 @@ pub(crate) async fn send(app: &App, row: &Notification) -> Result<Outcome> {
     for browser in &browsers {
         match push(app, browser, row).await {
             Outcome::Sent => outcome = Outcome::Sent,
-            Outcome::Refused("PUSH_SUBSCRIPTION_GONE") => remove(app, browser.id).await?,
+            Outcome::Refused(GONE) => remove(app, browser.id).await?,
             other if outcome != Outcome::Sent => outcome = other,
             _ => {}
         }

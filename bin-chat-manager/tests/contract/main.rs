@@ -17,7 +17,11 @@ mod greetings;
 #[cfg(test)]
 mod leads;
 #[cfg(test)]
+mod mailserver;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod notifications;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
@@ -27,7 +31,11 @@ mod people;
 #[cfg(test)]
 mod presence;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
 mod queues;
+#[cfg(test)]
+mod receiver;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]
@@ -36,5 +44,7 @@ mod sessions;
 mod siblings;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod world;
