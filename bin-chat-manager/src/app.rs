@@ -18,7 +18,7 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    customerhandler::Businesses, dbhandler::keys, geocodehandler::Geocoder,
+    customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer, geocodehandler::Geocoder,
     queues::presence::Times, room::Rooms,
 };
 
@@ -34,6 +34,15 @@ pub(crate) const REMIND_BEFORE: Setting<Duration> = Setting::duration(
     0..=30 * 86_400_000,
     "How long before an appointment the person is reminded; 0 = never",
     "24h",
+);
+
+/// When an endpoint that takes nothing is turned off.
+pub(crate) const WEBHOOK_DISABLE_AFTER: Setting<Duration> = Setting::duration(
+    "WEBHOOK_DISABLE_AFTER",
+    "120h",
+    60_000..=90 * 86_400_000,
+    "How long nothing has arrived at a webhook endpoint before it is turned off",
+    "120h",
 );
 
 /// How many texts leave by one messaging service.
@@ -100,6 +109,7 @@ pub(crate) struct Settings {
     pub llm_key: Secret,
     pub llm_model: String,
     pub llm_timeout: Duration,
+    pub webhook_disable_after: Duration,
 }
 
 /// The daemon's parts. Clones share them.
@@ -122,6 +132,8 @@ pub(crate) struct App {
     pub businesses: Businesses,
     pub geocoder: Geocoder,
     pub remind_before: Duration,
+    pub mailer: Mailer,
+    pub push_key: Arc<OnceCell<Secret>>,
 }
 
 /// Figures of its own.
@@ -150,6 +162,7 @@ impl App {
             llm_key: config.get(&LLM_API_KEY),
             llm_model: config.get(&LLM_MODEL),
             llm_timeout: config.get(&LLM_TIMEOUT),
+            webhook_disable_after: config.get(&WEBHOOK_DISABLE_AFTER),
         };
         let app = Self {
             store: ctx.store.clone(),
@@ -169,6 +182,8 @@ impl App {
             businesses: Businesses::new(ctx.rpc.clone()),
             geocoder: Geocoder::new(ctx.http()?, config),
             remind_before: config.get(&REMIND_BEFORE),
+            mailer: Mailer::new(config)?,
+            push_key: Arc::default(),
         };
         Ok((app, waiting))
     }

@@ -8,6 +8,7 @@ mod agenthandler;
 mod alertrulehandler;
 mod app;
 mod attachmenthandler;
+mod attempthandler;
 mod availabilityhandler;
 pub mod booking;
 mod bookinghandler;
@@ -18,6 +19,8 @@ mod contacthandler;
 mod conversationhandler;
 mod customerhandler;
 mod dbhandler;
+mod deliveryhandler;
+mod emailhandler;
 mod entryhandler;
 pub mod figures;
 mod geocodehandler;
@@ -25,7 +28,9 @@ mod kpihandler;
 mod leadhandler;
 mod listenhandler;
 pub mod models;
+mod notificationhandler;
 mod presencehandler;
+mod pushhandler;
 mod queuehandler;
 pub mod queues;
 mod retentionhandler;
@@ -38,6 +43,7 @@ mod summaryhandler;
 mod templatehandler;
 mod transcripthandler;
 mod turnhandler;
+mod webhookendpointhandler;
 mod webhookhandler;
 mod widgethandler;
 pub mod words;
@@ -109,6 +115,11 @@ const MIGRATIONS: Migrations = migrations!(
         "1107_chat_sessions",
         "1108_canned_responses",
         "1109_csats",
+        "1270_webhook_endpoints",
+        "1271_deliveries",
+        "1272_notifications",
+        "1273_notification_subscriptions",
+        "1274_push_subscriptions",
         "1280_attachments",
         "1281_summaries",
         "1282_retentions",
@@ -134,6 +145,9 @@ const SETTINGS: &[AnySetting] = &[
     app::LLM_TIMEOUT.erased(),
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
+    app::WEBHOOK_DISABLE_AFTER.erased(),
+    emailhandler::SMTP_URL.erased(),
+    emailhandler::EMAIL_FROM.erased(),
     watch::PERIOD.erased(),
     retentionhandler::PERIOD.erased(),
     geocodehandler::GEOCODER_URL.erased(),
@@ -176,5 +190,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     presencehandler::start(ctx, &app);
     entryhandler::start(ctx);
     queuehandler::start(ctx);
+    deliveryhandler::start(ctx, &app);
+    notificationhandler::start(ctx, &app);
     Ok(Wired::new(listenhandler::routes(), app))
 }

@@ -38,6 +38,9 @@ pub(crate) struct Rooms {
     pub presences: Quota,
     pub widgets: Quota,
     pub canned_responses: Quota,
+    pub webhook_endpoints: Quota,
+    pub notification_subscriptions: Quota,
+    pub push_subscriptions: Quota,
 }
 
 impl Rooms {
@@ -102,6 +105,18 @@ impl Rooms {
             canned_responses: quota(
                 "CANNED_RESPONSES",
                 "chat_canned_responses WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            webhook_endpoints: quota(
+                "WEBHOOKENDPOINTS",
+                "chat_webhook_endpoints WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            notification_subscriptions: quota(
+                "NOTIFICATIONSUBSCRIPTIONS",
+                "chat_notification_subscriptions WHERE customer_id = ? AND tm_delete IS NULL",
+            ),
+            push_subscriptions: quota(
+                "PUSHSUBSCRIPTIONS",
+                "chat_push_subscriptions WHERE customer_id = ? AND tm_delete IS NULL",
             ),
             presences: quota("PRESENCES", "chat_presences WHERE customer_id = ?"),
         }

@@ -109,6 +109,24 @@ pub(crate) async fn text(
     Ok(fill(&own.map_or_else(shipped, |own| own.body), filling))
 }
 
+/// Whether there is a template of this name: the tenant's own, or one that ships.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_known(tx: &mut ChangeTx<'_>, customer_id: Uuid, name: &str) -> Result<bool> {
+    if !shipped(name).is_empty() {
+        return Ok(true);
+    }
+    let filling = Filling {
+        business_name: "x",
+        customer_name: "x",
+        slot: "x",
+    };
+    // Every template has words, so an empty text is that of none.
+    let own = text(tx, customer_id, name, filling).await?;
+    Ok(!own.is_empty())
+}
+
 fn shipped(name: &str) -> &'static str {
     let mut all = SHIPPED.iter();
     all.find(|(known, _)| *known == name)

@@ -197,6 +197,31 @@ pub(crate) async fn tell(
     trigger(tx, alert, &rule).await.map(drop)
 }
 
+/// Tells the business of what failed and is about no conversation, such as a delivery.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn notice(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    metric: Metric,
+    entity_id: Uuid,
+    reason: &str,
+) -> Result<()> {
+    let Some(rule) = rule(tx, customer_id, metric).await? else {
+        return Ok(());
+    };
+    let alert = Alert {
+        customer_id,
+        metric,
+        entity_id,
+        reason: reason.chars().take(REASON_MAX).collect(),
+        value: 1.0,
+        ..Alert::default()
+    };
+    trigger(tx, alert, &rule).await.map(drop)
+}
+
 /// Whether the same stands, and nobody has looked.
 async fn is_told(tx: &mut ChangeTx<'_>, alert: &Alert) -> Result<bool> {
     #[derive(sqlx::FromRow)]

@@ -1,6 +1,9 @@
 //! Conversations by who they are with.
 
-use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db},
+    models::error::Result,
+};
 use uuid::Uuid;
 
 use super::select;
@@ -75,4 +78,24 @@ pub(crate) async fn open_of(
     ];
     let found: Vec<Found> = tx.sql().fetch_all(&sql, values).await?;
     Ok(found.into_iter().map(|found| found.id).collect())
+}
+
+/// Our number of the newest conversation by text with somebody, whether it ended or not.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn number_with(
+    db: &Db,
+    customer_id: Uuid,
+    person: &str,
+) -> Result<Option<String>> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        number: String,
+    }
+    let sql = "SELECT number FROM chat_conversations WHERE customer_id = ? AND person = ? AND channel = ? \
+               ORDER BY tm_create DESC LIMIT 1";
+    let values = vec![customer_id.into(), person.into(), Channel::Sms.into()];
+    let found: Option<Found> = db.fetch_optional(sql, values).await?;
+    Ok(found.map(|found| found.number))
 }

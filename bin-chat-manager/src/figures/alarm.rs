@@ -27,6 +27,10 @@ text_enum!(
         Emergency = "emergency",
         /// A text did not arrive, or nobody knows whether it did.
         ProviderFailure = "provider_failure",
+        /// A notification was given up.
+        NotificationFailure = "notification_failure",
+        /// An event was not delivered to an endpoint, or the endpoint was switched off.
+        WebhookFailure = "webhook_failure",
     }
 );
 
@@ -54,6 +58,8 @@ pub const SHIPPED: &[(Metric, Limits)] = &[
     (Metric::OptOut, limits(0.0, 0, 0)),
     (Metric::Emergency, limits(0.0, 0, 0)),
     (Metric::ProviderFailure, limits(0.0, 0, 0)),
+    (Metric::NotificationFailure, limits(0.0, 0, 0)),
+    (Metric::WebhookFailure, limits(0.0, 0, 0)),
 ];
 
 const fn limits(threshold: f64, duration_seconds: u64, cooldown_seconds: u64) -> Limits {

@@ -4,6 +4,7 @@ mod attachments;
 mod bookings;
 mod conversations;
 mod figures;
+mod notifications;
 mod optouts;
 mod queues;
 mod roles;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = figures::routes(routes);
     let routes = attachments::routes(routes);
     let routes = queues::routes(routes);
+    let routes = notifications::routes(routes);
     widgets::routes(routes).with_roles(roles::TABLE)
 }
 

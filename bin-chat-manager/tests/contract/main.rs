@@ -25,7 +25,11 @@ mod keeping;
 #[cfg(test)]
 mod leads;
 #[cfg(test)]
+mod mailserver;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod notifications;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
@@ -35,7 +39,11 @@ mod people;
 #[cfg(test)]
 mod presence;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
 mod queues;
+#[cfg(test)]
+mod receiver;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]
@@ -44,5 +52,7 @@ mod sessions;
 mod siblings;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod world;

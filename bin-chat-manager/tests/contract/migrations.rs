@@ -6,9 +6,12 @@ use bin_chat_manager::{
         agent::Agent, alert::Alert, alertrule::AlertRule, appointment::Appointment,
         bookable::Bookable, calendar::Calendar, cannedresponse::CannedResponse,
         catalogitem::CatalogItem, chatsession::ChatSession, contact::Contact,
-        conversation::Conversation, csat::Csat, holiday::Holiday, lead::Lead, message::Message,
-        offer::Offer, presence::Presence, queue::Queue, queueentry::QueueEntry, rate::Rate,
-        reservation::Reservation, template::Template, turn::Turn, webhook::Webhook, widget::Widget,
+        conversation::Conversation, csat::Csat, delivery::Delivery, holiday::Holiday, lead::Lead,
+        message::Message, notification::Notification,
+        notificationsubscription::NotificationSubscription, offer::Offer, presence::Presence,
+        pushsubscription::PushSubscription, queue::Queue, queueentry::QueueEntry, rate::Rate,
+        reservation::Reservation, template::Template, turn::Turn, webhook::Webhook,
+        webhookendpoint::WebhookEndpoint, widget::Widget,
     },
 };
 use bin_common_handler::{
@@ -91,6 +94,11 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
     assert_eq!(schema.beyond::<Calendar>(), none);
     assert_eq!(schema.beyond::<AlertRule>(), none);
     assert_eq!(schema.beyond::<Alert>(), none);
+    assert_eq!(schema.beyond::<WebhookEndpoint>(), none);
+    assert_eq!(schema.beyond::<Delivery>(), none);
+    assert_eq!(schema.beyond::<Notification>(), none);
+    assert_eq!(schema.beyond::<NotificationSubscription>(), none);
+    assert_eq!(schema.beyond::<PushSubscription>(), none);
 }
 
 #[tokio::test]

@@ -1,0 +1,116 @@
+//! What happens in this house: webhook endpoints hear of it, and users who subscribed.
+
+use bin_common_handler::{
+    daemon::ManagerContext,
+    databasehandler::ChangeTx,
+    models::{error::Result, time::Timestamp},
+    sockhandler::ReceivedEvent,
+};
+use serde_json::{json, value::RawValue};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::{NotificationCreate, put};
+use crate::{
+    app::App,
+    dbhandler::notifications,
+    deliveryhandler::{self, Happened},
+    models::notificationsubscription::NotificationSubscription,
+};
+
+/// What customers' own systems may hear of. What comes thousands of times a second and means nothing to them is left out
+/// (usages, bids, rows of imports), and so is what tells of notifications and webhooks themselves.
+const TOPICS: &[&str] = &[
+    "outdial-manager.outdial.#",
+    "did-manager.did.#",
+    "did-manager.didpool.#",
+    "call-manager.call.#",
+    "call-manager.callcampaign.#",
+    "chat-manager.conversation.#",
+    "chat-manager.message.#",
+    "chat-manager.appointment.#",
+    "chat-manager.lead.#",
+    "chat-manager.alert.#",
+    "chat-manager.optout.#",
+];
+/// Largest event that is passed on, in bytes.
+const EVENT_MAX: usize = 256 * 1_024;
+
+/// Subscribes.
+pub(super) fn start(ctx: &ManagerContext, app: &App) {
+    for topic in TOPICS {
+        ctx.events.on_with(topic, app.clone(), heard);
+    }
+}
+
+/// Everything that is made of an event commits with the memory of it: once, whatever dies when.
+async fn heard(app: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+    let customer_id = event.customer_id.filter(|id| !id.is_nil());
+    let (Some(customer_id), Some(data)) = (customer_id, &event.event.data) else {
+        return Ok(());
+    };
+    if event.message_id.is_empty() || data.get().len() > EVENT_MAX {
+        return Ok(());
+    }
+    let at = event
+        .version
+        .map_or_else(|| tx.now(), Timestamp::from_micros);
+    let happened = Happened {
+        id: &event.message_id,
+        event_type: &event.event.kind,
+        at,
+        data,
+    };
+    deliveryhandler::fan_out(tx, customer_id, &happened).await?;
+    subscribed(&app, tx, customer_id, &happened).await
+}
+
+/// A notification for each user who subscribed.
+async fn subscribed(
+    _: &App,
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    happened: &Happened<'_>,
+) -> Result<()> {
+    let found = notifications::subscribed(tx, customer_id, happened.event_type).await?;
+    for subscription in found {
+        let id = subscription.id;
+        let notified = put(tx, customer_id, wanted(subscription, happened)).await;
+        match notified {
+            Ok(_) => {}
+            // What a customer wrote wrongly must not hold up the event for others.
+            Err(error) if !error.is_fault() => {
+                warn!(%id, reason = error.reason(), "a subscription could not be served");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn wanted(subscription: NotificationSubscription, happened: &Happened<'_>) -> NotificationCreate {
+    NotificationCreate {
+        channel: subscription.channel,
+        to: subscription.to,
+        template: subscription.template,
+        data: json!({
+            "subject": happened.event_type,
+            "text": happened.event_type,
+            "type": happened.event_type,
+            "entity_id": entity_id(happened.data),
+        }),
+        key: format!("sub:{}:{}", subscription.id, happened.id),
+        quiet_hours: subscription.quiet_hours.0,
+        timezone: subscription.timezone,
+        customer_id: None,
+    }
+}
+
+fn entity_id(data: &RawValue) -> Option<Uuid> {
+    #[derive(serde::Deserialize)]
+    struct Entity {
+        id: Uuid,
+    }
+    let entity: Entity = serde_json::from_str(data.get()).ok()?;
+    Some(entity.id)
+}
