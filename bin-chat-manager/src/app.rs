@@ -17,8 +17,12 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    customerhandler::Businesses, geocodehandler::Geocoder, models::business::Profile,
-    queues::presence::Times, room::Rooms,
+    calendarsynchandler::{self, Tokens, oauth},
+    customerhandler::Businesses,
+    geocodehandler::Geocoder,
+    models::business::Profile,
+    queues::presence::Times,
+    room::Rooms,
 };
 
 /// Jobs that wait; what has no room comes again by its timer.
@@ -88,6 +92,8 @@ pub(crate) enum Job {
     Send(Uuid),
     /// A turn.
     Run(Uuid),
+    /// A calendar elsewhere.
+    Calendar(Uuid),
 }
 
 /// What is set.
@@ -121,6 +127,8 @@ pub(crate) struct App {
     pub businesses: Businesses,
     pub geocoder: Geocoder,
     pub remind_before: Duration,
+    pub calendar_period: Duration,
+    pub tokens: Tokens,
 }
 
 /// Figures of its own.
@@ -169,6 +177,8 @@ impl App {
             businesses: Businesses::new(ctx.rpc.clone()),
             geocoder: Geocoder::new(ctx.http()?, config),
             remind_before: config.get(&REMIND_BEFORE),
+            calendar_period: config.get(&calendarsynchandler::PERIOD),
+            tokens: Arc::new(oauth::Tokens::new(config, ctx.store.clock.clone())),
         };
         Ok((app, waiting))
     }

@@ -13,6 +13,7 @@ pub mod booking;
 mod bookinghandler;
 mod businesshandler;
 mod calendarhandler;
+mod calendarsynchandler;
 mod cataloghandler;
 mod contacthandler;
 mod conversationhandler;
@@ -54,6 +55,7 @@ use crate::{
     },
     app::App,
     bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
+    calendarsynchandler::{CALENDAR_SYNC, oauth},
     models::timers,
 };
 
@@ -105,6 +107,9 @@ const MIGRATIONS: Migrations = migrations!(
         "1107_chat_sessions",
         "1108_canned_responses",
         "1109_csats",
+        "1300_calendar_syncs",
+        "1301_calendar_events",
+        "1302_busy_times",
     ]
 );
 
@@ -132,6 +137,15 @@ const SETTINGS: &[AnySetting] = &[
     geocodehandler::GEOCODER_KEY.erased(),
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
+    calendarsynchandler::PERIOD.erased(),
+    oauth::GOOGLE_CALENDAR_URL.erased(),
+    oauth::GOOGLE_TOKEN_URL.erased(),
+    oauth::GOOGLE_CLIENT_ID.erased(),
+    oauth::GOOGLE_CLIENT_SECRET.erased(),
+    oauth::MICROSOFT_GRAPH_URL.erased(),
+    oauth::MICROSOFT_TOKEN_URL.erased(),
+    oauth::MICROSOFT_CLIENT_ID.erased(),
+    oauth::MICROSOFT_CLIENT_SECRET.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -151,6 +165,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
     timers.on_with(ALERT_WAKE, app.clone(), wake);
+    timers.on_with(CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);
     presencehandler::start(ctx, &app);

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::timers::{RESERVATION_EXPIRE, remind_later};
 use crate::{
     app::App,
-    cataloghandler, leadhandler,
+    calendarsynchandler, cataloghandler, leadhandler,
     models::{
         appointment::{Appointment, AppointmentStatus},
         bookable::Bookable,
@@ -80,6 +80,7 @@ pub(crate) async fn create(
     }
     remind_later(&mut tx, &mut appointment, app.remind_before).await?;
     tx.insert(&appointment).await?;
+    calendarsynchandler::wake(&mut tx, customer_id).await?;
     tx.emit("appointment_created", &appointment, customer_id)
         .await?;
     tx.commit(appointment).await

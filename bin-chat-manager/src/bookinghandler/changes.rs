@@ -18,6 +18,7 @@ use crate::{
     app::App,
     availabilityhandler::Slot,
     booking::interval::Interval,
+    calendarsynchandler,
     customerhandler::tenant,
     leadhandler,
     models::{
@@ -68,6 +69,7 @@ impl ResourceHooks<Appointment> for App {
         };
         if after.differs_for_calendars(before) {
             after.sequence = before.sequence.saturating_add(1);
+            calendarsynchandler::wake(tx, after.customer_id).await?;
         }
         if before.status != after.status {
             follow(tx, ctx, after).await?;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, Job},
-    contacthandler,
+    calendarsynchandler, contacthandler,
     models::{
         timers::WORK,
         webhook::{Webhook, WebhookKind},
@@ -66,6 +66,7 @@ async fn perform(app: &App, job: Job) -> Result<()> {
         Job::Work(id) => work(app, id).await,
         Job::Send(id) => sendhandler::advance(app, id).await,
         Job::Run(id) => turnhandler::run(app, id).await,
+        Job::Calendar(id) => calendarsynchandler::run(app, id).await,
     }
 }
 
