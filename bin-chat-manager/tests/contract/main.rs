@@ -5,7 +5,11 @@ mod assistant;
 #[cfg(test)]
 mod bookings;
 #[cfg(test)]
+mod calendar_servers;
+#[cfg(test)]
 mod calendars;
+#[cfg(test)]
+mod calendars_elsewhere;
 #[cfg(test)]
 mod contact_center;
 #[cfg(test)]
