@@ -18,8 +18,13 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer, geocodehandler::Geocoder,
-    queues::presence::Times, room::Rooms,
+    calendarsynchandler::{self, Tokens, oauth},
+    customerhandler::Businesses,
+    dbhandler::keys,
+    emailhandler::Mailer,
+    geocodehandler::Geocoder,
+    queues::presence::Times,
+    room::Rooms,
 };
 
 /// What the keys of this daemon begin with.
@@ -98,6 +103,8 @@ pub(crate) enum Job {
     Run(Uuid),
     /// A picture.
     Fetch(Uuid),
+    /// A calendar elsewhere.
+    Calendar(Uuid),
 }
 
 /// What is set.
@@ -134,6 +141,8 @@ pub(crate) struct App {
     pub remind_before: Duration,
     pub mailer: Mailer,
     pub push_key: Arc<OnceCell<Secret>>,
+    pub calendar_period: Duration,
+    pub tokens: Tokens,
 }
 
 /// Figures of its own.
@@ -184,6 +193,8 @@ impl App {
             remind_before: config.get(&REMIND_BEFORE),
             mailer: Mailer::new(config)?,
             push_key: Arc::default(),
+            calendar_period: config.get(&calendarsynchandler::PERIOD),
+            tokens: Arc::new(oauth::Tokens::new(config, ctx.store.clock.clone())),
         };
         Ok((app, waiting))
     }

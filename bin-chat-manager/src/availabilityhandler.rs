@@ -172,7 +172,9 @@ fn widest(range: Interval, resources: &[Bookable]) -> Interval {
 }
 
 fn times_of(busy: &[Busy], resource_id: Uuid) -> Vec<Interval> {
-    let of_it = busy.iter().filter(|busy| busy.resource_id == resource_id);
+    let of_it = busy
+        .iter()
+        .filter(|busy| busy.resource_id == resource_id || busy.resource_id.is_nil());
     of_it.map(Busy::time).collect()
 }
 

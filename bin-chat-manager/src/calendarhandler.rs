@@ -1,4 +1,4 @@
-//! Feeds: a business's appointments as iCalendar, at a secret address.
+//! Calendars: a business's appointments as iCalendar at a secret address, or in a calendar elsewhere.
 
 use std::time::Duration;
 
@@ -6,7 +6,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::error::{Error, Result},
+    models::{
+        check::wrong,
+        error::{Error, Result},
+    },
+    redact::Secret,
     resource::{self, ResourceHooks},
 };
 use chrono_tz::Tz;
@@ -18,7 +22,9 @@ use uuid::Uuid;
 use crate::{
     app::App,
     booking::ical::{self, Event, Status},
+    calendarsynchandler::CALENDAR_SYNC,
     customerhandler::tenant,
+    dbhandler::calendars,
     models::{
         appointment::{Appointment, AppointmentStatus},
         calendar::Calendar,
@@ -52,8 +58,35 @@ impl ResourceHooks<Calendar> for App {
             after.feed_token = token();
             self.rooms.calendars.take(tx, after.customer_id, 1).await?;
         }
-        Ok(())
+        link(self, tx, before, after).await
     }
+}
+
+/// What goes with a calendar elsewhere: its secret is sealed, its address one that may be asked, and it is brought in step.
+/// The times of one that is deleted are free again.
+async fn link(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    before: Option<&Calendar>,
+    after: &mut Calendar,
+) -> Result<()> {
+    if !after.is_linked() {
+        return Ok(());
+    }
+    if after.tm_delete.is_some() {
+        tx.cancel(CALENDAR_SYNC, after.id).await?;
+        return calendars::replace_busy(tx, after, &[]).await;
+    }
+    if !after.url.is_empty() {
+        let allowed = app.http.ensure_allowed(&after.url);
+        allowed.map_err(|fault| wrong("url", &format!("cannot be used: {fault}")))?;
+    }
+    if before.is_none_or(|before| before.secret != after.secret) {
+        let secret = Secret::new(std::mem::take(&mut after.secret));
+        after.secret = app.sealer.seal(&secret, &after.secret_place())?;
+    }
+    let now = tx.now();
+    tx.schedule(CALENDAR_SYNC, after.id, now, &()).await
 }
 
 fn token() -> String {
@@ -116,7 +149,8 @@ async fn appointments(app: &App, calendar: &Calendar) -> Result<Vec<Appointment>
     Ok(app.store.db.select(&tail, values).await?)
 }
 
-fn event(appointment: &Appointment) -> Event<'_> {
+/// An appointment as calendars show it.
+pub(crate) fn event(appointment: &Appointment) -> Event<'_> {
     Event {
         id: appointment.id,
         sequence: appointment.sequence,

@@ -14,6 +14,7 @@ pub mod booking;
 mod bookinghandler;
 mod businesshandler;
 mod calendarhandler;
+mod calendarsynchandler;
 mod cataloghandler;
 mod contacthandler;
 mod conversationhandler;
@@ -64,6 +65,7 @@ use crate::{
     },
     app::App,
     bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
+    calendarsynchandler::{CALENDAR_SYNC, oauth},
     models::timers,
 };
 
@@ -123,6 +125,9 @@ const MIGRATIONS: Migrations = migrations!(
         "1280_attachments",
         "1281_summaries",
         "1282_retentions",
+        "1300_calendar_syncs",
+        "1301_calendar_events",
+        "1302_busy_times",
     ]
 );
 
@@ -154,6 +159,15 @@ const SETTINGS: &[AnySetting] = &[
     geocodehandler::GEOCODER_KEY.erased(),
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
+    calendarsynchandler::PERIOD.erased(),
+    oauth::GOOGLE_CALENDAR_URL.erased(),
+    oauth::GOOGLE_TOKEN_URL.erased(),
+    oauth::GOOGLE_CLIENT_ID.erased(),
+    oauth::GOOGLE_CLIENT_SECRET.erased(),
+    oauth::MICROSOFT_GRAPH_URL.erased(),
+    oauth::MICROSOFT_TOKEN_URL.erased(),
+    oauth::MICROSOFT_CLIENT_ID.erased(),
+    oauth::MICROSOFT_CLIENT_SECRET.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -185,6 +199,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
         subjecthandler::erased,
     );
     retentionhandler::start(ctx, &app)?;
+    timers.on_with(CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);
     presencehandler::start(ctx, &app);

@@ -27,7 +27,7 @@ use crate::{
     callhandler::{self, view},
     choice::explain::Row,
     compliancehandler::{self, optout},
-    dbhandler::{frauds, market},
+    dbhandler::{self, frauds},
     models::{
         call::{self, Call},
         callcampaign::CallCampaign,
@@ -147,7 +147,7 @@ pub(crate) async fn explanation(app: &App, ctx: &RequestContext, id: Uuid) -> Re
     if matches!(viewer, Viewer::Seller(own) if own != call.seller_id) {
         return Err(callhandler::not_found());
     }
-    let kept = market::explanation(&app.store.db, &call).await?;
+    let kept = dbhandler::market::explanation(&app.store.db, &call).await?;
     let mut whole = kept.ok_or_else(|| {
         Error::not_found(
             "NOT_DECIDED",

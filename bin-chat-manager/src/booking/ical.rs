@@ -65,14 +65,19 @@ pub fn uid(id: Uuid) -> String {
 
 /// A calendar with these events, in the time of `zone`.
 pub fn calendar(name: &str, zone: Tz, events: &[Event<'_>]) -> String {
-    let mut lines = Lines::default();
-    lines.push("BEGIN", "VCALENDAR");
-    lines.push("VERSION", "2.0");
-    lines.push("PRODID", PRODUCT);
-    lines.push("CALSCALE", "GREGORIAN");
+    let mut lines = Lines::begin();
     lines.push("METHOD", "PUBLISH");
     lines.push("X-WR-CALNAME", &escaped(name));
     lines.push("X-WR-TIMEZONE", zone.name());
+    finish(lines, zone, events)
+}
+
+/// One event as CalDAV keeps it: without a method (RFC 4791, section 4.1).
+pub fn object(zone: Tz, event: &Event<'_>) -> String {
+    finish(Lines::begin(), zone, std::slice::from_ref(event))
+}
+
+fn finish(mut lines: Lines, zone: Tz, events: &[Event<'_>]) -> String {
     let span = events
         .iter()
         .map(|event| event.time)
@@ -121,6 +126,16 @@ fn write_event(lines: &mut Lines, zone: Tz, event: &Event<'_>) {
 struct Lines(String);
 
 impl Lines {
+    /// What every calendar begins with.
+    fn begin() -> Self {
+        let mut lines = Self::default();
+        lines.push("BEGIN", "VCALENDAR");
+        lines.push("VERSION", "2.0");
+        lines.push("PRODID", PRODUCT);
+        lines.push("CALSCALE", "GREGORIAN");
+        lines
+    }
+
     fn push(&mut self, name: &str, value: &str) {
         fold(&format!("{name}:{value}"), &mut self.0);
     }

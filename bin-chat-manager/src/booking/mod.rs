@@ -5,6 +5,7 @@ pub mod ical;
 pub mod interval;
 pub mod matching;
 pub mod quote;
+pub mod recurrence;
 pub mod score;
 pub mod slots;
 pub mod vtimezone;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::timers::{RESERVATION_EXPIRE, remind_later};
 use crate::{
     app::App,
-    cataloghandler, leadhandler,
+    calendarsynchandler, cataloghandler, leadhandler,
     models::{
         appointment::{Appointment, AppointmentStatus},
         bookable::Bookable,
@@ -91,6 +91,7 @@ pub(super) async fn keep(
     }
     remind_later(tx, &mut appointment, app.remind_before).await?;
     tx.insert(&appointment).await?;
+    calendarsynchandler::wake(tx, customer_id).await?;
     tx.emit("appointment_created", &appointment, customer_id)
         .await?;
     Ok(appointment)

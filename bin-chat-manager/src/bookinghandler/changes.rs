@@ -17,6 +17,7 @@ use super::{
 use crate::{
     app::App,
     booking::interval::Interval,
+    calendarsynchandler,
     customerhandler::tenant,
     leadhandler,
     models::slot::Slot,
@@ -68,6 +69,7 @@ impl ResourceHooks<Appointment> for App {
         };
         if after.differs_for_calendars(before) {
             after.sequence = before.sequence.saturating_add(1);
+            calendarsynchandler::wake(tx, after.customer_id).await?;
         }
         if before.status != after.status {
             follow(tx, ctx, after).await?;

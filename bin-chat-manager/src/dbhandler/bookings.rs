@@ -1,4 +1,4 @@
-//! What takes a resource's time: appointments that stand, and holds that have not run out.
+//! What takes a resource's time: appointments that stand, holds that have not run out, and events of calendars elsewhere.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const LENGTH_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// A stretch of a resource that is taken.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Busy {
-    /// Whose.
+    /// Whose; nil = everybody's.
     pub resource_id: Uuid,
     tm_start: Timestamp,
     tm_end: Timestamp,
@@ -67,9 +67,15 @@ fn sql(question: &Question, limit: i64) -> (String, Vec<Value>) {
          UNION ALL SELECT resource_id, tm_start, tm_end FROM chat_reservations \
          WHERE {whose} AND status = '{held}' AND tm_expire > ? \
          AND tm_start > ? AND tm_start < ? AND tm_end > ? AND id <> ? AND tm_delete IS NULL \
+         UNION ALL SELECT resource_id, tm_start, tm_end FROM chat_busy_times \
+         WHERE customer_id = ? AND tm_end > ? AND tm_start < ?{elsewhere} \
          LIMIT {limit}",
         standing = standing.join(", "),
         held = ReservationStatus::Held,
+        // Some calendars elsewhere are everybody's.
+        elsewhere = question
+            .resource_id
+            .map_or("", |_| " AND resource_id IN (?, ?)"),
     );
     let Interval { start, end } = question.range;
     let whose = || {
@@ -91,6 +97,10 @@ fn sql(question: &Question, limit: i64) -> (String, Vec<Value>) {
     values.extend(whose());
     values.push(question.now.into());
     values.extend(when());
+    values.extend([question.customer_id.into(), start.into(), end.into()]);
+    if let Some(id) = question.resource_id {
+        values.extend([id.into(), Uuid::nil().into()]);
+    }
     (text, values)
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod attachments;
 pub(crate) mod bookings;
 pub(crate) mod buckets;
+pub(crate) mod calendars;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod endpoints;

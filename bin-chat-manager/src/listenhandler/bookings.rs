@@ -20,6 +20,7 @@ use crate::{
         reservations,
     },
     calendarhandler::{self, Feed},
+    calendarsynchandler::{self, SyncView},
     cataloghandler::{self, Match, MatchRequest, QuoteReply, QuoteRequest},
     leadhandler::{self, StatusChange},
     models::{
@@ -96,6 +97,10 @@ pub(super) fn lead_routes(routes: Routes<App>) -> Routes<App> {
         .public()
         .document("ics", ical::MEDIA_TYPE)
         .post("/v1/calendars/<calendar-id>/rotate", rotate)
+        .scope(WRITE)
+        .get("/v1/calendars/<calendar-id>/sync", sync_view)
+        .scope(READ)
+        .post("/v1/calendars/<calendar-id>/sync", sync_start)
         .scope(WRITE)
 }
 
@@ -208,6 +213,22 @@ async fn rotate(
     Path(id): Path<Uuid>,
 ) -> Result<Json<Calendar>> {
     calendarhandler::rotate(&app, &ctx, id).await.map(Json)
+}
+
+async fn sync_view(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path<Uuid>,
+) -> Result<Json<SyncView>> {
+    calendarsynchandler::view(&app, &ctx, id).await.map(Json)
+}
+
+async fn sync_start(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path<Uuid>,
+) -> Result<Json<SyncView>> {
+    calendarsynchandler::start(&app, &ctx, id).await.map(Json)
 }
 
 async fn feed(

@@ -157,6 +157,8 @@ pub(super) const TABLE: &[(&str, Roles)] = &[
     ("PUT /v1/calendars/<calendar-id>", Roles::ADMINS),
     ("DELETE /v1/calendars/<calendar-id>", Roles::ADMINS),
     ("POST /v1/calendars/<calendar-id>/rotate", Roles::ADMINS),
+    ("GET /v1/calendars/<calendar-id>/sync", Roles::SUPERVISORS),
+    ("POST /v1/calendars/<calendar-id>/sync", Roles::ADMINS),
     // Figures and alerts.
     ("GET /v1/kpis", Roles::OVERVIEW),
     ("GET /v1/alert_rules", Roles::OVERVIEW),

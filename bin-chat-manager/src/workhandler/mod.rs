@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     app::{App, Job},
     attachmenthandler::media,
-    contacthandler,
+    calendarsynchandler, contacthandler,
     models::{
         timers::{MEDIA, WORK},
         webhook::{Webhook, WebhookKind},
@@ -70,6 +70,7 @@ async fn perform(app: &App, job: Job) -> Result<()> {
         Job::Send(id) => sendhandler::advance(app, id).await,
         Job::Run(id) => turnhandler::run(app, id).await,
         Job::Fetch(id) => media::fetch(app, id).await,
+        Job::Calendar(id) => calendarsynchandler::run(app, id).await,
     }
 }
 

@@ -97,6 +97,16 @@ impl Desk {
         Self::with_settings(kind, count, &[]).await
     }
 
+    /// One that keeps calendars on this machine in step.
+    pub async fn linked(kind: Kind, count: usize, more: &[(&'static str, &str)]) -> Self {
+        let settings = [
+            ("ALLOW_PRIVATE_ENDPOINTS", "true"),
+            ("CALENDAR_PERIOD", "1s"),
+            ("SECRETS_KEY", "0123456789abcdef0123456789abcdef"),
+        ];
+        Self::with_settings(kind, count, &[&settings, more].concat()).await
+    }
+
     async fn with_settings(kind: Kind, count: usize, more: &[(&'static str, &str)]) -> Self {
         let clock = Clock::default();
         let settings = [&[("ALERTS_PERIOD", "100ms")], more].concat();

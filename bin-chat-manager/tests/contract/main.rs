@@ -7,7 +7,11 @@ mod bookings;
 #[cfg(test)]
 mod by_text;
 #[cfg(test)]
+mod calendar_servers;
+#[cfg(test)]
 mod calendars;
+#[cfg(test)]
+mod calendars_elsewhere;
 #[cfg(test)]
 mod contact_center;
 #[cfg(test)]
