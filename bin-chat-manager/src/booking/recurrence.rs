@@ -52,7 +52,7 @@ pub fn busy(text: &str, zone: Tz, window: Interval) -> Result<Vec<Interval>, Bad
         found.extend(
             times
                 .filter(|time| is_repetition || !moved.contains(&(uid.clone(), time.start)))
-                .filter(|time| time.overlaps(window)),
+                .filter(|time| time.start < time.end && time.overlaps(window)),
         );
     }
     Ok(found)
