@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 use super::{
     call::Call,
-    moment::Moment,
     place::{Cell, Code},
     profile::Profile,
     reach::Reach,
@@ -119,15 +118,6 @@ impl Index {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.profiles.is_empty()
-    }
-
-    /// Up to `limit` profiles that take the call now, the highest amount first, those whose endpoints decide
-    /// before all. Money, caps and duplicates are not judged here.
-    pub fn matching(&self, call: &Call, moment: &mut Moment, limit: usize) -> Vec<&Arc<Profile>> {
-        self.fitting(call)
-            .filter(|profile| profile.admits(call, moment).is_ok())
-            .take(limit)
-            .collect()
     }
 
     /// The profiles within reach, and what nobody who fits and was left out bids more than; nothing = none was.
@@ -268,6 +258,7 @@ mod tests {
     use super::*;
     use crate::choice::{
         criteria::{Criteria, CriteriaSpec},
+        moment::Moment,
         place::{Point, Radius},
         tags::{TagOp, TagSpec},
     };
@@ -395,12 +386,16 @@ mod tests {
             let mut scanned: Vec<_> = all.values()
                 .filter(|profile| profile.admits(&call, &mut moment.clone()).is_ok()).collect();
             scanned.sort_by_key(|profile| order(profile));
-            scanned.truncate(limit);
-            let found = index.matching(&call, &mut moment.clone(), limit);
-            prop_assert_eq!(
-                found.iter().map(|profile| profile.id).collect::<Vec<_>>(),
-                scanned.iter().map(|profile| profile.id).collect::<Vec<_>>()
-            );
+            let (fitting, floor) = index.within(&call, Reach::Fitting);
+            prop_assert_eq!(floor, None);
+            let ids = |list: &[&Arc<Profile>]| list.iter().map(|profile| profile.id).collect::<Vec<_>>();
+            let admitted: Vec<_> = fitting.iter().copied()
+                .filter(|profile| profile.admits(&call, &mut moment.clone()).is_ok()).collect();
+            prop_assert_eq!(ids(&admitted), ids(&scanned));
+            let (best, floor) = index.within(&call, Reach::Best(limit));
+            prop_assert_eq!(ids(&best), ids(&fitting[..limit.min(fitting.len())]));
+            let next = fitting.get(limit).map(|profile| profile.amount.unwrap_or(i64::MAX));
+            prop_assert_eq!(floor, next);
             let of_campaign = all.values().filter(|profile| {
                 !matches!(profile.admits(&call, &mut moment.clone()), Err(crate::choice::exclusion::Exclusion::OtherCampaign))
             });
