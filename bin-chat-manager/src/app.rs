@@ -10,7 +10,7 @@ use bin_common_handler::{
     redact::Secret,
     requesthandler::RpcClient,
     sealer::Sealer,
-    webhooks::lines::Lines,
+    webhooks::{lines::Lines, signatures::BadSignatures},
 };
 use moka::sync::Cache;
 use tokio::sync::{OnceCell, mpsc};
@@ -128,6 +128,8 @@ pub(crate) struct App {
 pub(crate) struct Figures {
     /// Webhooks by what became of them.
     pub webhooks: prometheus::IntCounterVec,
+    /// Webhooks that somebody else signed.
+    pub signatures: BadSignatures,
     /// Texts by what became of the request.
     pub sends: prometheus::IntCounterVec,
     /// Turns by who wrote them.
@@ -187,6 +189,7 @@ impl Figures {
                 .map_err(|fault| StartError::Other(fault.to_string()))
         };
         Ok(Self {
+            signatures: BadSignatures::new(ctx)?,
             webhooks: counter("webhooks_total", "Webhooks, by result", &["result"])?,
             sends: counter(
                 "sends_total",
