@@ -1,23 +1,32 @@
 //! What the routes share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bin_common_handler::{
     config::Setting,
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
     httphandler::HttpClient,
+    models::{
+        error::Result,
+        frame::{Frame, Frames},
+    },
     requesthandler::RpcClient,
     sealer::Sealer,
     webhooks::lines::Lines,
 };
+use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use crate::{
     dncbookhandler::DncBook, modelhandler::Model, models::call::Call, room::Rooms,
-    siphandler::socket::SipSockets, standing::Standing, watch::Watch,
+    standing::Standing, watch::Watch,
 };
+
+/// Takes one frame of a socket that speaks another protocol. The room that speaks it needs the app, not the other way round.
+pub(crate) type TakeFrames =
+    Box<dyn Fn(App, Frame) -> BoxFuture<'static, Result<Frames>> + Send + Sync>;
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
@@ -38,8 +47,8 @@ pub(crate) struct App {
     pub http: HttpClient,
     pub model: Model,
     pub standing: Standing,
-    /// SIP over WebSocket.
-    pub sip: SipSockets,
+    /// Who takes frames of SIP over WebSocket; named at start.
+    pub sip: Arc<OnceLock<TakeFrames>>,
     turns: Arc<Turns>,
 }
 
@@ -73,7 +82,10 @@ pub(crate) struct Turn<'a> {
 }
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext, standing: Standing) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        ctx: &ManagerContext,
+        standing: Standing,
+    ) -> std::result::Result<Self, StartError> {
         let turns = Turns {
             calls: (0..TURNS).map(|_| Mutex::default()).collect(),
             pings: (0..TURNS).map(|_| Mutex::default()).collect(),
@@ -91,7 +103,7 @@ impl App {
             http: ctx.http()?,
             model: Model::new(&ctx.config, ctx.http()?),
             standing,
-            sip: SipSockets::new(ctx)?,
+            sip: Arc::default(),
             turns: Arc::new(turns),
         })
     }
