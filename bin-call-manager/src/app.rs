@@ -1,21 +1,30 @@
 //! What the routes share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bin_common_handler::{
     config::Setting,
     daemon::{ManagerContext, StartError},
     databasehandler::Store,
     httphandler::HttpClient,
+    models::{
+        error::Result,
+        frame::{Frame, Frames},
+    },
     requesthandler::RpcClient,
     sealer::Sealer,
     webhooks::lines::Lines,
 };
+use futures_util::future::BoxFuture;
 
 use crate::{
     dncbookhandler::DncBook, inboundcallhandler::Goodbyes, modelhandler::Model, room::Rooms,
-    siphandler::socket::SipSockets, standing::Standing, turns::Turns, watch::Watch,
+    standing::Standing, turns::Turns, watch::Watch,
 };
+
+/// Takes one frame of a socket that speaks another protocol. The room that speaks it needs the app, not the other way round.
+pub(crate) type TakeFrames =
+    Box<dyn Fn(App, Frame) -> BoxFuture<'static, Result<Frames>> + Send + Sync>;
 
 /// The daemon's parts. Clones share them.
 #[derive(Clone)]
@@ -39,8 +48,8 @@ pub(crate) struct App {
     pub standing: Standing,
     /// Requests to sell wait here for each other.
     pub turns: Arc<Turns>,
-    /// SIP over WebSocket.
-    pub sip: SipSockets,
+    /// Who takes frames of SIP over WebSocket; named at start.
+    pub sip: Arc<OnceLock<TakeFrames>>,
 }
 
 /// The setting that makes a short answer a miss.
@@ -53,7 +62,10 @@ pub(crate) const SHORT: Setting<u64> = Setting::number(
 );
 
 impl App {
-    pub(crate) fn new(ctx: &ManagerContext, standing: Standing) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        ctx: &ManagerContext,
+        standing: Standing,
+    ) -> std::result::Result<Self, StartError> {
         Ok(Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
@@ -68,7 +80,7 @@ impl App {
             model: Model::new(&ctx.config, ctx.http()?),
             standing,
             turns: Arc::new(Turns::new()),
-            sip: SipSockets::new(ctx)?,
+            sip: Arc::default(),
         })
     }
 }

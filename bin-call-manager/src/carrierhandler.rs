@@ -66,6 +66,7 @@ async fn verified(app: &App, id: Uuid, raw: &Raw, form: &CarrierForm) -> Result<
     if campaign.carrier_account == form.account_sid && is_signed(&token, raw) {
         Ok(campaign)
     } else {
+        app.watch.wrong();
         Err(refused())
     }
 }

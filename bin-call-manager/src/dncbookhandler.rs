@@ -171,26 +171,46 @@ mod tests {
         assert!(read(&bytes[..bytes.len() / 2]).is_err());
     }
 
-    /// `cargo test -p bin-call-manager --release ten_million -- --ignored --nocapture`
+    /// Resident memory of this process, in bytes.
+    fn resident() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+        kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
+    /// `cargo test -p bin-call-manager --release --lib ten_million -- --ignored --nocapture`
+    ///
+    /// As an import does it: rows become blocks of 100,000, which are read one by one into the list.
     #[test]
     #[ignore = "a measurement"]
     fn what_ten_million_numbers_take() {
-        let list = numbers(10_000_000);
-        let stored = written(&list).unwrap().len();
-        let asked: Vec<u64> = list
-            .iter()
-            .step_by(9_973)
-            .map(|number| number + 1)
-            .collect();
+        let all: Vec<u64> = numbers(10_000_000).iter().collect();
         let started = Instant::now();
-        let found = asked
-            .iter()
-            .filter(|number| list.contains(**number))
-            .count();
+        let blocks: Vec<Vec<u8>> = all
+            .chunks(100_000)
+            .map(|chunk| written(&chunk.iter().copied().collect()).unwrap())
+            .collect();
+        let stored: usize = blocks.iter().map(Vec::len).sum();
+        let before = resident();
+        let mut list = RoaringTreemap::new();
+        for block in &blocks {
+            list |= read(block).unwrap();
+        }
+        list.optimize();
+        let memory = resident().saturating_sub(before);
+        let imported = started.elapsed();
+        assert_eq!(list.len(), 10_000_000);
+        let asked: Vec<u64> = all.iter().step_by(997).map(|number| number + 1).collect();
+        let started = Instant::now();
+        let found = asked.iter().filter(|at| list.contains(**at)).count();
         let each = started.elapsed() / u32::try_from(asked.len()).unwrap();
         println!(
-            "{stored} bytes stored, {each:?} each, {found} of {} found",
+            "{stored} bytes stored, {memory} in memory, imported in {imported:?}, {each:?} each, \
+             {found} of {} found",
             asked.len()
         );
+        assert!(memory <= 200_000_000, "{memory} bytes");
+        assert!(each < std::time::Duration::from_micros(100), "{each:?}");
     }
 }

@@ -100,16 +100,16 @@ pub(crate) struct Kept {
 /// What stays when a number is erased.
 const KEPT: [(&str, &str); 3] = [
     (
-        "opted_out",
-        "47 CFR 64.1200(a)(10): a word to stop is kept and obeyed",
-    ),
-    (
         "dnc_entries",
         "47 CFR 64.1200(d)(6): who must not be called is kept",
     ),
     (
         "consents",
         "16 CFR 310.5: records of consent are kept for five years",
+    ),
+    (
+        "opted_out",
+        "47 CFR 64.1200(a)(10): a word to stop is kept and obeyed",
     ),
 ];
 

@@ -1,21 +1,16 @@
 //! Counts webhooks, and says so when somebody tries signatures, or calls numbers that nobody knows.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bin_common_handler::{
     daemon::{ManagerContext, StartError},
     loglimit::LogLimit,
     metrics::IntCounterVec,
     redact,
+    webhooks::signatures::BadSignatures,
 };
-use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::warn;
 
-/// Wrong signatures in a minute that are no accident any more.
-const WRONG_MAX: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Watches the webhooks of one process. Clones share it.
@@ -24,9 +19,8 @@ pub(crate) struct Watch(Arc<Inner>);
 
 struct Inner {
     webhooks: IntCounterVec,
-    wrong: Mutex<Option<(Instant, u32)>>,
+    signatures: BadSignatures,
     unknown: LogLimit,
-    alarm: LogLimit,
 }
 
 impl Watch {
@@ -38,9 +32,8 @@ impl Watch {
             .map_err(|fault| StartError::Other(fault.to_string()))?;
         Ok(Self(Arc::new(Inner {
             webhooks,
-            wrong: Mutex::new(None),
+            signatures: BadSignatures::new(ctx)?,
             unknown: LogLimit::new(MINUTE),
-            alarm: LogLimit::new(MINUTE),
         })))
     }
 
@@ -58,22 +51,6 @@ impl Watch {
 
     /// A wrong signature.
     pub(crate) fn wrong(&self) {
-        let count = self.wrong_in_this_minute();
-        if count > WRONG_MAX && self.0.alarm.admit() {
-            error!(
-                count,
-                "webhooks with wrong signatures: a secret was changed, or somebody tries"
-            );
-        }
-    }
-
-    fn wrong_in_this_minute(&self) -> u32 {
-        let mut wrong = self.0.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, count) = match *wrong {
-            Some((since, count)) if since.elapsed() < MINUTE => (since, count.saturating_add(1)),
-            _ => (Instant::now(), 1),
-        };
-        *wrong = Some((since, count));
-        count
+        self.0.signatures.note();
     }
 }

@@ -12,7 +12,7 @@ use bin_common_handler::{
     redact::Secret,
     requesthandler::RpcClient,
     sealer::Sealer,
-    webhooks::lines::Lines,
+    webhooks::{lines::Lines, signatures::BadSignatures},
 };
 use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
@@ -150,6 +150,8 @@ pub(crate) struct App {
 pub(crate) struct Figures {
     /// Webhooks by what became of them.
     pub webhooks: prometheus::IntCounterVec,
+    /// Webhooks that somebody else signed.
+    pub signatures: BadSignatures,
     /// Texts by what became of the request.
     pub sends: prometheus::IntCounterVec,
     /// Turns by who wrote them.
@@ -238,6 +240,7 @@ impl Figures {
                 .map_err(|fault| StartError::Other(fault.to_string()))
         };
         Ok(Self {
+            signatures: BadSignatures::new(ctx)?,
             webhooks: counter("webhooks_total", "Webhooks, by result", &["result"])?,
             sends: counter(
                 "sends_total",

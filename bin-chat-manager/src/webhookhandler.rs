@@ -67,6 +67,7 @@ fn refused(app: &App) -> Error {
         .webhooks
         .with_label_values(&["bad_signature"])
         .inc();
+    app.figures.signatures.note();
     Error::permission_denied("BAD_SIGNATURE", "The signature is not right.")
 }
 

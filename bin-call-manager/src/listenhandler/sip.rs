@@ -3,16 +3,20 @@
 use bin_common_handler::{
     listenhandler::{Json, State},
     models::{
-        error::Result,
+        error::{Error, Result},
         frame::{Frame, Frames},
     },
 };
 
-use crate::{app::App, siphandler::socket};
+use crate::app::App;
 
 pub(super) async fn frame(
     State(app): State<App>,
     Json(frame): Json<Frame>,
 ) -> Result<Json<Frames>> {
-    socket::hear(&app, &frame).await.map(Json)
+    let take = app
+        .sip
+        .get()
+        .ok_or_else(|| Error::unavailable("sip", "frames come before the start is over"))?;
+    take(app.clone(), frame).await.map(Json)
 }

@@ -15,7 +15,7 @@ mod digest;
 pub(crate) mod message;
 mod rate;
 mod server;
-pub(crate) mod socket;
+mod socket;
 mod transaction;
 
 use bin_common_handler::daemon::{ManagerContext, StartError};
@@ -31,6 +31,7 @@ use crate::app::App;
 /// # Errors
 /// Names the setting that is wrong, or the address that is taken.
 pub(crate) fn start(ctx: &ManagerContext, app: &App) -> Result<(), StartError> {
+    socket::start(ctx, app)?;
     let Some(address) = ctx.config.get(&LISTEN) else {
         return Ok(());
     };

@@ -17,6 +17,7 @@ use bin_common_handler::{
         frame::{Frame, Frames},
     },
 };
+use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use tokio::{sync::OnceCell, time::Instant};
 use tracing::debug;
@@ -37,7 +38,7 @@ const NONCE_KEY: Uuid = Uuid::nil();
 
 /// What all sockets share.
 #[derive(Clone)]
-pub(crate) struct SipSockets(Arc<Shared>);
+struct SipSockets(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
@@ -63,7 +64,7 @@ impl SipSockets {
     ///
     /// # Errors
     /// Names the setting that is wrong.
-    pub(crate) fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
+    fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
         let counter = ctx
             .metrics
             .counter(
@@ -91,13 +92,27 @@ impl SipSockets {
     }
 }
 
+/// Names who takes the frames, at start.
+///
+/// # Errors
+/// Names the setting that is wrong.
+pub(super) fn start(ctx: &ManagerContext, app: &App) -> Result<(), StartError> {
+    let sockets = SipSockets::new(ctx)?;
+    let take = move |app: App, frame: Frame| {
+        let sockets = sockets.clone();
+        async move { hear(&sockets, &app, &frame).await }.boxed()
+    };
+    // It is named once.
+    let _ = app.sip.set(Box::new(take));
+    Ok(())
+}
+
 /// Takes one frame of a socket; what is said to it.
 ///
 /// # Errors
 /// 400 for what is no frame; 503.
-pub(crate) async fn hear(app: &App, frame: &Frame) -> Result<Frames> {
+async fn hear(sockets: &SipSockets, app: &App, frame: &Frame) -> Result<Frames> {
     let bytes = frame.body()?;
-    let sockets = &app.sip;
     let request = match read(&bytes) {
         Ok(Some(request)) => request,
         Ok(None) => return Ok(Frames::default()),
@@ -122,7 +137,7 @@ pub(crate) async fn hear(app: &App, frame: &Frame) -> Result<Frames> {
         });
     };
     let decided = decide(app, &request).await;
-    finish(app, &key, &tag, decided).await
+    finish(sockets, app, &key, &tag, decided).await
 }
 
 /// A request; nothing for a keep-alive; else the word that it is counted under.
@@ -152,22 +167,26 @@ async fn read_key(app: &App) -> Result<[u8; 32]> {
     Ok(digest.finalize().into())
 }
 
-async fn finish(app: &App, key: &Key, tag: &str, decided: Decided) -> Result<Frames> {
+async fn finish(
+    sockets: &SipSockets,
+    app: &App,
+    key: &Key,
+    tag: &str,
+    decided: Decided,
+) -> Result<Frames> {
     let Decided {
         status,
         headers,
         sold,
     } = decided;
     let now = Instant::now();
-    let answer = app
-        .sip
-        .with(|state| state.transactions.decided(key, status, tag, &headers, now));
+    let answer = sockets.with(|state| state.transactions.decided(key, status, tag, &headers, now));
     if let Some(answer) = answer {
         return Ok(Frames {
             frames: text(answer).into_iter().collect(),
         });
     }
-    (app.sip.0.count)("given_up");
+    (sockets.0.count)("given_up");
     if let Some(sold) = sold
         && let Err(error) = Box::pin(give_up(app, sold)).await
     {

@@ -21,9 +21,12 @@ mod frauds;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod money;
 #[cfg(test)]
 mod optouts;
+#[cfg(test)]
 mod pings;
 #[cfg(test)]
 mod reasons;

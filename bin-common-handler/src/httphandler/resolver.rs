@@ -36,14 +36,61 @@ impl Resolve for PublicResolver {
             let found = tokio::time::timeout(RESOLVE_MAX, found)
                 .await
                 .map_err(|_| ResolveFault::Late)??;
-            let allowed: Vec<SocketAddr> = found
-                .filter(|address| allows_private || is_public(address.ip()))
-                .take(ADDRESSES_MAX)
-                .collect();
-            if allowed.is_empty() {
-                return Err(ResolveFault::NotPublic.into());
-            }
+            let allowed = allowed(found, allows_private)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
+    }
+}
+
+/// Those of a name's addresses that may be reached: each answer is looked at by itself, whatever the one before was.
+fn allowed(
+    found: impl Iterator<Item = SocketAddr>,
+    allows_private: bool,
+) -> Result<Vec<SocketAddr>, ResolveFault> {
+    let allowed: Vec<SocketAddr> = found
+        .filter(|address| allows_private || is_public(address.ip()))
+        .take(ADDRESSES_MAX)
+        .collect();
+    if allowed.is_empty() {
+        return Err(ResolveFault::NotPublic);
+    }
+    Ok(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// What a name server says that changes its mind between two questions, or says both at once.
+    #[rstest]
+    #[case::public(&["93.184.216.34"], Some(&["93.184.216.34"]))]
+    #[case::loopback(&["127.0.0.1"], None)]
+    #[case::both(&["127.0.0.1", "93.184.216.34", "10.0.0.1"], Some(&["93.184.216.34"]))]
+    #[case::mapped(&["::ffff:127.0.0.1"], None)]
+    #[case::metadata(&["169.254.169.254"], None)]
+    #[case::nothing(&[], None)]
+    fn a_name_leads_to_what_is_public_in_this_answer(
+        #[case] found: &[&str],
+        #[case] expected: Option<&[&str]>,
+    ) {
+        let of = |ips: &[&str]| -> Vec<SocketAddr> {
+            let ips = ips.iter().map(|ip| ip.parse().unwrap());
+            ips.map(|ip| SocketAddr::new(ip, 443)).collect()
+        };
+        let told = allowed(of(found).into_iter(), false);
+        assert_eq!(told.ok(), expected.map(of));
+        let count = found.len();
+        assert_eq!(
+            allowed(of(found).into_iter(), true).map_or(0, |all| all.len()),
+            count
+        );
+    }
+
+    #[test]
+    fn a_name_of_many_addresses_is_tried_at_a_few() {
+        let many = (1..=100).map(|at| SocketAddr::from(([93, 184, 216, at], 443)));
+        assert_eq!(allowed(many, false).unwrap().len(), ADDRESSES_MAX);
     }
 }

@@ -26,7 +26,7 @@ pub use live::{AccountView, Carrier, Op, Views};
 pub use path::{FromPath, Path, PathParameter, PathValue};
 pub(crate) use query::parse_query;
 pub use query::{NamedTenant, Parameters, Query};
-pub use raw::{Form, Raw, form_fields};
+pub use raw::{Form, Raw, form_fields, read_form};
 pub use reply::Reply;
 pub use router::Router;
 pub use routes::{BadRoutes, RouteInfo, RouteMatcher, Routes};

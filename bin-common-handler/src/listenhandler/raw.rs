@@ -90,9 +90,7 @@ impl<S, T: DeserializeOwned + JsonSchema> Extract<S> for Form<T> {
             let text: String = bad_json::from_str(data(input)).map_err(|bad| wrong(&bad))?;
             parse(text.as_bytes())
         };
-        values::read(&values, false)
-            .map(Self)
-            .map_err(|refusal| wrong(&refusal.message))
+        typed(&values).map(Self)
     }
 
     fn describe(operation: &mut Operation) {
@@ -106,6 +104,18 @@ fn data<S>(input: &Input<S>) -> &str {
 
 fn wrong(why: &dyn std::fmt::Display) -> Error {
     Error::invalid_argument("INVALID_BODY", format!("The body is not right: {why}."))
+}
+
+fn typed<T: DeserializeOwned>(values: &Values) -> Result<T> {
+    values::read(values, false).map_err(|refusal| wrong(&refusal.message))
+}
+
+/// The fields of a form, as [`Form`] reads them.
+///
+/// # Errors
+/// 400 for what is no form of that kind.
+pub fn read_form<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    typed(&parse(body))
 }
 
 /// Reads `a=1&b=2`, whatever its bytes are.

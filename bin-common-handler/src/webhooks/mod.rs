@@ -5,5 +5,6 @@
 
 pub mod carrier;
 pub mod lines;
+pub mod signatures;
 pub mod twilio;
 pub mod twiml;
