@@ -160,11 +160,8 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
     timers.on_with(ALERT_WAKE, app.clone(), wake);
-    ctx.events.on_with(
-        "call-manager.subject.*.erased",
-        app.clone(),
-        subjecthandler::erased,
-    );
+    ctx.events
+        .on("call-manager.subject.*.erased", subjecthandler::erased);
     retentionhandler::start(ctx, &app)?;
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);
