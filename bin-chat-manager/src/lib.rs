@@ -193,11 +193,8 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(APPOINTMENT_REMIND, app.clone(), remind);
     timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
     timers.on_with(ALERT_WAKE, app.clone(), wake);
-    ctx.events.on_with(
-        "call-manager.subject.*.erased",
-        app.clone(),
-        subjecthandler::erased,
-    );
+    ctx.events
+        .on("call-manager.subject.*.erased", subjecthandler::erased);
     retentionhandler::start(ctx, &app)?;
     timers.on_with(CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);

@@ -78,6 +78,16 @@ impl Pass {
         if !retentions::take(db, now, LEASE).await? {
             return Ok(());
         }
+        let done = self.work(now).await;
+        // Whoever comes next goes on, also after a failure.
+        let end = matches!(done, Ok(true)).then(Uuid::nil);
+        retentions::leave(db, end).await?;
+        done.map(drop)
+    }
+
+    /// True where the last business was reached: the next pass begins anew.
+    async fn work(&self, now: Timestamp) -> Result<bool> {
+        let db = &self.app.store.db;
         self.sweep_webhooks(now.minus(WEBHOOKS)).await?;
         self.sweep_files(now.minus(PENDING)).await?;
         let from = retentions::cursor(db).await?;
@@ -87,9 +97,7 @@ impl Pass {
             self.business(customer_id, now).await?;
             retentions::move_on(db, customer_id, now, LEASE).await?;
         }
-        // The last one was reached: the next pass begins anew.
-        let end = if is_last { Some(Uuid::nil()) } else { None };
-        retentions::leave(db, end).await
+        Ok(is_last)
     }
 
     fn count(&self, what: &str, rows: u64) {

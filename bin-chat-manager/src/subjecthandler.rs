@@ -89,7 +89,7 @@ pub(crate) async fn known(app: &App, ctx: &RequestContext, subject: &Subject) ->
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn erased(app: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+pub(crate) async fn erased(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
     let told: Erased = event.data()?;
     let Erased {
         customer_id,
@@ -110,7 +110,5 @@ pub(crate) async fn erased(app: App, tx: &mut ChangeTx<'_>, event: &ReceivedEven
         subjects::erase_words(tx, *customer_id, id).await?;
     }
     subjects::erase_leads(tx, *customer_id, phone, pseudonym).await?;
-    // The key is there since the daemon's first text; without it there is no contact either.
-    let hash = contacthandler::hash(&app, phone).await?;
-    subjects::forget_number(tx, *customer_id, &hash).await
+    subjects::forget_number(tx, *customer_id, phone).await
 }

@@ -21,13 +21,7 @@ pub const BRIDGE_KEY: &str = "bridge.key";
 /// The file that keeps the key of secrets at rest.
 pub const SECRETS_KEY: &str = "secrets.key";
 /// What the names of our files in DATA_DIR begin with.
-const OWN_NAMES: [&str; 5] = [
-    "tandem.",
-    BRIDGE_KEY,
-    SECRETS_KEY,
-    "exports",
-    "attachments",
-];
+const OWN_NAMES: [&str; 5] = ["tandem.", BRIDGE_KEY, SECRETS_KEY, "exports", "attachments"];
 /// What everybody but the owner may do.
 const OTHERS: u32 = 0o077;
 /// Links that are followed from one name; as many as Linux follows.

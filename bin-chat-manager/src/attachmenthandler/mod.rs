@@ -142,6 +142,8 @@ pub(crate) async fn stage(
     conversation: &Conversation,
     file: File,
 ) -> Result<Attachment> {
+    // The first use makes the key, which must not happen while a transaction is open.
+    app.shared_key(&app.link_key, KEY).await?;
     let now = app.store.clock.now();
     let attachment = Attachment {
         id: ids::next(),

@@ -140,10 +140,10 @@ pub(crate) async fn erase_leads(
 pub(crate) async fn forget_number(
     tx: &mut ChangeTx<'_>,
     customer_id: Uuid,
-    hash: &[u8],
+    number: &str,
 ) -> Result<()> {
-    let sql = "UPDATE chat_contacts SET number = '' WHERE customer_id = ? AND phone_hash = ?";
-    let values = vec![customer_id.into(), hash.to_vec().into()];
+    let sql = "UPDATE chat_contacts SET number = '' WHERE customer_id = ? AND number = ?";
+    let values = vec![customer_id.into(), number.into()];
     tx.sql().execute(sql, values).await?;
     Ok(())
 }
