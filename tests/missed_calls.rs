@@ -241,6 +241,11 @@ mod tests {
             town.missed(0).await
         };
         assert_eq!(missed.len(), usize::from(status == "missed"));
+        let heard = town.events.heard();
+        let answered = heard
+            .iter()
+            .filter(|event| event.event.kind == "call_answered");
+        assert_eq!(answered.count(), usize::from(status == "answered"));
         town.end().await;
     }
 

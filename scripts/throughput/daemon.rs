@@ -114,14 +114,27 @@ pub(crate) async fn start(
     database: &Database,
     connections: usize,
 ) -> Result<(Child, String, Duration)> {
+    start_with(stand, manager, name, database, connections, &[]).await
+}
+
+/// As [`start`], with more settings.
+pub(crate) async fn start_with(
+    stand: &Stand,
+    manager: &str,
+    name: &str,
+    database: &Database,
+    connections: usize,
+    more: &[(&'static str, String)],
+) -> Result<(Child, String, Duration)> {
     let metrics = free_address()?;
-    let settings = [
+    let mut settings = vec![
         ("DATABASE_DSN", database.dsn()),
         ("DATABASE_CONNECTIONS", connections.to_string()),
         ("RABBITMQ_ADDRESS", stand.broker.clone()),
         ("REDIS_ADDRESS", redis_address()),
         ("PROMETHEUS_LISTEN_ADDRESS", metrics.clone()),
     ];
+    settings.extend_from_slice(more);
     let child = Child::daemon(&stand.program(manager), &stand.log(name)?, &settings)?;
     let time = child.ready(&metrics).await?;
     Ok((child, metrics, time))

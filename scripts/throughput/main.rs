@@ -5,6 +5,7 @@
 
 mod broker;
 mod child;
+mod conversations;
 mod daemon;
 mod database;
 mod did;
@@ -72,6 +73,7 @@ enum Only {
     Outdial,
     Did,
     Exchange,
+    Conversations,
     Overload,
 }
 
@@ -125,6 +127,9 @@ struct Databases {
     did: Database,
     exchange: Database,
     exchange_transaction: Database,
+    /// Of did-manager, call-manager and chat-manager.
+    conversations: [Database; 3],
+    conversations_transaction: Database,
     overload: Database,
     overload_did: Database,
 }
@@ -139,6 +144,8 @@ impl Databases {
             did: named("did"),
             exchange: named("exchange"),
             exchange_transaction: named("exchange_ref"),
+            conversations: ["cdid", "ccall", "cchat"].map(named),
+            conversations_transaction: named("conversations_ref"),
             overload: named("overload"),
             overload_did: named("overload_did"),
         }
@@ -155,6 +162,8 @@ async fn run(options: Options) -> Result<()> {
         did,
         exchange,
         exchange_transaction,
+        conversations: [conversations_did, conversations_call, conversations_chat],
+        conversations_transaction,
         overload,
         overload_did,
     } = &databases;
@@ -164,6 +173,10 @@ async fn run(options: Options) -> Result<()> {
         did,
         exchange,
         exchange_transaction,
+        conversations_did,
+        conversations_call,
+        conversations_chat,
+        conversations_transaction,
         overload,
         overload_did,
     ] {
@@ -213,6 +226,11 @@ async fn measure(options: Options, databases: Databases) -> Result<()> {
     if stand.wants(Only::Exchange) {
         let mut section = Section::new("call-manager");
         let measured = exchange::measure(&stand, &mut section, &databases).await;
+        done = done.and(report.take(section, measured));
+    }
+    if stand.wants(Only::Conversations) {
+        let mut section = Section::new("conversations");
+        let measured = conversations::measure(&stand, &mut section, &databases).await;
         done = done.and(report.take(section, measured));
     }
     if stand.wants(Only::Overload) {

@@ -43,7 +43,7 @@ use bin_common_handler::{
     listenhandler::{Access, HttpOptions, RouteInfo, describe::FORM},
     metrics::Metrics,
     models::{
-        error::{Error, Result},
+        error::{Error, Result, Status},
         sock::{self, BODY_LIMIT},
     },
     requesthandler::Requester,
@@ -258,6 +258,19 @@ impl Bridge {
     }
 
     async fn serve(&self, incoming: Incoming<'_>, body: Body) -> Result<Response> {
+        let caller = incoming.signer();
+        let answered = self.pass_on(incoming, body).await;
+        let is_wrong = match &answered {
+            Ok(response) => response.status() == StatusCode::FORBIDDEN,
+            Err(error) => error.status() == Status::PermissionDenied,
+        };
+        if let Some(address) = caller.filter(|_| is_wrong) {
+            self.limits.forged(address).await;
+        }
+        answered
+    }
+
+    async fn pass_on(&self, incoming: Incoming<'_>, body: Body) -> Result<Response> {
         let grant = self.admit(&incoming).await?;
         let headers = &incoming.head.headers;
         let customer = match &grant {
@@ -292,7 +305,11 @@ impl Bridge {
     async fn admit(&self, incoming: &Incoming<'_>) -> Result<Grant> {
         if incoming.target.route.edge.access == Access::Public {
             if let Some(caller) = incoming.head.extensions.get::<Caller>() {
-                self.limits.take_address(caller.address).await?;
+                if incoming.is_signed() {
+                    self.limits.take_webhook(caller.address).await?;
+                } else {
+                    self.limits.take_address(caller.address).await?;
+                }
             }
             return Ok(Grant::Public);
         }

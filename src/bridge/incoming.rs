@@ -1,6 +1,9 @@
 //! A request as it came: where it goes, and what of its query is the bridge's own.
 
+use std::net::IpAddr;
+
 use axum::http::{Method, request::Parts};
+use bin_common_handler::{httpserver::Caller, listenhandler::Access};
 use tokio::time::Instant;
 
 use super::{
@@ -71,6 +74,20 @@ impl<'a> Incoming<'a> {
     pub(super) fn shown(&self) -> Option<&[u8]> {
         let in_query = self.key_in_query.as_deref().map(str::as_bytes);
         keys::shown(&self.head.headers).or(in_query)
+    }
+
+    /// A stranger's request that shows a signature, of which the manager says whether it is right.
+    pub(super) fn is_signed(&self) -> bool {
+        let edge = &self.target.route.edge;
+        let chosen = edge.raw.filter(|_| edge.access == Access::Public);
+        let mut chosen = chosen.unwrap_or_default().iter();
+        chosen.any(|name| self.head.headers.contains_key(*name))
+    }
+
+    /// Where such a request comes from.
+    pub(super) fn signer(&self) -> Option<IpAddr> {
+        let caller = self.head.extensions.get::<Caller>()?;
+        self.is_signed().then_some(caller.address)
     }
 }
 

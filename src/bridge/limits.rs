@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use moka::sync::Cache;
 use redis::Script;
 use serde_json::json;
 use tokio::time::Instant;
@@ -27,6 +28,10 @@ use bin_common_handler::{
 
 /// A limit must not cost more than the request.
 const REDIS_MAX: Duration = Duration::from_millis(50);
+/// How long an address has the usual rate after a wrong signature.
+const DISTRUST: Duration = Duration::from_secs(10);
+/// Such addresses that are remembered.
+const UNPROVEN_MAX: u64 = 10_000;
 /// Buckets in this process; while more are in use, those that are new have no limit.
 const BUCKETS_MAX: usize = 100_000;
 
@@ -53,6 +58,9 @@ return {count, 0, 0}";
 /// The limits of one process.
 pub struct Limits {
     usual: Rate,
+    webhooks: Rate,
+    /// Addresses whose signatures were wrong lately.
+    unproven: Cache<IpAddr, ()>,
     redis: Option<RedisCache>,
     take: Script,
     ahead: Ahead,
@@ -80,6 +88,11 @@ impl Limits {
     pub fn new(usual: Rate, redis: Option<RedisCache>, metrics: Metrics) -> Self {
         Self {
             usual,
+            webhooks: usual,
+            unproven: Cache::builder()
+                .max_capacity(UNPROVEN_MAX)
+                .time_to_live(DISTRUST)
+                .build(),
             redis,
             take: Script::new(TAKE),
             ahead: Ahead::default(),
@@ -125,17 +138,47 @@ impl Limits {
         taken.map_err(|empty| self.refusal(&empty))
     }
 
+    /// As it is, with another rate for signed webhooks of one address.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Rate) -> Self {
+        Self { webhooks, ..self }
+    }
+
     /// Counts a request of somebody without a key.
     ///
     /// # Errors
     /// As [`Self::take`].
     pub(super) async fn take_address(&self, address: IpAddr) -> Result<()> {
-        let Some(steps) = self.usual.steps() else {
+        self.take_of(address, "address", self.usual).await
+    }
+
+    /// Counts a webhook that shows a signature. A carrier sends all of its webhooks from a few addresses, so that these
+    /// have a rate of their own, unless what came from the address lately was not the carrier's.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) async fn take_webhook(&self, address: IpAddr) -> Result<()> {
+        if self.unproven.contains_key(&address) {
+            return self.take_address(address).await;
+        }
+        self.take_of(address, "webhook", self.webhooks).await
+    }
+
+    /// What came from this address was not what it says. When that is more than anybody without a key may send, the
+    /// address has the usual rate for a while.
+    pub(super) async fn forged(&self, address: IpAddr) {
+        if self.take_address(address).await.is_err() {
+            self.unproven.insert(address, ());
+        }
+    }
+
+    async fn take_of(&self, address: IpAddr, by: &'static str, rate: Rate) -> Result<()> {
+        let Some(steps) = rate.steps() else {
             return Ok(());
         };
         let buckets = [Bucket {
-            by: "address",
-            name: format!("tandem:rate:address:{address}"),
+            by,
+            name: format!("tandem:rate:{by}:{address}"),
             steps,
         }];
         let taken = match self.take_shared(&buckets, 1).await {
@@ -326,6 +369,27 @@ mod tests {
             assert!(limits.local.take_at(&buckets, now_us, 20).is_ok());
             assert!(limits.local.points_us.lock().unwrap().len() <= 20);
         }
+    }
+
+    #[tokio::test]
+    async fn a_webhook_has_a_rate_of_its_own_until_many_signatures_were_wrong() {
+        let one = |per_second| Rate {
+            per_second,
+            burst: per_second,
+        };
+        let limits = limits(one(1)).with_webhooks(one(50));
+        let carrier = IpAddr::from([192, 0, 2, 1]);
+        for _ in 0..20 {
+            limits.take_webhook(carrier).await.unwrap();
+        }
+        let forger = IpAddr::from([192, 0, 2, 2]);
+        // One that is wrong takes nothing away, as a proxy may be before many.
+        limits.forged(forger).await;
+        limits.take_webhook(forger).await.unwrap();
+        limits.forged(forger).await;
+        let refused = limits.take_webhook(forger).await.unwrap_err();
+        assert_eq!(refused.reason(), "RATE_LIMITED");
+        limits.take_webhook(carrier).await.unwrap();
     }
 
     #[tokio::test]

@@ -138,7 +138,14 @@ fn limits(parts: &ProcessContext) -> Result<Limits, StartError> {
         size(&settings::BODY_MIB_PER_CUSTOMER),
         parts.metrics.clone(),
     );
-    Ok(Limits::new(usual, redis, parts.metrics.clone()).with_shares(shares))
+    let per_second = number(&settings::WEBHOOK_RATE_LIMIT_PER_SECOND);
+    let webhooks = Rate {
+        per_second,
+        // A carrier delivers what it kept back at once.
+        burst: usual.burst.max(per_second),
+    };
+    let limits = Limits::new(usual, redis, parts.metrics.clone());
+    Ok(limits.with_shares(shares).with_webhooks(webhooks))
 }
 
 /// Until the managers of this process serve: so the first caller is answered instead of refused.

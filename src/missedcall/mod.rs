@@ -1,6 +1,7 @@
 //! `tandem missed-call`: a missed call becomes a conversation, tried out.
 
 mod installation;
+mod signature;
 mod story;
 mod transcript;
 
@@ -9,20 +10,27 @@ use std::{process::ExitCode, time::Duration};
 use bin_common_handler::{config::parse_duration, daemon::block_on};
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
-use self::{installation::Installation, story::Story, transcript::Transcript};
+use self::{
+    installation::Installation, signature::Signature, story::Story, transcript::Transcript,
+};
 use crate::Outcome;
 
 const EXAMPLES: &str = "Examples:
   tandem missed-call demo
   tandem missed-call demo --json | jq -r .text
+  tandem missed-call signature --self-test
+  tandem missed-call signature --url http://127.0.0.1:8080/v1/webhooks/twilio/status --account AC1 --token-file token.txt \\
+                               --to +14155550100
 
-It starts Tandem on a database of its own in a temporary folder, with a carrier that is built in: no account is needed,
+The demonstration starts Tandem on a database of its own in a temporary folder, with a carrier that is built in: no account is needed,
 and nothing leaves this machine.";
 
 #[derive(Subcommand)]
 enum What {
     /// Ring, miss, text, three turns of the assistant, a booking, a takeover by the owner, STOP
     Demo(Demo),
+    /// Send a webhook as the carrier signs it, to see whether it is believed
+    Signature(Signature),
 }
 
 #[derive(Args)]
@@ -52,10 +60,13 @@ pub fn command() -> Command {
 }
 
 pub fn run(matches: &ArgMatches) -> Outcome {
-    let What::Demo(demo) = What::from_arg_matches(matches)?;
+    let what = What::from_arg_matches(matches)?;
     let mut outcome = Err("nothing was tried".to_owned());
     block_on(async {
-        outcome = play(&demo).await;
+        outcome = match &what {
+            What::Demo(demo) => play(demo).await,
+            What::Signature(signature) => signature.send().await,
+        };
         ExitCode::SUCCESS
     });
     outcome?;

@@ -10,7 +10,7 @@ use super::{installation::Installation, transcript::Transcript};
 use crate::client::{fetch, get};
 
 /// The business's number, of the range that is kept for stories.
-const NUMBER: &str = "+14155550100";
+pub const NUMBER: &str = "+14155550100";
 /// Where its calls ring.
 const DESK: &str = "+14155550199";
 /// Who calls.
@@ -49,33 +49,14 @@ impl<'i> Story<'i> {
             within,
             texts: 0,
         };
-        let business = json!({
-            "name": BUSINESS, "trade": "plumbing", "timezone": "America/Los_Angeles",
-            "ai_takeover_delay_seconds": 0,
-        });
-        let customer = story.make("/v1/customers", business).await?;
-        let account = installation.carrier.account();
-        let provider = json!({
-            "customer_id": customer, "type": "twilio", "account_id": account.sid, "secret": account.token,
-        });
-        let provider = story.make("/v1/providers", provider).await?;
-        let number = json!({
-            "customer_id": customer, "number": NUMBER, "forward_target": DESK, "provider_id": provider,
-        });
-        story.make("/v1/phone_numbers", number).await?;
-        let hooks = Hooks {
-            voice_url: installation.hook("voice"),
-            status_callback: installation.hook("status"),
-            sms_url: installation.hook("sms"),
-        };
-        installation.carrier.own(NUMBER, &hooks);
+        let customer = open(installation).await?;
         let work = json!({
             "customer_id": customer, "name": "Drain cleaning", "aliases": ["clogged sink", "clogged drain"],
             "duration_minutes": 60, "price_cents": 12_900, "currency": "USD", "active": true,
         });
-        story.make("/v1/catalog_items", work).await?;
+        make(installation, "/v1/catalog_items", work).await?;
         let van = json!({"customer_id": customer, "name": "Van 1"});
-        story.make("/v1/resources", van).await?;
+        make(installation, "/v1/resources", van).await?;
         story.transcript.restart();
         Ok(story)
     }
@@ -242,13 +223,6 @@ impl<'i> Story<'i> {
         }
     }
 
-    /// Makes something; its id.
-    async fn make(&self, uri: &str, body: Value) -> Result<String, String> {
-        let made = self.post(uri, body).await;
-        made.map(|made| text(&made, "id"))
-            .map_err(|refusal| format!("{uri}: {refusal}"))
-    }
-
     async fn post(&self, uri: &str, body: Value) -> Result<Value, String> {
         fetch(&self.installation.client, Post, uri, Some(&body)).await
     }
@@ -257,6 +231,41 @@ impl<'i> Story<'i> {
         let rows = fetch(&self.installation.client, Get, uri, None::<&()>).await?;
         Ok(rows.as_array().cloned().unwrap_or_default())
     }
+}
+
+/// Makes a business with a number at the carrier; its id.
+///
+/// # Errors
+/// Which of it is refused, and why.
+pub async fn open(installation: &Installation) -> Result<String, String> {
+    let business = json!({
+        "name": BUSINESS, "trade": "plumbing", "timezone": "America/Los_Angeles", "hours": "08:00-18:00",
+        "ai_takeover_delay_seconds": 0,
+    });
+    let customer = make(installation, "/v1/customers", business).await?;
+    let account = installation.carrier.account();
+    let provider = json!({
+        "customer_id": customer, "type": "twilio", "account_id": account.sid, "secret": account.token,
+    });
+    let provider = make(installation, "/v1/providers", provider).await?;
+    let number = json!({
+        "customer_id": customer, "number": NUMBER, "forward_target": DESK, "provider_id": provider,
+    });
+    make(installation, "/v1/phone_numbers", number).await?;
+    let hooks = Hooks {
+        voice_url: installation.hook("voice"),
+        status_callback: installation.hook("status"),
+        sms_url: installation.hook("sms"),
+    };
+    installation.carrier.own(NUMBER, &hooks);
+    Ok(customer)
+}
+
+/// Makes something; its id.
+async fn make(installation: &Installation, uri: &str, body: Value) -> Result<String, String> {
+    let made = fetch(&installation.client, Post, uri, Some(&body)).await;
+    made.map(|made| text(&made, "id"))
+        .map_err(|refusal| format!("{uri}: {refusal}"))
 }
 
 fn told(fault: std::io::Error) -> String {

@@ -119,7 +119,8 @@ pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
         };
         let history =
             messages::span(&app.store.db, turn.customer_id, conversation.id, span).await?;
-        return think(app, &turn, &conversation, &business, &history).await;
+        // Boxed, as what the assistant thinks about is large.
+        return Box::pin(think(app, &turn, &conversation, &business, &history)).await;
     }
     end(app, id, Composed::default(), None).await
 }
@@ -253,7 +254,7 @@ async fn finish(
             conversation,
             Incident {
                 metric: Metric::NeedsHuman,
-                reason: reason,
+                reason,
                 message_id: None,
             },
         )

@@ -109,6 +109,15 @@ pub const RATE_LIMIT_BURST: Setting<u64> = Setting::number(
     "500",
 );
 
+/// Webhooks a second of one address; 0 = no limit.
+pub const WEBHOOK_RATE_LIMIT_PER_SECOND: Setting<u64> = Setting::number(
+    "WEBHOOK_RATE_LIMIT_PER_SECOND",
+    "1000",
+    0..=1_000_000,
+    "Signed webhooks a second of one address; an address whose signatures are wrong has RATE_LIMIT_PER_SECOND; 0 = no limit",
+    "1000",
+);
+
 /// Imports that one customer may have running.
 pub const BULK_REQUESTS_PER_CUSTOMER: Setting<u64> = Setting::number(
     "BULK_REQUESTS_PER_CUSTOMER",
@@ -251,6 +260,7 @@ pub const COMMON: &[AnySetting] = &[
     BRIDGE_ACCESS_KEY.erased(),
     RATE_LIMIT_PER_SECOND.erased(),
     RATE_LIMIT_BURST.erased(),
+    WEBHOOK_RATE_LIMIT_PER_SECOND.erased(),
     BULK_REQUESTS_PER_CUSTOMER.erased(),
     BODY_MIB_PER_CUSTOMER.erased(),
     STORE_MIB_PER_SECOND.erased(),

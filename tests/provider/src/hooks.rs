@@ -2,9 +2,11 @@
 
 use std::io;
 
+use bin_common_handler::{redact::Secret, webhooks::twilio::Signed};
+
 use crate::{
     Provider,
-    outgoing::{form, post, post_signed},
+    outgoing::{FORM, form, post, post_signed},
     state::sid,
 };
 
@@ -35,6 +37,17 @@ impl Hook {
         self.fields.retain(|(known, _)| *known != name);
         self.fields.push((name, value.to_owned()));
         self
+    }
+
+    /// What proves it to whoever knows the token.
+    pub fn signature(&self, token: &Secret) -> String {
+        let body = self.body();
+        let signed = Signed {
+            url: &self.url,
+            content_type: FORM,
+            body: body.as_bytes(),
+        };
+        signed.by(token)
     }
 
     /// Its form as it travels.

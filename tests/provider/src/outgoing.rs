@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 
 use crate::{hooks::Answer, state::Shared};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 /// A carrier waits this long for an answer.
 const WITHIN: Duration = Duration::from_secs(15);
 /// Largest answer, in bytes.
