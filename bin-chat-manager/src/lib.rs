@@ -24,6 +24,7 @@ mod emailhandler;
 mod entryhandler;
 pub mod figures;
 mod geocodehandler;
+mod inboundemailhandler;
 mod kpihandler;
 mod leadhandler;
 mod listenhandler;
@@ -33,6 +34,7 @@ mod presencehandler;
 mod pushhandler;
 mod queuehandler;
 pub mod queues;
+mod replyhandler;
 mod room;
 mod sendhandler;
 mod sessionhandler;
@@ -141,6 +143,8 @@ const SETTINGS: &[AnySetting] = &[
     app::WEBHOOK_DISABLE_AFTER.erased(),
     emailhandler::SMTP_URL.erased(),
     emailhandler::EMAIL_FROM.erased(),
+    inboundemailhandler::INBOUND_EMAIL_SECRET.erased(),
+    replyhandler::EMAIL_REPLY_TO.erased(),
     watch::PERIOD.erased(),
     geocodehandler::GEOCODER_URL.erased(),
     geocodehandler::GEOCODER_KEY.erased(),

@@ -20,6 +20,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     contact_center::{holder, queue_sample, visitor_sample},
+    notifications::notification_sample,
     tenant::{KEY, Values, booked_hour, urlencoded},
 };
 
@@ -119,7 +120,8 @@ pub fn of(route: &RouteInfo, picker: &Picker<'_>) -> Sample {
         .or_else(|| offer_sample(route, picker))
         .or_else(|| booking_sample(route, picker))
         .or_else(|| queue_sample(route, picker))
-        .or_else(|| visitor_sample(route, picker));
+        .or_else(|| visitor_sample(route, picker))
+        .or_else(|| notification_sample(route, picker));
     let (method, template) = (route.method, route.template);
     sample.unwrap_or_else(|| panic!("{method} {template} has no sample in {}", file!()))
 }

@@ -1,6 +1,7 @@
 //! Alerts: figures that are watched, by a business's own rules or those that ship, and what people do about them.
 
 pub(crate) mod changes;
+mod tell;
 pub(crate) mod watch;
 
 use bin_common_handler::{
@@ -172,6 +173,7 @@ async fn begin(tx: &mut ChangeTx<'_>, key: Key, rule: &AlertRule, value: f64) ->
     };
     tx.insert(&alert).await?;
     tx.emit(TRIGGERED, &alert, alert.customer_id).await?;
+    tell::tell(tx, &alert, "triggered").await?;
     if rule.escalate_after_seconds > 0 {
         let seconds = u64::from(rule.escalate_after_seconds.unsigned_abs());
         let at = now.plus(std::time::Duration::from_secs(seconds));
