@@ -15,6 +15,8 @@ mod figures;
 #[cfg(test)]
 mod greetings;
 #[cfg(test)]
+mod inbound;
+#[cfg(test)]
 mod leads;
 #[cfg(test)]
 mod mailserver;
