@@ -62,7 +62,6 @@ async fn email(app: &App, row: &Notification) -> Result<Outcome> {
         body: &row.body,
         at: row.tm_create,
         reply_to: &reply_to,
-        ..Mail::default()
     };
     Ok(app.mailer.send(&mail).await)
 }
