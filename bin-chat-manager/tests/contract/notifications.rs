@@ -1,5 +1,7 @@
 //! Notifications: once for their cause, by every way, tried again, quiet at night.
 
+use std::time::Duration;
+
 use bin_common_handler::{
     models::sock::Method::{Get, Post},
     testing::{Kind, until},
@@ -57,6 +59,7 @@ fn is(status: &'static str) -> impl Fn(&Json) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_key_is_one_mail(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let (world, server) = with_mail(kind).await;
+    server.next(&[Fault::Slow(Duration::from_millis(500))]);
     let one = || notify(&world, mail("call:1"));
     let (first, second, third) = tokio::join!(one(), one(), one());
     assert_eq!(
