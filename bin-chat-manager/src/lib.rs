@@ -25,6 +25,7 @@ mod emailhandler;
 mod entryhandler;
 pub mod figures;
 mod geocodehandler;
+mod inboundemailhandler;
 mod kpihandler;
 mod leadhandler;
 mod listenhandler;
@@ -34,6 +35,7 @@ mod presencehandler;
 mod pushhandler;
 mod queuehandler;
 pub mod queues;
+mod replyhandler;
 mod retentionhandler;
 mod room;
 mod searchhandler;
@@ -153,6 +155,8 @@ const SETTINGS: &[AnySetting] = &[
     app::WEBHOOK_DISABLE_AFTER.erased(),
     emailhandler::SMTP_URL.erased(),
     emailhandler::EMAIL_FROM.erased(),
+    inboundemailhandler::INBOUND_EMAIL_SECRET.erased(),
+    replyhandler::EMAIL_REPLY_TO.erased(),
     watch::PERIOD.erased(),
     retentionhandler::PERIOD.erased(),
     geocodehandler::GEOCODER_URL.erased(),

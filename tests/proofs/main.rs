@@ -11,6 +11,8 @@ mod contact_center;
 #[cfg(test)]
 mod leak_scan;
 #[cfg(test)]
+mod notifications;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tenant;

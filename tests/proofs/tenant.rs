@@ -92,6 +92,7 @@ impl Tenant {
         tenant.conversations().await;
         tenant.bookings().await;
         tenant.contact_center().await;
+        tenant.notifications().await;
         tenant
     }
 

@@ -12,7 +12,7 @@ use bin_common_handler::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{RESOLVED, TRIGGERED};
+use super::{RESOLVED, TRIGGERED, tell::tell};
 use crate::{
     app::App,
     customerhandler::tenant,
@@ -136,7 +136,8 @@ pub(crate) async fn escalate(_: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Res
         escalated: true,
         ..before.clone()
     };
-    write(tx, &before, after, ESCALATED).await.map(drop)
+    let after = write(tx, &before, after, ESCALATED).await?;
+    tell(tx, &after, "escalated").await
 }
 
 /// The time is over for which somebody put it off.
@@ -146,5 +147,6 @@ pub(crate) async fn wake(_: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<
         return Ok(());
     };
     let after = before.with_status(AlertStatus::Triggered, tx.now())?;
-    write(tx, &before, after, TRIGGERED).await.map(drop)
+    let after = write(tx, &before, after, TRIGGERED).await?;
+    tell(tx, &after, "triggered").await
 }

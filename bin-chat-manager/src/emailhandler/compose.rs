@@ -1,57 +1,105 @@
-//! The text of a mail (RFC 5322): its library encodes every header, so that no value begins another one.
+//! The text of a mail (RFC 5322): plain ASCII lines, everything else encoded, so that no value begins another header.
 
-use std::time::{Duration, SystemTime};
+use std::fmt::Write;
 
-use lettre::{
-    Message,
-    message::{
-        Mailbox, MultiPart, SinglePart,
-        header::{ContentType, HeaderName, HeaderValue},
-    },
-};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use chrono::DateTime;
 
-use super::Mail;
+use super::{Mail, Sender};
 
-/// Nobody's holiday answers to a program (RFC 3834, 5).
-const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
+/// Bytes of one encoded word before base64: with its marks it stays below 75 characters (RFC 2047, 2).
+const WORD_BYTES: usize = 45;
+/// Characters of a base64 line (RFC 2045, 6.8).
+const LINE_MAX: usize = 76;
+/// Longest line of a text that goes as it is; below the 998 of RFC 5322, 2.1.1.
+const PLAIN_MAX: usize = 900;
+/// Longest header value that goes as it is.
+const VALUE_MAX: usize = 60;
 
-/// The message; none where an address is none.
-pub(super) fn compose(from: &Mailbox, mail: &Mail<'_>) -> Option<Message> {
-    let micros = u64::try_from(mail.at.micros()).unwrap_or_default();
-    let mut builder = Message::builder()
-        .from(from.clone())
-        .to(Mailbox::new(None, mail.to.parse().ok()?))
-        .subject(one_line(mail.subject))
-        .date(SystemTime::UNIX_EPOCH + Duration::from_micros(micros))
-        .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())))
-        .raw_header(HeaderValue::new(
-            AUTO_SUBMITTED,
-            "auto-generated".to_owned(),
-        ));
+/// The whole message, lines ending with CRLF.
+pub(super) fn compose(from: &Sender, mail: &Mail<'_>) -> String {
+    let mut text = String::new();
+    let domain = from.address.domain();
+    let date = DateTime::from_timestamp_micros(mail.at.micros()).unwrap_or_default();
+    header(&mut text, "From", &mailbox(from));
+    header(&mut text, "To", &safe(mail.to));
     if !mail.reply_to.is_empty() {
-        builder = builder.reply_to(Mailbox::new(None, mail.reply_to.parse().ok()?));
+        header(&mut text, "Reply-To", &safe(mail.reply_to));
     }
-    let Some((method, calendar)) = mail.invitation else {
-        return builder
-            .header(ContentType::TEXT_PLAIN)
-            .body(mail.body.to_owned())
-            .ok();
-    };
-    // RFC 6047, 2.4: the method stands in the type as well.
-    let kind = format!("text/calendar; method={method}; charset=utf-8");
-    let invitation = SinglePart::builder()
-        .header(ContentType::parse(&kind).ok()?)
-        .body(calendar.to_owned());
-    let parts = MultiPart::alternative()
-        .singlepart(SinglePart::plain(mail.body.to_owned()))
-        .singlepart(invitation);
-    builder.multipart(parts).ok()
+    header(&mut text, "Subject", &encoded(mail.subject));
+    header(&mut text, "Date", &date.to_rfc2822());
+    header(&mut text, "Message-ID", &format!("<{}@{domain}>", mail.id));
+    // Nobody's holiday answers to a program (RFC 3834, 5).
+    header(&mut text, "Auto-Submitted", "auto-generated");
+    header(&mut text, "MIME-Version", "1.0");
+    header(&mut text, "Content-Type", "text/plain; charset=utf-8");
+    let (encoding, body) = body(mail.body);
+    header(&mut text, "Content-Transfer-Encoding", encoding);
+    text.push_str("\r\n");
+    text.push_str(&body);
+    text
 }
 
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+fn header(text: &mut String, name: &str, value: &str) {
+    // Writing to a String does not fail.
+    let _ = write!(text, "{name}: {value}\r\n");
+}
+
+fn mailbox(from: &Sender) -> String {
+    if from.name.is_empty() {
+        return from.address.to_string();
+    }
+    format!("{} <{}>", encoded(&from.name), from.address)
+}
+
+/// An address was checked before; whatever could end its line is left out all the same.
+fn safe(address: &str) -> String {
+    address.chars().filter(char::is_ascii_graphic).collect()
+}
+
+/// A value as it is where it is short and plain, else in encoded words (RFC 2047), one a line.
+fn encoded(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_.,:!?#/()'".contains(c);
+    let is_trimmed = value.trim() == value;
+    if is_trimmed
+        && value.len() <= VALUE_MAX
+        && value.chars().all(is_plain)
+        && !value.contains("=?")
+    {
+        return value.to_owned();
+    }
+    let mut words = Vec::new();
+    let mut rest = value;
+    while !rest.is_empty() {
+        let (word, after) = rest.split_at(rest.floor_char_boundary(WORD_BYTES));
+        words.push(format!("=?UTF-8?B?{}?=", BASE64.encode(word)));
+        rest = after;
+    }
+    words.join("\r\n ")
+}
+
+/// The text and its encoding: as it is where every server takes it so.
+fn body(text: &str) -> (&'static str, String) {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let is_plain = |line: &str| {
+        let all = line
+            .bytes()
+            .all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte));
+        line.len() <= PLAIN_MAX && all
+    };
+    if text.split('\n').all(is_plain) {
+        return ("7bit", format!("{}\r\n", text.replace('\n', "\r\n")));
+    }
+    let whole = BASE64.encode(text.replace('\n', "\r\n"));
+    let mut lines = String::new();
+    let mut rest = whole.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE_MAX));
+        lines.push_str(line);
+        lines.push_str("\r\n");
+        rest = after;
+    }
+    ("base64", lines)
 }
 
 #[cfg(test)]
@@ -62,8 +110,7 @@ mod tests {
     use super::*;
 
     fn written(mail: &Mail<'_>) -> String {
-        let from = "Tandem <tandem@example.com>".parse().unwrap();
-        String::from_utf8(compose(&from, mail).unwrap().formatted()).unwrap()
+        compose(&Sender::read("Tandem <tandem@example.com>").unwrap(), mail)
     }
 
     fn mail<'m>(subject: &'m str, body: &'m str) -> Mail<'m> {
@@ -76,6 +123,18 @@ mod tests {
         }
     }
 
+    /// A value as a reader decodes it.
+    fn decoded(value: &str) -> String {
+        let words = value.split("\r\n ").map(|word| {
+            let inner = word.strip_prefix("=?UTF-8?B?")?.strip_suffix("?=")?;
+            assert!(word.len() <= 75, "{word}");
+            String::from_utf8(BASE64.decode(inner).ok()?).ok()
+        });
+        words
+            .collect::<Option<String>>()
+            .unwrap_or_else(|| value.to_owned())
+    }
+
     #[test]
     fn a_mail_says_who_writes_and_is_the_same_with_every_try() {
         let text = written(&mail("Hello", "One line"));
@@ -83,22 +142,14 @@ mod tests {
         for line in [
             "From: Tandem <tandem@example.com>",
             "To: ann@example.org",
+            "Subject: Hello",
+            "Date: Thu, 1 Jan 1970 00:00:00 +0000",
             "Message-ID: <00000000-0000-0000-0000-000000000005@example.com>",
             "Auto-Submitted: auto-generated",
         ] {
             assert!(text.lines().any(|there| there == line), "{line}: {text}");
         }
-    }
-
-    #[test]
-    fn an_invitation_is_a_part_with_its_method() {
-        let calendar = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
-        let text = written(&Mail {
-            invitation: Some(("REQUEST", calendar)),
-            ..mail("Hello", "Come")
-        });
-        assert!(text.contains("multipart/alternative"), "{text}");
-        assert!(text.contains("text/calendar; method=REQUEST"), "{text}");
+        assert!(text.ends_with("\r\n\r\nOne line\r\n"), "{text}");
     }
 
     proptest! {
@@ -106,19 +157,32 @@ mod tests {
         fn nothing_that_somebody_writes_is_a_header(subject: String, body: String) {
             let text = written(&mail(&subject, &body));
             let (head, _) = text.split_once("\r\n\r\n").unwrap();
-            let names: Vec<_> = head
+            let lines: Vec<_> = head
                 .split("\r\n")
-                .filter(|line| !line.starts_with([' ', '\t']))
-                .filter_map(|line| line.split_once(':'))
-                .map(|(name, _)| name)
+                .filter(|line| !line.starts_with(' '))
                 .collect();
+            let names = lines.iter().filter_map(|line| line.split_once(": "));
+            let names: Vec<_> = names.map(|(name, _)| name).collect();
             let known = [
-                "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Type",
-                "Content-Transfer-Encoding", "MIME-Version",
+                "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version",
+                "Content-Type", "Content-Transfer-Encoding",
             ];
-            for name in names {
-                prop_assert!(known.contains(&name), "{} in {}", name, head);
-            }
+            prop_assert_eq!(names, known);
+            prop_assert_eq!(lines.len(), known.len());
+        }
+
+        #[test]
+        fn a_value_is_read_as_it_was_written(value: String) {
+            prop_assert_eq!(decoded(&encoded(&value)), value);
+        }
+
+        #[test]
+        fn a_body_is_ascii_in_short_lines_that_end_as_they_must(text: String) {
+            let (_, body) = body(&text);
+            prop_assert!(body.is_ascii() && body.ends_with("\r\n") || text.is_empty());
+            let lines = body.split("\r\n");
+            prop_assert!(lines.clone().all(|line| line.len() <= PLAIN_MAX));
+            prop_assert!(lines.clone().all(|line| !line.contains(['\r', '\n'])));
         }
     }
 }

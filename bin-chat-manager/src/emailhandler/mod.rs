@@ -11,8 +11,8 @@ use bin_common_handler::{
     redact::Secret,
 };
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
-    message::Mailbox,
+    Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
+    address::Envelope,
     transport::smtp::{self, extension::ClientId},
 };
 use uuid::Uuid;
@@ -56,8 +56,31 @@ pub(crate) struct Mail<'m> {
     pub at: Timestamp,
     /// Where answers go; empty = to the sender.
     pub reply_to: &'m str,
-    /// An invitation to an appointment: iCalendar, and its method.
-    pub invitation: Option<(&'m str, &'m str)>,
+}
+
+/// Whose mail it is.
+#[derive(Debug, Clone)]
+struct Sender {
+    /// For people; may be empty.
+    name: String,
+    address: Address,
+}
+
+impl Sender {
+    /// Reads `Name <address>`, or an address alone.
+    fn read(text: &str) -> Option<Self> {
+        let named = text.trim().strip_suffix('>');
+        let (name, address) = named
+            .and_then(|rest| rest.split_once('<'))
+            .unwrap_or(("", text));
+        let address: Address = address.trim().parse().ok()?;
+        let text: &str = address.as_ref();
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        is_plain.then(|| Self {
+            name: name.trim().trim_matches('"').to_owned(),
+            address,
+        })
+    }
 }
 
 /// Sends mail. Clones share it.
@@ -66,7 +89,7 @@ pub(crate) struct Mailer(Option<Arc<Server>>);
 
 struct Server {
     transport: AsyncSmtpTransport<Tokio1Executor>,
-    from: Mailbox,
+    from: Sender,
 }
 
 impl Mailer {
@@ -77,11 +100,9 @@ impl Mailer {
             return Ok(Self(None));
         }
         let wrong = |name: &str, rule: &str| StartError::Other(format!("{name} {rule}"));
-        let from: Mailbox = config
-            .get(&EMAIL_FROM)
-            .parse()
-            .map_err(|_| wrong(EMAIL_FROM.name(), "must be a mail address"))?;
-        let name = ClientId::Domain(from.email.domain().to_owned());
+        let from = Sender::read(&config.get(&EMAIL_FROM))
+            .ok_or_else(|| wrong(EMAIL_FROM.name(), "must be a mail address"))?;
+        let name = ClientId::Domain(from.address.domain().to_owned());
         // Its fault may show the password.
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())
             .map_err(|_| wrong(SMTP_URL.name(), "must be an smtp or smtps URL"))?
@@ -92,8 +113,8 @@ impl Mailer {
     }
 
     /// Who mail is from; none where none is sent.
-    pub(crate) fn from(&self) -> Option<&Mailbox> {
-        self.0.as_ref().map(|server| &server.from)
+    pub(crate) fn from(&self) -> Option<&Address> {
+        self.0.as_ref().map(|server| &server.from.address)
     }
 
     /// Hands a mail to the server.
@@ -101,10 +122,15 @@ impl Mailer {
         let Some(server) = &self.0 else {
             return Outcome::Refused("EMAIL_OFF");
         };
-        let Some(message) = compose::compose(&server.from, mail) else {
-            return Outcome::Refused("EMAIL_NOT_WRITTEN");
+        let from = server.from.address.clone();
+        let to = mail.to.parse().map(|to: Address| vec![to]);
+        let envelope = to.map(|to| Envelope::new(Some(from), to));
+        let Ok(Ok(envelope)) = envelope else {
+            return Outcome::Refused("EMAIL_ADDRESS");
         };
-        match tokio::time::timeout(ALL_MAX, server.transport.send(message)).await {
+        let message = compose::compose(&server.from, mail);
+        let sent = server.transport.send_raw(&envelope, message.as_bytes());
+        match tokio::time::timeout(ALL_MAX, sent).await {
             Ok(Ok(_)) => Outcome::Sent,
             Ok(Err(fault)) => outcome(&fault),
             Err(_) => Outcome::TryAgain("SMTP_LATE"),

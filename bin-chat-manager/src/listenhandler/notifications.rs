@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, NamedTenant, Path, Routes, State},
+    listenhandler::{Json, NamedTenant, Path, Raw, Routes, State},
     models::error::Result,
     resource::PatchJson,
 };
@@ -11,6 +11,7 @@ use super::{READ, WRITE};
 use crate::{
     app::App,
     deliveryhandler,
+    inboundemailhandler::{self, InboundAnswer},
     models::{
         delivery::Delivery,
         notification::Notification,
@@ -47,6 +48,19 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/push_subscriptions/key", key)
         .scope(READ);
     webhook_routes(routes)
+        .post("/v1/webhooks/email", email)
+        .public()
+        .raw(&[inboundemailhandler::AUTHORIZATION])
+}
+
+async fn email(
+    State(app): State<App>,
+    ctx: RequestContext,
+    raw: Raw,
+) -> Result<Json<InboundAnswer>> {
+    inboundemailhandler::receive(&app, &ctx, &raw)
+        .await
+        .map(Json)
 }
 
 /// Webhooks of customers.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::notification::{NotificationChannel, recipient};
 use crate::figures::alarm::{Limits, Metric, SHIPPED};
 
 /// Longest span of a rule, in seconds: a week.
@@ -47,7 +48,8 @@ pub struct AlertRule {
     /// How long after an alert began another one may, in seconds.
     #[resource(set, min = 0, max = SPAN_MAX)]
     pub cooldown_seconds: i32,
-    /// By which ways it is told, e.g. `email`; the alert's event names them.
+    /// By which ways it is told, e.g. `email:ann@example.com`, `sms:+14155550123`, `push:<user-id>`,
+    /// `webhook:<webhook-endpoint-id>`; a word alone stands in the alert's event only.
     #[schemars(with = "Vec<String>")]
     #[resource(set)]
     pub channels: Json<Vec<String>>,
@@ -94,8 +96,23 @@ fn check(rule: &mut AlertRule, before: Option<&AlertRule>, _: Timestamp) -> Resu
         "channels",
         "has at most 10 entries",
     )?;
+    for channel in rule.channels.iter().filter(|text| text.contains(':')) {
+        let is_known = named(channel).is_some();
+        ensure(
+            is_known,
+            "channels",
+            "has entries such as email:ann@example.com, or a word alone",
+        )?;
+    }
     let is_same = before.is_none_or(|before| before.metric == rule.metric);
     ensure(is_same, "metric", "cannot be changed")
+}
+
+/// Whom a channel names, such as `email:ann@example.com` or `push:<user-id>`; none for a word alone.
+pub fn named(channel: &str) -> Option<(NotificationChannel, &str)> {
+    let (channel, to) = channel.split_once(':')?;
+    let channel = NotificationChannel::parse(channel)?;
+    recipient(channel, to).ok().map(|_| (channel, to))
 }
 
 impl AlertRule {

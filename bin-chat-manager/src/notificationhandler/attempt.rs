@@ -18,7 +18,7 @@ use crate::{
         retry::Outcome,
         webhookendpoint::WebhookEndpoint,
     },
-    pushhandler,
+    pushhandler, replyhandler,
 };
 
 /// What a server of the tenant hears.
@@ -38,7 +38,7 @@ pub(super) async fn attempt(app: App, id: Uuid) -> Result<()> {
         return record::forget(&app, id).await;
     }
     let outcome = match row.channel {
-        NotificationChannel::Email => app.mailer.send(&mail(&row)).await,
+        NotificationChannel::Email => email(&app, &row).await?,
         NotificationChannel::Push => pushhandler::send(&app, &row).await?,
         NotificationChannel::Sms => return sms::say(&app, &row).await,
         NotificationChannel::Webhook | NotificationChannel::Socket => {
@@ -49,15 +49,21 @@ pub(super) async fn attempt(app: App, id: Uuid) -> Result<()> {
     record::record(&app, &row, outcome).await
 }
 
-fn mail(row: &Notification) -> Mail<'_> {
-    Mail {
+/// A mail about a conversation is answered into that conversation.
+async fn email(app: &App, row: &Notification) -> Result<Outcome> {
+    let reply_to = match replyhandler::conversation_of(row) {
+        Some(id) => replyhandler::address(app, row.customer_id, id).await?,
+        None => String::new(),
+    };
+    let mail = Mail {
         id: row.id,
         to: &row.to,
         subject: &row.subject,
         body: &row.body,
         at: row.tm_create,
-        ..Mail::default()
-    }
+        reply_to: &reply_to,
+    };
+    Ok(app.mailer.send(&mail).await)
 }
 
 /// What does not leave the house is done in the transaction that says so.

@@ -44,7 +44,7 @@ pub(super) fn start(ctx: &ManagerContext, app: &App) {
 }
 
 /// Everything that is made of an event commits with the memory of it: once, whatever dies when.
-async fn heard(app: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+async fn heard(_: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
     let customer_id = event.customer_id.filter(|id| !id.is_nil());
     let (Some(customer_id), Some(data)) = (customer_id, &event.event.data) else {
         return Ok(());
@@ -62,12 +62,11 @@ async fn heard(app: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result
         data,
     };
     deliveryhandler::fan_out(tx, customer_id, &happened).await?;
-    subscribed(&app, tx, customer_id, &happened).await
+    subscribed(tx, customer_id, &happened).await
 }
 
 /// A notification for each user who subscribed.
 async fn subscribed(
-    _: &App,
     tx: &mut ChangeTx<'_>,
     customer_id: Uuid,
     happened: &Happened<'_>,

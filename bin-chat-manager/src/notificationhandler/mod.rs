@@ -7,6 +7,8 @@ mod quiet;
 mod record;
 mod sms;
 
+pub(crate) use record::ALERT;
+
 use bin_common_handler::{
     context::RequestContext,
     daemon::ManagerContext,

@@ -15,6 +15,7 @@ use bin_common_handler::{
 };
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +31,8 @@ use crate::{
 
 /// How long a push service may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long all browsers of a user may take together: less than until another process would try.
+const ALL_MAX: Duration = Duration::from_secs(25);
 /// Bytes of an answer that are read.
 const ANSWER_MAX: usize = 64 * 1_024;
 /// How long a push service keeps a message for a browser that is away, in seconds.
@@ -94,7 +97,11 @@ pub(crate) async fn key(app: &App) -> Result<PushKey> {
 pub(crate) async fn send(app: &App, row: &Notification) -> Result<Outcome> {
     let browsers = notifications::browsers(&app.store.db, row.customer_id, row.target()).await?;
     let mut outcome = Outcome::Refused("NO_PUSH_SUBSCRIPTION");
+    let end = Instant::now() + ALL_MAX;
     for browser in &browsers {
+        if Instant::now() >= end {
+            break;
+        }
         match push(app, browser, row).await {
             Outcome::Sent => outcome = Outcome::Sent,
             Outcome::Refused(GONE) => remove(app, browser.id).await?,

@@ -58,7 +58,7 @@ pub(super) async fn authorization(app: &App, origin: &str) -> Result<String> {
 /// Whom a push service may turn to.
 fn contact(app: &App) -> Option<String> {
     match app.mailer.from() {
-        Some(from) => Some(format!("mailto:{}", from.email)),
+        Some(from) => Some(format!("mailto:{}", from)),
         None => Some(app.settings.public_url.clone()).filter(|url| url.starts_with("https://")),
     }
 }

@@ -23,6 +23,8 @@ mod files;
 #[cfg(test)]
 mod greetings;
 #[cfg(test)]
+mod inbound;
+#[cfg(test)]
 mod insight;
 #[cfg(test)]
 mod keeping;

@@ -1,5 +1,7 @@
 //! Notifications: once for their cause, by every way, tried again, quiet at night.
 
+use std::time::Duration;
+
 use bin_common_handler::{
     models::sock::Method::{Get, Post},
     testing::{Kind, until},
@@ -57,6 +59,7 @@ fn is(status: &'static str) -> impl Fn(&Json) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_key_is_one_mail(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let (world, server) = with_mail(kind).await;
+    server.next(&[Fault::Slow(Duration::from_millis(500))]);
     let one = || notify(&world, mail("call:1"));
     let (first, second, third) = tokio::join!(one(), one(), one());
     assert_eq!(
@@ -95,16 +98,16 @@ async fn what_the_server_does_not_take_now_is_tried_again(
     let (world, server) = with_mail(kind).await;
     server.next(&[Fault::Recipient(451), Fault::HangUp, Fault::Login]);
     let made = notify(&world, mail("call:1")).await;
-    for (tries, pause, code) in [
+    for (tries, passed, code) in [
         (1, 60, "SMTP_NOT_NOW"),
-        (2, 120, "SMTP_UNREACHABLE"),
-        (3, 240, "SMTP_LOGIN_REFUSED"),
+        (2, 180, "SMTP_UNREACHABLE"),
+        (3, 420, "SMTP_LOGIN_REFUSED"),
     ] {
         let failed = now(&world, &made, |row| row["tries"] == json!(tries)).await;
         assert_eq!(text(&failed, "status"), "pending");
         assert_eq!(text(&failed, "error_code"), code);
         assert_eq!(server.connections(), tries, "not before its time");
-        world.pass(pause);
+        world.pass(passed);
     }
     now(&world, &made, is("sent")).await;
     assert_eq!(server.mails().len(), 1);
@@ -144,7 +147,7 @@ async fn eight_tries_in_vain_are_the_end(#[values(Kind::Embedded, Kind::Full)] k
     let made = notify(&world, mail("call:1")).await;
     for tries in 1..8 {
         now(&world, &made, |row| row["tries"] == json!(tries)).await;
-        world.pass(3_600);
+        world.pass(3_600 * tries);
     }
     let failed = now(&world, &made, is("failed")).await;
     assert_eq!(failed["tries"], json!(8));
@@ -262,7 +265,7 @@ async fn what_is_wrong_is_refused_by_its_field_and_written_nowhere(
         .await;
     assert_eq!(refused.0, 400, "{}", refused.1);
     let message = text(&refused.1, "message");
-    assert!(message.starts_with(field), "{}", refused.1);
+    assert!(message.contains(field), "{}", refused.1);
     let listed = world.client.ok(Get, "/v1/notifications", None).await;
     assert_eq!(listed, json!([]));
     world.end().await;
@@ -295,5 +298,39 @@ async fn templates_and_endpoints_must_be_there() {
         "{}",
         mails[0].text
     );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_reaches_whom_its_channels_name_and_again_when_nobody_looks(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let (world, server) = with_mail(kind).await;
+    let rule = |channel: &str| {
+        json!({
+            "metric": "outbox_age", "threshold": 1, "channels": ["pager", channel],
+            "escalate_after_seconds": 60,
+        })
+    };
+    let rules = "/v1/alert_rules";
+    let refused = world
+        .client
+        .call(Post, rules, Some(rule("email:nobody")))
+        .await;
+    assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    let rule = rule(&format!("email:{ANN}"));
+    world.client.ok(Post, rules, Some(rule)).await;
+    let seen = json!({"metric": "outbox_age", "value": 5});
+    for _ in 0..2 {
+        let seen = Some(seen.clone());
+        world.client.ok(Post, "/v1/alerts", seen).await;
+    }
+    let mails = server.until(1).await;
+    assert_eq!(mails[0].header("subject"), "Alert: outbox_age");
+    assert_eq!(mails[0].to, [ANN]);
+    world.pass(61);
+    server.until(2).await;
+    assert_eq!(server.mails().len(), 2);
     world.end().await;
 }

@@ -109,11 +109,11 @@ async fn what_fails_is_tried_again_under_the_same_id_until_it_arrives(
     let endpoint = endpoint(&world, &receiver, &[]).await;
     receiver.next(&[Manner::Status(500), Manner::HangUp, Manner::Status(302)]);
     let made = test_event(&world, &endpoint).await;
-    for (tries, pause) in [(1, 60), (2, 120), (3, 240)] {
+    for (tries, passed) in [(1, 60), (2, 180), (3, 420)] {
         let failed = delivery(&world, &id(&made), |seen| seen["tries"] == json!(tries)).await;
         assert_eq!(text(&failed, "status"), "pending");
         assert_eq!(receiver.sent().len(), tries, "not before its time");
-        world.pass(pause);
+        world.pass(passed);
     }
     let done = delivery(&world, &id(&made), is("delivered")).await;
     let codes: Vec<_> = done["attempts"]
@@ -150,7 +150,7 @@ async fn eight_tries_in_vain_are_the_end_until_somebody_replays_it(
     let made = test_event(&world, &endpoint).await;
     for tries in 1..8 {
         delivery(&world, &id(&made), |seen| seen["tries"] == json!(tries)).await;
-        world.pass(3_600);
+        world.pass(3_600 * tries);
     }
     let failed = delivery(&world, &id(&made), is("failed")).await;
     assert_eq!(failed["tries"], json!(8));
@@ -200,7 +200,7 @@ async fn an_endpoint_that_takes_nothing_for_days_is_turned_off(
         (now["enabled"] == json!(false)).then_some(())
     })
     .await;
-    world.pass(3_600);
+    world.pass(3_601 + 3_600);
     let over = delivery(&world, &id(&made), is("failed")).await;
     assert_eq!(text(&over, "error_code"), "ENDPOINT_DISABLED");
     assert_eq!(receiver.sent().len(), 2);

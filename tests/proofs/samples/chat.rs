@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{Picker, Sample, body, nothing, query};
 use crate::{
     contact_center::{queue_sample, visitor_sample},
+    notifications::notification_sample,
     tenant::booked_hour,
 };
 
@@ -23,6 +24,7 @@ pub(super) fn sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         .or_else(|| booking_sample(route, picker))
         .or_else(|| queue_sample(route, picker))
         .or_else(|| visitor_sample(route, picker))
+        .or_else(|| notification_sample(route, picker))
 }
 
 /// Conversations that are closed, opt-outs, and what carriers tell of texts.
