@@ -3,3 +3,4 @@
 pub mod bridge;
 pub mod managers;
 pub mod pages;
+pub mod socket;

@@ -20,6 +20,7 @@ mod customerhandler;
 mod dbhandler;
 mod entryhandler;
 pub mod figures;
+mod framehandler;
 mod geocodehandler;
 mod kpihandler;
 mod leadhandler;
@@ -105,6 +106,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1107_chat_sessions",
         "1108_canned_responses",
         "1109_csats",
+        "1260_conversation_events",
     ]
 );
 

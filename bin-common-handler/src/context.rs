@@ -38,6 +38,8 @@ pub struct RequestContext {
     pub access_key_id: Option<Uuid>,
     /// The account that this key is bound to; everything is confined to it.
     pub account_id: Option<Uuid>,
+    /// The visitor's session that asks, where one does; everything is confined to what it is about.
+    pub visitor_id: Option<Uuid>,
     /// What this key may do.
     pub scopes: Vec<String>,
     /// The request id that the client itself chose, e.g. an Asterisk uniqueid that is the same on a retry.

@@ -3,7 +3,7 @@
 use bin_common_handler::listenhandler::{BadRoutes, RouteInfo, RouteMatcher};
 use bin_common_handler::models::sock::Method;
 
-use super::keys::Verifier;
+use super::keys::{Verifier, VisitorRoute};
 
 const METHODS: [Method; 4] = [Method::Get, Method::Post, Method::Put, Method::Delete];
 
@@ -14,6 +14,9 @@ pub struct Table {
     /// Without those that are not served over HTTP.
     routes: Vec<(&'static str, RouteInfo)>,
     verifier: Option<Verifier>,
+    visitors: Option<VisitorRoute>,
+    /// What sockets may follow and say; some of it is served over sockets only.
+    live: Vec<(&'static str, RouteInfo)>,
 }
 
 /// Where a request goes.
@@ -37,6 +40,7 @@ impl Table {
             .into_iter()
             .flat_map(|(service, routes)| routes.into_iter().map(move |route| (service, route)));
         let mut verifier = None;
+        let (mut visitors, mut live) = (None, Vec::new());
         let mut routes = Vec::new();
         for (service, route) in all {
             if let Some(identity) = route.edge.identity {
@@ -47,6 +51,17 @@ impl Table {
                     identity,
                 });
             }
+            if let Some(identity) = route.edge.visitors {
+                visitors = Some(VisitorRoute {
+                    service,
+                    method: route.method,
+                    uri: route.template,
+                    identity,
+                });
+            }
+            if route.edge.room.is_some() || route.edge.op.is_some() {
+                live.push((service, route.clone()));
+            }
             if !route.edge.is_internal {
                 routes.push((service, route));
             }
@@ -56,6 +71,8 @@ impl Table {
             matcher: RouteMatcher::new(&infos)?,
             routes,
             verifier,
+            visitors,
+            live,
         })
     }
 
@@ -67,6 +84,16 @@ impl Table {
     /// The manager that knows access keys, where there is one.
     pub(super) fn verifier(&self) -> Option<Verifier> {
         self.verifier
+    }
+
+    /// The manager that knows visitors, where there is one.
+    pub(super) fn visitors(&self) -> Option<VisitorRoute> {
+        self.visitors
+    }
+
+    /// What sockets may follow and say, with their managers' names.
+    pub(super) fn live(&self) -> impl Iterator<Item = (&'static str, &RouteInfo)> {
+        self.live.iter().map(|(service, route)| (*service, route))
     }
 
     /// The most specific route for a request; `/api` before `/v1` may be there or not. HEAD is GET, where that has no

@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod bookings;
 pub(crate) mod buckets;
 pub(crate) mod contacts;
+pub(crate) mod conversationevents;
 pub(crate) mod conversations;
 pub(crate) mod entries;
 pub(crate) mod facts;

@@ -5,6 +5,7 @@ mod conversations;
 mod figures;
 mod optouts;
 mod queues;
+mod sockets;
 mod webhooks;
 mod widgets;
 
@@ -30,7 +31,8 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = bookings::lead_routes(routes);
     let routes = figures::routes(routes);
     let routes = queues::routes(routes);
-    widgets::routes(routes)
+    let routes = widgets::routes(routes);
+    sockets::routes(routes)
 }
 
 /// What is said by itself, and to whom nothing is.
@@ -52,6 +54,7 @@ fn conversation_routes(routes: Routes<App>) -> Routes<App> {
         .listed::<Conversation>("/v1/conversations")
         .scope(READ)
         .stream("conversations", "conversation")
+        .room(sockets::CUSTOMER)
         .readable::<Conversation>("/v1/conversations/<conversation-id>")
         .scope(READ)
         .get(

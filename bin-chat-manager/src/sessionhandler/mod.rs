@@ -1,6 +1,7 @@
 //! Sessions of visitors: one conversation each, reached by a token and nothing else.
 
 pub(crate) mod token;
+pub(crate) mod verify;
 pub(crate) mod visitor;
 
 use std::{collections::BTreeMap, time::Duration};

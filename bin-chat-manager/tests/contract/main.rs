@@ -11,6 +11,8 @@ mod contact_center;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod figures;
 #[cfg(test)]
 mod greetings;

@@ -3,7 +3,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Routes, query::parse_query};
+use super::{
+    Routes,
+    live::{Op, Room, VisitorIdentity},
+    query::parse_query,
+};
 use crate::{models::error::Result, table::Schema, webhooks::twiml};
 
 /// Total time of an HTTP request whose route says nothing else.
@@ -52,6 +56,14 @@ pub struct HttpOptions {
     pub stream: Option<Stream>,
     /// The bridge asks here whose an access key is.
     pub identity: Option<Identity>,
+    /// What sockets of the bridge may follow by asking here.
+    pub room: Option<Room>,
+    /// The frame of sockets that is passed on to here.
+    pub op: Option<Op>,
+    /// Visitors may ask, too; the manager confines them.
+    pub is_for_visitors: bool,
+    /// The bridge asks here whose a visitor's token is.
+    pub visitors: Option<VisitorIdentity>,
 }
 
 /// How callers are known by access keys: declared on the route that verifies them, by the manager that owns them.
@@ -156,6 +168,10 @@ impl Default for HttpOptions {
             is_form: false,
             stream: None,
             identity: None,
+            room: None,
+            op: None,
+            is_for_visitors: false,
+            visitors: None,
         }
     }
 }
@@ -331,7 +347,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.export = Some(export))
     }
 
-    fn edge(mut self, set: impl FnOnce(&mut HttpOptions)) -> Self {
+    pub(super) fn edge(mut self, set: impl FnOnce(&mut HttpOptions)) -> Self {
         if let Some(route) = self.routes.last_mut() {
             set(&mut route.info.edge);
         }

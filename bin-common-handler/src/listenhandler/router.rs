@@ -161,6 +161,7 @@ impl Router {
             is_service: RequestContext::is_service(&request.publisher),
             access_key_id: request.access_key_id,
             account_id: request.account_id,
+            visitor_id: request.visitor_id,
             scopes: request.scopes.clone(),
             client_request_id: request.client_request_id.clone(),
             operation: operation.clone(),

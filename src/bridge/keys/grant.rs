@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::visitors::Visitor;
 use crate::bridge::table::Target;
 use bin_common_handler::models::{
     error::{Error, Result},
@@ -52,6 +53,8 @@ pub(in crate::bridge) enum Grant {
     Operator,
     /// What this key allows.
     Key(Arc<Key>),
+    /// What a visitor may over a socket: what is about their session.
+    Visitor(Arc<Visitor>),
     /// Nothing but the public route that was asked for.
     Public,
 }
@@ -63,13 +66,14 @@ impl Grant {
             // Whose request a public one is, its handler finds out.
             Self::Operator | Self::Public => Scope::TRUSTED,
             Self::Key(key) => Scope::tenant(key.customer_id),
+            Self::Visitor(visitor) => Scope::tenant(visitor.customer_id),
         }
     }
 
     /// The access key, where it is one.
     pub(in crate::bridge) fn access_key_id(&self) -> Option<Uuid> {
         match self {
-            Self::Operator | Self::Public => None,
+            Self::Operator | Self::Visitor(_) | Self::Public => None,
             Self::Key(key) => Some(key.id),
         }
     }
@@ -77,15 +81,23 @@ impl Grant {
     /// The account that the key is bound to.
     pub(in crate::bridge) fn account_id(&self) -> Option<Uuid> {
         match self {
-            Self::Operator | Self::Public => None,
+            Self::Operator | Self::Visitor(_) | Self::Public => None,
             Self::Key(key) => key.account_id,
+        }
+    }
+
+    /// The visitor's session, where it is one.
+    pub(in crate::bridge) fn visitor_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Visitor(visitor) => Some(visitor.id),
+            Self::Operator | Self::Key(_) | Self::Public => None,
         }
     }
 
     /// What the key may do, for managers that ask; empty for the operator, who may do everything.
     pub(in crate::bridge) fn scopes(&self) -> &[String] {
         match self {
-            Self::Operator | Self::Public => &[],
+            Self::Operator | Self::Visitor(_) | Self::Public => &[],
             Self::Key(key) => &key.scopes,
         }
     }
@@ -95,8 +107,16 @@ impl Grant {
     /// # Errors
     /// 403 `SCOPE_REQUIRED` naming the scope that is missing, 403 `OPERATOR_ONLY` where no key has it.
     pub(in crate::bridge) fn allow(&self, target: &Target<'_>) -> Result<()> {
-        let Self::Key(key) = self else {
-            return Ok(());
+        let key = match self {
+            Self::Operator | Self::Public => return Ok(()),
+            Self::Visitor(_) if target.route.edge.is_for_visitors => return Ok(()),
+            Self::Visitor(_) => {
+                return Err(Error::permission_denied(
+                    "SCOPE_REQUIRED",
+                    "This is not for visitors.",
+                ));
+            }
+            Self::Key(key) => key,
         };
         let needed = target.route.scope(target.service).ok_or_else(|| {
             Error::permission_denied("OPERATOR_ONLY", "This route is for the operator's key.")

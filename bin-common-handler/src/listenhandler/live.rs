@@ -1,0 +1,91 @@
+//! What sockets of the bridge may follow and say: declared beside the routes, so that the bridge knows none by name.
+
+use std::time::Duration;
+
+use super::Routes;
+
+/// Something that sockets follow by a scope of its own, such as `conversation:<id>`. The route that declares it is asked
+/// whether the caller may, and where it is by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What clients subscribe to: `conversation` for `conversation:<id>` where the route has a placeholder, else the
+    /// whole scope.
+    pub scope: &'static str,
+    /// Which events belong to it.
+    pub topics: &'static [Topic],
+    /// Whose they are.
+    pub key: RoomKey,
+    /// The route answers `{ok, last_seq, last_note_seq, oldest_seq, events}` to `after_seq` and `after_note_seq`, and
+    /// nothing is told twice or left out.
+    pub is_replayed: bool,
+}
+
+/// Which of the events of its topics belong to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomKey {
+    /// Those whose field has the id in the scope.
+    Path,
+    /// Those whose field has the caller's own id.
+    Caller,
+    /// All of the customer's.
+    Customer,
+}
+
+/// Events of a manager that belong to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Topic {
+    /// The resource in their routing keys, e.g. `offer`.
+    pub name: &'static str,
+    /// The field of their data that says where they belong; empty where all do.
+    pub field: &'static str,
+    /// The frame that they become, whose fields are their data; empty = `ev`.
+    pub op: &'static str,
+}
+
+/// A frame of clients that becomes a request: its field `x_id` fills the placeholder `<x-id>`, and the others, with the
+/// connection's id as `connection_id`, are the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Op {
+    /// The frame, e.g. `msg`.
+    pub name: &'static str,
+    /// The frame that the answer becomes; empty = the client is told of refusals only.
+    pub answer: &'static str,
+    /// More often than once in so long a socket is not listened to; 0 = always.
+    pub pause: Duration,
+}
+
+/// How visitors are known by tokens: declared on the route that verifies them.
+///
+/// The bridge posts `{"token", "origin"}` and is told `{"id", "customer_id"}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisitorIdentity {
+    /// The resource in the routing keys of events after which one token, whose `id` they have, is looked at again.
+    pub topic: &'static str,
+}
+
+/// Words about sockets; each is about the route before it.
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// Sockets may follow what this route tells of.
+    #[must_use]
+    pub fn room(self, room: Room) -> Self {
+        self.edge(|edge| edge.room = Some(room))
+    }
+
+    /// A frame of sockets is passed on to this route.
+    #[must_use]
+    pub fn op(self, op: Op) -> Self {
+        self.edge(|edge| edge.op = Some(op))
+    }
+
+    /// Visitors may ask over a socket, too. The handler confines them to their session.
+    #[must_use]
+    pub fn for_visitors(self) -> Self {
+        self.edge(|edge| edge.is_for_visitors = true)
+    }
+
+    /// The bridge asks here whose a visitor's token is. Only one route of an installation says so.
+    #[must_use]
+    pub fn verifies_visitors(self, identity: VisitorIdentity) -> Self {
+        self.edge(|edge| edge.visitors = Some(identity))
+    }
+}
