@@ -4,6 +4,7 @@
 //! the crates `bin-*-manager`; [`tandem::managers::ALL`] is the list of them.
 
 mod backup;
+mod chat;
 mod client;
 mod completions;
 mod customer;
@@ -39,6 +40,7 @@ const EXAMPLES: &str = "Examples:
   tandem migrate status
   tandem backup monday.db
   tandem exchange demo
+  tandem chat demo
   tandem simulate exchange --seed 1 --calls 100000
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv
 
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         "repair" => repair::run(given),
         "restore" => backup::restore(given),
         "exchange" => exchange::run(given),
+        "chat" => chat::run(given),
         "simulate" => simulate::run(given),
         "export" => export::run(given),
         "import" => import::command::run(given),
@@ -95,6 +98,7 @@ fn command() -> Command {
         .subcommand(import::command::command())
         .subcommand(export::command())
         .subcommand(exchange::command())
+        .subcommand(chat::command())
         .subcommand(simulate::command())
         .subcommand(completions::command())
 }
