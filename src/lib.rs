@@ -5,3 +5,4 @@ pub mod managers;
 pub mod pages;
 #[cfg(test)]
 mod roles;
+pub mod socket;

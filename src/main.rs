@@ -4,6 +4,7 @@
 //! the crates `bin-*-manager`; [`tandem::managers::ALL`] is the list of them.
 
 mod backup;
+mod chat;
 mod client;
 mod completions;
 mod customer;
@@ -41,6 +42,7 @@ const EXAMPLES: &str = "Examples:
   tandem backup monday.db
   tandem exchange demo
   tandem missed-call demo
+  tandem chat demo
   tandem simulate exchange --seed 1 --calls 100000
   tandem import targets --outdial 5b1a0000-0000-4000-8000-000000000001 people.csv
 
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         "restore" => backup::restore(given),
         "exchange" => exchange::run(given),
         "missed-call" => missedcall::run(given),
+        "chat" => chat::run(given),
         "simulate" => simulate::run(given),
         "export" => export::run(given),
         "import" => import::command::run(given),
@@ -99,6 +102,7 @@ fn command() -> Command {
         .subcommand(export::command())
         .subcommand(exchange::command())
         .subcommand(missedcall::command())
+        .subcommand(chat::command())
         .subcommand(simulate::command())
         .subcommand(completions::command())
 }

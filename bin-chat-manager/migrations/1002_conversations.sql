@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS chat_conversations (
     owner_id {uuid} NULL,
     fence {bigint} NOT NULL,
     last_seq {bigint} NOT NULL,
+    last_note_seq {bigint} NOT NULL,
+    told_state {exact64} NOT NULL,
     inbound_seq {bigint} NOT NULL,
     answered_seq {bigint} NOT NULL,
     turn_id {uuid} NULL,

@@ -24,6 +24,7 @@ mod deliveryhandler;
 mod emailhandler;
 mod entryhandler;
 pub mod figures;
+mod framehandler;
 mod geocodehandler;
 mod inboundemailhandler;
 mod kpihandler;
@@ -119,6 +120,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1107_chat_sessions",
         "1108_canned_responses",
         "1109_csats",
+        "1260_conversation_events",
         "1270_webhook_endpoints",
         "1271_deliveries",
         "1272_notifications",

@@ -42,6 +42,8 @@ pub struct RequestContext {
     pub access_key_id: Option<Uuid>,
     /// The account that this key is bound to; everything is confined to it.
     pub account_id: Option<Uuid>,
+    /// The visitor's session that asks, where one does; everything is confined to what it is about.
+    pub visitor_id: Option<Uuid>,
     /// What this key may do.
     pub scopes: Vec<String>,
     /// The role that it carries: its managers confine agents to what is theirs.
@@ -164,13 +166,16 @@ impl Operation {
     /// # Errors
     /// 400 when a given key is empty or longer than 255 bytes.
     pub fn of(request: &Request, delivery_info: &DeliveryInfo) -> Result<Self> {
-        let owner = match (request.customer_id, request.account_id) {
-            // What one account was answered is no answer for another.
-            (Some(customer_id), Some(account_id)) => {
+        let owner = match (request.customer_id, request.account_id, request.visitor_id) {
+            // What one account or visitor was answered is no answer for another.
+            (Some(customer_id), Some(account_id), _) => {
                 hash(&[b"account", customer_id.as_bytes(), account_id.as_bytes()])
             }
-            (Some(customer_id), None) => hash(&[b"customer", customer_id.as_bytes()]),
-            (None, _) => hash(&[b"publisher", request.publisher.as_bytes()]),
+            (Some(customer_id), None, Some(visitor_id)) => {
+                hash(&[b"visitor", customer_id.as_bytes(), visitor_id.as_bytes()])
+            }
+            (Some(customer_id), None, None) => hash(&[b"customer", customer_id.as_bytes()]),
+            (None, ..) => hash(&[b"publisher", request.publisher.as_bytes()]),
         };
         let body = request.data.as_ref().map_or("", |data| data.get());
         let fingerprint = hash(&[
@@ -250,6 +255,9 @@ mod tests {
         let mut bound = scoped.clone();
         bound.account_id = Some(Uuid::from_u128(2));
         assert_ne!(key(&scoped), key(&bound), "nor by account");
+        let mut visitor = scoped.clone();
+        visitor.visitor_id = Some(Uuid::from_u128(2));
+        assert_ne!(key(&scoped), key(&visitor), "nor by visitor");
     }
 
     #[test]

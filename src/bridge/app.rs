@@ -23,7 +23,7 @@ use super::{
     forward::Outbound,
     incoming::{Incoming, is_health, is_health_path},
     keys,
-    keys::{Grant, KeyVerifier, Keys},
+    keys::{Grant, KeyVerifier, Keys, VisitorVerifier},
     openapi,
     openapi::Document,
     raw,
@@ -31,8 +31,7 @@ use super::{
     request_id,
     request_id::RequestId,
     rows::BULK_LIMIT,
-    sockets,
-    sockets::{Carried, Hub, Ops, Origins, Sockets},
+    sockets::{Carried, Hub, Managers, Origins, Sockets},
     table::Target,
     unpack::unpacked,
 };
@@ -87,14 +86,17 @@ impl Bridge {
         let verdicts = table
             .verifier()
             .map(|verifier| Arc::new(KeyVerifier::new(verifier, requester.clone())));
+        let visitors = table
+            .visitors()
+            .map(|route| VisitorVerifier::new(route, requester.clone()));
         metrics.start_bridge();
         let limits = Arc::new(limits);
-        let ops = Ops::new(table.routes(), requester.clone(), Arc::clone(&limits));
+        let managers = Managers::new(requester.clone(), Arc::clone(&limits), table.live());
         Self {
-            sockets: Sockets::new(Hub::new(table.routes()), Origins::default(), ops),
+            sockets: Sockets::new(Hub::new(&table), Arc::new(managers), Origins::default()),
             pages: Pages::default(),
             table,
-            keys: Arc::new(Keys::new(operator, verdicts, clock)),
+            keys: Arc::new(Keys::new(operator, verdicts, clock).with_visitors(visitors)),
             requester,
             metrics,
             limits,
@@ -106,12 +108,7 @@ impl Bridge {
     /// As it is, with pages of other hosts that may open a socket.
     #[must_use]
     pub fn with_origins(self, origins: Origins) -> Self {
-        let ops = Ops::new(
-            self.table.routes(),
-            self.requester.clone(),
-            Arc::clone(&self.limits),
-        );
-        let sockets = Sockets::new(Hub::new(self.table.routes()), origins, ops);
+        let sockets = self.sockets.clone().with_origins(origins);
         Self { sockets, ..self }
     }
 
@@ -165,9 +162,10 @@ impl Bridge {
     }
 
     async fn answer(&self, request: Request, id: &RequestId, started: Instant) -> Response {
-        if request.uri().path() == sockets::PATH && request.method() == Method::GET {
+        let at = self.sockets.place(request.uri().path());
+        if let Some(at) = at.filter(|_| request.method() == Method::GET) {
             // Boxed, as it is large and seldom.
-            let upgraded = Box::pin(self.sockets.upgrade(request, &self.keys)).await;
+            let upgraded = Box::pin(self.sockets.upgrade(request, &self.keys, at)).await;
             return upgraded.unwrap_or_else(|error| refusal(Form::default(), &error, id));
         }
         if request.method() == Method::GET

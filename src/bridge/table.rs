@@ -3,7 +3,7 @@
 use bin_common_handler::listenhandler::{BadRoutes, Carrier, RouteInfo, RouteMatcher};
 use bin_common_handler::models::sock::Method;
 
-use super::keys::Verifier;
+use super::keys::{Verifier, VisitorRoute};
 
 const METHODS: [Method; 4] = [Method::Get, Method::Post, Method::Put, Method::Delete];
 
@@ -16,6 +16,9 @@ pub struct Table {
     /// Sockets of other protocols, with their managers' names.
     carriers: Vec<(&'static str, RouteInfo)>,
     verifier: Option<Verifier>,
+    visitors: Option<VisitorRoute>,
+    /// What sockets may follow and say; some of it is served over sockets only.
+    live: Vec<(&'static str, RouteInfo)>,
 }
 
 /// Where a request goes.
@@ -40,6 +43,7 @@ impl Table {
             .flat_map(|(service, routes)| routes.into_iter().map(move |route| (service, route)));
         let mut verifier = None;
         let (mut routes, mut carriers) = (Vec::new(), Vec::new());
+        let (mut visitors, mut live) = (None, Vec::new());
         for (service, route) in all {
             if let Some(identity) = route.edge.identity {
                 verifier = Some(Verifier {
@@ -49,8 +53,19 @@ impl Table {
                     identity,
                 });
             }
+            if let Some(identity) = route.edge.visitors {
+                visitors = Some(VisitorRoute {
+                    service,
+                    method: route.method,
+                    uri: route.template,
+                    identity,
+                });
+            }
             if route.edge.carrier.is_some() {
                 carriers.push((service, route.clone()));
+            }
+            if route.edge.room.is_some() || route.edge.op.is_some() {
+                live.push((service, route.clone()));
             }
             if !route.edge.is_internal {
                 routes.push((service, route));
@@ -62,6 +77,8 @@ impl Table {
             routes,
             carriers,
             verifier,
+            visitors,
+            live,
         })
     }
 
@@ -81,6 +98,16 @@ impl Table {
     /// The manager that knows access keys, where there is one.
     pub(super) fn verifier(&self) -> Option<Verifier> {
         self.verifier
+    }
+
+    /// The manager that knows visitors, where there is one.
+    pub(super) fn visitors(&self) -> Option<VisitorRoute> {
+        self.visitors
+    }
+
+    /// What sockets may follow and say, with their managers' names.
+    pub(super) fn live(&self) -> impl Iterator<Item = (&'static str, &RouteInfo)> {
+        self.live.iter().map(|(service, route)| (*service, route))
     }
 
     /// The most specific route for a request; `/api` before `/v1` may be there or not. HEAD is GET, where that has no

@@ -53,6 +53,7 @@ const PLACE_BID: Op = Op {
     name: "bid",
     answer: "ack",
     pause: Duration::ZERO,
+    has_connection: false,
 };
 /// SIP over WebSocket (RFC 7118).
 const SIP: Carrier = Carrier {

@@ -2,6 +2,7 @@
 
 use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 
+use super::events;
 use crate::models::{
     conversation::{CLOSED, Conversation, UPDATED},
     timers::{CLOSE, SILENCE, TURN},
@@ -13,6 +14,7 @@ use crate::models::{
 /// 503.
 pub(crate) async fn save(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
     conversation.settle();
+    events::state(tx, conversation).await?;
     conversation.tm_update = tx.next_version(conversation.tm_update);
     tx.update(conversation).await?;
     let kind = if conversation.is_closed() {

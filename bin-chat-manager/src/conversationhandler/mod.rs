@@ -2,13 +2,19 @@
 
 pub(crate) mod campaign;
 pub(crate) mod change;
+pub(crate) mod edits;
+pub(crate) mod events;
 pub(crate) mod open;
 pub(crate) mod optouts;
+pub(crate) mod participant;
 pub(crate) mod people;
 pub(crate) mod question;
+pub(crate) mod receipts;
+pub(crate) mod replay;
 pub(crate) mod say;
 pub(crate) mod sight;
 pub(crate) mod timers;
+pub(crate) mod typing;
 
 use bin_common_handler::{
     context::RequestContext,
@@ -88,4 +94,27 @@ pub(crate) async fn messages(
         limit: limit.unwrap_or(MESSAGES_USUAL).clamp(1, MESSAGES_MAX),
     };
     messages::span(&app.store.db, conversation.customer_id, id, span).await
+}
+
+/// Private notes of a conversation, in their order.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn notes(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    after: i64,
+    limit: Option<i64>,
+) -> Result<Vec<Message>> {
+    let conversation = sight::get(app, ctx, id).await?;
+    let limit = limit.unwrap_or(MESSAGES_USUAL).clamp(1, MESSAGES_MAX);
+    messages::notes(
+        &app.store.db,
+        conversation.customer_id,
+        id,
+        after.max(0),
+        limit,
+    )
+    .await
 }

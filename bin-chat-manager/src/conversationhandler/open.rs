@@ -58,6 +58,7 @@ pub(crate) async fn lock_or_open(tx: &mut ChangeTx<'_>, party: &Party<'_>) -> Re
         ..Conversation::default()
     };
     conversation.settle();
+    conversation.told_state = conversation.state();
     match tx.insert(&conversation).await {
         Ok(()) => {
             tx.emit(CREATED, &conversation, customer_id).await?;

@@ -1,6 +1,8 @@
 //! People of the business: they take a conversation over, write in it, let it go, end it. They always go before the
 //! assistant.
 
+use std::sync::Arc;
+
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
@@ -23,8 +25,9 @@ use crate::{
     dbhandler::{conversations, messages},
     entryhandler::ending::conversation_left,
     models::{
+        business::Business,
         conversation::{BlockReason, Channel, Conversation},
-        message::{BODY_MAX, Message, MessageStatus, Sender},
+        message::{BODY_MAX, Message, MessageKind, MessageStatus, Sender},
         timers::SILENCE,
     },
 };
@@ -50,6 +53,9 @@ pub(crate) struct MessageCreate {
     /// Who says it; the access key where it is missing.
     #[serde(default)]
     pub user_id: Option<Uuid>,
+    /// `text`, or `note` for people of the business only; a text where it is missing.
+    #[serde(default)]
+    pub kind: MessageKind,
 }
 
 /// Who acts: the key's user, else the one that is named, else the access key, else the operator. Nobody acts in another
@@ -147,7 +153,7 @@ pub(crate) async fn give(
 /// 404; 409 where nobody has it, or it is closed.
 pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
     let seen = sight::get(app, ctx, id).await?;
-    let business = businesshandler::must_be(app, &seen.number).await?;
+    let business = business(app, &seen).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
     if conversation.is_closed() {
@@ -162,14 +168,20 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
     conversation.interrupt();
     conversation_left(&mut tx, id, "released").await?;
     change::cancel_timers(&mut tx, &conversation).await?;
-    timers::open_window(
-        &mut tx,
-        &mut conversation,
-        business.ai_takeover_delay_seconds,
-    )
-    .await?;
+    if let Some(business) = &business {
+        let delay = business.ai_takeover_delay_seconds;
+        timers::open_window(&mut tx, &mut conversation, delay).await?;
+    }
     change::save(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
+}
+
+/// The business of a number; pages have none.
+async fn business(app: &App, of: &Conversation) -> Result<Option<Arc<Business>>> {
+    match of.channel {
+        Channel::Web => Ok(None),
+        _ => businesshandler::must_be(app, &of.number).await.map(Some),
+    }
 }
 
 /// Ends a conversation. Nothing is sent in it any more.
@@ -207,7 +219,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) 
 /// 404; 409 where it is open, or another one with the same person is.
 pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
     let seen = sight::get(app, ctx, id).await?;
-    let business = businesshandler::must_be(app, &seen.number).await?;
+    let business = business(app, &seen).await?;
     let hash = contacthandler::hash(app, &seen.person).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
@@ -226,7 +238,9 @@ pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<
     let contact = contacthandler::lock(&mut tx, customer_id, &hash, &person).await?;
     conversation.open_key = Some(Conversation::key(channel, &person));
     conversation.tm_closed = None;
-    open::settle_blocks(&mut conversation, &contact, &business);
+    if let Some(business) = &business {
+        open::settle_blocks(&mut conversation, &contact, business);
+    }
     timers::watch_quiet(&mut tx, &conversation).await?;
     let saved = change::save(&mut tx, &mut conversation).await;
     saved.map_err(|error| match error.reason() {
@@ -265,6 +279,11 @@ pub(crate) async fn write(
     }
     if conversation.is_closed() {
         return Err(closed());
+    }
+    if body.kind == MessageKind::Note {
+        let note = say::note(&mut tx, &mut conversation, author, &body.body, cause_key).await?;
+        change::save(&mut tx, &mut conversation).await?;
+        return tx.commit(note).await;
     }
     let customer_id = conversation.customer_id;
     let contact = contacthandler::lock(&mut tx, customer_id, &hash, &conversation.person).await?;
@@ -335,6 +354,8 @@ pub(crate) async fn answered(tx: &mut ChangeTx<'_>, conversation: &mut Conversat
 
 fn check(body: &MessageCreate) -> Result<()> {
     check_key(&body.client_message_id)?;
+    let is_said = matches!(body.kind, MessageKind::Text | MessageKind::Note);
+    ensure(is_said, "kind", "must be text or note")?;
     not_blank("body", &body.body)?;
     max_bytes("body", &body.body, BODY_MAX)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bin_common_handler::{databasehandler::ChangeTx, ids, models::error::Result};
 use uuid::Uuid;
 
+use super::events;
 use crate::{
     dbhandler::messages,
     entryhandler::sla,
@@ -76,12 +77,11 @@ async fn say_as(
     } else {
         segments::simplified(said.body)
     };
-    conversation.last_seq = conversation.last_seq.saturating_add(1);
     let message = Message {
         id: file.unwrap_or_else(ids::next),
         customer_id,
         conversation_id: conversation.id,
-        seq: conversation.last_seq,
+        seq: events::next(conversation),
         kind: match said.sender {
             _ if file.is_some() => MessageKind::Attachment,
             Sender::System => MessageKind::System,
@@ -105,6 +105,9 @@ async fn say_as(
     };
     tx.insert(&message).await?;
     tx.emit(message::CREATED, &message, customer_id).await?;
+    if message.status != MessageStatus::Discarded {
+        events::created(tx, &message).await?;
+    }
     if message.status == MessageStatus::Queued {
         tx.schedule(SEND, message.id, now.plus(SEND_NET), &())
             .await?;
@@ -122,13 +125,60 @@ async fn say_as(
     Ok(Some(message))
 }
 
-/// Writes a locked message in its new form, with its event.
+/// Notes something for people of the business only; none where it was noted for this cause before. The caller writes the
+/// conversation afterwards.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn rewrite(tx: &mut ChangeTx<'_>, message: &mut Message) -> Result<()> {
+pub(crate) async fn note(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    author: Uuid,
+    body: &str,
+    cause_key: String,
+) -> Result<Message> {
+    let (now, customer_id) = (tx.now(), conversation.customer_id);
+    let message = Message {
+        id: ids::next(),
+        customer_id,
+        conversation_id: conversation.id,
+        note_seq: events::next_note(conversation),
+        kind: MessageKind::Note,
+        direction: Direction::Outbound,
+        sender: Sender::Human,
+        sender_id: Some(author),
+        body: body.to_owned(),
+        // It goes nowhere.
+        status: MessageStatus::Received,
+        cause_key: Some(cause_key),
+        fence: conversation.fence,
+        tm_create: now,
+        tm_update: now,
+        ..Message::default()
+    };
+    tx.insert(&message).await?;
+    tx.emit(message::CREATED, &message, customer_id).await?;
+    events::created(tx, &message).await?;
+    Ok(message)
+}
+
+/// Writes a locked message of a locked conversation in its new form, with its event. Who takes part is told of what they
+/// can see of it.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn rewrite(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    message: &mut Message,
+) -> Result<()> {
     message.tm_update = tx.next_version(message.tm_update);
     tx.update(message).await?;
     tx.emit(message::UPDATED, message, message.customer_id)
-        .await
+        .await?;
+    if message.status.is_seen() {
+        events::changed(tx, conversation, message).await?;
+        events::keep_numbers(tx, conversation).await?;
+    }
+    Ok(())
 }

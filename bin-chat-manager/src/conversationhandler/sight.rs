@@ -46,6 +46,17 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Con
     }
 }
 
+/// That an agent may see a conversation; whether it is another caller's, that caller finds out by reading it.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn ensure(app: &App, ctx: &RequestContext, id: Uuid) -> Result<()> {
+    if ctx.role == Some(Role::Agent) {
+        get(app, ctx, id).await?;
+    }
+    Ok(())
+}
+
 /// Conversations that the caller may see, the newest first.
 ///
 /// # Errors

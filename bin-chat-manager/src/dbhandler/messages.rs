@@ -7,7 +7,10 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use super::select;
-use crate::models::message::Message;
+use crate::models::{
+    conversation::Conversation,
+    message::{Direction, Message},
+};
 
 /// The message of a cause.
 ///
@@ -74,4 +77,52 @@ pub(crate) async fn span(
     let mut found: Vec<Message> = db.select(&tail, values).await?;
     found.sort_by_key(|message| message.seq);
     Ok(found)
+}
+
+/// Private notes after a number of theirs, in their order.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn notes(
+    db: &Db,
+    customer_id: Uuid,
+    conversation_id: Uuid,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    let tail = "WHERE conversation_id = ? AND customer_id = ? AND seq = 0 AND note_seq > ? \
+                ORDER BY note_seq LIMIT ?";
+    let values: Vec<Value> = vec![
+        conversation_id.into(),
+        customer_id.into(),
+        after.into(),
+        limit.into(),
+    ];
+    Ok(db.select(tail, values).await?)
+}
+
+/// Everything up to a number that goes this way was read; how many were not before. The conversation is held.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn mark_read(
+    tx: &mut ChangeTx<'_>,
+    of: &Conversation,
+    direction: Direction,
+    up_to_seq: i64,
+) -> Result<u64> {
+    let now = tx.now();
+    let sql = "UPDATE chat_messages SET delivered_at = COALESCE(delivered_at, ?), read_at = ?, tm_update = ? \
+               WHERE conversation_id = ? AND customer_id = ? AND seq > 0 AND seq <= ? AND direction = ? \
+               AND read_at IS NULL";
+    let values: Vec<Value> = vec![
+        now.into(),
+        now.into(),
+        now.into(),
+        of.id.into(),
+        of.customer_id.into(),
+        up_to_seq.into(),
+        direction.into(),
+    ];
+    Ok(tx.sql().execute(sql, values).await?)
 }

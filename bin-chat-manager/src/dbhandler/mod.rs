@@ -6,6 +6,7 @@ pub(crate) mod bookings;
 pub(crate) mod buckets;
 pub(crate) mod calendars;
 pub(crate) mod contacts;
+pub(crate) mod conversationevents;
 pub(crate) mod conversations;
 pub(crate) mod endpoints;
 pub(crate) mod entries;

@@ -13,8 +13,9 @@ use super::insert_new;
 /// The row of the job.
 const NAME: &str = "all";
 /// What is of a conversation alone, and goes with it.
-const OF_CONVERSATIONS: [(&str, &str); 7] = [
+const OF_CONVERSATIONS: [(&str, &str); 8] = [
     ("chat_attachments", "conversation_id"),
+    ("chat_conversation_events", "conversation_id"),
     ("chat_messages", "conversation_id"),
     ("chat_turns", "conversation_id"),
     ("chat_summaries", "conversation_id"),

@@ -27,6 +27,8 @@ pub(super) struct Wanted {
     after_seq: Option<i64>,
     /// Only before this number.
     before_seq: Option<i64>,
+    /// Only private notes, those after this number of theirs.
+    after_note_seq: Option<i64>,
     /// So many, at most 1,000; 100 where it is missing.
     limit: Option<i64>,
 }
@@ -56,8 +58,14 @@ pub(super) async fn messages(
     let Wanted {
         after_seq,
         before_seq,
+        after_note_seq,
         limit,
     } = wanted;
+    if let Some(after) = after_note_seq {
+        return conversationhandler::notes(&app, &ctx, id, after, limit)
+            .await
+            .map(Json);
+    }
     conversationhandler::messages(&app, &ctx, id, after_seq, before_seq, limit)
         .await
         .map(Json)

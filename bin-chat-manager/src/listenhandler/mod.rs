@@ -8,6 +8,7 @@ mod notifications;
 mod optouts;
 mod queues;
 mod roles;
+mod sockets;
 mod webhooks;
 mod widgets;
 
@@ -35,7 +36,8 @@ pub(crate) fn routes() -> Routes<App> {
     let routes = attachments::routes(routes);
     let routes = queues::routes(routes);
     let routes = notifications::routes(routes);
-    widgets::routes(routes).with_roles(roles::TABLE)
+    let routes = widgets::routes(routes);
+    sockets::routes(routes).with_roles(roles::TABLE)
 }
 
 /// What is said by itself, and to whom nothing is.
@@ -62,6 +64,7 @@ fn conversation_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(Conversation::FILTERS)
         .scope(READ)
         .stream("conversations", "conversation")
+        .room(sockets::CUSTOMER)
         .get("/v1/conversations/<conversation-id>", conversations::get)
         .scope(READ)
         .get("/v1/conversations/search", conversations::search)

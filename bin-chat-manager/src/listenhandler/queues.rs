@@ -4,9 +4,10 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, List, OptionalJson, Path, Routes, State},
     models::error::Result,
+    resource,
 };
 
-use super::{READ, WRITE};
+use super::{READ, WRITE, sockets};
 use crate::{
     app::App,
     models::{
@@ -33,6 +34,10 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(queueentry::FILTERS)
         .scope(READ)
         .stream("queue_entries", "queueentry")
+        .get("/v1/queues/<queue-id>/room", queue_room)
+        .internal()
+        .scope(READ)
+        .room(sockets::QUEUE)
         .get("/v1/queue_entries/<queue-entry-id>", entry)
         .scope(READ)
         .put("/v1/presence", beat)
@@ -54,6 +59,7 @@ fn offer_routes(routes: Routes<App>) -> Routes<App> {
         .filtered_by(offer::FILTERS)
         .scope(READ)
         .stream("offers", "offer")
+        .room(sockets::ME)
         .get("/v1/offers/<offer-id>", get)
         .scope(READ)
         .post("/v1/offers/<offer-id>/accept", accept)
@@ -74,6 +80,14 @@ async fn beat(
     Json(body): Json<Heartbeat>,
 ) -> Result<Json<Presence>> {
     presencehandler::beat(&app, &ctx, &body).await.map(Json)
+}
+
+async fn queue_room(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<Queue>> {
+    resource::get::<Queue, App>(&app, &ctx, id).await.map(Json)
 }
 
 async fn presences(

@@ -64,3 +64,10 @@ pub struct ChatSession {
     /// Time of the last change, which is its version.
     pub tm_update: Timestamp,
 }
+
+impl ChatSession {
+    /// Whether it goes on.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.tm_end.is_none() && now < self.expires_at
+    }
+}

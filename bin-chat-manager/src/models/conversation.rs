@@ -102,8 +102,13 @@ pub struct Conversation {
     pub owner_id: Option<Uuid>,
     /// Moves on takeover, release, opt-out, block and close: a turn of before is never sent.
     pub fence: i64,
-    /// The last message's number.
+    /// The number of the last thing that all could see: message, edit, deletion, receipt, state.
     pub last_seq: i64,
+    /// The number of the last change of a private note.
+    pub last_note_seq: i64,
+    /// The state that was told last.
+    #[serde(skip)]
+    pub told_state: String,
     /// The person's last message's number.
     pub inbound_seq: i64,
     /// Messages of the person up to this number are answered.
@@ -144,6 +149,12 @@ impl Conversation {
     /// What tells an open conversation from others of the same tenant.
     pub fn key(channel: Channel, person: &str) -> String {
         format!("{channel}:{person}")
+    }
+
+    /// What everybody who takes part is told of where it stands, as one word.
+    pub fn state(&self) -> String {
+        let owner = self.owner_id.map(|id| id.to_string()).unwrap_or_default();
+        format!("{}:{owner}:{}", self.status, u8::from(self.needs_human))
     }
 
     /// Whether it ended.

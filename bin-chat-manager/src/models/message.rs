@@ -120,6 +120,14 @@ impl MessageStatus {
         }
     }
 
+    /// Whether those who take part in the conversation are told of it.
+    pub const fn is_seen(self) -> bool {
+        matches!(
+            self,
+            Self::Failed | Self::Undelivered | Self::Delivered | Self::Read
+        )
+    }
+
     /// Whether nothing more is waited for.
     pub const fn is_over(self) -> bool {
         !matches!(self, Self::Queued | Self::Sending)
@@ -138,8 +146,10 @@ pub struct Message {
     pub customer_id: Uuid,
     /// The conversation.
     pub conversation_id: Uuid,
-    /// Its number in the conversation: from 1, without gaps.
+    /// Its number among all that happens in the conversation, from 1; 0 for a private note.
     pub seq: i64,
+    /// Its number among what happens to private notes, from 1; 0 for everything else.
+    pub note_seq: i64,
     /// What it is.
     pub kind: MessageKind,
     /// Which way it goes.
@@ -190,6 +200,13 @@ pub struct Message {
 }
 
 impl Message {
+    /// The id that the client gave it, where it came from one.
+    pub fn client_message_id(&self) -> Option<&str> {
+        let mut words = self.cause_key.as_deref()?.splitn(3, ':');
+        let is_clients = matches!(words.next(), Some("human" | "visitor"));
+        is_clients.then(|| words.nth(1)).flatten()
+    }
+
     fn is_because_of(&self, kind: &str) -> bool {
         let cause = self.cause_key.as_deref();
         cause.is_some_and(|cause| cause.starts_with(kind))

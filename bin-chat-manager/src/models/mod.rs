@@ -13,6 +13,7 @@ pub mod catalogitem;
 pub mod chatsession;
 pub mod contact;
 pub mod conversation;
+pub mod conversationevent;
 pub mod csat;
 pub mod delivery;
 pub mod holiday;

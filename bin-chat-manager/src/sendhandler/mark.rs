@@ -43,7 +43,7 @@ pub(super) async fn mark(
     let hash = contacthandler::hash(app, &of.person).await?;
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
-    let Some(conversation) = tx.lock::<Conversation>(of.id).await? else {
+    let Some(mut conversation) = tx.lock::<Conversation>(of.id).await? else {
         return Ok(Marked::Left);
     };
     let contact = contacthandler::lock(&mut tx, of.customer_id, &hash, &of.person).await?;
@@ -54,7 +54,9 @@ pub(super) async fn mark(
         return Ok(Marked::Left);
     }
     if let Some(objection) = objection(&message, &conversation, &contact) {
-        objection.write(&mut tx, &mut message).await?;
+        objection
+            .write(&mut tx, &mut conversation, &mut message)
+            .await?;
         tx.commit(()).await?;
         return Ok(Marked::Left);
     }
@@ -73,7 +75,7 @@ pub(super) async fn mark(
     message.tries = message.tries.saturating_add(1);
     message.tm_first_try = message.tm_first_try.or(Some(now));
     message.tm_attempt = Some(now);
-    say::rewrite(&mut tx, &mut message).await?;
+    say::rewrite(&mut tx, &mut conversation, &mut message).await?;
     tx.schedule(SEND, message.id, now.plus(DEADLINE), &())
         .await?;
     tx.commit(()).await?;
@@ -113,7 +115,12 @@ fn objection(
 }
 
 impl Objection {
-    async fn write(self, tx: &mut ChangeTx<'_>, message: &mut Message) -> Result<()> {
+    async fn write(
+        self,
+        tx: &mut ChangeTx<'_>,
+        conversation: &mut Conversation,
+        message: &mut Message,
+    ) -> Result<()> {
         let (status, code, text) = match self {
             Self::OptedOut => (
                 MessageStatus::Failed,
@@ -140,7 +147,7 @@ impl Objection {
         code.clone_into(&mut message.error_code);
         text.clone_into(&mut message.error_message);
         tx.cancel(SEND, message.id).await?;
-        say::rewrite(tx, message).await
+        say::rewrite(tx, conversation, message).await
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) async fn record(
     }
     match outcome {
         Outcome::Accepted { sid, status } => {
-            take(&mut tx, &mut held.message, &sid, status).await?;
+            take(&mut tx, &mut held, &sid, status).await?;
         }
         Outcome::Refused { code } => refuse(&mut tx, &mut held, &code).await?,
         Outcome::TryAgain => try_again(&mut tx, &mut held).await?,
@@ -101,22 +101,27 @@ pub(super) async fn record(
 /// The provider has it.
 async fn take(
     tx: &mut ChangeTx<'_>,
-    message: &mut Message,
+    held: &mut Held,
     sid: &str,
     reported: MessageStatus,
 ) -> Result<()> {
+    let Held {
+        conversation,
+        message,
+        ..
+    } = held;
     message.status = message.status.after(reported);
     message.provider_sid = Some(sid.to_owned());
     message.tm_sent = message.tm_sent.or(Some(tx.now()));
     // Whatever comes later is reported.
     tx.cancel(SEND, message.id).await?;
-    say::rewrite(tx, message).await
+    say::rewrite(tx, conversation, message).await
 }
 
 /// It is never tried again, and somebody is told.
 async fn fail(
     tx: &mut ChangeTx<'_>,
-    conversation: &Conversation,
+    conversation: &mut Conversation,
     message: &mut Message,
     status: MessageStatus,
     code: &str,
@@ -129,7 +134,7 @@ async fn fail(
     code.clone_into(&mut message.error_code);
     text.clone_into(&mut message.error_message);
     tx.cancel(SEND, message.id).await?;
-    say::rewrite(tx, message).await?;
+    say::rewrite(tx, conversation, message).await?;
     alertrulehandler::tell(
         tx,
         conversation,
@@ -181,7 +186,7 @@ async fn try_again(tx: &mut ChangeTx<'_>, held: &mut Held) -> Result<()> {
     }
     // Its answer is known: nothing is on its way.
     message.tm_attempt = None;
-    say::rewrite(tx, message).await?;
+    say::rewrite(tx, conversation, message).await?;
     let pause = jitter(tries, &mut rand::rng());
     tx.schedule(SEND, message.id, now.plus(pause), &()).await
 }
@@ -270,7 +275,7 @@ pub(crate) async fn report(
     }
     // The provider has it: nobody looks for it any more.
     tx.cancel(SEND, message.id).await?;
-    say::rewrite(tx, message).await?;
+    say::rewrite(tx, &mut held.conversation, message).await?;
     if is_bad && told.error_code == UNSUBSCRIBED {
         let conversation = Some(&mut held.conversation);
         optouts::opt_out(tx, conversation, &mut held.contact, "provider").await?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 pub(crate) mod token;
+pub(crate) mod verify;
 pub(crate) mod visitor;
 
 use std::{collections::BTreeMap, time::Duration};

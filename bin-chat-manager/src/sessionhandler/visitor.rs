@@ -177,16 +177,43 @@ pub(crate) async fn say(
     id: Uuid,
     body: &VisitorMessageCreate,
 ) -> Result<VisitorAnswer> {
-    check(body)?;
+    check(&body.client_message_id, &body.body)?;
     let (session, claims) = session(app, id, &body.token).await?;
     let mut tx = app.store.begin(ctx).await?;
+    let words = (body.client_message_id.as_str(), body.body.as_str());
+    let said = said(app, &mut tx, &session, words).await?;
+    let answered = answer(app, &session, &claims, vec![said], HashMap::new()).await?;
+    tx.commit(answered).await
+}
+
+/// The same over a socket, whose token was looked at before.
+///
+/// # Errors
+/// 400 naming the field; 409 where the conversation ended; 503.
+pub(crate) async fn say_live(
+    app: &App,
+    ctx: &RequestContext,
+    session: &ChatSession,
+    (client_message_id, body): (&str, &str),
+) -> Result<Message> {
+    check(client_message_id, body)?;
+    let mut tx = app.store.begin(ctx).await?;
+    let said = said(app, &mut tx, session, (client_message_id, body)).await?;
+    tx.commit(said).await
+}
+
+async fn said(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    session: &ChatSession,
+    (client_message_id, body): (&str, &str),
+) -> Result<Message> {
     let found = tx.lock::<Conversation>(session.conversation_id).await?;
     let mut conversation = found.ok_or_else(token::refused)?;
     let customer_id = conversation.customer_id;
-    let cause_key = format!("visitor:{}:{}", conversation.id, body.client_message_id);
-    if let Some(said) = messages::by_cause(&mut tx, customer_id, &cause_key).await? {
-        let answered = answer(app, &session, &claims, vec![said], HashMap::new()).await?;
-        return tx.commit(answered).await;
+    let cause_key = format!("visitor:{}:{client_message_id}", conversation.id);
+    if let Some(said) = messages::by_cause(tx, customer_id, &cause_key).await? {
+        return Ok(said);
     }
     if conversation.is_closed() {
         return Err(Error::failed_precondition(
@@ -197,20 +224,17 @@ pub(crate) async fn say(
     let said = Said {
         sender: Sender::Customer,
         sender_id: None,
-        body: &body.body,
+        body,
         status: MessageStatus::Received,
         cause_key,
     };
-    let said = say::say(&mut tx, &mut conversation, said).await?;
-    enqueue(app, &mut tx, &session, &mut conversation).await?;
-    change::save(&mut tx, &mut conversation).await?;
-    let said = said.into_iter().collect();
-    let answered = answer(app, &session, &claims, said, HashMap::new()).await?;
-    tx.commit(answered).await
+    let said = say::say(tx, &mut conversation, said).await?;
+    enqueue(app, tx, session, &mut conversation).await?;
+    change::save(tx, &mut conversation).await?;
+    said.ok_or_else(|| Error::internal("a message was said meanwhile"))
 }
 
-fn check(body: &VisitorMessageCreate) -> Result<()> {
-    let key = &body.client_message_id;
+fn check(key: &str, body: &str) -> Result<()> {
     let is_key =
         !key.is_empty() && key.len() <= CLIENT_ID_MAX && key.bytes().all(|b| b.is_ascii_graphic());
     ensure(
@@ -218,8 +242,8 @@ fn check(body: &VisitorMessageCreate) -> Result<()> {
         "client_message_id",
         "has 1 to 64 ASCII characters without spaces",
     )?;
-    not_blank("body", &body.body)?;
-    max_bytes("body", &body.body, BODY_MAX)
+    not_blank("body", body)?;
+    max_bytes("body", body, BODY_MAX)
 }
 
 /// Whoever nobody has waits in the widget's queue, if it has one.

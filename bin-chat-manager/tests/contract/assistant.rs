@@ -149,7 +149,9 @@ async fn people_have_the_window_and_then_one_turn_answers_everything(
     assert!(!waiting["window_ends"].is_null());
     world.text(PERSON, NUMBER, "My sink leaks").await;
     world
-        .conversation("both heard", NUMBER, |it| it["last_seq"] == json!(2))
+        .conversation("both heard", NUMBER, |it| {
+            it["last_seq"].as_i64() >= Some(2)
+        })
         .await;
     world.pass(55);
     assert_eq!(model.asked(), 0);

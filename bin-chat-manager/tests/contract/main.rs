@@ -17,6 +17,8 @@ mod contact_center;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod figures;
 #[cfg(test)]
 mod files;

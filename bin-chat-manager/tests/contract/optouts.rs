@@ -30,7 +30,7 @@ async fn stop_stops_everything_before_the_carrier_is_answered(
     let events = world.client.events().await;
     world.miss(1, PERSON, NUMBER).await;
     let conversation = world
-        .conversation("greeted", NUMBER, |it| it["last_seq"] == json!(1))
+        .conversation("greeted", NUMBER, |it| it["last_seq"].as_i64() >= Some(1))
         .await;
     until("sent", async || {
         (!world.provider.messages().is_empty()).then_some(())
@@ -45,7 +45,7 @@ async fn stop_stops_everything_before_the_carrier_is_answered(
     assert_eq!(reason(&refused), (403, "OPTED_OUT"));
     let blocked = world
         .conversation("blocked, with the text in it", NUMBER, |it| {
-            it["last_seq"] == json!(2)
+            it["last_seq"].as_i64() >= Some(2)
         })
         .await;
     assert_eq!(text(&blocked, "status"), "blocked");
@@ -60,7 +60,7 @@ async fn stop_stops_everything_before_the_carrier_is_answered(
     world.pass(3_600);
     assert_eq!(world.text(PERSON, NUMBER, "hello?").await, 200);
     world
-        .conversation("heard", NUMBER, |it| it["last_seq"] == json!(3))
+        .conversation("heard", NUMBER, |it| it["last_seq"].as_i64() >= Some(3))
         .await;
     assert_eq!(
         world.provider.texts_to(PERSON).len(),
@@ -85,7 +85,7 @@ async fn stop_stops_everything_before_the_carrier_is_answered(
     assert_eq!(world.text(PERSON, NUMBER, "yes").await, 200);
     world
         .conversation("a bare YES lifts nothing", NUMBER, |it| {
-            it["last_seq"] == json!(4)
+            it["last_seq"].as_i64() >= Some(4)
         })
         .await;
     assert!(is_out(&world, NUMBER).await);

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{
     Routes,
-    live::{Carrier, Op, Views},
+    live::{Carrier, Op, Room, Views, VisitorIdentity},
     query::parse_query,
 };
 use crate::{
@@ -66,10 +66,16 @@ pub struct HttpOptions {
     pub stream: Option<Stream>,
     /// The bridge asks here whose an access key is.
     pub identity: Option<Identity>,
+    /// What sockets of the bridge may follow by asking here.
+    pub room: Option<Room>,
     /// The frame of sockets that is passed on to here.
     pub op: Option<Op>,
     /// Each frame of a socket of its own is carried to here.
     pub carrier: Option<Carrier>,
+    /// Visitors may ask, too; the manager confines them.
+    pub is_for_visitors: bool,
+    /// The bridge asks here whose a visitor's token is.
+    pub visitors: Option<VisitorIdentity>,
 }
 
 /// How callers are known by access keys: declared on the route that verifies them, by the manager that owns them.
@@ -179,8 +185,11 @@ impl Default for HttpOptions {
             is_form: false,
             stream: None,
             identity: None,
+            room: None,
             op: None,
             carrier: None,
+            is_for_visitors: false,
+            visitors: None,
         }
     }
 }

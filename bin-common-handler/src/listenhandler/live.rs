@@ -1,4 +1,4 @@
-//! What sockets of the bridge may say, and see: declared beside the routes, so that the bridge knows none by name.
+//! What sockets of the bridge may follow, say and see: declared beside the routes, so that the bridge knows none by name.
 
 use std::time::Duration;
 
@@ -8,8 +8,46 @@ use uuid::Uuid;
 
 use super::Routes;
 
-/// A frame of clients that becomes a request: its field `x_id` fills the placeholder `<x-id>`, and the others are the
-/// body. With a `ref` it has one effect, however often it is sent.
+/// Something that sockets follow by a scope of its own, such as `conversation:<id>`. The route that declares it is asked
+/// whether the caller may, and where it is by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What clients subscribe to: `conversation` for `conversation:<id>` where the route has a placeholder, else the
+    /// whole scope.
+    pub scope: &'static str,
+    /// Which events belong to it.
+    pub topics: &'static [Topic],
+    /// Whose they are.
+    pub key: RoomKey,
+    /// The route answers `{ok, last_seq, last_note_seq, oldest_seq, events}` to `after_seq` and `after_note_seq`, and
+    /// nothing is told twice or left out.
+    pub is_replayed: bool,
+}
+
+/// Which of the events of its topics belong to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomKey {
+    /// Those whose field has the id in the scope.
+    Path,
+    /// Those whose field has the caller's own id.
+    Caller,
+    /// All of the customer's.
+    Customer,
+}
+
+/// Events of a manager that belong to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Topic {
+    /// The resource in their routing keys, e.g. `offer`.
+    pub name: &'static str,
+    /// The field of their data that says where they belong; empty where all do.
+    pub field: &'static str,
+    /// The frame that they become, whose fields are their data; empty = `ev`.
+    pub op: &'static str,
+}
+
+/// A frame of clients that becomes a request: its field `x_id` fills the placeholder `<x-id>`, and the others are the body.
+/// With a `ref` it has one effect, however often it is sent, and the answer has it, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Op {
     /// The frame, e.g. `msg`.
@@ -18,6 +56,8 @@ pub struct Op {
     pub answer: &'static str,
     /// More often than once in so long a socket is not listened to; 0 = always.
     pub pause: Duration,
+    /// The body has the connection's id, too, as `connection_id`.
+    pub has_connection: bool,
 }
 
 /// Frames of another protocol on a socket of its own, each carried to the route as a
@@ -67,8 +107,23 @@ impl PartialEq for Views {
 
 impl Eq for Views {}
 
+/// How visitors are known by tokens: declared on the route that verifies them.
+///
+/// The bridge posts `{"token", "origin"}` and is told `{"id", "customer_id"}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisitorIdentity {
+    /// The resource in the routing keys of events after which one token, whose `id` they have, is looked at again.
+    pub topic: &'static str,
+}
+
 /// Words about sockets; each is about the route before it.
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// Sockets may follow what this route tells of.
+    #[must_use]
+    pub fn room(self, room: Room) -> Self {
+        self.edge(|edge| edge.room = Some(room))
+    }
+
     /// A frame of sockets is passed on to this route.
     #[must_use]
     pub fn op(self, op: Op) -> Self {
@@ -92,5 +147,17 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 stream.views = Some(Views(views));
             }
         })
+    }
+
+    /// Visitors may ask over a socket, too. The handler confines them to their session.
+    #[must_use]
+    pub fn for_visitors(self) -> Self {
+        self.edge(|edge| edge.is_for_visitors = true)
+    }
+
+    /// The bridge asks here whose a visitor's token is. Only one route of an installation says so.
+    #[must_use]
+    pub fn verifies_visitors(self, identity: VisitorIdentity) -> Self {
+        self.edge(|edge| edge.visitors = Some(identity))
     }
 }

@@ -22,7 +22,7 @@ pub use describe::{Operation, Signature};
 pub use edge::{Access, Check, Document, Export, HttpOptions, Identity};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, State};
 pub use intake::Intake;
-pub use live::{AccountView, Carrier, Op, Views};
+pub use live::{AccountView, Carrier, Op, Room, RoomKey, Topic, Views, VisitorIdentity};
 pub use path::{FromPath, Path, PathParameter, PathValue};
 pub(crate) use query::parse_query;
 pub use query::{NamedTenant, Parameters, Query};

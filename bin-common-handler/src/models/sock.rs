@@ -108,6 +108,13 @@ pub struct Request {
         skip_serializing_if = "Option::is_none"
     )]
     pub account_id: Option<Uuid>,
+    /// The visitor's session that asks, where one does: everything is confined to what it is about.
+    #[serde(
+        default,
+        deserialize_with = "optional_uuid",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub visitor_id: Option<Uuid>,
     /// What the access key may do.
     #[serde(
         default,
@@ -147,6 +154,7 @@ impl Request {
             idempotency_key: None,
             access_key_id: None,
             account_id: None,
+            visitor_id: None,
             scopes: Vec::new(),
             role: None,
             user_id: None,

@@ -339,6 +339,7 @@ impl Transport for InProcess {
                         subscriber = subscription.name,
                         "events were missed by a slow listener"
                     );
+                    handler.resumed();
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             }

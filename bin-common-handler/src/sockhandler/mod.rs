@@ -187,6 +187,9 @@ pub trait Receive: Send + Sync + 'static {
     /// # Errors
     /// Whatever should be tried again.
     async fn receive(&self, event: ReceivedEvent) -> Result<()>;
+
+    /// Events are heard from now on, and some may have been missed until then.
+    fn resumed(&self) {}
 }
 
 /// Which events are wanted.

@@ -7,7 +7,12 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use super::{grant::Grant, ttl_cache::Digest, verdicts::KeyVerifier};
+use super::{
+    grant::Grant,
+    ttl_cache::Digest,
+    verdicts::KeyVerifier,
+    visitors::{VisitorVerifier, is_visitors},
+};
 use bin_common_handler::{
     clock::Clock,
     models::error::{Error, Result},
@@ -42,6 +47,8 @@ pub(in crate::bridge) struct Keys {
     operator: AccessKey,
     /// None where no manager knows access keys.
     verdicts: Option<Arc<KeyVerifier>>,
+    /// None where no manager knows visitors.
+    visitors: Option<VisitorVerifier>,
     clock: Clock,
 }
 
@@ -54,7 +61,31 @@ impl Keys {
         Self {
             operator,
             verdicts,
+            visitors: None,
             clock,
+        }
+    }
+
+    /// As they are, with the tokens of visitors.
+    pub(in crate::bridge) fn with_visitors(self, visitors: Option<VisitorVerifier>) -> Self {
+        Self { visitors, ..self }
+    }
+
+    /// What a key or a visitor's token opens on a socket, shown by a page of this origin.
+    ///
+    /// # Errors
+    /// As [`Self::check`]; 403 for a page that may not show the token.
+    pub(in crate::bridge) async fn check_socket(
+        &self,
+        shown: &str,
+        origin: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Grant> {
+        match &self.visitors {
+            Some(visitors) if is_visitors(shown) => {
+                visitors.of(shown, origin).await.map(Grant::Visitor)
+            }
+            _ => self.check(Some(shown.as_bytes()), deadline).await,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::visitors::Visitor;
 use crate::bridge::table::Target;
 use bin_common_handler::models::{
     error::{Error, Result},
@@ -60,6 +61,8 @@ pub(in crate::bridge) enum Grant {
     Operator,
     /// What this key allows.
     Key(Arc<Key>),
+    /// What a visitor may over a socket: what is about their session.
+    Visitor(Arc<Visitor>),
     /// Nothing but the public route that was asked for.
     Public,
 }
@@ -71,13 +74,14 @@ impl Grant {
             // Whose request a public one is, its handler finds out.
             Self::Operator | Self::Public => Scope::TRUSTED,
             Self::Key(key) => Scope::tenant(key.customer_id),
+            Self::Visitor(visitor) => Scope::tenant(visitor.customer_id),
         }
     }
 
     /// The access key, where it is one.
     pub(in crate::bridge) fn access_key_id(&self) -> Option<Uuid> {
         match self {
-            Self::Operator | Self::Public => None,
+            Self::Operator | Self::Visitor(_) | Self::Public => None,
             Self::Key(key) => Some(key.id),
         }
     }
@@ -85,7 +89,7 @@ impl Grant {
     /// The account that the key is bound to.
     pub(in crate::bridge) fn account_id(&self) -> Option<Uuid> {
         match self {
-            Self::Operator | Self::Public => None,
+            Self::Operator | Self::Visitor(_) | Self::Public => None,
             Self::Key(key) => key.account_id,
         }
     }
@@ -93,9 +97,15 @@ impl Grant {
     /// What the key's bearer is, and the user that it stands for.
     pub(in crate::bridge) fn person(&self) -> (Option<Role>, Option<Uuid>) {
         match self {
-            Self::Operator | Self::Public => (None, None),
+            Self::Operator | Self::Visitor(_) | Self::Public => (None, None),
             Self::Key(key) => (key.role, key.user_id),
         }
+    }
+
+    /// Who asks: the key's user, else the access key.
+    pub(in crate::bridge) fn caller_id(&self) -> Option<Uuid> {
+        let (_, user_id) = self.person();
+        user_id.or(self.access_key_id())
     }
 
     /// How far this caller goes at a route.
@@ -104,10 +114,18 @@ impl Grant {
         role.map_or(Reach::All, |role| target.route.roles().reach(role))
     }
 
+    /// The visitor's session, where it is one.
+    pub(in crate::bridge) fn visitor_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Visitor(visitor) => Some(visitor.id),
+            Self::Operator | Self::Key(_) | Self::Public => None,
+        }
+    }
+
     /// What the key may do, for managers that ask; empty for the operator, who may do everything.
     pub(in crate::bridge) fn scopes(&self) -> &[String] {
         match self {
-            Self::Operator | Self::Public => &[],
+            Self::Operator | Self::Visitor(_) | Self::Public => &[],
             Self::Key(key) => &key.scopes,
         }
     }
@@ -118,8 +136,16 @@ impl Grant {
     /// 403 `SCOPE_REQUIRED` naming the scope that is missing, 403 `OPERATOR_ONLY` where no key has it, 403
     /// `ROLE_NOT_ALLOWED` naming the role that may not.
     pub(in crate::bridge) fn allow(&self, target: &Target<'_>) -> Result<()> {
-        let Self::Key(key) = self else {
-            return Ok(());
+        let key = match self {
+            Self::Operator | Self::Public => return Ok(()),
+            Self::Visitor(_) if target.route.edge.is_for_visitors => return Ok(()),
+            Self::Visitor(_) => {
+                return Err(Error::permission_denied(
+                    "SCOPE_REQUIRED",
+                    "This is not for visitors.",
+                ));
+            }
+            Self::Key(key) => key,
         };
         let needed = target.route.scope(target.service).ok_or_else(|| {
             Error::permission_denied("OPERATOR_ONLY", "This route is for the operator's key.")

@@ -5,6 +5,7 @@ mod grant;
 mod operator;
 mod ttl_cache;
 mod verdicts;
+mod visitors;
 
 pub use access::AccessKey;
 pub(super) use access::{HEADER, Keys, shown};
@@ -12,3 +13,4 @@ pub(super) use grant::{Grant, Key};
 pub(super) use operator::path;
 pub use operator::{key_from, key_or_new};
 pub(super) use verdicts::{KeyVerifier, Verifier};
+pub(super) use visitors::{VisitorRoute, VisitorVerifier, is_visitors};

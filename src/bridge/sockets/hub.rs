@@ -5,13 +5,14 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
 use async_trait::async_trait;
 use axum::extract::ws::Utf8Bytes;
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use bin_common_handler::{
@@ -23,8 +24,16 @@ use bin_common_handler::{
     sockhandler::{Receive, ReceivedEvent, Subscription},
 };
 
-use super::{frames::ServerFrame, outbox::Outbox};
-use crate::bridge::{NAME, keys::Grant, table::Target};
+use super::{
+    frames::{Numbers, ServerFrame},
+    outbox::Outbox,
+    rooms::Rooms,
+};
+use crate::bridge::{
+    NAME,
+    keys::Grant,
+    table::{Table, Target},
+};
 
 /// A list that can be followed.
 struct Scope {
@@ -37,7 +46,7 @@ struct Scope {
     views: Option<Views>,
     route: RouteInfo,
     /// The number of its last event that anybody here followed.
-    last_seq: AtomicU64,
+    last_seq: AtomicI64,
 }
 
 /// Those who get the same events: of one scope and one tenant, or one account of it, or of all tenants.
@@ -62,14 +71,18 @@ impl Audience {
 pub(in crate::bridge) struct Hub {
     scopes: Vec<Scope>,
     audiences: Mutex<HashMap<Audience, HashMap<Uuid, Arc<Outbox>>>>,
+    /// What can be followed beside lists.
+    rooms: Rooms,
+    /// Sockets of visitors by their sessions, and what makes them look at their token again.
+    visitors: Mutex<HashMap<Uuid, HashMap<Uuid, Arc<Notify>>>>,
+    /// Whose events (manager's name, resource) say that a visitor's session changed.
+    visitor_topic: Option<(&'static str, &'static str)>,
 }
 
 impl Hub {
-    /// The lists among these routes, (manager's name, route), that can be followed.
-    pub(in crate::bridge) fn new<'r>(
-        routes: impl Iterator<Item = (&'static str, &'r RouteInfo)>,
-    ) -> Self {
-        let scopes = routes.filter_map(|(service, route)| {
+    /// The lists and rooms of these routes that can be followed.
+    pub(in crate::bridge) fn new(table: &Table) -> Self {
+        let scopes = table.routes().filter_map(|(service, route)| {
             let stream = route.edge.stream?;
             Some(Scope {
                 name: stream.scope,
@@ -78,21 +91,67 @@ impl Hub {
                 account_field: stream.account_field,
                 views: stream.views,
                 route: route.clone(),
-                last_seq: AtomicU64::new(0),
+                last_seq: AtomicI64::new(0),
             })
         });
         Self {
             scopes: scopes.collect(),
             audiences: Mutex::default(),
+            rooms: Rooms::new(table.live()),
+            visitors: Mutex::default(),
+            visitor_topic: table
+                .visitors()
+                .map(|route| (route.service, route.identity.topic)),
         }
+    }
+
+    /// What can be followed beside lists.
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// A visitor's socket looks at its token again when it is notified.
+    pub(super) fn watch_visitor(&self, session: Uuid, socket: Uuid, look: &Arc<Notify>) {
+        let mut visitors = self.visitors();
+        let sockets = visitors.entry(session).or_default();
+        sockets.insert(socket, Arc::clone(look));
+    }
+
+    fn forget_visitor(&self, session: Uuid, socket: Uuid) {
+        let mut visitors = self.visitors();
+        if let Some(sockets) = visitors.get_mut(&session) {
+            sockets.remove(&socket);
+            if sockets.is_empty() {
+                visitors.remove(&session);
+            }
+        }
+    }
+
+    fn visitors(&self) -> MutexGuard<'_, HashMap<Uuid, HashMap<Uuid, Arc<Notify>>>> {
+        self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look_again(&self, data: &RawValue) {
+        #[derive(serde::Deserialize)]
+        struct Session {
+            id: Uuid,
+        }
+        let Ok(session) = serde_json::from_str::<Session>(data.get()) else {
+            return;
+        };
+        let visitors = self.visitors();
+        let sockets = visitors.get(&session.id).into_iter();
+        sockets
+            .flat_map(HashMap::values)
+            .for_each(|it| it.notify_one());
     }
 
     /// The events to hear; nothing where no list can be followed.
     pub(in crate::bridge) fn subscription(&self) -> Option<Subscription> {
-        let patterns: HashSet<_> = self
-            .scopes
-            .iter()
-            .map(|scope| format!("{}.{}.#", scope.service, scope.topic))
+        let lists = self.scopes.iter().map(|it| (it.service, it.topic));
+        let topics = lists.chain(self.rooms.topics()).chain(self.visitor_topic);
+        let patterns: HashSet<_> = topics
+            .map(|(service, topic)| format!("{service}.{topic}.#"))
             .collect();
         (!patterns.is_empty()).then(|| Subscription {
             name: format!("{NAME}.sockets"),
@@ -112,7 +171,7 @@ impl Hub {
         name: &str,
         socket: Uuid,
         outbox: &Arc<Outbox>,
-    ) -> Result<u64> {
+    ) -> Result<i64> {
         let (position, scope) = self.scope(name)?;
         if grant.account_id().is_some() && !scope.is_for_accounts() {
             // Its events say more than one account may see.
@@ -156,6 +215,9 @@ impl Hub {
         for scope in 0..self.scopes.len() {
             self.remove(Audience::of(scope, grant), socket);
         }
+        if let Some(session) = grant.visitor_id() {
+            self.forget_visitor(session, socket);
+        }
     }
 
     fn remove(&self, audience: Audience, socket: Uuid) {
@@ -182,6 +244,10 @@ impl Hub {
         let mut words = event.routing_key.split('.');
         let topic = (words.next(), words.next());
         let mut told = HashSet::new();
+        if self.visitor_topic.map(|it| (Some(it.0), Some(it.1))) == Some(topic) {
+            self.look_again(data);
+        }
+        self.rooms.publish(event, data, &mut told);
         for (position, scope) in self.scopes.iter().enumerate() {
             if topic != (Some(scope.service), Some(scope.topic)) {
                 continue;
@@ -296,7 +362,7 @@ impl Scope {
         let scope = self.name;
         ServerFrame::Ev {
             scope,
-            seq,
+            numbers: Numbers { seq, note_seq: 0 },
             r#type,
             data,
         }
@@ -309,5 +375,13 @@ impl Receive for Hub {
     async fn receive(&self, event: ReceivedEvent) -> Result<()> {
         self.publish(&event);
         Ok(())
+    }
+
+    /// Those who were told of events in their order fetch what they missed; visitors' sessions may have ended.
+    fn resumed(&self) {
+        self.rooms.doubt();
+        let visitors = self.visitors();
+        let sockets = visitors.values().flat_map(HashMap::values);
+        sockets.for_each(|look| look.notify_one());
     }
 }

@@ -1,4 +1,5 @@
-//! Live events: `GET /ws/v1/events`, a WebSocket (RFC 6455) on which a client follows lists.
+//! Live events: `GET /ws/v1/events`, a WebSocket (RFC 6455) on which a client follows lists and rooms, and says what
+//! managers want to hear; `GET /ws/v1/conversations/<id>` is the same for one conversation alone.
 //!
 //! A list route says with `.stream(scope, topic)` that it can be followed. Who may read the list may subscribe to
 //! its scope, and gets the events of its own tenant; the operator gets everybody's. The protocol is one JSON object
@@ -8,17 +9,25 @@
 //! Life cycle: a handshake makes a [`session`], which registers an outbox at the [`hub`] for each scope. The hub
 //! hears the managers' events once for the process, serialises each once, and puts it into the outboxes. Invariants:
 //! an outbox holds at most [`outbox::BYTES_MAX`] bytes, and a socket that lets it fill up is closed, so nobody waits
-//! for a slow reader. A frame that a manager declares becomes a request to it ([`ops`]); sockets of another protocol are
-//! carried to the manager that speaks it ([`carried`]). A socket holds its place among the port's connections until it ends. Events are live only:
-//! what was missed is read by the list.
+//! for a slow reader. A socket holds its place among the port's connections until it ends. Events of lists are live
+//! only: what was missed is read by the list. Those of a [`rooms`] room that has numbers are told in their order, each
+//! once and none left out ([`member`]): what is missing is fetched from the manager, so any bridge resumes any client.
+//! Sockets of another protocol are carried to the manager that speaks it ([`carried`]).
+//!
+//! Which rooms there are and which frames become requests stands in the route tables
+//! ([`bin_common_handler::listenhandler::Room`], [`bin_common_handler::listenhandler::Op`]).
 
 mod carried;
 mod frames;
 mod hub;
-mod ops;
+mod manager;
+mod member;
 mod origin;
 mod outbox;
+mod replay;
+mod rooms;
 mod session;
+mod told;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,12 +47,14 @@ use bin_common_handler::{
 use super::keys;
 pub(super) use carried::Carried;
 pub(super) use hub::Hub;
-pub(super) use ops::Ops;
+pub(super) use manager::Managers;
 pub use origin::Origins;
-use session::Session;
+use session::{Identity, PageOrigin, Session};
 
 /// Where clients connect.
-pub(super) const PATH: &str = "/ws/v1/events";
+const PATH: &str = "/ws/v1/events";
+/// What stands before the path of a room.
+const ROOT: &str = "/ws";
 /// The subprotocol whose next word is the token, as browsers cannot set headers.
 const BEARER: &str = "bearer";
 /// Largest frame of a client, in bytes.
@@ -59,21 +70,37 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Sockets {
     hub: Arc<Hub>,
+    managers: Arc<Managers>,
     origins: Arc<Origins>,
-    ops: Ops,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
 
 impl Sockets {
-    pub(super) fn new(hub: Hub, origins: Origins, ops: Ops) -> Self {
+    pub(super) fn new(hub: Hub, managers: Arc<Managers>, origins: Origins) -> Self {
         Self {
             hub: Arc::new(hub),
+            managers,
             origins: Arc::new(origins),
-            ops,
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
         }
+    }
+
+    pub(super) fn with_origins(self, origins: Origins) -> Self {
+        Self {
+            origins: Arc::new(origins),
+            ..self
+        }
+    }
+
+    /// What is at a path: everything, or one room.
+    pub(super) fn place(&self, path: &str) -> Option<At> {
+        if path == PATH {
+            return Some(At::Everything);
+        }
+        let room = path.strip_prefix(ROOT)?;
+        self.hub.rooms().scope_at(room).map(At::Room)
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -95,11 +122,19 @@ impl Sockets {
         &self,
         request: Request,
         keys: &Arc<keys::Keys>,
+        at: At,
     ) -> Result<Response> {
         let (mut head, _) = request.into_parts();
-        self.origins.check(&head.headers)?;
+        let shown = token(&head.headers);
+        // A visitor's token says itself which pages may show it, and so may one that is still to come.
+        let origin = match self.origins.check(&head.headers) {
+            Ok(()) => PageOrigin::Allowed(origin(&head.headers)),
+            Err(_) if shown.as_deref().is_none_or(keys::is_visitors) => {
+                PageOrigin::Foreign(origin(&head.headers).unwrap_or_default())
+            }
+            Err(refused) => return Err(refused),
+        };
         let connection = head.extensions.get::<Connection>().map(Connection::hold);
-        let token = token(&head.headers);
         let upgrade = WebSocketUpgrade::from_request_parts(&mut head, &())
             .await
             .map_err(|fault| {
@@ -110,10 +145,13 @@ impl Sockets {
                 .caused_by(fault)
             })?;
         let session = Session::new(
-            Arc::clone(&self.hub),
-            Arc::clone(keys),
-            token,
-            self.ops.for_socket(&self.tracker),
+            (Arc::clone(&self.hub), Arc::clone(&self.managers)),
+            Identity {
+                keys: Arc::clone(keys),
+                token: shown,
+                origin,
+            },
+            at,
             self.stop.clone(),
         );
         let place = (connection, self.tracker.token());
@@ -131,6 +169,21 @@ impl Sockets {
         });
         Ok(response.into_response())
     }
+}
+
+/// The page that connects, where it is one.
+fn origin(headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get(header::ORIGIN)?;
+    Some(String::from_utf8_lossy(origin.as_bytes()).into_owned())
+}
+
+/// What a socket is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum At {
+    /// All that its key may.
+    Everything,
+    /// One room, by its scope.
+    Room(String),
 }
 
 /// The token in the headers, or behind the subprotocol's name.

@@ -55,6 +55,11 @@ impl Outbox {
         }
     }
 
+    /// All frames that wait.
+    pub(super) fn drain(&self) -> Vec<Utf8Bytes> {
+        std::iter::from_fn(|| self.take()).collect()
+    }
+
     /// Ends when a frame did not fit.
     pub(super) async fn overflowed(&self) {
         self.overflowed.notified().await;

@@ -1,11 +1,14 @@
 //! One socket, from its handshake to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use rand::RngExt;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::Notify,
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 use uuid::Uuid;
 
@@ -15,14 +18,17 @@ use bin_common_handler::{
 };
 
 use super::{
-    frames::{ClientFrame, ServerFrame},
+    At,
+    frames::{ClientFrame, ServerFrame, ToldFrame},
     hub::Hub,
-    ops::SocketOps,
+    manager::Managers,
     outbox::Outbox,
+    replay::{Entered, Known},
+    told::{Told, refused},
 };
 use crate::bridge::{
     bucket::Rate,
-    keys::{Grant, Keys},
+    keys::{Grant, Keys, is_visitors},
 };
 
 /// A client that shows no key within this is sent away.
@@ -31,6 +37,10 @@ const AUTH_MAX: Duration = Duration::from_secs(10);
 const CHECK_MAX: Duration = Duration::from_secs(2);
 /// A key is looked at again this often, so one that was revoked opens nothing 5 s later.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// A visitor's token is looked at again when its session changed, and this often: each of them is looked up alone.
+const VISITOR_EVERY: Duration = Duration::from_secs(30);
+/// Missed events of a room that are told again.
+const REPLAY_MAX: u32 = 1_000;
 /// A key that cannot be looked up is believed for so long.
 const UNCHECKED_MAX: Duration = Duration::from_secs(60);
 pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
@@ -55,6 +65,8 @@ pub(super) enum End {
     Left,
     /// No key, a wrong one, or one that was revoked.
     Unauthenticated,
+    /// A page that may not show the token, or a room that is not the caller's.
+    Forbidden,
     Idle,
     TooBig,
     TooMany,
@@ -69,6 +81,7 @@ impl End {
             Self::Restart => 1012,
             Self::SlowReader => 4008,
             Self::Unauthenticated => 4401,
+            Self::Forbidden => 4403,
             Self::Idle => 4408,
             Self::TooBig => 4413,
             Self::TooMany => 4429,
@@ -76,37 +89,64 @@ impl End {
     }
 }
 
+/// Who connects.
+pub(super) struct Identity {
+    pub keys: Arc<Keys>,
+    /// What the handshake showed.
+    pub token: Option<String>,
+    pub origin: PageOrigin,
+}
+
+/// The page that connects.
+pub(super) enum PageOrigin {
+    /// Its host may use any key; programs have none.
+    Allowed(Option<String>),
+    /// Only visitors may come from there, and their tokens say whether.
+    Foreign(String),
+}
+
 /// A client that was let in, or is about to be.
 pub(super) struct Session {
-    id: Uuid,
-    hub: Arc<Hub>,
-    keys: Arc<Keys>,
-    token: Option<String>,
-    ops: SocketOps,
+    pub(super) id: Uuid,
+    pub(super) hub: Arc<Hub>,
+    pub(super) managers: Arc<Managers>,
+    identity: Identity,
+    at: At,
     stop: CancellationToken,
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
+    /// Lists that it follows.
     scopes: Vec<String>,
+    /// Rooms that it is in.
+    pub(super) entered: HashMap<String, Entered>,
+    /// Rooms have more than was told.
+    pub(super) behind: Arc<Notify>,
+    /// The token is to be looked at.
+    look: Arc<Notify>,
+    pub(super) tracker: TaskTracker,
     point_us: Option<u64>,
     started: Instant,
 }
 
 impl Session {
     pub(super) fn new(
-        hub: Arc<Hub>,
-        keys: Arc<Keys>,
-        token: Option<String>,
-        ops: SocketOps,
+        (hub, managers): (Arc<Hub>, Arc<Managers>),
+        identity: Identity,
+        at: At,
         stop: CancellationToken,
     ) -> Self {
         Self {
             id: ids::next(),
             hub,
-            keys,
-            token,
-            ops,
+            managers,
+            identity,
+            at,
             stop,
             outbox: Arc::default(),
             scopes: Vec::new(),
+            entered: HashMap::new(),
+            behind: Arc::default(),
+            look: Arc::default(),
+            tracker: TaskTracker::new(),
             point_us: None,
             started: Instant::now(),
         }
@@ -118,6 +158,9 @@ impl Session {
             Ok(grant) => {
                 let end = self.follow(&mut socket, &grant).await;
                 self.hub.leave_all(&grant, self.id);
+                for entered in self.entered.values() {
+                    self.hub.rooms().leave(entered.place, self.id);
+                }
                 end
             }
             Err(end) => end,
@@ -128,7 +171,7 @@ impl Session {
 
     /// The key of the handshake, else that of the first frame.
     async fn authenticate(&mut self, socket: &mut WebSocket) -> Result<Grant, End> {
-        if self.token.is_none() {
+        if self.identity.token.is_none() {
             let first = async {
                 loop {
                     match frame(socket.recv().await)? {
@@ -142,45 +185,95 @@ impl Session {
                 first = timeout(AUTH_MAX, first) => first.map_err(|_| End::Unauthenticated)?,
                 () = self.stop.cancelled() => Err(End::Restart),
             };
-            self.token = Some(first?);
+            self.identity.token = Some(first?);
         }
-        let grant = self.check().await.map_err(|_| End::Unauthenticated)?;
+        let grant = self.check().await.map_err(|error| ended(&error))?;
+        self.ensure_room(&grant).await?;
+        if let Some(session) = grant.visitor_id() {
+            self.hub.watch_visitor(session, self.id, &self.look);
+        }
         let hello = ServerFrame::Hello {
             connection_id: self.id,
             ping_seconds: PING_EVERY.as_secs(),
-            replay_max: 0,
+            replay_max: REPLAY_MAX,
         };
         send(socket, Message::Text(hello.text())).await?;
         Ok(grant)
     }
 
     async fn check(&self) -> Result<Grant, Error> {
-        let token = self.token.as_deref().map(str::as_bytes);
-        self.keys.check(token, Instant::now() + CHECK_MAX).await
+        let Identity {
+            keys,
+            token,
+            origin,
+        } = &self.identity;
+        let token = token.as_deref().unwrap_or_default();
+        let page = match origin {
+            PageOrigin::Allowed(page) => page.as_deref(),
+            PageOrigin::Foreign(page) if is_visitors(token) => Some(page.as_str()),
+            PageOrigin::Foreign(_) => {
+                return Err(Error::permission_denied(
+                    "ORIGIN_NOT_ALLOWED",
+                    "Pages of this origin may not connect.",
+                ));
+            }
+        };
+        let deadline = Instant::now() + CHECK_MAX;
+        keys.check_socket(token, page, deadline).await
+    }
+
+    /// Whoever connects to one room may be in it.
+    async fn ensure_room(&self, grant: &Grant) -> Result<(), End> {
+        let At::Room(scope) = &self.at else {
+            return Ok(());
+        };
+        let Some(Ok((_, kind))) = self.hub.rooms().find(grant, scope) else {
+            return Err(End::Forbidden);
+        };
+        let id = scope.split_once(':').and_then(|(_, id)| id.parse().ok());
+        let looked = self.managers.look(grant, kind, id.unwrap_or_default());
+        match looked.await {
+            Ok(()) => Ok(()),
+            Err(error) if error.status().code() < 500 => Err(End::Forbidden),
+            Err(_) => Err(End::Restart),
+        }
     }
 
     async fn follow(&mut self, socket: &mut WebSocket, grant: &Grant) -> End {
-        let (mut pings, mut checks) = (interval(PING_EVERY), interval(CHECK_EVERY));
+        let every = match grant {
+            Grant::Visitor(_) => VISITOR_EVERY,
+            _ => CHECK_EVERY,
+        };
+        let (mut pings, mut checks) = (interval(PING_EVERY), interval(every));
         for ticks in [&mut pings, &mut checks] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             // The first tick is at once.
             ticks.reset();
         }
         let outbox = Arc::clone(&self.outbox);
+        let (behind, look) = (Arc::clone(&self.behind), Arc::clone(&self.look));
+        let mut told = Told::new(Arc::clone(&self.managers), grant.clone(), self.id);
         let (mut liveness, mut checked) = (Liveness::default(), Instant::now());
         loop {
+            let has_room = told.has_room();
             let step = tokio::select! {
                 () = self.stop.cancelled() => Err(End::Restart),
                 () = outbox.overflowed() => Err(End::SlowReader),
-                frame_in = socket.recv() => {
+                frame_in = socket.recv(), if has_room => {
                     liveness.heard();
                     match frame(frame_in) {
-                        Ok(said) => self.answer(socket, grant, said).await,
+                        Ok(said) => self.answer(socket, grant, said, &mut told).await,
                         Err(end) => Err(end),
                     }
                 }
-                text = outbox.next() => self.pass_on(socket, text).await,
+                said = told.next() => match said {
+                    Some(text) => self.say(socket, text).await,
+                    None => Ok(()),
+                },
+                text = outbox.next() => self.say(socket, text).await,
+                () = behind.notified() => self.fetch(socket, grant).await,
                 () = liveness.lost() => Err(End::Idle),
+                () = look.notified() => self.check_again(&mut checked).await,
                 _ = checks.tick() => self.check_again(&mut checked).await,
                 _ = pings.tick() => {
                     liveness.pinged();
@@ -193,21 +286,13 @@ impl Session {
         }
     }
 
-    /// Sends an event. A socket whose outbox fills up meanwhile is given up at once.
-    async fn pass_on(&self, socket: &mut WebSocket, text: Utf8Bytes) -> Result<(), End> {
-        tokio::select! {
-            sent = send(socket, Message::Text(text)) => sent,
-            () = self.outbox.overflowed() => Err(End::SlowReader),
-        }
-    }
-
     async fn check_again(&self, checked: &mut Instant) -> Result<(), End> {
         match self.check().await {
             Ok(_) => {
                 *checked = Instant::now();
                 Ok(())
             }
-            Err(error) if error.status() == Status::Unauthenticated => Err(End::Unauthenticated),
+            Err(error) if ended(&error) != End::Restart => Err(ended(&error)),
             Err(_) if checked.elapsed() > UNCHECKED_MAX => Err(End::Restart),
             Err(_) => Ok(()),
         }
@@ -218,42 +303,91 @@ impl Session {
         socket: &mut WebSocket,
         grant: &Grant,
         said: Option<Result<ClientFrame, serde_json::Error>>,
+        told: &mut Told,
     ) -> Result<(), End> {
         let Some(said) = said else {
             return Ok(());
         };
         self.count()?;
         let text = match said {
-            Ok(ClientFrame::Sub { scope }) => self.subscribe(grant, &scope),
+            Ok(ClientFrame::Sub {
+                scope,
+                last_seq,
+                last_note_seq,
+            }) => {
+                let known = Known {
+                    seq: last_seq,
+                    note_seq: last_note_seq,
+                };
+                return self.subscribe(socket, grant, &scope, known).await;
+            }
             Ok(ClientFrame::Unsub { scope }) => self.unsubscribe(grant, &scope),
             Ok(ClientFrame::Ping) => ServerFrame::Pong.text(),
-            Ok(ClientFrame::Other(fields)) => match self.ops.begin(grant, fields, &self.outbox) {
-                None => return Ok(()),
-                Some(refusal) => refusal,
-            },
             Ok(ClientFrame::Auth { .. }) => refused("ALREADY_AUTHENTICATED", "auth"),
+            Ok(ClientFrame::Told(frame)) if self.is_elsewhere(&frame) => {
+                refused("SCOPE_REQUIRED", frame.mark())
+            }
+            Ok(ClientFrame::Told(frame)) => match told.push(frame) {
+                Some(text) => text,
+                None => return Ok(()),
+            },
             Err(_) => refused("INVALID_FRAME", ""),
         };
         send(socket, Message::Text(text)).await
     }
 
-    fn subscribe(&mut self, grant: &Grant, scope: &str) -> Utf8Bytes {
-        let is_new = !self.scopes.iter().any(|own| own == scope);
-        if is_new && self.scopes.len() >= SCOPES_MAX {
-            return refused("TOO_MANY_SCOPES", scope);
+    /// Whether a frame is about another room than the one that the socket is for.
+    fn is_elsewhere(&self, frame: &ToldFrame) -> bool {
+        let At::Room(scope) = &self.at else {
+            return false;
+        };
+        let Some((word, id)) = scope.split_once(':') else {
+            return false;
+        };
+        let named = frame.fields.get(&format!("{word}_id"));
+        named.and_then(|named| named.as_str()) != Some(id)
+    }
+
+    async fn subscribe(
+        &mut self,
+        socket: &mut WebSocket,
+        grant: &Grant,
+        scope: &str,
+        known: Known,
+    ) -> Result<(), End> {
+        let follows = self.scopes.iter().any(|own| own == scope);
+        let is_new = !follows && !self.entered.contains_key(scope);
+        if is_new && self.scopes.len() + self.entered.len() >= SCOPES_MAX {
+            return self.say(socket, refused("TOO_MANY_SCOPES", scope)).await;
         }
-        match self.hub.follow(grant, scope, self.id, &self.outbox) {
+        if matches!(&self.at, At::Room(own) if own != scope) {
+            return self.say(socket, refused("SCOPE_REQUIRED", scope)).await;
+        }
+        if let Some(entered) = Box::pin(self.enter(socket, grant, scope, known)).await {
+            return entered;
+        }
+        let text = match self.hub.follow(grant, scope, self.id, &self.outbox) {
             Ok(last_seq) => {
                 if is_new {
                     self.scopes.push(scope.to_owned());
                 }
-                ServerFrame::Subscribed { scope, last_seq }.text()
+                ServerFrame::Subscribed {
+                    scope,
+                    last_seq,
+                    last_note_seq: None,
+                }
+                .text()
             }
             Err(error) => refused(error.reason(), scope),
-        }
+        };
+        self.say(socket, text).await
     }
 
     fn unsubscribe(&mut self, grant: &Grant, scope: &str) -> Utf8Bytes {
+        if let Some(entered) = self.entered.remove(scope) {
+            self.hub.rooms().leave(entered.place, self.id);
+            return ServerFrame::Unsubscribed { scope }.text();
+        }
         match self.hub.leave(grant, scope, self.id) {
             Ok(()) => {
                 self.scopes.retain(|own| own != scope);
@@ -280,8 +414,8 @@ fn frame(
     received: Option<Result<Message, axum::Error>>,
 ) -> Result<Option<Result<ClientFrame, serde_json::Error>>, End> {
     match received {
-        Some(Ok(Message::Text(text))) => Ok(Some(serde_json::from_str(&text))),
-        Some(Ok(Message::Binary(bytes))) => Ok(Some(serde_json::from_slice(&bytes))),
+        Some(Ok(Message::Text(text))) => Ok(Some(ClientFrame::read(text.as_bytes()))),
+        Some(Ok(Message::Binary(bytes))) => Ok(Some(ClientFrame::read(&bytes))),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
         Some(Ok(Message::Close(_))) | None => Err(End::Left),
         Some(Err(fault)) if is_too_big(&fault) => Err(End::TooBig),
@@ -327,8 +461,13 @@ pub(super) async fn send(socket: &mut WebSocket, message: Message) -> Result<(),
     }
 }
 
-pub(super) fn refused(code: &str, r#ref: &str) -> Utf8Bytes {
-    ServerFrame::Err { code, r#ref }.text()
+/// What a key or token that is not good enough ends.
+fn ended(error: &Error) -> End {
+    match error.status() {
+        Status::Unauthenticated => End::Unauthenticated,
+        Status::PermissionDenied => End::Forbidden,
+        _ => End::Restart,
+    }
 }
 
 /// Says why, as far as the client still listens.

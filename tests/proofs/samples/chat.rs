@@ -37,12 +37,22 @@ fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample>
             "/v1/conversations"
             | "/v1/conversations/<conversation-id>"
             | "/v1/conversations/<conversation-id>/messages"
+            | "/v1/conversations/<conversation-id>/events"
             | "/v1/conversations/<conversation-id>/summary"
             | "/v1/turns"
             | "/v1/optouts",
         ) => nothing(),
         (Post, "/v1/conversations/<conversation-id>/messages") => {
             refused(409, body(json!({"client_message_id": "m", "body": "x"})))
+        }
+        (Post, "/v1/conversations/<conversation-id>/read") => body(json!({"seq": 1})),
+        (Post, "/v1/conversations/<conversation-id>/typing") => body(json!({"on": true})),
+        // A carrier has it.
+        (Put, "/v1/conversations/<conversation-id>/messages/<message-id>") => {
+            refused(409, body(json!({"body": "x"})))
+        }
+        (Delete, "/v1/conversations/<conversation-id>/messages/<message-id>") => {
+            refused(409, nothing())
         }
         (Get, "/v1/conversations/search") => query(&[("query", "x")]),
         // A text carries no file.

@@ -59,6 +59,7 @@ impl Router {
             is_service: RequestContext::is_service(&request.publisher),
             access_key_id: request.access_key_id,
             account_id: request.account_id,
+            visitor_id: request.visitor_id,
             scopes: request.scopes.clone(),
             role: request.role,
             user_id: request.user_id,

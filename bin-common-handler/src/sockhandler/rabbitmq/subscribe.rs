@@ -105,6 +105,7 @@ async fn consume(
     .await?;
     inner.health.set(part, State::Up);
     info!(queue, "listening to events");
+    handler.resumed();
     let mut rights = Box::pin(watch_rights(inner));
     loop {
         let next = tokio::select! {

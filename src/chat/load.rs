@@ -1,0 +1,229 @@
+//! `tandem chat load`: many sockets, and messages at intended times, whatever the answers (an open loop): a server that
+//! stalls does not make its own measurement rarer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use serde_json::{Value, json};
+use tandem::socket::Heard;
+use tokio::{
+    task::JoinSet,
+    time::{sleep_until, timeout_at},
+};
+
+use super::people::{Desk, Line, Visitor, bridge};
+use crate::{
+    client::{Options, with_client},
+    output::{self, grouped},
+};
+
+const MANAGER: &str = "chat-manager";
+/// Conversations that the sockets are spread over: as many sessions as a widget gives at once.
+const CONVERSATIONS: usize = 20;
+/// Sockets that connect at a time.
+const CONNECTING: usize = 64;
+/// How long what was said last may take to be heard.
+const LATE: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+pub struct Load {
+    /// Sockets that listen
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    sockets: u32,
+    /// Messages a second, over all conversations
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=300))]
+    rate: u32,
+    /// For so long
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What one socket heard.
+#[derive(Default)]
+struct Tally {
+    /// From the intended time to hearing, in microseconds.
+    late_us: Vec<u64>,
+    lost: u64,
+    repeated: u64,
+    unordered: u64,
+}
+
+/// When what is said, and until when it is listened for.
+#[derive(Clone, Copy)]
+struct Plan {
+    begin: Instant,
+    end: Instant,
+    rate: u32,
+    count: u32,
+}
+
+impl Load {
+    pub fn run(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let at = bridge(&self.options.address)?;
+        with_client(&self.options, MANAGER, async |client| {
+            let desk = Desk::open(client, at.clone()).await?;
+            Box::pin(self.measure(&desk)).await
+        })
+    }
+
+    async fn measure(&self, desk: &Desk<'_>) -> Result<(), String> {
+        let widget = desk.widget(None).await?;
+        let (_, token) = desk.key("load").await?;
+        let sockets = usize::try_from(self.sockets).unwrap_or(usize::MAX);
+        let mut visitors = Vec::new();
+        for _ in 0..CONVERSATIONS {
+            visitors.push(Arc::new(desk.visitor(&widget).await?));
+        }
+        let began = Instant::now();
+        let lines = connect(&desk.at, &token, &visitors, sockets).await?;
+        let connect_ms = began.elapsed().as_millis();
+        let begin = Instant::now() + Duration::from_millis(500);
+        let end = begin + Duration::from_secs(self.seconds.into()) + LATE;
+        let plan = Plan {
+            begin,
+            end,
+            rate: self.rate,
+            count: self.rate.saturating_mul(self.seconds),
+        };
+        let mut hearing = JoinSet::new();
+        for (at, line) in lines.into_iter().enumerate() {
+            let of = at.checked_rem(visitors.len()).unwrap_or_default();
+            hearing.spawn(hear(line, plan, (of, visitors.len())));
+        }
+        speak(&desk.at, &token, &visitors, plan).await?;
+        let mut all = Tally::default();
+        while let Some(tally) = hearing.join_next().await {
+            let tally = tally.map_err(|fault| fault.to_string())?;
+            all.late_us.extend(tally.late_us);
+            all.lost += tally.lost;
+            all.repeated += tally.repeated;
+            all.unordered += tally.unordered;
+        }
+        print(sockets, connect_ms, plan, all)
+    }
+}
+
+/// All sockets, each in one of the conversations.
+async fn connect(
+    at: &str,
+    token: &str,
+    visitors: &[Arc<Visitor>],
+    count: usize,
+) -> Result<Vec<Line>, String> {
+    let mut lines = Vec::with_capacity(count);
+    let mut opening: JoinSet<Result<(usize, Line), String>> = JoinSet::new();
+    for (number, visitor) in (0..count).zip(visitors.iter().cycle()) {
+        if opening.len() >= CONNECTING
+            && let Some(opened) = opening.join_next().await
+        {
+            lines.push(opened.map_err(|fault| fault.to_string())??);
+        }
+        let (at, token) = (at.to_owned(), token.to_owned());
+        let scope = format!("conversation:{}", visitor.conversation);
+        opening.spawn(async move {
+            let mut line = Line::open(&at, &token).await?;
+            line.follow(&scope).await?;
+            Ok((number, line))
+        });
+    }
+    while let Some(opened) = opening.join_next().await {
+        lines.push(opened.map_err(|fault| fault.to_string())??);
+    }
+    lines.sort_by_key(|(number, _)| *number);
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
+}
+
+/// Says everything at its intended time, over a socket for each conversation.
+async fn speak(at: &str, token: &str, visitors: &[Arc<Visitor>], plan: Plan) -> Result<(), String> {
+    let mut speaking = JoinSet::new();
+    for (first, visitor) in visitors.iter().enumerate() {
+        let mut line = Line::open(at, token).await?;
+        let (visitor, step) = (Arc::clone(visitor), visitors.len());
+        speaking.spawn(async move {
+            let own = (0..plan.count).skip(first).step_by(step);
+            for number in own {
+                sleep_until(intended(plan, number).into()).await;
+                let frame = json!({
+                    "op": "msg", "conversation_id": visitor.conversation,
+                    "client_message_id": format!("l{number}"), "body": number.to_string(),
+                });
+                line.say(&frame).await?;
+            }
+            // Until everything was acknowledged or is late.
+            let end = plan.end;
+            while let Ok(Heard::Text(_)) = timeout_at(end.into(), line.0.next()).await {}
+            Ok::<(), String>(())
+        });
+    }
+    while let Some(spoken) = speaking.join_next().await {
+        spoken.map_err(|fault| fault.to_string())??;
+    }
+    Ok(())
+}
+
+fn intended(plan: Plan, number: u32) -> Instant {
+    plan.begin + Duration::from_secs_f64(f64::from(number) / f64::from(plan.rate))
+}
+
+/// Listens to a conversation, of which every `step`-th message is.
+async fn hear(mut line: Line, plan: Plan, (first, step): (usize, usize)) -> Tally {
+    let mut tally = Tally::default();
+    let expected = (0..plan.count).skip(first).step_by(step).count();
+    let mut last = 0;
+    while tally.late_us.len() < expected {
+        let Ok(Heard::Text(text)) = timeout_at(plan.end.into(), line.0.next()).await else {
+            break;
+        };
+        let frame: Value = serde_json::from_str(&text).unwrap_or_default();
+        let Some(seq) = frame.get("seq").and_then(Value::as_i64) else {
+            continue;
+        };
+        match seq {
+            seq if seq == last => tally.repeated += 1,
+            seq if seq != last + 1 => tally.unordered += 1,
+            _ => {}
+        }
+        last = last.max(seq);
+        let body = frame.pointer("/data/message/body").and_then(Value::as_str);
+        if let Some(number) = body.and_then(|body| body.parse().ok()) {
+            let late = intended(plan, number).elapsed();
+            let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+            tally.late_us.push(late);
+        }
+    }
+    tally.lost = expected.saturating_sub(tally.late_us.len()) as u64;
+    tally
+}
+
+fn print(sockets: usize, connect_ms: u128, plan: Plan, mut all: Tally) -> Result<(), String> {
+    all.late_us.sort_unstable();
+    let at = |percent: usize| {
+        let rank = all.late_us.len().saturating_mul(percent).div_ceil(100);
+        let micros = all.late_us.get(rank.saturating_sub(1)).copied();
+        let micros = u32::try_from(micros.unwrap_or_default()).unwrap_or(u32::MAX);
+        format!("{:.1} ms", f64::from(micros) / 1_000.0)
+    };
+    let rows = [
+        ("sockets", grouped(sockets as u64)),
+        ("connect", format!("{connect_ms} ms")),
+        ("said", grouped(plan.count.into())),
+        ("heard", grouped(all.late_us.len() as u64)),
+        ("p50", at(50)),
+        ("p99", at(99)),
+        ("lost", grouped(all.lost)),
+        ("repeated", grouped(all.repeated)),
+        ("out of order", grouped(all.unordered)),
+    ];
+    for (name, value) in rows {
+        output::line(&format!("{name:<13} {value}")).map_err(|fault| fault.to_string())?;
+    }
+    if all.lost + all.repeated + all.unordered > 0 {
+        return Err("not everything was heard once and in order".to_owned());
+    }
+    Ok(())
+}

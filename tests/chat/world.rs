@@ -1,0 +1,236 @@
+//! Managers and a bridge, and the people who talk over it.
+
+use std::time::Duration;
+
+use bin_common_handler::testing::{BRIDGE_KEY, Kind, Whole};
+use serde_json::{Value as Json, json};
+use tandem::{
+    managers,
+    socket::{Heard, Socket},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// Longest wait for what has to come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The widget's page.
+pub const PAGE: &str = "https://shop.test";
+
+/// Managers, a bridge, and a customer.
+pub struct World {
+    pub whole: Whole,
+    pub desk: Desk,
+}
+
+/// Where everything is asked, and for whom.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    pub at: String,
+    /// The access key of an agent, and its id.
+    pub key: String,
+    pub key_id: String,
+    pub widget: String,
+}
+
+/// A visitor with a token.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    pub session: String,
+    pub conversation: String,
+    pub token: String,
+}
+
+impl World {
+    pub async fn new(kind: Kind) -> Self {
+        let all: Vec<_> = managers::ALL
+            .iter()
+            .filter(|manager| ["did-manager", "chat-manager"].contains(&manager.name))
+            .copied()
+            .collect();
+        let settings = [
+            ("SECRETS_KEY", "0123456789abcdef0123456789abcdef"),
+            ("RATE_LIMIT_PER_SECOND", "0"),
+        ];
+        let whole = Whole::start(kind, &all, tandem::bridge::sidecar, &settings).await;
+        let desk = Desk::open(&whole.bridge.to_string(), BRIDGE_KEY).await;
+        Self { whole, desk }
+    }
+
+    pub async fn end(self) {
+        self.whole.end().await;
+    }
+}
+
+/// A request over HTTP.
+pub async fn call(
+    at: &str,
+    key: &str,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: Option<&Json>,
+) -> (u16, Json) {
+    let body = body.map(Json::to_string).unwrap_or_default();
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    if !key.is_empty() {
+        head.push_str(&format!("x-api-key: {key}\r\n"));
+    }
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let whole = format!("{head}\r\n{body}");
+    stream.write_all(whole.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+pub fn text<'j>(value: &'j Json, key: &str) -> &'j str {
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+impl Desk {
+    /// A new customer with an agent's key and a widget.
+    pub async fn open(at: &str, operator: &str) -> Self {
+        let make = async |path: &str, body: Json| {
+            let (status, made) = call(at, operator, ("POST", path), &[], Some(&body)).await;
+            assert_eq!(status, 200, "{path}: {made}");
+            made
+        };
+        let customer = make("/v1/customers", json!({"name": "Shop"})).await;
+        let customer = text(&customer, "id").to_owned();
+        let key = json!({"customer_id": customer, "name": "agent", "scopes": ["chat:read", "chat:write"]});
+        let key = make("/v1/accesskeys", key).await;
+        let widget = json!({"customer_id": customer, "name": "shop", "origins": [PAGE]});
+        let widget = make("/v1/widgets", widget).await;
+        Self {
+            at: at.to_owned(),
+            key: text(&key, "token").to_owned(),
+            key_id: text(&key, "id").to_owned(),
+            widget: text(&widget, "public_id").to_owned(),
+        }
+    }
+
+    /// As the agent.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<Json>) -> (u16, Json) {
+        call(&self.at, &self.key, (method, path), &[], body.as_ref()).await
+    }
+
+    pub async fn visitor(&self) -> Visitor {
+        let body = json!({"widget_id": self.widget});
+        let origin = [("origin", PAGE)];
+        let (status, made) = call(
+            &self.at,
+            "",
+            ("POST", "/v1/chat_sessions"),
+            &origin,
+            Some(&body),
+        )
+        .await;
+        assert_eq!(status, 200, "{made}");
+        Visitor {
+            session: text(&made, "id").to_owned(),
+            conversation: text(&made, "conversation_id").to_owned(),
+            token: text(&made, "token").to_owned(),
+        }
+    }
+
+    pub async fn agent(&self) -> Client {
+        Client::open(&self.at, "/ws/v1/events", &self.key).await
+    }
+
+    pub async fn join(&self, visitor: &Visitor) -> Client {
+        let path = format!("/ws/v1/conversations/{}", visitor.conversation);
+        Client::open(&self.at, &path, &visitor.token).await
+    }
+}
+
+impl Visitor {
+    pub fn scope(&self) -> String {
+        format!("conversation:{}", self.conversation)
+    }
+
+    pub fn msg(&self, key: &str, body: &str) -> Json {
+        json!({"op": "msg", "conversation_id": self.conversation, "client_message_id": key, "body": body})
+    }
+}
+
+/// A client of the socket.
+pub struct Client(pub Socket);
+
+impl Client {
+    /// Connects with a token as the subprotocol, as pages do.
+    pub async fn open(at: &str, path: &str, token: &str) -> Self {
+        let mut client = Self::try_open(at, path, token, &[]).await.unwrap();
+        let hello = client.next().await;
+        assert_eq!(hello["op"], "hello", "{hello}");
+        client
+    }
+
+    pub async fn try_open(
+        at: &str,
+        path: &str,
+        token: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Self, u16> {
+        let protocol = format!("bearer, {token}");
+        let mut headers = vec![("sec-websocket-protocol", protocol.as_str())];
+        headers.extend_from_slice(more);
+        Socket::connect(at, path, &headers).await.unwrap().map(Self)
+    }
+
+    pub async fn say(&mut self, frame: Json) {
+        self.0.send(&frame.to_string()).await.unwrap();
+    }
+
+    /// The next frame.
+    pub async fn next(&mut self) -> Json {
+        match timeout(PATIENCE, self.0.next()).await.expect("in time") {
+            Heard::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next frame with this name; others are passed over.
+    pub async fn until(&mut self, op: &str) -> Json {
+        loop {
+            let frame = self.next().await;
+            if frame["op"] == op {
+                return frame;
+            }
+        }
+    }
+
+    pub async fn ask(&mut self, frame: Json) -> Json {
+        self.say(frame).await;
+        self.next().await
+    }
+
+    /// Follows a scope; what is said of it.
+    pub async fn sub(&mut self, scope: &str) -> Json {
+        let said = self.ask(json!({"op": "sub", "scope": scope})).await;
+        assert_eq!(said["op"], "subscribed", "{said}");
+        said
+    }
+
+    /// The code with which it is closed.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.expect("in time") {
+                Heard::Closed(code) => return code,
+                Heard::Gone => return 0,
+                Heard::Text(_) | Heard::Pong(_) => {}
+            }
+        }
+    }
+}
