@@ -412,10 +412,6 @@ fn exchange_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         (Put, "/v1/fraud/entries/<fraud-entry-id>") => body(json!({"reason": "known"})),
         (Get, "/v1/pings/<ping-id>" | "/v1/fraud/checks" | "/v1/fraud/entries")
         | (Get | Delete, "/v1/fraud/entries/<fraud-entry-id>") => nothing(),
-        // A keep-alive: a call would need a digest.
-        (Post, "/v1/sip/frames") => body(json!({
-            "connection_id": ids::next(), "address": "203.0.113.9", "body_base64": "DQoNCg==",
-        })),
         // Nobody signed it.
         (
             Post,
