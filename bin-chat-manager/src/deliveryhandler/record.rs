@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::{DELIVER, attempt::Outcome};
 use crate::{
     alertrulehandler,
-    figures::alarm::Metric,
     app::App,
+    figures::alarm::Metric,
     models::{
         delivery::{Attempt, Delivery, DeliveryStatus},
         retry,

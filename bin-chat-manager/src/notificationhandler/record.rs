@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{NOTIFY, quiet};
 use crate::{
     alertrulehandler,
-    figures::alarm::Metric,
     app::App,
+    figures::alarm::Metric,
     models::{
         notification::{Notification, NotificationStatus},
         retry::{self, Outcome},
