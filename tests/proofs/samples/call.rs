@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
+    ids,
     listenhandler::RouteInfo,
     models::{
         raw::RawRequest,
