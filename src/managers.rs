@@ -74,7 +74,11 @@ mod tests {
             "chat:read",
             "chat:write",
         ];
-        assert_eq!(SCOPES.known(), expected);
+        assert_eq!(
+            SCOPES.known(),
+            expected,
+            "keys have these scopes; those of a new manager are put at the end"
+        );
     }
 
     #[test]

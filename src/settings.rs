@@ -39,7 +39,7 @@ mod tests {
     const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
     const HEAD: &str = "# Settings
 
-Made from the table in the code by `UPDATE_DOCS=1 cargo test -p tandem settings`; a test compares the two.
+Made from the table in the code by `UPDATE_DOCS=1 cargo test -p tandem --bin tandem settings`; a test compares the two.
 
 A value comes from the defaults, then a file (`tandem.toml`, else `/etc/tandem/tandem.toml`, or `--config-file FILE`), then
 the environment, then flags. `DATABASE_DSN`, `--database_dsn`, `--database-dsn` and the file's key `database_dsn` are one
@@ -80,7 +80,7 @@ the start with the setting's name, what is wrong, and a value that works. Secret
         assert_eq!(
             written,
             page(),
-            "run: UPDATE_DOCS=1 cargo test -p tandem settings"
+            "run: UPDATE_DOCS=1 cargo test -p tandem --bin tandem settings"
         );
     }
 }

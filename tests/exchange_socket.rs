@@ -253,9 +253,8 @@ mod tests {
                 (&json!(code), &frame["ref"])
             );
         }
-        let said = seller
-            .ask(&json!({"op": "bid", "auction_id": auction, "amount": 1, "currency": "USD"}));
-        let refused = timeout(PATIENCE, said).await.unwrap();
+        let frame = json!({"op": "bid", "auction_id": auction, "amount": 1, "currency": "USD"});
+        let refused = timeout(PATIENCE, seller.ask(&frame)).await.unwrap();
         let refused = if refused["op"] == "ev" {
             seller.up_to_err().await
         } else {

@@ -307,4 +307,43 @@ mod tests {
         );
         assert_eq!(faults(dir.path()).len(), 2);
     }
+
+    /// Files of a folder but for tests, and their lines.
+    fn size(folder: &Path) -> (usize, usize) {
+        let (mut count, mut lines) = (0, 0);
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap();
+            let (more, of_them) = if name == "tests" {
+                (0, 0)
+            } else if path.is_dir() {
+                size(&path)
+            } else {
+                (1, fs::read_to_string(&path).unwrap().lines().count())
+            };
+            count += more;
+            lines += of_them;
+        }
+        (count, lines)
+    }
+
+    /// What docs/new-manager.md promises of the smallest manager.
+    #[test]
+    fn a_manager_with_one_entity_is_small() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (files, lines) = size(&root.join("docs/tags-manager"));
+        assert!(files <= 6, "{files} files");
+        assert!(lines <= 200, "{lines} lines");
+    }
+
+    /// A manager is named in one list of the sources; what else wants all of them follows from it.
+    #[test]
+    fn a_manager_is_listed_once() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let list = fs::read_to_string(root.join("src/managers.rs")).unwrap();
+        for manager in managers::ALL {
+            let named = format!("{}::MANAGER", manager.crate_name);
+            assert_eq!(list.matches(&named).count(), 1, "{named}");
+        }
+    }
 }

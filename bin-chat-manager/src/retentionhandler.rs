@@ -183,6 +183,7 @@ impl Pass {
 
     /// Files that were erased, and those that never became whole.
     async fn sweep_files(&self, before: Timestamp) -> Result<()> {
+        files::sweep_parts(&self.app, PENDING).await?;
         let db = &self.app.store.db;
         for _ in 0..STEPS_MAX {
             let left = attachments::leftover(db, before, ROWS_MAX).await?;

@@ -26,6 +26,7 @@ async fn told(world: &World, version: i64, opted_out: bool) {
         message_id: ids::next().to_string(),
         version,
         customer_id: Some(customer_id),
+        trace: None,
         body: body.to_string().into_bytes(),
     };
     let transport = &world.client.transport;

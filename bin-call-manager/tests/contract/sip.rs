@@ -377,6 +377,7 @@ async fn the_call_of_a_ping_comes_by_sip(#[values(Kind::Embedded, Kind::Full)] k
 
 /// Calls a second, and calls: 5 s of few, as a debug build beside other tests has; with `SIPP_RATE=200` and a release build
 /// 30 s of the contract's.
+#[expect(clippy::disallowed_methods, reason = "a test is no daemon")]
 fn sipp_load() -> (String, i64) {
     match std::env::var("SIPP_RATE")
         .ok()

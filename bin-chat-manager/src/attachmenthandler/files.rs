@@ -3,12 +3,14 @@
 //! and nothing is left that nobody knows.
 
 use std::{
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bin_common_handler::{
-    files,
+    files, ids,
     models::error::{Error, Result},
 };
 use uuid::Uuid;
@@ -17,6 +19,8 @@ use crate::{app::App, models::attachment::Attachment};
 
 /// The folder in DATA_DIR.
 const FOLDER: &str = "attachments";
+/// Where files are in the making.
+const PARTS: &str = "parts";
 
 fn path(app: &App, customer_id: Uuid, id: Uuid) -> PathBuf {
     let folder = app.config.data_dir().join(FOLDER);
@@ -43,17 +47,53 @@ async fn on_disk<T: Send + 'static>(
 /// 503 where the disk refuses.
 pub(super) async fn keep(app: &App, of: &Attachment, bytes: Vec<u8>) -> Result<()> {
     let path = path(app, of.customer_id, of.id);
-    on_disk(move || write(&path, &bytes)).await
+    let parts = app.config.data_dir().join(FOLDER).join(PARTS);
+    on_disk(move || write(&parts, &path, &bytes)).await
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        files::make_private_dir(folder)?;
+/// The file appears whole: it is written elsewhere, and gets its place when it is on the disk.
+fn write(parts: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    files::make_private_dir(parts)?;
+    let folder = path.parent().unwrap_or(parts);
+    files::make_private_dir(folder)?;
+    let part = parts.join(ids::next().simple().to_string());
+    let written = write_part(&part, bytes).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
     }
-    // A try before this one may have left a part.
-    let mut file = files::Draft::of(path)?;
+    written.and_then(|()| File::open(folder)?.sync_all())
+}
+
+fn write_part(part: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = files::new_private_file(part)?;
     file.write_all(bytes)?;
-    file.publish()
+    file.sync_all()
+}
+
+/// Removes what processes left that ended while they wrote, longer than `age` ago.
+///
+/// # Errors
+/// 503 where the disk refuses.
+pub(crate) async fn sweep_parts(app: &App, age: Duration) -> Result<()> {
+    let parts = app.config.data_dir().join(FOLDER).join(PARTS);
+    on_disk(move || match fs::read_dir(&parts) {
+        Ok(found) => sweep(found, age),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(fault) => Err(fault),
+    })
+    .await
+}
+
+fn sweep(found: fs::ReadDir, age: Duration) -> io::Result<()> {
+    for part in found {
+        let part = part?;
+        let changed = part.metadata().and_then(|about| about.modified());
+        let is_old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > age));
+        if is_old {
+            fs::remove_file(part.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of an attachment; none where they are gone.
@@ -62,7 +102,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// 503 where the disk refuses.
 pub(super) async fn read(app: &App, of: &Attachment) -> Result<Option<Vec<u8>>> {
     let path = path(app, of.customer_id, of.id);
-    on_disk(move || match std::fs::read(&path) {
+    on_disk(move || match fs::read(&path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(fault) => Err(fault),
@@ -84,7 +124,7 @@ pub(crate) async fn remove(app: &App, all: &[(Uuid, Uuid)]) -> Result<()> {
     }
     on_disk(move || {
         for path in paths {
-            match std::fs::remove_file(&path) {
+            match fs::remove_file(&path) {
                 Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
                 _ => {}
             }
@@ -92,4 +132,29 @@ pub(crate) async fn remove(app: &App, all: &[(Uuid, Uuid)]) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_what_was_broken_off_is_swept_away() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (parts, path) = (dir.path().join("parts"), dir.path().join("a").join("b"));
+        write(&parts, &path, b"one").unwrap();
+        write(&parts, &path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(&parts).unwrap().count(), 0);
+        fs::write(parts.join("broken"), b"o").unwrap();
+        sweep(fs::read_dir(&parts).unwrap(), Duration::from_secs(3_600)).unwrap();
+        assert_eq!(
+            fs::read_dir(&parts).unwrap().count(),
+            1,
+            "it may be in the making"
+        );
+        sweep(fs::read_dir(&parts).unwrap(), Duration::ZERO).unwrap();
+        assert_eq!(fs::read_dir(&parts).unwrap().count(), 0);
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+    }
 }

@@ -52,7 +52,7 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App, waiting: mpsc::Receiver<Job
 async fn work_off(app: App, waiting: Arc<Mutex<mpsc::Receiver<Job>>>, stop: CancellationToken) {
     let next = async || waiting.lock().await.recv().await;
     while let Some(Some(job)) = stop.run_until_cancelled(next()).await {
-        if let Err(error) = perform(&app, job).await {
+        if let Err(error) = Box::pin(perform(&app, job)).await {
             // Its timer comes back to it. The cause never holds what somebody wrote.
             warn!(
                 reason = error.reason(),

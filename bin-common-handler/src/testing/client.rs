@@ -58,7 +58,9 @@ impl Client {
         }
         request.customer_id = self.customer_id;
         request.idempotency_key = key.map(str::to_owned);
-        let response = self.send(&request).await.expect("an answer");
+        let answer = self.send(&request).await;
+        let response =
+            answer.expect("an answer (after a restart inside the process: of a new client)");
         let body = serde_json::from_str(response.body()).expect("JSON");
         (response.status_code, body)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
+    ids,
     listenhandler::RouteInfo,
     models::{
         raw::RawRequest,
@@ -29,6 +30,10 @@ fn market_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         ..body
     };
     Some(match (route.method, route.template) {
+        // A keep-alive: a call would need a digest.
+        (Post, "/v1/sip/frames") => body(json!({
+            "connection_id": ids::next(), "address": "203.0.113.9", "body_base64": "DQoNCg==",
+        })),
         (Post, "/v1/accounts") => body(json!({"type": "buyer", "name": "x"})),
         (Put, "/v1/accounts/<account-id>") => body(json!({"email": "desk@example.com"})),
         // It has money.

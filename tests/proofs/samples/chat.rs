@@ -159,7 +159,10 @@ fn booking_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         (Post, "/v1/calendars") => body(json!({"name": "x"})),
         (Put, "/v1/calendars/<calendar-id>") => body(json!({"name": "x"})),
         // A feed has nothing to be kept in step with.
-        (Get | Post, "/v1/calendars/<calendar-id>/sync") => refused(409, nothing()),
+        (Get | Post, "/v1/calendars/<calendar-id>/sync") => Sample {
+            status: 409,
+            ..nothing()
+        },
         (Post, "/v1/alert_rules") => body(json!({"metric": "outbox_age", "threshold": 1})),
         (Put, "/v1/alert_rules/<alert-rule-id>") => body(json!({"threshold": 5})),
         (Post, "/v1/alerts") => body(json!({"metric": "provider_failures", "value": 1})),

@@ -37,7 +37,7 @@ impl Program {
         let file = Path::new(file).with_file_name(name);
         assert!(
             file.exists(),
-            "{} is missing: scripts/faults and cargo test --workspace build it",
+            "{} is missing: scripts/faults and cargo test --workspace build it, where its crate has a [[bin]]",
             file.display()
         );
         Self {

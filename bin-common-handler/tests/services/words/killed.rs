@@ -9,13 +9,18 @@ use std::{
 use bin_common_handler::{
     clock::Clock,
     config::{COMMON, Config},
+    context::{Operation, RequestContext},
     daemon::{Manager, run},
     databasehandler::{Db, Value},
     ids,
+    metrics::Metrics,
+    models::{error::Result, identity::Scope},
+    requesthandler::{Requester, RpcClient},
     testing::{Installation, Kind, service, until_within},
 };
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value as Data, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{MANAGER, SOON, assert_in_order, count, heard, installation, write_timers};
@@ -132,5 +137,95 @@ async fn events_and_timers_outlive_every_kill_each_with_one_effect(#[case] kind:
     for table in ["word_outbox", "word_incoming"] {
         assert_eq!(count(&db, table, "version").await.0, 0, "{table}");
     }
+    installation.remove().await;
+}
+
+/// Fewer than in the test without a death: each is a transaction.
+const TIMERS: u128 = 2_000;
+/// Until both replicas are there.
+const FIRST: Duration = Duration::from_secs(6);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_that_are_due_at_once_outlive_one_of_two_replicas() {
+    let (mut installation, db) = installation(Kind::Full).await;
+    installation.start().await.stop().await.unwrap();
+    write_timers(&db, TIMERS, Clock::default().now().plus(FIRST)).await;
+    let mut victim = child(&installation, "after_commit:20");
+    let mut other = child(&installation, "");
+    let mut fired_at_death = 0;
+    until_within(SOON, "the death of one", async || {
+        fired_at_death = count(&db, "word_fired", "entity_id").await.0;
+        victim.try_wait().unwrap().map(drop)
+    })
+    .await;
+    let all = i64::try_from(TIMERS).unwrap();
+    println!("one died at {fired_at_death} of {all} timers");
+    assert!(fired_at_death < all, "it died too late to matter");
+    until_within(SOON, "all timers", async || {
+        (count(&db, "word_fired", "entity_id").await.0 >= all).then_some(())
+    })
+    .await;
+    let _ = other.kill();
+    let _ = other.wait();
+    assert_eq!(count(&db, "word_fired", "entity_id").await, (all, all));
+    assert_eq!(count(&db, "word_timers", "entity_id").await.0, 0);
+    installation.remove().await;
+}
+
+/// How long one request to the sibling may take, our own answer included.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One run of the same work: it asks as the run before did, and has its own time.
+async fn ask(rpc: &RpcClient, sibling: &str, work: &RequestContext) -> Result<Data> {
+    let started = Instant::now();
+    let ctx = RequestContext {
+        deadline: Some(started + PATIENCE),
+        ..work.clone()
+    };
+    let answer = rpc.post(sibling, "/v1/words", &json!({}), &ctx).await;
+    assert!(started.elapsed() < PATIENCE, "the deadline is kept");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sibling_that_dies_before_its_reply_has_done_it_once() {
+    let (mut installation, db) = installation(Kind::Full).await;
+    installation.start().await.stop().await.unwrap();
+    let metrics = Metrics::new().unwrap().for_manager("asker").unwrap();
+    let transport = installation.client().transport;
+    let requester = Requester::new(transport, metrics);
+    let rpc = RpcClient::new(std::sync::Arc::new(requester), "asker-manager");
+    let sibling = installation.manager.name;
+    let customer_id = Uuid::from_u128(9);
+    let work = RequestContext {
+        scope: Scope::tenant(customer_id),
+        operation: Some(Operation::once(customer_id, &[b"the work"])),
+        ..RequestContext::default()
+    };
+
+    let mut victim = child(&installation, "before_reply:1");
+    until_within(SOON, "the sibling's death", async || {
+        let answer = ask(&rpc, sibling, &work).await;
+        assert_eq!(answer.unwrap_err().status().code(), 503);
+        victim.try_wait().unwrap().map(drop)
+    })
+    .await;
+    let mut next = child(&installation, "");
+    let said = until_within(SOON, "the next sibling's answer", async || {
+        ask(&rpc, sibling, &work).await.ok()
+    })
+    .await;
+    let again = ask(&rpc, sibling, &work).await.unwrap();
+    assert_eq!(said, again, "the same key has the same answer");
+    until_within(SOON, "the effect", async || {
+        let heard = count(&db, "word_heard", "entity_id").await.0;
+        let fired = count(&db, "word_fired", "entity_id").await.0;
+        (heard >= 1 && fired >= 1).then_some(())
+    })
+    .await;
+    let _ = next.kill();
+    let _ = next.wait();
+    assert_eq!(count(&db, "word_heard", "entity_id").await, (1, 1));
+    assert_eq!(count(&db, "word_fired", "entity_id").await, (1, 1));
     installation.remove().await;
 }
