@@ -29,7 +29,6 @@ pub struct Desk<'c> {
 /// An agent with a key of their own.
 pub struct Agent {
     pub id: String,
-    pub user: String,
     pub token: String,
 }
 
@@ -113,7 +112,6 @@ impl<'c> Desk<'c> {
         let made = self.post("/v1/agents", body).await?;
         Ok(Agent {
             id: text(&made, "id"),
-            user,
             token,
         })
     }

@@ -70,7 +70,7 @@ async fn what_was_acknowledged_survives_a_kill_once_and_in_order() {
     serves(&at).await;
     let desk = Desk::open(&at, OPERATOR).await;
     let visitor = desk.visitor().await;
-    let set = std::env::var("CHAT_KILLED_MESSAGES").ok();
+    let set = super::world::setting("CHAT_KILLED_MESSAGES");
     let last = set.and_then(|text| text.parse().ok()).unwrap_or(MESSAGES);
     let (mut heard, mut acked, mut said) = (Vec::<i64>::new(), 0_i64, 0_i64);
     let (mut kills, mut socket) = (0, None);

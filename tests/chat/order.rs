@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bin_common_handler::testing::Kind;
+use bin_common_handler::testing::{Kind, spawn};
 use rstest::rstest;
 use serde_json::json;
 use tandem::socket::Heard;
@@ -17,7 +17,7 @@ const CONVERSATIONS: usize = 10;
 const STAY: i64 = 37;
 
 fn messages() -> usize {
-    let set = std::env::var("CHAT_MESSAGES").ok();
+    let set = super::world::setting("CHAT_MESSAGES");
     set.and_then(|text| text.parse().ok()).unwrap_or(MESSAGES)
 }
 
@@ -73,10 +73,10 @@ async fn readers_who_come_and_go_hear_everything_once_and_in_order(
     let mut speaking = Vec::new();
     for _ in 0..CONVERSATIONS {
         let (desk, visitor) = (world.desk.clone(), world.desk.visitor().await);
-        let speaker = tokio::spawn(speak(desk.clone(), visitor.clone(), each));
+        let speaker = spawn(speak(desk.clone(), visitor.clone(), each));
         // The first of them takes the conversation over, which is an event of its own.
         let last = i64::try_from(each).unwrap() + 1;
-        let reader = tokio::spawn(async move { read(&desk, &visitor, last).await });
+        let reader = spawn(async move { read(&desk, &visitor, last).await });
         speaking.push((speaker, reader));
     }
     for (speaker, reader) in speaking {

@@ -22,8 +22,10 @@ enum Then {
     TooBig,
 }
 
-/// Frames by their first byte and their payload.
-fn table() -> Vec<(&'static str, Vec<(u8, Vec<u8>)>, Then)> {
+/// A name, frames by their first byte and their payload, and what comes of them.
+type Case = (&'static str, Vec<(u8, Vec<u8>)>, Then);
+
+fn table() -> Vec<Case> {
     let whole = ASKED.to_vec();
     let (one, two) = (ASKED[..4].to_vec(), ASKED[4..].to_vec());
     let bytewise = |last: usize| {

@@ -64,6 +64,15 @@ impl World {
     }
 }
 
+/// How long a test is, where the environment says.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test is, is no setting of a daemon"
+)]
+pub fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// A request over HTTP.
 pub async fn call(
     at: &str,
