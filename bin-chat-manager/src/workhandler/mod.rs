@@ -68,7 +68,7 @@ async fn perform(app: &App, job: Job) -> Result<()> {
     match job {
         Job::Work(id) => work(app, id).await,
         Job::Send(id) => sendhandler::advance(app, id).await,
-        Job::Run(id) => turnhandler::run(app, id).await,
+        Job::Run(id) => Box::pin(turnhandler::run(app, id)).await,
         Job::Fetch(id) => media::fetch(app, id).await,
         Job::Calendar(id) => calendarsynchandler::run(app, id).await,
     }
