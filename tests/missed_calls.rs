@@ -295,6 +295,22 @@ mod tests {
         town.end().await;
     }
 
+    #[tokio::test]
+    async fn who_is_not_put_through_hears_the_businesss_own_words() {
+        let town = Town::new(Kind::Embedded, &[]).await;
+        let mut managers = town.whole.managers.iter();
+        let chat = managers.find(|manager| manager.name.starts_with("chat-manager"));
+        let mut chat = town.whole.client(chat.unwrap());
+        chat.customer_id = town.dids.customer_id;
+        let words = json!({"name": "voice_missed", "body": "{business_name} will text you."});
+        chat.ok(Post, "/v1/templates", Some(words)).await;
+        let call = town.call().await;
+        let told = town.carrier.end(&call, "no-answer").await.unwrap();
+        let expected = "<Say>Acme &amp; Sons will text you.</Say>";
+        assert!(told.body.contains(expected), "{}", told.body);
+        town.end().await;
+    }
+
     #[rstest]
     #[tokio::test]
     async fn a_number_of_nobody_is_turned_away_and_leaves_nothing(

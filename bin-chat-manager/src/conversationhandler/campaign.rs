@@ -25,6 +25,8 @@ use crate::{
 const BATCH: u32 = 100;
 /// Who wrote within this is answered; of the others a person decides.
 const LATELY: Duration = Duration::from_secs(24 * 3_600);
+/// Work that is under way may know the number as it was for five seconds.
+const REMEMBERED: Duration = Duration::from_secs(10);
 /// How long people have to answer first, in seconds.
 const DELAY: u32 = 60;
 
@@ -44,6 +46,8 @@ struct Decision {
     customer_id: Uuid,
     number: String,
     may_send: bool,
+    /// The second look, after which nobody remembers what the number was before.
+    is_last: bool,
 }
 
 /// A number changed: its conversations follow.
@@ -57,6 +61,7 @@ pub(crate) async fn number_changed(
         customer_id: changed.customer_id,
         number: changed.number,
         may_send: CampaignStatus::read(&changed.campaign_status).may_send(),
+        is_last: false,
     };
     let now = tx.now();
     tx.schedule(CAMPAIGN, changed.id, now, &decision).await
@@ -64,12 +69,14 @@ pub(crate) async fn number_changed(
 
 /// Opens or blocks some conversations, and goes on while there are more.
 pub(crate) async fn decided(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
-    let decision: Decision = timer.payload()?;
+    let mut decision: Decision = timer.payload()?;
     let Decision {
         customer_id,
         number,
         may_send,
+        is_last,
     } = &decision;
+    let is_last = *is_last;
     let ids = conversations::open_of(tx, *customer_id, number, *may_send, BATCH).await?;
     let count = ids.len();
     for id in ids {
@@ -81,7 +88,12 @@ pub(crate) async fn decided(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
         let now = tx.now();
         return tx.schedule(CAMPAIGN, timer.entity_id, now, &decision).await;
     }
-    Ok(())
+    if is_last {
+        return Ok(());
+    }
+    decision.is_last = true;
+    let at = tx.now().plus(REMEMBERED);
+    tx.schedule(CAMPAIGN, timer.entity_id, at, &decision).await
 }
 
 async fn follow(

@@ -409,3 +409,29 @@ async fn danger_is_answered_first_and_told_at_once() {
     );
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_models_finding_of_an_opt_out_only_pauses_until_a_person_decides() {
+    let content = r#"{"reply": "Sure.", "intent": "opt_out", "confidence": 0.9}"#;
+    let (world, _) = with_model(Kind::Embedded, &[Next::Content(content)]).await;
+    let client = world.of(AT_ONCE);
+    world.text(PERSON, AT_ONCE, "I have had it with you").await;
+    world.conversation("heard", AT_ONCE, |_| true).await;
+    world.pass(4);
+    let conversation = world
+        .conversation("a person is asked", AT_ONCE, |it| {
+            it["needs_human"] == json!(true)
+        })
+        .await;
+    assert_eq!(world.provider.texts_to(PERSON), []);
+    let uri = "/v1/optouts/lookup?number=%2B14155550123";
+    assert_eq!(client.ok(Get, uri, None).await["opted_out"], json!(false));
+    let alerts = client.ok(Get, "/v1/alerts", None).await;
+    assert_eq!(text(&alerts[0], "reason"), "may_be_opt_out");
+    let word = json!({"client_message_id": "m", "body": "Shall we stop?"});
+    let said = world
+        .act(AT_ONCE, &conversation, "messages", Some(word))
+        .await;
+    assert_eq!(said.0, 200, "{}", said.1);
+    world.end().await;
+}

@@ -264,3 +264,24 @@ async fn a_bare_yes_lifts_only_as_the_answer_to_our_question() {
     .await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_names_the_business_and_a_bare_cancel_is_told_to_its_people() {
+    let world = World::new(Kind::Embedded).await;
+    world.text(PERSON, AT_ONCE, "help!").await;
+    let messages = world
+        .until_messages("answered", AT_ONCE, |messages| messages.len() == 2)
+        .await;
+    assert!(text(&messages[1], "body").contains("Mission Plumbing"));
+    assert_eq!(world.text(PERSON, AT_ONCE, "Cancel.").await, 200);
+    assert!(is_out(&world, AT_ONCE).await);
+    until("its people are told", async || {
+        let alerts = world.of(AT_ONCE).ok(Get, "/v1/alerts", None).await;
+        let alerts = alerts.as_array().unwrap().clone();
+        all(&alerts, "reason")
+            .contains(&"bare_cancel")
+            .then_some(())
+    })
+    .await;
+    world.end().await;
+}

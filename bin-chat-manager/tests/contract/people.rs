@@ -22,11 +22,66 @@ fn by(user: u128) -> Option<Json> {
     Some(json!({"user_id": Uuid::from_u128(user)}))
 }
 
+/// How many races: `CHAT_RACES` says so where there is a night for it, e.g. 1000.
+fn rounds(kind: Kind) -> u64 {
+    let told = std::env::var_os("CHAT_RACES").and_then(|it| it.to_str()?.parse().ok());
+    told.unwrap_or(if kind == Kind::Full { 40 } else { 20 })
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_takeover_and_a_message_at_once_one_wins(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::replicated(kind).await;
+    let conversation = talk(&world).await;
+    let mut said = 0;
+    for round in 0..rounds(kind) {
+        let body = json!({
+            "client_message_id": format!("m-{round}"), "body": "We can come today.",
+            "user_id": Uuid::from_u128(2),
+        });
+        let (taken, written) = tokio::join!(
+            world.act(NUMBER, &conversation, "takeover", by(1)),
+            world.act(NUMBER, &conversation, "messages", Some(body)),
+        );
+        let (won, lost, winner) = if taken.0 == 200 {
+            (taken, written, 1)
+        } else {
+            said += 1;
+            (written, taken, 2)
+        };
+        assert_eq!(won.0, 200, "round {round}: {}", won.1);
+        assert_eq!(reason(&lost), (409, "CONVERSATION_TAKEN"), "round {round}");
+        let now = &world.conversations(NUMBER).await[0];
+        assert_eq!(now["owner_id"], json!(Uuid::from_u128(winner)));
+        world.act(NUMBER, &conversation, "release", None).await;
+    }
+    // Only those who won said something, each once.
+    let (mut by_people, mut after) = (0, 0);
+    loop {
+        let uri = format!(
+            "/v1/conversations/{}/messages?after_seq={after}",
+            id(&conversation)
+        );
+        let page = world.client.ok(Get, &uri, None).await;
+        let page = page.as_array().unwrap();
+        let Some(last) = page.last() else { break };
+        after = last["seq"].as_i64().unwrap();
+        by_people += page
+            .iter()
+            .filter(|it| text(it, "sender") == "human")
+            .count();
+    }
+    assert_eq!(by_people, said);
+    world.end().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_take_over_at_once_one_does(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::replicated(kind).await;
-    let rounds = if kind == Kind::Full { 40 } else { 20 };
+    let rounds = rounds(kind);
     let conversation = talk(&world).await;
     for round in 0..rounds {
         let (one, other) = tokio::join!(

@@ -70,6 +70,8 @@ fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample>
             | "/v1/conversations/<conversation-id>/reopen",
         ) => refused(409, nothing()),
         (Post, "/v1/optouts") => body(json!({"number": picker.own("number")})),
+        // They just opted out.
+        (Post, "/v1/optouts/ask") => refused(403, body(json!({"number": picker.own("number")}))),
         (Get, "/v1/optouts/lookup") => query(&[("number", picker.own("number"))]),
         // Of a number that is nobody's: there is no secret to verify it by.
         (Post, "/v1/webhooks/twilio/sms") => body(raw()),
