@@ -1,6 +1,6 @@
 //! Giving numbers out: who gets which, and never one over its limits.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bin_common_handler::{
     models::sock::{
@@ -139,11 +139,15 @@ async fn no_cap_is_overrun_by_many_callers(#[case] kind: Kind, #[case] replicas:
     let calls = (0..500).map(|n| {
         let client = Arc::clone(&client);
         async move {
-            next(
-                &client,
-                &format!("uniqueid=1.{n}&customer_phone=41555{n:05}"),
-            )
-            .await
+            let query = format!("uniqueid=1.{n}&customer_phone=41555{n:05}");
+            loop {
+                let answer = next(&client, &query).await;
+                // A slow machine sheds some of them: they come again, as they are told.
+                if text(&answer.1, "reason") != "TOO_BUSY" {
+                    break answer;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }
     });
     let answers = join_all(calls).await;
