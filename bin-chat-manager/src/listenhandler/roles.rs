@@ -84,6 +84,7 @@ pub(super) const TABLE: &[(&str, Roles)] = &[
     ("GET /v1/optouts", Roles::EVERYBODY),
     ("GET /v1/optouts/lookup", Roles::EVERYBODY),
     ("POST /v1/optouts", Roles::STAFF),
+    ("POST /v1/optouts/ask", Roles::STAFF),
     ("GET /v1/templates", Roles::EVERYBODY),
     ("GET /v1/templates/<template-id>", Roles::EVERYBODY),
     ("POST /v1/templates", Roles::SUPERVISORS),
@@ -197,6 +198,67 @@ pub(super) const TABLE: &[(&str, Roles)] = &[
     ("POST /v1/alerts/<alert-id>/acknowledge", Roles::SUPERVISORS),
     ("POST /v1/alerts/<alert-id>/snooze", Roles::SUPERVISORS),
     ("POST /v1/alerts/<alert-id>/resolve", Roles::SUPERVISORS),
+    // Who is told of what, and webhooks.
+    ("GET /v1/notifications", Roles::SUPERVISORS),
+    (
+        "GET /v1/notifications/<notification-id>",
+        Roles::SUPERVISORS,
+    ),
+    ("POST /v1/notifications", Roles::ADMINS),
+    ("GET /v1/notification_subscriptions", Roles::SUPERVISORS),
+    (
+        "GET /v1/notification_subscriptions/<notification-subscription-id>",
+        Roles::SUPERVISORS,
+    ),
+    ("POST /v1/notification_subscriptions", Roles::ADMINS),
+    (
+        "PUT /v1/notification_subscriptions/<notification-subscription-id>",
+        Roles::ADMINS,
+    ),
+    (
+        "DELETE /v1/notification_subscriptions/<notification-subscription-id>",
+        Roles::ADMINS,
+    ),
+    ("GET /v1/push_subscriptions", Roles::SUPERVISORS),
+    (
+        "GET /v1/push_subscriptions/<push-subscription-id>",
+        Roles::SUPERVISORS,
+    ),
+    ("POST /v1/push_subscriptions", Roles::ADMINS),
+    (
+        "PUT /v1/push_subscriptions/<push-subscription-id>",
+        Roles::ADMINS,
+    ),
+    (
+        "DELETE /v1/push_subscriptions/<push-subscription-id>",
+        Roles::ADMINS,
+    ),
+    ("GET /v1/webhook_endpoints", Roles::SUPERVISORS),
+    (
+        "GET /v1/webhook_endpoints/<webhook-endpoint-id>",
+        Roles::SUPERVISORS,
+    ),
+    ("POST /v1/webhook_endpoints", Roles::ADMINS),
+    (
+        "PUT /v1/webhook_endpoints/<webhook-endpoint-id>",
+        Roles::ADMINS,
+    ),
+    (
+        "DELETE /v1/webhook_endpoints/<webhook-endpoint-id>",
+        Roles::ADMINS,
+    ),
+    ("GET /v1/push_subscriptions/key", Roles::SUPERVISORS),
+    (
+        "POST /v1/webhook_endpoints/<webhook-endpoint-id>/rotate",
+        Roles::ADMINS,
+    ),
+    (
+        "POST /v1/webhook_endpoints/<webhook-endpoint-id>/test",
+        Roles::ADMINS,
+    ),
+    ("GET /v1/deliveries", Roles::SUPERVISORS),
+    ("GET /v1/deliveries/<delivery-id>", Roles::SUPERVISORS),
+    ("POST /v1/deliveries/<delivery-id>/replay", Roles::ADMINS),
     // Pages of visitors.
     ("GET /v1/widgets", Roles::OVERVIEW),
     ("GET /v1/widgets/<widget-id>", Roles::OVERVIEW),
