@@ -25,6 +25,7 @@ mod tests {
         ("carriers", ROWS),
         ("keyuses", RULES),
         ("privacy", RULES),
+        ("goodbyes", RULES),
         ("room", RULES),
         ("standing", RULES),
         ("turns", RULES),

@@ -18,7 +18,7 @@ use bin_common_handler::{
 use futures_util::future::BoxFuture;
 
 use crate::{
-    dncbookhandler::DncBook, inboundcallhandler::Goodbyes, modelhandler::Model, room::Rooms,
+    dncbookhandler::DncBook, goodbyes::Goodbyes, modelhandler::Model, room::Rooms,
     standing::Standing, turns::Turns, watch::Watch,
 };
 

@@ -22,6 +22,7 @@ mod dncbookhandler;
 mod dncentryhandler;
 mod dnclisthandler;
 mod fraudhandler;
+mod goodbyes;
 #[cfg(any(test, feature = "test-support"))]
 pub mod hostile;
 mod inboundcallhandler;

@@ -194,6 +194,12 @@ pub fn queue_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         (Put, "/v1/queues/<queue-id>") => {
             body(json!({"overflow_queue_id": pick("overflow-queue-id")}))
         }
+        (Get, "/v1/queues/<queue-id>/room") => nothing(),
+        (Post, "/v1/presence/frames") => body(json!({
+            "user_id": picker.own("user-id"), "connection_id": ids::next(), "status": "offline",
+        })),
+        // Whoever has a token has the session, whose bridge asks.
+        (Post, "/v1/chat_sessions/verify") => body(json!({"token": picker.own("visitor-token")})),
         // A chat waits in it.
         (Delete, "/v1/queues/<queue-id>") => refused(nothing()),
         (Put | Post, "/v1/presence") => body(json!({

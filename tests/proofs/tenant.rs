@@ -435,6 +435,9 @@ impl Tenant {
         let open = self.text(2).await;
         let uri = format!("/v1/conversations/{open}/takeover");
         self.chat.ok(Post, &uri, None).await;
+        let uri = format!("/v1/conversations/{closed}/messages?after_seq=0");
+        let said = self.chat.ok(Get, &uri, None).await;
+        self.values.insert("message-id", id(&said[0]));
         self.values.insert("conversation-id", closed);
         let told = json!({"number": self.value("number")});
         self.chat.ok(Post, "/v1/optouts", Some(told)).await;

@@ -4,10 +4,8 @@
 //! the provider, the route, the call and both statuses, because the dial action and the number's status callback both say
 //! `completed` and must not hide each other. The verdict is written once; the event leaves with it.
 
-mod goodbye;
 mod webhook;
 
-pub(crate) use goodbye::Goodbyes;
 pub(crate) use webhook::{CallForm, Kind, Twiml, receive};
 
 use std::time::Duration;

@@ -191,7 +191,7 @@ async fn an_alert_begins_once_is_cared_for_and_ends_by_itself() {
         .await;
     assert_eq!(reason(&late), (409, "INVALID_ALERT_STATE"));
     let shipped = desk.client.ok(Get, "/v1/alert_rules/shipped", None).await;
-    assert_eq!(shipped.as_array().unwrap().len(), 10);
+    assert_eq!(shipped.as_array().unwrap().len(), 12);
     desk.end().await;
 }
 

@@ -134,7 +134,7 @@ async fn what_nobody_will_ever_take_is_alerted_of(
     })
     .await;
     let alert: Json = alert.data().unwrap();
-    assert_eq!(text(&alert, "metric"), "notification");
+    assert_eq!(text(&alert, "metric"), "notification_failure");
     assert!(!alert.to_string().contains(ANN), "{alert}");
     world.end().await;
 }

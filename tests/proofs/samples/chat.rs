@@ -47,6 +47,9 @@ fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample>
         }
         (Post, "/v1/conversations/<conversation-id>/read") => body(json!({"seq": 1})),
         (Post, "/v1/conversations/<conversation-id>/typing") => body(json!({"on": true})),
+        (Post, "/v1/conversations/<conversation-id>/frames/msg") => {
+            refused(409, body(json!({"client_message_id": "m", "body": "x"})))
+        }
         // A carrier has it.
         (Put, "/v1/conversations/<conversation-id>/messages/<message-id>") => {
             refused(409, body(json!({"body": "x"})))

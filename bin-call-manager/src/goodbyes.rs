@@ -48,7 +48,7 @@ impl Goodbyes {
     }
 
     /// What the business says. Where nobody knows it at once, the words that ship.
-    pub(super) async fn words(&self, ctx: &RequestContext, line: &Line) -> Arc<str> {
+    pub(crate) async fn words(&self, ctx: &RequestContext, line: &Line) -> Arc<str> {
         if let Some(known) = self.known.get(&line.customer_id) {
             return known;
         }
