@@ -486,10 +486,10 @@ impl Tenant {
         let made = self.keep("calendar-id", "/v1/calendars", calendar).await;
         let token = made["feed_token"].as_str().unwrap().to_owned();
         self.values.insert("token", token);
-        let rule = json!({"name": rule, "metric": "signature_failures", "threshold": 10});
+        let rule = json!({"name": rule, "metric": "unanswered_conversation", "threshold": 10});
         self.keep("alert-rule-id", "/v1/alert_rules", rule).await;
         let told = json!({
-            "metric": "signature_failures", "value": 11, "entity_id": self.value("lead-id"),
+            "metric": "unanswered_conversation", "value": 11, "entity_id": self.value("conversation-id"),
         });
         let told = self.chat.ok(Post, "/v1/alerts", Some(told)).await;
         self.values.insert("alert-id", id(&told["alert"]));
