@@ -46,8 +46,9 @@ pub fn free(rules: &Rules<'_>, range: Interval) -> Vec<Interval> {
     if rules.duration.is_zero() {
         return Vec::new();
     }
-    let taken = rules.busy.iter().map(|busy| busy.widened(rules.buffer));
-    let taken = merged(taken.collect());
+    // What takes no time needs no rest around it.
+    let taken = rules.busy.iter().filter(|busy| busy.start < busy.end);
+    let taken = merged(taken.map(|busy| busy.widened(rules.buffer)).collect());
     let cells = open_cells(rules, range.start, end);
     let needed = usize::try_from(rules.duration.as_micros().div_ceil(GRID.as_micros()))
         .unwrap_or(usize::MAX);
@@ -203,6 +204,18 @@ mod tests {
             ["14:00", "14:15", "15:45", "16:00", "16:15", "16:30"]
                 .map(|time| format!("2026-11-20T{time}:00Z"))
         );
+    }
+
+    #[test]
+    fn what_takes_no_time_needs_no_rest_around_it() {
+        let open = hours(r#""09:00-10:00""#);
+        let hours = [&open];
+        let mut rules = rules(&hours, 15);
+        let busy = [interval("2026-11-20T14:30:00Z", "2026-11-20T14:30:00Z")];
+        rules.busy = &busy;
+        rules.buffer = Duration::from_secs(15 * MINUTE);
+        let day = interval("2026-11-20T05:00:00Z", "2026-11-21T05:00:00Z");
+        assert_eq!(free(&rules, day).len(), 4);
     }
 
     #[rstest]
