@@ -18,13 +18,8 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    calendarsynchandler::{self, Tokens, oauth},
-    customerhandler::Businesses,
-    dbhandler::keys,
-    emailhandler::Mailer,
-    geocodehandler::Geocoder,
-    queues::presence::Times,
-    room::Rooms,
+    customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer, geocodehandler::Geocoder,
+    oauthhandler::Tokens, queues::presence::Times, room::Rooms,
 };
 
 /// What the keys of this daemon begin with.
@@ -48,6 +43,15 @@ pub(crate) const WEBHOOK_DISABLE_AFTER: Setting<Duration> = Setting::duration(
     60_000..=90 * 86_400_000,
     "How long nothing has arrived at a webhook endpoint before it is turned off",
     "120h",
+);
+
+/// How often calendars elsewhere are asked.
+pub(crate) const CALENDAR_PERIOD: Setting<Duration> = Setting::duration(
+    "CALENDAR_PERIOD",
+    "5m",
+    1_000..=86_400_000,
+    "How often calendars elsewhere are asked for changes; our own changes are carried at once",
+    "5m",
 );
 
 /// How many texts leave by one messaging service.
@@ -142,7 +146,7 @@ pub(crate) struct App {
     pub mailer: Mailer,
     pub push_key: Arc<OnceCell<Secret>>,
     pub calendar_period: Duration,
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
 }
 
 /// Figures of its own.
@@ -195,8 +199,8 @@ impl App {
             remind_before: config.get(&REMIND_BEFORE),
             mailer: Mailer::new(config)?,
             push_key: Arc::default(),
-            calendar_period: config.get(&calendarsynchandler::PERIOD),
-            tokens: Arc::new(oauth::Tokens::new(config, ctx.store.clock.clone())),
+            calendar_period: config.get(&CALENDAR_PERIOD),
+            tokens: Arc::new(Tokens::new(config, ctx.store.clock.clone())),
         };
         Ok((app, waiting))
     }

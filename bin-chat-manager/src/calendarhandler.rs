@@ -22,12 +22,12 @@ use uuid::Uuid;
 use crate::{
     app::App,
     booking::ical::{self, Event, Status},
-    calendarsynchandler::CALENDAR_SYNC,
     customerhandler::tenant,
     dbhandler::calendars,
     models::{
         appointment::{Appointment, AppointmentStatus},
         calendar::Calendar,
+        timers::CALENDAR_SYNC,
     },
 };
 

@@ -32,6 +32,7 @@ mod leadhandler;
 mod listenhandler;
 pub mod models;
 mod notificationhandler;
+mod oauthhandler;
 mod presencehandler;
 mod pushhandler;
 mod queuehandler;
@@ -68,7 +69,6 @@ use crate::{
     },
     app::App,
     bookinghandler::timers::{APPOINTMENT_REMIND, RESERVATION_EXPIRE, expire, remind},
-    calendarsynchandler::{CALENDAR_SYNC, oauth},
     models::timers,
 };
 
@@ -165,15 +165,15 @@ const SETTINGS: &[AnySetting] = &[
     geocodehandler::GEOCODER_KEY.erased(),
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
-    calendarsynchandler::PERIOD.erased(),
-    oauth::GOOGLE_CALENDAR_URL.erased(),
-    oauth::GOOGLE_TOKEN_URL.erased(),
-    oauth::GOOGLE_CLIENT_ID.erased(),
-    oauth::GOOGLE_CLIENT_SECRET.erased(),
-    oauth::MICROSOFT_GRAPH_URL.erased(),
-    oauth::MICROSOFT_TOKEN_URL.erased(),
-    oauth::MICROSOFT_CLIENT_ID.erased(),
-    oauth::MICROSOFT_CLIENT_SECRET.erased(),
+    app::CALENDAR_PERIOD.erased(),
+    oauthhandler::GOOGLE_CALENDAR_URL.erased(),
+    oauthhandler::GOOGLE_TOKEN_URL.erased(),
+    oauthhandler::GOOGLE_CLIENT_ID.erased(),
+    oauthhandler::GOOGLE_CLIENT_SECRET.erased(),
+    oauthhandler::MICROSOFT_GRAPH_URL.erased(),
+    oauthhandler::MICROSOFT_TOKEN_URL.erased(),
+    oauthhandler::MICROSOFT_CLIENT_ID.erased(),
+    oauthhandler::MICROSOFT_CLIENT_SECRET.erased(),
 ];
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
@@ -202,7 +202,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     ctx.events
         .on("call-manager.subject.*.erased", subjecthandler::erased);
     retentionhandler::start(ctx, &app)?;
-    timers.on_with(CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
+    timers.on_with(timers::CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);
     presencehandler::start(ctx, &app);

@@ -12,7 +12,7 @@ use bin_common_handler::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{RESOLVED, TRIGGERED, tell::tell};
+use super::{RESOLVED, TRIGGERED};
 use crate::{
     app::App,
     customerhandler::tenant,
@@ -136,8 +136,7 @@ pub(crate) async fn escalate(_: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Res
         escalated: true,
         ..before.clone()
     };
-    let after = write(tx, &before, after, ESCALATED).await?;
-    tell(tx, &after, "escalated").await
+    write(tx, &before, after, ESCALATED).await.map(drop)
 }
 
 /// The time is over for which somebody put it off.
@@ -147,6 +146,5 @@ pub(crate) async fn wake(_: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<
         return Ok(());
     };
     let after = before.with_status(AlertStatus::Triggered, tx.now())?;
-    let after = write(tx, &before, after, TRIGGERED).await?;
-    tell(tx, &after, "triggered").await
+    write(tx, &before, after, TRIGGERED).await.map(drop)
 }

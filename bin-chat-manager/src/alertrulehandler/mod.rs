@@ -1,7 +1,6 @@
 //! Alerts: figures that are watched, by a business's own rules or those that ship, and what people do about them.
 
 pub(crate) mod changes;
-mod tell;
 pub(crate) mod watch;
 
 use bin_common_handler::{
@@ -291,7 +290,6 @@ async fn trigger(tx: &mut ChangeTx<'_>, alert: Alert, rule: &AlertRule) -> Resul
     };
     tx.insert(&alert).await?;
     tx.emit(TRIGGERED, &alert, alert.customer_id).await?;
-    tell::tell(tx, &alert, "triggered").await?;
     if rule.escalate_after_seconds > 0 {
         let seconds = u64::from(rule.escalate_after_seconds.unsigned_abs());
         let at = now.plus(std::time::Duration::from_secs(seconds));

@@ -11,13 +11,11 @@
 mod caldav;
 mod google;
 mod graph;
-pub(crate) mod oauth;
 mod remote;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bin_common_handler::{
-    config::Setting,
     context::RequestContext,
     databasehandler::ChangeTx,
     models::{error::Result, identity::Scope, time::Timestamp},
@@ -41,20 +39,9 @@ use crate::{
     models::{
         appointment::{Appointment, AppointmentStatus},
         calendar::Calendar,
+        timers::CALENDAR_SYNC,
     },
 };
-
-/// A calendar elsewhere is to be brought in step; of the calendar.
-pub(crate) const CALENDAR_SYNC: &str = "calendar_sync";
-
-/// How often.
-pub(crate) const PERIOD: Setting<Duration> = Setting::duration(
-    "CALENDAR_PERIOD",
-    "5m",
-    1_000..=86_400_000,
-    "How often calendars elsewhere are asked for changes; our own changes are carried at once",
-    "5m",
-);
 
 /// One run is over after that.
 const RUN_MAX: Duration = Duration::from_secs(50);
@@ -314,6 +301,3 @@ async fn finish(
     observe(&mut tx, key, f64::from(failures)).await?;
     tx.commit(()).await
 }
-
-/// The parts that calendars elsewhere need. Clones share them.
-pub(crate) type Tokens = Arc<oauth::Tokens>;

@@ -20,6 +20,7 @@ use crate::{
         appointment::Appointment,
         calendar::{Calendar, CalendarType},
     },
+    oauthhandler::TokenFault,
 };
 
 /// Largest answer, in bytes.
@@ -61,6 +62,15 @@ impl From<HttpFault> for Fault {
             HttpFault::TooLarge | HttpFault::BadBody => Self::Broken,
             HttpFault::BadUrl | HttpFault::NotPublic | HttpFault::NotSecure => Self::NotFound,
             _ => Self::Away,
+        }
+    }
+}
+
+impl From<TokenFault> for Fault {
+    fn from(fault: TokenFault) -> Self {
+        match fault {
+            TokenFault::Refused => Self::Unauthorized,
+            TokenFault::Away => Self::Away,
         }
     }
 }

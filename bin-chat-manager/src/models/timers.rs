@@ -12,6 +12,8 @@ pub(crate) const RUN: &str = "chat_run";
 pub(crate) const CLOSE: &str = "chat_close";
 /// The registry decided about a number; of the number.
 pub(crate) const CAMPAIGN: &str = "chat_campaign";
+/// A calendar elsewhere is to be brought in step; of the calendar.
+pub(crate) const CALENDAR_SYNC: &str = "calendar_sync";
 /// A person has an unanswered question; of the conversation.
 pub(crate) const SILENCE: &str = "chat_silence";
 /// A picture of a text is fetched; of the attachment.

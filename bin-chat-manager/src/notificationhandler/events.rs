@@ -3,19 +3,22 @@
 use bin_common_handler::{
     daemon::ManagerContext,
     databasehandler::ChangeTx,
-    models::{error::Result, time::Timestamp},
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
     sockhandler::ReceivedEvent,
 };
 use serde_json::{json, value::RawValue};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{NotificationCreate, put};
+use super::{NotificationCreate, alerts, put};
 use crate::{
     app::App,
     dbhandler::notifications,
     deliveryhandler::{self, Happened},
-    models::notificationsubscription::NotificationSubscription,
+    models::{alert::Alert, notificationsubscription::NotificationSubscription},
 };
 
 /// What customers' own systems may hear of. What comes thousands of times a second and means nothing to them is left out
@@ -33,6 +36,8 @@ const TOPICS: &[&str] = &[
     "chat-manager.alert.#",
     "chat-manager.optout.#",
 ];
+/// Those that are told to whom the alert's channels name.
+const ALERTS: [&str; 2] = ["alert_triggered", "alert_escalated"];
 /// Largest event that is passed on, in bytes.
 const EVENT_MAX: usize = 256 * 1_024;
 
@@ -62,6 +67,10 @@ async fn heard(_: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<(
         data,
     };
     deliveryhandler::fan_out(tx, customer_id, &happened).await?;
+    if ALERTS.contains(&happened.event_type) {
+        let alert: Alert = serde_json::from_str(data.get()).map_err(Error::internal)?;
+        alerts::tell(tx, &alert, happened.event_type).await?;
+    }
     subscribed(tx, customer_id, &happened).await
 }
 

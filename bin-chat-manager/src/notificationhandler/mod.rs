@@ -1,8 +1,9 @@
 //! Notifications: written once for their cause, tried until the next one on the way has them, and alerted of when nobody
 //! does.
 
+pub(crate) mod alerts;
 mod attempt;
-pub(crate) mod events;
+mod events;
 mod quiet;
 mod record;
 mod sms;

@@ -11,10 +11,12 @@ static DRAWN: LazyLock<Regex> = LazyLock::new(|| {
     let token = "did_[0-9a-f]{8,64}";
     let secret = "[0-9A-Za-z_-]{43}";
     let widget = "wgt_[0-9a-f]{32}";
+    // Of webhooks: base64.
+    let shared = "whsec_[0-9A-Za-z+/=]+";
     // A JSON Web Token (RFC 7519).
     let session = r"eyJ[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+){2}";
     Regex::new(&format!(
-        "{id}|{time}|{token}|{widget}|{session}|\"{secret}\""
+        "{id}|{time}|{token}|{widget}|{shared}|{session}|\"{secret}\""
     ))
     .unwrap()
 });

@@ -4,12 +4,10 @@ use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use serde_json::json;
 use tracing::warn;
 
-use crate::{
-    models::{alert::Alert, alertrule::named},
-    notificationhandler::{self, ALERT, NotificationCreate},
-};
+use super::{ALERT, NotificationCreate, put};
+use crate::models::{alert::Alert, alertrule::named};
 
-/// Notifies whoever the alert's channels name; `step` says what happened to it.
+/// Notifies whoever the alert's channels name; `step` is the type of the event that told what happened to it.
 ///
 /// # Errors
 /// 503.
@@ -41,7 +39,7 @@ pub(super) async fn tell(tx: &mut ChangeTx<'_>, alert: &Alert, step: &str) -> Re
             key: format!("{ALERT}{}:{step}:{at}:{position}", alert.id),
             ..NotificationCreate::default()
         };
-        match notificationhandler::put(tx, alert.customer_id, wanted).await {
+        match put(tx, alert.customer_id, wanted).await {
             Ok(_) => {}
             // An endpoint that was deleted meanwhile, say: the alert itself stands.
             Err(error) if !error.is_fault() => {

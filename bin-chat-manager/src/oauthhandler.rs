@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use bin_common_handler::{
     clock::Clock,
     config::{Config, Setting},
-    httphandler::{HttpClient, HttpRequest, Method},
+    httphandler::{HttpClient, HttpFault, HttpRequest, Method},
     models::time::Timestamp,
     redact::Secret,
 };
 use moka::sync::Cache;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{google::encoded, remote::Fault};
 use crate::models::calendar::{Calendar, CalendarType};
 
 /// Tokens that are kept.
@@ -73,6 +73,21 @@ pub(crate) const MICROSOFT_CLIENT_SECRET: Setting<Secret> = Setting::secret(
     "a-secret-of-the-client",
 );
 
+/// Why there is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenFault {
+    /// The consent was taken back.
+    Refused,
+    /// The server is away, or has a fault of its own.
+    Away,
+}
+
+impl From<HttpFault> for TokenFault {
+    fn from(_: HttpFault) -> Self {
+        Self::Away
+    }
+}
+
 /// What an installation is to one of them.
 struct Client {
     url: String,
@@ -121,24 +136,24 @@ impl Tokens {
         }
     }
 
-    pub(super) fn google_url(&self) -> &str {
+    pub(crate) fn google_url(&self) -> &str {
         &self.google.url
     }
 
-    pub(super) fn graph_url(&self) -> &str {
+    pub(crate) fn graph_url(&self) -> &str {
         &self.graph.url
     }
 
     /// The header of an account (RFC 6750).
     ///
     /// # Errors
-    /// [`Fault::Unauthorized`] when the consent was taken back; others while the server is away.
-    pub(super) async fn bearer(
+    /// [`TokenFault::Refused`] when the consent was taken back; others while the server is away.
+    pub(crate) async fn bearer(
         &self,
         http: &HttpClient,
         calendar: &Calendar,
         refresh: &Secret,
-    ) -> Result<Secret, Fault> {
+    ) -> Result<Secret, TokenFault> {
         // A calendar that was changed may have another account.
         let key = (calendar.id, calendar.tm_update);
         let now = self.clock.now();
@@ -163,7 +178,8 @@ impl Tokens {
 }
 
 impl Client {
-    async fn refresh(&self, http: &HttpClient, refresh: &Secret) -> Result<Answer, Fault> {
+    async fn refresh(&self, http: &HttpClient, refresh: &Secret) -> Result<Answer, TokenFault> {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let body = format!(
             "grant_type=refresh_token&refresh_token={}&client_id={}&client_secret={}",
             encoded(refresh.expose()),
@@ -177,10 +193,10 @@ impl Client {
         let answer = http.send(&request).await?;
         // Section 5.2: invalid_grant and its kin are 400 or 401.
         if answer.status.is_client_error() {
-            return Err(Fault::Unauthorized);
+            return Err(TokenFault::Refused);
         }
         if !answer.status.is_success() {
-            return Err(Fault::Away);
+            return Err(TokenFault::Away);
         }
         Ok(answer.json()?)
     }
