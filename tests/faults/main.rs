@@ -22,7 +22,6 @@ mod rows;
 mod table;
 mod tally;
 mod tenant;
-mod texts;
 mod world;
 
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! What a tenant is told, and where: its rows, and a request for each route.
 
 use bin_common_handler::{
-    ids,
     listenhandler::RouteInfo,
     models::sock::Method::{Delete, Get, Post, Put},
     testing::until,
@@ -17,13 +16,11 @@ use crate::{
 const P256DH: &str =
     "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
 const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
-/// A user.
-const USER: &str = "00000000-0000-4000-8000-000000000055";
-
 impl Tenant {
     /// An endpoint that is turned off, so that nothing moves by itself, with a delivery and a notification that are over.
     pub async fn notifications(&mut self) {
         let named = |what: &str| format!("{} {what}", self.mark);
+        let user = self.value("user-id").to_owned();
         let (endpoint, browser) = (named("hook"), named("browser"));
         let endpoint = json!({
             "url": "https://hooks.invalid/x", "description": endpoint, "enabled": false,
@@ -33,19 +30,19 @@ impl Tenant {
             .keep("webhook-endpoint-id", "/v1/webhook_endpoints", endpoint)
             .await;
         let subscription = json!({
-            "user_id": USER, "event_type": "nothing_of_ours", "channel": "webhook", "to": id(&endpoint),
+            "user_id": user, "event_type": "nothing_of_ours", "channel": "webhook", "to": id(&endpoint),
         });
         let many = "/v1/notification_subscriptions";
         self.keep("notification-subscription-id", many, subscription)
             .await;
         let browser = json!({
-            "user_id": USER, "endpoint": format!("https://push.invalid/{}", browser.replace(' ', "-")),
+            "user_id": user, "endpoint": format!("https://push.invalid/{}", browser.replace(' ', "-")),
             "p256dh": P256DH, "auth": AUTH,
         });
         self.keep("push-subscription-id", "/v1/push_subscriptions", browser)
             .await;
         let told = json!({
-            "channel": "socket", "to": USER, "key": self.mark, "template": "help",
+            "channel": "socket", "to": user, "key": self.mark, "template": "help",
             "data": {"text": format!("{} is told", self.mark)},
         });
         self.keep("notification-id", "/v1/notifications", told)
@@ -71,14 +68,16 @@ impl Tenant {
 
 /// Notifications, who wants any, and webhooks.
 pub fn notification_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
+    let user = picker.own("user-id");
     let endpoint = || picker.pick("webhook-endpoint-id");
     Some(match (route.method, route.template) {
-        // A webhook's endpoint is turned off, and when that is noticed is a matter of chance.
-        (Post, "/v1/notifications") => body(json!({
-            "channel": "socket", "to": USER, "key": ids::next(),
-        })),
+        // What is taken leaves at once, and how far it is when it is answered is a matter of chance.
+        (Post, "/v1/notifications") => Sample {
+            status: 400,
+            ..body(json!({"channel": "webhook", "to": endpoint(), "key": ""}))
+        },
         (Post, "/v1/notification_subscriptions") => body(json!({
-            "user_id": USER, "event_type": "nothing_of_ours", "channel": "webhook", "to": endpoint(),
+            "user_id": user, "event_type": "nothing_of_ours", "channel": "webhook", "to": endpoint(),
         })),
         (Put, "/v1/notification_subscriptions/<notification-subscription-id>") => {
             body(json!({"event_type": "nothing_at_all"}))
@@ -89,7 +88,7 @@ pub fn notification_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sam
             ..body(json!({"method": "POST", "url": "http://h/", "headers": {}, "body_base64": ""}))
         },
         (Post, "/v1/push_subscriptions") => body(json!({
-            "user_id": USER, "endpoint": "https://push.invalid/x", "p256dh": P256DH, "auth": AUTH,
+            "user_id": user, "endpoint": "https://push.invalid/x", "p256dh": P256DH, "auth": AUTH,
         })),
         (Put, "/v1/push_subscriptions/<push-subscription-id>") => {
             body(json!({"endpoint": "https://push.invalid/y"}))

@@ -114,12 +114,6 @@ pub struct Book {
     pub finished: Vec<Uuid>,
     /// Reads that were answered.
     pub reads: u64,
-    /// People whose call was missed and who are owed a text, with the call's id.
-    pub missed: Vec<(String, String)>,
-    /// People whose opt-out was acknowledged before they called.
-    pub opted_out: Vec<String>,
-    /// Texts of people that were acknowledged, by the carrier's id.
-    pub written: Vec<String>,
     /// Numbers that were given.
     pub given: Vec<Given>,
     /// Calls that were told that there is no number, and why.

@@ -41,6 +41,9 @@ impl Heard {
         };
         assert_eq!(*delivery.properties.delivery_mode(), Some(2), "persistent");
         let text = |json: &Json| json.as_str().expect("a text").to_owned();
+        // What is told of an entity, and is not the entity, has its id in the topic only.
+        let topic = delivery.routing_key.as_str();
+        let of_topic = || topic.split('.').nth(2).expect("an id in the topic");
         Self {
             message_id: delivery
                 .properties
@@ -50,7 +53,11 @@ impl Heard {
                 .to_string(),
             version,
             kind: text(&body["type"]),
-            id: text(&body["data"]["id"]).parse().expect("a UUID"),
+            id: body["data"]["id"]
+                .as_str()
+                .unwrap_or_else(of_topic)
+                .parse()
+                .expect("a UUID"),
             data: body["data"].clone(),
         }
     }
