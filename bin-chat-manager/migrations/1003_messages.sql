@@ -3,7 +3,6 @@ CREATE TABLE IF NOT EXISTS chat_messages (
     customer_id {uuid} NOT NULL,
     conversation_id {uuid} NOT NULL,
     seq {bigint} NOT NULL,
-    note_seq {bigint} NOT NULL,
     kind {exact64} NOT NULL,
     direction {exact64} NOT NULL,
     sender {exact64} NOT NULL,
@@ -27,10 +26,9 @@ CREATE TABLE IF NOT EXISTS chat_messages (
     tm_delete {time} NULL,
     PRIMARY KEY (id)
 ) {table};
-CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_seq ON chat_messages (conversation_id, seq, note_seq);
+CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_seq ON chat_messages (conversation_id, seq);
 CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_cause ON chat_messages (customer_id, cause_key);
 CREATE INDEX IF NOT EXISTS chat_messages_by_sid ON chat_messages (provider_sid);
-CREATE INDEX IF NOT EXISTS chat_messages_by_time ON chat_messages (customer_id, tm_create);
 
 -- down
 DROP TABLE IF EXISTS chat_messages;

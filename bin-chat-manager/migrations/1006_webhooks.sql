@@ -10,7 +10,6 @@ CREATE TABLE IF NOT EXISTS chat_webhooks (
     PRIMARY KEY (id)
 ) {table};
 CREATE UNIQUE INDEX IF NOT EXISTS chat_webhooks_once ON chat_webhooks (event_key);
-CREATE INDEX IF NOT EXISTS chat_webhooks_by_time ON chat_webhooks (tm_create);
 
 -- down
 DROP TABLE IF EXISTS chat_webhooks;

@@ -23,7 +23,6 @@ CREATE TABLE IF NOT EXISTS chat_appointments (
 ) {table};
 CREATE INDEX IF NOT EXISTS chat_appointments_by_time ON chat_appointments (customer_id, tm_create);
 CREATE INDEX IF NOT EXISTS chat_appointments_by_resource ON chat_appointments (resource_id, status, tm_start);
-CREATE INDEX IF NOT EXISTS chat_appointments_by_conversation ON chat_appointments (conversation_id, tm_start);
 CREATE INDEX IF NOT EXISTS chat_appointments_by_start ON chat_appointments (customer_id, tm_start);
 
 -- down

@@ -4,9 +4,6 @@ CREATE TABLE IF NOT EXISTS chat_alerts (
     alert_rule_id {uuid} NOT NULL,
     metric {exact64} NOT NULL,
     entity_id {uuid} NOT NULL,
-    conversation_id {uuid} NOT NULL,
-    message_id {uuid} NULL,
-    reason {exact64} NOT NULL,
     status {exact64} NOT NULL,
     value {double} NOT NULL,
     threshold {double} NOT NULL,
@@ -21,7 +18,6 @@ CREATE TABLE IF NOT EXISTS chat_alerts (
     PRIMARY KEY (id)
 ) {table};
 CREATE INDEX IF NOT EXISTS chat_alerts_by_time ON chat_alerts (customer_id, tm_create);
-CREATE INDEX IF NOT EXISTS chat_alerts_by_conversation ON chat_alerts (conversation_id, metric);
 
 -- down
 DROP TABLE IF EXISTS chat_alerts;

@@ -132,6 +132,11 @@ const MIGRATIONS: Migrations = migrations!(
         "1300_calendar_syncs",
         "1301_calendar_events",
         "1302_busy_times",
+        "1310_conversation_notes",
+        "1311_offered_slots",
+        "1312_retention_indexes",
+        "1313_calendars_elsewhere",
+        "1314_conversation_alerts",
     ]
 );
 

@@ -6,8 +6,7 @@ CREATE TABLE IF NOT EXISTS {name}_outbox (
     customer_id {uuid} NOT NULL,
     version {bigint} NOT NULL,
     data {mediumtext} NOT NULL,
-    tm_create {bigint} NOT NULL,
-    traceparent {varchar64} NULL
+    tm_create {bigint} NOT NULL
 ) {table};
 
 -- down

@@ -6,7 +6,6 @@ CREATE TABLE IF NOT EXISTS {name}_timers (
     next_at {bigint} NOT NULL,
     attempt INTEGER NOT NULL,
     payload {mediumtext} NOT NULL,
-    traceparent {varchar64} NULL,
     PRIMARY KEY (kind, entity_id)
 ) {table};
 CREATE INDEX IF NOT EXISTS {name}_timers_next ON {name}_timers (kind, next_at);

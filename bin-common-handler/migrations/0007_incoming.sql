@@ -8,8 +8,7 @@ CREATE TABLE IF NOT EXISTS {name}_incoming (
     customer_id {uuid} NULL,
     payload {mediumblob} NOT NULL,
     attempt INTEGER NOT NULL,
-    next_at {bigint} NOT NULL,
-    traceparent {varchar64} NULL
+    next_at {bigint} NOT NULL
 ) {table};
 CREATE UNIQUE INDEX IF NOT EXISTS {name}_incoming_event ON {name}_incoming (event_key);
 CREATE INDEX IF NOT EXISTS {name}_incoming_entity ON {name}_incoming (entity, seq);

@@ -5,8 +5,6 @@ CREATE TABLE IF NOT EXISTS did_accesskeys (
     prefix {exact64} NOT NULL,
     account_id {uuid} NULL,
     scopes {json} NOT NULL,
-    role {exact64} NULL,
-    user_id {uuid} NULL,
     number_format {exact64} NULL,
     rate_per_second INTEGER NULL,
     rate_burst INTEGER NULL,

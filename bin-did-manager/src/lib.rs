@@ -83,6 +83,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1020_watermarks",
         "1050_providers",
         "1051_phone_numbers",
+        "1060_accesskey_roles",
     ]
 );
 

@@ -1,13 +1,18 @@
 //! What a manager's migrations make: read back, compared between databases and with entities, and broken off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     databasehandler::{
         Db, Dialect, Entity,
         migrate::{DOWN, File, Migrations},
     },
-    models::error::Error,
+    models::{error::Error, text::hex},
 };
 
 /// Where a migration is broken off.
@@ -178,7 +183,11 @@ fn file(up: &[String], down: &[String]) -> String {
     format!("{};\n{DOWN}\n{};\n", up.join(";\n"), down.join(";\n"))
 }
 
-/// Every file of the folder is part of the program, in its order, each under a number of its own.
+/// Keeps the checksum of every migration, as `sha256sum` writes it.
+const SUMS: &str = "SHA256SUMS";
+
+/// Every file of the folder is part of the program, in its order, each under a number of its own; and none has changed
+/// since it came: a database that has run it refuses an edited one, and its daemon waits for ever.
 pub fn all_are_listed(dir: &str, files: &[File]) {
     let entries = std::fs::read_dir(dir).expect("a folder of migrations");
     let mut found: Vec<String> = entries
@@ -189,6 +198,7 @@ pub fn all_are_listed(dir: &str, files: &[File]) {
                 .into_string()
                 .expect("UTF-8")
         })
+        .filter(|name| name != SUMS)
         .collect();
     found.sort();
     let listed: Vec<String> = files
@@ -201,4 +211,16 @@ pub fn all_are_listed(dir: &str, files: &[File]) {
         .filter_map(|name| name.split('_').next())
         .collect();
     assert_eq!(numbers.len(), found.len(), "a number twice");
+
+    let sums = std::fs::read_to_string(Path::new(dir).join(SUMS)).expect("the sums");
+    let sums: BTreeSet<&str> = sums.lines().collect();
+    for (name, text) in files {
+        let line = format!("{}  {name}.sql", hex(&Sha256::digest(text)));
+        assert!(
+            sums.contains(line.as_str()),
+            "{dir}/{SUMS} has no line {line:?}. Is the file new? Add the line. Was it released? \
+             Take its old text back, and write another migration."
+        );
+    }
+    assert_eq!(sums.len(), files.len(), "{dir}/{SUMS}");
 }

@@ -65,6 +65,10 @@ const COMMON: &[File] = &[
         "0009_seen_versions",
         include_str!("../../../migrations/0009_seen_versions.sql"),
     ),
+    (
+        "0010_traceparent",
+        include_str!("../../../migrations/0010_traceparent.sql"),
+    ),
 ];
 
 /// A manager's schema. Declare it with [`migrations!`](crate::migrations).
@@ -118,19 +122,43 @@ impl Migrations {
         self.own
     }
 
-    /// The names of all tables and indexes that these migrations make.
+    /// The names of all tables and indexes that stand when these migrations are done.
     pub fn objects(&self, dialect: Dialect) -> Vec<String> {
         let files = self.common.iter().chain(self.own);
         let statements =
             files.flat_map(|(_, text)| Statements::read(text, dialect, self.prefix).up);
-        let made = statements.filter_map(|statement| {
-            let (what, rest) = statement.split_once(" IF NOT EXISTS ")?;
-            let name = rest.split([' ', '(']).next()?;
-            what.trim_start()
-                .starts_with("CREATE ")
-                .then(|| name.to_owned())
-        });
-        made.collect()
+        let mut objects = Vec::new();
+        for statement in statements {
+            let words: Vec<&str> = statement.split([' ', '(']).collect();
+            match *words.as_slice() {
+                ["CREATE", "TABLE" | "INDEX", "IF", "NOT", "EXISTS", name, ..]
+                | ["CREATE", "UNIQUE", "INDEX", "IF", "NOT", "EXISTS", name, ..] => {
+                    objects.push(name.to_owned());
+                }
+                ["DROP", "TABLE" | "INDEX", "IF", "EXISTS", name, ..] => {
+                    objects.retain(|made| made != name);
+                }
+                _ => {}
+            }
+        }
+        objects
+    }
+
+    /// The versions after which one looks again at what is present: the last, and those before and after a migration
+    /// that drops what an earlier one may have made a moment ago.
+    fn stretches(&self, dialect: Dialect) -> Result<Vec<i64>, MigrateError> {
+        let (mut ends, mut last) = (Vec::new(), 0);
+        for (name, text) in self.common.iter().chain(self.own) {
+            let (version, _) = numbered(name)?;
+            let up = Statements::read(text, dialect, self.prefix).up;
+            if up.iter().any(|statement| is_drop(statement)) {
+                ends.extend([last, version]);
+            }
+            last = version;
+        }
+        ends.push(last);
+        ends.dedup();
+        Ok(ends)
     }
 
     /// How many there are, common ones included.
@@ -171,10 +199,12 @@ impl Migrations {
                 .execute("DELETE FROM {table} WHERE success = FALSE")
                 .await?;
             let before = session.applied().await?.len();
-            let migrator = session.migrator().await?;
-            match &mut session.conn {
-                Conn::MySql(c) => migrator.run(&mut **c).await?,
-                Conn::Sqlite(c) => migrator.run(&mut **c).await?,
+            for target in session.migrations.stretches(session.dialect)? {
+                let migrator = session.migrator().await?;
+                match &mut session.conn {
+                    Conn::MySql(c) => migrator.run_to(target, &mut **c).await?,
+                    Conn::Sqlite(c) => migrator.run_to(target, &mut **c).await?,
+                }
             }
             Ok(session.applied().await?.len().saturating_sub(before))
         })
@@ -198,10 +228,14 @@ impl Migrations {
                 .and_then(|last| applied.get(last))
                 .copied()
                 .unwrap_or(0);
-            let migrator = session.migrator().await?;
-            match &mut session.conn {
-                Conn::MySql(c) => migrator.undo(&mut **c, target).await?,
-                Conn::Sqlite(c) => migrator.undo(&mut **c, target).await?,
+            let mut stretches = session.migrations.stretches(session.dialect)?;
+            stretches.retain(|end| *end > target);
+            for target in stretches.into_iter().rev().chain([target]) {
+                let migrator = session.migrator().await?;
+                match &mut session.conn {
+                    Conn::MySql(c) => migrator.undo(&mut **c, target).await?,
+                    Conn::Sqlite(c) => migrator.undo(&mut **c, target).await?,
+                }
             }
             Ok(applied.len() - keep)
         })
@@ -380,6 +414,15 @@ fn numbered(name: &str) -> Result<(i64, String), MigrateError> {
     name.split_once('_')
         .and_then(|(number, what)| Some((number.parse().ok()?, what.replace('_', " "))))
         .ok_or_else(|| MigrateError::Source(format!("{name} is not NUMBER_NAME").into()))
+}
+
+fn is_drop(statement: &str) -> bool {
+    let mut words = statement.split_whitespace();
+    match words.next() {
+        Some("DROP") => true,
+        Some("ALTER") => words.nth(2) == Some("DROP"), // ALTER TABLE t DROP
+        _ => false,
+    }
 }
 
 fn joined(statements: &[String]) -> SqlStr {

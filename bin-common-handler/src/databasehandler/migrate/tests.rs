@@ -22,6 +22,26 @@ const THINGS: &[File] = &[
     ),
 ];
 
+/// An index takes the place of another, and a column goes.
+const CHANGED: &[File] = &[
+    THINGS[0],
+    THINGS[1],
+    (
+        "1003_things_changed",
+        "CREATE INDEX IF NOT EXISTS t_things_by_name ON t_things (name, id);\n\
+         DROP INDEX IF EXISTS t_things_by_id ON t_things;\n\
+         ALTER TABLE t_things DROP COLUMN IF EXISTS detail;\n\
+         -- down\nALTER TABLE t_things ADD COLUMN IF NOT EXISTS detail TEXT NULL;\n\
+         CREATE INDEX IF NOT EXISTS t_things_by_id ON t_things (id);\n\
+         DROP INDEX IF EXISTS t_things_by_name ON t_things;\n",
+    ),
+    (
+        "1004_things_indexed_again",
+        "CREATE INDEX IF NOT EXISTS t_things_by_id ON t_things (id, name);\n\
+         -- down\nDROP INDEX IF EXISTS t_things_by_id ON t_things;\n",
+    ),
+];
+
 fn database() -> (Db, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::new(&Dsn::Sqlite(dir.path().join("t.db")), 1).unwrap();
@@ -46,7 +66,38 @@ async fn migrations_broken_off_anywhere_are_gone_on_with() {
     schema::break_off(&db, Migrations::new("t", THINGS)).await;
     assert_eq!(
         applied(Migrations::new("t", THINGS), &db).await,
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 1001, 1002]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1001, 1002]
+    );
+}
+
+/// All at once or one after the other, the same stands there; and what was made a moment ago can be dropped.
+#[tokio::test]
+async fn what_an_earlier_one_made_is_dropped_in_the_same_run() {
+    let (db, _dir) = database();
+    let migrations = Migrations::new("t", CHANGED);
+    migrations.up(&db).await.unwrap();
+    let schema = schema::Schema::read(&db).await;
+    let things = &schema.0["t_things"];
+    let columns: Vec<&str> = things.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(columns, ["id", "name"]);
+    assert_eq!(things.indexes["t_things_by_id"].columns, ["id", "name"]);
+    assert_eq!(things.indexes["t_things_by_name"].columns, ["name", "id"]);
+
+    assert_eq!(migrations.down(&db, 2).await.unwrap(), 2);
+    let (other, _dir) = database();
+    Migrations::new("t", THINGS).up(&other).await.unwrap();
+    assert_eq!(
+        schema::Schema::read(&db).await,
+        schema::Schema::read(&other).await
+    );
+
+    let (db, _dir) = database();
+    schema::break_off(&db, migrations).await;
+    assert_eq!(schema::Schema::read(&db).await, schema);
+    assert!(
+        migrations
+            .objects(Dialect::Sqlite)
+            .contains(&"t_things_by_id".to_owned())
     );
 }
 
@@ -54,11 +105,11 @@ async fn migrations_broken_off_anywhere_are_gone_on_with() {
 async fn steps_are_taken_back_newest_first() {
     let (db, _dir) = database();
     let migrations = Migrations::new("t", THINGS);
-    assert_eq!(migrations.up(&db).await.unwrap(), 11);
+    assert_eq!(migrations.up(&db).await.unwrap(), 12);
     for (steps, taken_back, left) in [
-        (1, 1, &[1_i64, 2, 3, 4, 5, 6, 7, 8, 9, 1001] as &[_]),
-        (2, 2, &[1, 2, 3, 4, 5, 6, 7, 8]),
-        (9, 8, &[]),
+        (1, 1, &[1_i64, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1001] as &[_]),
+        (2, 2, &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (10, 9, &[]),
         (1, 0, &[]),
     ] {
         assert_eq!(migrations.down(&db, steps).await.unwrap(), taken_back);
@@ -68,8 +119,8 @@ async fn steps_are_taken_back_newest_first() {
 
 /// MySQL leaves such a row when a migration was broken off; here it is made by hand.
 #[rstest]
-#[case::up_again(true, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1001, 1002])]
-#[case::down_after_all(false, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1001])]
+#[case::up_again(true, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1001, 1002])]
+#[case::down_after_all(false, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1001])]
 #[tokio::test]
 async fn one_that_was_broken_off_is_missing_until_it_is_done(
     #[case] is_up: bool,
@@ -82,7 +133,7 @@ async fn one_that_was_broken_off_is_missing_until_it_is_done(
     db.execute(unfinished, vec![]).await.unwrap();
     assert_eq!(
         applied(migrations, &db).await,
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 1001]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1001]
     );
     let done = if is_up {
         migrations.up(&db).await
