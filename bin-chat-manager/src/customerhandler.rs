@@ -119,7 +119,16 @@ impl Business {
 #[derive(Clone)]
 pub(crate) struct Businesses {
     rpc: RpcClient,
-    known: Cache<Uuid, (Instant, Arc<Business>)>,
+    known: Cache<Uuid, Known>,
+}
+
+#[derive(Clone)]
+struct Known {
+    /// When it was last asked for, whether or not somebody answered.
+    asked: Instant,
+    /// When it was learned.
+    learned: Instant,
+    business: Arc<Business>,
 }
 
 impl Businesses {
@@ -141,10 +150,11 @@ impl Businesses {
         customer_id: Uuid,
     ) -> Result<Arc<Business>> {
         let known = self.known.get(&customer_id);
-        if let Some((at, business)) = &known
-            && at.elapsed() < FRESH
+        let known = known.filter(|known| known.learned.elapsed() < STALE);
+        if let Some(known) = &known
+            && known.asked.elapsed() < FRESH
         {
-            return Ok(Arc::clone(business));
+            return Ok(Arc::clone(&known.business));
         }
         let mut ctx = ctx.clone();
         ctx.scope = Scope::tenant(customer_id);
@@ -154,14 +164,23 @@ impl Businesses {
         match self.rpc.get::<Business>(DID_MANAGER, &uri, &ctx).await {
             Ok(business) => {
                 let business = Arc::new(business);
-                let entry = (Instant::now(), Arc::clone(&business));
-                self.known.insert(customer_id, entry);
+                let now = Instant::now();
+                let known = Known {
+                    asked: now,
+                    learned: now,
+                    business: Arc::clone(&business),
+                };
+                self.known.insert(customer_id, known);
                 Ok(business)
             }
-            Err(error) => known
-                .filter(|_| error.status() == Status::Unavailable)
-                .map(|(_, business)| business)
-                .ok_or(error),
+            Err(error) if error.status() == Status::Unavailable => {
+                let mut known = known.ok_or(error)?;
+                // Not each request waits for somebody who does not answer.
+                known.asked = Instant::now();
+                self.known.insert(customer_id, known.clone());
+                Ok(known.business)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -233,22 +252,28 @@ mod tests {
             asked += 1;
             match asked {
                 1 => Ok(Response::ok(&json!({"name": "first"}))),
-                2 => Err(Error::unavailable("service", "away")),
-                _ => Ok(Response::ok(&json!({"name": "last"}))),
+                3 => Ok(Response::ok(&json!({"name": "second"}))),
+                _ => Err(Error::unavailable("service", "away")),
             }
         });
         let businesses = Businesses::new(RpcClient::new(Arc::new(rpc), "chat-manager"));
         let ctx = RequestContext::internal();
         let name = async || {
             let business = businesses.get(&ctx, Uuid::from_u128(7)).await;
-            business.unwrap().name.clone().unwrap()
+            business.ok()?.name.clone()
         };
-        assert_eq!(
-            (name().await, name().await),
-            ("first".into(), "first".into())
-        );
+        let first = Some("first".to_owned());
+        assert_eq!((name().await, name().await), (first.clone(), first.clone()));
         tokio::time::advance(FRESH).await;
-        assert_eq!(name().await, "first");
-        assert_eq!(name().await, "last");
+        // Nobody answers once, and is left in peace for a while.
+        assert_eq!((name().await, name().await), (first.clone(), first));
+        tokio::time::advance(FRESH).await;
+        assert_eq!(name().await.as_deref(), Some("second"));
+        // It is not believed for ever, however often it is asked for.
+        for _ in 0..STALE.as_secs() / FRESH.as_secs() {
+            assert!(name().await.is_some());
+            tokio::time::advance(FRESH).await;
+        }
+        assert_eq!(name().await, None);
     }
 }

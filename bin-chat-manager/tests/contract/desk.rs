@@ -24,7 +24,7 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::world::id;
+use super::{siblings, world::id};
 
 /// How long did-manager is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -111,6 +111,10 @@ impl Desk {
         let clock = Clock::default();
         let settings = [&[("ALERTS_PERIOD", "100ms")], more].concat();
         let mut installation = Installation::new(kind, MANAGER, &settings).await;
+        if kind == Kind::Full {
+            // Nobody would answer, and each question would wait in vain.
+            installation = installation.with(siblings::NUMBERS);
+        }
         let count = if kind == Kind::Full { count } else { 1 };
         let mut replicas = Vec::new();
         for _ in 0..count {

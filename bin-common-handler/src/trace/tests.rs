@@ -74,7 +74,8 @@ fn a_span_is_its_parent_until_somebody_exports_it() {
     assert_eq!(silent.context(), parent);
     assert_eq!(Span::server(None, "test", String::new).context(), None);
 
-    let (sender, mut finished) = mpsc::channel(COUNT + 8);
+    // Tests beside this one make spans, too.
+    let (sender, mut finished) = mpsc::channel(2 * COUNT);
     export_to(Some(sender));
     let on = spans(COUNT);
     let mut outer = Span::after(parent, Kind::Server, "a", || "outer".to_owned());
