@@ -99,7 +99,8 @@ pub(crate) async fn report_by_reference(
     report(app, ctx, call.id, &body.report).await
 }
 
-/// The customer's call with this reference.
+/// The customer's call with this reference. Where no source is named, one that came by a carrier goes before those that
+/// requests made: anybody may give a request the carrier's id.
 ///
 /// # Errors
 /// 404; 400 when several sources have it and none is named; 503.
@@ -109,7 +110,12 @@ pub(crate) async fn by_reference(
     source: Option<Source>,
     reference: &str,
 ) -> Result<Call> {
-    let mut found = calls::by_reference(&app.store.db, customer_id, source, reference).await?;
+    let sources = source.as_ref().map_or(Source::ALL, std::slice::from_ref);
+    let mut found = calls::by_reference(&app.store.db, customer_id, sources, reference).await?;
+    let by_carrier = |call: &Call| matches!(call.source, Source::Sip | Source::Twilio);
+    if found.iter().any(by_carrier) {
+        found.retain(by_carrier);
+    }
     ensure(
         found.len() <= 1,
         "source",

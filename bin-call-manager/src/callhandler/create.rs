@@ -73,6 +73,24 @@ pub(crate) struct CallCreate {
 }
 
 impl CallCreate {
+    /// What a request may say of where its call came from: only our own rooms speak for a carrier, as its id is unique
+    /// among the calls of its source.
+    ///
+    /// # Errors
+    /// 400 naming `source`.
+    pub(crate) fn check_source(&self) -> Result<()> {
+        let is_own = match self.source {
+            Source::Api => true,
+            Source::Ping => self.ping_id.is_some(),
+            _ => false,
+        };
+        ensure(
+            is_own,
+            "source",
+            "is api for a call by request, and ping for one with ping_id",
+        )
+    }
+
     pub(crate) fn check(&mut self) -> Result<()> {
         self.from_number = number("from_number", &self.from_number)?;
         self.to_number = number("to_number", &self.to_number)?;

@@ -284,13 +284,25 @@ async fn a_reference_is_unique_and_a_number_finds_its_campaign(
     let campaign = world.campaign(json!({"numbers": ["(415) 555-0100"]})).await;
     let body = json!({
         "from_number": "415-555-0123", "to_number": "+14155550100", "reference": "CA1",
-        "source": "twilio",
     });
     let made = world.client.ok(Post, "/v1/calls", Some(body.clone())).await;
     assert_eq!(made["call_campaign_id"], json!(campaign));
     assert_eq!(made["from_number"], "+14155550123");
-    let again = world.client.call(Post, "/v1/calls", Some(body)).await;
+    let again = world
+        .client
+        .call(Post, "/v1/calls", Some(body.clone()))
+        .await;
     assert_eq!(reason(&again), (409, "CALL_EXISTS"));
+    for source in ["sip", "twilio", "ping"] {
+        let mut body = body.clone();
+        body["source"] = json!(source);
+        let carrier = world.client.call(Post, "/v1/calls", Some(body)).await;
+        assert_eq!(reason(&carrier), (400, "INVALID_FIELD"), "{source}");
+        assert!(
+            text(&carrier.1, "message").starts_with("source "),
+            "{carrier:?}"
+        );
+    }
     let nobody = json!({"from_number": "+14155550123", "to_number": "+14155550101"});
     let nobody = world.client.call(Post, "/v1/calls", Some(nobody)).await;
     assert_eq!(reason(&nobody), (400, "INVALID_FIELD"));
