@@ -18,7 +18,7 @@ use serde::Deserialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::view;
+use super::{ensure_seller, view};
 use crate::{
     app::App,
     compliance::Purpose,
@@ -141,6 +141,9 @@ pub(crate) fn number(field: &str, text: &str) -> Result<String> {
 }
 
 /// Makes a call; a seller's key only under its own campaigns, a buyer's none.
+///
+/// # Errors
+/// 400, 404; 403 where the law or its look refuses it; 409 `CALL_EXISTS`, `INVALID_ACCOUNT_STATE`; 503.
 pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
@@ -175,6 +178,7 @@ pub(crate) async fn create(
     // Lists are read before the transaction: a long one takes its time.
     let knowledge = compliancehandler::prepare(app, customer_id, &call).await?;
     let mut tx = app.store.begin(ctx).await?;
+    ensure_seller(&mut tx, campaign.seller_id).await?;
     let verdict = compliancehandler::judge(&mut tx, knowledge, &call, &campaign).await?;
     if let Some(refusal) = compliancehandler::refusal(verdict.as_ref()) {
         return tx.commit_refusal(refusal).await;

@@ -125,7 +125,7 @@ pub(super) async fn never_came(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()
     };
     ping.status = PingStatus::Expired;
     save(tx, &mut ping).await?;
-    if call.status.is_final() {
+    if call.status != CallStatus::Queued {
         return Ok(());
     }
     let was = call.status;
