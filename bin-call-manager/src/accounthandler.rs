@@ -21,9 +21,10 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    dbhandler::market,
     ledgerhandler::{self, Reference},
     models::{
-        account::{AMOUNT_MAX, Account, AccountPatch, AccountStatus},
+        account::{AMOUNT_MAX, Account, AccountPatch, AccountStatus, AccountType},
         ledgerentry::{LedgerEntry, ReferenceType},
         posting,
     },
@@ -58,21 +59,60 @@ impl ResourceHooks<Account> for App {
 
     async fn before_write(
         &self,
-        _: &mut ChangeTx<'_>,
+        tx: &mut ChangeTx<'_>,
         ctx: &RequestContext,
         before: Option<&Account>,
         after: &mut Account,
     ) -> Result<()> {
         ensure_operator(ctx)?;
         let is_ending = after.tm_delete.is_some() || after.status == AccountStatus::Closed;
-        if before.is_some() && is_ending && (after.balance != 0 || after.held != 0) {
-            return Err(Error::failed_precondition(
-                "ACCOUNT_NOT_EMPTY",
-                "The account has money; take it out first.",
-            ));
+        let Some(before) = before else {
+            return Ok(());
+        };
+        if is_ending {
+            return ensure_empty(tx, after).await;
         }
-        Ok(())
+        ensure_covered(before, after)
     }
+}
+
+/// No money is left behind: neither what is there, nor what calls that are on may bring yet.
+async fn ensure_empty(tx: &mut ChangeTx<'_>, account: &Account) -> Result<()> {
+    if account.balance != 0 || account.held != 0 {
+        return Err(Error::failed_precondition(
+            "ACCOUNT_NOT_EMPTY",
+            "The account has money; take it out first.",
+        ));
+    }
+    if market::has_held_calls(tx, account).await? {
+        return Err(Error::failed_precondition(
+            "ACCOUNT_HAS_CALLS",
+            "The account has calls whose payout is not decided yet.",
+        ));
+    }
+    Ok(())
+}
+
+/// A credit that is in use cannot be taken back: balance less held never goes below it.
+fn ensure_covered(before: &Account, after: &Account) -> Result<()> {
+    let used = after.held.saturating_sub(after.balance);
+    let is_lowered = after.credit_limit < before.credit_limit;
+    if after.r#type == AccountType::Seller || !is_lowered || after.credit_limit >= used {
+        return Ok(());
+    }
+    Err(Error::failed_precondition(
+        "CREDIT_LIMIT_IN_USE",
+        "So much of the credit is in use; details has the least limit.",
+    )
+    .with_detail(serde_json::json!({"credit_limit": used})))
+}
+
+/// An account from which money is taken: also one that is closed or deleted, so that what comes in late is not lost.
+async fn lock_payee(tx: &mut ChangeTx<'_>, ctx: &RequestContext, id: Uuid) -> Result<Account> {
+    let found = tx.lock::<Account>(id).await?;
+    found
+        .filter(|account| ctx.scope.allows(account.customer_id))
+        .ok_or_else(resource::not_found::<Account>)
 }
 
 /// Makes an account. Its type has no default: a seller by mistake would be paid.
@@ -106,7 +146,8 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     app.store.db.list(&query, Account::tm_create).await
 }
 
-/// Pays in, or takes out where `sign` is -1. Only what is not held can be taken out, and no credit.
+/// Pays in, or takes out where `sign` is -1. Only what is not held can be taken out, and no credit; also of an account that
+/// is closed or deleted, which a late payout or refund may have reached.
 pub(crate) async fn pay(
     app: &App,
     ctx: &RequestContext,
@@ -117,7 +158,11 @@ pub(crate) async fn pay(
     ensure_operator(ctx)?;
     in_range("amount", payment.amount, 1, AMOUNT_MAX)?;
     let mut tx = app.store.begin(ctx).await?;
-    let mut account = resource::lock_live::<Account>(&mut tx, ctx, id).await?;
+    let mut account = if sign < 0 {
+        lock_payee(&mut tx, ctx, id).await?
+    } else {
+        resource::lock_live::<Account>(&mut tx, ctx, id).await?
+    };
     ensure_payable(&account, payment, sign)?;
     let reference = Reference {
         kind: ReferenceType::Operation,
@@ -136,7 +181,7 @@ fn ensure_payable(account: &Account, payment: &Payment, sign: i64) -> Result<()>
             format!("The account's currency is {}.", account.currency),
         ));
     }
-    if account.status == AccountStatus::Closed {
+    if sign > 0 && account.status == AccountStatus::Closed {
         return Err(
             Error::failed_precondition("INVALID_ACCOUNT_STATE", "The account is closed.")
                 .with_detail(serde_json::json!({"status": account.status})),

@@ -46,6 +46,11 @@ impl ResourceHooks<BidProfile> for App {
         if ctx.account_id.is_some_and(|own| own != after.buyer_id) {
             return Err(resource::not_found::<BidProfile>());
         }
+        if ctx.account_id.is_some() {
+            let (priority, weight) = before.map_or((None, None), |row| (row.priority, row.weight));
+            after.priority = operators("priority", after.priority, priority)?;
+            after.weight = operators("weight", after.weight, weight)?;
+        }
         let customer_id = after.customer_id;
         if before.is_none() {
             self.rooms.profiles.take(tx, customer_id, 1).await?;
@@ -88,6 +93,17 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What the operator sets: who is bound to an account would set itself before its rivals. A null changes nothing.
+fn operators(field: &str, given: Option<i32>, had: Option<i32>) -> Result<Option<i32>> {
+    if given.is_none() || given == had {
+        return Ok(had);
+    }
+    Err(wrong(
+        field,
+        "is set by the operator, not by a key that is bound to an account",
+    ))
 }
 
 async fn ensure_campaign(

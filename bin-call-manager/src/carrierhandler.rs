@@ -22,8 +22,11 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    callhandler::create::{self, CallCreate},
-    dbhandler::pings,
+    callhandler::{
+        create::{self, CallCreate},
+        invalid_state, not_found,
+    },
+    dbhandler::{calls, pings},
     models::{
         call::{Call, Source},
         callcampaign::CallCampaign,
@@ -110,37 +113,88 @@ async fn sell(
             .map_err(|_| Error::invalid_argument("CALLER_ID_REQUIRED", "The call has no number."))
     };
     let (from_number, to_number) = (number(&form.from)?, number(&form.to)?);
+    // A webhook that comes again is about the call that it made, or that a ping was waiting for.
+    if let Some(known) = known(app, campaign, &form.call_sid, &from_number).await? {
+        return go_on(app, ctx, known).await;
+    }
     let now = app.store.clock.now();
     let (db, customer_id) = (&app.store.db, campaign.customer_id);
     let pinged = pings::awaited(db, customer_id, campaign.id, &from_number, now).await?;
     let body = CallCreate {
         ping_id: pinged,
         call_campaign_id: Some(campaign.id),
-        from_number,
+        from_number: from_number.clone(),
         to_number,
         source: Source::Twilio,
         reference: form.call_sid.clone(),
         ..CallCreate::default()
     };
-    if pinged.is_some() {
-        return pinghandler::arrive(app, ctx, body).await;
-    }
-    match create::create(app, ctx, None, body).await {
-        Ok(call) => routehandler::route(app, ctx, call.id).await,
-        Err(error) if error.reason() == "CALL_EXISTS" => {
-            let known = current(app, campaign, &form.call_sid).await?;
-            match known.status {
-                CallStatus::Pending => routehandler::route(app, ctx, known.id).await,
-                status if status.is_final() => Err(error),
-                _ => Ok(known),
+    let made = match pinged {
+        Some(_) => Box::pin(pinghandler::arrive(app, ctx, body)).await,
+        None => Box::pin(make(app, ctx, body)).await,
+    };
+    match made {
+        // The same webhook was served at the same time.
+        Err(error) if matches!(error.reason(), "CALL_EXISTS" | "CALL_ALREADY_ROUTED") => {
+            match known(app, campaign, &form.call_sid, &from_number).await? {
+                Some(known) => go_on(app, ctx, known).await,
+                None => Err(error),
             }
         }
-        Err(error) => Err(error),
+        made => made,
     }
 }
 
+async fn make(app: &App, ctx: &RequestContext, body: CallCreate) -> Result<Call> {
+    let call = create::create(app, ctx, None, body).await?;
+    routehandler::route(app, ctx, call.id).await
+}
+
+/// What is said of a call that was there before: its buyer, as long as one is waited for or has it.
+async fn go_on(app: &App, ctx: &RequestContext, known: Call) -> Result<Call> {
+    match known.status {
+        CallStatus::Pending => routehandler::route(app, ctx, known.id).await,
+        status if status.is_final() => Err(invalid_state(&known, "The call is over.")),
+        _ => Ok(known),
+    }
+}
+
+/// The call of this webhook, where it came before. One that a ping still waits for has not.
+async fn known(
+    app: &App,
+    campaign: &CallCampaign,
+    call_sid: &str,
+    from_number: &str,
+) -> Result<Option<Call>> {
+    let Some(call) = of_carrier(app, campaign, call_sid).await? else {
+        return Ok(None);
+    };
+    if call.source == Source::Twilio {
+        return Ok(Some(call));
+    }
+    let has_come = call.from_number == from_number && pinghandler::has_come(app, &call).await?;
+    Ok(Some(call).filter(|_| has_come))
+}
+
+/// The campaign's call with the carrier's id: one that its webhook brought goes before one of a ping. Calls of other
+/// campaigns and sources may have any reference.
+async fn of_carrier(app: &App, campaign: &CallCampaign, call_sid: &str) -> Result<Option<Call>> {
+    if call_sid.is_empty() {
+        return Ok(None);
+    }
+    let sources = &[Source::Twilio, Source::Ping];
+    let found = calls::by_reference(&app.store.db, campaign.customer_id, sources, call_sid).await?;
+    let mut own: Vec<Call> = found
+        .into_iter()
+        .filter(|call| call.call_campaign_id == campaign.id)
+        .collect();
+    own.sort_by_key(|call| call.source != Source::Twilio);
+    Ok(own.into_iter().next())
+}
+
 async fn current(app: &App, campaign: &CallCampaign, call_sid: &str) -> Result<Call> {
-    reporthandler::by_reference(app, campaign.customer_id, None, call_sid).await
+    let found = of_carrier(app, campaign, call_sid).await?;
+    found.ok_or_else(not_found)
 }
 
 /// The answer that dials the buyer of a call.

@@ -104,6 +104,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1072_fraud_entries",
         "1073_fraud_turns",
         "1090_inbound_calls",
+        "1120_call_conversions",
+        "1121_bid_counts",
     ]
 );
 

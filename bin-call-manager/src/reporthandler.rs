@@ -5,7 +5,7 @@ use bin_common_handler::{
     databasehandler::ChangeTx,
     models::{
         check::{ensure, in_range},
-        error::Result,
+        error::{Error, Result},
         identity::{optional_owner, optional_uuid},
         text::null_is_default,
     },
@@ -20,11 +20,11 @@ use crate::{
     dbhandler::calls,
     models::{
         call::{Call, Source},
-        callcampaign::{CallCampaign, ConversionKind},
+        callcampaign::{CallCampaign, Conversion, ConversionKind},
         callstatus::CallStatus,
+        ping::{Ping, PingStatus},
     },
     routehandler::{
-        campaign,
         ending::{self, Missed},
         timers, winning,
     },
@@ -99,7 +99,8 @@ pub(crate) async fn report_by_reference(
     report(app, ctx, call.id, &body.report).await
 }
 
-/// The customer's call with this reference.
+/// The customer's call with this reference. Where no source is named, one that came by a carrier goes before those that
+/// requests made: anybody may give a request the carrier's id.
 ///
 /// # Errors
 /// 404; 400 when several sources have it and none is named; 503.
@@ -109,7 +110,12 @@ pub(crate) async fn by_reference(
     source: Option<Source>,
     reference: &str,
 ) -> Result<Call> {
-    let mut found = calls::by_reference(&app.store.db, customer_id, source, reference).await?;
+    let sources = source.as_ref().map_or(Source::ALL, std::slice::from_ref);
+    let mut found = calls::by_reference(&app.store.db, customer_id, sources, reference).await?;
+    let by_carrier = |call: &Call| matches!(call.source, Source::Sip | Source::Twilio);
+    if found.iter().any(by_carrier) {
+        found.retain(by_carrier);
+    }
     ensure(
         found.len() <= 1,
         "source",
@@ -128,7 +134,7 @@ pub(crate) struct Told {
 /// Moves a call on. A report of the state that it is in, or of another buyer's turn, changes nothing.
 ///
 /// # Errors
-/// 409 `INVALID_CALL_STATE` when the state cannot follow; 404; 503.
+/// 409 `INVALID_CALL_STATE` when the state cannot follow, `PING_NOT_ARRIVED`; 404; 503.
 pub(crate) async fn report(
     app: &App,
     ctx: &RequestContext,
@@ -149,6 +155,7 @@ pub(crate) async fn report(
     if is_other_turn || report.status == call.status {
         return tx.commit(call).await;
     }
+    ensure_come(&mut tx, &call, report).await?;
     let was = call.status;
     apply(&mut tx, &app.standing, &mut call, report).await?;
     if !cause.is_empty() {
@@ -156,6 +163,27 @@ pub(crate) async fn report(
     }
     ending::announce(&mut tx, &mut call, was).await?;
     tx.commit(call).await
+}
+
+/// A call that its ping still waits for can end, and nothing else: it rings nowhere before it came.
+async fn ensure_come(tx: &mut ChangeTx<'_>, call: &Call, report: &Report) -> Result<()> {
+    let ends = match report.status {
+        CallStatus::Canceled => true,
+        CallStatus::Failed => report.bid_id.is_none(),
+        _ => false,
+    };
+    let Some(ping_id) = call.ping_id.filter(|_| !ends) else {
+        return Ok(());
+    };
+    let found = tx.get::<Ping>(ping_id).await?;
+    if found.is_none_or(|ping| ping.status != PingStatus::Reserved) {
+        return Ok(());
+    }
+    Err(Error::failed_precondition(
+        "PING_NOT_ARRIVED",
+        "The call of the ping has not come yet; it comes by POST /v1/calls with ping_id.",
+    )
+    .with_detail(serde_json::json!({"status": call.status})))
 }
 
 async fn apply(
@@ -204,8 +232,7 @@ async fn complete(tx: &mut ChangeTx<'_>, call: &mut Call, duration_seconds: i64)
     if !ending::is_held(call) {
         return Ok(());
     }
-    let found = tx.get::<CallCampaign>(call.call_campaign_id).await?;
-    let conversion = found.unwrap_or_default().conversion.0;
+    let conversion = conversion_of(tx, call).await?;
     match conversion.kind {
         ConversionKind::Duration if duration_seconds >= conversion.threshold_seconds => {
             ending::capture(tx, call).await
@@ -213,6 +240,16 @@ async fn complete(tx: &mut ChangeTx<'_>, call: &mut Call, duration_seconds: i64)
         ConversionKind::Duration => ending::forgo(tx, call).await,
         _ => timers::await_conversion(tx, call).await,
     }
+}
+
+/// The terms of conversion under which a call was won, whatever became of its campaign; one that was won before they were
+/// kept goes by the campaign's.
+async fn conversion_of(tx: &mut ChangeTx<'_>, call: &Call) -> Result<Conversion> {
+    if let Some(kept) = call.conversion.0 {
+        return Ok(kept);
+    }
+    let found = tx.get::<CallCampaign>(call.call_campaign_id).await?;
+    Ok(found.unwrap_or_default().conversion.0)
 }
 
 /// Somebody says whether an answered call converted. Saying it again changes nothing.
@@ -228,7 +265,7 @@ pub(crate) async fn convert(
     ensure_operator(ctx)?;
     let mut tx = app.store.begin(ctx).await?;
     let mut call = lock(&mut tx, ctx, Viewer::Operator, id).await?;
-    let expected = campaign(&mut tx, &call).await?.conversion.0.kind;
+    let expected = conversion_of(&mut tx, &call).await?.kind;
     ensure(
         told.kind == expected && expected != ConversionKind::Duration,
         "kind",

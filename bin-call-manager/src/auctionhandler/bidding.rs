@@ -23,11 +23,10 @@ use crate::{
     choice::{
         Terms,
         auction::{BidRefusal, accept, end_after_bid},
-        terms::{AuctionTerms, Form},
     },
     models::{
         account::{AMOUNT_MAX, AccountType},
-        auction::{Auction, AuctionForm, AuctionStatus},
+        auction::{Auction, AuctionStatus},
         bid::{self, Bid},
         bidprofile::destination,
         callcampaign::CallCampaign,
@@ -38,6 +37,8 @@ use crate::{
 
 /// Bids of one auction.
 const BIDS_MAX: i64 = 5_000;
+/// Bids of one buyer in it by request, and as many of its standing profiles: nobody fills an auction alone.
+pub(super) const BIDS_OF_BUYER_MAX: usize = 20;
 
 /// Body of `POST /v1/auctions/<auction-id>/bids`.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -62,7 +63,7 @@ struct Count {
 /// Places a bid in an open auction.
 ///
 /// # Errors
-/// 400 `BID_TOO_LOW`, `CURRENCY_MISMATCH`, `BID_EXPIRED`; 404; 409 `AUCTION_EXPIRED`; 503.
+/// 400 `BID_TOO_LOW`, `CURRENCY_MISMATCH`, `BID_EXPIRED`; 404; 409 `AUCTION_EXPIRED`; 429 `TOO_MANY_BIDS`; 503.
 pub(crate) async fn place(
     app: &App,
     ctx: &RequestContext,
@@ -88,7 +89,7 @@ pub(crate) async fn place(
     if auction.status != AuctionStatus::Active {
         return Err(refused(BidRefusal::AuctionExpired));
     }
-    ensure_room(&mut tx, auction.id).await?;
+    ensure_room(&mut tx, auction.id, buyer_id).await?;
     let now = tx.now();
     let bid = Bid {
         id: ids::next(),
@@ -143,13 +144,23 @@ fn refused(refusal: BidRefusal) -> Error {
     }
 }
 
-async fn ensure_room(tx: &mut ChangeTx<'_>, auction_id: Uuid) -> Result<()> {
-    let sql = "SELECT COUNT(*) AS n FROM exchange_bids WHERE auction_id = ?";
-    let count: Option<Count> = tx
-        .sql()
-        .fetch_optional(sql, vec![auction_id.into()])
-        .await?;
-    if count.is_some_and(|count| count.n >= BIDS_MAX) {
+async fn ensure_room(tx: &mut ChangeTx<'_>, auction_id: Uuid, buyer_id: Uuid) -> Result<()> {
+    let own = "SELECT COUNT(*) AS n FROM exchange_bids \
+        WHERE auction_id = ? AND buyer_id = ? AND profile_id IS NULL";
+    let values = vec![auction_id.into(), buyer_id.into()];
+    let own: Option<Count> = tx.sql().fetch_optional(own, values).await?;
+    let all = "SELECT COUNT(*) AS n FROM exchange_bids WHERE auction_id = ?";
+    let values = vec![auction_id.into()];
+    let all: Option<Count> = tx.sql().fetch_optional(all, values).await?;
+    let own_max = i64::try_from(BIDS_OF_BUYER_MAX).unwrap_or(i64::MAX);
+    let is_full = |count: Option<Count>, most: i64| count.is_some_and(|count| count.n >= most);
+    if is_full(own, own_max) {
+        return Err(Error::resource_exhausted(
+            "TOO_MANY_BIDS",
+            "The buyer has as many bids in the auction as it may have.",
+        ));
+    }
+    if is_full(all, BIDS_MAX) {
         return Err(Error::resource_exhausted(
             "TOO_MANY_BIDS",
             "The auction has as many bids as it may have.",
@@ -163,35 +174,14 @@ async fn terms_of(tx: &mut ChangeTx<'_>, auction: &Auction) -> Result<Terms> {
     let found = tx.get::<CallCampaign>(auction.call_campaign_id).await?;
     let campaign = found.ok_or_else(not_found)?;
     Ok(Terms {
-        auction: Some(opened_under(auction)),
+        auction: Some(auction.terms()),
         ..choose::terms(&campaign)?
     })
 }
 
-/// An auction's own terms.
-pub(super) fn opened_under(auction: &Auction) -> AuctionTerms {
-    // It may last two windows in all.
-    let window = (auction.tm_end_max.micros() - auction.tm_create.micros()) / 2_000;
-    AuctionTerms {
-        form: match auction.form {
-            AuctionForm::SecondPrice => Form::SecondPrice,
-            _ => Form::FirstPrice,
-        },
-        reserve: auction.reserve,
-        increment: auction.increment,
-        window_ms: u32::try_from(window).unwrap_or_default(),
-        soft_close_ms: u32::try_from(auction.soft_close_ms).unwrap_or_default(),
-    }
-}
-
 /// A late bid moves the end, up to the latest.
 async fn soft_close(tx: &mut ChangeTx<'_>, auction: &mut Auction, now: Timestamp) -> Result<()> {
-    let end = end_after_bid(
-        &opened_under(auction),
-        auction.tm_create,
-        auction.tm_end,
-        now,
-    );
+    let end = end_after_bid(&auction.terms(), auction.tm_create, auction.tm_end, now);
     if end == auction.tm_end {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use bin_common_handler::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{CLOSE, bidding::opened_under, not_found, telling, view};
+use super::{CLOSE, not_found, telling, view};
 use crate::{
     app::App,
     compliancehandler::optout,
@@ -74,17 +74,21 @@ async fn settle(
 ) -> Result<()> {
     tx.cancel(CLOSE, auction.id).await?;
     if optout::stands_against(tx, &call).await? {
-        return stop(tx, call, auction).await;
+        return stop(tx, call, auction, "OPTED_OUT").await;
     }
     let is_open = call.status == CallStatus::Pending && call.auction_id == Some(auction.id);
     if !is_open {
         return finish(tx, auction, AuctionStatus::Canceled).await;
     }
-    let Ok(mut campaign) = campaign(tx, &call).await else {
-        return finish(tx, auction, AuctionStatus::Canceled).await;
+    let mut campaign = match campaign(tx, &call).await {
+        Ok(campaign) => campaign,
+        Err(error) if error.is_retriable() => return Err(error),
+        Err(error) => return stop(tx, call, auction, error.reason()).await,
     };
-    campaign.auction = Json(Some(opened_under(auction)));
-    let chosen = Box::pin(choose::choose(tx, standing, &call, &campaign)).await?;
+    campaign.auction = Json(Some(auction.terms()));
+    // What was in force when it ended wins, however late it is settled.
+    let at = auction.tm_end.min(tx.now());
+    let chosen = Box::pin(choose::choose_at(tx, standing, &call, &campaign, at)).await?;
     let has_winner = chosen.won.is_some();
     Box::pin(winning::settle(tx, &mut call, &campaign, chosen)).await?;
     if has_winner {
@@ -100,11 +104,16 @@ async fn settle(
     finish(tx, auction, AuctionStatus::Expired).await
 }
 
-/// Nobody wins a call to a person who said to stop meanwhile; it waits as it was, and nobody can sell it.
-async fn stop(tx: &mut ChangeTx<'_>, mut call: Call, auction: &mut Auction) -> Result<()> {
+/// Nobody wins a call to a person who said to stop meanwhile, or of a seller who may not trade; it waits as it was.
+async fn stop(
+    tx: &mut ChangeTx<'_>,
+    mut call: Call,
+    auction: &mut Auction,
+    reason: &str,
+) -> Result<()> {
     if call.status == CallStatus::Pending && call.auction_id == Some(auction.id) {
         call.auction_id = None;
-        "OPTED_OUT".clone_into(&mut call.reason);
+        reason.clone_into(&mut call.reason);
         let was = call.status;
         ending::announce(tx, &mut call, was).await?;
     }
@@ -123,7 +132,7 @@ async fn finish(tx: &mut ChangeTx<'_>, auction: &mut Auction, status: AuctionSta
         Bid::COLUMNS.join(", ")
     );
     let left: Vec<Bid> = tx.sql().fetch_all(&sql, vec![auction.id.into()]).await?;
-    let is_over = |bid: &Bid| bid.expires.is_some_and(|expires| expires <= now);
+    let is_over = |bid: &Bid| bid.expires.is_some_and(|expires| expires <= auction.tm_end);
     let (expired, left): (Vec<Bid>, Vec<Bid>) = left.into_iter().partition(is_over);
     end_bids(tx, expired, BidStatus::Expired).await?;
     let became = match status {

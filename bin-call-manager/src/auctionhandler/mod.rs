@@ -5,6 +5,7 @@ mod bidding;
 mod closing;
 mod telling;
 
+use bidding::BIDS_OF_BUYER_MAX;
 pub(crate) use bidding::{BidCreate, bids, place};
 pub(crate) use closing::{cancel_of, close};
 
@@ -20,7 +21,12 @@ use bin_common_handler::{
     },
 };
 use serde::Deserialize;
-use std::{sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -120,12 +126,33 @@ fn begun(call: &Call, terms: &AuctionTerms, now: Timestamp) -> Auction {
     }
 }
 
+/// The best standing bids of each buyer, in the order that they came in: all of a buyer's others are worth nothing, as a
+/// call goes to a buyer once.
+fn few_of_each(bidders: Vec<(Arc<Known>, i64)>) -> Vec<(Arc<Known>, i64)> {
+    let mut amounts: BTreeMap<Uuid, Vec<(Reverse<i64>, usize)>> = BTreeMap::new();
+    for (at, (known, amount)) in bidders.iter().enumerate() {
+        let of_buyer = amounts.entry(known.row.buyer_id).or_default();
+        of_buyer.push((Reverse(*amount), at));
+    }
+    let mut kept = BTreeSet::new();
+    for mut of_buyer in amounts.into_values() {
+        of_buyer.sort_unstable();
+        kept.extend(of_buyer.iter().take(BIDS_OF_BUYER_MAX).map(|(_, at)| *at));
+    }
+    bidders
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| kept.contains(at))
+        .map(|(_, bidder)| bidder)
+        .collect()
+}
+
 async fn place_standing(
     tx: &mut ChangeTx<'_>,
     auction: &Auction,
     bidders: Vec<(Arc<Known>, i64)>,
 ) -> Result<()> {
-    let bids: Vec<Bid> = bidders
+    let bids: Vec<Bid> = few_of_each(bidders)
         .into_iter()
         .map(|(known, amount)| Bid {
             id: ids::next(),

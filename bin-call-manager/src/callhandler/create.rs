@@ -18,7 +18,7 @@ use serde::Deserialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::view;
+use super::{ensure_seller, view};
 use crate::{
     app::App,
     compliance::Purpose,
@@ -73,6 +73,24 @@ pub(crate) struct CallCreate {
 }
 
 impl CallCreate {
+    /// What a request may say of where its call came from: only our own rooms speak for a carrier, as its id is unique
+    /// among the calls of its source.
+    ///
+    /// # Errors
+    /// 400 naming `source`.
+    pub(crate) fn check_source(&self) -> Result<()> {
+        let is_own = match self.source {
+            Source::Api => true,
+            Source::Ping => self.ping_id.is_some(),
+            _ => false,
+        };
+        ensure(
+            is_own,
+            "source",
+            "is api for a call by request, and ping for one with ping_id",
+        )
+    }
+
     pub(crate) fn check(&mut self) -> Result<()> {
         self.from_number = number("from_number", &self.from_number)?;
         self.to_number = number("to_number", &self.to_number)?;
@@ -123,6 +141,9 @@ pub(crate) fn number(field: &str, text: &str) -> Result<String> {
 }
 
 /// Makes a call; a seller's key only under its own campaigns, a buyer's none.
+///
+/// # Errors
+/// 400, 404; 403 where the law or its look refuses it; 409 `CALL_EXISTS`, `INVALID_ACCOUNT_STATE`; 503.
 pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
@@ -157,6 +178,7 @@ pub(crate) async fn create(
     // Lists are read before the transaction: a long one takes its time.
     let knowledge = compliancehandler::prepare(app, customer_id, &call).await?;
     let mut tx = app.store.begin(ctx).await?;
+    ensure_seller(&mut tx, campaign.seller_id).await?;
     let verdict = compliancehandler::judge(&mut tx, knowledge, &call, &campaign).await?;
     if let Some(refusal) = compliancehandler::refusal(verdict.as_ref()) {
         return tx.commit_refusal(refusal).await;

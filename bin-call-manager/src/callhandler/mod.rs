@@ -10,7 +10,14 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, models::call::Call, viewer::Viewer};
+use crate::{
+    app::App,
+    models::{
+        account::{Account, AccountStatus},
+        call::Call,
+    },
+    viewer::Viewer,
+};
 
 /// The answer for what is not there, or not the caller's.
 pub(crate) fn not_found() -> Error {
@@ -21,6 +28,24 @@ pub(crate) fn not_found() -> Error {
 pub(crate) fn invalid_state(call: &Call, message: &'static str) -> Error {
     Error::failed_precondition("INVALID_CALL_STATE", message)
         .with_detail(serde_json::json!({"status": call.status}))
+}
+
+/// The seller of a call may trade: only an active account may.
+///
+/// # Errors
+/// 409 `INVALID_ACCOUNT_STATE`; 503.
+pub(crate) async fn ensure_seller(tx: &mut ChangeTx<'_>, seller_id: Uuid) -> Result<()> {
+    let found = tx.get::<Account>(seller_id).await?;
+    if found.as_ref().is_some_and(Account::is_active) {
+        return Ok(());
+    }
+    let live = found.filter(|account| account.tm_delete.is_none());
+    let status = live.map_or(AccountStatus::Closed, |account| account.status);
+    let refusal = Error::failed_precondition(
+        "INVALID_ACCOUNT_STATE",
+        "The seller's account is not active.",
+    );
+    Err(refusal.with_detail(serde_json::json!({"status": status})))
 }
 
 /// What a caller sees of a call: a seller no price and no buyer, a buyer no payout and no seller.

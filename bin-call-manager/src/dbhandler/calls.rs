@@ -8,21 +8,17 @@ use uuid::Uuid;
 
 use crate::models::call::{Call, Source};
 
-/// The customer's calls with this reference: at most one of each source.
+/// The customer's calls of these sources with this reference: at most one of each.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn by_reference(
     db: &Db,
     customer_id: Uuid,
-    source: Option<Source>,
+    sources: &[Source],
     reference: &str,
 ) -> Result<Vec<Call>> {
-    let sources: Vec<Source> = match source {
-        Some(source) => vec![source],
-        None => Source::ALL.to_vec(),
-    };
-    let (marks, sources) = list(sources);
+    let (marks, sources) = list(sources.to_vec());
     let sql = format!(
         "SELECT {} FROM exchange_calls WHERE customer_id = ? AND source IN ({marks}) AND reference = ?",
         Call::COLUMNS.join(", ")

@@ -141,6 +141,24 @@ pub(crate) async fn accounts(
     by_id::<Account>(tx, ids).await
 }
 
+#[derive(sqlx::FromRow)]
+struct Held {
+    #[expect(dead_code, reason = "it is there or not")]
+    id: Uuid,
+}
+
+/// Whether a seller has calls that a buyer's money is set aside for.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn has_held_calls(tx: &mut ChangeTx<'_>, seller: &Account) -> Result<bool> {
+    let sql = "SELECT id FROM exchange_calls WHERE seller_id = ? AND customer_id = ? \
+         AND bid_id IS NOT NULL AND converted IS NULL LIMIT 1";
+    let values = vec![seller.id.into(), seller.customer_id.into()];
+    let found: Option<Held> = tx.sql().fetch_optional(sql, values).await?;
+    Ok(found.is_some())
+}
+
 /// Rows of an entity by id.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ pub(super) async fn create(
     NamedTenant(named): NamedTenant,
     Json(body): Json<CallCreate>,
 ) -> Result<Json<Call>> {
+    body.check_source()?;
     let call = if body.ping_id.is_some() {
         pinghandler::arrive(&app, &ctx, body).await
     } else {

@@ -66,6 +66,17 @@ text_enum!(
     }
 );
 
+impl CapCounts {
+    /// Whether a call that was won counts already, as far as it came.
+    pub const fn has(self, is_answered: bool) -> bool {
+        match self {
+            Self::Connect => is_answered,
+            Self::Conversion => false,
+            _ => true,
+        }
+    }
+}
+
 /// A seller or a buyer of a customer's exchange.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource)]
 #[resource(name = "account", table = "exchange_accounts", check = check)]

@@ -11,6 +11,8 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::choice::terms::{AuctionTerms, Form};
+
 /// Announced when it opened.
 pub const STARTED: &str = "auction_started";
 /// Announced when it ended.
@@ -80,6 +82,24 @@ pub struct Auction {
     pub tm_create: Timestamp,
     /// Time of the last change, which is its version.
     pub tm_update: Timestamp,
+}
+
+impl Auction {
+    /// The terms under which it was opened, whatever its campaign says by now.
+    pub fn terms(&self) -> AuctionTerms {
+        // It may last two windows in all.
+        let window = (self.tm_end_max.micros() - self.tm_create.micros()) / 2_000;
+        AuctionTerms {
+            form: match self.form {
+                AuctionForm::SecondPrice => Form::SecondPrice,
+                _ => Form::FirstPrice,
+            },
+            reserve: self.reserve,
+            increment: self.increment,
+            window_ms: u32::try_from(window).unwrap_or_default(),
+            soft_close_ms: u32::try_from(self.soft_close_ms).unwrap_or_default(),
+        }
+    }
 }
 
 /// What its events say beside it.

@@ -11,6 +11,8 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::account::CapCounts;
+
 /// Announced when it was placed.
 pub const PLACED: &str = "bid_placed";
 /// Announced when it won.
@@ -70,6 +72,10 @@ pub struct Bid {
     pub destination: String,
     /// Where it stands.
     pub status: BidStatus,
+    /// Whether its win counts towards its account's caps already; null for bids that won before this was noted.
+    #[schemars(skip)]
+    #[serde(skip)]
+    pub counted: Option<bool>,
     /// When it is in force no longer; null = with its auction.
     pub expires: Option<Timestamp>,
     /// When it won.
@@ -78,6 +84,14 @@ pub struct Bid {
     pub tm_create: Timestamp,
     /// Time of the last change, which is its version.
     pub tm_update: Timestamp,
+}
+
+impl Bid {
+    /// Whether its win counts towards its account's caps already. Where that was not noted, it goes by what the account
+    /// counts and how far the call came.
+    pub fn is_counted(&self, counts: CapCounts, is_answered: bool) -> bool {
+        self.counted.unwrap_or(counts.has(is_answered))
+    }
 }
 
 /// What a list may be filtered by.

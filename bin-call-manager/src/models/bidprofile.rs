@@ -147,9 +147,12 @@ pub(crate) fn destination(text: &str) -> Result<String> {
     if text.is_empty() {
         return Ok(String::new());
     }
-    if text.starts_with("sip:") || text.starts_with("sips:") {
+    let address = text
+        .strip_prefix("sips:")
+        .or_else(|| text.strip_prefix("sip:"));
+    if let Some(address) = address {
         ensure(
-            is_plain(text),
+            is_plain(text) && has_host(address),
             "destination",
             "has a SIP address that is none",
         )?;
@@ -163,4 +166,42 @@ pub(crate) fn destination(text: &str) -> Result<String> {
         "is a premium number, which is never called",
     )?;
     Ok(number.as_str().to_owned())
+}
+
+/// Whether a SIP address without its scheme names a host, and a user where it has an `@`.
+fn has_host(address: &str) -> bool {
+    let (user, place) = match address.split_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, address),
+    };
+    // A name, or an address of IPv6 in brackets.
+    let begins_well =
+        |place: &str| place.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    user.is_none_or(|user| !user.is_empty()) && begins_well(place) && !place.contains('@')
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("", true)]
+    #[case("(415) 555-0199", true)]
+    #[case("sip:desk@pbx.example", true)]
+    #[case("sips:desk@[2001:db8::1]:5061;transport=tls", true)]
+    #[case("sip:pbx.example", true)]
+    #[case("sip:", false)]
+    #[case("sip:@", false)]
+    #[case("sips:@pbx.example", false)]
+    #[case("sip:desk@", false)]
+    #[case("sip:desk@;user=phone", false)]
+    #[case("sip:a@b@c", false)]
+    #[case("sip:a b@pbx.example", false)]
+    #[case("desk@pbx.example", false)]
+    #[case("+19005550123", false)]
+    fn a_destination_is_a_number_or_a_sip_address(#[case] text: &str, #[case] is_one: bool) {
+        assert_eq!(destination(text).is_ok(), is_one);
+    }
 }

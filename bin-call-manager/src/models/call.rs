@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::callstatus::CallStatus;
+use super::{callcampaign::Conversion, callstatus::CallStatus};
 use crate::compliance::Purpose;
 
 /// Announced when it was made.
@@ -136,6 +136,10 @@ pub struct Call {
     pub hangup_cause: String,
     /// Whether it was worth its price; null = not decided yet.
     pub converted: Option<bool>,
+    /// The terms of conversion under which it was won; null for calls won before they were kept.
+    #[schemars(skip)]
+    #[serde(skip)]
+    pub conversion: Json<Option<Conversion>>,
     /// Buyers that had their turn in vain.
     #[schemars(with = "Vec<Attempt>")]
     pub attempts: Json<Vec<Attempt>>,

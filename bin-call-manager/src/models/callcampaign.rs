@@ -280,7 +280,7 @@ impl CallCampaign {
         )
     }
 
-    /// Whether a call of it may go there: never to a premium number, and only to its countries. A SIP address whose
+    /// Whether a call of it may go there: never to a premium number or to its own, and only to its countries. A SIP address whose
     /// user is a number is judged by that.
     pub fn may_call(&self, destination: &str) -> bool {
         let user = destination
@@ -299,7 +299,10 @@ impl CallCampaign {
             None => phone::parse(destination).ok(),
         };
         number.is_some_and(|number| {
-            !number.is_premium()
+            // Its own number would bring the call in again.
+            let is_own = self.numbers.0.iter().any(|own| own == number.as_str());
+            !is_own
+                && !number.is_premium()
                 && country(&number).is_some_and(|country| self.has_country(&country))
         })
     }
@@ -417,6 +420,9 @@ mod tests {
     #[case::sip_premium("sip:+19005550123@pbx.example", &[], false)]
     #[case::sip_abroad("sips:+493012345678@pbx.example;user=phone", &[], false)]
     #[case::none("nobody", &[], false)]
+    #[case::empty("", &[], false)]
+    #[case::own("+14155550100", &[], false)]
+    #[case::own_by_sip("sip:+14155550100@pbx.example", &[], false)]
     fn where_calls_may_go(
         #[case] destination: &str,
         #[case] countries: &[&str],
@@ -424,6 +430,7 @@ mod tests {
     ) {
         let campaign = CallCampaign {
             countries: Json(countries.iter().map(|code| (*code).to_owned()).collect()),
+            numbers: Json(vec!["+14155550100".to_owned()]),
             ..CallCampaign::default()
         };
         assert_eq!(campaign.may_call(destination), may);

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     callhandler::{create::CallCreate, invalid_state, view},
     models::{
-        call::Call,
+        call::{Call, Source},
         callcampaign::CallCampaign,
         callstatus::CallStatus,
         ping::{Ping, PingStatus},
@@ -38,6 +38,10 @@ pub(crate) async fn arrive(app: &App, ctx: &RequestContext, mut body: CallCreate
     let mut ping = tx.lock::<Ping>(ping.id).await?.ok_or_else(not_found)?;
     ensure_expected(&call, &ping, &body.from_number, tx.now())?;
     call.to_number = body.to_number;
+    if matches!(body.source, Source::Sip | Source::Twilio) {
+        // Its reports name it by the carrier's id, which is unique among the carrier's calls.
+        call.source = body.source;
+    }
     if !body.reference.is_empty() {
         call.reference = Some(body.reference);
     }
@@ -58,6 +62,18 @@ pub(crate) async fn arrive(app: &App, ctx: &RequestContext, mut body: CallCreate
             _ => error,
         })?;
     tx.commit(view(call, viewer)).await
+}
+
+/// Whether the call of a ping came, or is one of no ping.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn has_come(app: &App, call: &Call) -> Result<bool> {
+    let Some(id) = call.ping_id else {
+        return Ok(true);
+    };
+    let found = app.store.get::<Ping>(id).await?;
+    Ok(found.is_none_or(|ping| ping.status != PingStatus::Reserved))
 }
 
 fn not_accepted(ping: &Ping) -> Error {
@@ -109,7 +125,7 @@ pub(super) async fn never_came(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()
     };
     ping.status = PingStatus::Expired;
     save(tx, &mut ping).await?;
-    if call.status.is_final() {
+    if call.status != CallStatus::Queued {
         return Ok(());
     }
     let was = call.status;

@@ -9,6 +9,7 @@ use bin_common_handler::{
 use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::answer::{ANSWER_BYTES_MAX, Said, read};
 use crate::{
@@ -22,6 +23,8 @@ use crate::{
 
 /// Endpoints that one ping asks.
 const ENDPOINTS_MAX: usize = 64;
+/// A bid stands so long at least, in seconds: the call must have the time to come.
+const EXPIRES_MIN: u64 = 10;
 
 /// Asks the endpoints of these profiles until `until`; the answers, and why others do not count.
 pub(super) async fn ask_all(
@@ -35,6 +38,7 @@ pub(super) async fn ask_all(
         "ping_id": ping.id, "call_campaign_id": ping.call_campaign_id,
         "from_number": ping.shown_number(), "zip": ping.zip, "state": ping.state, "tags": ping.tags,
     });
+    let profiles = by_turns(profiles);
     let (first, rest) = match profiles.split_at_checked(ENDPOINTS_MAX) {
         Some((first, rest)) => (first.to_vec(), rest.to_vec()),
         None => (profiles, Vec::new()),
@@ -55,6 +59,22 @@ pub(super) async fn ask_all(
             .map(|profile| drop_of(profile, "NOT_ASKED".to_owned())),
     );
     (answers, dropped)
+}
+
+/// The best endpoint of each buyer first, then the second of each: a buyer of many shuts nobody out.
+fn by_turns(profiles: Vec<BidProfile>) -> Vec<BidProfile> {
+    let mut counts: BTreeMap<Uuid, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, BidProfile)> = profiles
+        .into_iter()
+        .map(|profile| {
+            let turn = counts.entry(profile.buyer_id).or_default();
+            *turn += 1;
+            (*turn, profile)
+        })
+        .collect();
+    // Stable: within a turn they stay in their order.
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, profile)| profile).collect()
 }
 
 fn drop_of(profile: &BidProfile, reason: String) -> Dropped {
@@ -98,6 +118,9 @@ fn judge(
         } => {
             if !currency.is_empty() && currency != campaign.currency {
                 return Err("CURRENCY_MISMATCH".to_owned());
+            }
+            if expires_in_seconds < EXPIRES_MIN {
+                return Err("EXPIRES_TOO_SOON".to_owned());
             }
             let destination = bidprofile::destination(&destination)
                 .map_err(|_| "DESTINATION_NOT_ALLOWED".to_owned())?;
@@ -149,4 +172,49 @@ fn headers(app: &App, profile: &BidProfile) -> Result<BTreeMap<String, String>> 
         .sealer
         .open(&profile.endpoint_headers, &profile.headers_place())?;
     serde_json::from_str(text.expose()).map_err(bin_common_handler::models::error::Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn a_buyer_of_many_endpoints_shuts_nobody_out() {
+        let of = |buyer: u128, id: u128| BidProfile {
+            id: Uuid::from_u128(id),
+            buyer_id: Uuid::from_u128(buyer),
+            ..BidProfile::default()
+        };
+        let mut all: Vec<BidProfile> = (0..100).map(|id| of(1, id)).collect();
+        all.extend([of(2, 200), of(3, 300), of(2, 201)]);
+        let first: Vec<u128> = by_turns(all)
+            .iter()
+            .take(6)
+            .map(|profile| profile.id.as_u128())
+            .collect();
+        assert_eq!(first, [0, 200, 300, 1, 201, 2]);
+    }
+
+    #[rstest]
+    #[case(1, Err("EXPIRES_TOO_SOON"))]
+    #[case(9, Err("EXPIRES_TOO_SOON"))]
+    #[case(10, Ok(500))]
+    #[case(300, Ok(500))]
+    fn a_bid_stands_long_enough_for_its_call(
+        #[case] expires_in_seconds: u64,
+        #[case] expected: std::result::Result<i64, &str>,
+    ) {
+        let said = Said::Bid {
+            amount: 500,
+            currency: String::new(),
+            expires_in_seconds,
+            destination: String::new(),
+        };
+        let (profile, campaign) = (BidProfile::default(), CallCampaign::default());
+        let judged = judge(Timestamp::default(), &profile, &campaign, said);
+        let judged = judged.map(|answer| answer.amount);
+        assert_eq!(judged, expected.map_err(str::to_owned));
+    }
 }

@@ -16,7 +16,7 @@ mod telling;
 pub(crate) use answer::hostile;
 
 pub(crate) use accepting::{Acceptance, accept};
-pub(crate) use arriving::arrive;
+pub(crate) use arriving::{arrive, has_come};
 pub(crate) use pinging::{PingCreate, ping};
 
 use bin_common_handler::{

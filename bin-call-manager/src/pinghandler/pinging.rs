@@ -22,7 +22,10 @@ use uuid::Uuid;
 use super::{apart, asking};
 use crate::{
     app::App,
-    callhandler::create::{check_facts, number},
+    callhandler::{
+        create::{check_facts, number},
+        ensure_seller,
+    },
     dbhandler::pings,
     fraudhandler,
     models::{
@@ -223,6 +226,11 @@ async fn forbidden(
 ) -> Result<Option<Reject>> {
     if campaign.tm_delete.is_some() {
         return Ok(Some(Reject::Disabled));
+    }
+    match ensure_seller(tx, campaign.seller_id).await {
+        Err(error) if error.is_retriable() => return Err(error),
+        Err(_) => return Ok(Some(Reject::Disabled)),
+        Ok(()) => {}
     }
     if call.from_number.is_empty() {
         return Ok(Some(Reject::CallerIdRequired));

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
+use bin_common_handler::{
+    databasehandler::ChangeTx,
+    models::{error::Result, time::Timestamp},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -102,6 +105,21 @@ pub(crate) async fn choose(
     call: &Call,
     campaign: &CallCampaign,
 ) -> Result<Chosen> {
+    let now = tx.now();
+    Box::pin(choose_at(tx, standing, call, campaign, now)).await
+}
+
+/// The same, by the bids and hours that were in force at `at`; caps and money are those of now.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn choose_at(
+    tx: &mut ChangeTx<'_>,
+    standing: &Standing,
+    call: &Call,
+    campaign: &CallCampaign,
+    at: Timestamp,
+) -> Result<Chosen> {
     let takes_turns = call.auction_id.is_none()
         && matches!(
             campaign.strategy,
@@ -117,6 +135,7 @@ pub(crate) async fn choose(
         call,
         campaign,
         ping: ping.as_ref(),
+        at,
     };
     let mut market = Market::load(tx, standing, offer, None).await?;
     let mut held = BTreeSet::new();
@@ -186,6 +205,7 @@ pub(crate) async fn bidders(
         call,
         campaign,
         ping: None,
+        at: tx.now(),
     };
     let mut market = Market::load(tx, standing, offer, Some(Reach::Fitting)).await?;
     let buyers = market.buyers()?;

@@ -6,6 +6,7 @@ use bin_common_handler::{
     databasehandler::ChangeTx,
     models::error::{Error, Result},
 };
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{campaign, choose, timers, winning};
@@ -14,10 +15,12 @@ use crate::{
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},
+        auction::Auction,
         bid::{self, Bid, BidStatus},
         call::{self, Attempt, Call, Outcome},
         callstatus::CallStatus,
         ledgerentry::ReferenceType,
+        ping::{Ping, PingStatus},
         posting,
         quality::Quality,
         usage::zone,
@@ -110,9 +113,14 @@ pub(crate) async fn next_buyer(
         tm: tx.now(),
     });
     clear_buyer(call);
-    let Ok(campaign) = campaign(tx, call).await else {
+    let Ok(mut campaign) = campaign(tx, call).await else {
         return exhausted(tx, call, outcome, "NO_BIDS_AVAILABLE").await;
     };
+    if let Some(id) = call.auction_id
+        && let Some(auction) = tx.get::<Auction>(id).await?
+    {
+        campaign.auction = Json(Some(auction.terms()));
+    }
     if optout::stands_against(tx, call).await? {
         return exhausted(tx, call, outcome, OPTED_OUT).await;
     }
@@ -224,7 +232,8 @@ pub(crate) async fn capture(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()
     .await?;
     let (now, zone) = (tx.now(), zone(&buyer.timezone));
     buyer.used.0.capture(price, now, zone);
-    if buyer.cap_counts == CapCounts::Conversion {
+    // It counts at the latest now, whatever its account counted meanwhile.
+    if !bid.is_counted(buyer.cap_counts, call.tm_answer.is_some()) {
         buyer.used.0.count(now, zone);
     }
     buyer.quality.0.note_conversion(true);
@@ -254,11 +263,15 @@ pub(crate) async fn forgo(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> 
 /// # Errors
 /// 503.
 pub(crate) async fn answered(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
-    let bid = current_bid(tx, call).await?;
+    let mut bid = current_bid(tx, call).await?;
     let mut account = lock_account(tx, bid.buyer_id).await?;
     let (now, zone) = (tx.now(), zone(&account.timezone));
-    if account.cap_counts == CapCounts::Connect {
+    let counts = account.cap_counts;
+    if counts != CapCounts::Conversion && !bid.is_counted(counts, false) {
         account.used.0.count(now, zone);
+        bid.counted = Some(true);
+        bid.tm_update = tx.next_version(bid.tm_update);
+        tx.update(&bid).await?;
     }
     account.quality.0.note_answer(true);
     account.quality.0.note_reliability(true);
@@ -271,13 +284,14 @@ async fn release(
     bid: &Bid,
     account: &mut Account,
 ) -> Result<()> {
-    let never_counts = match account.cap_counts {
-        CapCounts::Connect => call.tm_answer.is_none(),
-        CapCounts::Conversion => true,
-        _ => false,
-    };
-    if never_counts {
-        account.used.0.forget();
+    let (counts, is_answered) = (account.cap_counts, call.tm_answer.is_some());
+    if !bid.is_counted(counts, is_answered) {
+        let (now, zone) = (tx.now(), zone(&account.timezone));
+        if counts.has(is_answered) {
+            account.used.0.count(now, zone);
+        } else {
+            account.used.0.forget();
+        }
     }
     let postings = posting::release(bid.price);
     ledgerhandler::post(tx, reference(bid), &postings, account, None).await?;
@@ -308,9 +322,25 @@ pub(crate) async fn announce(
 ) -> Result<()> {
     call.tm_update = tx.next_version(call.tm_update);
     tx.update(call).await?;
+    if call.status.is_final()
+        && let Some(id) = call.ping_id
+    {
+        end_ping(tx, id).await?;
+    }
     let kind = match (was.is_final(), call.status.is_final()) {
         (false, true) => call::COMPLETED,
         _ => call::UPDATED,
     };
     tx.emit(kind, call, call.customer_id).await
+}
+
+/// Its call is over before it came: the ping reserves nothing any more, and its caller may be offered again.
+async fn end_ping(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
+    let found = tx.lock::<Ping>(id).await?;
+    let Some(mut ping) = found.filter(|ping| ping.status == PingStatus::Reserved) else {
+        return Ok(());
+    };
+    ping.status = PingStatus::Expired;
+    ping.tm_update = tx.next_version(ping.tm_update);
+    tx.update(&ping).await
 }

@@ -32,6 +32,8 @@ pub(super) struct Offer<'o> {
     pub campaign: &'o CallCampaign,
     /// The ping that the call was made of.
     pub ping: Option<&'o Ping>,
+    /// When bids and hours must be in force.
+    pub at: Timestamp,
 }
 
 /// One who may win, as the tables have it.
@@ -80,6 +82,7 @@ pub(super) struct Market {
     /// Those whose destination may not be called.
     refused: Vec<Row>,
     now: Timestamp,
+    at: Timestamp,
 }
 
 impl Market {
@@ -98,6 +101,7 @@ impl Market {
             call,
             campaign,
             ping,
+            at,
         } = offer;
         let (now, mut terms) = (tx.now(), facts::terms(campaign)?);
         let (seen, everybody) = Self::history(tx, call, &terms, now).await?;
@@ -142,6 +146,7 @@ impl Market {
             seen,
             refused: Vec::new(),
             now,
+            at,
         })
     }
 
@@ -218,12 +223,12 @@ impl Market {
         seed: u64,
         is_auction: bool,
     ) -> Decision {
-        let now = self.now;
+        let at = self.at;
         if is_auction {
-            return auction::settle(&self.call, &self.terms, candidates, now);
+            return auction::settle(&self.call, &self.terms, candidates, at);
         }
         let mut chance = SmallRng::seed_from_u64(seed);
-        decide(&self.call, &self.terms, candidates, turns, now, &mut chance)
+        decide(&self.call, &self.terms, candidates, turns, at, &mut chance)
     }
 
     /// How far to look instead, where the decision might be another one then.
@@ -234,7 +239,7 @@ impl Market {
         (!enough).then(|| self.reach.wider())
     }
 
-    /// Whether the campaign's calls may go where this candidate's would.
+    /// Whether the campaign's calls may go where this candidate's would; one that names no place is sold nothing.
     pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
         let Some(entry) = self.entries.get(candidate) else {
             return true;
@@ -245,7 +250,7 @@ impl Market {
             .as_ref()
             .map(|known| known.row.destination.as_str());
         let destination = placed.filter(|text| !text.is_empty()).or(own);
-        destination.is_none_or(|text| text.is_empty() || campaign.may_call(text))
+        destination.is_some_and(|text| campaign.may_call(text))
     }
 
     /// Takes a candidate out whose destination may not be called.

@@ -43,7 +43,7 @@ const NAMED_MAX: usize = 100;
 /// Sells a call to the best buyer.
 ///
 /// # Errors
-/// 403 `OPTED_OUT`; 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `NO_BIDS_AVAILABLE`; 503, `TOO_BUSY` where its
+/// 403 `OPTED_OUT`; 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `INVALID_ACCOUNT_STATE`, `NO_BIDS_AVAILABLE`; 503, `TOO_BUSY` where its
 /// turn does not come in time.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
@@ -105,15 +105,17 @@ fn ensure_sellable(call: &Call, viewer: Viewer) -> Result<()> {
     ))
 }
 
-/// The live campaign of a call.
+/// The live campaign of a call, whose seller may trade.
 ///
 /// # Errors
-/// 409 when it is gone.
+/// 409 when it is gone, or its seller is not active.
 pub(crate) async fn campaign(tx: &mut ChangeTx<'_>, call: &Call) -> Result<CallCampaign> {
     let found = tx.get::<CallCampaign>(call.call_campaign_id).await?;
-    found
+    let campaign = found
         .filter(|campaign| campaign.customer_id == call.customer_id && campaign.tm_delete.is_none())
-        .ok_or_else(|| callhandler::invalid_state(call, "The campaign of the call is gone."))
+        .ok_or_else(|| callhandler::invalid_state(call, "The campaign of the call is gone."))?;
+    callhandler::ensure_seller(tx, campaign.seller_id).await?;
+    Ok(campaign)
 }
 
 /// 409: nobody may have the call, and why by buyer. A bound key sees no rival.

@@ -86,7 +86,7 @@ pub(super) fn refused_row(
         excluded_by: Some("DESTINATION_NOT_ALLOWED"),
         detail: None,
         text: format!(
-            "{name} is out because its destination is a premium number, or not in the campaign's countries."
+            "{name} is out because its destination is missing, a premium number, the campaign's own, or not in its countries."
         ),
     }
 }
@@ -105,6 +105,7 @@ pub(crate) async fn askable(
         call,
         campaign,
         ping: None,
+        at: tx.now(),
     };
     let mut market = Market::load(tx, standing, offer, Some(Reach::Fitting)).await?;
     let reserve = market.terms.reserve();
@@ -148,6 +149,7 @@ pub(crate) async fn preview(
         call,
         campaign,
         ping: Some(ping),
+        at: tx.now(),
     };
     let mut market = Market::load(tx, standing, offer, None).await?;
     let counters = pings::counters(tx, campaign.id).await?;

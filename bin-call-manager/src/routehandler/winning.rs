@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bin_common_handler::{databasehandler::ChangeTx, ids, models::error::Result};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +15,7 @@ use crate::{
     dbhandler::market,
     ledgerhandler::{self, Reference},
     models::{
+        account::CapCounts,
         bid::{self, Bid, BidStatus},
         call::Call,
         callcampaign::CallCampaign,
@@ -70,6 +72,7 @@ async fn win(
     let promised = ping.map_or(0, |ping| ping.amount);
     call.payout = Some(campaign.payout.unwrap_or(price).max(promised));
     call.destination.clone_from(&bid.destination);
+    call.conversion = Json(Some(campaign.conversion.0));
     call.reason = String::new();
     call.tm_route = Some(now);
     call.tm_update = now;
@@ -131,6 +134,7 @@ async fn write_bid(tx: &mut ChangeTx<'_>, call: &Call, won: &Won) -> Result<Bid>
     bid.price = won.price;
     bid.effective_bid = won.effective_bid;
     bid.tm_won = Some(now);
+    bid.counted = Some(won.account.cap_counts == CapCounts::Attempt);
     if is_in_force {
         bid.tm_update = tx.next_version(bid.tm_update);
         tx.update(&bid).await?;

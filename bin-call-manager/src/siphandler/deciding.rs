@@ -13,8 +13,15 @@ use uuid::Uuid;
 use super::message::{Request, Status};
 use crate::{
     app::App,
-    callhandler::create::{self, CallCreate},
-    dbhandler::{numbers, pings},
+    callhandler::{
+        create::{self, CallCreate},
+        invalid_state,
+    },
+    dbhandler::{
+        calls,
+        numbers::{self, Belongs},
+        pings,
+    },
     models::{
         call::{Call, Source},
         callstatus::CallStatus,
@@ -28,20 +35,20 @@ use crate::{
 pub(super) struct Decided {
     pub status: Status,
     pub headers: Vec<(&'static str, String)>,
-    /// The call that was sold: given up where nobody waits for it any more.
+    /// The call that this very transaction made and sold: given up where it was cancelled meanwhile.
     pub sold: Option<(Uuid, Uuid)>,
 }
 
 /// Sells the call of an INVITE.
 pub(super) async fn decide(app: &App, request: &Request) -> Decided {
     match Box::pin(sell(app, request)).await {
-        Ok(Some(call)) => moved(request, &call),
+        Ok(Some((call, is_own))) => moved(request, &call, is_own),
         Ok(None) => refused(Status::NOT_FOUND, "NUMBER_UNKNOWN"),
         Err(error) => refused(status_of(&error), error.reason()),
     }
 }
 
-fn moved(request: &Request, call: &Call) -> Decided {
+fn moved(request: &Request, call: &Call, is_own: bool) -> Decided {
     let destination = match call.destination.strip_prefix('+') {
         Some(digits) => format!("sip:+{digits}@{};user=phone", request.host),
         None => call.destination.clone(),
@@ -56,7 +63,7 @@ fn moved(request: &Request, call: &Call) -> Decided {
     Decided {
         status: Status::MOVED,
         headers,
-        sold: Some((call.customer_id, call.id)),
+        sold: is_own.then_some((call.customer_id, call.id)),
     }
 }
 
@@ -85,8 +92,8 @@ fn status_of(error: &Error) -> Status {
     }
 }
 
-/// The call, sold; nothing where the number is no campaign's.
-async fn sell(app: &App, request: &Request) -> Result<Option<Call>> {
+/// The call, sold, and whether this transaction brought it; nothing where the number is no campaign's.
+async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
     let Ok(to_number) = phone::parse(&request.user) else {
         return Ok(None);
     };
@@ -103,56 +110,93 @@ async fn sell(app: &App, request: &Request) -> Result<Option<Call>> {
         scope: Scope::tenant(owner.customer_id),
         ..RequestContext::internal()
     };
-    let now = app.store.clock.now();
-    let pinged = pings::awaited(
-        &app.store.db,
-        owner.customer_id,
-        owner.call_campaign_id,
+    if let Some(known) = known(app, &ctx, &owner, request).await? {
+        return Ok(Some((known, false)));
+    }
+    match Box::pin(bring(
+        app,
+        &ctx,
+        &owner,
         from_number.as_str(),
-        now,
-    )
-    .await?;
+        to_number.as_str(),
+        request,
+    ))
+    .await
+    {
+        // The same INVITE was decided about at the same time.
+        Err(error) if matches!(error.reason(), "CALL_EXISTS" | "CALL_ALREADY_ROUTED") => {
+            match known(app, &ctx, &owner, request).await? {
+                Some(known) => Ok(Some((known, false))),
+                None => Err(error),
+            }
+        }
+        brought => brought.map(|call| Some((call, true))),
+    }
+}
+
+/// Brings a new call: the one that a ping waits for, or one that is sold now.
+async fn bring(
+    app: &App,
+    ctx: &RequestContext,
+    owner: &Belongs,
+    from_number: &str,
+    to_number: &str,
+    request: &Request,
+) -> Result<Call> {
+    let (db, now) = (&app.store.db, app.store.clock.now());
+    let campaign_id = owner.call_campaign_id;
+    let pinged = pings::awaited(db, owner.customer_id, campaign_id, from_number, now).await?;
     let body = CallCreate {
         ping_id: pinged,
-        call_campaign_id: Some(owner.call_campaign_id),
-        from_number: from_number.as_str().to_owned(),
-        to_number: to_number.as_str().to_owned(),
+        call_campaign_id: Some(campaign_id),
+        from_number: from_number.to_owned(),
+        to_number: to_number.to_owned(),
         source: Source::Sip,
         reference: request.call_id.clone(),
         ..CallCreate::default()
     };
     if pinged.is_some() {
-        return Box::pin(pinghandler::arrive(app, &ctx, body))
-            .await
-            .map(Some);
+        return Box::pin(pinghandler::arrive(app, ctx, body)).await;
     }
-    let call = match create::create(app, &ctx, None, body).await {
-        Err(error) if error.reason() == "CALL_EXISTS" => {
-            return known(app, &ctx, owner.customer_id, request).await.map(Some);
-        }
-        made => made?,
-    };
-    Box::pin(routehandler::route(app, &ctx, call.id))
-        .await
-        .map(Some)
+    let call = create::create(app, ctx, None, body).await?;
+    Box::pin(routehandler::route(app, ctx, call.id)).await
 }
 
 /// The same INVITE in another transaction has the same answer while its buyer is waited for.
 async fn known(
     app: &App,
     ctx: &RequestContext,
-    customer_id: Uuid,
+    owner: &Belongs,
     request: &Request,
-) -> Result<Call> {
-    let source = Some(Source::Sip);
-    let found = reporthandler::by_reference(app, customer_id, source, &request.call_id).await?;
-    match found.status {
-        CallStatus::Queued | CallStatus::Ringing => Ok(found),
-        CallStatus::Pending => routehandler::route(app, ctx, found.id).await,
-        _ => Err(crate::callhandler::invalid_state(
-            &found,
-            "The call is over.",
-        )),
+) -> Result<Option<Call>> {
+    let Some(found) = by_call_id(app, owner, request).await? else {
+        return Ok(None);
+    };
+    if found.status != CallStatus::Pending {
+        return waiting(found).map(Some);
+    }
+    match Box::pin(routehandler::route(app, ctx, found.id)).await {
+        // The transaction that made it was faster.
+        Err(error) if error.reason() == "CALL_ALREADY_ROUTED" => {
+            match by_call_id(app, owner, request).await? {
+                Some(found) => waiting(found).map(Some),
+                None => Err(error),
+            }
+        }
+        routed => routed.map(Some),
+    }
+}
+
+async fn by_call_id(app: &App, owner: &Belongs, request: &Request) -> Result<Option<Call>> {
+    let (db, sources) = (&app.store.db, &[Source::Sip]);
+    let found = calls::by_reference(db, owner.customer_id, sources, &request.call_id).await?;
+    Ok(found.into_iter().next())
+}
+
+fn waiting(call: Call) -> Result<Call> {
+    match call.status {
+        CallStatus::Queued | CallStatus::Ringing => Ok(call),
+        _ => Err(invalid_state(&call, "The call is over.")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Auctions: sealed bids, first and second price, and an end that comes whoever is away.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Post},
+    models::sock::Method::{Get, Post, Put},
     testing::{Kind, until},
 };
 use rstest::rstest;
@@ -174,5 +174,93 @@ async fn without_a_bid_the_call_is_free_again_and_a_canceled_call_ends_its_aucti
         !kinds().contains(&"bid_lost".to_owned()),
         "nobody won, so nobody lost"
     );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auction_ends_as_it_stood_at_its_end_and_under_its_own_terms(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let terms =
+        json!({"form": "second_price", "reserve": 100, "increment": 10, "window_ms": 60_000});
+    let campaign = world.campaign(json!({"auction": terms})).await;
+    let call = world.call(&campaign).await;
+    let auction = open(&world, &call).await;
+    let uri = format!("/v1/auctions/{}/bids", id(&auction));
+    let mut buyers = Vec::new();
+    for (amount, seconds) in [(800, 59), (700, 65), (600, 300), (500, 300)] {
+        let buyer = world.buyer(1_000, json!({})).await;
+        let expires = world
+            .clock
+            .now()
+            .plus(std::time::Duration::from_secs(seconds));
+        let body = json!({
+            "buyer_id": buyer, "amount": amount, "currency": "USD", "expires": expires,
+            "destination": "+14155550177",
+        });
+        world.client.ok(Post, &uri, Some(body)).await;
+        buyers.push(buyer);
+    }
+    // Nobody was there at its end; what ended before it is out, what ended since is not.
+    world.clock.shift(90_000_000);
+    until("the auction is closed", async || {
+        let auction = world.get("auctions", &id(&auction)).await;
+        (auction["status"] == "completed").then_some(())
+    })
+    .await;
+    let sold = world.get("calls", &call).await;
+    assert_eq!(
+        (&sold["buyer_id"], &sold["price"]),
+        (&json!(buyers[1]), &json!(610)),
+        "{sold}"
+    );
+    assert_eq!(world.money(&buyers[0]).await, (1_000, 0));
+    // The campaign changes its terms; the auction's count for whoever is next.
+    let uri = format!("/v1/call_campaigns/{campaign}");
+    let change = json!({"auction": null});
+    world.client.ok(Put, &uri, Some(change)).await;
+    world.reports(&call, &["ringing", "busy"]).await;
+    let sold = world.get("calls", &call).await;
+    assert_eq!(
+        (&sold["buyer_id"], &sold["price"]),
+        (&json!(buyers[2]), &json!(510)),
+        "{sold}"
+    );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_fills_an_auction_alone(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let greedy = world.buyer(0, json!({})).await;
+    for amount in 1..=25 {
+        world.profile(&greedy, &campaign, amount, json!({})).await;
+    }
+    let call = world.call(&campaign).await;
+    let deposited = world.deposit(&greedy, 1_000).await;
+    assert_eq!(deposited["balance"], 1_000);
+    let auction = open(&world, &call).await;
+    let bids = world.client.ok(Get, "/v1/bids?page_size=100", None).await;
+    let mut amounts: Vec<i64> = bids
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bid| bid["amount"].as_i64().unwrap())
+        .collect();
+    amounts.sort_unstable();
+    assert_eq!(amounts, (6..=25).collect::<Vec<_>>());
+    for amount in 1..=20 {
+        assert_eq!(bid(&world, &auction, &greedy, amount).await.0, 200);
+    }
+    let more = bid(&world, &auction, &greedy, 900).await;
+    assert_eq!(reason(&more), (429, "TOO_MANY_BIDS"));
+    let honest = world.buyer(1_000, json!({})).await;
+    assert_eq!(bid(&world, &auction, &honest, 300).await.0, 200);
+    close(&world, &auction).await;
+    assert_eq!(world.get("calls", &call).await["buyer_id"], json!(honest));
     world.end().await;
 }

@@ -160,6 +160,41 @@ async fn what_moves_money_needs_the_operator(#[values(Kind::Embedded, Kind::Full
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_sets_itself_before_its_rivals(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    let client = &world.client;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    let given = json!({"weight": 2, "priority": 5});
+    let profile = world.profile(&buyer, &campaign, 500, given.clone()).await;
+    let uri = format!("/v1/bid_profiles/{profile}");
+    for field in ["weight", "priority"] {
+        let cases = [
+            (Put, uri.as_str(), json!({field: 1, "amount": 7})),
+            (Post, "/v1/bid_profiles", json!({field: 1, "amount": 7})),
+        ];
+        for (method, uri, body) in cases {
+            let reply = as_account(client, &buyer, method, uri, Some(body)).await;
+            assert_eq!(reason(&reply), (400, "INVALID_FIELD"), "{method} {field}");
+            assert!(text(&reply.1, "message").starts_with(field), "{reply:?}");
+        }
+    }
+    for same in [given, json!({"weight": null, "priority": null})] {
+        let (status, kept) = as_account(client, &buyer, Put, &uri, Some(same)).await;
+        assert_eq!(
+            (status, &kept["weight"], &kept["priority"], &kept["amount"]),
+            (200, &json!(2), &json!(5), &json!(500)),
+            "{kept}"
+        );
+    }
+    let change = json!({"weight": null, "priority": 1});
+    let set = client.ok(Put, &uri, Some(change)).await;
+    assert_eq!((&set["weight"], &set["priority"]), (&Json::Null, &json!(1)));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_tenant_sees_nothing(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
     let campaign = world.campaign(json!({})).await;

@@ -1,11 +1,11 @@
 //! The states of a call: what may follow what, what changes nothing, and what ends a hold.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Post},
+    models::sock::Method::{Delete, Get, Post, Put},
     testing::{Kind, until},
 };
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::world::{World, id, reason, text};
 
@@ -284,13 +284,25 @@ async fn a_reference_is_unique_and_a_number_finds_its_campaign(
     let campaign = world.campaign(json!({"numbers": ["(415) 555-0100"]})).await;
     let body = json!({
         "from_number": "415-555-0123", "to_number": "+14155550100", "reference": "CA1",
-        "source": "twilio",
     });
     let made = world.client.ok(Post, "/v1/calls", Some(body.clone())).await;
     assert_eq!(made["call_campaign_id"], json!(campaign));
     assert_eq!(made["from_number"], "+14155550123");
-    let again = world.client.call(Post, "/v1/calls", Some(body)).await;
+    let again = world
+        .client
+        .call(Post, "/v1/calls", Some(body.clone()))
+        .await;
     assert_eq!(reason(&again), (409, "CALL_EXISTS"));
+    for source in ["sip", "twilio", "ping"] {
+        let mut body = body.clone();
+        body["source"] = json!(source);
+        let carrier = world.client.call(Post, "/v1/calls", Some(body)).await;
+        assert_eq!(reason(&carrier), (400, "INVALID_FIELD"), "{source}");
+        assert!(
+            text(&carrier.1, "message").starts_with("source "),
+            "{carrier:?}"
+        );
+    }
     let nobody = json!({"from_number": "+14155550123", "to_number": "+14155550101"});
     let nobody = world.client.call(Post, "/v1/calls", Some(nobody)).await;
     assert_eq!(reason(&nobody), (400, "INVALID_FIELD"));
@@ -302,5 +314,38 @@ async fn a_reference_is_unique_and_a_number_finds_its_campaign(
         .await;
     assert_eq!(reason(&taken), (409, "NUMBER_TAKEN"));
     assert_ne!(id(&made), "");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_converts_by_the_terms_it_was_won_under(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world
+        .campaign(json!({"conversion": {"kind": "postback"}}))
+        .await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    world.profile(&buyer, &campaign, 400, json!({})).await;
+    let uri = format!("/v1/call_campaigns/{campaign}");
+    let (told, timed) = (world.call(&campaign).await, world.call(&campaign).await);
+    assert_eq!(world.route(&told).await.0, 200);
+    let change = json!({"conversion": {"kind": "duration", "threshold_seconds": 30}});
+    world.client.ok(Put, &uri, Some(change)).await;
+    assert_eq!(world.route(&timed).await.0, 200);
+    let change = json!({"conversion": {"kind": "duration", "threshold_seconds": 86_400}});
+    world.client.ok(Put, &uri, Some(change)).await;
+    world.client.ok(Delete, &uri, None).await;
+
+    let states = ["ringing", "in_progress", "completed"];
+    assert_eq!(world.reports(&timed, &states).await["converted"], true);
+    assert_eq!(world.reports(&told, &states).await["converted"], Json::Null);
+    let body = json!({"kind": "postback", "converted": true});
+    let uri = format!("/v1/calls/{told}/conversion");
+    let told = world.client.ok(Post, &uri, Some(body)).await;
+    assert_eq!(told["converted"], true);
+    assert_eq!(told.get("conversion"), None, "it is our own note");
+    assert_eq!(world.money(&buyer).await, (200, 0));
     world.end().await;
 }

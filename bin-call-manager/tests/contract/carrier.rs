@@ -11,6 +11,7 @@ use bin_common_handler::{
     testing::Kind,
     webhooks::twilio::{SIGNATURE, Signed},
 };
+use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
@@ -113,6 +114,51 @@ async fn a_call_is_dialled_to_one_buyer_after_the_other(
         assert_eq!((status, xml.contains("<Hangup/>")), (200, true), "{xml}");
     }
     assert_eq!(world.money(&second).await, (9_600, 0));
+    world.end().await;
+}
+
+#[rstest]
+#[case::by_ping(true)]
+#[case::without(false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_comes_again_sells_nothing_and_its_reports_find_their_call(
+    #[case] is_pinged: bool,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let buyer = world.buyer(10_000, json!({})).await;
+    world.profile(&buyer, &campaign, 500, json!({})).await;
+    if is_pinged {
+        let body = json!({"call_campaign_id": campaign, "from_number": "+14155550123"});
+        let ping = world.client.ok(Post, "/v1/pings", Some(body)).await;
+        let uri = format!("/v1/pings/{}/accept", text(&ping, "id"));
+        world.client.ok(Post, &uri, None).await;
+    }
+    let send =
+        async |what: &str, fields: &str| webhook(&world, &campaign, what, fields, TOKEN).await;
+    let first = send("voice", "CallSid=CA1&CallStatus=ringing").await;
+    assert!(first.1.contains("+14155550199"), "{first:?}");
+    // Somebody's own system notes the carrier's id, under this campaign and another.
+    let other = world.campaign(json!({})).await;
+    for (campaign, number) in [(&campaign, "+14155550124"), (&other, "+14155550125")] {
+        let body = json!({
+            "call_campaign_id": campaign, "from_number": number, "to_number": "+14155550100",
+            "reference": "CA1",
+        });
+        world.client.call(Post, "/v1/calls", Some(body)).await;
+    }
+    let again = join_all((0..4).map(|_| send("voice", "CallSid=CA1&CallStatus=ringing"))).await;
+    assert!(again.iter().all(|reply| *reply == first), "{again:?}");
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+
+    let over = format!("dialed?bid_id={}", bid_of(&first.1));
+    let done = "CallSid=CA1&DialCallStatus=completed&DialCallDuration=61";
+    for _ in 0..2 {
+        let (status, xml) = send(&over, done).await;
+        assert_eq!((status, xml.contains("<Hangup/>")), (200, true), "{xml}");
+    }
+    assert_eq!(world.money(&buyer).await, (9_500, 0));
     world.end().await;
 }
 

@@ -33,7 +33,11 @@ mod reasons;
 #[cfg(test)]
 mod renamed;
 #[cfg(test)]
+mod reservations;
+#[cfg(test)]
 mod routing;
+#[cfg(test)]
+mod sellers;
 #[cfg(test)]
 mod sip;
 #[cfg(test)]

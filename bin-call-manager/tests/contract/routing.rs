@@ -1,7 +1,7 @@
 //! Routing: who wins, who does not and why, and who may know.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Put},
+    models::sock::Method::{Get, Post, Put},
     testing::Kind,
 };
 use rstest::rstest;
@@ -285,5 +285,68 @@ async fn those_that_the_index_leaves_out_are_explained_when_asked(
     let (status, own) = as_account(&world.client, &elsewhere, Get, &uri, None).await;
     assert_eq!(status, 200, "{own}");
     assert_eq!(own["candidates"].as_array().unwrap().len(), 1);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cap_is_overrun_when_it_counts_otherwise_meanwhile(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(10_000, json!({})).await;
+    world.profile(&buyer, &campaign, 100, json!({})).await;
+    let uri = format!("/v1/accounts/{buyer}");
+    let first = world.call(&campaign).await;
+    assert_eq!(world.route(&first).await.0, 200);
+    let change = json!({"cap_counts": "conversion", "total_cap": 3});
+    world.client.ok(Put, &uri, Some(change)).await;
+    for _ in 0..2 {
+        assert_eq!(world.route(&world.call(&campaign).await).await.0, 200);
+    }
+    // The first counted at its win; that it comes to nothing makes no room among those that are on.
+    world.reports(&first, &["canceled"]).await;
+    let fourth = world.route(&world.call(&campaign).await).await;
+    assert_eq!(reason(&fourth), (409, "NO_BIDS_AVAILABLE"));
+    assert_eq!(
+        fourth.1["details"][0]["candidates"][0]["excluded_by"], "CAP_REACHED",
+        "{fourth:?}"
+    );
+    world.end().await;
+}
+
+#[rstest]
+#[case::nowhere("")]
+#[case::to_itself("+14155550100")]
+#[case::to_itself_by_sip("sip:+14155550100@sip.example")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_sold_to_a_place_and_not_to_its_own_number(
+    #[case] destination: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({"numbers": ["+14155550100"]})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    let more = json!({"destination": destination});
+    world.profile(&buyer, &campaign, 500, more).await;
+    let call = world.call(&campaign).await;
+    let nobody = world.route(&call).await;
+    assert_eq!(reason(&nobody), (409, "NO_BIDS_AVAILABLE"));
+    assert_eq!(
+        nobody.1["details"][0]["candidates"][0]["excluded_by"], "DESTINATION_NOT_ALLOWED",
+        "{nobody:?}"
+    );
+    let auction = json!({"call_id": call});
+    let auction = world.client.ok(Post, "/v1/auctions", Some(auction)).await;
+    let uri = format!("/v1/auctions/{}/bids", text(&auction, "id"));
+    let body = json!({
+        "buyer_id": buyer, "amount": 500, "currency": "USD", "destination": destination,
+    });
+    world.client.ok(Post, &uri, Some(body)).await;
+    let uri = format!("/v1/auctions/{}/close", text(&auction, "id"));
+    let closed = world.client.ok(Post, &uri, None).await;
+    assert_eq!(closed["status"], "expired");
+    assert_eq!(world.money(&buyer).await, (1_000, 0));
     world.end().await;
 }

@@ -214,6 +214,75 @@ async fn what_is_cancelled_is_not_sold(#[values(Kind::Embedded, Kind::Full)] kin
     world.end().await;
 }
 
+/// The same call in another transaction.
+fn in_branch(method: &str, call: &str, branch: &str) -> String {
+    message(method, call, "").replace(
+        &format!("branch=z9hG4bK{call}"),
+        &format!("branch=z9hG4bK{branch}"),
+    )
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_touches_its_own_transaction_only(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    switch.send(&message("INVITE", "one", "")).await;
+    let moved = switch.last().await;
+    assert_eq!(code(&moved), 302, "{moved}");
+    switch.send(&message("ACK", "one", "")).await;
+    switch.send(&in_branch("INVITE", "one", "second")).await;
+    switch.send(&in_branch("CANCEL", "one", "second")).await;
+    let mut codes = Vec::new();
+    while codes.len() < 3 {
+        let next = switch.next().await;
+        if next.contains("branch=z9hG4bKsecond") {
+            codes.push(code(&next));
+        }
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [100, 200, 487]);
+    switch.send(&in_branch("ACK", "one", "second")).await;
+    // A third has the answer of the first: by then the second is over.
+    switch.send(&in_branch("INVITE", "one", "third")).await;
+    let third = switch.last().await;
+    assert_eq!(
+        (code(&third), header(&third, "X-Bid-Id")),
+        (302, header(&moved, "X-Bid-Id"))
+    );
+    assert_eq!(text(&calls(&world).await[0], "status"), "queued");
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn one_call_in_many_transactions_has_one_answer(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    for at in 0..10 {
+        let branch = format!("many{at}");
+        switch.send(&in_branch("INVITE", "one", &branch)).await;
+    }
+    let mut bids = std::collections::BTreeMap::new();
+    while bids.len() < 10 {
+        let last = switch.last().await;
+        assert_eq!(code(&last), 302, "{last}");
+        let via = header(&last, "Via").to_owned();
+        bids.insert(via, header(&last, "X-Bid-Id").to_owned());
+    }
+    let first = bids.values().next().unwrap();
+    assert!(bids.values().all(|bid| bid == first), "{bids:?}");
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+    world.end().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_sold_hears_why(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
