@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{CLOSE, bidding::opened_under, not_found, telling, view};
 use crate::{
     app::App,
-    compliancehandler::optout,
+    compliancehandler::sale,
     models::{
         auction::{self, Auction, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -73,9 +73,6 @@ async fn settle(
     auction: &mut Auction,
 ) -> Result<()> {
     tx.cancel(CLOSE, auction.id).await?;
-    if optout::stands_against(tx, &call).await? {
-        return stop(tx, call, auction).await;
-    }
     let is_open = call.status == CallStatus::Pending && call.auction_id == Some(auction.id);
     if !is_open {
         return finish(tx, auction, AuctionStatus::Canceled).await;
@@ -83,6 +80,10 @@ async fn settle(
     let Ok(mut campaign) = campaign(tx, &call).await else {
         return finish(tx, auction, AuctionStatus::Canceled).await;
     };
+    let rule = sale::rule_against(tx, &standing.dnc, &call, &campaign).await?;
+    if let Some(rule) = rule {
+        return stop(tx, call, auction, rule).await;
+    }
     campaign.auction = Json(Some(opened_under(auction)));
     let chosen = Box::pin(choose::choose(tx, standing, &call, &campaign)).await?;
     let has_winner = chosen.won.is_some();
@@ -100,14 +101,17 @@ async fn settle(
     finish(tx, auction, AuctionStatus::Expired).await
 }
 
-/// Nobody wins a call to a person who said to stop meanwhile; it waits as it was, and nobody can sell it.
-async fn stop(tx: &mut ChangeTx<'_>, mut call: Call, auction: &mut Auction) -> Result<()> {
-    if call.status == CallStatus::Pending && call.auction_id == Some(auction.id) {
-        call.auction_id = None;
-        "OPTED_OUT".clone_into(&mut call.reason);
-        let was = call.status;
-        ending::announce(tx, &mut call, was).await?;
-    }
+/// Nobody wins a call that the law forbids meanwhile; it waits as it was, and nobody can sell it while that holds.
+async fn stop(
+    tx: &mut ChangeTx<'_>,
+    mut call: Call,
+    auction: &mut Auction,
+    rule: String,
+) -> Result<()> {
+    call.auction_id = None;
+    call.reason = rule;
+    let was = call.status;
+    ending::announce(tx, &mut call, was).await?;
     finish(tx, auction, AuctionStatus::Canceled).await
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{campaign, choose, timers, winning};
 use crate::{
-    compliancehandler::optout,
+    compliancehandler::sale,
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},
@@ -24,9 +24,6 @@ use crate::{
     },
     standing::Standing,
 };
-
-/// Why a call is offered to nobody else once its person said to stop.
-const OPTED_OUT: &str = "OPTED_OUT";
 
 /// Whether the buyer's money is still set aside for this call.
 pub(crate) fn is_held(call: &Call) -> bool {
@@ -113,8 +110,8 @@ pub(crate) async fn next_buyer(
     let Ok(campaign) = campaign(tx, call).await else {
         return exhausted(tx, call, outcome, "NO_BIDS_AVAILABLE").await;
     };
-    if optout::stands_against(tx, call).await? {
-        return exhausted(tx, call, outcome, OPTED_OUT).await;
+    if let Some(rule) = sale::rule_against(tx, &standing.dnc, call, &campaign).await? {
+        return exhausted(tx, call, outcome, &rule).await;
     }
     let tried = i64::try_from(call.attempts.0.len()).unwrap_or(i64::MAX);
     let reason = if tried >= campaign.max_attempts {
