@@ -69,7 +69,7 @@ impl App {
         Ok(Self {
             store: ctx.store.clone(),
             rooms: Rooms::new(&ctx.config),
-            dnc: Arc::default(),
+            dnc: Arc::clone(&standing.dnc),
             lines: Lines::new(ctx.rpc.clone()),
             watch: Watch::new(ctx)?,
             goodbyes: Goodbyes::new(ctx.rpc.clone()),

@@ -8,14 +8,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bin_common_handler::{
-    databasehandler::Db,
-    models::error::{Error, Result},
-};
+use bin_common_handler::models::error::{Error, Result};
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
-use crate::{dbhandler::dnc, models::dnclist::DncList};
+use crate::{
+    dbhandler::{dnc, reader::Reader},
+    models::dnclist::DncList,
+};
 
 /// Lists that are kept at the same time.
 const LISTS_MAX: usize = 256;
@@ -76,11 +76,15 @@ impl DncBook {
     ///
     /// # Errors
     /// 503.
-    pub(crate) async fn numbers(&self, db: &Db, list: &DncList) -> Result<Arc<RoaringTreemap>> {
+    pub(crate) async fn numbers(
+        &self,
+        reader: &mut Reader<'_, '_>,
+        list: &DncList,
+    ) -> Result<Arc<RoaringTreemap>> {
         let slot = self.slot(list.id);
         // Whoever else asks for this list waits here while it is read.
         let mut loaded = slot.lock().await;
-        loaded.renew(db, list).await?;
+        loaded.renew(reader, list).await?;
         Ok(Arc::clone(&loaded.numbers))
     }
 
@@ -104,7 +108,7 @@ impl DncBook {
 }
 
 impl Loaded {
-    async fn renew(&mut self, db: &Db, list: &DncList) -> Result<()> {
+    async fn renew(&mut self, reader: &mut Reader<'_, '_>, list: &DncList) -> Result<()> {
         let Some(import_id) = list.import_id else {
             *self = Self::default();
             return Ok(());
@@ -121,7 +125,7 @@ impl Loaded {
         };
         let mut from = Uuid::nil();
         loop {
-            let blocks = dnc::blocks(db, list, import_id, after, from).await?;
+            let blocks = dnc::blocks(reader, list, import_id, after, from).await?;
             for block in &blocks {
                 numbers |= read(&block.bitmap)?;
                 from = block.id;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     choice::{Call, Profile, Reach, criteria::Criteria, index::Index},
     dbhandler::market::{self, Version},
+    dncbookhandler::DncBook,
     models::bidprofile::BidProfile,
 };
 
@@ -79,9 +80,11 @@ fn ranked_by(known: &Known) -> Arc<Profile> {
     })
 }
 
-/// Profiles by id, and by campaign. Clones share them.
+/// What decisions have in memory: profiles by id and by campaign, and the do-not-call lists. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Standing {
+    /// Looked at again when a call is sold.
+    pub dnc: Arc<DncBook>,
     known: Cache<Uuid, Arc<Known>>,
     books: Cache<(Uuid, Uuid), Arc<Book>>,
 }
@@ -98,7 +101,11 @@ impl Standing {
                 u32::try_from(book.known.len()).map_or(u32::MAX, |profiles| profiles.max(1))
             })
             .build();
-        Self { known, books }
+        Self {
+            dnc: Arc::default(),
+            known,
+            books,
+        }
     }
 
     /// The profiles that may bid for calls of a campaign, as this transaction sees them.

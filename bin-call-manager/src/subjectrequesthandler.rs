@@ -13,7 +13,9 @@ use bin_common_handler::{
         time::Timestamp,
     },
     redact::Secret,
+    subjects,
 };
+use futures_util::future::join_all;
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -24,12 +26,16 @@ use uuid::Uuid;
 use crate::{
     app::App,
     compliancehandler::{Knowledge, OnList},
-    dbhandler::subjects::{self, ROWS_MAX},
+    dbhandler::subjects::{self as rows_of, ROWS_MAX},
     models::{
         businessrelationship::{BusinessRelationship, number},
         call::Call,
         consent::Consent,
         dncentry::DncEntry,
+        fraudcheck::FraudCheck,
+        fraudentry::FraudEntry,
+        inboundcall::InboundCall,
+        ping::Ping,
         subjectrequest::{ERASED, SubjectKind, SubjectRequest},
     },
     viewer::{ensure_operator, owner},
@@ -41,12 +47,14 @@ const PSEUDONYM_BYTES: usize = 24;
 const ERASED_FROM: &[(&str, &str)] = &[
     ("exchange_calls", "from_number"),
     ("exchange_calls", "to_number"),
-    ("exchange_attempts", "phone"),
+    ("exchange_pings", "from_number"),
+    ("exchange_fraud_checks", "phone"),
+    ("exchange_inbound_calls", "from_number"),
+    ("exchange_inbound_calls", "to_number"),
     ("exchange_business_relationships", "phone"),
 ];
-/// Other managers that have a route for everything about a number. Service and address. What they hold is erased by the
-/// event.
-const ELSEWHERE: &[(&str, &str)] = &[("chat-manager", "/v1/subjects/lookup")];
+/// Other managers that have a route for everything about a number. What they hold is erased by the event.
+const ELSEWHERE: &[&str] = &["chat-manager", "outdial-manager", "did-manager"];
 
 /// Body of `POST /v1/subject_requests`.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -70,6 +78,12 @@ pub(crate) struct SubjectAnswer {
     calls: Vec<Call>,
     consents: Vec<Consent>,
     dnc_entries: Vec<DncEntry>,
+    /// Calls that were offered before they came.
+    pings: Vec<Ping>,
+    /// Calls at the customer's own numbers.
+    inbound_calls: Vec<InboundCall>,
+    fraud_checks: Vec<FraudCheck>,
+    fraud_entries: Vec<FraudEntry>,
     /// Imported lists that it stands on.
     dnc_lists: Vec<OnList>,
     business_relationships: Vec<BusinessRelationship>,
@@ -98,7 +112,7 @@ pub(crate) struct Kept {
 }
 
 /// What stays when a number is erased.
-const KEPT: [(&str, &str); 3] = [
+const KEPT: [(&str, &str); 6] = [
     (
         "dnc_entries",
         "47 CFR 64.1200(d)(6): who must not be called is kept",
@@ -110,6 +124,18 @@ const KEPT: [(&str, &str); 3] = [
     (
         "opted_out",
         "47 CFR 64.1200(a)(10): a word to stop is kept and obeyed",
+    ),
+    (
+        "attempts",
+        "state laws such as Fla. Stat. § 501.616(6) limit calls in 24 hours: they are kept for three days to be counted",
+    ),
+    (
+        "fraud_entries",
+        "GDPR, article 6(1)(f) and recital 47: who must not defraud again is kept",
+    ),
+    (
+        "replies",
+        "an answer is kept for a day at most, for whoever repeats the request; then it goes",
     ),
 ];
 
@@ -150,32 +176,28 @@ async fn access(
 ) -> Result<SubjectAnswer> {
     let (db, customer_id) = (&app.store.db, request.customer_id);
     let calls: Vec<Call> =
-        subjects::rows(db, &["from_number", "to_number"], customer_id, phone).await?;
-    let consents: Vec<Consent> = subjects::rows(db, &["phone"], customer_id, phone).await?;
-    let entries: Vec<DncEntry> = subjects::rows(db, &["phone"], customer_id, phone).await?;
+        rows_of::rows(db, &["from_number", "to_number"], customer_id, phone).await?;
+    let consents: Vec<Consent> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
+    let entries: Vec<DncEntry> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
     let relationships: Vec<BusinessRelationship> =
-        subjects::rows(db, &["phone"], customer_id, phone).await?;
+        rows_of::rows(db, &["phone"], customer_id, phone).await?;
+    let pings: Vec<Ping> = rows_of::rows(db, &["from_number"], customer_id, phone).await?;
+    let both = &["from_number", "to_number"];
+    let inbound_calls: Vec<InboundCall> = rows_of::rows(db, both, customer_id, phone).await?;
+    let fraud_checks: Vec<FraudCheck> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
+    let fraud_entries: Vec<FraudEntry> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
     let knowledge = Knowledge::read(app, customer_id, &[phone]).await?;
-    let (mut others, mut unanswered) = (BTreeMap::new(), Vec::new());
-    for (service, uri) in ELSEWHERE {
-        let body = json!({"customer_id": customer_id, "phone": phone});
-        match app.rpc.post::<Json>(service, uri, &body, ctx).await {
-            Ok(found) => {
-                others.insert((*service).to_owned(), found);
-            }
-            // An installation without it knows nothing there; one whose service is away is to be asked again.
-            Err(error) if error.status() == Status::Unavailable => {
-                unanswered.push((*service).to_owned());
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let (others, unanswered) = elsewhere(app, ctx, customer_id, phone).await?;
     let is_full = |rows: usize| i64::try_from(rows).is_ok_and(|rows| rows >= ROWS_MAX);
     let counts = [
         calls.len(),
         consents.len(),
         entries.len(),
         relationships.len(),
+        pings.len(),
+        inbound_calls.len(),
+        fraud_checks.len(),
+        fraud_entries.len(),
     ];
     let answer = SubjectAnswer {
         id: request.id,
@@ -185,6 +207,10 @@ async fn access(
         calls,
         consents,
         dnc_entries: entries,
+        pings,
+        inbound_calls,
+        fraud_checks,
+        fraud_entries,
         dnc_lists: knowledge.lists_with(phone),
         business_relationships: relationships,
         attempts: knowledge.attempts_of(phone).to_vec(),
@@ -198,6 +224,37 @@ async fn access(
     tx.commit(answer).await
 }
 
+/// What other services know, and which of them did not answer: an installation without one knows nothing there, and one
+/// whose service is away is to be asked again. All are asked at once, as each may take its time.
+async fn elsewhere(
+    app: &App,
+    ctx: &RequestContext,
+    customer_id: Uuid,
+    phone: &str,
+) -> Result<(BTreeMap<String, Json>, Vec<String>)> {
+    let body = json!({"customer_id": customer_id, "phone": phone});
+    let ask = |service: &'static str| {
+        let body = &body;
+        async move {
+            let found = app.rpc.post::<Json>(service, subjects::LOOKUP, body, ctx);
+            (service, found.await)
+        }
+    };
+    let (mut others, mut unanswered) = (BTreeMap::new(), Vec::new());
+    for (service, answer) in join_all(ELSEWHERE.iter().copied().map(ask)).await {
+        match answer {
+            Ok(found) => {
+                others.insert(service.to_owned(), found);
+            }
+            Err(error) if error.status() == Status::Unavailable => {
+                unanswered.push(service.to_owned());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((others, unanswered))
+}
+
 async fn erase(
     app: &App,
     ctx: &RequestContext,
@@ -209,7 +266,7 @@ async fn erase(
     let mut tx = app.store.begin(ctx).await?;
     let mut erased: BTreeMap<String, u64> = BTreeMap::new();
     for (table, column) in ERASED_FROM {
-        let count = subjects::replace(
+        let count = rows_of::replace(
             &mut tx,
             table,
             column,
@@ -221,6 +278,8 @@ async fn erase(
         let name = table.trim_start_matches("exchange_");
         *erased.entry(name.to_owned()).or_default() += count;
     }
+    // By its digest a ping would be found again by whoever guesses the number.
+    rows_of::forget_questions(&mut tx, request.customer_id, &request.pseudonym).await?;
     tx.insert(&request).await?;
     let data = json!({
         "id": request.id, "customer_id": request.customer_id, "phone": phone,
@@ -262,16 +321,16 @@ fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
 /// 503.
 pub(crate) async fn key(app: &App, customer_id: Uuid) -> Result<Secret> {
     let place = format!("{customer_id}/exchange_subject_keys/sealed/{customer_id}");
-    if let Some(sealed) = subjects::key(&app.store.db, customer_id).await? {
+    if let Some(sealed) = rows_of::key(&app.store.db, customer_id).await? {
         return Ok(app.sealer.open(&sealed, &place)?);
     }
     let key = Secret::new(hex(&rand::rng().random::<[u8; 32]>()));
     let sealed = app.sealer.seal(&key, &place)?;
-    match subjects::add_key(&app.store.db, customer_id, sealed).await {
+    match rows_of::add_key(&app.store.db, customer_id, sealed).await {
         Ok(()) => Ok(key),
         // Somebody else was faster: theirs counts.
         Err(error) if error.reason() == "ALREADY_EXISTS" => {
-            let sealed = subjects::key(&app.store.db, customer_id).await?;
+            let sealed = rows_of::key(&app.store.db, customer_id).await?;
             let sealed = sealed.ok_or_else(|| Error::internal("a key that is there is gone"))?;
             Ok(app.sealer.open(&sealed, &place)?)
         }

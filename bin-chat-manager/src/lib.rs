@@ -205,7 +205,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(ALERT_ESCALATE, app.clone(), escalate);
     timers.on_with(ALERT_WAKE, app.clone(), wake);
     ctx.events
-        .on("call-manager.subject.*.erased", subjecthandler::erased);
+        .on(bin_common_handler::subjects::ERASED, subjecthandler::erased);
     retentionhandler::start(ctx, &app)?;
     timers.on_with(timers::CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);

@@ -2,11 +2,14 @@
 //! from here. An opt-out stays, as a hash: what is looked up before every send knows the number by it.
 
 use bin_common_handler::{
-    context::RequestContext, databasehandler::ChangeTx, models::error::Result,
+    context::RequestContext,
+    databasehandler::ChangeTx,
+    models::error::Result,
     sockhandler::ReceivedEvent,
+    subjects::{Erased, Subject},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::types::Json as Column;
 use uuid::Uuid;
 
@@ -20,15 +23,6 @@ use crate::{
         message::Message,
     },
 };
-
-/// Whose data is asked for.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct Subject {
-    /// The tenant, for callers without one.
-    customer_id: Option<Uuid>,
-    /// The number, E.164.
-    phone: String,
-}
 
 /// Everything that is known about a person.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -44,14 +38,6 @@ pub(crate) struct Known {
     optout: Option<Contact>,
     /// There is more than an answer has.
     truncated: bool,
-}
-
-/// What was erased, as call-manager tells it.
-#[derive(Debug, Deserialize)]
-struct Erased {
-    customer_id: Uuid,
-    phone: String,
-    pseudonym: String,
 }
 
 /// Everything about a number.

@@ -42,6 +42,7 @@ pub mod requesthandler;
 pub mod resource;
 pub mod sealer;
 pub mod sockhandler;
+pub mod subjects;
 pub mod table;
 #[cfg(feature = "test-support")]
 #[expect(

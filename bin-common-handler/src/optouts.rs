@@ -51,7 +51,7 @@ pub async fn changed(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()>
 }
 
 /// The forms in which a number is written; none for what is none.
-fn forms(number: &str) -> Vec<String> {
+pub fn forms(number: &str) -> Vec<String> {
     let Ok(number) = phone::parse(number) else {
         return Vec::new();
     };

@@ -28,6 +28,7 @@ mod privacy;
 mod providerhandler;
 mod rolluphandler;
 mod room;
+mod subjecthandler;
 mod tenancy;
 mod times;
 
@@ -38,7 +39,7 @@ use bin_common_handler::{
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
-    migrations,
+    migrations, subjects,
 };
 
 use crate::app::App;
@@ -102,6 +103,13 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     ctx.tasks.every("statuses", STATUS_PERIOD, move || {
         didhandler::expiry::end_statuses(statuses.clone())
     });
+    ctx.events
+        .on_with(subjects::ERASED, app.clone(), subjecthandler::erased);
+    ctx.events.on_with(
+        accesskeyhandler::ACCOUNT_DELETED,
+        app.clone(),
+        accesskeyhandler::account_deleted,
+    );
     phonenumberhandler::start_jobs(&app, ctx)?;
     callresulthandler::start_jobs(&app, &ctx.tasks);
     rolluphandler::start_jobs(&app, &ctx.tasks);

@@ -9,6 +9,7 @@ pub mod models;
 mod outdialhandler;
 mod outdialtargethandler;
 mod settings;
+mod subjecthandler;
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use bin_common_handler::{
     daemon::{Manager, ManagerContext, StartError},
     databasehandler::migrate::Migrations,
     listenhandler::Wired,
-    migrations, optouts,
+    migrations, optouts, subjects,
 };
 
 use crate::app::App;
@@ -68,6 +69,8 @@ const SETTINGS: &[AnySetting] = &[
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let app = App::new(ctx)?;
     ctx.events.on(optouts::CHANGED, optouts::changed);
+    ctx.events
+        .on_with(subjects::ERASED, app.clone(), subjecthandler::erased);
     let timeout = ctx.config.get(&settings::PROGRESSING_TIMEOUT);
     if !timeout.is_zero() {
         let reaper = app.targets.clone();

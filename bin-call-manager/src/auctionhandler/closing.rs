@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{CLOSE, not_found, telling, view};
 use crate::{
     app::App,
-    compliancehandler::optout,
+    compliancehandler::sale,
     models::{
         auction::{self, Auction, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -73,9 +73,6 @@ async fn settle(
     auction: &mut Auction,
 ) -> Result<()> {
     tx.cancel(CLOSE, auction.id).await?;
-    if optout::stands_against(tx, &call).await? {
-        return stop(tx, call, auction, "OPTED_OUT").await;
-    }
     let is_open = call.status == CallStatus::Pending && call.auction_id == Some(auction.id);
     if !is_open {
         return finish(tx, auction, AuctionStatus::Canceled).await;
@@ -86,6 +83,10 @@ async fn settle(
         Err(error) => return stop(tx, call, auction, error.reason()).await,
     };
     campaign.auction = Json(Some(auction.terms()));
+    let rule = sale::rule_against(tx, &standing.dnc, &call, &campaign).await?;
+    if let Some(rule) = rule {
+        return stop(tx, call, auction, &rule).await;
+    }
     // What was in force when it ended wins, however late it is settled.
     let at = auction.tm_end.min(tx.now());
     let chosen = Box::pin(choose::choose_at(tx, standing, &call, &campaign, at)).await?;
@@ -104,19 +105,18 @@ async fn settle(
     finish(tx, auction, AuctionStatus::Expired).await
 }
 
-/// Nobody wins a call to a person who said to stop meanwhile, or of a seller who may not trade; it waits as it was.
+/// Nobody wins a call that the law forbids meanwhile, or of a seller who may not trade; it waits as it was, and nobody can
+/// sell it while that holds.
 async fn stop(
     tx: &mut ChangeTx<'_>,
     mut call: Call,
     auction: &mut Auction,
     reason: &str,
 ) -> Result<()> {
-    if call.status == CallStatus::Pending && call.auction_id == Some(auction.id) {
-        call.auction_id = None;
-        reason.clone_into(&mut call.reason);
-        let was = call.status;
-        ending::announce(tx, &mut call, was).await?;
-    }
+    call.auction_id = None;
+    reason.clone_into(&mut call.reason);
+    let was = call.status;
+    ending::announce(tx, &mut call, was).await?;
     finish(tx, auction, AuctionStatus::Canceled).await
 }
 

@@ -33,7 +33,7 @@ use crate::{
     app::App,
     callhandler::{self, invalid_state},
     choice::terms::{AuctionTerms, Form},
-    compliancehandler::optout,
+    compliancehandler::sale,
     models::{
         auction::{self, Auction, AuctionForm, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -69,7 +69,7 @@ fn not_found() -> Error {
 /// Opens an auction for a pending call; standing profiles bid at once.
 ///
 /// # Errors
-/// 403 `OPTED_OUT`; 404; 409 when the call has a buyer or an auction; 503.
+/// 403 with the rule where the law forbids it meanwhile; 404; 409 when the call has a buyer or an auction; 503.
 pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) -> Result<Auction> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     let mut tx = app.store.begin(ctx).await?;
@@ -80,10 +80,11 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
             "Only a pending call without an auction can be auctioned.",
         ));
     }
-    if let Some(refusal) = optout::refuse(&mut tx, &call).await? {
+    let campaign = campaign(&mut tx, &call).await?;
+    let law = sale::refuse(&mut tx, &app.dnc, &call, &campaign).await?;
+    if let Some(refusal) = law {
         return tx.commit_refusal(refusal).await;
     }
-    let campaign = campaign(&mut tx, &call).await?;
     let bidders = Box::pin(choose::bidders(&mut tx, &app.standing, &call, &campaign)).await?;
     let terms = campaign.auction.0.unwrap_or(AuctionTerms {
         window_ms: WINDOW_MS,
@@ -201,10 +202,13 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Auc
     }
 }
 
-/// Whose bid won is the seller's no more than another buyer's.
+/// Whose bid won is the seller's no more than another buyer's; whose call it is, no buyer's.
 pub(crate) fn view(mut auction: Auction, viewer: Viewer) -> Auction {
     if viewer != Viewer::Operator {
         auction.bid_id = None;
+    }
+    if matches!(viewer, Viewer::Buyer(_)) {
+        auction.seller_id = Uuid::nil();
     }
     auction
 }
@@ -235,6 +239,7 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     match viewer {
         Viewer::Operator => {}
         Viewer::Seller(id) => query = query.matching("seller_id", id),
+        Viewer::Buyer(_) if wanted.filters.contains_key("seller_id") => return Ok(Vec::new()),
         Viewer::Buyer(id) => query = query.confined(BID_IN, vec![id.into()]),
     }
     let rows = app

@@ -48,7 +48,7 @@ pub(crate) async fn ensure_seller(tx: &mut ChangeTx<'_>, seller_id: Uuid) -> Res
     Err(refusal.with_detail(serde_json::json!({"status": status})))
 }
 
-/// What a caller sees of a call: a seller no price and no buyer, a buyer no payout and no seller.
+/// What a caller sees of a call: a seller no price, no buyer and not where its phone is, a buyer no payout and no seller.
 pub(crate) fn view(mut call: Call, viewer: Viewer) -> Call {
     match viewer {
         Viewer::Operator => {}
@@ -56,10 +56,12 @@ pub(crate) fn view(mut call: Call, viewer: Viewer) -> Call {
             call.price = None;
             call.buyer_id = None;
             call.bid_id = None;
+            call.destination = String::new();
             call.attempts.0.clear();
         }
         Viewer::Buyer(id) => {
             call.payout = None;
+            call.seller_id = Uuid::nil();
             call.attempts.0.retain(|attempt| attempt.buyer_id == id);
         }
     }
@@ -118,6 +120,8 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     }
     match viewer {
         Viewer::Operator => {}
+        // Nor is a buyer told whose calls it has by asking for one seller's after the other.
+        Viewer::Buyer(_) if wanted.filters.contains_key("seller_id") => return Ok(Vec::new()),
         Viewer::Buyer(id) => query = query.matching("buyer_id", id),
         // A seller that asks for a buyer's calls would learn whose they are.
         Viewer::Seller(_) if wanted.filters.contains_key("buyer_id") => return Ok(Vec::new()),

@@ -1,6 +1,6 @@
 //! The law, asked: what the tables know of a number is put before the check, for one call or for many.
 
-pub(crate) mod optout;
+pub(crate) mod sale;
 mod view;
 
 use std::{sync::Arc, time::Duration};
@@ -32,8 +32,8 @@ use crate::{
     app::App,
     choice::place::Code,
     compliance::{Address, Consent, Facts, Layer, Listed, Purpose, Relationship, Verdict, check},
-    dbhandler::{dnc, law},
-    dncbookhandler::digits,
+    dbhandler::{dnc, law, reader::Reader},
+    dncbookhandler::{DncBook, digits},
     dnclisthandler,
     models::{
         businessrelationship::number,
@@ -264,16 +264,28 @@ impl Knowledge {
     /// # Errors
     /// 503.
     pub(crate) async fn read(app: &App, customer_id: Uuid, phones: &[&str]) -> Result<Self> {
-        let db: &Db = &app.store.db;
-        let numbers = law::known(db, customer_id, phones, app.store.clock.now()).await?;
-        let rules = law::own_rules(db, customer_id).await?;
+        let now = app.store.clock.now();
+        let reader = &mut Reader::Db(&app.store.db);
+        Self::read_by(reader, &app.dnc, customer_id, phones, now).await
+    }
+
+    /// As [`Self::read`], by whoever reads.
+    async fn read_by(
+        reader: &mut Reader<'_, '_>,
+        dnc: &DncBook,
+        customer_id: Uuid,
+        phones: &[&str],
+        now: Timestamp,
+    ) -> Result<Self> {
+        let numbers = law::known(reader, customer_id, phones, now).await?;
+        let rules = law::own_rules(reader, customer_id).await?;
         let mut lists = Vec::new();
         let mut federal_imported = None;
-        for list in dnc::lists(db, customer_id).await? {
+        for list in dnc::lists(reader, customer_id).await? {
             if list.list == DncKind::Federal {
                 federal_imported = list.tm_imported;
             }
-            let numbers = app.dnc.numbers(db, &list).await?;
+            let numbers = dnc.numbers(reader, &list).await?;
             lists.push((list.list, Code::region(&list.state), numbers));
         }
         Ok(Self {
@@ -307,6 +319,13 @@ impl Knowledge {
     /// Attempts that were read again, under a lock.
     pub(crate) fn set_attempts(&mut self, phone: &str, attempts: Vec<Timestamp>) {
         self.numbers.entry(phone.to_owned()).or_default().attempts = attempts;
+    }
+
+    /// Calls to a number that were placed at that time or later count no more.
+    fn forget_attempts_since(&mut self, phone: &str, at: Timestamp) {
+        if let Some(known) = self.numbers.get_mut(phone) {
+            known.attempts.retain(|attempt| *attempt < at);
+        }
     }
 
     /// Whether the person told the customer to stop.
@@ -471,8 +490,8 @@ fn question(call: &Call, requires_consent: bool, at: Timestamp) -> Question {
 /// 403 with the rule, its citation and when the call may be placed; nothing where it may be placed now.
 pub(crate) fn refusal(verdict: Option<&VerdictView>) -> Option<Error> {
     let verdict = verdict.filter(|verdict| !verdict.allowed)?;
-    let rule = verdict.rule.map_or("NOT_ALLOWED", |rule| rule.as_str());
-    let refused = Error::permission_denied(rule, "The law does not allow this call now.");
+    let refused =
+        Error::permission_denied(verdict.rule_name(), "The law does not allow this call now.");
     Some(refused.with_detail(json!(verdict)))
 }
 

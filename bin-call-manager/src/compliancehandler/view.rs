@@ -44,6 +44,11 @@ pub(crate) struct FactsView {
 }
 
 impl VerdictView {
+    /// The rule that forbids the call, as a reason.
+    pub(super) fn rule_name(&self) -> &'static str {
+        self.rule.map_or("NOT_ALLOWED", |rule| rule.as_str())
+    }
+
     pub(super) fn new(
         question: &Question,
         listed: &Listed,

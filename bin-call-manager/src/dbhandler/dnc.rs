@@ -9,6 +9,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
+use super::reader::Reader;
 use crate::models::{dncentry::DncKind, dnclist::DncList};
 
 /// Lists that one customer has at most: one for each state, and a few.
@@ -41,15 +42,15 @@ struct Id {
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn lists(db: &Db, customer_id: Uuid) -> Result<Vec<DncList>> {
+pub(crate) async fn lists(reader: &mut Reader<'_, '_>, customer_id: Uuid) -> Result<Vec<DncList>> {
     let sql = format!(
         "SELECT {} FROM {} WHERE customer_id = ? AND import_id IS NOT NULL LIMIT ?",
         DncList::COLUMNS.join(", "),
         DncList::TABLE,
     );
-    Ok(db
+    reader
         .fetch_all(&sql, vec![customer_id.into(), LISTS_MAX.into()])
-        .await?)
+        .await
 }
 
 /// The list of a kind and a state, held until the end of the transaction.
@@ -145,7 +146,7 @@ pub(crate) async fn numbers_of(
 /// # Errors
 /// 503.
 pub(crate) async fn blocks(
-    db: &Db,
+    reader: &mut Reader<'_, '_>,
     list: &DncList,
     import_id: Uuid,
     after: Option<i64>,
@@ -160,7 +161,7 @@ pub(crate) async fn blocks(
         from.into(),
         BLOCKS_PER_QUERY.into(),
     ];
-    Ok(db.fetch_all(sql, values).await?)
+    reader.fetch_all(sql, values).await
 }
 
 /// Deletes parts of imports that are over, or were given up; whether there may be more.

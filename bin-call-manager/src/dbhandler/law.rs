@@ -14,6 +14,7 @@ use bin_common_handler::{
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::reader::Reader;
 use crate::models::{
     businessrelationship::BusinessRelationship, compliancerule::ComplianceRule, consent::Consent,
     dncentry::DncEntry,
@@ -58,7 +59,7 @@ pub(crate) struct Attempt {
 /// # Errors
 /// 503.
 pub(crate) async fn known(
-    db: &Db,
+    reader: &mut Reader<'_, '_>,
     customer_id: Uuid,
     phones: &[&str],
     now: Timestamp,
@@ -67,7 +68,7 @@ pub(crate) async fn known(
     for phones in phones.chunks(NUMBERS_PER_QUERY) {
         let since = now.minus(DAY);
         let attempts: Vec<Attempt> = about(
-            db,
+            reader,
             "phone, tm",
             "exchange_attempts",
             customer_id,
@@ -82,24 +83,26 @@ pub(crate) async fn known(
                 .attempts
                 .push(attempt.tm);
         }
-        for entry in rows::<DncEntry>(db, customer_id, phones, " AND tm_delete IS NULL").await? {
+        for entry in rows::<DncEntry>(reader, customer_id, phones, " AND tm_delete IS NULL").await?
+        {
             known
                 .entry(entry.phone.clone())
                 .or_default()
                 .entries
                 .push(entry);
         }
-        for consent in rows::<Consent>(db, customer_id, phones, "").await? {
+        for consent in rows::<Consent>(reader, customer_id, phones, "").await? {
             keep_last(
                 &mut known.entry(consent.phone.clone()).or_default().consents,
                 consent,
             );
         }
-        for phone in optouts(db, customer_id, phones).await? {
+        for phone in optouts(reader, customer_id, phones).await? {
             known.entry(phone).or_default().opted_out = true;
         }
         for row in
-            rows::<BusinessRelationship>(db, customer_id, phones, " AND tm_delete IS NULL").await?
+            rows::<BusinessRelationship>(reader, customer_id, phones, " AND tm_delete IS NULL")
+                .await?
         {
             known
                 .entry(row.phone.clone())
@@ -122,7 +125,12 @@ fn keep_last(consents: &mut Vec<Consent>, consent: Consent) {
     }
 }
 
-async fn rows<E: Entity>(db: &Db, customer_id: Uuid, phones: &[&str], and: &str) -> Result<Vec<E>> {
+async fn rows<E: Entity>(
+    reader: &mut Reader<'_, '_>,
+    customer_id: Uuid,
+    phones: &[&str],
+    and: &str,
+) -> Result<Vec<E>> {
     let (marks, numbers) = list(phones.iter().copied());
     let sql = format!(
         "SELECT {} FROM {} WHERE customer_id = ? AND phone IN ({marks}){and} LIMIT ?",
@@ -132,13 +140,13 @@ async fn rows<E: Entity>(db: &Db, customer_id: Uuid, phones: &[&str], and: &str)
     let mut values = vec![customer_id.into()];
     values.extend(numbers);
     values.push(ROWS_MAX.into());
-    let found: Vec<E> = db.fetch_all(&sql, values).await?;
+    let found: Vec<E> = reader.fetch_all(&sql, values).await?;
     ensure_whole(found.len())?;
     Ok(found)
 }
 
 async fn about(
-    db: &Db,
+    reader: &mut Reader<'_, '_>,
     columns: &str,
     table: &str,
     customer_id: Uuid,
@@ -155,7 +163,7 @@ async fn about(
     values.extend(numbers);
     values.extend(time.map(Value::from));
     values.push(ROWS_MAX.into());
-    let found: Vec<Attempt> = db.fetch_all(&sql, values).await?;
+    let found: Vec<Attempt> = reader.fetch_all(&sql, values).await?;
     ensure_whole(found.len())?;
     Ok(found)
 }
@@ -166,13 +174,17 @@ struct OptOut {
 }
 
 /// Those of some numbers whose person told the customer to stop.
-async fn optouts(db: &Db, customer_id: Uuid, phones: &[&str]) -> Result<Vec<String>> {
+async fn optouts(
+    reader: &mut Reader<'_, '_>,
+    customer_id: Uuid,
+    phones: &[&str],
+) -> Result<Vec<String>> {
     let (marks, numbers) = list(phones.iter().copied());
     let sql = format!(
         "SELECT number FROM exchange_optouts WHERE customer_id = ? AND number IN ({marks})"
     );
     let values = std::iter::once(customer_id.into()).chain(numbers).collect();
-    let found: Vec<OptOut> = db.fetch_all(&sql, values).await?;
+    let found: Vec<OptOut> = reader.fetch_all(&sql, values).await?;
     Ok(found.into_iter().map(|row| row.number).collect())
 }
 
@@ -275,16 +287,19 @@ pub(crate) async fn forget_attempts(db: &Db, now: Timestamp) -> Result<()> {
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn own_rules(db: &Db, customer_id: Uuid) -> Result<Vec<ComplianceRule>> {
+pub(crate) async fn own_rules(
+    reader: &mut Reader<'_, '_>,
+    customer_id: Uuid,
+) -> Result<Vec<ComplianceRule>> {
     let sql = format!(
         "SELECT {} FROM {} WHERE customer_id = ? AND tm_delete IS NULL LIMIT ?",
         ComplianceRule::COLUMNS.join(", "),
         ComplianceRule::TABLE,
     );
     let limit = i64::try_from(RULES_MAX).unwrap_or(i64::MAX);
-    Ok(db
+    reader
         .fetch_all(&sql, vec![customer_id.into(), limit.into()])
-        .await?)
+        .await
 }
 
 #[derive(sqlx::FromRow)]

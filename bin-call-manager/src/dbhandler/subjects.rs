@@ -57,6 +57,21 @@ pub(crate) async fn replace(
     Ok(tx.sql().execute(&sql, values).await?)
 }
 
+/// Pings of an erased number are not found by what was asked any more: that is a hash of the number.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn forget_questions(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    pseudonym: &str,
+) -> Result<()> {
+    let sql = "UPDATE exchange_pings SET digest = '' WHERE customer_id = ? AND from_number = ?";
+    let values = vec![customer_id.into(), pseudonym.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
 /// The sealed key of a customer's pseudonyms.
 ///
 /// # Errors

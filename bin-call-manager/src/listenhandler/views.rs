@@ -1,4 +1,4 @@
-//! What accounts see of events: of a call the seller no price and no buyer, the buyer no payout and no rival; of an
+//! What accounts see of events: of a call the seller no price and no buyer, the buyer no payout, seller and rival; of an
 //! auction nobody whose bid won.
 
 use bin_common_handler::listenhandler::AccountView;
@@ -63,6 +63,7 @@ mod tests {
             bid_id: Some(ids::next()),
             price: Some(525),
             payout: Some(300),
+            destination: "+14155550190".to_owned(),
             attempts: Json(vec![Attempt {
                 buyer_id: rival,
                 bid_id: ids::next(),
@@ -82,7 +83,12 @@ mod tests {
             ),
             (&Value::Null, &Value::Null, &json!(300))
         );
+        assert_eq!(of_seller["destination"], json!(""));
         let of_buyer = seen(&views, buyer);
+        assert_eq!(
+            (&of_buyer["destination"], &of_buyer["seller_id"]),
+            (&json!("+14155550190"), &json!(Uuid::nil()))
+        );
         assert_eq!(
             (&of_buyer["price"], &of_buyer["payout"]),
             (&json!(525), &Value::Null)
@@ -107,6 +113,8 @@ mod tests {
         assert_eq!(views.len(), 3);
         for id in [seller, one, other] {
             let view = seen(&views, id);
+            let knows_seller = view["seller_id"] == json!(seller);
+            assert_eq!(knows_seller, id == seller);
             assert_eq!(
                 (&view["bid_id"], view.get("buyer_ids")),
                 (&Value::Null, None)

@@ -3,9 +3,13 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
-    models::error::{Error, Result},
+    models::{
+        check::ensure,
+        error::{Error, Result},
+    },
     timerhandler::Timer,
 };
+use uuid::Uuid;
 
 use super::{
     accepting::{expired, save},
@@ -15,7 +19,7 @@ use crate::{
     app::App,
     callhandler::{create::CallCreate, invalid_state, view},
     models::{
-        call::{Call, Source},
+        call::{Call, Direction, Source},
         callcampaign::CallCampaign,
         callstatus::CallStatus,
         ping::{Ping, PingStatus},
@@ -32,6 +36,7 @@ pub(crate) async fn arrive(app: &App, ctx: &RequestContext, mut body: CallCreate
     let viewer = Viewer::of(&app.store, ctx).await?;
     body.check()?;
     let ping = find(app, ctx, viewer, body.ping_id.unwrap_or_default()).await?;
+    ensure_as_pinged(app, &ping, &body).await?;
     let call_id = ping.call_id.ok_or_else(|| not_accepted(&ping))?;
     let mut tx = app.store.begin(ctx).await?;
     let mut call = tx.lock::<Call>(call_id).await?.ok_or_else(not_found)?;
@@ -74,6 +79,28 @@ pub(crate) async fn has_come(app: &App, call: &Call) -> Result<bool> {
     };
     let found = app.store.get::<Ping>(id).await?;
     Ok(found.is_none_or(|ping| ping.status != PingStatus::Reserved))
+}
+
+/// The call comes in, under the ping's campaign, to the number that the ping named or another of that campaign.
+async fn ensure_as_pinged(app: &App, ping: &Ping, body: &CallCreate) -> Result<()> {
+    let is_its = |id: Uuid| id == ping.call_campaign_id;
+    ensure(
+        body.call_campaign_id.is_none_or(is_its),
+        "call_campaign_id",
+        "must be the campaign of the ping",
+    )?;
+    ensure(
+        body.direction != Direction::Outbound,
+        "direction",
+        "must be inbound, as the call of a ping comes in",
+    )?;
+    let found = app.store.get::<CallCampaign>(ping.call_campaign_id).await?;
+    let numbers = found.unwrap_or_default().numbers.0;
+    ensure(
+        numbers.is_empty() || numbers.contains(&body.to_number),
+        "to_number",
+        "must be the destination of the ping",
+    )
 }
 
 fn not_accepted(ping: &Ping) -> Error {

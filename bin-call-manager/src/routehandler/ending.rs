@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{campaign, choose, timers, winning};
 use crate::{
-    compliancehandler::optout,
+    compliancehandler::sale,
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},
@@ -27,9 +27,6 @@ use crate::{
     },
     standing::Standing,
 };
-
-/// Why a call is offered to nobody else once its person said to stop.
-const OPTED_OUT: &str = "OPTED_OUT";
 
 /// Whether the buyer's money is still set aside for this call.
 pub(crate) fn is_held(call: &Call) -> bool {
@@ -121,8 +118,8 @@ pub(crate) async fn next_buyer(
     {
         campaign.auction = Json(Some(auction.terms()));
     }
-    if optout::stands_against(tx, call).await? {
-        return exhausted(tx, call, outcome, OPTED_OUT).await;
+    if let Some(rule) = sale::rule_against(tx, &standing.dnc, call, &campaign).await? {
+        return exhausted(tx, call, outcome, &rule).await;
     }
     let tried = i64::try_from(call.attempts.0.len()).unwrap_or(i64::MAX);
     let reason = if tried >= campaign.max_attempts {

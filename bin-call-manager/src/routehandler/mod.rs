@@ -26,7 +26,7 @@ use crate::{
     app::App,
     callhandler::{self, view},
     choice::explain::Row,
-    compliancehandler::{self, optout},
+    compliancehandler::{self, sale},
     dbhandler::{self, frauds},
     models::{
         call::{self, Call},
@@ -43,7 +43,8 @@ const NAMED_MAX: usize = 100;
 /// Sells a call to the best buyer.
 ///
 /// # Errors
-/// 403 `OPTED_OUT`; 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`, `INVALID_ACCOUNT_STATE`, `NO_BIDS_AVAILABLE`; 503, `TOO_BUSY` where its
+/// 403 with the rule where the law forbids it meanwhile; 404; 409 `CALL_ALREADY_ROUTED`, `INVALID_CALL_STATE`,
+/// `INVALID_ACCOUNT_STATE`, `NO_BIDS_AVAILABLE`; 503, `TOO_BUSY` where its
 /// turn does not come in time.
 pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
@@ -69,10 +70,11 @@ async fn sell(app: &App, ctx: &RequestContext, viewer: Viewer, id: Uuid) -> Resu
     let mut tx = app.store.begin(ctx).await?;
     let mut call = callhandler::lock(&mut tx, ctx, viewer, id).await?;
     ensure_sellable(&call, viewer)?;
-    if let Some(refusal) = optout::refuse(&mut tx, &call).await? {
+    let campaign = campaign(&mut tx, &call).await?;
+    let law = sale::refuse(&mut tx, &app.dnc, &call, &campaign).await?;
+    if let Some(refusal) = law {
         return tx.commit_refusal(refusal).await;
     }
-    let campaign = campaign(&mut tx, &call).await?;
     let chosen = Box::pin(choose::choose(&mut tx, &app.standing, &call, &campaign)).await?;
     let refused = chosen.won.is_none();
     let rows = Box::pin(winning::settle(&mut tx, &mut call, &campaign, chosen)).await?;

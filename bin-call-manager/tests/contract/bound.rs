@@ -36,12 +36,16 @@ async fn a_bound_key_sees_its_own_and_nothing_else(
         (&seen["price"], &seen["payout"]),
         (&json!(500), &Json::Null)
     );
+    assert_eq!(seen["seller_id"], json!(Uuid::nil()));
+    let by_seller = format!("/v1/calls?seller_id={seller}");
+    assert_eq!(ask(&winner, &by_seller).await, (200, json!([])));
     let (_, seen) = ask(&seller, &call_uri).await;
     assert_eq!((&seen["price"], &seen["payout"]), (&Json::Null, &json!(77)));
     assert_eq!(
         (&seen["buyer_id"], &seen["bid_id"]),
         (&Json::Null, &Json::Null)
     );
+    assert_eq!(seen["destination"], json!(""), "the buyer's phone");
     assert_eq!(
         reason(&ask(&rival, &call_uri).await),
         (404, "CALL_NOT_FOUND")

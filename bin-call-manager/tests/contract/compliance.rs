@@ -196,6 +196,89 @@ async fn a_call_that_the_law_refuses_is_not_made(#[values(Kind::Embedded, Kind::
     world.end().await;
 }
 
+/// What happens between the making of a call and its sale.
+#[derive(Debug, Clone, Copy)]
+enum Meanwhile {
+    Revoked,
+    Sued,
+    Late,
+}
+
+async fn happens(world: &World, what: Meanwhile, consent: &str) {
+    match what {
+        Meanwhile::Revoked => {
+            let uri = format!("/v1/consents/{consent}/revoke");
+            world.client.ok(Post, &uri, None).await;
+        }
+        Meanwhile::Sued => {
+            let entry = json!({"phone": GEORGIA, "list": "litigation"});
+            world.client.ok(Post, "/v1/dnc_entries", Some(entry)).await;
+        }
+        // 22:00 in New York.
+        Meanwhile::Late => go_to(world, "2026-12-03T03:00:00Z"),
+    }
+}
+
+#[rstest]
+#[case(Meanwhile::Revoked, "CONSENT_REQUIRED")]
+#[case(Meanwhile::Sued, "ON_DNC_LIST")]
+#[case(Meanwhile::Late, "CALLING_HOURS")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_law_forbids_meanwhile_is_not_sold(
+    #[case] what: Meanwhile,
+    #[case] rule: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    import_federal(&world).await;
+    let pending = json!({"phone": GEORGIA, "purpose": "marketing", "channels": ["voice"]});
+    let pending = id(&world.client.ok(Post, "/v1/consents", Some(pending)).await);
+    let proof = json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/form/1"}]});
+    let grant = format!("/v1/consents/{pending}/grant");
+    let consent = id(&world.client.ok(Post, &grant, Some(proof)).await);
+    let campaign = world.campaign(json!({"require_consent": true})).await;
+    let made = async || {
+        let (status, call) = call_out(&world, &campaign, GEORGIA, json!({})).await;
+        assert_eq!(status, 200, "{call}");
+        id(&call)
+    };
+    let first = world.buyer(10_000, json!({})).await;
+    world.profile(&first, &campaign, 500, json!({})).await;
+    let (routed, auctioned) = (made().await, made().await);
+    let (closing, ringing) = (made().await, made().await);
+    assert_eq!(world.route(&ringing).await.0, 200);
+    let second = world.buyer(10_000, json!({})).await;
+    world.profile(&second, &campaign, 400, json!({})).await;
+    let open = json!({"call_id": closing});
+    let open = id(&world.client.ok(Post, "/v1/auctions", Some(open)).await);
+    happens(&world, what, &consent).await;
+
+    assert_eq!(reason(&world.route(&routed).await), (403, rule));
+    let auction = json!({"call_id": auctioned});
+    let refused = world.client.call(Post, "/v1/auctions", Some(auction)).await;
+    assert_eq!(reason(&refused), (403, rule));
+    let close = format!("/v1/auctions/{open}/close");
+    let closed = world.client.ok(Post, &close, None).await;
+    assert_eq!(text(&closed, "status"), "canceled");
+    let left = world.get("calls", &closing).await;
+    assert_eq!(
+        (text(&left, "status"), text(&left, "reason")),
+        ("pending", rule)
+    );
+    // The buyer that has it does not answer, and the next one is not tried. Late, its timer may say so first.
+    for status in ["ringing", "no_answer"] {
+        world.report(&ringing, json!({"status": status})).await;
+    }
+    let missed = until("the call ends", async || {
+        let call = world.get("calls", &ringing).await;
+        (text(&call, "status") == "no_answer").then_some(call)
+    })
+    .await;
+    assert_eq!(text(&missed, "reason"), rule);
+    assert_eq!(world.money(&second).await, (10_000, 0));
+    world.end().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_rules_and_relationships_count_at_once(
@@ -354,16 +437,41 @@ async fn a_person_learns_everything_and_is_forgotten(
         ),
         (1, 1, 1)
     );
+    let ping = json!({"call_campaign_id": campaign, "from_number": GEORGIA});
+    let ping = id(&world.client.ok(Post, "/v1/pings", Some(ping)).await);
+    let suspect = json!({"phone": GEORGIA, "list": "block"});
+    world
+        .client
+        .ok(Post, "/v1/fraud/entries", Some(suspect))
+        .await;
+    let all = world
+        .client
+        .ok(Post, "/v1/subject_requests", Some(ask("access")))
+        .await;
+    assert_eq!(
+        (
+            count(&all, "pings"),
+            count(&all, "fraud_checks"),
+            count(&all, "fraud_entries"),
+            count(&all, "inbound_calls"),
+        ),
+        (1, 1, 1, 0)
+    );
     let erased = world
         .client
         .ok(Post, "/v1/subject_requests", Some(ask("erasure")))
         .await;
     assert_eq!(
-        (&erased["erased"]["calls"], &erased["erased"]["attempts"]),
-        (&json!(1), &json!(1))
+        erased["erased"],
+        json!({
+            "calls": 1, "pings": 1, "fraud_checks": 1, "inbound_calls": 0,
+            "business_relationships": 0,
+        })
     );
+    let ping = world.get("pings", &ping).await;
+    assert!(!ping.to_string().contains(GEORGIA), "{ping}");
     assert_eq!(erased["kept"][0]["what"], "dnc_entries");
-    let kinds = events.kinds(6).await;
+    let kinds = events.kinds(7).await;
     let of_law = |kind: &&String| kind.starts_with("dnc_") || kind.starts_with("subject_");
     let kinds: Vec<&String> = kinds.iter().filter(of_law).collect();
     assert_eq!(kinds, ["dnc_added", "dnc_added", "subject_erased"]);
@@ -371,7 +479,9 @@ async fn a_person_learns_everything_and_is_forgotten(
         .client
         .ok(Post, "/v1/subject_requests", Some(ask("access")))
         .await;
-    assert_eq!((count(&all, "calls"), count(&all, "attempts")), (0, 0));
+    assert_eq!((count(&all, "calls"), count(&all, "pings")), (0, 0));
+    // What the law counts is kept until it counts no more.
+    assert_eq!(count(&all, "attempts"), 1);
     // Who must not be called is still not called.
     assert_eq!(rule(&world, GEORGIA).await, "ON_DNC_LIST");
     let calls = world.client.ok(Get, "/v1/calls", None).await;
@@ -385,6 +495,27 @@ async fn a_person_learns_everything_and_is_forgotten(
         (&share["calls"], &share["warned"]),
         (&json!(0), &json!(false))
     );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_makes_no_room_for_more_calls(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::with_settings(kind, &[("SECRETS_KEY", KEY)]).await;
+    go_to(&world, NOON);
+    import_federal(&world).await;
+    let campaign = world.campaign(json!({})).await;
+    for _ in 0..3 {
+        let (status, call) = call_out(&world, &campaign, FLORIDA, json!({})).await;
+        assert_eq!(status, 200, "{call}");
+    }
+    let erasure = json!({"phone": FLORIDA, "kind": "erasure"});
+    let uri = "/v1/subject_requests";
+    let erased = world.client.ok(Post, uri, Some(erasure)).await;
+    let kept = erased["kept"].as_array().unwrap();
+    assert!(kept.iter().any(|kept| kept["what"] == "attempts"));
+    let fourth = call_out(&world, &campaign, FLORIDA, json!({})).await;
+    assert_eq!(reason(&fourth), (403, "MAX_ATTEMPTS"));
     world.end().await;
 }
 

@@ -162,7 +162,7 @@ async fn a_standing_profile_is_sold_without_a_question(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::open(kind).await;
-    let campaign = world.campaign(json!({})).await;
+    let campaign = world.campaign(json!({"numbers": ["+14155550100"]})).await;
     let buyer = world.buyer(1_000, json!({})).await;
     world.profile(&buyer, &campaign, 400, json!({})).await;
     let ping = world.ping(&campaign, json!({})).await;
@@ -178,6 +178,24 @@ async fn a_standing_profile_is_sold_without_a_question(
     assert_eq!(world.money(&buyer).await, (1_000, 400));
     let wrong = world.arrive(&ping, "+14155550124").await;
     assert_eq!(reason(&wrong), (409, "CALLER_ID_MISMATCH"));
+    for elsewhere in [
+        json!({"to_number": "+493012345678"}),
+        json!({"call_campaign_id": Uuid::from_u128(9)}),
+        json!({"direction": "outbound"}),
+    ] {
+        let mut body = json!({
+            "ping_id": ping["id"], "from_number": CALLER, "to_number": "+14155550100",
+        });
+        let fields = elsewhere.as_object().unwrap();
+        body.as_object_mut().unwrap().extend(fields.clone());
+        let refused = world.client.call(Post, "/v1/calls", Some(body)).await;
+        assert_eq!(reason(&refused), (400, "INVALID_FIELD"), "{elsewhere}");
+        let field = fields.keys().next().unwrap();
+        assert!(
+            text(&refused.1, "message").starts_with(field),
+            "{refused:?}"
+        );
+    }
     assert_eq!(world.arrive(&ping, CALLER).await.0, 200);
     let twice = world.arrive(&ping, CALLER).await;
     assert_eq!(reason(&twice), (409, "CALL_EXISTS"));

@@ -12,7 +12,9 @@ mod sockets;
 mod webhooks;
 mod widgets;
 
-use bin_common_handler::{listenhandler::Routes, resource::Resource, webhooks::twilio};
+use bin_common_handler::{
+    listenhandler::Routes, resource::Resource, subjects::LOOKUP, webhooks::twilio,
+};
 
 use crate::{
     app::App,
@@ -53,7 +55,7 @@ fn word_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .get("/v1/optouts/lookup", optouts::lookup)
         .scope(READ)
-        .post_without_effect("/v1/subjects/lookup", optouts::subject)
+        .post_without_effect(LOOKUP, optouts::subject)
         .internal()
 }
 

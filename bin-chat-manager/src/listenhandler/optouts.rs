@@ -4,6 +4,7 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, List, Query, State},
     models::error::Result,
+    subjects::Subject,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ use crate::{
         question,
     },
     models::contact::Contact,
-    subjecthandler::{self, Known, Subject},
+    subjecthandler::{self, Known},
 };
 
 /// Of which number.

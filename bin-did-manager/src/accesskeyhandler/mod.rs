@@ -4,6 +4,7 @@
 //! a repeated request is the key without it, so a token never rests in a table; whoever lost it revokes the
 //! key and makes another.
 
+mod bound;
 mod expiry;
 mod token;
 pub(crate) mod verify;
@@ -26,6 +27,7 @@ use crate::{
     },
     tenancy::AuditedResource,
 };
+pub(crate) use bound::{ACCOUNT_DELETED, account_deleted};
 pub(crate) use token::PREFIX as KEY_PREFIX;
 use token::Token;
 

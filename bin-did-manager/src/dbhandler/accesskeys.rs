@@ -1,7 +1,7 @@
 //! Digests of access keys, and the one lookup that verifies a key.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db},
+    databasehandler::{ChangeTx, Db, Id},
     models::{error::Result, time::Timestamp},
 };
 use sqlx::{Error as SqlError, types::Json};
@@ -44,6 +44,21 @@ pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> Result<Option<KeyRow>, Sql
                WHERE h.token_hash = ? AND k.tm_delete IS NULL \
                AND c.tm_delete IS NULL AND c.status = 'active'";
     db.fetch_optional(sql, vec![hash.to_vec().into()]).await
+}
+
+/// Live keys that are bound to an account.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn bound_to(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    account_id: Uuid,
+) -> Result<Vec<Id>> {
+    let sql = "SELECT id FROM did_accesskeys \
+               WHERE customer_id = ? AND account_id = ? AND tm_delete IS NULL ORDER BY id";
+    let values = vec![customer_id.into(), account_id.into()];
+    Ok(tx.sql().fetch_all(sql, values).await?)
 }
 
 /// Notes that a key was used at `at`, unless it was used after `since` already.

@@ -10,5 +10,6 @@ pub(crate) mod phonenumbers;
 pub(crate) mod rollups;
 pub(crate) mod states;
 pub(crate) mod stickies;
+pub(crate) mod subjects;
 pub(crate) mod usages;
 pub(crate) mod versions;

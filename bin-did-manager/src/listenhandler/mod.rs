@@ -7,6 +7,7 @@ mod dids;
 mod next;
 mod phonenumbers;
 mod results;
+mod subjects;
 mod tenants;
 mod usages;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use bin_common_handler::{
     listenhandler::{Identity, Routes},
     resource::Resource,
+    subjects::LOOKUP,
 };
 
 use crate::{
@@ -200,6 +202,8 @@ fn result_routes(routes: Routes<App>) -> Routes<App> {
         .key_in_query()
         .flat_errors()
         .within(REPORT_WITHIN)
+        .post_without_effect(LOOKUP, subjects::lookup)
+        .internal()
         .get("/v1/usages", usages::list)
         .filtered_by(usage::FILTERS)
         .scope("did:read")

@@ -37,6 +37,8 @@ mod results;
 #[cfg(test)]
 mod room;
 #[cfg(test)]
+mod subjects;
+#[cfg(test)]
 mod tenants;
 #[cfg(test)]
 mod told;

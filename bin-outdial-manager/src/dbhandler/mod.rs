@@ -3,5 +3,6 @@
 pub(crate) mod available;
 pub(crate) mod call;
 pub(crate) mod stats;
+pub(crate) mod subjects;
 pub(crate) mod target;
 pub(crate) mod times;

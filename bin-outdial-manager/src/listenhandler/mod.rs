@@ -2,8 +2,9 @@
 
 mod outdials;
 mod outdialtargets;
+mod subjects;
 
-use bin_common_handler::{listenhandler::Routes, resource::Resource};
+use bin_common_handler::{listenhandler::Routes, resource::Resource, subjects::LOOKUP};
 
 use crate::{
     app::App,
@@ -64,4 +65,6 @@ pub(crate) fn routes() -> Routes<App> {
             outdialtargets::list_calls,
         )
         .filtered_by(outdialtargetcall::FILTERS)
+        .post_without_effect(LOOKUP, subjects::lookup)
+        .internal()
 }

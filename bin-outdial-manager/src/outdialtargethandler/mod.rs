@@ -71,6 +71,29 @@ impl OutdialTargetHandler {
         }
     }
 
+    /// Where targets are.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Says that a target is gone, where such things are said.
+    ///
+    /// # Errors
+    /// 503.
+    pub(crate) async fn announce_deleted(
+        &self,
+        tx: &mut ChangeTx<'_>,
+        target: &OutdialTarget,
+        customer_id: Uuid,
+    ) -> Result<()> {
+        if !self.announces {
+            return Ok(());
+        }
+        let targets = std::slice::from_ref(target);
+        tx.announce_all(outdialtarget::DELETED, targets, customer_id)
+            .await
+    }
+
     /// The same, handing out only what the law allows.
     pub(crate) fn within(self, law: law::Law) -> Self {
         Self {

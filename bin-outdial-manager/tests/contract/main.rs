@@ -23,6 +23,8 @@ mod peer;
 #[cfg(test)]
 mod room;
 #[cfg(test)]
+mod subjects;
+#[cfg(test)]
 mod targetcalls;
 #[cfg(test)]
 mod targets;

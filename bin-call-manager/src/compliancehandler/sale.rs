@@ -1,0 +1,70 @@
+//! The law, asked again wherever an outbound call is sold: since it was made a consent may have been revoked, a number
+//! listed, a person's word to stop have come, or the hours be over.
+
+use bin_common_handler::{
+    databasehandler::ChangeTx,
+    models::error::{Error, Result},
+};
+
+use super::{Knowledge, VerdictView, announce, question, refusal};
+use crate::{
+    dbhandler::reader::Reader,
+    dncbookhandler::DncBook,
+    models::{
+        call::{Call, Direction},
+        callcampaign::CallCampaign,
+    },
+};
+
+/// What forbids now that a call is sold; nothing where it may be. The call itself was counted when it was made, and is
+/// not counted again.
+///
+/// # Errors
+/// 503.
+async fn forbidden(
+    tx: &mut ChangeTx<'_>,
+    dnc: &DncBook,
+    call: &Call,
+    campaign: &CallCampaign,
+) -> Result<Option<VerdictView>> {
+    if call.direction != Direction::Outbound {
+        return Ok(None);
+    }
+    let (phone, now) = (call.person(), tx.now());
+    let reader = &mut Reader::Tx(tx);
+    let mut knowledge = Knowledge::read_by(reader, dnc, call.customer_id, &[phone], now).await?;
+    knowledge.forget_attempts_since(phone, call.tm_create);
+    let verdict = knowledge.answer(&question(call, campaign.require_consent, now));
+    Ok(Some(verdict).filter(|verdict| !verdict.allowed))
+}
+
+/// The rule that forbids now that a call is sold, such as `OPTED_OUT`; nothing where it may be.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn rule_against(
+    tx: &mut ChangeTx<'_>,
+    dnc: &DncBook,
+    call: &Call,
+    campaign: &CallCampaign,
+) -> Result<Option<String>> {
+    let verdict = forbidden(tx, dnc, call, campaign).await?;
+    Ok(verdict.map(|verdict| verdict.rule_name().to_owned()))
+}
+
+/// 403 with the verdict, which is announced; nothing where the call may be sold.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn refuse(
+    tx: &mut ChangeTx<'_>,
+    dnc: &DncBook,
+    call: &Call,
+    campaign: &CallCampaign,
+) -> Result<Option<Error>> {
+    let Some(verdict) = forbidden(tx, dnc, call, campaign).await? else {
+        return Ok(None);
+    };
+    announce(tx, call, &verdict).await?;
+    Ok(refusal(Some(&verdict)))
+}

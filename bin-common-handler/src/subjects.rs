@@ -1,0 +1,35 @@
+//! What a person may ask (GDPR, articles 15 and 17), as every manager answers it: call-manager takes the request, asks the
+//! others by [`LOOKUP`] what they know, and tells them by [`ERASED`] that a number was erased.
+//!
+//! ```ignore
+//! ctx.events.on(subjects::ERASED, subjecthandler::erased);
+//! ```
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// The topic of an erasure. Its data are [`Erased`].
+pub const ERASED: &str = "call-manager.subject.*.erased";
+/// The internal route that tells everything about a number. Its body is a [`Subject`].
+pub const LOOKUP: &str = "/v1/subjects/lookup";
+
+/// Whose data is asked for.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Subject {
+    /// The tenant, for callers without one.
+    pub customer_id: Option<Uuid>,
+    /// The number, E.164.
+    pub phone: String,
+}
+
+/// A number was erased.
+#[derive(Debug, Deserialize)]
+pub struct Erased {
+    /// The tenant that knew it.
+    pub customer_id: Uuid,
+    /// The number, E.164.
+    pub phone: String,
+    /// What stands for it from now on.
+    pub pseudonym: String,
+}
