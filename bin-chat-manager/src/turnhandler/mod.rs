@@ -29,7 +29,9 @@ use crate::{
     alertrulehandler::{self, Incident},
     app::{App, Job},
     bookinghandler::by_text::{self, Booking},
-    businesshandler, contacthandler,
+    businesshandler,
+    conflicts::Conflicts,
+    contacthandler,
     conversationhandler::{
         change,
         say::{self, Said},
@@ -116,7 +118,7 @@ pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
     if is_current {
         let (number, customer_id) = (&conversation.number, conversation.customer_id);
         let Some(business) = businesshandler::of_tenant(app, number, customer_id).await? else {
-            return end(app, id, Composed::silent("number_gone"), None).await;
+            return end(app, id, &Composed::silent("number_gone"), None).await;
         };
         let span = Span {
             after: None,
@@ -128,7 +130,7 @@ pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
         // Boxed, as what the assistant thinks about is large.
         return Box::pin(think(app, &turn, &conversation, &business, &history)).await;
     }
-    end(app, id, Composed::default(), None).await
+    end(app, id, &Composed::default(), None).await
 }
 
 /// Thinks about a text, and ends the turn with it. Where somebody was faster with the time that it books, other times are
@@ -149,12 +151,12 @@ async fn think(
         None => None,
     };
     let is_booking = booking.is_some();
-    match end(app, turn.id, composed, booking).await {
+    match end(app, turn.id, &composed, booking.as_ref()).await {
         Err(error) if is_booking && is_refusal(&error) => {
             facts = facts::of(app, conversation, business, history).await?;
             facts.times.chosen = Chosen::Taken;
             let composed = compose::by_rules(&conversation.findings.0, &facts);
-            end(app, turn.id, composed, None).await
+            end(app, turn.id, &composed, None).await
         }
         ended => ended,
     }
@@ -180,8 +182,23 @@ struct Ending {
     turn: Turn,
 }
 
-/// Writes down what the turn came to.
-async fn end(app: &App, id: Uuid, composed: Composed, booking: Option<Booking>) -> Result<()> {
+/// Writes down what the turn came to, which would have to be thought about anew once it is lost.
+async fn end(app: &App, id: Uuid, composed: &Composed, booking: Option<&Booking>) -> Result<()> {
+    let mut conflicts = Conflicts::default();
+    loop {
+        match write_end(app, id, composed, booking).await {
+            Err(error) => conflicts.again(error).await?,
+            done => return done,
+        }
+    }
+}
+
+async fn write_end(
+    app: &App,
+    id: Uuid,
+    composed: &Composed,
+    booking: Option<&Booking>,
+) -> Result<()> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
     let Some(seen) = tx.get::<Turn>(id).await? else {
@@ -219,8 +236,8 @@ async fn finish(
     app: &App,
     tx: &mut ChangeTx<'_>,
     ending: &mut Ending,
-    composed: Composed,
-    booking: Option<Booking>,
+    composed: &Composed,
+    booking: Option<&Booking>,
 ) -> Result<Option<Message>> {
     let Ending {
         conversation,
@@ -244,7 +261,7 @@ async fn finish(
     conversation.turn_id = None;
     composed.heard.note(&mut conversation.findings.0);
     if composed.is_emergency
-        && let Some(said) = safety(tx, conversation, &composed).await?
+        && let Some(said) = safety(tx, conversation, composed).await?
     {
         turn.status = TurnStatus::Sent;
         turn.message_id = Some(said.id);
@@ -256,7 +273,7 @@ async fn finish(
         contact.paused = true;
         conversation.interrupt();
     }
-    let silence = silence(&composed, contact, tx.now());
+    let silence = silence(composed, contact, tx.now());
     contacthandler::save(tx, contact).await?;
     if composed.needs_human || silence.is_some() {
         let reason = silence.unwrap_or("not_sure");
@@ -269,10 +286,10 @@ async fn finish(
         return Ok(None);
     }
     if let Some(booking) = booking {
-        by_text::book(app, tx, conversation, &booking).await?;
+        by_text::book(app, tx, conversation, booking).await?;
     }
-    if let Some(offered) = composed.offered {
-        conversation.offered_slots.0 = offered;
+    if let Some(offered) = &composed.offered {
+        conversation.offered_slots.0.clone_from(offered);
     }
     let queued = MessageStatus::Queued;
     let said = say(tx, conversation, turn, &composed.text, queued).await?;
