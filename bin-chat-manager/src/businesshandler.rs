@@ -9,6 +9,7 @@ use bin_common_handler::{
     models::error::{Error, Result, Status},
     webhooks::lines::Line,
 };
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -27,15 +28,30 @@ pub(crate) async fn of_number(app: &App, number: &str) -> Result<Option<Arc<Busi
     }
 }
 
-/// The same, where it must be somebody's.
+/// The business of a number, as long as the number is this tenant's: a number changes hands, and nothing may leave from it
+/// in the name of whoever had it, nor by the new owner's account. None where it is nobody's or another's by now.
 ///
 /// # Errors
-/// 404, 503.
-pub(crate) async fn must_be(app: &App, number: &str) -> Result<Arc<Business>> {
-    of_number(app, number).await?.ok_or_else(|| {
-        Error::not_found("PHONE_NUMBER_NOT_FOUND", "The phone number was not found.")
-    })
+/// 503 when did-manager does not answer.
+pub(crate) async fn of_tenant(
+    app: &App,
+    number: &str,
+    customer_id: Uuid,
+) -> Result<Option<Arc<Business>>> {
+    let business = of_number(app, number).await?;
+    Ok(business.filter(|business| business.customer_id == customer_id))
 }
+
+/// The refusal of what would leave from such a number.
+pub(crate) fn number_gone() -> Error {
+    Error::failed_precondition(NUMBER_GONE, NUMBER_GONE_TEXT)
+}
+
+/// Reason of what fails as the number is not the business's any more.
+pub(crate) const NUMBER_GONE: &str = "NUMBER_GONE";
+/// The same, for people.
+pub(crate) const NUMBER_GONE_TEXT: &str =
+    "The number of this conversation is not the business's any more.";
 
 /// The business of a number, where a webhook is its carrier's; none where the number is nobody's, so that there is nothing
 /// to prove it by.

@@ -23,9 +23,10 @@ use crate::{
     app::App,
     booking::ical::{self, Event, Status},
     customerhandler::tenant,
-    dbhandler::calendars,
+    dbhandler::{calendars, owned},
     models::{
         appointment::{Appointment, AppointmentStatus},
+        bookable::Bookable,
         calendar::Calendar,
         timers::CALENDAR_SYNC,
     },
@@ -57,6 +58,9 @@ impl ResourceHooks<Calendar> for App {
         if before.is_none() {
             after.feed_token = token();
             self.rooms.calendars.take(tx, after.customer_id, 1).await?;
+        }
+        if before.is_none_or(|before| before.resource_id != after.resource_id) {
+            owned::ensure::<Bookable>(tx, after.customer_id, after.resource_id).await?;
         }
         link(self, tx, before, after).await
     }

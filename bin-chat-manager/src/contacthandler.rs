@@ -26,6 +26,8 @@ use crate::{
 /// The key of the hashes.
 const KEY: &str = "contacts";
 const DAY_MICROS: i64 = 86_400_000_000;
+/// How long our opt-in question may be answered by a bare YES.
+const ASKED: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 
 /// The hash by which a number is known.
 ///
@@ -75,6 +77,13 @@ pub(crate) async fn announce(
     tx.emit(CHANGED, contact, contact.customer_id).await
 }
 
+/// Whether somebody was asked of late whether they want texts.
+pub(crate) fn was_asked(contact: &Contact, now: Timestamp) -> bool {
+    contact
+        .tm_asked
+        .is_some_and(|asked| now < asked.plus(ASKED))
+}
+
 /// The refusal of a send to somebody who opted out.
 pub(crate) fn opted_out() -> Error {
     Error::permission_denied("OPTED_OUT", "This person asked for no more texts.")
@@ -101,6 +110,9 @@ pub(crate) struct OptOutState {
     pub opted_out: bool,
     /// Since when.
     pub tm_opted_out: Option<Timestamp>,
+    /// Whether the assistant suspects that, and a person has yet to decide.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// Whether a number opted out.
@@ -117,8 +129,10 @@ pub(crate) async fn state(
     let number = parse(number)?;
     let hash = hash(app, &number).await?;
     let found = contacts::find(&app.store.db, customer_id, &hash).await?;
+    let paused = found.as_ref().is_some_and(|contact| contact.paused);
     let contact = found.filter(|contact| contact.opted_out);
     Ok(OptOutState {
+        paused,
         opted_out: contact.is_some(),
         tm_opted_out: contact.and_then(|contact| contact.tm_opted_out),
     })

@@ -13,8 +13,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     customerhandler::tenant,
+    dbhandler::owned,
     models::{
-        catalogitem::PRICE_MAX,
+        catalogitem::{CatalogItem, PRICE_MAX},
+        conversation::Conversation,
         lead::{CALLS_MAX, Lead, LeadStatus},
     },
 };
@@ -37,6 +39,12 @@ impl ResourceHooks<Lead> for App {
     ) -> Result<()> {
         if before.is_none() {
             self.rooms.leads.take(tx, after.customer_id, 1).await?;
+        }
+        let names = |lead: &Lead| (lead.conversation_id, lead.catalog_item_id);
+        if before.is_none_or(|before| names(before) != names(after)) {
+            let (conversation_id, catalog_item_id) = names(after);
+            owned::ensure::<Conversation>(tx, after.customer_id, conversation_id).await?;
+            owned::ensure::<CatalogItem>(tx, after.customer_id, catalog_item_id).await?;
         }
         // A deleted one is nobody's open lead.
         after.settle();

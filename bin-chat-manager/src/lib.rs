@@ -16,6 +16,7 @@ mod businesshandler;
 mod calendarhandler;
 mod calendarsynchandler;
 mod cataloghandler;
+mod conflicts;
 mod contacthandler;
 mod conversationhandler;
 mod customerhandler;
@@ -137,6 +138,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1312_retention_indexes",
         "1313_calendars_elsewhere",
         "1314_conversation_alerts",
+        "1320_order_of_texts",
     ]
 );
 

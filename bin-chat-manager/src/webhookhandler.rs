@@ -35,7 +35,7 @@ use crate::{
         timers::WORK,
         webhook::{InboundText, MissedCall, Reminder, StatusReport, Webhook, WebhookKind},
     },
-    words::optout,
+    words::optout::{self, Wish},
 };
 
 /// Work is done at once by the process that kept it; when that ended meanwhile, by anyone after this.
@@ -106,29 +106,60 @@ pub(crate) async fn sms(app: &App, ctx: &RequestContext, raw: &Raw) -> Result<Tw
     };
     let hash = contacthandler::hash(app, &text.from).await?;
     let mut tx = app.store.begin(ctx).await?;
-    let key = format!("sms:{}:{}", business.provider_id, text.sid);
-    let kept = keep(&mut tx, business.customer_id, WebhookKind::Sms, key, &text).await?;
+    let kept = hear(&mut tx, &business, hash, text).await?;
     let Some(id) = kept else {
         app.figures.webhooks.with_label_values(&["repeated"]).inc();
         return Ok(NOTHING);
     };
-    let wish = optout::read(&text.body);
-    if wish.is_some_and(optout::Wish::is_stop) {
-        let customer_id = business.customer_id;
-        let mut open =
-            conversations::lock_open(&mut tx, customer_id, Channel::Sms, &text.from).await?;
-        let mut contact = contacthandler::lock(&mut tx, customer_id, &hash, &text.from).await?;
-        let source = if wish == Some(optout::Wish::Stop) {
-            "word"
-        } else {
-            "wording"
-        };
-        optouts::opt_out(&mut tx, open.as_mut(), &mut contact, source).await?;
-    }
     let answer = tx.commit(NOTHING).await?;
     app.figures.webhooks.with_label_values(&["kept"]).inc();
     app.offer(Job::Work(id));
     Ok(answer)
+}
+
+/// Keeps a text with its number among those of its person, and does what it says about texts: the ledger follows the order
+/// in which texts came, whatever the jobs are about. None where it came before.
+async fn hear(
+    tx: &mut ChangeTx<'_>,
+    business: &Business,
+    hash: Vec<u8>,
+    mut text: InboundText,
+) -> Result<Option<Uuid>> {
+    let customer_id = business.customer_id;
+    let wish = optout::read(&text.body).filter(|wish| wish.is_about_texts());
+    let mut open = match wish {
+        Some(_) => conversations::lock_open(tx, customer_id, Channel::Sms, &text.from).await?,
+        None => None,
+    };
+    let mut contact = contacthandler::lock(tx, customer_id, &hash, &text.from).await?;
+    text.is_start = match wish {
+        Some(Wish::Start) => true,
+        Some(Wish::Yes) => contacthandler::was_asked(&contact, tx.now()),
+        _ => false,
+    };
+    contact.last_text = contact.last_text.saturating_add(1);
+    tx.update(&contact).await?;
+    let row = Kept {
+        customer_id,
+        kind: WebhookKind::Sms,
+        event_key: format!("sms:{}:{}", business.provider_id, text.sid),
+        phone_hash: Some(hash),
+        seq: contact.last_text,
+    };
+    let kept = keep(tx, row, &text).await?;
+    if kept.is_none() {
+        return Ok(None);
+    }
+    match wish {
+        Some(wish) if wish.is_stop() => {
+            optouts::opt_out(tx, open.as_mut(), &mut contact, wish.source()).await?;
+        }
+        _ if text.is_start => {
+            optouts::opt_in(tx, open.as_mut(), &mut contact, "start").await?;
+        }
+        _ => {}
+    }
+    Ok(kept)
 }
 
 /// The number is nobody's, or the message has no sender: there is nothing to prove it by, and nothing is written.
@@ -151,6 +182,7 @@ fn inbound(fields: &Fields, to: &str) -> Option<InboundText> {
         body,
         sid,
         media: pictures(fields),
+        is_start: false,
     })
 }
 
@@ -189,7 +221,13 @@ pub(crate) async fn sms_status(app: &App, ctx: &RequestContext, raw: &Raw) -> Re
         .get::<Conversation>(message.conversation_id)
         .await?;
     let conversation = found.ok_or_else(|| refused(app))?;
-    let business = prove(app, &conversation.number, &fields, raw).await?;
+    // The conversation may have moved to another number of the business since; another tenant's is refused below.
+    let from = phone::parse(field(&fields, "From")).map(|from| from.as_str().to_owned());
+    let number = match from {
+        Ok(from) if is_of(app, &from, message.customer_id).await? => from,
+        _ => conversation.number.clone(),
+    };
+    let business = prove(app, &number, &fields, raw).await?;
     let business = business
         .filter(|business| business.customer_id == message.customer_id)
         .ok_or_else(|| refused(app))?;
@@ -211,8 +249,8 @@ pub(crate) async fn sms_status(app: &App, ctx: &RequestContext, raw: &Raw) -> Re
         error_code,
     };
     let mut tx = app.store.begin(ctx).await?;
-    let kind = WebhookKind::SmsStatus;
-    let Some(id) = keep(&mut tx, business.customer_id, kind, key, &report).await? else {
+    let row = Kept::new(business.customer_id, WebhookKind::SmsStatus, key);
+    let Some(id) = keep(&mut tx, row, &report).await? else {
         app.figures.webhooks.with_label_values(&["repeated"]).inc();
         return Ok(NOTHING);
     };
@@ -220,6 +258,12 @@ pub(crate) async fn sms_status(app: &App, ctx: &RequestContext, raw: &Raw) -> Re
     app.figures.webhooks.with_label_values(&["kept"]).inc();
     app.offer(Job::Work(id));
     Ok(answer)
+}
+
+/// Whether a number is this tenant's.
+async fn is_of(app: &App, number: &str, customer_id: Uuid) -> Result<bool> {
+    let business = businesshandler::of_tenant(app, number, customer_id).await?;
+    Ok(business.is_some())
 }
 
 /// A call that nobody answered, told by call-manager: kept, and worked on outside the event's transaction.
@@ -230,8 +274,8 @@ pub(crate) async fn call_missed(
 ) -> Result<()> {
     let call: MissedCall = event.data()?;
     let key = format!("call:{}", call.call_id);
-    let kind = WebhookKind::CallMissed;
-    if let Some(id) = keep(tx, call.customer_id, kind, key, &call).await? {
+    let row = Kept::new(call.customer_id, WebhookKind::CallMissed, key);
+    if let Some(id) = keep(tx, row, &call).await? {
         let now = tx.now();
         tx.schedule(WORK, id, now, &0_u32).await?;
     }
@@ -249,28 +293,46 @@ pub(crate) async fn remind(tx: &mut ChangeTx<'_>, appointment: &Appointment) -> 
         appointment_id,
         tm_start,
     };
-    let kind = WebhookKind::Reminder;
-    if let Some(id) = keep(tx, appointment.customer_id, kind, key, &reminder).await? {
+    let row = Kept::new(appointment.customer_id, WebhookKind::Reminder, key);
+    if let Some(id) = keep(tx, row, &reminder).await? {
         let now = tx.now();
         tx.schedule(WORK, id, now, &0_u32).await?;
     }
     Ok(())
 }
 
-/// Keeps what came, with the timer of its work; none where it came before.
-async fn keep(
-    tx: &mut ChangeTx<'_>,
+/// What is to be kept, but for what it says.
+struct Kept {
     customer_id: Uuid,
     kind: WebhookKind,
     event_key: String,
-    payload: &impl Serialize,
-) -> Result<Option<Uuid>> {
+    phone_hash: Option<Vec<u8>>,
+    seq: i64,
+}
+
+impl Kept {
+    /// Of nobody whose order matters.
+    const fn new(customer_id: Uuid, kind: WebhookKind, event_key: String) -> Self {
+        Self {
+            customer_id,
+            kind,
+            event_key,
+            phone_hash: None,
+            seq: 0,
+        }
+    }
+}
+
+/// Keeps what came, with the timer of its work; none where it came before.
+async fn keep(tx: &mut ChangeTx<'_>, kept: Kept, payload: &impl Serialize) -> Result<Option<Uuid>> {
     let now = tx.now();
     let row = Webhook {
         id: ids::next(),
-        customer_id,
-        kind,
-        event_key,
+        customer_id: kept.customer_id,
+        kind: kept.kind,
+        event_key: kept.event_key,
+        phone_hash: kept.phone_hash,
+        seq: kept.seq,
         payload: serde_json::to_string(payload).map_err(Error::internal)?,
         tm_done: None,
         tm_create: now,

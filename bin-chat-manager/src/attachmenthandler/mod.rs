@@ -27,7 +27,7 @@ use crate::{
     models::{
         attachment::{Attachment, AttachmentStatus, SIZE_MAX},
         conversation::{Channel, Conversation},
-        message::{Message, MessageStatus, Sender},
+        message::{Message, MessageKind, MessageStatus, Sender},
     },
     words::filetype,
 };
@@ -222,6 +222,7 @@ pub(crate) async fn create(
     let customer_id = conversation.customer_id;
     if let Some(said) = messages::by_cause(&mut tx, customer_id, &cause_key).await? {
         // The staged copy is swept away.
+        let said = say::again(said, MessageKind::Attachment, &staged.name)?;
         let first = tx.get::<Attachment>(said.id).await?.ok_or_else(not_found)?;
         let view = view(app, &first).await?;
         return tx.commit(view).await;

@@ -19,12 +19,15 @@ use uuid::Uuid;
 use super::timers::{RESERVATION_EXPIRE, remind_later};
 use crate::{
     app::App,
-    calendarsynchandler, cataloghandler, leadhandler,
+    calendarsynchandler, cataloghandler,
+    dbhandler::owned,
+    leadhandler,
     models::{
         appointment::{Appointment, AppointmentStatus},
         bookable::Bookable,
         catalogitem::CatalogItem,
-        lead::LeadStatus,
+        conversation::Conversation,
+        lead::{Lead, LeadStatus},
         reservation::{Reservation, ReservationStatus},
     },
 };
@@ -57,7 +60,7 @@ pub(crate) struct AppointmentCreate {
 /// Makes an appointment of a hold.
 ///
 /// # Errors
-/// 404 without such a hold, lead or item; 410 `RESERVATION_EXPIRED`; 409 when the hold is used.
+/// 404 without such a hold, conversation, lead or item; 410 `RESERVATION_EXPIRED`; 409 when the hold is used.
 pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
@@ -71,6 +74,8 @@ pub(crate) async fn create(
     // First the resource, as everybody who takes its time.
     resource::lock_live::<Bookable>(&mut tx, ctx, reservation.resource_id).await?;
     let held = book(&mut tx, ctx, reservation.id).await?;
+    owned::ensure::<Conversation>(&mut tx, held.customer_id, body.conversation_id).await?;
+    owned::ensure::<Lead>(&mut tx, held.customer_id, body.lead_id).await?;
     let appointment = made(body, &held, work, tx.now());
     let appointment = keep(app, &mut tx, ctx, appointment).await?;
     tx.commit(appointment).await

@@ -4,8 +4,9 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
     models::{
-        check::{max_bytes, not_blank},
+        check::max_bytes,
         error::{Error, Result},
+        text::check_said,
     },
     resource,
 };
@@ -42,7 +43,7 @@ pub(crate) async fn edit(
     (conversation_id, id): (Uuid, Uuid),
     body: &Edit,
 ) -> Result<Message> {
-    not_blank("body", &body.body)?;
+    check_said("body", &body.body)?;
     max_bytes("body", &body.body, BODY_MAX)?;
     let author = actor(ctx, body.user_id)?;
     sight::ensure(app, ctx, conversation_id).await?;

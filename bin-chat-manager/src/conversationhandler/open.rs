@@ -73,6 +73,14 @@ pub(crate) async fn lock_or_open(tx: &mut ChangeTx<'_>, party: &Party<'_>) -> Re
     }
 }
 
+/// Answers go out from the number that the person used last: that is the thread on their phone, and the one before may be
+/// the business's no more.
+pub(crate) fn follow(conversation: &mut Conversation, number: &str) {
+    if conversation.number != number {
+        number.clone_into(&mut conversation.number);
+    }
+}
+
 /// The conversation has an open lead, with the call attached.
 ///
 /// # Errors
@@ -110,6 +118,8 @@ pub(crate) fn settle_blocks(
 ) {
     if contact.opted_out {
         conversation.block(BlockReason::OptedOut);
+    } else {
+        conversation.lift(BlockReason::OptedOut);
     }
     if business.campaign_status.may_send() {
         conversation.lift(BlockReason::CampaignPending);

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::change;
+use super::{change, timers};
 use crate::{
     alertrulehandler::{self, Incident},
     app::App,
@@ -19,6 +19,9 @@ use crate::{
         conversation::{BlockReason, Channel, Conversation},
     },
 };
+
+/// How long people have to answer first where nobody says otherwise, in seconds.
+const DELAY: u32 = 60;
 
 /// An opt-out that somebody told otherwise than by text.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -93,6 +96,65 @@ pub(crate) async fn opt_in(
     contact.tm_opted_out = None;
     contacthandler::announce(tx, contact, source).await?;
     Ok(true)
+}
+
+/// A person of the business has looked at what the assistant took for a wish for no more texts, and goes on.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn let_go_on(tx: &mut ChangeTx<'_>, contact: &mut Contact) -> Result<()> {
+    if !contact.paused {
+        return Ok(());
+    }
+    contact.paused = false;
+    contacthandler::announce(tx, contact, "human").await
+}
+
+/// What a person of the business decides about what may be an opt-out.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Decision {
+    /// The tenant, for callers without one.
+    #[serde(default)]
+    pub customer_id: Option<Uuid>,
+    /// The number.
+    pub number: String,
+    /// Whether it is one.
+    pub opted_out: bool,
+}
+
+/// Decides whether somebody wants no texts, where the assistant only suspects it. An opt-out is lifted by nobody but who
+/// told it.
+///
+/// # Errors
+/// 400 naming the number; 403 `OPTED_OUT` where they did; 503.
+pub(crate) async fn decide(
+    app: &App,
+    ctx: &RequestContext,
+    decision: &Decision,
+) -> Result<Contact> {
+    let customer_id = ctx.scope.owner(decision.customer_id.unwrap_or_default())?;
+    let number = contacthandler::parse(&decision.number)?;
+    let hash = contacthandler::hash(app, &number).await?;
+    let business = app.businesses.find(ctx, customer_id).await;
+    let delay = business.map_or(DELAY, |business| business.takeover_delay_seconds());
+    let mut tx = app.store.begin(ctx).await?;
+    let mut open = conversations::lock_open(&mut tx, customer_id, Channel::Sms, &number).await?;
+    let mut contact = contacthandler::lock(&mut tx, customer_id, &hash, &number).await?;
+    if decision.opted_out {
+        opt_out(&mut tx, open.as_mut(), &mut contact, "human").await?;
+        return tx.commit(contact).await;
+    }
+    if contact.opted_out {
+        return Err(contacthandler::opted_out());
+    }
+    if contact.paused {
+        let_go_on(&mut tx, &mut contact).await?;
+        if let Some(conversation) = &mut open {
+            timers::open_window(&mut tx, conversation, delay).await?;
+            change::save(&mut tx, conversation).await?;
+        }
+    }
+    tx.commit(contact).await
 }
 
 /// Notes an opt-out by hand, e.g. one that was told on the phone.

@@ -7,8 +7,9 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
     models::{
-        check::{ensure, max_bytes, not_blank},
+        check::{ensure, max_bytes},
         error::{Error, Result},
+        text::check_said,
     },
     resource,
 };
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{change, open, say, sight, timers};
+use super::{change, open, optouts, say, sight, timers};
 use crate::{
     alertrulehandler,
     app::{App, Job},
@@ -180,7 +181,7 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
 async fn business(app: &App, of: &Conversation) -> Result<Option<Arc<Business>>> {
     match of.channel {
         Channel::Web => Ok(None),
-        _ => businesshandler::must_be(app, &of.number).await.map(Some),
+        _ => businesshandler::of_tenant(app, &of.number, of.customer_id).await,
     }
 }
 
@@ -270,12 +271,13 @@ pub(crate) async fn write(
     check(body)?;
     let author = actor(ctx, body.user_id)?;
     let seen = sight::get(app, ctx, id).await?;
+    let is_numbers = business(app, &seen).await;
     let hash = contacthandler::hash(app, &seen.person).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
     let cause_key = format!("human:{id}:{}", body.client_message_id);
     if let Some(said) = messages::by_cause(&mut tx, conversation.customer_id, &cause_key).await? {
-        return tx.commit(said).await;
+        return tx.commit(say::again(said, body.kind, &body.body)?).await;
     }
     if conversation.is_closed() {
         return Err(closed());
@@ -286,7 +288,12 @@ pub(crate) async fn write(
         return tx.commit(note).await;
     }
     let customer_id = conversation.customer_id;
-    let contact = contacthandler::lock(&mut tx, customer_id, &hash, &conversation.person).await?;
+    // Where nobody can say whose number it is, the text waits.
+    if conversation.channel != Channel::Web && matches!(is_numbers, Ok(None)) {
+        return Err(businesshandler::number_gone());
+    }
+    let mut contact =
+        contacthandler::lock(&mut tx, customer_id, &hash, &conversation.person).await?;
     if contact.opted_out
         || conversation
             .block_reasons
@@ -296,6 +303,8 @@ pub(crate) async fn write(
         return Err(contacthandler::opted_out());
     }
     take_to_write(&mut tx, &mut conversation, author).await?;
+    // Whoever writes has looked, and decided that texts are wanted.
+    optouts::let_go_on(&mut tx, &mut contact).await?;
     let said = say::Said {
         sender: Sender::Human,
         sender_id: Some(author),
@@ -356,7 +365,7 @@ fn check(body: &MessageCreate) -> Result<()> {
     check_key(&body.client_message_id)?;
     let is_said = matches!(body.kind, MessageKind::Text | MessageKind::Note);
     ensure(is_said, "kind", "must be text or note")?;
-    not_blank("body", &body.body)?;
+    check_said("body", &body.body)?;
     max_bytes("body", &body.body, BODY_MAX)
 }
 

@@ -74,13 +74,13 @@ async fn say(
     };
     let customer_id = conversation.customer_id;
     let body = templatehandler::text(tx, customer_id, "opt_in_question", filling).await?;
-    let asked = contact.tm_asked.map_or(0, |at| at.micros());
+    let asked = contact.tm_asked.unwrap_or_else(|| tx.now());
     let question = Said {
         sender: Sender::System,
         sender_id: None,
         body: &body,
         status: MessageStatus::Queued,
-        cause_key: format!("optin:{}:{asked}", contact.id),
+        cause_key: Message::question(contact.id, asked),
     };
     say::say(tx, conversation, question).await
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use bin_common_handler::{databasehandler::ChangeTx, ids, models::error::Result};
+use bin_common_handler::{
+    databasehandler::ChangeTx,
+    ids,
+    models::error::{Error, Result},
+};
 use uuid::Uuid;
 
 use super::events;
@@ -41,6 +45,22 @@ pub(crate) async fn say(
     said: Said<'_>,
 ) -> Result<Option<Message>> {
     say_as(tx, conversation, said, None).await
+}
+
+/// What was said for a client's id before, where it is the same again: another text under that id is not lost without a word.
+///
+/// # Errors
+/// 409 `CLIENT_MESSAGE_ID_USED`.
+pub(crate) fn again(said: Message, kind: MessageKind, body: &str) -> Result<Message> {
+    // What was taken back has no words to compare.
+    let is_same = said.tm_delete.is_some() || said.body == body;
+    if said.kind == kind && is_same {
+        return Ok(said);
+    }
+    Err(Error::failed_precondition(
+        "CLIENT_MESSAGE_ID_USED",
+        "Another message has this client_message_id.",
+    ))
 }
 
 /// Says a file, whose message has this id. As [`say`].

@@ -14,6 +14,7 @@ pub(crate) mod facts;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod notifications;
+pub(crate) mod owned;
 pub(crate) mod presences;
 pub(crate) mod retentions;
 pub(crate) mod searches;
@@ -21,6 +22,7 @@ pub(crate) mod sights;
 pub(crate) mod subjects;
 pub(crate) mod summaries;
 pub(crate) mod watches;
+pub(crate) mod webhooks;
 pub(crate) mod widgets;
 
 use bin_common_handler::databasehandler::{Dialect, Entity};

@@ -53,6 +53,8 @@ fn word_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .post("/v1/optouts/ask", optouts::ask)
         .scope(WRITE)
+        .post("/v1/optouts/decide", optouts::decide)
+        .scope(WRITE)
         .get("/v1/optouts/lookup", optouts::lookup)
         .scope(READ)
         .post_without_effect(LOOKUP, optouts::subject)

@@ -14,7 +14,7 @@ use crate::{
     app::App,
     contacthandler::{self, OptOutState},
     conversationhandler::{
-        optouts::{self, OptOutCreate},
+        optouts::{self, Decision, OptOutCreate},
         question,
     },
     models::contact::Contact,
@@ -44,6 +44,14 @@ pub(super) async fn create(
     Json(body): Json<OptOutCreate>,
 ) -> Result<Json<Contact>> {
     optouts::create(&app, &ctx, &body).await.map(Json)
+}
+
+pub(super) async fn decide(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(body): Json<Decision>,
+) -> Result<Json<Contact>> {
+    optouts::decide(&app, &ctx, &body).await.map(Json)
 }
 
 pub(super) async fn lookup(

@@ -85,6 +85,7 @@ pub(super) const TABLE: &[(&str, Roles)] = &[
     ("GET /v1/optouts/lookup", Roles::EVERYBODY),
     ("POST /v1/optouts", Roles::STAFF),
     ("POST /v1/optouts/ask", Roles::STAFF),
+    ("POST /v1/optouts/decide", Roles::STAFF),
     ("GET /v1/templates", Roles::EVERYBODY),
     ("GET /v1/templates/<template-id>", Roles::EVERYBODY),
     ("POST /v1/templates", Roles::SUPERVISORS),

@@ -5,6 +5,7 @@ use bin_common_handler::{
     models::{
         check::{not_blank, short},
         error::Result,
+        text::check_said,
         time::Timestamp,
     },
 };
@@ -43,6 +44,7 @@ pub struct CannedResponse {
 }
 
 fn check(response: &mut CannedResponse, _: Option<&CannedResponse>, _: Timestamp) -> Result<()> {
+    check_said("body", &response.body)?;
     not_blank("shortcut", &response.shortcut)?;
     short("shortcut", &response.shortcut)
 }

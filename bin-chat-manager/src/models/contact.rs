@@ -30,7 +30,7 @@ pub struct Contact {
     pub opted_out: bool,
     /// What the last change came from: `word`, `wording`, `provider`, `human` or `start`.
     pub source: String,
-    /// The assistant found what may be an opt-out: it is silent until a person decides.
+    /// The assistant found what may be an opt-out: nothing is sent by itself until a person decides.
     pub paused: bool,
     /// When the opt-out came; null where there is none.
     pub tm_opted_out: Option<Timestamp>,
@@ -38,6 +38,9 @@ pub struct Contact {
     pub tm_asked: Option<Timestamp>,
     /// When they were greeted last.
     pub tm_greeted: Option<Timestamp>,
+    /// Texts that came from them: the number of the last one.
+    #[serde(skip)]
+    pub last_text: i64,
     /// Days since 1970 of the texts counted in `ai_texts`.
     #[serde(skip)]
     pub ai_day: i64,

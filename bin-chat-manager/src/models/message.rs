@@ -12,6 +12,10 @@ pub const UPDATED: &str = "message_updated";
 pub const BODY_MAX: usize = 1_600;
 /// What the cause of an opt-out's confirmation begins with.
 const CONFIRMATION: &str = "optout:";
+/// What the causes of safety texts begin with.
+const EMERGENCY: &str = "emergency:";
+/// What the causes of opt-in questions begin with.
+const QUESTION: &str = "optin:";
 /// What the cause of a greeting begins with.
 const GREETING: &str = "greet:";
 
@@ -220,6 +224,26 @@ impl Message {
     /// Whether it greets whoever called in vain.
     pub fn is_greeting(&self) -> bool {
         self.sender == Sender::System && self.is_because_of(GREETING)
+    }
+
+    /// Whether it tells what to do in danger.
+    pub fn is_safety(&self) -> bool {
+        self.sender == Sender::System && self.is_because_of(EMERGENCY)
+    }
+
+    /// Whether it is our question whether somebody wants texts.
+    pub fn is_question(&self) -> bool {
+        self.sender == Sender::System && self.is_because_of(QUESTION)
+    }
+
+    /// The cause of the safety text for what came after an answer: the rules and the model say it once.
+    pub fn emergency(conversation_id: Uuid, answered_seq: i64) -> String {
+        format!("{EMERGENCY}{conversation_id}:{answered_seq}")
+    }
+
+    /// The cause of a question whether somebody wants texts.
+    pub fn question(contact_id: Uuid, at: Timestamp) -> String {
+        format!("{QUESTION}{contact_id}:{}", at.micros())
     }
 
     /// The cause of the greeting for a call.

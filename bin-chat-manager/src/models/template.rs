@@ -5,6 +5,7 @@ use bin_common_handler::{
     models::{
         check::{ensure, wrong},
         error::Result,
+        text::check_said,
         time::Timestamp,
     },
 };
@@ -47,6 +48,7 @@ fn check(template: &mut Template, _: Option<&Template>, _: Timestamp) -> Result<
     let name = &template.name;
     let is_name = !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(is_plain);
     ensure(is_name, "name", "has 1 to 64 of a-z, 0-9 and _")?;
+    check_said("body", &template.body)?;
     let mut rest = template.body.as_str();
     while let Some(at) = rest.find(['{', '}']) {
         let (name, after) = rest

@@ -32,6 +32,11 @@ pub struct Webhook {
     pub event_key: String,
     /// What it says, as JSON; empty when it was worked on.
     pub payload: String,
+    /// Whose text it is, as the ledger knows them, while it waits to be worked on; null afterwards, and for all else.
+    #[serde(skip)]
+    pub phone_hash: Option<Vec<u8>>,
+    /// Which text of theirs it is, from 1 in their order of arrival; 0 for all else.
+    pub seq: i64,
     /// When it was worked on; null until then.
     pub tm_done: Option<Timestamp>,
     /// When it came.
@@ -63,6 +68,9 @@ pub struct InboundText {
     /// Where the provider has its pictures, at most ten.
     #[serde(default)]
     pub media: Vec<String>,
+    /// It was the wish for texts again, and the ledger has it.
+    #[serde(default)]
+    pub is_start: bool,
 }
 
 /// What became of a text of ours.

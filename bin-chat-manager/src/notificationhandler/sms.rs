@@ -29,10 +29,10 @@ pub(super) async fn say(app: &App, row: &Notification) -> Result<()> {
     let customer_id = row.customer_id;
     let number = conversations::number_with(&app.store.db, customer_id, &row.to).await?;
     let business = match &number {
-        Some(number) => businesshandler::of_number(app, number).await?,
+        Some(number) => businesshandler::of_tenant(app, number, customer_id).await?,
         None => None,
     };
-    let Some(business) = business.filter(|business| business.customer_id == customer_id) else {
+    let Some(business) = business else {
         return record::record(app, row, Outcome::Refused("NO_CONSENT")).await;
     };
     let hash = contacthandler::hash(app, &row.to).await?;
@@ -53,6 +53,8 @@ pub(super) async fn say(app: &App, row: &Notification) -> Result<()> {
     let mut said = None;
     let outcome = if contact.opted_out {
         Outcome::Refused("OPTED_OUT")
+    } else if contact.paused {
+        Outcome::Refused("PAUSED")
     } else if conversation.is_blocked() {
         Outcome::Refused("CONVERSATION_BLOCKED")
     } else {

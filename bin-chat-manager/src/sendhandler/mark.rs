@@ -90,6 +90,8 @@ enum Objection {
     Blocked,
     /// The assistant's words came too late.
     Late,
+    /// The person may want no texts, and nobody has decided.
+    Paused,
 }
 
 fn objection(
@@ -109,9 +111,12 @@ fn objection(
     if conversation.is_blocked() {
         return Some(Objection::Blocked);
     }
-    let is_late = message.sender == Sender::Ai && message.fence != conversation.fence;
-    let is_paused = message.sender == Sender::Ai && contact.paused;
-    (is_late || is_paused).then_some(Objection::Late)
+    if message.sender == Sender::Ai && message.fence != conversation.fence {
+        return Some(Objection::Late);
+    }
+    // A person who writes has decided; in danger, and to our question whether texts are wanted, there is nothing to decide.
+    let is_held = message.sender != Sender::Human && !message.is_safety() && !message.is_question();
+    (contact.paused && is_held).then_some(Objection::Paused)
 }
 
 impl Objection {
@@ -141,6 +146,11 @@ impl Objection {
                 MessageStatus::Discarded,
                 "TOO_LATE",
                 "A person of the business was faster.",
+            ),
+            Self::Paused => (
+                MessageStatus::Discarded,
+                "PAUSED",
+                "This person may want no more texts; nobody has decided yet.",
             ),
         };
         message.status = status;
@@ -237,7 +247,25 @@ mod tests {
         message(Sender::Ai, "turn:1"),
         conversation(0, false, false),
         contact(false, true),
-        Some(O::Late)
+        Some(O::Paused)
+    )]
+    #[case::no_greeting_while_paused(
+        message(Sender::System, "greet:1"),
+        conversation(0, false, false),
+        contact(false, true),
+        Some(O::Paused)
+    )]
+    #[case::danger_is_told_while_paused(
+        message(Sender::System, "emergency:1"),
+        conversation(0, false, false),
+        contact(false, true),
+        None
+    )]
+    #[case::the_question_is_asked_while_paused(
+        message(Sender::System, "optin:1"),
+        conversation(0, false, false),
+        contact(false, true),
+        None
     )]
     #[case::a_person_may_speak_while_paused(
         message(Sender::Human, "human:1"),

@@ -18,6 +18,7 @@ use self::mark::Marked;
 use crate::{
     app::{App, Job},
     businesshandler,
+    conflicts::Conflicts,
     models::{
         business::Business,
         conversation::Conversation,
@@ -60,7 +61,10 @@ pub(crate) async fn advance(app: &App, id: Uuid) -> Result<()> {
         .get::<Conversation>(message.conversation_id)
         .await?;
     let conversation = found.ok_or_else(|| Error::internal("a message without a conversation"))?;
-    let business = businesshandler::must_be(app, &conversation.number).await?;
+    let (number, customer_id) = (&conversation.number, conversation.customer_id);
+    let Some(business) = businesshandler::of_tenant(app, number, customer_id).await? else {
+        return record::number_gone(app, &message).await;
+    };
     if message.status == MessageStatus::Sending && message.tm_attempt.is_some() {
         return find_out(app, &message, &conversation, &business).await;
     }
@@ -73,7 +77,14 @@ pub(crate) async fn advance(app: &App, id: Uuid) -> Result<()> {
         .sends
         .with_label_values(&[outcome.label()])
         .inc();
-    record::record(app, id, attempt, outcome).await
+    let mut conflicts = Conflicts::default();
+    // The answer is known now; once it is lost it would have to be looked for.
+    loop {
+        match record::record(app, id, attempt, outcome.clone()).await {
+            Err(error) => conflicts.again(error).await?,
+            done => return done,
+        }
+    }
 }
 
 /// A request was made, and its answer is not known: it is looked for, and never made again.

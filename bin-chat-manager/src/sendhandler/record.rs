@@ -17,8 +17,9 @@ use super::provider::{Outcome, meaning};
 use crate::{
     alertrulehandler::{self, Incident},
     app::App,
+    businesshandler::{NUMBER_GONE, NUMBER_GONE_TEXT},
     contacthandler,
-    conversationhandler::{optouts, say},
+    conversationhandler::{change, optouts, say},
     figures::alarm::Metric,
     models::{
         conversation::Conversation,
@@ -118,6 +119,22 @@ async fn take(
     say::rewrite(tx, conversation, message).await
 }
 
+/// A greeting that surely did not leave was none: whoever calls again is greeted. One that the carrier refuses would be
+/// refused again.
+async fn forget_greeting(tx: &mut ChangeTx<'_>, held: &mut Held) -> Result<()> {
+    if !held.message.is_greeting() {
+        return Ok(());
+    }
+    held.contact.tm_greeted = None;
+    contacthandler::save(tx, &mut held.contact).await?;
+    let conversation = &mut held.conversation;
+    if conversation.tm_last_message == Some(held.message.tm_create) {
+        // Nothing was said since; when it was before, only the person's side tells.
+        conversation.tm_last_message = conversation.tm_inbound;
+    }
+    change::save(tx, conversation).await
+}
+
 /// It is never tried again, and somebody is told.
 async fn fail(
     tx: &mut ChangeTx<'_>,
@@ -164,14 +181,18 @@ async fn refuse(tx: &mut ChangeTx<'_>, held: &mut Held, code: &str) -> Result<()
 
 async fn try_again(tx: &mut ChangeTx<'_>, held: &mut Held) -> Result<()> {
     let now = tx.now();
+    let first = held.message.tm_first_try.unwrap_or(now);
+    let tries = held.message.tries;
+    let is_over = tries >= TRIES_MAX || now >= first.plus(TRYING_MAX);
+    if is_over {
+        forget_greeting(tx, held).await?;
+    }
     let Held {
         conversation,
         message,
         ..
     } = held;
-    let first = message.tm_first_try.unwrap_or(now);
-    let tries = message.tries;
-    if tries >= TRIES_MAX || now >= first.plus(TRYING_MAX) {
+    if is_over {
         let text = "The carrier could not be reached.";
         let status = MessageStatus::Failed;
         return fail(
@@ -227,6 +248,33 @@ pub(super) async fn come_back(app: &App, id: Uuid, attempt: Timestamp) -> Result
     tx.commit(()).await
 }
 
+/// The number that it was to leave from is not the business's any more: it fails, unless it may have left before.
+///
+/// # Errors
+/// 503.
+pub(super) async fn number_gone(app: &App, seen: &Message) -> Result<()> {
+    if let Some(attempt) = seen.tm_attempt {
+        return come_back(app, seen.id, attempt).await;
+    }
+    let ctx = RequestContext::internal();
+    let mut tx = app.store.begin(&ctx).await?;
+    let Some(mut held) = hold(app, &mut tx, seen.id).await? else {
+        return Ok(());
+    };
+    if held.message.tm_attempt.is_some() || held.message.status.is_over() {
+        return Ok(());
+    }
+    forget_greeting(&mut tx, &mut held).await?;
+    let Held {
+        conversation,
+        message,
+        ..
+    } = &mut held;
+    let (status, text) = (MessageStatus::Failed, NUMBER_GONE_TEXT);
+    fail(&mut tx, conversation, message, status, NUMBER_GONE, text).await?;
+    tx.commit(()).await
+}
+
 /// Writes down what the provider reports of a message, inside the transaction of the report.
 ///
 /// # Errors
@@ -241,6 +289,11 @@ pub(crate) async fn report(
         return Ok(());
     };
     if held.message.customer_id != customer_id {
+        return Ok(());
+    }
+    // A report of another text says nothing of this one, whatever its address says.
+    let known = held.message.provider_sid.as_deref();
+    if known.is_some_and(|known| known != told.sid) {
         return Ok(());
     }
     let Some(reported) = MessageStatus::reported(&told.status) else {

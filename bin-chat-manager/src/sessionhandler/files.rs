@@ -18,7 +18,7 @@ use crate::{
     dbhandler::messages,
     models::{
         conversation::Conversation,
-        message::{MessageStatus, Sender},
+        message::{MessageKind, MessageStatus, Sender},
     },
 };
 
@@ -70,7 +70,7 @@ pub(crate) async fn create(
     }
     let said = match before {
         // The staged copy is swept away.
-        Some(before) => Some(before),
+        Some(before) => Some(say::again(before, MessageKind::Attachment, &staged.name)?),
         None => {
             let said = say::Said {
                 sender: Sender::Customer,

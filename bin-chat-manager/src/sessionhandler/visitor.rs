@@ -7,8 +7,9 @@ use bin_common_handler::{
     databasehandler::ChangeTx,
     ids,
     models::{
-        check::{ensure, in_range, max_bytes, not_blank},
+        check::{ensure, in_range, max_bytes},
         error::{Error, Result},
+        text::check_said,
         time::Timestamp,
     },
 };
@@ -213,7 +214,7 @@ async fn said(
     let customer_id = conversation.customer_id;
     let cause_key = format!("visitor:{}:{client_message_id}", conversation.id);
     if let Some(said) = messages::by_cause(tx, customer_id, &cause_key).await? {
-        return Ok(said);
+        return say::again(said, MessageKind::Text, body);
     }
     if conversation.is_closed() {
         return Err(Error::failed_precondition(
@@ -242,7 +243,7 @@ fn check(key: &str, body: &str) -> Result<()> {
         "client_message_id",
         "has 1 to 64 ASCII characters without spaces",
     )?;
-    not_blank("body", body)?;
+    check_said("body", body)?;
     max_bytes("body", body, BODY_MAX)
 }
 

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::words::intake::Urgency;
+
 /// Longest text of one field that is read, in bytes.
 const FIELD_MAX: usize = 2_000;
 
@@ -13,10 +15,18 @@ pub(super) struct Answer {
     pub intent: Intent,
     pub confidence: f64,
     pub needs_human: bool,
+    pub urgency: Urgency,
     pub address: String,
     pub service: String,
     /// Which of the free times the person chose, from 1.
     pub slot_choice: Option<usize>,
+}
+
+impl Answer {
+    /// Whether somebody is in danger, as the model sees it.
+    pub(super) fn is_emergency(&self) -> bool {
+        self.intent == Intent::Emergency || self.urgency == Urgency::Emergency
+    }
 }
 
 /// What the person wants, as the model sees it.
@@ -110,6 +120,13 @@ pub(super) fn read(text: &str) -> Option<Answer> {
         needs_human: object
             .get("needs_human")
             .is_some_and(|told| *told != json!(false)),
+        urgency: match field("urgency").as_str() {
+            "low" => Urgency::Low,
+            "normal" => Urgency::Normal,
+            "high" => Urgency::High,
+            "emergency" => Urgency::Emergency,
+            _ => Urgency::Unknown,
+        },
         address: field("address"),
         service: field("service"),
         slot_choice: object

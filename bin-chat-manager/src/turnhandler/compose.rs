@@ -18,7 +18,7 @@ use crate::{
     },
     words::{
         choice, guard,
-        intake::{Findings, Missing},
+        intake::{Findings, Heard, Missing},
     },
 };
 
@@ -35,6 +35,14 @@ pub(super) struct Composed {
     pub needs_human: bool,
     /// The model thinks that the person wants no more texts.
     pub may_be_opt_out: bool,
+    /// The model thinks that the person is in danger.
+    pub is_emergency: bool,
+    /// What is said then.
+    pub safety: String,
+    /// What the model read.
+    pub heard: Heard,
+    /// Why nothing may be said, whatever the text is.
+    pub silence: Option<&'static str>,
     pub model: String,
     pub intent: &'static str,
     pub confidence: f64,
@@ -63,12 +71,11 @@ impl Composed {
         turn.latency_ms = self.latency_ms;
     }
 
-    /// Why a person is asked.
-    pub(super) fn reason(&self, is_allowed: bool) -> &'static str {
-        match (self.may_be_opt_out, is_allowed) {
-            (true, _) => "may_be_opt_out",
-            (false, false) => "texts_of_the_day",
-            _ => "not_sure",
+    /// Nothing is said, for this reason.
+    pub(super) fn silent(reason: &'static str) -> Self {
+        Self {
+            silence: Some(reason),
+            ..Self::default()
         }
     }
 }
@@ -106,6 +113,14 @@ fn judge(thought: &Thought, findings: &Findings, facts: &Facts) -> Composed {
         confidence: answer.confidence,
         may_be_opt_out: answer.intent == Intent::OptOut,
         needs_human: answer.needs_human || answer.confidence < CONFIDENCE_MIN,
+        // Whatever it is not sure of: a safety text too many costs nothing.
+        is_emergency: answer.is_emergency(),
+        safety: facts.safety.clone(),
+        heard: Heard {
+            service: answer.service.clone(),
+            address: answer.address.clone(),
+            urgency: answer.urgency,
+        },
         ..Composed::default()
     };
     if let Some(booked) = booked(answer, facts) {

@@ -39,6 +39,8 @@ pub(super) struct Facts {
     pub hours: String,
     /// The template that is sent where nothing better may be.
     pub fallback: String,
+    /// The template that tells what to do in danger.
+    pub safety: String,
     /// The template that says what was booked; its `{slot}` is still open.
     pub booking: String,
 }
@@ -82,6 +84,7 @@ pub(super) async fn of(
     };
     let customer_id = conversation.customer_id;
     let fallback = templatehandler::text(&mut tx, customer_id, "fallback", filling).await?;
+    let safety = templatehandler::text(&mut tx, customer_id, "emergency", filling).await?;
     let open = Filling {
         slot: SLOT,
         ..filling
@@ -95,6 +98,7 @@ pub(super) async fn of(
         times: times::of(app, conversation, business, history).await?,
         hours: business.hours_text(),
         fallback,
+        safety,
         booking,
     })
 }
@@ -178,6 +182,7 @@ pub(super) mod tests {
             times: times::tests::times(&["Tue 9:00", "Wed 14:00"]),
             hours: "Mon-Fri 08:00-17:00".to_owned(),
             fallback: "Somebody will get back to you.".to_owned(),
+            safety: "Leave the building and call 911.".to_owned(),
             booking: "You are booked for {slot}.".to_owned(),
         }
     }

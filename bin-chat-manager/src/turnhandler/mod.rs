@@ -13,7 +13,10 @@ use bin_common_handler::{
     daemon::ManagerContext,
     databasehandler::ChangeTx,
     ids,
-    models::error::{Error, Result, Status},
+    models::{
+        error::{Error, Result, Status},
+        time::Timestamp,
+    },
     timerhandler::Timer,
 };
 use std::sync::Arc;
@@ -26,11 +29,13 @@ use crate::{
     alertrulehandler::{self, Incident},
     app::{App, Job},
     bookinghandler::by_text::{self, Booking},
-    businesshandler, contacthandler,
+    businesshandler,
+    conflicts::Conflicts,
+    contacthandler,
     conversationhandler::{
         change,
         say::{self, Said},
-        timers::PAUSE,
+        timers::{self, PAUSE},
     },
     dbhandler::messages::{self, Span},
     figures::alarm::Metric,
@@ -111,7 +116,10 @@ pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
     let conversation = found.ok_or_else(|| Error::internal("a turn without a conversation"))?;
     let is_current = conversation.turn_id == Some(id) && conversation.fence == turn.fence;
     if is_current {
-        let business = businesshandler::must_be(app, &conversation.number).await?;
+        let (number, customer_id) = (&conversation.number, conversation.customer_id);
+        let Some(business) = businesshandler::of_tenant(app, number, customer_id).await? else {
+            return end(app, id, &Composed::silent("number_gone"), None).await;
+        };
         let span = Span {
             after: None,
             before: Some(turn.up_to_seq.saturating_add(1)),
@@ -122,7 +130,7 @@ pub(crate) async fn run(app: &App, id: Uuid) -> Result<()> {
         // Boxed, as what the assistant thinks about is large.
         return Box::pin(think(app, &turn, &conversation, &business, &history)).await;
     }
-    end(app, id, Composed::default(), None).await
+    end(app, id, &Composed::default(), None).await
 }
 
 /// Thinks about a text, and ends the turn with it. Where somebody was faster with the time that it books, other times are
@@ -143,12 +151,12 @@ async fn think(
         None => None,
     };
     let is_booking = booking.is_some();
-    match end(app, turn.id, composed, booking).await {
+    match end(app, turn.id, &composed, booking.as_ref()).await {
         Err(error) if is_booking && is_refusal(&error) => {
             facts = facts::of(app, conversation, business, history).await?;
             facts.times.chosen = Chosen::Taken;
             let composed = compose::by_rules(&conversation.findings.0, &facts);
-            end(app, turn.id, composed, None).await
+            end(app, turn.id, &composed, None).await
         }
         ended => ended,
     }
@@ -174,8 +182,23 @@ struct Ending {
     turn: Turn,
 }
 
-/// Writes down what the turn came to.
-async fn end(app: &App, id: Uuid, composed: Composed, booking: Option<Booking>) -> Result<()> {
+/// Writes down what the turn came to, which would have to be thought about anew once it is lost.
+async fn end(app: &App, id: Uuid, composed: &Composed, booking: Option<&Booking>) -> Result<()> {
+    let mut conflicts = Conflicts::default();
+    loop {
+        match write_end(app, id, composed, booking).await {
+            Err(error) => conflicts.again(error).await?,
+            done => return done,
+        }
+    }
+}
+
+async fn write_end(
+    app: &App,
+    id: Uuid,
+    composed: &Composed,
+    booking: Option<&Booking>,
+) -> Result<()> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
     let Some(seen) = tx.get::<Turn>(id).await? else {
@@ -213,8 +236,8 @@ async fn finish(
     app: &App,
     tx: &mut ChangeTx<'_>,
     ending: &mut Ending,
-    composed: Composed,
-    booking: Option<Booking>,
+    composed: &Composed,
+    booking: Option<&Booking>,
 ) -> Result<Option<Message>> {
     let Ending {
         conversation,
@@ -236,50 +259,100 @@ async fn finish(
         return Ok(None);
     }
     conversation.turn_id = None;
-    conversation.answered_seq = conversation.answered_seq.max(turn.up_to_seq);
-    let now = tx.now();
+    composed.heard.note(&mut conversation.findings.0);
+    if composed.is_emergency
+        && let Some(said) = safety(tx, conversation, composed).await?
+    {
+        turn.status = TurnStatus::Sent;
+        turn.message_id = Some(said.id);
+        answer(tx, conversation, turn).await?;
+        return Ok(Some(said));
+    }
     if composed.may_be_opt_out {
         // The model alone decides nothing: it only falls silent until a person has looked.
         contact.paused = true;
-        contacthandler::save(tx, contact).await?;
         conversation.interrupt();
     }
-    let is_allowed = !contact.paused && contacthandler::take_ai_text(contact, now, TEXTS_A_DAY);
+    let silence = silence(composed, contact, tx.now());
     contacthandler::save(tx, contact).await?;
-    if composed.needs_human || !is_allowed {
-        conversation.needs_human = true;
-        let reason = composed.reason(is_allowed);
-        alertrulehandler::tell(
-            tx,
-            conversation,
-            Incident {
-                metric: Metric::NeedsHuman,
-                reason,
-                message_id: None,
-            },
-        )
-        .await?;
+    if composed.needs_human || silence.is_some() {
+        let reason = silence.unwrap_or("not_sure");
+        ask_for_a_person(tx, conversation, (Metric::NeedsHuman, reason)).await?;
     }
-    if !is_allowed {
+    if silence.is_some() {
+        // The person still waits for an answer, and somebody of the business is to know for how long.
         turn.status = TurnStatus::Discarded;
+        timers::watch_silence(tx, conversation).await?;
         return Ok(None);
     }
     if let Some(booking) = booking {
-        by_text::book(app, tx, conversation, &booking).await?;
+        by_text::book(app, tx, conversation, booking).await?;
     }
-    if let Some(offered) = composed.offered {
-        conversation.offered_slots.0 = offered;
+    if let Some(offered) = &composed.offered {
+        conversation.offered_slots.0.clone_from(offered);
     }
     let queued = MessageStatus::Queued;
     let said = say(tx, conversation, turn, &composed.text, queued).await?;
     turn.status = TurnStatus::Sent;
     turn.message_id = said.as_ref().map(|message| message.id);
-    if conversation.is_unanswered() {
-        // What came meanwhile gets the next turn.
-        let at = conversation.tm_inbound.unwrap_or(now).plus(PAUSE);
-        tx.schedule(TURN, conversation.id, at.max(now), &()).await?;
-    }
+    answer(tx, conversation, turn).await?;
     Ok(said)
+}
+
+/// Why nothing may be said; nothing where it may, which takes one of the texts of the day.
+fn silence(composed: &Composed, contact: &mut Contact, now: Timestamp) -> Option<&'static str> {
+    if let Some(reason) = composed.silence {
+        return Some(reason);
+    }
+    if contact.paused {
+        return Some("may_be_opt_out");
+    }
+    let is_allowed = contacthandler::take_ai_text(contact, now, TEXTS_A_DAY);
+    (!is_allowed).then_some("texts_of_the_day")
+}
+
+/// Everything up to this turn is answered; what came meanwhile gets the next one.
+async fn answer(tx: &mut ChangeTx<'_>, conversation: &mut Conversation, turn: &Turn) -> Result<()> {
+    conversation.answered_seq = conversation.answered_seq.max(turn.up_to_seq);
+    if !conversation.is_unanswered() {
+        return Ok(());
+    }
+    let now = tx.now();
+    let at = conversation.tm_inbound.unwrap_or(now).plus(PAUSE);
+    tx.schedule(TURN, conversation.id, at.max(now), &()).await
+}
+
+/// The model sees a danger that the rules did not: the safety text goes out, whatever else there is to say; none where the
+/// rules were faster.
+async fn safety(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    composed: &Composed,
+) -> Result<Option<Message>> {
+    ask_for_a_person(tx, conversation, (Metric::Emergency, "model")).await?;
+    let cause_key = Message::emergency(conversation.id, conversation.answered_seq);
+    let said = Said {
+        sender: Sender::System,
+        sender_id: None,
+        body: &composed.safety,
+        status: MessageStatus::Queued,
+        cause_key,
+    };
+    say::say(tx, conversation, said).await
+}
+
+async fn ask_for_a_person(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    (metric, reason): (Metric, &str),
+) -> Result<()> {
+    conversation.needs_human = true;
+    let incident = Incident {
+        metric,
+        reason,
+        message_id: None,
+    };
+    alertrulehandler::tell(tx, conversation, incident).await
 }
 
 async fn say(

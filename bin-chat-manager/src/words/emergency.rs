@@ -9,8 +9,12 @@ use super::{finds, pattern, plain};
 /// Danger, whatever the trade.
 static DANGER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"\b(?:(?:smell|smells|smelling|smelled|odou?r of|leaking|leak of|leak in the) (?:like |of |the )?(?:natural )?gas\b|gas (?:leak|leaking|smell|odou?r|is leaking|line (?:broke|is leaking|burst))|rotten eggs?|carbon monoxide|co (?:alarm|detector) (?:is )?(?:going off|beeping|went off|goes off|alarm)|(?:something|it|house|kitchen|outlet|wire|wires|panel|breaker|furnace|heater|unit|wall|attic|basement|garage) (?:is |are |was |just )?(?:on fire|burning|smoking|sparking|in flames)|on fire|there(?: is|s)? (?:a )?(?:fire|smoke)|(?:smell|smells|smelling) (?:of |like )?(?:smoke|burning|something burning)|burning smell|smoke (?:coming|from|everywhere|is coming|in the)|sparks?(?: (?:flying|coming|from|everywhere|out))|(?:is|are|its|it) sparking|sparking|electrocuted|electric(?:al)? shock|got shocked|gets? shocked|live wires?|downed (?:power )?lines?|exposed wires?|(?:is|are|its|keeps|house|basement|kitchen|bathroom|everything) flood(?:ed|ing|s)|flooding|(?:pipe|main|hose|water heater|tank) (?:has |just |have )?(?:burst|broke|exploded|bursting)|burst pipes?|water (?:is )?(?:gushing|pouring|everywhere|spraying|coming through the ceiling)|sewage (?:is )?(?:backing|coming|everywhere|backup)|ceiling (?:is )?(?:collapsing|collapsed|caving|falling)|(?:is|are) (?:unconscious|not breathing|trapped)|cant breathe|explosion|exploded)\b",
+        r"\b(?:(?:smell|smells|smelling|smelled|odou?r of|leaking|leak of|leak in the) (?:like |of |the )?(?:natural )?gas\b|ga[sz] (?:leak|leaking|smell|odou?r|is leaking|line (?:broke|is leaking|burst))|rotten eggs?|carbon monoxide|co (?:alarm|detector) (?:is )?(?:going off|beeping|went off|goes off|alarm)|(?:something|it|house|kitchen|outlet|wire|wires|panel|breaker|furnace|heater|unit|wall|attic|basement|garage) (?:is |are |was |just )?(?:on fire|burning|smoking|sparking|in flames)|on fire|there(?: is|s)? (?:a )?(?:fire|smoke)|(?:smell|smells|smelling) (?:of |like )?(?:smoke|burning|something burning)|burning smell|smoke (?:coming|from|everywhere|is coming|in the)|sparks?(?: (?:flying|coming|from|everywhere|out))|(?:is|are|its|it) sparking|sparking|electrocuted|electric(?:al)? shock|got shocked|gets? shocked|live wires?|downed (?:power )?lines?|exposed wires?|(?:is|are|its|keeps|house|basement|kitchen|bathroom|everything) flood(?:ed|ing|s)|flooding|(?:pipes?|main|hose|water heater|boiler|furnace|heater|tank|transformer|panel) (?:has |just |have )?(?:burst|broke|exploded|bursting|blew up|blown up)|(?:basement|cellar|house|kitchen|bathroom|garage|crawl ?space|attic|room) (?:is |are |was |keeps )?(?:filling|filled|full)(?: up)? (?:with|of) (?:water|sewage|gas|smoke)|(?:gas|smoke|fire|flames|sewage) (?:is )?everywhere|fire (?:at|in|on|from|inside|behind) (?:the|my|our)|(?:outlets?|panel|wires?|breaker|plug|socket|switch) (?:is |are )?(?:sparkl\w+|hot|glowing|melting|melted)|ga[sz] leak|huele a gas|olor a gas|fuga de gas|burst pipes?|water (?:is )?(?:gushing|pouring|everywhere|spraying|coming through the ceiling)|sewage (?:is )?(?:backing|coming|everywhere|backup)|ceiling (?:is )?(?:collapsing|collapsed|caving|falling)|(?:is|are) (?:unconscious|not breathing|trapped)|cant breathe|explosion|exploded)\b",
     )
+});
+/// An alarm that is all that is said.
+static ALARM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(r"^\W*(?:the |my |our )?(?:co|carbon monoxide|gas|smoke) (?:alarm|detector)\W*$")
 });
 /// The same words where nothing is the matter.
 static HARMLESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -23,8 +27,10 @@ static HARMLESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(crate) fn is_one(text: &str) -> bool {
     let text = plain(text);
     // Each sentence by itself: what was installed last year may burn now.
-    text.split(['.', '!', '?', ';', '\n'])
-        .any(|sentence| finds(&DANGER, sentence) && !finds(&HARMLESS, sentence))
+    text.split(['.', '!', '?', ';', '\n']).any(|sentence| {
+        let is_danger = finds(&DANGER, sentence) || finds(&ALARM, sentence);
+        is_danger && !finds(&HARMLESS, sentence)
+    })
 }
 
 #[cfg(test)]
@@ -53,6 +59,15 @@ mod tests {
     #[case("burning smell from the outlet")]
     #[case("sewage backing up into the tub")]
     #[case("We installed it last year. Now there is smoke")]
+    #[case("My basement is filling with water")]
+    #[case("There is gas everywhere")]
+    #[case("the pipes burst")]
+    #[case("fire at the furnace")]
+    #[case("CO alarm")]
+    #[case("the boiler blew up")]
+    #[case("the outlet is sparkling and hot")]
+    #[case("I think theres a gaz leak")]
+    #[case("huele a gas")]
     fn danger_is_told(#[case] text: &str) {
         assert!(is_one(text), "{text}");
     }
@@ -69,6 +84,10 @@ mod tests {
     #[case("the pipe burst last year, need an estimate")]
     #[case("toilet clogged")]
     #[case("AC not cooling")]
+    #[case("the pool is filled with water again, thanks")]
+    #[case("need a CO alarm installed")]
+    #[case("the water is hot again")]
+    #[case("a fireplace in the living room")]
     fn daily_work_is_none(#[case] text: &str) {
         assert!(!is_one(text), "{text}");
     }

@@ -48,27 +48,27 @@ text_enum!(
 
 static MONEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"[$€£¥¢]|\b(?:dollars?|bucks?|usd|eur|euros?|cents?|grand|quid|(?:costs?|price|priced|charge|charged|fee|fees|total|pay|paying|owe|invoice|deposit|worth|rate|rates) (?:is |are |of |for |only |just |about |around |you |it |will |would |be |a |the |to |at |roughly |exactly )*(?:a |one|two|three|four|five|six|seven|eight|nine|ten|\d)|hundred|thousand|million|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fourty|fifty|sixty|seventy|eighty|ninety|penny|pennies|nickel|dime)\b",
+        r"[$€£¥¢]|\b(?:dollars?|bucks?|usd|eur|euros?|cents?|grand|quid|(?:costs?|price|priced|charge|charged|fee|fees|total|pay|paying|owe|invoice|deposit|worth|rate|rates) (?:is |are |of |for |only |just |about |around |you |it |will |would |be |a |the |to |at |roughly |exactly )*(?:a |one|two|three|four|five|six|seven|eight|nine|ten|\d)|hundred|thousand|million|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fourty|fifty|sixty|seventy|eighty|ninety|penny|pennies|nickel|dime|fiver|tenner|c-?notes?|benjamins?|nada|peanuts)\b",
     )
 });
 static DISCOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"%|\b(?:free|freebie|gratis|complimentary|complementary|discount(?:s|ed)?|half[ -]?(?:off|price|priced)|(?:off|knock) (?:the|your) (?:price|bill|total|invoice)|percent|per cent|on the house|on us|no (?:charge|cost|fee|fees|payment)|without (?:charge|cost|payment)|zero|costs? (?:you )?nothing|for nothing|at no|nothing to pay|not (?:be )?charge|wont (?:be )?charge|waive[ds]?|waiving|coupon|promo(?:tion|tional)?|voucher|rebate|deal|bargain|cheap(?:er|est)?|special offer|bogo|two for one|price match|pro bono|bonus|gift|credit)\b",
+        r"%|\b(?:free|freebie|gratis|complimentary|complementary|discount(?:s|ed)?|half[ -]?(?:off|price|priced)|(?:off|knock) (?:the|your) (?:price|bill|total|invoice)|percent|per cent|on the house|on us|no (?:charge|cost|fee|fees|payment)|without (?:charge|cost|payment)|zero|costs? (?:you )?nothing|for nothing|at no|nothing to pay|not (?:be )?charge|wont (?:be )?charge|waive[ds]?|waiving|coupon|promo(?:tion|tional)?|voucher|rebate|deal|bargain|cheap(?:er|est)?|special offer|bogo|two for one|price match|pro bono|bonus|gift|credit|(?:dont|do not|wont|will not|not|never|nothing|neednt|no need to|without|nobody) (?:\S+ ){0,4}pay(?:ing|ment|s)?|no (?:bill|invoice)|treat|on me|beat (?:any|every|all|the|their|your|his|her|any other)|(?:less|lower|better) (?:than|price|rate)|undercut)\b",
     )
 });
 static GUARANTEE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"\b(?:guarant\w*|warrant\w*|promis\w*|refund\w*|money[ -]?back|for sure|definitely|certainly|absolutely|assure[ds]?|ensure[ds]?|without fail|no matter what|risk[ -]?free|liab\w+|insured|swear|cross my heart|you have my word)\b",
+        r"\b(?:guarant\w*|warrant\w*|promis\w*|refund\w*|money[ -]?back|for sure|definitely|certainly|absolutely|assure[ds]?|ensure[ds]?|without fail|no matter what|risk[ -]?free|liab\w+|insured|swear|cross my heart|(?:my|our) word|word of honou?r|count on|rest assured|bet on|worry free)\b",
     )
 });
 static CLOCK_TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"\b(?:\d{1,2} ?(?:a ?\.? ?m|p ?\.? ?m)\b|\d{1,2} ?[:h.] ?\d{2}\b|\d{1,2} ?o ?clock|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:a ?\.?m|p ?\.?m|o ?clock|thirty|fifteen|forty|sharp)|noon|midnight|midday|half past|quarter (?:to|past)|o ?clock|(?:at|by|around|about|before|after|until|till|from|between) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|\d+ ?(?:minutes?|mins?|hours?|hrs?)\b|(?:in|within) (?:an|a|one|two|three|four|five|six|seven|eight|nine|ten|half an) (?:minutes?|hours?|hour))",
+        r"\b(?:\d{1,2} ?(?:a ?\.? ?m|p ?\.? ?m)\b|\d{1,2} ?[:h.] ?\d{2}\b|\d{1,2} ?o ?clock|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:a ?\.?m|p ?\.?m|o ?clock|thirty|fifteen|forty|sharp)|noon|midnight|midday|(?:before|after|around|at|by|until|till) (?:work|school|breakfast|lunch|dinner|supper)|(?:breakfast|lunch|dinner|supper) ?time|dawn|dusk|sunrise|sunset|sun ?down|sun is (?:up|down)|half past|quarter (?:to|past)|o ?clock|(?:at|by|around|about|before|after|until|till|from|between) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|\d+ ?(?:minutes?|mins?|hours?|hrs?)\b|(?:in|within) (?:an|a|one|two|three|four|five|six|seven|eight|nine|ten|half an) (?:minutes?|hours?|hour))",
     )
 });
 static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"https?:|www\.|://|@|\b[a-z0-9-]+ ?\. ?(?:com|net|org|io|co|us|biz|info|app|ly|me|link|shop|site|online|xyz|gl|to|tv|dev|ai|uk|ru|cn|top|click)\b|\bdot (?:com|net|org|io)\b|\b(?:click|tap|visit) (?:here|this|the link|our (?:web)?site)\b|\burl\b",
+        r"https?:|www\.|://|@|\b[a-z0-9-]+ ?\. ?(?:com|net|org|io|co|us|biz|info|app|ly|me|link|shop|site|online|xyz|gl|to|tv|dev|ai|uk|ru|cn|top|click)\b|\bdot (?:com|net|org|io)\b|\b(?:click|tap|visit) (?:here|this|the link|our (?:web)?site)\b|\burl\b|\b(?:bit ?ly|tinyurl|goo ?gl)\b|\bslash\b",
     )
 });
 /// Seven figures with whatever people put between them, or as many spelled ones.
@@ -82,6 +82,13 @@ static FIGURES: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\d[ ,.\-]*\
 static KEYWORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
         r#"\b(?:reply|text|send|answer|respond|say|type|write)(?: back)?(?: with| us| me| the word)* ["(]?(?:yes|cancel|stop|start|end|quit)\b"#,
+    )
+});
+
+/// A price of the catalog in words that make another of it: `{price:1} off`, `save {price:1}`.
+static PRICE_TWISTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\{price:\d+\}\W+(?:\w+\W+){0,3}(?:off|less|discount\w*|cheaper|lower|rebate|reduction|reduced|back|credit|savings?|saved?)\b|\b(?:saves?|saving|minus|less|off|knock|deduct|subtract|discount\w*|lower|cut|half|waive|instead of|not|below|under|without)\W+(?:\w+\W+){0,3}\{price",
     )
 });
 
@@ -114,6 +121,9 @@ pub(crate) fn check(own: &str, filled: &str) -> Result<(), Refusal> {
         if finds(rule, &text) {
             return Err(refusal);
         }
+    }
+    if finds(&PRICE_TWISTED, &super::plain(own)) {
+        return Err(Refusal::Discount);
     }
     if own.matches('?').count() > QUESTIONS_MAX {
         return Err(Refusal::Questions);
@@ -208,6 +218,8 @@ mod tests {
     #[case("Got it, someone will call you back soon.")]
     #[case("Is it 1 faucet or more?")]
     #[case("Caf\u{e9} sinks are our daily work.")]
+    #[case("A drain cleaning is {price:1}. Does {slot:1} suit you?")]
+    #[case("We could come {slot:1}, and I will get back to you.")]
     fn plain_words_may_be_said(#[case] text: &str) {
         assert_eq!(check(text, text), Ok(()), "{text}");
     }
@@ -230,6 +242,22 @@ mod tests {
     #[case("It's on the house", R::Discount)]
     #[case("no charge for the visit", R::Discount)]
     #[case("we won't charge you", R::Discount)]
+    #[case("you don't have to pay", R::Discount)]
+    #[case("you won't pay", R::Discount)]
+    #[case("nothing at all to pay", R::Discount)]
+    #[case("our treat", R::Discount)]
+    #[case("It's on me!", R::Discount)]
+    #[case("we will beat any quote", R::Discount)]
+    #[case("Come for nada", R::Money)]
+    #[case("We'll do it for a fiver", R::Money)]
+    #[case("price: C-note", R::Money)]
+    #[case("I give you my word it is done", R::Guarantee)]
+    #[case("bitly slash abc", R::Link)]
+    #[case("tonight after work, around dinner time", R::ClockTime)]
+    #[case("as soon as the sun is up, crack of dawn", R::ClockTime)]
+    #[case("{price:1} off", R::Discount)]
+    #[case("That is {price:1} less for you", R::Discount)]
+    #[case("You save {price:1}", R::Discount)]
     #[case("We guarantee it", R::Guarantee)]
     #[case("There is a warranty", R::Guarantee)]
     #[case("I promise he comes", R::Guarantee)]

@@ -77,6 +77,30 @@ static LATER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(r"\b(?:no rush|no hurry|whenever|any ?time|next month|not urgent|when you can)\b")
 });
 
+/// What a model read in what a person wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub service: String,
+    pub address: String,
+    pub urgency: Urgency,
+}
+
+impl Heard {
+    /// Fills in what the rules did not find. What they found stays: they read the words themselves.
+    pub(crate) fn note(&self, findings: &mut Findings) {
+        if findings.service.is_empty() {
+            findings.service = cut(&self.service);
+        }
+        if findings.address.is_empty() {
+            findings.address = cut(&self.address);
+        }
+        let is_danger = self.urgency == Urgency::Emergency;
+        if is_danger || findings.urgency == Urgency::Unknown {
+            findings.urgency = self.urgency;
+        }
+    }
+}
+
 impl Findings {
     /// Adds what one text tells. What was found first stays, except a place or a time that is told anew.
     pub(crate) fn read(&mut self, text: &str) {

@@ -23,6 +23,19 @@ impl Wish {
     pub(crate) const fn is_stop(self) -> bool {
         matches!(self, Self::Stop | Self::StopInOtherWords)
     }
+
+    /// Whether it may change who gets texts, so that the ledger must have it before the carrier is answered.
+    pub(crate) const fn is_about_texts(self) -> bool {
+        !matches!(self, Self::Help)
+    }
+
+    /// What the ledger says an opt-out came from.
+    pub(crate) const fn source(self) -> &'static str {
+        match self {
+            Self::StopInOtherWords => "wording",
+            _ => "word",
+        }
+    }
 }
 
 /// Ends all texts. A bare CANCEL is one, too, whatever else there may be to cancel.
@@ -41,7 +54,7 @@ const HELP: &[&str] = &["HELP", "INFO"];
 
 /// What the text asks for; nothing for all that is no clear wish.
 pub(crate) fn read(text: &str) -> Option<Wish> {
-    let plain = super::plain(text);
+    let plain = super::plain_lines(text);
     let word = plain
         .trim_matches(|c: char| !c.is_alphanumeric())
         .to_uppercase();
@@ -58,7 +71,23 @@ pub(crate) fn read(text: &str) -> Option<Wish> {
     if word == "YES" {
         return Some(Wish::Yes);
     }
-    optout_wording::is_stop(&plain).then_some(Wish::StopInOtherWords)
+    let is_wording = STOP.contains(&loose_word(&plain).as_str()) || optout_wording::is_stop(&plain);
+    is_wording.then_some(Wish::StopInOtherWords)
+}
+
+/// The word of a text that asks for nothing else: with a "please", or letter by letter (`S.T.O.P`). No carrier knows it as
+/// one of its words.
+fn loose_word(plain: &str) -> String {
+    let parts = plain.split(|c: char| !c.is_alphanumeric());
+    let parts: Vec<&str> = parts
+        .filter(|part| !matches!(*part, "" | "please" | "pls" | "plz"))
+        .collect();
+    let is_spelled = parts.iter().all(|part| part.chars().count() == 1);
+    match parts.as_slice() {
+        [only] => only.to_uppercase(),
+        letters if is_spelled => letters.concat().to_uppercase(),
+        _ => String::new(),
+    }
 }
 
 /// Whether a carrier answers this text by itself, when it was given the account's default words.
@@ -68,7 +97,7 @@ pub(crate) fn is_answered_by_carriers(wish: Wish) -> bool {
 
 /// Whether it is the bare word CANCEL, which may have been meant for an appointment.
 pub(crate) fn is_cancel(text: &str) -> bool {
-    super::plain(text).trim_matches(|c: char| !c.is_alphanumeric()) == "cancel"
+    loose_word(&super::plain_lines(text)) == "CANCEL"
 }
 
 #[cfg(test)]
@@ -122,6 +151,17 @@ mod tests {
     #[case("HELP", Some(Wish::Help))]
     #[case("info?", Some(Wish::Help))]
     #[case("Help, my kitchen leaks", None)]
+    #[case::letters("S.T.O.P", Some(Wish::StopInOtherWords))]
+    #[case::letters_apart("S T O P", Some(Wish::StopInOtherWords))]
+    #[case::mathematical("\u{1d412}\u{1d413}\u{1d40e}\u{1d40f}", Some(Wish::Stop))]
+    #[case::overridden("ST\u{202e}OP", Some(Wish::Stop))]
+    #[case::isolated("\u{2066}STOP\u{2069}", Some(Wish::Stop))]
+    #[case::cyrillic("ST\u{41e}P", Some(Wish::Stop))]
+    #[case::cyrillic_small("\u{455}t\u{43e}\u{440}", Some(Wish::Stop))]
+    #[case::accent("S\u{301}TOP", Some(Wish::Stop))]
+    #[case::null("STOP\0", Some(Wish::Stop))]
+    #[case::please("cancel please", Some(Wish::StopInOtherWords))]
+    #[case::please_stop("Please, unsubscribe!", Some(Wish::StopInOtherWords))]
     #[case("\u{ff33}\u{ff34}\u{ff2f}\u{ff30}", Some(Wish::Stop))]
     #[case("", None)]
     #[case("?!", None)]
@@ -131,7 +171,12 @@ mod tests {
 
     #[test]
     fn a_bare_cancel_is_told_from_the_others() {
-        assert!(is_cancel(" Cancel! ") && !is_cancel("cancel it") && !is_cancel("stop"));
+        assert!(
+            is_cancel(" Cancel! ")
+                && is_cancel("cancel please")
+                && !is_cancel("cancel it")
+                && !is_cancel("stop")
+        );
     }
 
     proptest! {

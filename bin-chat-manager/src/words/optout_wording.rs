@@ -9,16 +9,21 @@ use regex::Regex;
 use super::{finds, pattern};
 
 /// Texts, messages, calls: what may be asked to end.
-const CONTACT: &str = r"(?:texts?|texting|txts?|txting|messages?|messaging|msgs?|sms|calls?|calling|contact|contacting|spam|spamming|bothering|harassing|bugging|reminders?)";
+const CONTACT: &str = r"(?:(?:text|txt|sms|mms|phone) )?(?:texts?|texting|txts?|txting|messages?|messaging|msgs?|msging|sms|calls?|calling|contact|contacting|spam|spamming|bothering|harassing|bugging|reminders?)";
+/// What is sent, and called, as nouns.
+const MESSAGES: &str =
+    r"(?:(?:text|txt|sms|mms|phone) )?(?:texts?|txts?|messages?|msgs?|sms|calls)";
 /// What may stand between the verb and the contact.
-const BETWEEN: &str = r"(?:(?:all|any|the|these|those|this|your|more|with|w/|sending|send|getting|receiving|me|us|damn|stupid|annoying|automated|unwanted|of|further|future|spam|marketing) )*";
+const BETWEEN: &str = r"(?:(?:all|any|the|these|those|this|your|more|with|w/|sending|send|getting|receiving|me|us|damn|stupid|annoying|automated|unwanted|of|further|future|spam|marketing|service|program|business|number) )*";
 /// What may follow; anything else is about something else.
-const AFTER: &str = r"(?: (?:me|us|my phone|my number|this number|this phone|here|again|any ?more|ever|please|pls|plz|now|right now|immediately|at once|at all|thanks|thank you|thx|already|today|too|so much|all the time|everyone|ok|okay|and|u|you|you people|from you|from this number|from (?:you guys|your company)|your texts|your messages|further|with (?:this|these|the) (?:texts|messages|calls)))*";
+const AFTER: &str = r"(?: (?:me|us|my phone|my number|this number|this phone|here|again|any ?more|ever|please|pls|plz|now|right now|immediately|at once|at all|thanks|thank you|thx|already|today|too|so much|all the time|everyone|ok|okay|and|u|you|you people|from you|from this number|from (?:you guys|your company)|your texts|your messages|further|with (?:this|these|the) (?:texts|messages|calls)|by (?:text|texts|text message|sms|message)|or call(?:ing)?(?: me)?))*";
+/// Why somebody wants no texts, or where: whatever it is, they want none.
+const REASON: &str = r"(?: (?:because|bc|cuz|since|as) .*| (?:at|while at) (?:my |the )?(?:work|job|office)(?: (?:please|pls|plz|thanks|thank you))*)?";
 
 /// `stop texting me`, `stop all these messages`, `quit calling`.
 static STOP_CONTACT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(&format!(
-        r"^(?P<before>.*?)\b(?:stop|stopped|quit|cease|end|discontinue|no more|enough (?:of|with)|done with|sick of|unsubscribe me from|cancel) {BETWEEN}{CONTACT}{AFTER}$"
+        r"^(?P<before>.*?)\b(?:stop|stopped|quit|cease|end|discontinue|no more|enough (?:of|with)|done with|sick of|unsubscribe me from|cancel) (?:{BETWEEN}{CONTACT}|sending (?:me |us )?(?:these|this|those|them|stuff|anything)){AFTER}{REASON}$"
     ))
 });
 /// Who comes before, where the verb is a wish and not a story.
@@ -33,10 +38,28 @@ static NO_CONTACT: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"\b(?:dont|do not|donot|never|u cant|you cant|you may not|you may no longer|i dont want you to|i do not want you to|dont want you to|no longer|please no longer|i forbid you to) (?:you )?(?:ever |dare |dare to |please |keep )?(?:text|texting|txt|message|messaging|msg|sms|call|calling|contact|contacting|spam|bother|harass|reach out to|write|write to) (?:me|us|this number|this phone|my number|my phone|here|to me|to us){AFTER}$"
     ))
 });
+/// `do not send me text messages`.
+static NOT_SENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(&format!(
+        r"\b(?:dont|do not|donot|never|you may not|you may no longer|no longer|i forbid you to) (?:you )?(?:ever |dare to |please |keep )?send(?:ing)? (?:(?:me|us|this number|this phone|my number|my phone) )?{BETWEEN}{MESSAGES}{AFTER}$"
+    ))
+});
+/// `no texts please`: with less around it, it may be a question.
+static NO_MESSAGES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"^(?:please |pls |plz )?no (?:more )?(?:(?:text|txt|sms) )?(?:texts|txts|messages|msgs|sms)(?: (?:please|pls|plz|any ?more|ever|thanks|thank you|to (?:me|this number|my phone)|from you))+$|^(?:please|pls|plz) no (?:more )?(?:(?:text|txt|sms) )?(?:texts|txts|messages|msgs|sms)$",
+    )
+});
+/// `I revoke my consent` (47 CFR 64.1200(a)(10)).
+static REVOKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:revoke|revoking|withdraw|withdrawing|rescind) (?:(?:my|all|any|prior|previous|express|written) )*(?:consent|permission)\b",
+    )
+});
 /// `I don't want any more texts`.
 static NOT_WANTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(&format!(
-        r"\b(?:dont|do not|no longer) (?:want|wish|need|like|care)(?: to)?(?: get| receive| be getting| be receiving| for)? {BETWEEN}(?:texts?|txts?|messages?|msgs?|sms|calls|contact|to be contacted|to be texted|to be called|be contacted|be texted|be messaged){AFTER}$"
+        r"\b(?:dont|do not|no longer) (?:want|wish|need|like|care)(?: to)?(?: get| receive| be getting| be receiving| for)? {BETWEEN}(?:{MESSAGES}|contact|to be contacted|to be texted|to be called|be contacted|be texted|be messaged){AFTER}$"
     ))
 });
 /// `remove me from your list`, `lose my number`.
@@ -54,7 +77,7 @@ static UNSUBSCRIBE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// `please stop`, `stop it`: nothing else is said.
 static JUST_STOP: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"^(?:please|pls|plz|just|ok|okay|hey|no|i said|i say|now|enough|omg|wtf)? ?(?:stop|quit|unsubscribe|stop stop|stop it|stop this|quit it|stop that)(?: (?:stop|please|pls|plz|now|it|this|thanks|thank you|already|all|immediately|right now|ok|okay))*$",
+        r"^(?:please|pls|plz|just|ok|okay|hey|no|i said|i say|now|enough|omg|wtf)? ?(?:stop|quit|unsubscribe|stop stop|stop it|stop this|quit it|stop that|cease|cease and desist)(?: (?:stop|please|pls|plz|now|it|this|thanks|thank you|already|all|immediately|right now|ok|okay|and|remove me|take me off|wrong number|unsubscribe))*$",
     )
 });
 /// They want us after all, only in another way.
@@ -68,32 +91,54 @@ static INVITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static INVITATION: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"\b(?:text|call|message) me$"));
 
-/// Whether a text, in its [`plain`](super::plain) form, clearly asks for no more.
+/// It is texts that they want no more of.
+static ABOUT_TEXTS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"\b(?:texts?|texting|txts?|txting|messag\w*|msgs?|msging|sms)\b"));
+/// They want texts after all, or only with a condition: calls and visits are no texts.
+static INVITES_TEXTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:until|till|unless|except|(?:text|message|msg|sms) (?:me|us|is|works|instead|only)|by (?:text|sms)|(?:can|could|may|to) (?:text|message)|before \d|after \d)\b",
+    )
+});
+
+/// Whether a text, in its [`plain`](super::plain_lines) form, clearly asks for no more.
 pub(super) fn is_stop(text: &str) -> bool {
-    let clauses: Vec<String> = clauses(text);
-    let is_one = clauses.iter().any(|clause| is_stop_clause(clause));
-    is_one && !invites(&clauses)
+    let (wishes, others): (Vec<String>, Vec<String>) = clauses(text)
+        .into_iter()
+        .partition(|clause| is_stop_clause(clause));
+    if wishes.is_empty() {
+        return false;
+    }
+    if wishes.iter().any(|wish| finds(&ABOUT_TEXTS, wish)) {
+        return !others.iter().any(|clause| finds(&INVITES_TEXTS, clause));
+    }
+    !others.iter().any(|clause| invites(clause))
 }
 
 /// Sentences and their halves, in single spaces, without marks.
 fn clauses(text: &str) -> Vec<String> {
-    text.split(['.', '!', '?', ';', ',', ':', '\n', '(', ')', '"'])
-        .map(|clause| {
-            let words: Vec<&str> = clause
-                .split(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '~'))
-                .filter(|word| !word.is_empty())
-                .collect();
-            words.join(" ")
-        })
-        .filter(|clause| !clause.is_empty())
-        .collect()
+    // A dash between words is a mark, one within a word is none.
+    let text = text.replace(" - ", ".").replace("--", ".");
+    text.split([
+        '.', '!', '?', ';', ',', ':', '\n', '(', ')', '"', '\u{2013}', '\u{2014}',
+    ])
+    .map(|clause| {
+        let words: Vec<&str> = clause
+            .split(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '~'))
+            .filter(|word| !word.is_empty())
+            .collect();
+        words.join(" ")
+    })
+    .filter(|clause| !clause.is_empty())
+    .collect()
 }
 
 fn is_stop_clause(clause: &str) -> bool {
     if finds(&JUST_STOP, clause) || finds(&UNSUBSCRIBE, clause) || finds(&OFF_THE_LIST, clause) {
         return true;
     }
-    if finds(&NO_CONTACT, clause) || finds(&NOT_WANTED, clause) {
+    let wishes = [&NO_CONTACT, &NOT_SENT, &NO_MESSAGES, &NOT_WANTED, &REVOKED];
+    if wishes.iter().any(|wish| finds(wish, clause)) {
         return true;
     }
     let Some(found) = STOP_CONTACT
@@ -107,11 +152,8 @@ fn is_stop_clause(clause: &str) -> bool {
 }
 
 /// Another clause asks for contact, or the wish has a condition.
-fn invites(clauses: &[String]) -> bool {
-    let is_invitation = |clause: &String| finds(&INVITATION, clause) && !is_stop_clause(clause);
-    clauses
-        .iter()
-        .any(|clause| finds(&INVITES, clause) || is_invitation(clause))
+fn invites(clause: &str) -> bool {
+    finds(&INVITES, clause) || finds(&INVITATION, clause)
 }
 
 #[cfg(test)]
@@ -169,6 +211,32 @@ mod tests {
     #[case("stop bothering me")]
     #[case("stop spamming me")]
     #[case("Unsubscribe from this list")]
+    #[case("Please stop sending me text messages")]
+    #[case("stop text messages")]
+    #[case("no more text messages")]
+    #[case("I no longer wish to receive text messages from you")]
+    #[case("do not send me text messages")]
+    #[case("do not send me texts")]
+    #[case("Don't send me any more messages")]
+    #[case("stop sending me these")]
+    #[case("no texts please")]
+    #[case("please no texts")]
+    #[case("Please do not contact me by text")]
+    #[case("stop contacting me by text")]
+    #[case("stop msging me")]
+    #[case("stop this service texting me")]
+    #[case("I revoke my consent")]
+    #[case("Revoke consent")]
+    #[case("please cease and desist")]
+    #[case("STOP - wrong number")]
+    #[case("STOP please remove me")]
+    #[case("STOP\n\nSent from my iPhone")]
+    #[case("Stop\r\n--\r\nJohn")]
+    #[case("Stop. Thanks")]
+    #[case("Stop texting me because I already found someone")]
+    #[case("Stop texting my phone. Call me instead")]
+    #[case("Stop texting me at work please")]
+    #[case("please stop texting, you have the wrong number")]
     fn a_clear_wording_is_an_opt_out(#[case] text: &str) {
         let wish = read(text);
         assert_eq!(wish, Some(Wish::StopInOtherWords), "{text}");
@@ -250,6 +318,20 @@ mod tests {
         "start on Monday",
         "yes stop by at 5",
         "help me please",
+        "Stop texting me after 9pm",
+        "stop texting me until Monday",
+        "Don't send me the invoice by mail",
+        "never send the texts to my wife's phone, send them to me",
+        "Did you send me a text?",
+        "no texts from the plumber yet",
+        "I'd stop the water - call me first",
+        "Stop by at 5 - the gate is open",
+        "I withdraw my question",
+        "we stopped sending the water through the old pipe",
+        "The alarm stops\nand then it starts again",
+        "cancel the 3pm please",
+        "please end the tour at the garage",
+        "A B C D are the units",
     ];
 
     #[test]

@@ -71,6 +71,7 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
         number: &business.number,
     };
     let mut conversation = open::lock_or_open(&mut tx, &party).await?;
+    open::follow(&mut conversation, &business.number);
     let mut contact = contacthandler::lock(&mut tx, call.customer_id, &hash, &person).await?;
     open::settle_blocks(&mut conversation, &contact, &business);
     conversation.add_call(call.call_id);
@@ -126,6 +127,7 @@ fn may_greet(
     let is_stale = now >= call.tm_ended.plus(STALE);
     !is_stale
         && !contact.opted_out
+        && !contact.paused
         && !conversation.is_blocked()
         && conversation.owner_id.is_none()
         && !is_within(contact.tm_greeted, GREETED)
@@ -190,6 +192,21 @@ mod tests {
             may_greet(now, &call(ended), &conversation, &contact),
             expected
         );
+    }
+
+    #[test]
+    fn nobody_is_greeted_who_may_want_no_texts() {
+        let contact = Contact {
+            paused: true,
+            ..Contact::default()
+        };
+        let now = Timestamp::from_micros(NOW);
+        assert!(!may_greet(
+            now,
+            &call(ago(1)),
+            &Conversation::default(),
+            &contact
+        ));
     }
 
     #[test]

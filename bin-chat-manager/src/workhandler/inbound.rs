@@ -4,6 +4,8 @@ use bin_common_handler::{
     context::RequestContext, databasehandler::ChangeTx, models::error::Result,
 };
 
+use tracing::warn;
+
 use super::{read, take};
 use crate::{
     alertrulehandler::{self, Incident},
@@ -13,10 +15,10 @@ use crate::{
     conversationhandler::{
         change,
         open::{self, Party},
-        optouts,
         say::{self, Said},
         timers,
     },
+    dbhandler::webhooks,
     figures::alarm::Metric,
     models::{
         business::{Business, OptOutReplies},
@@ -32,9 +34,6 @@ use crate::{
     },
 };
 
-/// How long our opt-in question may be answered by a bare YES.
-const ASKED: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
-
 /// What one text does, while everything about it is held.
 struct Hearing<'h> {
     app: &'h App,
@@ -46,13 +45,32 @@ struct Hearing<'h> {
     replies: Vec<Message>,
 }
 
-/// Works on a text.
+/// One text that cannot be worked on holds up those after it for so long.
+const HELD_UP_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Works on a text, after those of the same person that came before it.
 ///
 /// # Errors
 /// 503.
-pub(super) async fn text(app: &App, row: &Webhook) -> Result<()> {
+pub(super) async fn in_order(app: &App, row: &Webhook) -> Result<()> {
+    for older in webhooks::older(&app.store.db, row).await? {
+        match text(app, &older).await {
+            Err(error) if app.store.clock.now() >= older.tm_create.plus(HELD_UP_MAX) => {
+                let reason = error.reason();
+                warn!(
+                    reason,
+                    "a text is worked on before an older one that cannot be"
+                );
+            }
+            done => done?,
+        }
+    }
+    text(app, row).await
+}
+
+async fn text(app: &App, row: &Webhook) -> Result<()> {
     let text: InboundText = read(row)?;
-    let business = businesshandler::must_be(app, &text.to).await?;
+    let business = businesshandler::of_tenant(app, &text.to, row.customer_id).await?;
     let hash = contacthandler::hash(app, &text.from).await?;
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
@@ -65,8 +83,12 @@ pub(super) async fn text(app: &App, row: &Webhook) -> Result<()> {
         person: &text.from,
         number: &text.to,
     };
-    let conversation = open::lock_or_open(&mut tx, &party).await?;
+    let mut conversation = open::lock_or_open(&mut tx, &party).await?;
+    open::follow(&mut conversation, &text.to);
     let contact = contacthandler::lock(&mut tx, row.customer_id, &hash, &text.from).await?;
+    let Some(business) = business else {
+        return nobodys_number(tx, conversation, &text, row).await;
+    };
     let mut hearing = Hearing {
         app,
         business: &business,
@@ -90,6 +112,33 @@ pub(super) async fn text(app: &App, row: &Webhook) -> Result<()> {
     Ok(())
 }
 
+/// The number is not the business's any more since the text came: it is said, nobody answers by itself, and its people are
+/// told. What it wished is in the ledger.
+async fn nobodys_number(
+    mut tx: ChangeTx<'_>,
+    mut conversation: Conversation,
+    text: &InboundText,
+    row: &Webhook,
+) -> Result<()> {
+    let said = Said {
+        sender: Sender::Customer,
+        sender_id: None,
+        body: &text.body,
+        status: MessageStatus::Received,
+        cause_key: format!("in:{}", row.event_key),
+    };
+    say::say(&mut tx, &mut conversation, said).await?;
+    conversation.needs_human = true;
+    let incident = Incident {
+        metric: Metric::NeedsHuman,
+        reason: "number_gone",
+        message_id: None,
+    };
+    alertrulehandler::tell(&mut tx, &conversation, incident).await?;
+    change::save(&mut tx, &mut conversation).await?;
+    tx.commit(()).await
+}
+
 async fn hear(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, cause_key: String) -> Result<()> {
     open::settle_blocks(
         &mut hearing.conversation,
@@ -106,8 +155,11 @@ async fn hear(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, cause_key: Strin
     say::say(tx, &mut hearing.conversation, said).await?;
     match optout::read(&hearing.text.body) {
         Some(wish) if wish.is_stop() => stop(tx, hearing, wish).await,
-        Some(Wish::Start) => start(tx, hearing).await,
-        Some(Wish::Yes) if was_asked(tx, &hearing.contact) => start(tx, hearing).await,
+        // The ledger has it, and the conversation follows the ledger.
+        _ if hearing.text.is_start => {
+            answered(hearing);
+            Ok(())
+        }
         Some(Wish::Help) => help(tx, hearing).await,
         _ => talk(tx, hearing).await,
     }
@@ -118,15 +170,12 @@ fn answered(hearing: &mut Hearing<'_>) {
     hearing.conversation.answered_seq = hearing.conversation.inbound_seq;
 }
 
-/// The ledger has it already, with the row that kept it; here its conversation is blocked, and perhaps confirmed once.
+/// The ledger has it already, with the row that kept it, and whatever was wished since; here its conversation falls
+/// silent, and it is perhaps confirmed once.
 async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> Result<()> {
-    let source = if wish == Wish::Stop {
-        "word"
-    } else {
-        "wording"
-    };
-    let (conversation, contact) = (&mut hearing.conversation, &mut hearing.contact);
-    optouts::opt_out(tx, Some(conversation), contact, source).await?;
+    if hearing.contact.opted_out {
+        change::cancel_timers(tx, &hearing.conversation).await?;
+    }
     if optout::is_cancel(&hearing.text.body) {
         alertrulehandler::tell(
             tx,
@@ -146,20 +195,6 @@ async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> R
         let cause_key = Message::confirmation(hearing.contact.id, at);
         reply(tx, hearing, "opt_out_confirmation", cause_key).await?;
     }
-    answered(hearing);
-    Ok(())
-}
-
-fn was_asked(tx: &ChangeTx<'_>, contact: &Contact) -> bool {
-    let now = tx.now();
-    contact
-        .tm_asked
-        .is_some_and(|asked| now < asked.plus(ASKED))
-}
-
-async fn start(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
-    let (conversation, contact) = (&mut hearing.conversation, &mut hearing.contact);
-    optouts::opt_in(tx, Some(conversation), contact, "start").await?;
     answered(hearing);
     Ok(())
 }
@@ -188,7 +223,7 @@ async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
     }
     if emergency::is_one(&hearing.text.body) {
         let first = hearing.conversation.answered_seq;
-        let cause_key = format!("emergency:{}:{first}", hearing.conversation.id);
+        let cause_key = Message::emergency(hearing.conversation.id, first);
         reply(tx, hearing, "emergency", cause_key).await?;
         hearing.conversation.needs_human = true;
         alertrulehandler::tell(
@@ -202,7 +237,11 @@ async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
         )
         .await?;
     }
-    if hearing.conversation.owner_id.is_some() {
+    if hearing.contact.paused && hearing.conversation.owner_id.is_none() {
+        // The assistant is silent, so a person has to answer.
+        hearing.conversation.needs_human = true;
+    }
+    if hearing.conversation.owner_id.is_some() || hearing.contact.paused {
         return timers::watch_silence(tx, &hearing.conversation).await;
     }
     let delay = hearing.business.ai_takeover_delay_seconds;

@@ -22,7 +22,9 @@ use uuid::Uuid;
 use crate::{
     app::{App, Job},
     attachmenthandler::media,
-    calendarsynchandler, contacthandler,
+    calendarsynchandler,
+    conflicts::Conflicts,
+    contacthandler,
     models::{
         timers::{MEDIA, WORK},
         webhook::{Webhook, WebhookKind},
@@ -52,12 +54,22 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App, waiting: mpsc::Receiver<Job
 async fn work_off(app: App, waiting: Arc<Mutex<mpsc::Receiver<Job>>>, stop: CancellationToken) {
     let next = async || waiting.lock().await.recv().await;
     while let Some(Some(job)) = stop.run_until_cancelled(next()).await {
-        if let Err(error) = Box::pin(perform(&app, job)).await {
+        if let Err(error) = persist(&app, job).await {
             // Its timer comes back to it. The cause never holds what somebody wrote.
             warn!(
                 reason = error.reason(),
                 "a job failed and will be tried again"
             );
+        }
+    }
+}
+
+async fn persist(app: &App, job: Job) -> Result<()> {
+    let mut conflicts = Conflicts::default();
+    loop {
+        match Box::pin(perform(app, job)).await {
+            Err(error) => conflicts.again(error).await?,
+            done => return done,
         }
     }
 }
@@ -94,7 +106,7 @@ async fn work(app: &App, id: Uuid) -> Result<()> {
         return Ok(());
     }
     match row.kind {
-        WebhookKind::Sms => inbound::text(app, &row).await,
+        WebhookKind::Sms => inbound::in_order(app, &row).await,
         WebhookKind::SmsStatus => status(app, &row).await,
         WebhookKind::CallMissed => greeting::missed(app, &row).await,
         WebhookKind::Reminder => reminder::remind(app, &row).await,
@@ -129,6 +141,7 @@ async fn take(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<bool> {
     row.tm_update = tx.next_version(row.tm_update);
     // What a person wrote stands in their conversation; a second place would outlive its erasure.
     row.payload.clear();
+    row.phone_hash = None;
     tx.update(&row).await?;
     Ok(true)
 }

@@ -78,12 +78,13 @@ pub(super) async fn remind(app: &App, row: &Webhook) -> Result<()> {
     let conversation = match &appointment {
         Some(appointment) => {
             let id = appointment.conversation_id;
-            app.store.get::<Conversation>(id).await?
+            let found = app.store.get::<Conversation>(id).await?;
+            found.filter(|found| found.customer_id == appointment.customer_id)
         }
         None => None,
     };
     let business = match &conversation {
-        Some(conversation) => businesshandler::of_number(app, &conversation.number).await?,
+        Some(of) => businesshandler::of_tenant(app, &of.number, of.customer_id).await?,
         None => None,
     };
     let (Some(appointment), Some(conversation), Some(business)) =

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bin_common_handler::{
-    models::sock::Method::Get,
+    models::sock::Method::{Get, Post},
     testing::{Kind, spawn, until},
 };
 use rstest::rstest;
@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     siblings::{AT_ONCE, NUMBER},
-    world::{PERSON, World, all, text},
+    world::{PERSON, World, all, reason, text},
 };
 
 /// What the model does next.
@@ -412,7 +412,7 @@ async fn danger_is_answered_first_and_told_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_models_finding_of_an_opt_out_only_pauses_until_a_person_decides() {
     let content = r#"{"reply": "Sure.", "intent": "opt_out", "confidence": 0.9}"#;
-    let (world, _) = with_model(Kind::Embedded, &[Next::Content(content)]).await;
+    let (world, model) = with_model(Kind::Embedded, &[Next::Content(content)]).await;
     let client = world.of(AT_ONCE);
     world.text(PERSON, AT_ONCE, "I have had it with you").await;
     world.conversation("heard", AT_ONCE, |_| true).await;
@@ -427,10 +427,98 @@ async fn a_models_finding_of_an_opt_out_only_pauses_until_a_person_decides() {
     assert_eq!(client.ok(Get, uri, None).await["opted_out"], json!(false));
     let alerts = client.ok(Get, "/v1/alerts", None).await;
     assert_eq!(text(&alerts[0], "reason"), "may_be_opt_out");
+    assert!(conversation["answered_seq"].as_i64() < conversation["inbound_seq"].as_i64());
+    assert_eq!(client.ok(Get, uri, None).await["paused"], json!(true));
+    // Nobody is greeted meanwhile, and no turn is asked for.
+    world.pass(3_600);
+    world.miss(1, PERSON, AT_ONCE).await;
+    world
+        .conversation("the call is noted", AT_ONCE, |it| {
+            it["call_ids"].as_array().unwrap().len() == 1
+        })
+        .await;
+    world.text(PERSON, AT_ONCE, "Hello?").await;
+    let heard = world
+        .conversation("heard", AT_ONCE, |it| it["inbound_seq"].as_i64() >= Some(2))
+        .await;
+    assert_eq!(text(&heard, "ai_state"), "none");
+    assert_eq!(
+        (model.asked(), world.provider.texts_to(PERSON).len()),
+        (1, 0)
+    );
+    // A person says that it is none, and who waits is answered.
+    let none = json!({"number": PERSON, "opted_out": false});
+    let decided = client
+        .ok(Post, "/v1/optouts/decide", Some(none.clone()))
+        .await;
+    assert_eq!(decided["paused"], json!(false));
+    world
+        .conversation("waiting", AT_ONCE, |it| text(it, "ai_state") != "none")
+        .await;
+    world.pass(3_620);
+    answer(&world, AT_ONCE).await;
+    // Or that it is one; then it is lifted by nobody but who told it.
+    let out = json!({"number": PERSON, "opted_out": true});
+    let decided = client.ok(Post, "/v1/optouts/decide", Some(out)).await;
+    assert_eq!(decided["opted_out"], json!(true));
+    let refused = client.call(Post, "/v1/optouts/decide", Some(none)).await;
+    assert_eq!(reason(&refused), (403, "OPTED_OUT"));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_to_somebody_who_may_want_no_texts_has_decided() {
+    let content = r#"{"reply": "Sure.", "intent": "opt_out", "confidence": 0.9}"#;
+    let (world, _) = with_model(Kind::Embedded, &[Next::Content(content)]).await;
+    world.text(PERSON, AT_ONCE, "I have had it with you").await;
+    world.conversation("heard", AT_ONCE, |_| true).await;
+    world.pass(4);
+    let conversation = world
+        .conversation("a person is asked", AT_ONCE, |it| {
+            it["needs_human"] == json!(true)
+        })
+        .await;
     let word = json!({"client_message_id": "m", "body": "Shall we stop?"});
     let said = world
         .act(AT_ONCE, &conversation, "messages", Some(word))
         .await;
     assert_eq!(said.0, 200, "{}", said.1);
+    let uri = "/v1/optouts/lookup?number=%2B14155550123";
+    let state = world.of(AT_ONCE).ok(Get, uri, None).await;
+    assert_eq!(state["paused"], json!(false));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_danger_that_only_the_model_sees_is_told() {
+    let content = r#"{"reply": "Thanks, we can help.", "intent": "question", "confidence": 0.95,
+        "urgency": "emergency", "service": "flooded cellar", "address": "12 Main St"}"#;
+    let (world, _) = with_model(Kind::Embedded, &[Next::Content(content)]).await;
+    world
+        .text(PERSON, AT_ONCE, "it rises and rises down there")
+        .await;
+    world.conversation("heard", AT_ONCE, |_| true).await;
+    world.pass(4);
+    let messages = world
+        .until_messages("the safety text", AT_ONCE, |messages| messages.len() == 2)
+        .await;
+    assert_eq!(text(&messages[1], "sender"), "system");
+    assert!(text(&messages[1], "body").contains("911"));
+    let conversation = &world.conversations(AT_ONCE).await[0];
+    assert_eq!(conversation["needs_human"], json!(true));
+    let findings = &conversation["findings"];
+    assert_eq!(
+        [
+            text(findings, "urgency"),
+            text(findings, "service"),
+            text(findings, "address")
+        ],
+        ["emergency", "flooded cellar", "12 Main St"]
+    );
+    let alerts = world.of(AT_ONCE).ok(Get, "/v1/alerts", None).await;
+    assert_eq!(
+        (text(&alerts[0], "metric"), text(&alerts[0], "reason")),
+        ("emergency", "model")
+    );
     world.end().await;
 }

@@ -6,9 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bin_chat_manager::MANAGER;
+use bin_chat_manager::{MANAGER, models::conversation::Conversation};
 use bin_common_handler::{
     clock::Clock,
+    databasehandler::Entity,
     health::Health,
     models::{
         sock::{
@@ -152,6 +153,25 @@ impl Desk {
         let day = self.clock.now().micros().div_euclid(DAY) + 2;
         let nine = Timestamp::from_micros(day * DAY + 14 * 3_600_000_000);
         nine.plus(Duration::from_secs(minutes * 60))
+    }
+
+    /// A conversation of the business.
+    pub async fn conversation(&self) -> String {
+        let conversation = Conversation {
+            id: Uuid::from_u128(1),
+            customer_id: OWNER,
+            person: "+14155550123".to_owned(),
+            ..Conversation::default()
+        };
+        let marks = vec!["?"; Conversation::COLUMNS.len()].join(", ");
+        let columns = Conversation::COLUMNS.join(", ");
+        let sql = format!(
+            "INSERT INTO {} ({columns}) VALUES ({marks})",
+            Conversation::TABLE
+        );
+        let db = self.installation.db();
+        db.execute(&sql, conversation.values()).await.unwrap();
+        conversation.id.to_string()
     }
 
     pub async fn make(&self, what: &str, body: Json) -> Json {

@@ -6,7 +6,6 @@ use bin_common_handler::{
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use uuid::Uuid;
 
 use super::{
     desk::Desk,
@@ -17,7 +16,7 @@ use super::{
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_has_one_open_lead(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let desk = Desk::new(kind).await;
-    let body = json!({"conversation_id": Uuid::from_u128(1), "person": "+14155550123"});
+    let body = json!({"conversation_id": desk.conversation().await, "person": "+14155550123"});
     let first = id(&desk.make("leads", body.clone()).await);
     let second = desk
         .client

@@ -39,9 +39,13 @@ mod migrations;
 #[cfg(test)]
 mod notifications;
 #[cfg(test)]
+mod numbers;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod optouts;
+#[cfg(test)]
+mod order;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

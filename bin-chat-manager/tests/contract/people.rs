@@ -233,3 +233,25 @@ async fn a_quiet_conversation_closes_after_three_days() {
         .await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_repeated_or_refused_and_never_lost_without_a_word() {
+    let world = World::new(Kind::Embedded).await;
+    let conversation = talk(&world).await;
+    let said = async |body: &str| {
+        let body = json!({"client_message_id": "same", "body": body});
+        world
+            .act(NUMBER, &conversation, "messages", Some(body))
+            .await
+    };
+    let (first, again) = (said("At nine?").await, said("At nine?").await);
+    assert_eq!((first.0, again.0), (200, 200));
+    assert_eq!(id(&first.1), id(&again.1));
+    let other = said("At ten?").await;
+    assert_eq!(reason(&other), (409, "CLIENT_MESSAGE_ID_USED"));
+    for unreadable in ["\0", "a\0b", "\u{202e}\u{202e}", " "] {
+        let refused = said(unreadable).await;
+        assert_eq!(reason(&refused), (400, "INVALID_FIELD"), "{unreadable:?}");
+    }
+    world.end().await;
+}

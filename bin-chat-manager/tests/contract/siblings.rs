@@ -1,5 +1,7 @@
 //! Stand-ins of the siblings: one knows numbers and businesses, the other tells of missed calls.
 
+use std::{collections::BTreeMap, sync::Mutex};
+
 use bin_common_handler::{
     context::RequestContext,
     daemon::{Manager, ManagerContext, StartError},
@@ -22,6 +24,22 @@ pub const NUMBER: &str = "+14155550100";
 pub const AT_ONCE: &str = "+14155550101";
 /// … and one whose registration is not approved.
 pub const PENDING: &str = "+14155550102";
+
+/// Whose the numbers are that change hands in a test, each of which has one of its own.
+static MOVED: Mutex<BTreeMap<String, Uuid>> = Mutex::new(BTreeMap::new());
+
+/// A number is this tenant's from now on; nobody's where there is none.
+pub fn give(number: &str, to: Option<Uuid>) {
+    let mut moved = MOVED.lock().unwrap();
+    match to {
+        Some(customer_id) => moved.insert(number.to_owned(), customer_id),
+        None => moved.remove(number),
+    };
+}
+
+fn moved(number: &str) -> Option<Uuid> {
+    MOVED.lock().unwrap().get(number).copied()
+}
 
 /// Stands in for did-manager.
 pub const NUMBERS: Manager = Manager {
@@ -70,7 +88,8 @@ fn call_routes() -> Routes<Store> {
 
 async fn resolve(_: State<Store>, Json(wanted): Json<Value>) -> Result<Json<Value>> {
     let number = wanted["number"].as_str().unwrap_or_default();
-    if ![NUMBER, AT_ONCE, PENDING].contains(&number) {
+    let moved = moved(number);
+    if ![NUMBER, AT_ONCE, PENDING].contains(&number) && moved.is_none() {
         let text = "The phone number was not found.";
         return Err(Error::not_found("PHONE_NUMBER_NOT_FOUND", text));
     }
@@ -78,7 +97,7 @@ async fn resolve(_: State<Store>, Json(wanted): Json<Value>) -> Result<Json<Valu
     let at_once = number == AT_ONCE;
     Ok(Json(json!({
         "phone_number_id": Uuid::from_u128(1),
-        "customer_id": owner(number),
+        "customer_id": moved.unwrap_or_else(|| owner(number)),
         "number": number,
         "forward_target": "",
         "messaging_service_id": "",

@@ -60,20 +60,26 @@ impl World {
         let client = installation.client().within(owner(NUMBER));
         let bridge = bridge(installation.client()).await;
         provider.reach(PUBLIC, bridge);
-        for number in [NUMBER, AT_ONCE, PENDING] {
-            let hooks = Hooks {
-                sms_url: format!("{PUBLIC}/v1/webhooks/twilio/sms"),
-                ..Hooks::default()
-            };
-            provider.own(number, &hooks);
-        }
-        Self {
+        let world = Self {
             installation,
             replicas,
             client,
             clock,
             provider,
+        };
+        for number in [NUMBER, AT_ONCE, PENDING] {
+            world.own(number);
         }
+        world
+    }
+
+    /// The carrier's account has this number, and passes its texts on.
+    pub fn own(&self, number: &str) {
+        let hooks = Hooks {
+            sms_url: format!("{PUBLIC}/v1/webhooks/twilio/sms"),
+            ..Hooks::default()
+        };
+        self.provider.own(number, &hooks);
     }
 
     /// Two replicas where there can be two: the embedded default is one process.

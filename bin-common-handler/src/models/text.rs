@@ -11,7 +11,7 @@ use serde::{
 };
 
 use super::{
-    check::{max_bytes, max_chars},
+    check::{ensure, max_bytes, max_chars},
     error::Result,
 };
 
@@ -62,6 +62,30 @@ fn is_obeyed(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a character shows nothing of its own: formats (Unicode category Cf), joiners, selectors of variants, and letters
+/// that are blank.
+pub const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{115f}' | '\u{1160}'
+        | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+}
+
+/// What a person says to another: something that can be seen, and no control but lines and tabs.
+///
+/// # Errors
+/// 400 naming `field`.
+pub fn check_said(field: &str, text: &str) -> Result<()> {
+    let is_seen = |c: char| !c.is_whitespace() && !c.is_control() && !is_invisible(c);
+    ensure(text.contains(is_seen), field, "must not be empty")?;
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    ensure(
+        !text.contains(is_control),
+        field,
+        "must not have control characters",
+    )
 }
 
 /// For `#[serde(default, deserialize_with = "null_is_default")]`: null as if it were missing.
@@ -245,6 +269,21 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("Hi", true)]
+    #[case("two\r\nlines\tand a tab \u{1f468}\u{200d}\u{1f469}", true)]
+    #[case("\u{202b}\u{5e9}\u{5dc}\u{5d5}\u{5dd}\u{202c}", true)]
+    #[case("", false)]
+    #[case(" \n", false)]
+    #[case("\0", false)]
+    #[case("a\0b", false)]
+    #[case("a\u{1b}[2J", false)]
+    #[case("\u{202e}\u{202e}", false)]
+    #[case("\u{200b}\u{feff}\u{3164}", false)]
+    fn what_is_said_can_be_read(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(check_said("body", text).is_ok(), expected);
+    }
 
     #[rstest]
     #[case("plain é 日本 😀", "plain é 日本 😀")]

@@ -75,6 +75,9 @@ fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample>
         (Post, "/v1/optouts") => body(json!({"number": picker.own("number")})),
         // They just opted out.
         (Post, "/v1/optouts/ask") => refused(403, body(json!({"number": picker.own("number")}))),
+        (Post, "/v1/optouts/decide") => body(json!({
+            "number": picker.own("number"), "opted_out": true,
+        })),
         (Get, "/v1/optouts/lookup") => query(&[("number", picker.own("number"))]),
         // Of a number that is nobody's: there is no secret to verify it by.
         (Post, "/v1/webhooks/twilio/sms") => body(raw()),
