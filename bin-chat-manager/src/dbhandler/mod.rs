@@ -17,6 +17,7 @@ pub(crate) mod notifications;
 pub(crate) mod presences;
 pub(crate) mod retentions;
 pub(crate) mod searches;
+pub(crate) mod sessions;
 pub(crate) mod sights;
 pub(crate) mod subjects;
 pub(crate) mod summaries;

@@ -43,6 +43,8 @@ mod offers;
 #[cfg(test)]
 mod optouts;
 #[cfg(test)]
+mod own_chats;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod presence;
@@ -60,6 +62,8 @@ mod sessions;
 mod siblings;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod ways_out;
 #[cfg(test)]
 mod webhooks;
 #[cfg(test)]
