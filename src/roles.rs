@@ -17,8 +17,9 @@ another sends a key of each role to each route.
 
 An access key carries a `role` and a `user_id` until people sign in. A key with a role needs its scope *and* its role; a
 key without one has what its scopes allow. What is refused is 403 `ROLE_NOT_ALLOWED`, naming the role; what belongs to
-another customer is 404, as everywhere. *own* is what the key's user has, and what waits in queues whose skills that agent
-has; anything else is 404. Visitors have no key: a token opens their one conversation, without its notes.
+another customer is 404, as everywhere. *own* is what the key's user has, or had when it was closed, and what waits in queues
+whose skills that agent has; anything else is 404. Visitors have no key: a token opens their one conversation, without its
+notes.
 
 | manager | route | admin | supervisor | agent | viewer |
 |---|---|---|---|---|---|

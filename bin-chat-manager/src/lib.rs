@@ -46,6 +46,7 @@ mod sendhandler;
 mod sessionhandler;
 mod subjecthandler;
 mod summaryhandler;
+mod suspensionhandler;
 mod templatehandler;
 mod transcripthandler;
 mod turnhandler;
@@ -139,6 +140,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1313_calendars_elsewhere",
         "1314_conversation_alerts",
         "1320_order_of_texts",
+        "1350_suspensions",
+        "1351_conversation_owners",
     ]
 );
 
@@ -215,6 +218,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     presencehandler::start(ctx, &app);
     entryhandler::start(ctx);
     queuehandler::start(ctx);
+    suspensionhandler::start(ctx);
     deliveryhandler::start(ctx, &app);
     notificationhandler::start(ctx, &app);
     Ok(Wired::new(listenhandler::routes(), app))

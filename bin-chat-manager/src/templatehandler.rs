@@ -74,6 +74,14 @@ const SHIPPED: &[(&str, &str)] = &[
         "{business_name}: you are booked for {slot}. Reply OTHER to change it.",
     ),
     (
+        "chat_timed_out",
+        "Nobody is free right now. Please leave your message here, and how we may reach you.",
+    ),
+    (
+        "chat_after_hours",
+        "We are closed right now. Please leave your message here, and how we may reach you.",
+    ),
+    (
         "voice_missed",
         "Sorry, we cannot take your call right now. We will send you a text.",
     ),

@@ -14,7 +14,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{events, people::actor, sight};
+use super::{
+    events,
+    people::{actor, closed},
+    sight,
+};
 use crate::{
     app::App,
     models::{
@@ -36,7 +40,8 @@ pub(crate) struct Edit {
 /// Says a message otherwise. The same words again change nothing.
 ///
 /// # Errors
-/// 400 naming the field; 403 where another one said it; 404; 409 where a carrier has it, or it is a file.
+/// 400 naming the field; 403 where another one said it; 404; 409 where the conversation is closed or another's, a carrier has it,
+/// or it is a file.
 pub(crate) async fn edit(
     app: &App,
     ctx: &RequestContext,
@@ -61,7 +66,8 @@ pub(crate) async fn edit(
 /// Takes a message back: its words are gone.
 ///
 /// # Errors
-/// 403 where another one said it; 404; 409 where a carrier has it, or it is a file.
+/// 403 where another one said it; 404; 409 where the conversation is closed or another's, a carrier has it,
+/// or it is a file.
 pub(crate) async fn delete(
     app: &App,
     ctx: &RequestContext,
@@ -86,6 +92,10 @@ async fn hold(
     id: Uuid,
 ) -> Result<(Conversation, Message)> {
     let conversation = resource::lock_live::<Conversation>(tx, ctx, conversation_id).await?;
+    sight::ensure_free(ctx, &conversation)?;
+    if conversation.is_closed() {
+        return Err(closed());
+    }
     let found = tx.lock::<Message>(id).await?;
     let message = found
         .filter(|it| it.conversation_id == conversation_id && it.tm_delete.is_none())

@@ -13,6 +13,7 @@ pub(crate) mod receipts;
 pub(crate) mod replay;
 pub(crate) mod say;
 pub(crate) mod sight;
+pub(crate) mod takeover;
 pub(crate) mod timers;
 pub(crate) mod typing;
 

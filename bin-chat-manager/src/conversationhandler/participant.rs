@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{people, sight};
 use crate::{
     app::App,
+    dbhandler::sessions,
     models::{
         chatsession::ChatSession,
         conversation::Conversation,
@@ -38,6 +39,15 @@ impl Participant {
         }
     }
 
+    /// Whether what this side reads and types is told to the other: of the business it is whoever has the conversation,
+    /// or anybody while nobody does; who only watches is not seen.
+    pub(crate) fn is_seen(&self, conversation: &Conversation) -> bool {
+        match self {
+            Self::Visitor(_) => true,
+            Self::Staff(user) => conversation.owner_id.is_none_or(|owner| owner == *user),
+        }
+    }
+
     /// Whether private notes are for them.
     pub(crate) const fn reads_notes(&self) -> bool {
         matches!(self, Self::Staff(_))
@@ -58,7 +68,7 @@ pub(crate) async fn of(
         sight::ensure(app, ctx, conversation_id).await?;
         return people::actor(ctx, None).map(Participant::Staff);
     };
-    let found = app.store.get::<ChatSession>(session_id).await?;
+    let found = sessions::good(&app.store.db, session_id).await?;
     let now = app.store.clock.now();
     found
         .filter(|session| session.conversation_id == conversation_id && session.is_live(now))

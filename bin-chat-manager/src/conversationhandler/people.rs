@@ -18,13 +18,21 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{change, open, optouts, say, sight, timers};
+use super::{
+    change, open, optouts, say,
+    sight::{self, not_taken, taken},
+    timers,
+};
 use crate::{
     alertrulehandler,
     app::{App, Job},
     businesshandler, contacthandler,
     dbhandler::{conversations, messages},
-    entryhandler::ending::conversation_left,
+    entryhandler::{
+        assigning,
+        ending::conversation_left,
+        waiting::{Again, come_back},
+    },
     models::{
         business::Business,
         conversation::{BlockReason, Channel, Conversation},
@@ -74,7 +82,8 @@ pub(crate) fn actor(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
     }
 }
 
-fn closed() -> Error {
+/// Nothing more happens in it.
+pub(super) fn closed() -> Error {
     Error::failed_precondition("CONVERSATION_CLOSED", "The conversation is closed.")
 }
 
@@ -84,11 +93,6 @@ pub(super) fn blocked() -> Error {
         "CONVERSATION_BLOCKED",
         "Nothing may be sent until the number's registration is approved.",
     )
-}
-
-fn taken(owner_id: Uuid) -> Error {
-    Error::failed_precondition("CONVERSATION_TAKEN", "Somebody has this conversation.")
-        .with_detail(json!({ "owner_id": owner_id }))
 }
 
 /// A live conversation of the caller's tenant, held.
@@ -101,32 +105,6 @@ pub(crate) async fn lock(
     id: Uuid,
 ) -> Result<Conversation> {
     resource::lock_live::<Conversation>(tx, ctx, id).await
-}
-
-/// Takes a conversation over: whatever the assistant was about to say is said no more.
-///
-/// # Errors
-/// 404; 409 where somebody has it, or it is closed.
-pub(crate) async fn takeover(
-    app: &App,
-    ctx: &RequestContext,
-    id: Uuid,
-    by: &Actor,
-) -> Result<Conversation> {
-    let author = actor(ctx, by.user_id)?;
-    sight::get(app, ctx, id).await?;
-    let mut tx = app.store.begin(ctx).await?;
-    let mut conversation = lock(&mut tx, ctx, id).await?;
-    if conversation.is_closed() {
-        return Err(closed());
-    }
-    if let Some(owner_id) = conversation.owner_id {
-        return Err(taken(owner_id));
-    }
-    give(&mut tx, &mut conversation, author).await?;
-    conversation_left(&mut tx, id, "taken_over").await?;
-    change::save(&mut tx, &mut conversation).await?;
-    tx.commit(conversation).await
 }
 
 /// From now on it is this person's. The caller writes it.
@@ -148,7 +126,8 @@ pub(crate) async fn give(
     Ok(())
 }
 
-/// Lets a conversation go: people have the whole window once more, then the assistant answers.
+/// Lets a conversation go: people have the whole window once more, then the assistant answers. A page has no assistant, so
+/// its visitor waits in the queue again.
 ///
 /// # Errors
 /// 404; 409 where nobody has it, or it is closed.
@@ -160,14 +139,14 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
     if conversation.is_closed() {
         return Err(closed());
     }
-    if conversation.owner_id.take().is_none() {
-        return Err(Error::failed_precondition(
-            "CONVERSATION_NOT_TAKEN",
-            "Nobody has this conversation.",
-        ));
-    }
+    sight::ensure_free(ctx, &conversation)?;
+    let owner_id = conversation.owner_id.take().ok_or_else(not_taken)?;
     conversation.interrupt();
     conversation_left(&mut tx, id, "released").await?;
+    if conversation.channel == Channel::Web {
+        let (customer_id, again) = (conversation.customer_id, Again::LetGo(owner_id));
+        conversation.needs_human = come_back(&mut tx, customer_id, id, again).await?;
+    }
     change::cancel_timers(&mut tx, &conversation).await?;
     if let Some(business) = &business {
         let delay = business.ai_takeover_delay_seconds;
@@ -196,6 +175,7 @@ pub(crate) async fn close(app: &App, ctx: &RequestContext, id: Uuid) -> Result<C
     if conversation.is_closed() {
         return Err(closed());
     }
+    sight::ensure_free(ctx, &conversation)?;
     end(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
 }
@@ -329,7 +309,7 @@ pub(crate) async fn write(
 /// Whoever writes has the conversation from now on.
 ///
 /// # Errors
-/// 409 where somebody else has it, it is closed, or nothing may be sent.
+/// 409 where somebody else has it, it is closed, nothing may be sent, or an agent has as many chats as fit.
 pub(crate) async fn take_to_write(
     tx: &mut ChangeTx<'_>,
     conversation: &mut Conversation,
@@ -346,7 +326,7 @@ pub(crate) async fn take_to_write(
         Some(_) => Ok(()),
         None => {
             give(tx, conversation, author).await?;
-            conversation_left(tx, conversation.id, "taken_over").await
+            assigning::taken(tx, conversation.id, author).await
         }
     }
 }

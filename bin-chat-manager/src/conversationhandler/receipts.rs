@@ -34,7 +34,7 @@ pub(crate) struct ReadView {
     last_seq: i64,
 }
 
-/// Somebody read. Reading again tells nothing.
+/// Somebody read. Reading again tells nothing, and neither does who only watches.
 ///
 /// # Errors
 /// 400 naming the field; 404; 503.
@@ -49,7 +49,11 @@ pub(crate) async fn read(
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = resource::lock_live::<Conversation>(&mut tx, ctx, id).await?;
     let seq = body.seq.min(conversation.last_seq);
-    let count = messages::mark_read(&mut tx, &conversation, who.reads(), seq).await?;
+    let count = if who.is_seen(&conversation) {
+        messages::mark_read(&mut tx, &conversation, who.reads(), seq).await?
+    } else {
+        0
+    };
     if count > 0 {
         let receipt = Receipt {
             by: who.side(),

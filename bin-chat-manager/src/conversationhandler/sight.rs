@@ -1,13 +1,17 @@
-//! Which conversations somebody may see: everything of their tenant, but for agents, who see their own and those of the
+//! Which conversations somebody may see: everything of their tenant, but for agents, who see their own and what waits in
 //! queues whose skills they have.
 
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{Db, ListQuery},
     listenhandler::List,
-    models::{error::Result, role::Role},
+    models::{
+        error::{Error, Result},
+        role::Role,
+    },
     resource,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -55,6 +59,41 @@ pub(crate) async fn ensure(app: &App, ctx: &RequestContext, id: Uuid) -> Result<
         get(app, ctx, id).await?;
     }
     Ok(())
+}
+
+/// Somebody has it.
+pub(super) fn taken(owner_id: Uuid) -> Error {
+    Error::failed_precondition("CONVERSATION_TAKEN", "Somebody has this conversation.")
+        .with_detail(json!({ "owner_id": owner_id }))
+}
+
+/// Nobody has it.
+pub(super) fn not_taken() -> Error {
+    Error::failed_precondition("CONVERSATION_NOT_TAKEN", "Nobody has this conversation.")
+}
+
+/// That a held conversation is not another's: agents act on what they have, and on what nobody has.
+///
+/// # Errors
+/// 409 `CONVERSATION_TAKEN`.
+pub(crate) fn ensure_free(ctx: &RequestContext, conversation: &Conversation) -> Result<()> {
+    match conversation.owner_id {
+        Some(owner_id) if ctx.role == Some(Role::Agent) && ctx.user_id != Some(owner_id) => {
+            Err(taken(owner_id))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// That a held conversation is the agent's own who acts: what nobody has is not theirs to give away.
+///
+/// # Errors
+/// 409 `CONVERSATION_TAKEN`, `CONVERSATION_NOT_TAKEN`.
+pub(crate) fn ensure_own(ctx: &RequestContext, conversation: &Conversation) -> Result<()> {
+    if ctx.role == Some(Role::Agent) && conversation.owner_id.is_none() {
+        return Err(not_taken());
+    }
+    ensure_free(ctx, conversation)
 }
 
 /// Conversations that the caller may see, the newest first.

@@ -37,7 +37,7 @@ pub(crate) struct TypingView {
     user_id: Option<Uuid>,
 }
 
-/// Somebody types, or stops.
+/// Somebody types, or stops. Who only watches is not told of.
 ///
 /// # Errors
 /// 404, 503.
@@ -49,6 +49,7 @@ pub(crate) async fn typing(
 ) -> Result<TypingView> {
     let who = participant::of(app, ctx, id).await?;
     let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let is_seen = who.is_seen(&conversation);
     let view = TypingView {
         conversation_id: id,
         on: body.on,
@@ -58,6 +59,9 @@ pub(crate) async fn typing(
             Participant::Staff(user) => Some(user),
         },
     };
+    if !is_seen {
+        return Ok(view);
+    }
     let mut tx = app.store.begin(ctx).await?;
     let payload = EventPayload {
         resource_id: id,

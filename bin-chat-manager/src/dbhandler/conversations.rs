@@ -9,6 +9,11 @@ use uuid::Uuid;
 use super::select;
 use crate::models::conversation::{BlockReason, Channel, Conversation};
 
+#[derive(sqlx::FromRow)]
+struct Found {
+    id: Uuid,
+}
+
 /// The open conversation with somebody, held until the end of the transaction.
 ///
 /// # Errors
@@ -59,10 +64,6 @@ pub(crate) async fn open_of(
     is_blocked: bool,
     most: u32,
 ) -> Result<Vec<Uuid>> {
-    #[derive(sqlx::FromRow)]
-    struct Found {
-        id: Uuid,
-    }
     let not = if is_blocked { "" } else { "NOT " };
     let sql = format!(
         "SELECT id FROM chat_conversations WHERE customer_id = ? AND number = ? AND open_key IS NOT NULL \
@@ -77,6 +78,25 @@ pub(crate) async fn open_of(
         most.into(),
     ];
     let found: Vec<Found> = tx.sql().fetch_all(&sql, values).await?;
+    Ok(found.into_iter().map(|found| found.id).collect())
+}
+
+/// Open conversations that a user has and that are in no queue: ids, the oldest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn taken_by(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    user_id: Uuid,
+    most: u32,
+) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM chat_conversations \
+               WHERE customer_id = ? AND owner_id = ? AND open_key IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM chat_queue_entries \
+               WHERE chat_queue_entries.live_id = chat_conversations.id) ORDER BY id LIMIT ?";
+    let values = vec![customer_id.into(), user_id.into(), most.into()];
+    let found: Vec<Found> = tx.sql().fetch_all(sql, values).await?;
     Ok(found.into_iter().map(|found| found.id).collect())
 }
 

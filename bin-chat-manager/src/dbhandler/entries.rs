@@ -14,6 +14,11 @@ use crate::models::queueentry::{EntryStatus, QueueEntry};
 /// Ended chats that a handling time is taken from at most.
 const SAMPLES_MAX: u32 = 1_000;
 
+/// What each agent has, and is offered.
+const LOADS: &str = "SELECT agent_id, COUNT(*) AS n FROM chat_queue_entries \
+     WHERE customer_id = ? AND status IN ('offered', 'assigned') AND agent_id IS NOT NULL \
+     GROUP BY agent_id";
+
 #[derive(sqlx::FromRow)]
 struct Count {
     n: i64,
@@ -103,11 +108,21 @@ pub(crate) async fn lock_waiting(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<Opti
 /// # Errors
 /// 503.
 pub(crate) async fn loads(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<HashMap<Uuid, i64>> {
-    let sql = "SELECT agent_id, COUNT(*) AS n FROM chat_queue_entries \
-               WHERE customer_id = ? AND status IN ('offered', 'assigned') AND agent_id IS NOT NULL \
-               GROUP BY agent_id";
-    let rows: Vec<Load> = tx.sql().fetch_all(sql, vec![customer_id.into()]).await?;
-    Ok(rows.into_iter().map(|row| (row.agent_id, row.n)).collect())
+    let rows: Vec<Load> = tx.sql().fetch_all(LOADS, vec![customer_id.into()]).await?;
+    Ok(by_agent(rows))
+}
+
+/// The same, as it is committed.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn loads_seen(db: &Db, customer_id: Uuid) -> Result<HashMap<Uuid, i64>> {
+    let rows: Vec<Load> = db.fetch_all(LOADS, vec![customer_id.into()]).await?;
+    Ok(by_agent(rows))
+}
+
+fn by_agent(rows: Vec<Load>) -> HashMap<Uuid, i64> {
+    rows.into_iter().map(|row| (row.agent_id, row.n)).collect()
 }
 
 /// Open chats and pending offers of an agent. True only while the agent's row is held.
@@ -148,15 +163,31 @@ pub(crate) async fn has_live(tx: &mut ChangeTx<'_>, queue_id: Uuid) -> Result<bo
     Ok(found.is_some())
 }
 
-/// Whether a conversation has, or had, an entry.
+/// Whether a conversation waits, is offered, or is with an agent.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn has_any(tx: &mut ChangeTx<'_>, conversation_id: Uuid) -> Result<bool> {
-    let sql = "SELECT id FROM chat_queue_entries WHERE conversation_id = ? LIMIT 1";
+pub(crate) async fn is_queued(tx: &mut ChangeTx<'_>, conversation_id: Uuid) -> Result<bool> {
+    let sql = "SELECT id FROM chat_queue_entries WHERE live_id = ?";
     let values = vec![conversation_id.into()];
     let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
     Ok(found.is_some())
+}
+
+/// The newest entry of a conversation.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn last(
+    tx: &mut ChangeTx<'_>,
+    conversation_id: Uuid,
+) -> Result<Option<QueueEntry>> {
+    let sql = format!(
+        "{} WHERE conversation_id = ? ORDER BY tm_create DESC, id DESC LIMIT 1",
+        select::<QueueEntry>()
+    );
+    let values = vec![conversation_id.into()];
+    Ok(tx.sql().fetch_optional(&sql, values).await?)
 }
 
 /// Who had a conversation of the same person last.

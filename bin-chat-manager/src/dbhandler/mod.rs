@@ -18,6 +18,7 @@ pub(crate) mod owned;
 pub(crate) mod presences;
 pub(crate) mod retentions;
 pub(crate) mod searches;
+pub(crate) mod sessions;
 pub(crate) mod sights;
 pub(crate) mod subjects;
 pub(crate) mod summaries;

@@ -3,12 +3,13 @@
 //! **Order of locks.** Conversation, entry, offer, agents; the dispatcher passes over whatever another holds. An agent's
 //! load is counted while the agent's row is held, so capacity holds over any number of replicas.
 
+pub(crate) mod assigning;
 pub(crate) mod change;
 pub(crate) mod dispatch;
 pub(crate) mod ending;
 pub(crate) mod offers;
 pub(crate) mod sla;
-mod timeout;
+pub(crate) mod timeout;
 pub(crate) mod waiting;
 
 use bin_common_handler::{
@@ -22,12 +23,14 @@ use crate::models::queue::Queue;
 pub(crate) fn start(ctx: &ManagerContext) {
     dispatch::start(ctx);
     offers::start(ctx);
-    timeout::start(ctx);
     sla::start(ctx);
 }
 
 /// A queue's terms; the usual ones for what waits past every queue.
-async fn terms(tx: &mut ChangeTx<'_>, queue_id: Option<Uuid>) -> Result<Queue> {
+///
+/// # Errors
+/// 503.
+pub(crate) async fn terms(tx: &mut ChangeTx<'_>, queue_id: Option<Uuid>) -> Result<Queue> {
     let found = match queue_id {
         Some(id) => tx.get::<Queue>(id).await?,
         None => None,

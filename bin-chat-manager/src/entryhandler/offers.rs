@@ -56,12 +56,24 @@ pub(crate) async fn settle(
 /// # Errors
 /// 503.
 pub(crate) async fn withdraw(tx: &mut ChangeTx<'_>, entry: &mut QueueEntry) -> Result<()> {
+    close(tx, entry, OfferStatus::Withdrawn).await
+}
+
+/// The pending offer of a held entry, if any, is over.
+///
+/// # Errors
+/// 503.
+pub(super) async fn close(
+    tx: &mut ChangeTx<'_>,
+    entry: &mut QueueEntry,
+    status: OfferStatus,
+) -> Result<()> {
     let Some(id) = entry.offer_id.take() else {
         return Ok(());
     };
     match tx.lock::<Offer>(id).await? {
         Some(mut offer) if offer.status == OfferStatus::Pending => {
-            settle(tx, &mut offer, OfferStatus::Withdrawn).await
+            settle(tx, &mut offer, status).await
         }
         _ => Ok(()),
     }

@@ -118,6 +118,16 @@ pub(super) async fn promise(
     Ok(())
 }
 
+/// What was promised is promised no more, so that the next queue's terms hold; what was broken stays broken. The entry is
+/// held, and written by the caller.
+pub(crate) const fn begin_again(entry: &mut QueueEntry) {
+    if entry.tm_first_response.is_none() {
+        entry.tm_first_due = None;
+    }
+    entry.tm_next_due = None;
+    entry.tm_resolution_due = None;
+}
+
 async fn set(
     tx: &mut ChangeTx<'_>,
     entry: &mut QueueEntry,

@@ -14,6 +14,7 @@ use crate::{
         self,
         people::{self, Actor, MessageCreate},
         sight,
+        takeover::{self, TakenOver},
     },
     models::{conversation::Conversation, message::Message, summary::Summary},
     searchhandler::{self, Hits, SearchQuery},
@@ -85,8 +86,8 @@ pub(super) async fn takeover(
     ctx: RequestContext,
     Path(id): Path,
     OptionalJson(by): OptionalJson<Actor>,
-) -> Result<Json<Conversation>> {
-    people::takeover(&app, &ctx, id, &by).await.map(Json)
+) -> Result<Json<TakenOver>> {
+    takeover::takeover(&app, &ctx, id, &by).await.map(Json)
 }
 
 pub(super) async fn release(

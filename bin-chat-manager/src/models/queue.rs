@@ -5,7 +5,7 @@ use bin_common_handler::{
     models::{
         check::{ensure, timezone, within},
         error::Result,
-        hours::{Hours, Window},
+        hours::{Hours, Window, minute_of_week},
         identity::optional_uuid,
         time::Timestamp,
     },
@@ -64,7 +64,7 @@ pub struct Queue {
     #[schemars(with = "Sla")]
     #[resource(set)]
     pub sla: Json<Sla>,
-    /// When promises count; empty = always.
+    /// When promises and `timeout_seconds` count; empty = always. Who comes at another hour is told.
     #[schemars(with = "Vec<Window>")]
     #[resource(set)]
     pub hours: Json<Hours>,
@@ -105,6 +105,11 @@ impl Default for Queue {
 }
 
 impl Queue {
+    /// Whether it is open at this instant.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.hours.0.is_open(minute_of_week(self.zone(), now))
+    }
+
     /// The time zone of its hours.
     pub fn zone(&self) -> Tz {
         self.timezone.parse().unwrap_or(Tz::UTC)

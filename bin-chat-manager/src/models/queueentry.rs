@@ -37,6 +37,13 @@ text_enum!(
     }
 );
 
+impl EntryStatus {
+    /// Whether nobody has it yet.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Waiting | Self::Offered)
+    }
+}
+
 /// One conversation on its way to an agent, and with one.
 #[derive(
     Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Entity,

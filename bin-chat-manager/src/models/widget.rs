@@ -7,11 +7,12 @@ use bin_common_handler::{
     models::{
         check::{ensure, short, timezone},
         error::Result,
-        hours::{Hours, Window},
+        hours::{Hours, Window, minute_of_week},
         identity::optional_uuid,
         time::Timestamp,
     },
 };
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -47,7 +48,7 @@ pub struct Widget {
     #[schemars(with = "BTreeMap<String, String>")]
     #[resource(set)]
     pub colors: Json<BTreeMap<String, String>>,
-    /// When somebody is there; empty = always.
+    /// When somebody is there; empty = always. Who comes at another hour is told, and waits all the same.
     #[schemars(with = "Vec<Window>")]
     #[resource(set)]
     pub hours: Json<Hours>,
@@ -71,6 +72,12 @@ pub struct Widget {
 }
 
 impl Widget {
+    /// Whether somebody is there at this instant, by its `hours`.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        let zone = self.timezone.parse().unwrap_or(Tz::UTC);
+        self.hours.0.is_open(minute_of_week(zone, now))
+    }
+
     /// Whether pages of this origin may show it.
     pub fn allows(&self, origin: &str) -> bool {
         self.origins

@@ -7,6 +7,7 @@ use bin_common_handler::{
     models::{
         error::{Error, Result},
         identity::optional_owner,
+        role::Role,
     },
 };
 use schemars::JsonSchema;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use super::conversation;
 use crate::{
     app::App,
+    conversationhandler::sight,
     entryhandler::{
         change,
         offers::{lock, settle},
@@ -119,7 +121,7 @@ async fn find(
     Ok(offer)
 }
 
-/// Offers, the newest first.
+/// Offers, the newest first; to an agent those to them.
 ///
 /// # Errors
 /// 503.
@@ -128,10 +130,11 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
-    app.store
-        .db
-        .list(&query, |offer: &Offer| offer.tm_create)
-        .await
+    let db = &app.store.db;
+    if let Some(sight) = sight::of(db, ctx).await? {
+        query = query.confined("user_id = ?", vec![sight.user_id().into()]);
+    }
+    db.list(&query, |offer: &Offer| offer.tm_create).await
 }
 
 /// One offer.
@@ -140,7 +143,9 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
 /// 404, 503.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Offer> {
     let found = app.store.get::<Offer>(id).await?;
-    found
-        .filter(|offer| ctx.scope.allows(offer.customer_id))
-        .ok_or_else(not_found)
+    let is_agent = ctx.role == Some(Role::Agent);
+    let is_seen = |offer: &Offer| {
+        ctx.scope.allows(offer.customer_id) && (!is_agent || ctx.user_id == Some(offer.user_id))
+    };
+    found.filter(is_seen).ok_or_else(not_found)
 }

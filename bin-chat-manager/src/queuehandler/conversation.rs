@@ -9,8 +9,15 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use crate::{
-    conversationhandler::{change, people},
-    models::conversation::Conversation,
+    conversationhandler::{
+        change, people,
+        say::{self, Said},
+    },
+    models::{
+        conversation::{Channel, Conversation},
+        message::{MessageStatus, Sender},
+    },
+    templatehandler::{self, Filling},
 };
 
 /// Holds a conversation that the caller may see and that has not ended.
@@ -57,5 +64,31 @@ pub(super) async fn let_go(tx: &mut ChangeTx<'_>, mut conversation: Conversation
     conversation.owner_id = None;
     conversation.needs_human = true;
     change::cancel_timers(tx, &conversation).await?;
+    change::save(tx, &mut conversation).await
+}
+
+/// Nobody was free in time: a visitor of a page is asked for a message, once for each entry. A text would need the
+/// person's consent, so nothing is said elsewhere. The conversation is held.
+///
+/// # Errors
+/// 503.
+pub(super) async fn ask_for_words(
+    tx: &mut ChangeTx<'_>,
+    mut conversation: Conversation,
+    entry_id: Uuid,
+) -> Result<()> {
+    if conversation.channel != Channel::Web || conversation.owner_id.is_some() {
+        return Ok(());
+    }
+    let (customer_id, name) = (conversation.customer_id, "chat_timed_out");
+    let body = templatehandler::text(tx, customer_id, name, Filling::default()).await?;
+    let said = Said {
+        sender: Sender::System,
+        sender_id: None,
+        body: &body,
+        status: MessageStatus::Sent,
+        cause_key: format!("timed_out:{entry_id}"),
+    };
+    say::say(tx, &mut conversation, said).await?;
     change::save(tx, &mut conversation).await
 }

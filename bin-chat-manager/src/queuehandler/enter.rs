@@ -8,7 +8,6 @@ use bin_common_handler::{
         error::{Error, Result},
         identity::{optional_owner, uuid_or_nil},
     },
-    resource,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,8 +20,8 @@ use crate::{
     conversationhandler::sight,
     dbhandler::{entries, presences},
     entryhandler::{
-        change, dispatch, offers,
-        waiting::{enter, insert, move_to, new},
+        assigning, change, dispatch, offers, sla,
+        waiting::{enter, move_to, new},
     },
     models::{
         agent::Agent,
@@ -71,6 +70,7 @@ pub(crate) async fn escalate(
     sight::get(app, ctx, conversation_id).await?;
     let mut tx = app.store.begin(ctx).await?;
     let held = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    sight::ensure_free(ctx, &held)?;
     let customer_id = held.customer_id;
     let queue = find(&mut tx, customer_id, body.queue_id).await?;
     if let Some(entry) = entries::lock_live(&mut tx, conversation_id).await? {
@@ -117,6 +117,7 @@ async fn requeue(
 ) -> Result<QueueEntry> {
     let mut tx = app.store.begin(ctx).await?;
     let held = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    sight::ensure_free(ctx, &held)?;
     let customer_id = held.customer_id;
     let queue = find(&mut tx, customer_id, queue_id).await?;
     let Some(mut entry) = entries::lock_live(&mut tx, conversation_id).await? else {
@@ -130,7 +131,11 @@ async fn requeue(
         entry.pass(agent_id);
     }
     entry.hops = 0;
-    entry.waiting_since = tx.now();
+    sla::begin_again(&mut entry);
+    // Whom nobody has answered yet has waited since they came.
+    if entry.tm_first_response.is_some() {
+        entry.waiting_since = tx.now();
+    }
     move_to(&mut tx, &mut entry, &queue).await?;
     change::save(&mut tx, &mut entry).await?;
     if left != entry.queue_id {
@@ -142,10 +147,10 @@ async fn requeue(
     tx.commit(entry).await
 }
 
-/// A chat goes to an agent, who is not asked.
+/// A chat goes to an agent, who is not asked. Agents give away what they have; anything else is a supervisor's.
 ///
 /// # Errors
-/// 404; 409 where the agent is offline or has no room.
+/// 404; 409 where the agent is offline or has no room, or the chat is not the acting agent's.
 pub(crate) async fn assign(
     app: &App,
     ctx: &RequestContext,
@@ -154,6 +159,7 @@ pub(crate) async fn assign(
 ) -> Result<QueueEntry> {
     let mut tx = app.store.begin(ctx).await?;
     let held = conversation::hold(&mut tx, ctx, conversation_id).await?;
+    sight::ensure_own(ctx, &held)?;
     let customer_id = held.customer_id;
     let live = entries::lock_live(&mut tx, conversation_id).await?;
     let is_new = live.is_none();
@@ -164,52 +170,21 @@ pub(crate) async fn assign(
     if entry.status == EntryStatus::Assigned && entry.agent_id == Some(agent_id) {
         return tx.commit(entry).await;
     }
-    let before = entry.agent_id.filter(|before| *before != agent_id);
-    let agent = eligible(&mut tx, customer_id, agent_id, &entry).await?;
-    offers::withdraw(&mut tx, &mut entry).await?;
-    entry.status = EntryStatus::Assigned;
-    entry.agent_id = Some(agent_id);
-    entry.tm_assigned = Some(tx.now());
-    entry.tm_timeout = None;
-    if is_new {
-        insert(&mut tx, &entry).await?;
-    } else {
-        change::save(&mut tx, &mut entry).await?;
-    }
+    let agent = assigning::with_room(&mut tx, agent_id, &entry).await?;
+    ensure_there(&mut tx, &agent).await?;
     conversation::hand_over(&mut tx, held, agent.user_id).await?;
-    change::touch(&mut tx, agent).await?;
-    if before.is_some() {
-        change::free(&mut tx, before).await?;
-        dispatch::wake(&mut tx, customer_id).await?;
-    }
+    assigning::assign(&mut tx, &mut entry, agent, is_new).await?;
     tx.commit(entry).await
 }
 
-/// An agent who is there and has room, held.
-async fn eligible(
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    agent_id: Uuid,
-    entry: &QueueEntry,
-) -> Result<Agent> {
-    let found = tx.lock::<Agent>(agent_id).await?;
-    let agent = found
-        .filter(|agent| agent.customer_id == customer_id && agent.tm_delete.is_none())
-        .ok_or_else(resource::not_found::<Agent>)?;
-    let status = presences::status_of(tx, customer_id, agent.user_id).await?;
+/// That the agent is there.
+async fn ensure_there(tx: &mut ChangeTx<'_>, agent: &Agent) -> Result<()> {
+    let status = presences::status_of(tx, agent.customer_id, agent.user_id).await?;
     if status == PresenceStatus::Offline {
         return Err(Error::failed_precondition(
             "AGENT_OFFLINE",
             "The agent is offline.",
         ));
     }
-    // What the agent is offered counts already.
-    let own = i64::from(entry.agent_id == Some(agent_id));
-    if entries::load(tx, agent_id).await? - own >= agent.capacity.into() {
-        return Err(Error::failed_precondition(
-            "AGENT_FULL",
-            "The agent has as many chats as fit.",
-        ));
-    }
-    Ok(agent)
+    Ok(())
 }

@@ -7,8 +7,11 @@ use uuid::Uuid;
 
 use super::conversation;
 use crate::{
-    dbhandler::{agents, entries},
-    entryhandler::{offers, waiting},
+    dbhandler::{agents, conversations, entries},
+    entryhandler::{
+        offers,
+        waiting::{self, Again},
+    },
     models::{
         agent::Agent,
         conversation::Conversation,
@@ -31,10 +34,33 @@ pub(super) fn start(ctx: &ManagerContext) {
 /// # Errors
 /// 503.
 pub(crate) async fn lose(tx: &mut ChangeTx<'_>, customer_id: Uuid, user_id: Uuid) -> Result<bool> {
-    match agents::of_user(tx, customer_id, user_id).await? {
-        Some(agent) => lose_all(tx, &agent).await,
-        None => Ok(true),
+    let is_done = match agents::of_user(tx, customer_id, user_id).await? {
+        Some(agent) => lose_all(tx, &agent).await?,
+        None => true,
+    };
+    Ok(is_done && lose_taken(tx, customer_id, user_id).await?)
+}
+
+/// What a user took past every queue waits in the last one again, where there is one.
+async fn lose_taken(tx: &mut ChangeTx<'_>, customer_id: Uuid, user_id: Uuid) -> Result<bool> {
+    let ids = conversations::taken_by(tx, customer_id, user_id, LOST_MAX).await?;
+    let is_all = ids.len() < LOST_MAX as usize;
+    let mut lost = 0;
+    for id in ids {
+        let held = tx.lock::<Conversation>(id).await?;
+        let is_theirs = |held: &Conversation| held.owner_id == Some(user_id) && !held.is_closed();
+        let Some(held) = held.filter(is_theirs) else {
+            continue;
+        };
+        if !entries::is_queued(tx, id).await?
+            && waiting::come_back(tx, customer_id, id, Again::Lost).await?
+        {
+            conversation::let_go(tx, held).await?;
+            lost += 1;
+        }
     }
+    // What has no queue stays theirs, and is not looked at for ever.
+    Ok(is_all || lost == 0)
 }
 
 /// An agent is deleted: what they have goes to others, after this transaction.

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 mod conversation;
 pub(crate) mod enter;
 pub(crate) mod lose;
+mod timeout;
 pub(crate) mod view;
 
 use bin_common_handler::{
@@ -20,6 +21,7 @@ use crate::{app::App, dbhandler::entries, models::queue::Queue};
 /// Names the handlers, at start.
 pub(crate) fn start(ctx: &ManagerContext) {
     lose::start(ctx);
+    timeout::start(ctx);
 }
 
 impl ResourceHooks<Queue> for App {

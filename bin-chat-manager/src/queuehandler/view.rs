@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::ListQuery,
+    databasehandler::{Db, ListQuery},
     listenhandler::List,
     models::error::{Error, Result},
+    resource,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,9 +15,14 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    conversationhandler::sight,
     dbhandler::{agents, entries},
-    models::queueentry::{EntryStatus, QueueEntry},
-    queues::wait::{estimate_seconds, handling_seconds},
+    models::{
+        agent::Agent,
+        queue::Queue,
+        queueentry::{EntryStatus, QueueEntry},
+    },
+    queues::wait::{self, estimate_seconds, handling_seconds},
 };
 
 /// Handling times of so long ago count.
@@ -33,7 +39,7 @@ pub(crate) struct QueueEntryView {
     estimated_wait_seconds: Option<i64>,
 }
 
-/// Entries, the newest first.
+/// Entries, the newest first; an agent's own, and those that wait for them.
 ///
 /// # Errors
 /// 503.
@@ -42,8 +48,13 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
+    let db = &app.store.db;
+    if let Some(sight) = sight::of(db, ctx).await? {
+        let (condition, values) = sight.entries();
+        query = query.confined(&condition, values);
+    }
     let created = |entry: &QueueEntry| entry.tm_create;
-    app.store.db.list(&query, created).await
+    db.list(&query, created).await
 }
 
 /// One entry, and how long it waits.
@@ -54,7 +65,13 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Que
     let found = app.store.get::<QueueEntry>(id).await?;
     let entry = found
         .filter(|entry| ctx.scope.allows(entry.customer_id))
-        .ok_or_else(|| Error::not_found("QUEUEENTRY_NOT_FOUND", "The queueentry was not found."))?;
+        .ok_or_else(not_found)?;
+    let db = &app.store.db;
+    if let Some(sight) = sight::of(db, ctx).await?
+        && !sight.has(&entry)
+    {
+        return Err(not_found());
+    }
     let mut view = QueueEntryView {
         entry,
         position: None,
@@ -67,15 +84,39 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Que
     if entry.status != EntryStatus::Waiting {
         return Ok(view);
     }
-    let db = &app.store.db;
     let position = entries::ahead(db, entry, queue_id).await? + 1;
     let since = app.store.clock.now().minus(DAY);
     let handling = handling_seconds(entries::handled_seconds(db, queue_id, since).await?);
+    view.position = Some(position);
+    view.estimated_wait_seconds = estimate_seconds(position, handling, takers(db, entry).await?);
+    Ok(view)
+}
+
+/// Agents who are online and have the skills, as far as they count for the wait.
+async fn takers(db: &Db, entry: &QueueEntry) -> Result<i64> {
     let online = agents::online(db, entry.customer_id).await?;
+    let loads = entries::loads_seen(db, entry.customer_id).await?;
     let has_skills = |skills: &[String]| entry.skills.0.iter().all(|skill| skills.contains(skill));
     let able = online.iter().filter(|agent| has_skills(&agent.skills.0));
-    let able = i64::try_from(able.count()).unwrap_or(i64::MAX);
-    view.position = Some(position);
-    view.estimated_wait_seconds = estimate_seconds(position, handling, able);
-    Ok(view)
+    let spare = |agent: &Agent| {
+        let load = loads.get(&agent.id).copied().unwrap_or_default();
+        i64::from(agent.capacity) - load
+    };
+    Ok(wait::takers(able.map(spare)))
+}
+
+/// The queue of a socket's room; an agent follows those whose skills they have.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn room(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Queue> {
+    let queue = resource::get::<Queue, App>(app, ctx, id).await?;
+    match sight::of(&app.store.db, ctx).await? {
+        Some(sight) if !sight.has_queue(id) => Err(resource::not_found::<Queue>()),
+        _ => Ok(queue),
+    }
+}
+
+fn not_found() -> Error {
+    Error::not_found("QUEUEENTRY_NOT_FOUND", "The queueentry was not found.")
 }

@@ -10,6 +10,17 @@ pub fn handling_seconds(mut durations: Vec<i64>) -> i64 {
     durations.get(middle).copied().unwrap_or(HANDLING_DEFAULT)
 }
 
+/// Of agents who have the skills, by their spare capacity, those who are eligible: with room. Where none has any, a chat
+/// waits for whoever is done first, so all of them count.
+pub fn takers(spare: impl Iterator<Item = i64>) -> i64 {
+    let (mut all, mut free) = (0, 0);
+    for room in spare {
+        all += 1;
+        free += i64::from(room > 0);
+    }
+    if free == 0 { all } else { free }
+}
+
 /// How long the chat at `position` (1 is the next) waits, in seconds; none while nobody can take it.
 pub fn estimate_seconds(position: i64, handling_seconds: i64, agents: i64) -> Option<i64> {
     if agents <= 0 {
@@ -37,6 +48,14 @@ mod tests {
         #[case] expected: Option<i64>,
     ) {
         assert_eq!(estimate_seconds(position, handling, agents), expected);
+    }
+
+    #[rstest]
+    #[case::nobody(vec![], 0)]
+    #[case::with_room(vec![0, 2, 1, -1], 2)]
+    #[case::all_are_full(vec![0, -1], 2)]
+    fn who_is_full_counts_only_where_all_are(#[case] spare: Vec<i64>, #[case] expected: i64) {
+        assert_eq!(takers(spare.into_iter()), expected);
     }
 
     #[rstest]

@@ -28,11 +28,15 @@ use crate::{
     conversationhandler::{
         change,
         open::{self, Party},
+        people,
+        say::{self, Said},
     },
-    dbhandler::{buckets, widgets},
+    dbhandler::{buckets, sessions, widgets},
+    entryhandler::ending::conversation_left,
     models::{
         chatsession::{CREATED, ChatSession, ENDED, Visitor},
-        conversation::Channel,
+        conversation::{Channel, Conversation},
+        message::{MessageStatus, Sender},
         widget::Widget,
     },
 };
@@ -65,6 +69,8 @@ pub(crate) struct SessionView {
     token: String,
     /// What they read first.
     greeting: String,
+    /// Whether somebody is there at this hour, by the widget's `hours`.
+    is_open: bool,
     /// The widget's colours.
     colors: BTreeMap<String, String>,
 }
@@ -85,15 +91,23 @@ pub(crate) async fn create(app: &App, ctx: &RequestContext, raw: &Raw) -> Result
             "This page may not show the widget.",
         ));
     }
+    if sessions::is_suspended(&app.store.db, widget.customer_id).await? {
+        return Err(Error::permission_denied(
+            "CUSTOMER_SUSPENDED",
+            "The business takes no chats at the moment.",
+        ));
+    }
     let key = token::key(app).await?;
+    take_place(app, &widget).await?;
     let mut tx = app.store.begin(ctx).await?;
-    take_place(&mut tx, &widget).await?;
+    let is_open = widget.is_open(tx.now());
     let session = begin(&mut tx, &widget, visitor).await?;
     let view = SessionView {
         id: session.id,
         conversation_id: session.conversation_id,
         token: token::sign(&key, &session, tx.now())?,
         greeting: widget.greeting,
+        is_open,
         colors: widget.colors.0,
     };
     tx.commit(view).await
@@ -107,11 +121,15 @@ fn body(raw: &Raw) -> Result<SessionCreate> {
     bad_json::from_str(text).map_err(|bad| refused(bad.to_string()))
 }
 
-async fn take_place(tx: &mut ChangeTx<'_>, widget: &Widget) -> Result<()> {
+/// A change of its own: everybody who opens the widget waits for this row, which must not be held until a session is
+/// written.
+async fn take_place(app: &App, widget: &Widget) -> Result<()> {
+    let own = RequestContext::internal();
+    let mut tx = app.store.begin(&own).await?;
     let bucket = format!("sessions:{}", widget.id.simple());
-    let wait = buckets::take(tx, &bucket, SESSIONS_PER_SECOND, SESSIONS_BURST).await?;
+    let wait = buckets::take(&mut tx, &bucket, SESSIONS_PER_SECOND, SESSIONS_BURST).await?;
     match wait {
-        None => Ok(()),
+        None => tx.commit(()).await,
         Some(_) => Err(Error::resource_exhausted(
             "TOO_MANY_SESSIONS",
             "Too many visitors came at once; try again in a second.",
@@ -148,7 +166,8 @@ async fn begin(tx: &mut ChangeTx<'_>, widget: &Widget, visitor: Visitor) -> Resu
     Ok(session)
 }
 
-/// Ends a session: its tokens are good for nothing any more. Ending it again changes nothing.
+/// Ends a session, and its conversation, in which nobody could be answered any more: its tokens are good for a rating and
+/// nothing else. Ending it again changes nothing.
 ///
 /// # Errors
 /// 401 without a token of it; 503.
@@ -156,15 +175,39 @@ pub(crate) async fn end(app: &App, ctx: &RequestContext, id: Uuid, token: &str) 
     let key = token::key(app).await?;
     let mut tx = app.store.begin(ctx).await?;
     let claims = token::verify(&key, token, tx.now())?;
+    // The conversation first, as everybody does.
+    let conversation = tx.lock::<Conversation>(claims.conversation_id).await?;
     let found = tx.lock::<ChatSession>(id).await?;
     let mut session = found
         .filter(|session| session.id == claims.sub)
         .ok_or_else(token::refused)?;
-    if session.tm_end.is_none() {
-        session.tm_end = Some(tx.now());
-        session.tm_update = tx.next_version(session.tm_update);
-        tx.update(&session).await?;
-        tx.emit(ENDED, &session, session.customer_id).await?;
+    if session.tm_end.is_some() {
+        return tx.commit(()).await;
+    }
+    session.tm_end = Some(tx.now());
+    session.tm_update = tx.next_version(session.tm_update);
+    tx.update(&session).await?;
+    tx.emit(ENDED, &session, session.customer_id).await?;
+    if let Some(mut conversation) = conversation.filter(|held| !held.is_closed()) {
+        leave(&mut tx, &mut conversation, id).await?;
     }
     tx.commit(()).await
+}
+
+/// The visitor is gone: whoever has the chat reads so, and has room for another.
+async fn leave(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    session_id: Uuid,
+) -> Result<()> {
+    let said = Said {
+        sender: Sender::System,
+        sender_id: None,
+        body: "The visitor ended the chat.",
+        status: MessageStatus::Sent,
+        cause_key: format!("visitor_left:{session_id}"),
+    };
+    say::say(tx, conversation, said).await?;
+    conversation_left(tx, conversation.id, "visitor_left").await?;
+    people::end(tx, conversation).await
 }

@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::token;
-use crate::{
-    app::App,
-    models::{chatsession::ChatSession, widget::Widget},
-};
+use crate::{app::App, dbhandler::sessions, models::widget::Widget};
 
 /// A token, and the page that shows it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -45,7 +42,7 @@ pub(crate) async fn verify(app: &App, body: &Verification) -> Result<VisitorView
     let key = token::key(app).await?;
     let now = app.store.clock.now();
     let claims = token::verify(&key, &body.token, now)?;
-    let found = app.store.get::<ChatSession>(claims.sub).await?;
+    let found = sessions::good(&app.store.db, claims.sub).await?;
     let session = found
         .filter(|session| session.is_live(now))
         .ok_or_else(token::refused)?;

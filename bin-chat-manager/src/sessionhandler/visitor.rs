@@ -1,6 +1,6 @@
 //! What visitors do in their conversation.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bin_common_handler::{
     context::RequestContext,
@@ -28,6 +28,7 @@ use crate::{
     dbhandler::{
         entries,
         messages::{self, Span},
+        sessions,
     },
     entryhandler::waiting,
     models::{
@@ -35,9 +36,9 @@ use crate::{
         conversation::Conversation,
         csat::{CREATED, Csat},
         message::{BODY_MAX, Message, MessageKind, MessageStatus, Sender},
-        queue::Queue,
         widget::Widget,
     },
+    templatehandler::{self, Filling},
 };
 
 /// Longest id that a client gives a message, in bytes.
@@ -46,6 +47,8 @@ const CLIENT_ID_MAX: usize = 64;
 const MESSAGES_MAX: i64 = 1_000;
 /// Longest comment, in bytes.
 const COMMENT_MAX: usize = 2_000;
+/// How long after its end a conversation is rated.
+const RATED: Duration = Duration::from_secs(15 * 60);
 
 /// Whoever has a token.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -132,7 +135,7 @@ impl From<Message> for VisitorMessage {
 pub(crate) async fn session(app: &App, id: Uuid, given: &str) -> Result<(ChatSession, Claims)> {
     let key = token::key(app).await?;
     let claims = token::verify(&key, given, app.store.clock.now())?;
-    let found = app.store.get::<ChatSession>(claims.sub).await?;
+    let found = sessions::good(&app.store.db, claims.sub).await?;
     let is_good = |session: &ChatSession| session.id == id && session.tm_end.is_none();
     let session = found.filter(is_good).ok_or_else(token::refused)?;
     Ok((session, claims))
@@ -247,7 +250,8 @@ fn check(key: &str, body: &str) -> Result<()> {
     max_bytes("body", body, BODY_MAX)
 }
 
-/// Whoever nobody has waits in the widget's queue, if it has one.
+/// Whoever nobody has waits in their queue, if there is one: at first the widget's, later the last one. Who comes while
+/// it is closed is told.
 ///
 /// # Errors
 /// 503.
@@ -257,21 +261,39 @@ pub(crate) async fn enqueue(
     session: &ChatSession,
     conversation: &mut Conversation,
 ) -> Result<()> {
-    if conversation.owner_id.is_some() || entries::has_any(tx, conversation.id).await? {
+    if conversation.owner_id.is_some() || entries::is_queued(tx, conversation.id).await? {
         return Ok(());
     }
-    let widget = tx.get::<Widget>(session.widget_id).await?;
-    let Some(queue_id) = widget.and_then(|widget| widget.queue_id) else {
-        return Ok(());
-    };
-    let found = tx.get::<Queue>(queue_id).await?;
-    let Some(queue) = found.filter(|queue| queue.tm_delete.is_none()) else {
+    let customer_id = conversation.customer_id;
+    let Some(queue) = waiting::home(tx, customer_id, conversation.id).await? else {
         return Ok(());
     };
     conversation.needs_human = true;
-    let customer_id = conversation.customer_id;
-    waiting::enter(app, tx, customer_id, conversation.id, &queue).await?;
-    Ok(())
+    let entry = waiting::enter(app, tx, customer_id, conversation.id, &queue).await?;
+    let widget = tx.get::<Widget>(session.widget_id).await?;
+    let now = tx.now();
+    if queue.is_open(now) && widget.is_none_or(|widget| widget.is_open(now)) {
+        return Ok(());
+    }
+    say_closed(tx, conversation, entry.id).await
+}
+
+/// Nobody is there at this hour: said once for each time that the visitor comes to wait.
+async fn say_closed(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    entry_id: Uuid,
+) -> Result<()> {
+    let (customer_id, name) = (conversation.customer_id, "chat_after_hours");
+    let body = templatehandler::text(tx, customer_id, name, Filling::default()).await?;
+    let said = Said {
+        sender: Sender::System,
+        sender_id: None,
+        body: &body,
+        status: MessageStatus::Sent,
+        cause_key: format!("after_hours:{entry_id}"),
+    };
+    say::say(tx, conversation, said).await.map(drop)
 }
 
 /// What a visitor may read: no notes, and nothing that was never sent.
@@ -300,7 +322,7 @@ fn is_for_visitors(message: &Message) -> bool {
     message.kind != MessageKind::Note && message.status != MessageStatus::Discarded
 }
 
-/// What a visitor thought of the conversation, once.
+/// What a visitor thought of the conversation, once, until a while after they ended it.
 ///
 /// # Errors
 /// 400 naming the field; 401; 409 when it was told before; 503.
@@ -317,7 +339,10 @@ pub(crate) async fn rate(
     if claims.conversation_id != conversation_id {
         return Err(token::refused());
     }
-    let (session, _) = session(app, claims.sub, &body.token).await?;
+    let session = sessions::good(&app.store.db, claims.sub).await?;
+    let now = app.store.clock.now();
+    let may_rate = |session: &ChatSession| session.tm_end.is_none_or(|end| now < end.plus(RATED));
+    let session = session.filter(may_rate).ok_or_else(token::refused)?;
     let mut tx = app.store.begin(ctx).await?;
     let now = tx.now();
     let csat = Csat {

@@ -5,14 +5,21 @@ use bin_common_handler::{
     clock::Clock,
     models::{
         raw::RawRequest,
-        sock::Method::{Get, Post, Put},
+        role::Role,
+        sock::{
+            Method::{self, Get, Post, Put},
+            Request,
+        },
     },
     testing::{Client, Installation, Kind, Replica, until},
 };
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::world::{id, text};
+use super::{
+    siblings::NUMBERS,
+    world::{id, text},
+};
 
 pub const PAGE: &str = "https://shop.test";
 
@@ -33,10 +40,21 @@ pub struct Visitor {
 impl ContactCenter {
     /// Two replicas where there can be two: the embedded default is one process.
     pub async fn new(kind: Kind) -> Self {
-        let clock = Clock::default();
         let key = "0123456789abcdef0123456789abcdef";
         let settings = [("SECRETS_KEY", key)];
-        let mut installation = Installation::new(kind, MANAGER, &settings).await;
+        Self::of(Installation::new(kind, MANAGER, &settings).await, kind).await
+    }
+
+    /// With a stand-in of did-manager beside it.
+    pub async fn beside_numbers(kind: Kind) -> Self {
+        let key = "0123456789abcdef0123456789abcdef";
+        let settings = [("SECRETS_KEY", key)];
+        let installation = Installation::new(kind, MANAGER, &settings).await;
+        Self::of(installation.with(NUMBERS), kind).await
+    }
+
+    async fn of(mut installation: Installation, kind: Kind) -> Self {
+        let clock = Clock::default();
         let mut replicas = vec![installation.start_with_clock(clock.clone()).await];
         if kind == Kind::Full {
             replicas.push(installation.start_with_clock(clock.clone()).await);
@@ -146,6 +164,44 @@ impl ContactCenter {
     pub async fn conversation(&self, id: &str) -> Json {
         let uri = format!("/v1/conversations/{id}");
         self.client.ok(Get, &uri, None).await
+    }
+
+    /// By somebody's key, with this role.
+    pub async fn by(
+        &self,
+        (role, user): (Role, u128),
+        (method, uri): (Method, &str),
+        body: Option<Json>,
+    ) -> (u16, Json) {
+        let mut request = Request::new(method, uri, "tandem");
+        if let Some(body) = body {
+            request = request.json(&body).unwrap();
+        }
+        request.customer_id = self.client.customer_id;
+        (request.role, request.user_id) = (Some(role), Some(Uuid::from_u128(user)));
+        let answer = self.client.send(&request).await.unwrap();
+        let body = serde_json::from_str(answer.body()).unwrap();
+        (answer.status_code, body)
+    }
+
+    /// An agent's key does something with a conversation.
+    pub async fn agent_acts(
+        &self,
+        user: u128,
+        conversation: &str,
+        word: &str,
+        body: Json,
+    ) -> (u16, Json) {
+        let uri = format!("/v1/conversations/{conversation}/{word}");
+        self.by((Role::Agent, user), (Post, &uri), Some(body)).await
+    }
+
+    /// What the visitor reads.
+    pub async fn history(&self, visitor: &Visitor) -> Vec<Json> {
+        let uri = format!("/v1/chat_sessions/{}/history", visitor.session);
+        let body = json!({"token": visitor.token});
+        let read = self.installation.client().ok(Post, &uri, Some(body)).await;
+        read["messages"].as_array().unwrap().clone()
     }
 
     pub async fn act(&self, conversation: &str, word: &str, body: Json) -> (u16, Json) {

@@ -47,6 +47,8 @@ mod optouts;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod own_chats;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod presence;
@@ -64,6 +66,8 @@ mod sessions;
 mod siblings;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod ways_out;
 #[cfg(test)]
 mod webhooks;
 #[cfg(test)]

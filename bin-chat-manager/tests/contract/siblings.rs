@@ -76,6 +76,8 @@ fn number_routes() -> Routes<Store> {
         .get("/v1/customers/<customer-id>", customer)
         .post("/v1/decided", decided)
         .internal()
+        .post("/v1/suspended", suspended)
+        .internal()
 }
 
 fn call_routes() -> Routes<Store> {
@@ -132,6 +134,24 @@ async fn decided(
     tx.emit_payload("phone_number_updated", payload).await?;
     tx.commit(()).await?;
     Ok(Json(number))
+}
+
+/// A business is suspended, or served again.
+async fn suspended(
+    State(store): State<Store>,
+    ctx: RequestContext,
+    Json(customer): Json<Value>,
+) -> Result<Json<Value>> {
+    let payload = EventPayload {
+        resource_id: CUSTOMER,
+        customer_id: CUSTOMER,
+        version: store.clock.now(),
+        data: json!({"id": CUSTOMER, "status": customer["status"]}).to_string(),
+    };
+    let mut tx = store.begin(&ctx).await?;
+    tx.emit_payload("customer_updated", payload).await?;
+    tx.commit(()).await?;
+    Ok(Json(customer))
 }
 
 /// The tenant of a number.

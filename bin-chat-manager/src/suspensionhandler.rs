@@ -1,0 +1,33 @@
+//! Customers that may not use the service, as did-manager tells: their visitors are not let in. The keys of their people
+//! the bridge refuses.
+
+use bin_common_handler::{
+    daemon::ManagerContext, databasehandler::ChangeTx, models::error::Result,
+    sockhandler::ReceivedEvent,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::dbhandler::sessions;
+
+/// A customer is another than before.
+const CHANGED: &str = "did-manager.customer.*.updated";
+/// It may use the service.
+const ACTIVE: &str = "active";
+
+/// What is read of it.
+#[derive(Debug, Deserialize)]
+struct Changed {
+    id: Uuid,
+    status: String,
+}
+
+/// Names the handler, at start.
+pub(crate) fn start(ctx: &ManagerContext) {
+    ctx.events.on(CHANGED, changed);
+}
+
+async fn changed(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+    let told: Changed = event.data()?;
+    sessions::suspend(tx, told.id, told.status != ACTIVE).await
+}
