@@ -40,7 +40,7 @@ pub(crate) struct TypingView {
 /// Somebody types, or stops.
 ///
 /// # Errors
-/// 404, 503.
+/// 404; 429 where they do too often; 503.
 pub(crate) async fn typing(
     app: &App,
     ctx: &RequestContext,
@@ -49,6 +49,11 @@ pub(crate) async fn typing(
 ) -> Result<TypingView> {
     let who = participant::of(app, ctx, id).await?;
     let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
+    let typist = match &who {
+        Participant::Visitor(session) => session.id,
+        Participant::Staff(user) => *user,
+    };
+    app.pace.take((id, typist), app.store.clock.now())?;
     let view = TypingView {
         conversation_id: id,
         on: body.on,

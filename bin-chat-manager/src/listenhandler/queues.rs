@@ -4,7 +4,6 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, List, OptionalJson, Path, Routes, State},
     models::error::Result,
-    resource,
 };
 
 use super::{READ, WRITE, sockets};
@@ -87,7 +86,7 @@ async fn queue_room(
     ctx: RequestContext,
     Path(id): Path,
 ) -> Result<Json<Queue>> {
-    resource::get::<Queue, App>(&app, &ctx, id).await.map(Json)
+    view::room(&app, &ctx, id).await.map(Json)
 }
 
 async fn presences(

@@ -7,6 +7,7 @@ use bin_common_handler::{
     models::{
         error::{Error, Result},
         identity::optional_owner,
+        role::Role,
     },
 };
 use schemars::JsonSchema;
@@ -119,7 +120,7 @@ async fn find(
     Ok(offer)
 }
 
-/// Offers, the newest first.
+/// Offers, the newest first; an agent's own.
 ///
 /// # Errors
 /// 503.
@@ -127,6 +128,9 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
+    }
+    if ctx.role == Some(Role::Agent) {
+        query = query.matching("user_id", ctx.user_id.unwrap_or_default());
     }
     app.store
         .db
@@ -140,7 +144,9 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
 /// 404, 503.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Offer> {
     let found = app.store.get::<Offer>(id).await?;
+    let is_seen =
+        |offer: &Offer| ctx.role != Some(Role::Agent) || ctx.user_id == Some(offer.user_id);
     found
-        .filter(|offer| ctx.scope.allows(offer.customer_id))
+        .filter(|offer| ctx.scope.allows(offer.customer_id) && is_seen(offer))
         .ok_or_else(not_found)
 }

@@ -7,6 +7,7 @@ use bin_common_handler::{
     databasehandler::ListQuery,
     listenhandler::List,
     models::error::{Error, Result},
+    resource,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,8 +15,12 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    dbhandler::{agents, entries},
-    models::queueentry::{EntryStatus, QueueEntry},
+    conversationhandler::sight,
+    dbhandler::{agents, entries, sights},
+    models::{
+        queue::Queue,
+        queueentry::{EntryStatus, QueueEntry},
+    },
     queues::wait::{estimate_seconds, handling_seconds},
 };
 
@@ -43,7 +48,23 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
         query = query.matching("customer_id", customer_id);
     }
     let created = |entry: &QueueEntry| entry.tm_create;
+    if let Some(sight) = sight::of(&app.store.db, ctx).await? {
+        let (condition, values) = sight.entries();
+        query = query.confined(&condition, values);
+    }
     app.store.db.list(&query, created).await
+}
+
+/// A queue that the caller may follow: agents those whose skills they have.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn room(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Queue> {
+    let queue = resource::get::<Queue, App>(app, ctx, id).await?;
+    match sight::of(&app.store.db, ctx).await? {
+        Some(sight) if !sight.has_queue(id) => Err(resource::not_found::<Queue>()),
+        _ => Ok(queue),
+    }
 }
 
 /// One entry, and how long it waits.
@@ -52,9 +73,15 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
 /// 404, 503.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<QueueEntryView> {
     let found = app.store.get::<QueueEntry>(id).await?;
+    let not_found = || Error::not_found("QUEUEENTRY_NOT_FOUND", "The queueentry was not found.");
     let entry = found
         .filter(|entry| ctx.scope.allows(entry.customer_id))
-        .ok_or_else(|| Error::not_found("QUEUEENTRY_NOT_FOUND", "The queueentry was not found."))?;
+        .ok_or_else(not_found)?;
+    if let Some(sight) = sight::of(&app.store.db, ctx).await?
+        && !sights::sees_entry(&app.store.db, &sight, id).await?
+    {
+        return Err(not_found());
+    }
     let mut view = QueueEntryView {
         entry,
         position: None,
