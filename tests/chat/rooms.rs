@@ -202,6 +202,8 @@ async fn an_agent_who_lost_a_chat_hears_no_more_of_it_and_follows_only_their_own
     for person in &people {
         let agent = json!({"user_id": person.user, "name": "x"});
         agents.push(make("/v1/agents", agent).await);
+        let presence = json!({"user_id": person.user, "device": "d", "status": "online"});
+        make("/v1/presence", presence).await;
     }
     let visitor = desk.visitor().await;
     let uri = |word: &str| format!("/v1/conversations/{}/{word}", visitor.conversation);
@@ -248,7 +250,8 @@ async fn a_user_is_told_on_me_what_the_channel_socket_says() {
     let desk = &world.desk;
     let mut agent = desk.agent().await;
     agent.sub("me").await;
-    let body = json!({"channel": "socket", "to": desk.key_id, "data": {"text": "Well done"}});
+    let body = json!({"channel": "socket", "to": desk.key_id, "key": "praise",
+                      "data": {"text": "Well done"}});
     let (status, told) = desk.ask("POST", "/v1/notifications", Some(body)).await;
     assert_eq!(status, 200, "{told}");
     let heard = agent.until("ev").await;
