@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer, geocodehandler::Geocoder,
-    oauthhandler::Tokens, queues::presence::Times, room::Rooms,
+    oauthhandler::Tokens, pace::Pace, queues::presence::Times, room::Rooms,
 };
 
 /// What the keys of this daemon begin with.
@@ -129,6 +129,7 @@ pub(crate) struct App {
     pub store: Store,
     pub rooms: Rooms,
     pub presence: Times,
+    pub pace: Arc<Pace>,
     pub rpc: RpcClient,
     pub http: HttpClient,
     pub sealer: Arc<Sealer>,
@@ -183,6 +184,7 @@ impl App {
             store: ctx.store.clone(),
             rooms: Rooms::new(config),
             presence: Times::new(config),
+            pace: Arc::default(),
             rpc: ctx.rpc.clone(),
             http: ctx.http()?,
             sealer: ctx.sealer()?,

@@ -34,6 +34,7 @@ mod listenhandler;
 pub mod models;
 mod notificationhandler;
 mod oauthhandler;
+mod pace;
 mod presencehandler;
 mod pushhandler;
 mod queuehandler;

@@ -63,7 +63,7 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
 /// A device is there, or goes.
 ///
 /// # Errors
-/// 400 naming the field; 429 when the user has too many devices; 503.
+/// 400 naming the field; 429 when the user has too many devices, or changes too often, but for going; 503.
 pub(crate) async fn beat(app: &App, ctx: &RequestContext, body: &Heartbeat) -> Result<Presence> {
     let customer_id = ctx.scope.owner(body.customer_id.unwrap_or_default())?;
     check(customer_id, body)?;
@@ -100,6 +100,10 @@ pub(crate) async fn beat(app: &App, ctx: &RequestContext, body: &Heartbeat) -> R
             "TOO_MANY_DEVICES",
             "A user has at most 20 devices at a time.",
         ));
+    }
+    let is = status(devices.iter().copied(), now);
+    if is != presence.status && is != PresenceStatus::Offline {
+        app.pace.take((presence.id, body.user_id), now)?;
     }
     settle(app, &mut tx, &mut presence, &devices, now).await?;
     tx.commit(presence).await

@@ -308,6 +308,15 @@ impl Bridge {
                 } else {
                     self.limits.take_address(caller.address).await?;
                 }
+                if let Some(rate) = incoming.target.route.edge.address_rate {
+                    let template = incoming.target.route.template;
+                    self.limits
+                        .take_route(caller.address, template, rate)
+                        .await?;
+                }
+            }
+            if let Some(session) = incoming.visitor() {
+                self.limits.take_visitor(session).await?;
             }
             return Ok(Grant::Public);
         }

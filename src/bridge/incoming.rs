@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::http::{Method, request::Parts};
 use bin_common_handler::{httpserver::Caller, listenhandler::Access};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::{
     form::{FORMAT, Form, accepts_text},
@@ -82,6 +83,15 @@ impl<'a> Incoming<'a> {
         let chosen = edge.raw.filter(|_| edge.access == Access::Public);
         let mut chosen = chosen.unwrap_or_default().iter();
         chosen.any(|name| self.head.headers.contains_key(*name))
+    }
+
+    /// The session whose id is in the path of a visitor's request.
+    pub(super) fn visitor(&self) -> Option<Uuid> {
+        if !self.target.route.edge.is_for_visitors {
+            return None;
+        }
+        let mut parts = self.target.path.split('/');
+        parts.find_map(|part| Uuid::try_parse(part).ok())
     }
 
     /// Where such a request comes from.

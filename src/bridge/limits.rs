@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -12,6 +13,7 @@ use moka::sync::Cache;
 use redis::Script;
 use serde_json::json;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::{
     ahead::{self, Ahead},
@@ -22,6 +24,7 @@ use super::{
 };
 use bin_common_handler::{
     cachehandler::RedisCache,
+    listenhandler::AddressRate,
     metrics::Metrics,
     models::error::{Error, Result},
 };
@@ -32,6 +35,11 @@ const REDIS_MAX: Duration = Duration::from_millis(50);
 const DISTRUST: Duration = Duration::from_secs(10);
 /// Such addresses that are remembered.
 const UNPROVEN_MAX: u64 = 10_000;
+/// What one visitor may say and ask for.
+const VISITOR: Rate = Rate {
+    per_second: 2,
+    burst: 20,
+};
 /// Buckets in this process; while more are in use, those that are new have no limit.
 const BUCKETS_MAX: usize = 100_000;
 
@@ -172,13 +180,50 @@ impl Limits {
         }
     }
 
-    async fn take_of(&self, address: IpAddr, by: &'static str, rate: Rate) -> Result<()> {
+    /// Counts what a visitor's session says or asks for.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) async fn take_visitor(&self, session: Uuid) -> Result<()> {
+        if self.is_off() {
+            return Ok(());
+        }
+        self.take_of(session, "visitor", VISITOR).await
+    }
+
+    /// Counts a request of somebody without a key to a route that says how often one address may ask it.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) async fn take_route(
+        &self,
+        address: IpAddr,
+        template: &str,
+        rate: AddressRate,
+    ) -> Result<()> {
+        if self.is_off() {
+            return Ok(());
+        }
+        let rate = Rate {
+            per_second: rate.per_second,
+            burst: rate.burst,
+        };
+        let whose = format!("{address}:{template}");
+        self.take_of(whose, "route", rate).await
+    }
+
+    /// Whether the usual rate is no limit, which says that nobody without a key has one.
+    fn is_off(&self) -> bool {
+        self.usual.steps().is_none()
+    }
+
+    async fn take_of(&self, whose: impl Display, by: &'static str, rate: Rate) -> Result<()> {
         let Some(steps) = rate.steps() else {
             return Ok(());
         };
         let buckets = [Bucket {
             by,
-            name: format!("tandem:rate:{by}:{address}"),
+            name: format!("tandem:rate:{by}:{whose}"),
             steps,
         }];
         let taken = match self.take_shared(&buckets, 1).await {
@@ -293,8 +338,6 @@ impl Local {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     const USUAL: Rate = Rate {
@@ -390,6 +433,35 @@ mod tests {
         let refused = limits.take_webhook(forger).await.unwrap_err();
         assert_eq!(refused.reason(), "RATE_LIMITED");
         limits.take_webhook(carrier).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_visitor_and_an_address_at_a_route_have_rates_of_their_own() {
+        let limits = limits(Rate {
+            per_second: 100,
+            burst: 500,
+        });
+        for _ in 0..VISITOR.burst {
+            limits.take_visitor(Uuid::from_u128(1)).await.unwrap();
+        }
+        let refused = limits.take_visitor(Uuid::from_u128(1)).await.unwrap_err();
+        assert_eq!(refused.reason(), "RATE_LIMITED");
+        limits.take_visitor(Uuid::from_u128(2)).await.unwrap();
+
+        let rate = AddressRate {
+            per_second: 1,
+            burst: 2,
+        };
+        let [one, other] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        for _ in 0..2 {
+            limits.take_route(one, "/v1/sessions", rate).await.unwrap();
+        }
+        assert!(limits.take_route(one, "/v1/sessions", rate).await.is_err());
+        limits
+            .take_route(other, "/v1/sessions", rate)
+            .await
+            .unwrap();
+        limits.take_route(one, "/v1/others", rate).await.unwrap();
     }
 
     #[tokio::test]

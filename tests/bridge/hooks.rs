@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Form, Json, Path, Raw, Routes},
+    listenhandler::{AddressRate, Form, Json, Path, Raw, Routes},
     models::error::{Error, Result},
 };
 use schemars::JsonSchema;
@@ -34,6 +34,12 @@ pub fn routes() -> Routes<()> {
         .raw(&[])
         .post("/v1/hooks/plain", plain)
         .public()
+        .post("/v1/hooks/few", plain)
+        .public()
+        .address_rate(AddressRate {
+            per_second: 1,
+            burst: 2,
+        })
         .post("/v1/forms", form)
         .form()
         .put("/v1/hooks/signed", signed)

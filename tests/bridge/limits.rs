@@ -119,3 +119,25 @@ async fn a_stop_lets_nobody_in_and_answers_who_is_in() {
     );
     drop(idle);
 }
+
+#[tokio::test]
+async fn a_route_may_say_how_often_strangers_of_one_address_ask() {
+    let world = start().await;
+    let post = async |path: &str| {
+        call(world.at, &format!("POST {path}"), &[], "{}")
+            .await
+            .status
+    };
+    assert_eq!(post("/v1/hooks/few").await, 200);
+    assert_eq!(post("/v1/hooks/few").await, 200);
+    let refused = call(world.at, "POST /v1/hooks/few", &[], "{}").await;
+    assert_eq!(
+        (refused.status, refused.reason()),
+        (429, "RATE_LIMITED".to_owned())
+    );
+    assert_eq!(
+        post("/v1/hooks/plain").await,
+        200,
+        "no other route is counted"
+    );
+}

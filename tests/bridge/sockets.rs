@@ -96,18 +96,35 @@ impl World {
     }
 
     async fn tell(&self, customer_id: Option<Uuid>, data: Value) {
-        let event = Outgoing {
-            trace: None,
-            routing_key: format!("{NAME}.note.{}.created", Uuid::from_u128(1)),
-            message_id: Uuid::from_u128(1).to_string(),
-            version: 1,
-            customer_id,
-            body: json!({"type": "note_created", "publisher": NAME, "data": data})
-                .to_string()
-                .into_bytes(),
-        };
+        self.publish(&[outgoing(customer_id, ("note", "created"), data)])
+            .await;
+    }
+
+    /// Something happens to the note that the room is of.
+    async fn change(&self, seq: i64, kind: &str) {
+        self.notes.happened.lock().unwrap().last_seq = seq;
+        let data = json!({"note_id": Uuid::from_u128(1), "seq": seq, "type": kind});
+        self.publish(&[outgoing(Some(CUSTOMER), ("change", "created"), data)])
+            .await;
+    }
+
+    async fn publish(&self, events: &[Outgoing]) {
         let mut lease = self.bus.lease(NAME, "test").await.unwrap();
-        assert_eq!(lease.publish(&[event]).await, [true]);
+        let published = lease.publish(events).await;
+        assert!(published.iter().all(|is_there| *is_there));
+    }
+}
+
+fn outgoing(customer_id: Option<Uuid>, (topic, word): (&str, &str), data: Value) -> Outgoing {
+    Outgoing {
+        trace: None,
+        routing_key: format!("{NAME}.{topic}.{}.{word}", Uuid::from_u128(1)),
+        message_id: Uuid::from_u128(1).to_string(),
+        version: 1,
+        customer_id,
+        body: json!({"type": format!("{topic}_{word}"), "publisher": NAME, "data": data})
+            .to_string()
+            .into_bytes(),
     }
 }
 
@@ -238,6 +255,146 @@ async fn a_revoked_key_closes_its_sockets_and_no_others() {
     // Answers are believed for 5 s; looked at again every 2 s.
     assert_eq!(revoked.closed().await, 4401);
     assert_eq!(other.ask(json!({"op": "ping"})).await["op"], "pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_rights_changed_comes_again_and_one_whose_rate_did_stays() {
+    let world = start().await;
+    for number in [1, 2] {
+        world.dids.allow(&key(number), &["note:read"], json!({}));
+    }
+    let mut changed = Client::connect(&world, &key(1)).await;
+    let mut other = Client::connect(&world, &key(2)).await;
+    for client in [&mut changed, &mut other] {
+        let said = client.ask(json!({"op": "sub", "scope": "notes"})).await;
+        assert_eq!(said["op"], "subscribed");
+    }
+    world.dids.allow(&key(1), &["did:read"], json!({}));
+    let rate = json!({"rate_per_second": 7});
+    world.dids.allow(&key(2), &["note:read"], rate);
+    assert_eq!(changed.closed().await, 1012);
+    assert_eq!(other.ask(json!({"op": "ping"})).await["op"], "pong");
+    let mut again = Client::connect(&world, &key(1)).await;
+    let said = again.ask(json!({"op": "sub", "scope": "notes"})).await;
+    assert_eq!(said["code"], "SCOPE_REQUIRED", "{said}");
+}
+
+fn room() -> String {
+    format!("note:{}", Uuid::from_u128(1))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_breaks_off_goes_on_where_it_was() {
+    let world = start().await;
+    world.dids.allow(&key(1), &["note:read"], json!({}));
+    let mut client = Client::connect(&world, &key(1)).await;
+    let said = client.ask(json!({"op": "sub", "scope": room()})).await;
+    assert_eq!(
+        (&said["op"], &said["last_seq"]),
+        (&json!("subscribed"), &json!(0))
+    );
+    world.notes.happened.lock().unwrap().is_away_after = Some(2);
+    // What came before was lost on its way.
+    world.change(6, "changed").await;
+    for seq in 1..=6 {
+        let event = client.next().await;
+        assert_eq!(
+            (&event["op"], &event["seq"]),
+            (&json!("ev"), &json!(seq)),
+            "{event}"
+        );
+    }
+    world.change(7, "changed").await;
+    assert_eq!(client.next().await["seq"], 7);
+    assert_eq!(world.notes.happened.lock().unwrap().is_away_after, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sees_their_own_only_leaves_a_room_that_is_theirs_no_more() {
+    let world = start().await;
+    let (agent, supervisor) = (key(1), key(2));
+    for (key, role) in [(&agent, "agent"), (&supervisor, "supervisor")] {
+        let person = json!({"role": role, "user_id": Uuid::from_u128(3)});
+        world.dids.allow(key, &["note:read"], person);
+    }
+    let mut agent = Client::connect(&world, &agent).await;
+    let mut supervisor = Client::connect(&world, &supervisor).await;
+    for client in [&mut agent, &mut supervisor] {
+        let said = client.ask(json!({"op": "sub", "scope": room()})).await;
+        assert_eq!(said["op"], "subscribed", "{said}");
+    }
+    world.change(1, "state").await;
+    for client in [&mut agent, &mut supervisor] {
+        assert_eq!(client.next().await["seq"], 1, "it is theirs still");
+    }
+    world.notes.happened.lock().unwrap().is_gone = true;
+    world.change(2, "state").await;
+    world.change(3, "changed").await;
+    let said = agent.next().await;
+    assert_eq!(said, json!({"op": "unsubscribed", "scope": room()}));
+    for seq in [2, 3] {
+        assert_eq!(supervisor.next().await["seq"], seq);
+    }
+    assert_eq!(agent.ask(json!({"op": "ping"})).await["op"], "pong");
+    let said = agent.ask(json!({"op": "sub", "scope": room()})).await;
+    assert_eq!(said["code"], "NOTE_NOT_FOUND", "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_under_another_spelling_is_the_same() {
+    let world = start().await;
+    let mut client = Client::connect(&world, KEY).await;
+    let alias = format!("note:urn:uuid:{}", Uuid::from_u128(1));
+    for scope in [&room(), &alias] {
+        let said = client.ask(json!({"op": "sub", "scope": scope})).await;
+        assert_eq!(
+            (&said["op"], &said["scope"]),
+            (&json!("subscribed"), &json!(room()))
+        );
+    }
+    world.change(1, "changed").await;
+    assert_eq!(client.next().await["seq"], 1);
+    let said = client.ask(json!({"op": "unsub", "scope": alias})).await;
+    assert_eq!(said, json!({"op": "unsubscribed", "scope": room()}));
+    world.change(2, "changed").await;
+    assert_eq!(client.ask(json!({"op": "ping"})).await["op"], "pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_is_not_closed_by_much_at_once() {
+    let world = start().await;
+    let mut client = Client::connect(&world, KEY).await;
+    client.ask(json!({"op": "sub", "scope": "notes"})).await;
+    let text = "x".repeat(10 * 1024);
+    let one = || outgoing(Some(CUSTOMER), ("note", "created"), json!({"text": text}));
+    let all: Vec<Outgoing> = std::iter::repeat_with(one).take(256).collect();
+    let heard = async {
+        for seq in 1..=512 {
+            assert_eq!(client.next().await["seq"], seq);
+        }
+    };
+    let said = async {
+        world.publish(&all).await;
+        world.publish(&all).await;
+    };
+    tokio::join!(heard, said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_are_counted_like_any_frame() {
+    let world = start().await;
+    let mut client = Client::connect(&world, KEY).await;
+    for _ in 0..200 {
+        if client
+            .0
+            .send(Message::Ping(Vec::new().into()))
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    assert!([4429, 0].contains(&client.closed().await));
 }
 
 #[tokio::test(flavor = "multi_thread")]

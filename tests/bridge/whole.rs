@@ -33,6 +33,7 @@ fn wire(ctx: &ManagerContext) -> Result<Wired, StartError> {
         store: ctx.store.clone(),
         created: Default::default(),
         batches: Default::default(),
+        happened: Default::default(),
     };
     Ok(Wired::new(routes(), notes))
 }

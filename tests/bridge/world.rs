@@ -1,6 +1,7 @@
 //! A small manager and a bridge in front of it.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -18,13 +19,14 @@ use bin_common_handler::{
     health::Health,
     httpserver::{Options, raise_descriptors, serve},
     listenhandler::{
-        Intake, Json, List, Path as PathId, Query, RouteInfo, Router, RouterContext, Routes, State,
-        Wired,
+        Intake, Json, List, Path as PathId, Query, Room, RoomKey, RouteInfo, Router, RouterContext,
+        Routes, State, Topic, Wired,
     },
     metrics::Metrics,
     models::{
         error::{Error, Result},
         page::{Filter, FilterKind},
+        role::Roles,
     },
     notifyhandler::Waker,
     redact::Secret,
@@ -70,7 +72,32 @@ pub struct Notes {
     pub created: Arc<AtomicUsize>,
     /// Size of each bulk batch and the last row of it.
     pub batches: Arc<Mutex<Vec<(usize, Value)>>>,
+    /// What happened to a note.
+    pub happened: Arc<Mutex<Happened>>,
 }
+
+/// What happened to a note, as its room tells of it.
+#[derive(Default)]
+pub struct Happened {
+    pub last_seq: i64,
+    /// Once: what is after this number is not there now.
+    pub is_away_after: Option<i64>,
+    /// The note is no longer the caller's.
+    pub is_gone: bool,
+}
+
+/// One note, in order.
+const ROOM: Room = Room {
+    scope: "note",
+    topics: &[Topic {
+        name: "change",
+        field: "note_id",
+        op: "",
+    }],
+    key: RoomKey::Path,
+    is_replayed: true,
+    asked_again_at: "state",
+};
 
 /// Its table.
 pub fn routes() -> Routes<Notes> {
@@ -81,6 +108,10 @@ pub fn routes() -> Routes<Notes> {
         .stream_to("account_id")
         .post("/v1/notes", create)
         .get("/v1/notes/<note-id>", get)
+        .get("/v1/notes/<note-id>/events", events)
+        .internal()
+        .roles(Roles::SEEN)
+        .room(ROOM)
         .put("/v1/notes/<note-id>", put)
         .get("/v1/notes/slow", slow)
         .get("/v1/notes/busy", busy)
@@ -112,6 +143,33 @@ async fn get(PathId(id): PathId, Query(query): Query) -> Result<Json<Value>> {
         ));
     }
     Ok(Json(json!({ "id": id, "query": query })))
+}
+
+/// Two events a page.
+async fn events(
+    State(notes): State<Notes>,
+    _: PathId,
+    Query(query): Query<HashMap<String, i64>>,
+) -> Result<Json<Value>> {
+    let mut happened = notes.happened.lock().unwrap();
+    if happened.is_gone {
+        return Err(Error::not_found(
+            "NOTE_NOT_FOUND",
+            "The note was not found.",
+        ));
+    }
+    let last_seq = happened.last_seq;
+    let after = query.get("after_seq").copied().unwrap_or(last_seq);
+    if happened.is_away_after == Some(after) {
+        happened.is_away_after = None;
+        return Err(Error::unavailable("database", "gone"));
+    }
+    let told = (after + 1..=last_seq).take(2);
+    let told: Vec<_> = told
+        .map(|seq| json!({"seq": seq, "type": "changed"}))
+        .collect();
+    let page = json!({"ok": true, "last_seq": last_seq, "oldest_seq": 1, "events": told});
+    Ok(Json(page))
 }
 
 async fn put(_: PathId, Json(body): Json<Value>) -> Result<Json<Value>> {
@@ -203,6 +261,7 @@ async fn start_before(tables: Tables, options: Options, shares: Shares) -> World
         store: store(dir.path()).await,
         created: Arc::default(),
         batches: Arc::default(),
+        happened: Arc::default(),
     };
     let (metrics, bus) = (Metrics::new().unwrap(), InProcess::default());
     let dids = Dids::default();

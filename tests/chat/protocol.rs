@@ -16,8 +16,10 @@ enum Then {
     Answered,
     /// The ping is answered in kind.
     Ponged,
-    /// The socket ends.
-    Ended,
+    /// The socket ends with this code.
+    Ended(u16),
+    /// The client says goodbye, and is answered in kind or not at all.
+    Left,
     /// Too large.
     TooBig,
 }
@@ -72,54 +74,66 @@ fn table() -> Vec<Case> {
             vec![(FIN | PONG, vec![]), (FIN | TEXT, whole.clone())],
             Then::Answered,
         ),
-        ("a long ping", vec![(FIN | PING, vec![7; 126])], Then::Ended),
-        ("a ping in fragments", vec![(PING, vec![])], Then::Ended),
+        (
+            "a long ping",
+            vec![(FIN | PING, vec![7; 126])],
+            Then::Ended(1002),
+        ),
+        (
+            "a ping in fragments",
+            vec![(PING, vec![])],
+            Then::Ended(1002),
+        ),
         (
             "a reserved bit",
             vec![(FIN | 0x40 | TEXT, whole.clone())],
-            Then::Ended,
+            Then::Ended(1002),
         ),
         (
             "a reserved kind",
             vec![(FIN | 0x3, whole.clone())],
-            Then::Ended,
+            Then::Ended(1002),
         ),
-        ("a reserved control", vec![(FIN | 0xb, vec![])], Then::Ended),
+        (
+            "a reserved control",
+            vec![(FIN | 0xb, vec![])],
+            Then::Ended(1002),
+        ),
         (
             "a continuation of nothing",
             vec![(FIN | CONTINUATION, whole.clone())],
-            Then::Ended,
+            Then::Ended(1002),
         ),
         (
             "a text inside a text",
             vec![(TEXT, one), (FIN | TEXT, whole)],
-            Then::Ended,
+            Then::Ended(1002),
         ),
         (
             "bad UTF-8",
             vec![(FIN | TEXT, vec![0xc3, 0x28])],
-            Then::Ended,
+            Then::Ended(1007),
         ),
         (
             "half a character",
             vec![(FIN | TEXT, vec![b'"', 0xe2, 0x82])],
-            Then::Ended,
+            Then::Ended(1007),
         ),
         (
             "a surrogate",
             vec![(FIN | TEXT, vec![0xed, 0xa0, 0x80])],
-            Then::Ended,
+            Then::Ended(1007),
         ),
-        ("an empty close", vec![(FIN | CLOSE, vec![])], Then::Ended),
+        ("an empty close", vec![(FIN | CLOSE, vec![])], Then::Left),
         (
             "a close of one byte",
             vec![(FIN | CLOSE, vec![3])],
-            Then::Ended,
+            Then::Ended(1002),
         ),
         (
             "a close with a code",
             vec![(FIN | CLOSE, vec![3, 232])],
-            Then::Ended,
+            Then::Left,
         ),
         (
             "too large",
@@ -152,12 +166,13 @@ async fn frames_are_read_as_the_protocol_says() {
                 let heard = timeout(PATIENCE, client.0.next()).await.unwrap();
                 assert!(matches!(heard, Heard::Pong(_)), "{name}: {heard:?}");
             }
-            Then::Ended => {
+            Then::Ended(expected) => {
                 let code = client.closed().await;
-                assert!(
-                    [0, 1000, 1002, 1005, 1007].contains(&code),
-                    "{name}: {code}"
-                );
+                assert_eq!(code, expected, "{name}");
+            }
+            Then::Left => {
+                let code = client.closed().await;
+                assert!([0, 1000, 1005].contains(&code), "{name}: {code}");
             }
             Then::TooBig => {
                 let code = client.closed().await;
@@ -174,6 +189,6 @@ async fn frames_are_read_as_the_protocol_says() {
     // An unmasked frame, which no client may send.
     let mut client = world.desk.agent().await;
     client.0.raw(&[FIN | TEXT, 2, b'{', b'}']).await.unwrap();
-    assert!([0, 1002].contains(&client.closed().await));
+    assert_eq!(client.closed().await, 1002);
     world.end().await;
 }

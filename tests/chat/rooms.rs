@@ -1,11 +1,11 @@
 //! A conversation over sockets: what is said, typed and read, by whom it is seen, and what a client gets that was away.
 
-use bin_common_handler::testing::Kind;
+use bin_common_handler::testing::{BRIDGE_KEY, Kind};
 use rstest::rstest;
 use serde_json::json;
 use tokio::time::{Duration, timeout};
 
-use super::world::{World, text};
+use super::world::{Client, World, call, text};
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -178,5 +178,115 @@ async fn an_offer_arrives_at_the_agent_and_a_socket_in_two_scopes_hears_once() {
     }
     assert_eq!(offers, 1);
     assert_eq!(seqs, [1, 0], "the state, and the note");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_lost_a_chat_hears_no_more_of_it_and_follows_only_their_own() {
+    let world = World::new(Kind::Embedded).await;
+    let desk = &world.desk;
+    let make = async |path: &str, body| {
+        let (status, made) = desk.ask("POST", path, Some(body)).await;
+        assert_eq!(status, 200, "{path}: {made}");
+        text(&made, "id").to_owned()
+    };
+    let people = [
+        desk.person(BRIDGE_KEY, "agent", "ann").await,
+        desk.person(BRIDGE_KEY, "agent", "bea").await,
+    ];
+    let queues = [
+        make("/v1/queues", json!({"name": "sales"})).await,
+        make("/v1/queues", json!({"name": "legal", "skills": ["law"]})).await,
+    ];
+    let mut agents = Vec::new();
+    for person in &people {
+        let agent = json!({"user_id": person.user, "name": "x"});
+        agents.push(make("/v1/agents", agent).await);
+        let presence = json!({"user_id": person.user, "device": "d", "status": "online"});
+        make("/v1/presence", presence).await;
+    }
+    let visitor = desk.visitor().await;
+    let uri = |word: &str| format!("/v1/conversations/{}/{word}", visitor.conversation);
+    make(&uri("assign"), json!({"agent_id": agents[0]})).await;
+    let mut ann = Client::open(&desk.at, "/ws/v1/events", &people[0].key).await;
+    let said = ann.sub(&visitor.scope()).await;
+    assert!(said["last_seq"].as_i64() > Some(0), "{said}");
+    for (scope, code) in [
+        ("queue_entries".to_owned(), "ROLE_NOT_ALLOWED"),
+        ("offers".to_owned(), "ROLE_NOT_ALLOWED"),
+        ("customer".to_owned(), "ROLE_NOT_ALLOWED"),
+        (format!("queue:{}", queues[1]), "QUEUE_NOT_FOUND"),
+    ] {
+        let said = ann.ask(json!({"op": "sub", "scope": scope})).await;
+        assert_eq!(text(&said, "code"), code, "{scope}: {said}");
+    }
+    ann.sub(&format!("queue:{}", queues[0])).await;
+    let listed = async |key: &str| {
+        let (status, found) = call(&desk.at, key, ("GET", "/v1/queue_entries"), &[], None).await;
+        assert_eq!(status, 200, "{found}");
+        found.as_array().map(Vec::len)
+    };
+    assert_eq!(listed(&people[0].key).await, Some(1));
+    assert_eq!(listed(&people[1].key).await, Some(0), "it is another's");
+
+    make(&uri("assign"), json!({"agent_id": agents[1]})).await;
+    let lost = ann.until("unsubscribed").await;
+    assert_eq!(text(&lost, "scope"), visitor.scope());
+    let note = json!({"client_message_id": "n", "body": "private", "kind": "note"});
+    make(&uri("messages"), note).await;
+    ann.hears_nothing_of("private").await;
+    // A socket of that conversation alone ends.
+    let path = format!("/ws/v1/conversations/{}", visitor.conversation);
+    let mut bea = Client::open(&desk.at, &path, &people[1].key).await;
+    bea.sub(&visitor.scope()).await;
+    make(&uri("assign"), json!({"agent_id": agents[0]})).await;
+    assert_eq!(bea.closed().await, 4403);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_told_on_me_what_the_channel_socket_says() {
+    let world = World::new(Kind::Embedded).await;
+    let desk = &world.desk;
+    let mut agent = desk.agent().await;
+    agent.sub("me").await;
+    let body = json!({"channel": "socket", "to": desk.key_id, "key": "praise",
+                      "data": {"text": "Well done"}});
+    let (status, told) = desk.ask("POST", "/v1/notifications", Some(body)).await;
+    assert_eq!(status, 200, "{told}");
+    let heard = agent.until("ev").await;
+    assert_eq!(
+        (text(&heard, "scope"), text(&heard, "type")),
+        ("me", "me_notified")
+    );
+    assert_eq!(heard["data"]["id"], told["id"]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_word_within_a_pause_is_told_after_it() {
+    let world = World::new(Kind::Embedded).await;
+    let desk = &world.desk;
+    let visitor = desk.visitor().await;
+    let (mut page, mut agent) = (desk.join(&visitor).await, desk.agent().await);
+    agent.sub(&visitor.scope()).await;
+    for on in [true, false, true, false] {
+        page.say(json!({"op": "typing", "conversation_id": visitor.conversation, "on": on}))
+            .await;
+    }
+    assert_eq!(agent.until("typing").await["on"], json!(true));
+    let began = std::time::Instant::now();
+    assert_eq!(agent.until("typing").await["on"], json!(false));
+    assert!(began.elapsed() > Duration::from_secs(2), "after the pause");
+
+    // Whoever says that they go, and goes, is heard.
+    let presence = |status: &str| json!({"op": "presence", "status": status, "device": "d"});
+    agent.sub("customer").await;
+    let mut leaving = desk.agent().await;
+    leaving.say(presence("online")).await;
+    assert_eq!(text(&agent.until("presence").await, "status"), "online");
+    leaving.say(presence("offline")).await;
+    drop(leaving);
+    assert_eq!(text(&agent.until("presence").await, "status"), "offline");
     world.end().await;
 }

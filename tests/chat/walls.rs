@@ -1,6 +1,6 @@
 //! Who may not: every scope and every frame, for strangers, foreign customers, other visitors, and tokens that are over.
 
-use bin_common_handler::testing::{BRIDGE_KEY, Kind};
+use bin_common_handler::testing::{BRIDGE_KEY, Kind, until};
 use serde_json::{Value as Json, json};
 use tandem::socket::Socket;
 
@@ -175,5 +175,30 @@ async fn tokens_open_nothing_when_they_are_over_or_on_a_foreign_page() {
     assert_eq!(revoked.0, 200, "{}", revoked.1);
     assert_eq!(agent.closed().await, 4401);
     assert!(began.elapsed().as_secs() < 10);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_has_a_bounded_number_of_sockets_and_leaves_none_behind() {
+    let world = World::new(Kind::Embedded).await;
+    let desk = &world.desk;
+    let (visitor, other) = (desk.visitor().await, desk.visitor().await);
+    let path = format!("/ws/v1/conversations/{}", visitor.conversation);
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        open.push(desk.join(&visitor).await);
+    }
+    let mut refused = Client::try_open(&desk.at, &path, &visitor.token, &[])
+        .await
+        .unwrap();
+    assert_eq!(refused.closed().await, 4429);
+    desk.join(&other).await;
+    drop(open);
+    until("places are free again", async || {
+        let again = Client::try_open(&desk.at, &path, &visitor.token, &[]).await;
+        let hello = again.unwrap().next().await;
+        (hello["op"] == "hello").then_some(())
+    })
+    .await;
     world.end().await;
 }

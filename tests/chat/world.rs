@@ -33,6 +33,13 @@ pub struct Desk {
     pub key: String,
     pub key_id: String,
     pub widget: String,
+    pub customer: String,
+}
+
+/// Somebody of the business, with a key of their own.
+pub struct Person {
+    pub user: String,
+    pub key: String,
 }
 
 /// A visitor with a token.
@@ -127,7 +134,24 @@ impl Desk {
             key: text(&key, "token").to_owned(),
             key_id: text(&key, "id").to_owned(),
             widget: text(&widget, "public_id").to_owned(),
+            customer,
         }
+    }
+
+    /// A user with a key of this role.
+    pub async fn person(&self, operator: &str, role: &str, name: &str) -> Person {
+        let make = async |path: &str, body: Json| {
+            let (status, made) = call(&self.at, operator, ("POST", path), &[], Some(&body)).await;
+            assert_eq!(status, 200, "{path}: {made}");
+            made
+        };
+        let email = format!("{name}@{}.example", self.customer);
+        let user = json!({"customer_id": self.customer, "name": name, "email": email});
+        let user = text(&make("/v1/users", user).await, "id").to_owned();
+        let key = json!({"customer_id": self.customer, "name": name, "role": role, "user_id": user,
+                         "scopes": ["chat:read", "chat:write"]});
+        let key = text(&make("/v1/accesskeys", key).await, "token").to_owned();
+        Person { user, key }
     }
 
     /// As the agent.
@@ -207,6 +231,18 @@ impl Client {
         match timeout(PATIENCE, self.0.next()).await.expect("in time") {
             Heard::Text(text) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// That it hears nothing more of a conversation.
+    pub async fn hears_nothing_of(&mut self, conversation: &str) {
+        self.say(json!({"op": "ping"})).await;
+        loop {
+            let frame = self.next().await;
+            assert!(!frame.to_string().contains(conversation), "{frame}");
+            if frame["op"] == "pong" {
+                return;
+            }
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct TypingView {
 /// Somebody types, or stops. Who only watches is not told of.
 ///
 /// # Errors
-/// 404, 503.
+/// 404; 429 where they do too often; 503.
 pub(crate) async fn typing(
     app: &App,
     ctx: &RequestContext,
@@ -50,6 +50,11 @@ pub(crate) async fn typing(
     let who = participant::of(app, ctx, id).await?;
     let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
     let is_seen = who.is_seen(&conversation);
+    let typist = match &who {
+        Participant::Visitor(session) => session.id,
+        Participant::Staff(user) => *user,
+    };
+    app.pace.take((id, typist), app.store.clock.now())?;
     let view = TypingView {
         conversation_id: id,
         on: body.on,

@@ -23,6 +23,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .post("/v1/chat_sessions/<chat-session-id>/attachments", bring)
         .public()
+        .for_visitors()
         .large()
         .get("/v1/attachments/<attachment-id>", get)
         .scope(READ)

@@ -43,6 +43,7 @@ const CONVERSATION: Room = Room {
     ],
     key: RoomKey::Path,
     is_replayed: true,
+    asked_again_at: "state",
 };
 
 /// Who waits in a queue.
@@ -55,18 +56,28 @@ pub(super) const QUEUE: Room = Room {
     }],
     key: RoomKey::Path,
     is_replayed: false,
+    asked_again_at: "",
 };
 
-/// What a user is asked.
+/// What a user is asked and told.
 pub(super) const ME: Room = Room {
     scope: "me",
-    topics: &[Topic {
-        name: "offer",
-        field: "user_id",
-        op: "",
-    }],
+    topics: &[
+        Topic {
+            name: "offer",
+            field: "user_id",
+            op: "",
+        },
+        // Notifications by the channel `socket`.
+        Topic {
+            name: "me",
+            field: "user_id",
+            op: "",
+        },
+    ],
     key: RoomKey::Caller,
     is_replayed: false,
+    asked_again_at: "",
 };
 
 /// Everything of a customer.
@@ -96,6 +107,7 @@ pub(super) const CUSTOMER: Room = Room {
     ],
     key: RoomKey::Customer,
     is_replayed: false,
+    asked_again_at: "",
 };
 
 const MSG: Op = Op {

@@ -11,7 +11,7 @@ use crate::{
     app::App,
     models::{cannedresponse::CannedResponse, csat::Csat, widget::Widget},
     sessionhandler::{
-        self, SessionView,
+        self, SESSIONS_OF_ADDRESS, SessionView,
         visitor::{self, Bearer, CsatCreate, History, VisitorAnswer, VisitorMessageCreate},
     },
     transcripthandler::{self, Transcript},
@@ -30,10 +30,13 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .post("/v1/chat_sessions", create)
         .public()
         .raw(&["origin"])
+        .address_rate(SESSIONS_OF_ADDRESS)
         .post("/v1/chat_sessions/<chat-session-id>/messages", say)
         .public()
+        .for_visitors()
         .post_without_effect("/v1/chat_sessions/<chat-session-id>/history", history)
         .public()
+        .for_visitors()
         .post("/v1/chat_sessions/<chat-session-id>/end", end)
         .public()
         .post("/v1/conversations/<conversation-id>/csat", rate)

@@ -57,12 +57,25 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     db.list(&query, created).await
 }
 
+/// A queue that the caller may follow: agents those whose skills they have.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn room(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Queue> {
+    let queue = resource::get::<Queue, App>(app, ctx, id).await?;
+    match sight::of(&app.store.db, ctx).await? {
+        Some(sight) if !sight.has_queue(id) => Err(resource::not_found::<Queue>()),
+        _ => Ok(queue),
+    }
+}
+
 /// One entry, and how long it waits.
 ///
 /// # Errors
 /// 404, 503.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<QueueEntryView> {
     let found = app.store.get::<QueueEntry>(id).await?;
+    let not_found = || Error::not_found("QUEUEENTRY_NOT_FOUND", "The queueentry was not found.");
     let entry = found
         .filter(|entry| ctx.scope.allows(entry.customer_id))
         .ok_or_else(not_found)?;

@@ -11,7 +11,7 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
     ids,
-    listenhandler::Raw,
+    listenhandler::{AddressRate, Raw},
     models::{
         bad_json,
         error::{Error, Result},
@@ -43,7 +43,13 @@ use crate::{
 
 /// No session is longer.
 const SESSION_MAX: Duration = Duration::from_secs(7 * 86_400);
-/// Sessions of one widget, over all replicas; the bridge limits each address.
+/// Sessions that strangers of one address begin, of whatever widgets; the bridge counts them. Far below what one widget has,
+/// so that nobody closes it for everybody.
+pub(crate) const SESSIONS_OF_ADDRESS: AddressRate = AddressRate {
+    per_second: 1,
+    burst: 20,
+};
+/// Sessions of one widget, over all replicas.
 const SESSIONS_PER_SECOND: u64 = 5;
 /// How many at once.
 const SESSIONS_BURST: u64 = 30;

@@ -86,6 +86,23 @@ pub(crate) fn verify(key: &Secret, token: &str, now: Timestamp) -> Result<Claims
     Ok(claims)
 }
 
+/// A token in place of one with these claims, where that is soon over and the session is not.
+///
+/// # Errors
+/// 500.
+pub(crate) fn renewed(
+    key: &Secret,
+    session: &ChatSession,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    let is_last = claims.exp >= seconds(session.expires_at);
+    if is_last || !is_old(claims, now) {
+        return Ok(None);
+    }
+    sign(key, session, now).map(Some)
+}
+
 /// Whether a token with these claims is to be replaced by a new one.
 pub(crate) fn is_old(claims: &Claims, now: Timestamp) -> bool {
     claims.exp < seconds(now.plus(RENEWED_BEFORE))
@@ -154,5 +171,22 @@ mod tests {
         let claims = verify(&key, &token, at(0)).unwrap();
         assert!(!is_old(&claims, at(3 * HOUR)));
         assert!(is_old(&claims, at(3 * HOUR + 1)));
+        let new = |now| renewed(&key, &session(), &claims, at(now)).unwrap();
+        assert_eq!(new(3 * HOUR), None);
+        let token = new(4 * HOUR).unwrap();
+        assert!(verify(&key, &token, at(9 * HOUR)).is_ok());
+        // Once, until that is old, too; the last one of a session is not renewed.
+        let later = verify(&key, &token, at(4 * HOUR)).unwrap();
+        let again = renewed(&key, &session(), &later, at(5 * HOUR)).unwrap();
+        assert_eq!(again, None);
+        let end = 7 * 24 * HOUR;
+        let last = verify(
+            &key,
+            &sign(&key, &session(), at(end - HOUR)).unwrap(),
+            at(0),
+        )
+        .unwrap();
+        let again = renewed(&key, &session(), &last, at(end - 60)).unwrap();
+        assert_eq!(again, None);
     }
 }

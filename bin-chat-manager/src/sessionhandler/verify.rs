@@ -32,6 +32,9 @@ pub(crate) struct VisitorView {
     conversation_id: Uuid,
     /// Until when the session may go on.
     expires_at: Timestamp,
+    /// A new token, in the second half of this one's time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 /// Whose a token is.
@@ -60,5 +63,6 @@ pub(crate) async fn verify(app: &App, body: &Verification) -> Result<VisitorView
         customer_id: session.customer_id,
         conversation_id: session.conversation_id,
         expires_at: session.expires_at,
+        token: token::renewed(&key, &session, &claims, now)?,
     })
 }

@@ -130,3 +130,37 @@ async fn what_breaks_a_rule_is_refused_by_its_field(
     );
     desk.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_and_typing_have_a_pace_and_going_is_always_heard() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let change = async |status: &str| {
+        let body = json!({"user_id": Uuid::from_u128(1), "device": "desk", "status": status});
+        desk.client.call(Put, "/v1/presence", Some(body)).await
+    };
+    let mut refused = 0;
+    for _ in 0..10 {
+        refused += usize::from(reason(&change("online").await) == (429, "RATE_LIMITED"));
+        assert_eq!(change("offline").await.0, 200);
+    }
+    assert_eq!(refused, 5);
+    assert_eq!(status(&desk).await, "offline");
+    desk.at(3);
+    assert_eq!(change("online").await.0, 200);
+    // A heartbeat changes nothing.
+    assert_eq!(change("online").await.0, 200);
+
+    let widget = desk.widget(None).await;
+    let visitor = desk.visitor(&widget).await;
+    let mut refused = 0;
+    for number in 0..10 {
+        let typed = desk.act(
+            &visitor.conversation,
+            "typing",
+            json!({"on": number % 2 == 0}),
+        );
+        refused += usize::from(reason(&typed.await) == (429, "RATE_LIMITED"));
+    }
+    assert_eq!(refused, 5);
+    desk.end().await;
+}

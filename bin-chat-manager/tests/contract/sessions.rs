@@ -99,6 +99,30 @@ async fn a_token_that_is_used_is_renewed_until_the_session_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_renewed_for_sockets_too() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let widget = desk.widget(None).await;
+    let visitor = desk.visitor(&widget).await;
+    let anyone = desk.installation.client();
+    let verify = async |token: &str| {
+        let body = json!({"token": token, "origin": PAGE});
+        anyone
+            .call(Post, "/v1/chat_sessions/verify", Some(body))
+            .await
+    };
+    let fresh = verify(&visitor.token).await;
+    assert_eq!((fresh.0, fresh.1.get("token")), (200, None), "{}", fresh.1);
+    desk.at(4 * 3_600);
+    let renewed = verify(&visitor.token).await;
+    let token = text(&renewed.1, "token").to_owned();
+    assert_eq!(verify(&token).await.1.get("token"), None, "once");
+    desk.at(7 * 3_600);
+    assert_eq!(reason(&verify(&visitor.token).await), (401, "BAD_TOKEN"));
+    assert_eq!(verify(&token).await.0, 200);
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shortcut_is_there_once_until_it_is_deleted() {
     let desk = ContactCenter::new(Kind::Embedded).await;
     let body = json!({"shortcut": "hi", "body": "Hello, how may I help?"});

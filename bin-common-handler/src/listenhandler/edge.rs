@@ -48,6 +48,8 @@ pub struct HttpOptions {
     pub is_file: bool,
     /// A body of a public route that is as large as others may be.
     pub is_large: bool,
+    /// How often one address may ask a public route, beside the rate of all such routes.
+    pub address_rate: Option<AddressRate>,
     /// The field of the reply that callers see once more under the second name.
     pub repeated_field: Option<(&'static str, &'static str)>,
     /// A field of that field which callers see under the second name only.
@@ -150,6 +152,15 @@ pub struct Document {
     pub media_type: &'static str,
 }
 
+/// How often strangers of one address may ask a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressRate {
+    /// Requests a second in the long run.
+    pub per_second: u32,
+    /// Requests at once.
+    pub burst: u32,
+}
+
 /// A download made of many pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Export {
@@ -176,6 +187,7 @@ impl Default for HttpOptions {
             document: None,
             is_file: false,
             is_large: false,
+            address_rate: None,
             repeated_field: None,
             only_repeated: None,
             upload: None,
@@ -243,6 +255,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn or_bound(self, scopes: &'static [&'static str]) -> Self {
         self.edge(|edge| edge.bound_scopes = scopes)
+    }
+
+    /// Strangers of one address may ask so often, beside the rate of all public routes.
+    #[must_use]
+    pub fn address_rate(self, rate: AddressRate) -> Self {
+        self.edge(|edge| edge.address_rate = Some(rate))
     }
 
     /// Keys that carry a role need one of these.

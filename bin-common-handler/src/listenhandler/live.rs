@@ -22,6 +22,16 @@ pub struct Room {
     /// The route answers `{ok, last_seq, last_note_seq, oldest_seq, events}` to `after_seq` and `after_note_seq`, and
     /// nothing is told twice or left out.
     pub is_replayed: bool,
+    /// Events whose data has this `type` may take the room from whoever sees their own only: the route is asked again
+    /// before these are told anything more. Empty where no event does.
+    pub asked_again_at: &'static str,
+}
+
+impl Room {
+    /// Whether an event whose data has this `type` may take it from whoever sees their own only.
+    pub fn takes_away(&self, kind: Option<&str>) -> bool {
+        !self.asked_again_at.is_empty() && kind == Some(self.asked_again_at)
+    }
 }
 
 /// Which of the events of its topics belong to a room.
@@ -109,7 +119,8 @@ impl Eq for Views {}
 
 /// How visitors are known by tokens: declared on the route that verifies them.
 ///
-/// The bridge posts `{"token", "origin"}` and is told `{"id", "customer_id"}`.
+/// The bridge posts `{"token", "origin"}` and is told `{"id", "customer_id", "token"}`: the last one is the token from now on,
+/// where the given one is soon over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisitorIdentity {
     /// The resource in the routing keys of events after which one token, whose `id` they have, is looked at again.
@@ -149,7 +160,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         })
     }
 
-    /// Visitors may ask over a socket, too. The handler confines them to their session.
+    /// Visitors may ask over a socket, too. The handler confines them to their session. A public route that says so counts
+    /// against the rate of the session whose id is in its path.
     #[must_use]
     pub fn for_visitors(self) -> Self {
         self.edge(|edge| edge.is_for_visitors = true)

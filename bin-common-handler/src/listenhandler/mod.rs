@@ -19,7 +19,7 @@ mod values;
 mod wired;
 
 pub use describe::{Operation, Signature};
-pub use edge::{Access, Check, Document, Export, HttpOptions, Identity};
+pub use edge::{Access, AddressRate, Check, Document, Export, HttpOptions, Identity};
 pub use extract::{Endpoint, Extract, Input, Json, List, OptionalJson, State};
 pub use intake::Intake;
 pub use live::{AccountView, Carrier, Op, Room, RoomKey, Topic, Views, VisitorIdentity};

@@ -122,6 +122,26 @@ impl Grant {
         }
     }
 
+    /// The visitor's new token, where the one that was shown is soon over.
+    pub(in crate::bridge) fn renewed(&self) -> Option<&str> {
+        match self {
+            Self::Visitor(visitor) => visitor.token.as_deref(),
+            Self::Operator | Self::Key(_) | Self::Public => None,
+        }
+    }
+
+    /// Whether it allows exactly what another one does; how often does not count.
+    pub(in crate::bridge) fn has_rights_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Operator, Self::Operator) | (Self::Public, Self::Public) => true,
+            (Self::Key(key), Self::Key(other)) => key.rights() == other.rights(),
+            (Self::Visitor(visitor), Self::Visitor(other)) => {
+                (visitor.id, visitor.customer_id) == (other.id, other.customer_id)
+            }
+            _ => false,
+        }
+    }
+
     /// What the key may do, for managers that ask; empty for the operator, who may do everything.
     pub(in crate::bridge) fn scopes(&self) -> &[String] {
         match self {
@@ -167,7 +187,28 @@ impl Grant {
     }
 }
 
+/// What a key is allowed by: its id, tenant, scopes, account, role and user.
+type Rights<'k> = (
+    Uuid,
+    Uuid,
+    &'k [String],
+    Option<Uuid>,
+    Option<Role>,
+    Option<Uuid>,
+);
+
 impl Key {
+    fn rights(&self) -> Rights<'_> {
+        (
+            self.id,
+            self.customer_id,
+            &self.scopes,
+            self.account_id,
+            self.role,
+            self.user_id,
+        )
+    }
+
     fn has_any(&self, scopes: &[&str]) -> bool {
         self.scopes
             .iter()
@@ -188,6 +229,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use serde_json::json;
 
     use super::*;
     use bin_common_handler::{
@@ -278,6 +320,26 @@ mod tests {
         let said = refusal(&key(&["did:read", "did:write", "did:next"]), &route);
         assert!(said.starts_with("OPERATOR_ONLY"), "{said}");
         assert_eq!(refusal(&Grant::Operator, &route), "allowed");
+    }
+
+    #[rstest]
+    #[case::the_same(json!({}), true)]
+    #[case::other_rate(json!({"rate_per_second": 5}), true)]
+    #[case::fewer_scopes(json!({"scopes": []}), false)]
+    #[case::other_role(json!({"role": "agent"}), false)]
+    #[case::other_user(json!({"user_id": Uuid::from_u128(3)}), false)]
+    #[case::other_account(json!({"account_id": Uuid::from_u128(3)}), false)]
+    #[case::other_tenant(json!({"customer_id": Uuid::from_u128(3)}), false)]
+    fn a_key_that_changed_has_other_rights(#[case] more: serde_json::Value, #[case] same: bool) {
+        let verdict = json!({"id": Uuid::from_u128(1), "customer_id": Uuid::from_u128(2),
+                             "scopes": ["did:read"], "role": "supervisor"});
+        let mut changed = verdict.clone();
+        for (name, value) in more.as_object().unwrap() {
+            changed[name] = value.clone();
+        }
+        let grant = |verdict| Grant::Key(serde_json::from_value(verdict).unwrap());
+        assert_eq!(grant(changed).has_rights_of(&grant(verdict)), same);
+        assert!(!Grant::Operator.has_rights_of(&Grant::Public));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Visitors: strangers with a token of one session, which a manager verifies for each socket anew.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -30,12 +30,22 @@ pub(in crate::bridge) struct VisitorRoute {
 }
 
 /// What a token opens.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub(in crate::bridge) struct Visitor {
     /// The session.
     pub id: Uuid,
     /// The tenant.
     pub customer_id: Uuid,
+    /// The token from now on, where the one that was shown is soon over.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for Visitor {
+    /// Without the token, which is a secret.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Visitor({})", self.id)
+    }
 }
 
 #[derive(Serialize)]

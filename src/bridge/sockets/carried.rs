@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use super::{
     READ_BUFFER, Sockets, WRITE_BUFFER_MAX,
-    session::{End, Liveness, PING_EVERY, is_too_big, send},
+    wire::{End, FrameCount, Liveness, PING_EVERY, send},
 };
 use crate::bridge::{Limits, NAME, forward::RPC_MAX};
 
@@ -146,7 +146,7 @@ impl Line {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick is at once.
         pings.reset();
-        let mut liveness = Liveness::default();
+        let (mut liveness, mut count) = (Liveness::default(), FrameCount::default());
         let mut asked = FuturesUnordered::new();
         loop {
             let has_room = asked.len() < AT_ONCE;
@@ -159,7 +159,8 @@ impl Line {
                             asked.push(self.ask(frame));
                             Ok(())
                         }
-                        Ok(None) => Ok(()),
+                        // Those are not counted against the address.
+                        Ok(None) => count.add(),
                         Err(end) => Err(end),
                     }
                 }
@@ -217,8 +218,7 @@ fn bytes(received: Option<Result<Message, axum::Error>>) -> Result<Option<Vec<u8
         Some(Ok(Message::Binary(bytes))) => Ok(Some(bytes.to_vec())),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
         Some(Ok(Message::Close(_))) | None => Err(End::Left),
-        Some(Err(fault)) if is_too_big(&fault) => Err(End::TooBig),
-        Some(Err(_)) => Err(End::Left),
+        Some(Err(fault)) => Err(End::of_fault(&fault)),
     }
 }
 

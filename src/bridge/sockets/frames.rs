@@ -93,11 +93,13 @@ fn is_zero(number: &i64) -> bool {
 #[serde(tag = "op", rename_all = "snake_case")]
 pub(super) enum ServerFrame<'f> {
     /// The first frame once the key is known. `replay_max`: how many missed events are sent again, in rooms; none in
-    /// lists.
+    /// lists. With a `token` it is what the visitor shows from now on; it comes again when that is soon over.
     Hello {
         connection_id: Uuid,
         ping_seconds: u64,
         replay_max: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<&'f str>,
     },
     /// Events of this scope follow.
     Subscribed {

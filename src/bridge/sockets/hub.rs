@@ -7,12 +7,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use axum::extract::ws::Utf8Bytes;
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::yield_now, time::timeout};
 use uuid::Uuid;
 
 use bin_common_handler::{
@@ -34,6 +35,12 @@ use crate::bridge::{
     keys::Grant,
     table::{Table, Target},
 };
+
+/// Sockets of one visitor at this bridge; more than one page has, as some may be dead and not known to be.
+const VISITOR_SOCKETS_MAX: usize = 8;
+/// How long sockets that read are waited for, where more comes at once than they may keep waiting. Those that do not read
+/// cost it once.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A list that can be followed.
 struct Scope {
@@ -64,6 +71,47 @@ impl Audience {
             customer_id: grant.scope().customer_id(),
             account_id: grant.account_id(),
         }
+    }
+}
+
+/// Whom an event was told.
+#[derive(Default)]
+pub(super) struct Audiences {
+    /// Their sockets, each told once.
+    pub told: HashSet<Uuid>,
+    /// Outboxes that should be emptied before the next one.
+    pub crowded: Vec<Arc<Outbox>>,
+}
+
+impl Audiences {
+    /// Lets the sockets take what they were told.
+    async fn rest(self) {
+        if self.told.is_empty() {
+            return;
+        }
+        // Their sessions may be waiting for this very thread.
+        yield_now().await;
+        let eased = async {
+            for outbox in &self.crowded {
+                outbox.eased().await;
+            }
+        };
+        if timeout(PATIENCE, eased).await.is_err() {
+            self.crowded.iter().for_each(|outbox| outbox.give_up());
+        }
+    }
+}
+
+/// A visitor's socket among those that look at their token again when they are told; until this is dropped.
+pub(super) struct VisitorWatch {
+    hub: Arc<Hub>,
+    session: Uuid,
+    socket: Uuid,
+}
+
+impl Drop for VisitorWatch {
+    fn drop(&mut self) {
+        self.hub.forget_visitor(self.session, self.socket);
     }
 }
 
@@ -110,11 +158,24 @@ impl Hub {
         &self.rooms
     }
 
-    /// A visitor's socket looks at its token again when it is notified.
-    pub(super) fn watch_visitor(&self, session: Uuid, socket: Uuid, look: &Arc<Notify>) {
+    /// A visitor's socket looks at its token again when it is notified; none where the visitor has too many.
+    pub(super) fn watch_visitor(
+        self: &Arc<Self>,
+        session: Uuid,
+        socket: Uuid,
+        look: &Arc<Notify>,
+    ) -> Option<VisitorWatch> {
         let mut visitors = self.visitors();
         let sockets = visitors.entry(session).or_default();
+        if sockets.len() >= VISITOR_SOCKETS_MAX {
+            return None;
+        }
         sockets.insert(socket, Arc::clone(look));
+        Some(VisitorWatch {
+            hub: Arc::clone(self),
+            session,
+            socket,
+        })
     }
 
     fn forget_visitor(&self, session: Uuid, socket: Uuid) {
@@ -215,9 +276,6 @@ impl Hub {
         for scope in 0..self.scopes.len() {
             self.remove(Audience::of(scope, grant), socket);
         }
-        if let Some(session) = grant.visitor_id() {
-            self.forget_visitor(session, socket);
-        }
     }
 
     fn remove(&self, audience: Audience, socket: Uuid) {
@@ -237,32 +295,33 @@ impl Hub {
             .ok_or_else(|| Error::not_found("SCOPE_NOT_FOUND", "There is no such scope to follow."))
     }
 
-    fn publish(&self, event: &ReceivedEvent) {
+    fn publish(&self, event: &ReceivedEvent) -> Audiences {
+        let mut heard = Audiences::default();
         let Some(data) = event.event.data.as_deref() else {
-            return;
+            return heard;
         };
         let mut words = event.routing_key.split('.');
         let topic = (words.next(), words.next());
-        let mut told = HashSet::new();
         if self.visitor_topic.map(|it| (Some(it.0), Some(it.1))) == Some(topic) {
             self.look_again(data);
         }
-        self.rooms.publish(event, data, &mut told);
+        self.rooms.publish(event, data, &mut heard);
         for (position, scope) in self.scopes.iter().enumerate() {
             if topic != (Some(scope.service), Some(scope.topic)) {
                 continue;
             }
             let account_id = scope.account_of(data);
             let followers = self.followers(position, event.customer_id, account_id);
-            scope.tell(&event.event.kind, data, followers, &mut told);
+            scope.tell(&event.event.kind, data, followers, &mut heard);
             let Some(views) = scope.views.filter(|_| self.has_accounts(position, event)) else {
                 continue;
             };
             for view in views.of(data.get()) {
                 let followers = self.of_account(position, event.customer_id, view.account_id);
-                scope.tell(&event.event.kind, &view.data, followers, &mut told);
+                scope.tell(&event.event.kind, &view.data, followers, &mut heard);
             }
         }
+        heard
     }
 
     /// The tenant's sockets, those of the account that the event is about, and those of the operator.
@@ -337,15 +396,15 @@ impl Scope {
         r#type: &str,
         data: &RawValue,
         followers: Vec<(Uuid, Arc<Outbox>)>,
-        told: &mut HashSet<Uuid>,
+        heard: &mut Audiences,
     ) {
         if followers.is_empty() {
             return;
         }
         let frame = self.frame(r#type, data);
         for (socket, outbox) in followers {
-            if told.insert(socket) {
-                outbox.push(&frame);
+            if heard.told.insert(socket) && outbox.push(&frame) {
+                heard.crowded.push(outbox);
             }
         }
     }
@@ -373,7 +432,7 @@ impl Scope {
 #[async_trait]
 impl Receive for Hub {
     async fn receive(&self, event: ReceivedEvent) -> Result<()> {
-        self.publish(&event);
+        self.publish(&event).rest().await;
         Ok(())
     }
 

@@ -128,7 +128,20 @@ impl Managers {
         if let Grant::Key(key) = grant {
             self.limits.take(key).await?;
         }
+        self.count_visitor(grant).await?;
         self.ask(known.service, &request).await
+    }
+
+    /// Counts something that a visitor asks for, as anybody may be one. Keys are counted by what they send only: all who
+    /// share one come again at the same time.
+    ///
+    /// # Errors
+    /// 429.
+    pub(super) async fn count_visitor(&self, grant: &Grant) -> Result<()> {
+        match grant.visitor_id() {
+            Some(session) => self.limits.take_visitor(session).await,
+            None => Ok(()),
+        }
     }
 
     /// Where a room is, and what happened in it after `after` (number, number of private notes).

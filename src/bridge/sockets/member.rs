@@ -1,7 +1,8 @@
 //! One socket in one room: how far it is told, and that nothing is told twice or left out.
 //!
 //! A member is bound first and catches up then: while it does, events are not kept for it, as the manager's table has them.
-//! One that comes meanwhile, or that is not the next one, only says that there is more to fetch.
+//! One that comes meanwhile, that is not the next one, or that does not fit, only says that there is more to fetch; so does
+//! one that may take the room away, where the socket is in it only as long as its manager says.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,9 @@ use super::outbox::Outbox;
 pub(super) struct Member {
     /// The socket.
     pub socket: Uuid,
-    outbox: Arc<Outbox>,
+    pub outbox: Arc<Outbox>,
+    /// It sees its own only, as the manager says.
+    is_confined: bool,
     /// Wakes the session when there is something to fetch.
     wake: Arc<Notify>,
     progress: Mutex<Progress>,
@@ -43,11 +46,26 @@ pub(super) enum Number {
     None,
 }
 
+/// An event that is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'f> {
+    pub number: Number,
+    /// It may take the room from whoever sees their own only.
+    pub may_end: bool,
+    pub frame: &'f Utf8Bytes,
+}
+
 impl Member {
-    pub(super) fn new(socket: Uuid, outbox: Arc<Outbox>, wake: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        socket: Uuid,
+        outbox: Arc<Outbox>,
+        wake: Arc<Notify>,
+        is_confined: bool,
+    ) -> Self {
         Self {
             socket,
             outbox,
+            is_confined,
             wake,
             progress: Mutex::default(),
         }
@@ -87,6 +105,13 @@ impl Member {
         is_behind
     }
 
+    /// Everything up to these numbers was told, and more is to come.
+    pub(super) fn reach(&self, seq: i64, note_seq: i64) {
+        let mut progress = self.progress();
+        progress.seq = seq;
+        progress.note_seq = note_seq;
+    }
+
     /// Events may have been missed.
     pub(super) fn doubt(&self) {
         let mut progress = self.progress();
@@ -96,45 +121,82 @@ impl Member {
         }
     }
 
-    /// An event.
-    pub(super) fn tell(&self, number: Number, frame: &Utf8Bytes) {
+    /// What was to be fetched was not.
+    pub(super) fn again(&self) {
+        self.progress().is_behind = true;
+        self.wake.notify_one();
+    }
+
+    /// Whether it may still be here is to be asked, where it sees its own only.
+    pub(super) fn look_again(&self) {
+        if self.is_confined {
+            self.progress().is_behind = true;
+            self.wake.notify_one();
+        }
+    }
+
+    /// An event. True where its outbox should be emptied before the next one.
+    pub(super) fn tell(&self, told: Told<'_>) -> bool {
         let mut progress = self.progress();
-        let Progress {
-            is_ordered,
-            reads_notes,
-            is_catching_up,
-            ..
-        } = *progress;
-        if !is_ordered {
-            self.outbox.push(frame);
-            return;
+        if !progress.is_ordered {
+            return self.outbox.push(told.frame);
         }
-        let (told, next) = match number {
-            Number::Seq(next) => (&mut progress.seq, next),
-            Number::Note(_) if !reads_notes => return,
-            Number::Note(next) => (&mut progress.note_seq, next),
-            Number::None if is_catching_up => return,
-            Number::None => return self.outbox.push(frame),
-        };
-        if next <= *told && !is_catching_up {
-            return;
+        if progress.is_told(told.number) {
+            return false;
         }
-        if !is_catching_up && next == told.saturating_add(1) {
-            *told = next;
-            self.outbox.push(frame);
-            return;
+        let may_end = told.may_end && self.is_confined;
+        if progress.is_next(told.number) && !may_end && self.outbox.offer(told.frame) {
+            progress.move_to(told.number);
+            return false;
+        }
+        if told.number == Number::None {
+            // Never told again, and of no weight: what does not fit is gone.
+            return false;
         }
         if !progress.is_behind {
             progress.is_behind = true;
             // Who catches up looks by itself.
-            if !is_catching_up {
+            if !progress.is_catching_up {
                 self.wake.notify_one();
             }
         }
+        // Nothing more until it was asked.
+        progress.is_catching_up |= may_end;
+        false
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress {
+    /// Whether an event is nothing new, or not for this member.
+    const fn is_told(&self, number: Number) -> bool {
+        match number {
+            Number::Seq(seq) => seq <= self.seq && !self.is_catching_up,
+            Number::Note(_) if !self.reads_notes => true,
+            Number::Note(note_seq) => note_seq <= self.note_seq && !self.is_catching_up,
+            Number::None => self.is_catching_up,
+        }
+    }
+
+    /// Whether it may be told now.
+    const fn is_next(&self, number: Number) -> bool {
+        !self.is_catching_up
+            && match number {
+                Number::Seq(seq) => seq == self.seq.saturating_add(1),
+                Number::Note(note_seq) => note_seq == self.note_seq.saturating_add(1),
+                Number::None => true,
+            }
+    }
+
+    const fn move_to(&mut self, number: Number) {
+        match number {
+            Number::Seq(seq) => self.seq = seq,
+            Number::Note(note_seq) => self.note_seq = note_seq,
+            Number::None => {}
+        }
     }
 }
 
@@ -143,10 +205,18 @@ mod tests {
     use futures_util::FutureExt;
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::outbox::BYTES_MAX, *};
 
     fn text(seq: i64) -> Utf8Bytes {
         Utf8Bytes::from(seq.to_string())
+    }
+
+    fn tell(member: &Member, number: Number, frame: &Utf8Bytes) {
+        member.tell(Told {
+            number,
+            may_end: false,
+            frame,
+        });
     }
 
     fn told(outbox: &Outbox) -> Vec<i64> {
@@ -158,19 +228,62 @@ mod tests {
     #[test]
     fn what_comes_while_it_catches_up_is_fetched_and_not_told_twice() {
         let (outbox, wake) = (Arc::new(Outbox::default()), Arc::new(Notify::new()));
-        let member = Member::new(Uuid::nil(), Arc::clone(&outbox), Arc::clone(&wake));
+        let member = Member::new(Uuid::nil(), Arc::clone(&outbox), Arc::clone(&wake), false);
         member.catch_up(false);
-        member.tell(Number::Seq(3), &text(3));
+        tell(&member, Number::Seq(3), &text(3));
         assert!(!member.settle(2, 0), "3 came meanwhile");
         assert!(member.settle(3, 0));
-        member.tell(Number::Seq(3), &text(3));
-        member.tell(Number::Seq(4), &text(4));
-        member.tell(Number::Note(1), &text(-1));
-        member.tell(Number::Seq(6), &text(6));
+        tell(&member, Number::Seq(3), &text(3));
+        tell(&member, Number::Seq(4), &text(4));
+        tell(&member, Number::Note(1), &text(-1));
+        tell(&member, Number::Seq(6), &text(6));
         assert_eq!(told(&outbox), [4], "5 is missing");
         assert!(wake.notified().now_or_never().is_some());
         assert!(member.take_behind() && !member.take_behind());
         assert_eq!(member.told(), (4, 0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_fetched_and_the_socket_stays() {
+        let (outbox, wake) = (Arc::new(Outbox::default()), Arc::new(Notify::new()));
+        let member = Member::new(Uuid::nil(), Arc::clone(&outbox), Arc::clone(&wake), false);
+        member.catch_up(false);
+        assert!(member.settle(0, 0));
+        let large = Utf8Bytes::from("x".repeat(BYTES_MAX / 2));
+        for seq in 1..=5 {
+            tell(&member, Number::Seq(seq), &large);
+            tell(&member, Number::None, &large);
+        }
+        assert!(outbox.overflowed().now_or_never().is_none());
+        assert!(wake.notified().now_or_never().is_some() && member.take_behind());
+        assert_eq!(member.told(), (1, 0), "from there on it is fetched");
+        member.reach(3, 0);
+        member.doubt();
+        assert_eq!(member.told(), (3, 0), "nothing of it is fetched twice");
+    }
+
+    #[test]
+    fn whoever_sees_their_own_only_hears_nothing_more_until_it_was_asked() {
+        for is_confined in [true, false] {
+            let (outbox, wake) = (Arc::new(Outbox::default()), Arc::new(Notify::new()));
+            let room = Arc::clone(&outbox);
+            let member = Member::new(Uuid::nil(), room, Arc::clone(&wake), is_confined);
+            member.catch_up(true);
+            assert!(member.settle(0, 0));
+            tell(&member, Number::Seq(1), &text(1));
+            member.tell(Told {
+                number: Number::Seq(2),
+                may_end: true,
+                frame: &text(2),
+            });
+            tell(&member, Number::Note(1), &text(-1));
+            tell(&member, Number::None, &text(0));
+            tell(&member, Number::Seq(3), &text(3));
+            let all: &[i64] = if is_confined { &[1] } else { &[1, 2, -1, 0, 3] };
+            assert_eq!(told(&outbox), all);
+            assert_eq!(wake.notified().now_or_never().is_some(), is_confined);
+            assert_eq!(member.take_behind(), is_confined);
+        }
     }
 
     proptest! {
@@ -181,13 +294,13 @@ mod tests {
             sees in any::<bool>(),
         ) {
             let (outbox, wake) = (Arc::new(Outbox::default()), Arc::new(Notify::new()));
-            let member = Member::new(Uuid::nil(), Arc::clone(&outbox), Arc::clone(&wake));
+            let member = Member::new(Uuid::nil(), Arc::clone(&outbox), Arc::clone(&wake), false);
             member.catch_up(sees);
             prop_assert!(member.settle(0, 0));
             let (mut heard, mut table) = (Vec::new(), 0);
             for seq in coming {
                 table = table.max(seq);
-                member.tell(Number::Seq(seq), &text(seq));
+                tell(&member, Number::Seq(seq), &text(seq));
                 heard.extend(told(&outbox));
                 if wake.notified().now_or_never().is_some() && member.take_behind() {
                     let (from, _) = member.told();

@@ -28,6 +28,7 @@ mod replay;
 mod rooms;
 mod session;
 mod told;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 

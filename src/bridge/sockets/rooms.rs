@@ -1,7 +1,7 @@
 //! Rooms: what managers let sockets follow beside lists, such as one conversation, and who is in them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -20,7 +20,8 @@ use bin_common_handler::{
 
 use super::{
     frames::{Numbers, ServerFrame, named},
-    member::{Member, Number},
+    hub::Audiences,
+    member::{Member, Number, Told},
 };
 use crate::bridge::{keys::Grant, table::Target};
 
@@ -142,8 +143,8 @@ impl Rooms {
         }
     }
 
-    /// Tells an event to those whom it concerns, each once; `told` are those who have it.
-    pub(super) fn publish(&self, event: &ReceivedEvent, data: &RawValue, told: &mut HashSet<Uuid>) {
+    /// Tells an event to those whom it concerns, each once.
+    pub(super) fn publish(&self, event: &ReceivedEvent, data: &RawValue, heard: &mut Audiences) {
         let mut words = event.routing_key.split('.');
         let (service, name) = (words.next(), words.next());
         let mut seen: Option<Seen<'_>> = None;
@@ -162,10 +163,14 @@ impl Rooms {
             if members.is_empty() {
                 continue;
             }
-            let frame = frame(kind, topic, id, (&event.event.kind, data), seen);
+            let told = Told {
+                number: seen.number(kind),
+                may_end: kind.room.takes_away(seen.kind().as_deref()),
+                frame: &frame(kind, topic, id, (&event.event.kind, data), seen),
+            };
             for member in members {
-                if told.insert(member.socket) {
-                    member.tell(seen.number(kind), &frame);
+                if heard.told.insert(member.socket) && member.tell(told) {
+                    heard.crowded.push(Arc::clone(&member.outbox));
                 }
             }
         }
@@ -191,6 +196,18 @@ impl Rooms {
 
     fn members(&self) -> MutexGuard<'_, HashMap<Place, HashMap<Uuid, Arc<Member>>>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RoomKind {
+    /// Whether its manager lets this caller into their own only.
+    pub(super) fn is_confined(&self, grant: &Grant) -> bool {
+        let target = Target {
+            service: self.service,
+            route: &self.route,
+            path: self.route.template,
+        };
+        self.room.key == RoomKey::Path && grant.reach(&target) == Reach::Own
     }
 }
 

@@ -2,34 +2,28 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use rand::RngExt;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use tokio::{
     sync::Notify,
-    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 use uuid::Uuid;
 
-use bin_common_handler::{
-    ids,
-    models::error::{Error, Status},
-};
+use bin_common_handler::{ids, models::error::Error};
 
 use super::{
     At,
     frames::{ClientFrame, ServerFrame, ToldFrame},
-    hub::Hub,
+    hub::{Hub, VisitorWatch},
     manager::Managers,
     outbox::Outbox,
     replay::{Entered, Known},
     told::{Told, refused},
+    wire::{End, FrameCount, Liveness, PING_EVERY, frame, goodbye, send},
 };
-use crate::bridge::{
-    bucket::Rate,
-    keys::{Grant, Keys, is_visitors},
-};
+use crate::bridge::keys::{Grant, Keys, is_visitors};
 
 /// A client that shows no key within this is sent away.
 const AUTH_MAX: Duration = Duration::from_secs(10);
@@ -43,52 +37,12 @@ const VISITOR_EVERY: Duration = Duration::from_secs(30);
 const REPLAY_MAX: u32 = 1_000;
 /// A key that cannot be looked up is believed for so long.
 const UNCHECKED_MAX: Duration = Duration::from_secs(60);
-pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
-/// A client that says nothing for so long after a ping is gone.
-const PONG_MAX: Duration = Duration::from_secs(10);
-/// A frame that the client does not take within this makes it a slow reader.
-const WRITE_MAX: Duration = Duration::from_secs(10);
-/// Frames of a client: so many a second, so many at once.
-pub(super) const FRAMES: Rate = Rate {
-    per_second: 20,
-    burst: 60,
-};
+/// Rooms of whoever sees their own only are asked for again this often; what happens in them does so at once.
+const OWN_EVERY: Duration = Duration::from_secs(30);
+/// How long what was said at last may take to be passed on.
+const FINISH_MAX: Duration = Duration::from_secs(2);
 /// Scopes that one socket follows at most.
 const SCOPES_MAX: usize = 64;
-/// All clients of a bridge that stops come again within this.
-const RETRY_MAX_MS: u64 = 5_000;
-
-/// Why a socket ends. Codes from 4000 on are the application's own (RFC 6455 7.4.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// The client left.
-    Left,
-    /// No key, a wrong one, or one that was revoked.
-    Unauthenticated,
-    /// A page that may not show the token, or a room that is not the caller's.
-    Forbidden,
-    Idle,
-    TooBig,
-    TooMany,
-    SlowReader,
-    Restart,
-}
-
-impl End {
-    pub(super) fn code(self) -> u16 {
-        match self {
-            Self::Left => 1000,
-            Self::Restart => 1012,
-            Self::SlowReader => 4008,
-            Self::Unauthenticated => 4401,
-            Self::Forbidden => 4403,
-            Self::Idle => 4408,
-            Self::TooBig => 4413,
-            Self::TooMany => 4429,
-        }
-    }
-}
-
 /// Who connects.
 pub(super) struct Identity {
     pub keys: Arc<Keys>,
@@ -111,7 +65,7 @@ pub(super) struct Session {
     pub(super) hub: Arc<Hub>,
     pub(super) managers: Arc<Managers>,
     identity: Identity,
-    at: At,
+    pub(super) at: At,
     stop: CancellationToken,
     pub(super) outbox: Arc<Outbox>,
     /// Lists that it follows.
@@ -123,8 +77,9 @@ pub(super) struct Session {
     /// The token is to be looked at.
     look: Arc<Notify>,
     pub(super) tracker: TaskTracker,
-    point_us: Option<u64>,
-    started: Instant,
+    count: FrameCount,
+    /// Its place among the sockets of its visitor.
+    watch: Option<VisitorWatch>,
 }
 
 impl Session {
@@ -147,8 +102,8 @@ impl Session {
             behind: Arc::default(),
             look: Arc::default(),
             tracker: TaskTracker::new(),
-            point_us: None,
-            started: Instant::now(),
+            count: FrameCount::default(),
+            watch: None,
         }
     }
 
@@ -156,7 +111,7 @@ impl Session {
     pub(super) async fn run(mut self, mut socket: WebSocket) {
         let end = match self.authenticate(&mut socket).await {
             Ok(grant) => {
-                let end = self.follow(&mut socket, &grant).await;
+                let end = self.follow(&mut socket, grant.clone()).await;
                 self.hub.leave_all(&grant, self.id);
                 for entered in self.entered.values() {
                     self.hub.rooms().leave(entered.place, self.id);
@@ -187,18 +142,29 @@ impl Session {
             };
             self.identity.token = Some(first?);
         }
-        let grant = self.check().await.map_err(|error| ended(&error))?;
-        self.ensure_room(&grant).await?;
+        let grant = self.check().await.map_err(|error| End::of(&error))?;
         if let Some(session) = grant.visitor_id() {
-            self.hub.watch_visitor(session, self.id, &self.look);
+            let watch = self.hub.watch_visitor(session, self.id, &self.look);
+            self.watch = Some(watch.ok_or(End::TooMany)?);
+        }
+        self.ensure_room(&grant).await?;
+        self.greet(socket, &grant).await?;
+        Ok(grant)
+    }
+
+    /// Says who we are, and a visitor's new token, where the one it has is soon over.
+    async fn greet(&mut self, socket: &mut WebSocket, grant: &Grant) -> Result<(), End> {
+        let token = grant.renewed();
+        if let Some(token) = token {
+            self.identity.token = Some(token.to_owned());
         }
         let hello = ServerFrame::Hello {
             connection_id: self.id,
             ping_seconds: PING_EVERY.as_secs(),
             replay_max: REPLAY_MAX,
+            token,
         };
-        send(socket, Message::Text(hello.text())).await?;
-        Ok(grant)
+        send(socket, Message::Text(hello.text())).await
     }
 
     async fn check(&self) -> Result<Grant, Error> {
@@ -239,20 +205,30 @@ impl Session {
         }
     }
 
-    async fn follow(&mut self, socket: &mut WebSocket, grant: &Grant) -> End {
-        let every = match grant {
+    async fn follow(&mut self, socket: &mut WebSocket, grant: Grant) -> End {
+        let mut told = Told::new(Arc::clone(&self.managers), grant.clone(), self.id);
+        let end = self.converse(socket, grant, &mut told).await;
+        if matches!(end, End::Left | End::Idle | End::SlowReader) {
+            // Whoever says that they go, and goes, is heard.
+            let _ = timeout(FINISH_MAX, told.finish()).await;
+        }
+        end
+    }
+
+    async fn converse(&mut self, socket: &mut WebSocket, mut grant: Grant, told: &mut Told) -> End {
+        let every = match &grant {
             Grant::Visitor(_) => VISITOR_EVERY,
             _ => CHECK_EVERY,
         };
         let (mut pings, mut checks) = (interval(PING_EVERY), interval(every));
-        for ticks in [&mut pings, &mut checks] {
+        let mut owns = interval(OWN_EVERY);
+        for ticks in [&mut pings, &mut checks, &mut owns] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             // The first tick is at once.
             ticks.reset();
         }
         let outbox = Arc::clone(&self.outbox);
         let (behind, look) = (Arc::clone(&self.behind), Arc::clone(&self.look));
-        let mut told = Told::new(Arc::clone(&self.managers), grant.clone(), self.id);
         let (mut liveness, mut checked) = (Liveness::default(), Instant::now());
         loop {
             let has_room = told.has_room();
@@ -262,7 +238,7 @@ impl Session {
                 frame_in = socket.recv(), if has_room => {
                     liveness.heard();
                     match frame(frame_in) {
-                        Ok(said) => self.answer(socket, grant, said, &mut told).await,
+                        Ok(said) => self.answer(socket, &grant, said, told).await,
                         Err(end) => Err(end),
                     }
                 }
@@ -271,10 +247,14 @@ impl Session {
                     None => Ok(()),
                 },
                 text = outbox.next() => self.say(socket, text).await,
-                () = behind.notified() => self.fetch(socket, grant).await,
+                () = behind.notified() => self.fetch(socket, &grant).await,
                 () = liveness.lost() => Err(End::Idle),
-                () = look.notified() => self.check_again(&mut checked).await,
-                _ = checks.tick() => self.check_again(&mut checked).await,
+                () = look.notified() => self.check_again(socket, &mut grant, told, &mut checked).await,
+                _ = checks.tick() => self.check_again(socket, &mut grant, told, &mut checked).await,
+                _ = owns.tick() => {
+                    self.entered.values().for_each(Entered::look_again);
+                    Ok(())
+                }
                 _ = pings.tick() => {
                     liveness.pinged();
                     send(socket, Message::Ping(Vec::new().into())).await
@@ -286,13 +266,26 @@ impl Session {
         }
     }
 
-    async fn check_again(&self, checked: &mut Instant) -> Result<(), End> {
+    /// A key that lost or gained a right comes again, as what it follows by now may be another's.
+    async fn check_again(
+        &mut self,
+        socket: &mut WebSocket,
+        grant: &mut Grant,
+        told: &mut Told,
+        checked: &mut Instant,
+    ) -> Result<(), End> {
         match self.check().await {
-            Ok(_) => {
+            Ok(fresh) if !fresh.has_rights_of(grant) => Err(End::Restart),
+            Ok(fresh) => {
                 *checked = Instant::now();
+                *grant = fresh;
+                told.hold(grant.clone());
+                if grant.renewed().is_some() {
+                    self.greet(socket, grant).await?;
+                }
                 Ok(())
             }
-            Err(error) if ended(&error) != End::Restart => Err(ended(&error)),
+            Err(error) if End::of(&error) != End::Restart => Err(End::of(&error)),
             Err(_) if checked.elapsed() > UNCHECKED_MAX => Err(End::Restart),
             Err(_) => Ok(()),
         }
@@ -305,10 +298,10 @@ impl Session {
         said: Option<Result<ClientFrame, serde_json::Error>>,
         told: &mut Told,
     ) -> Result<(), End> {
+        self.count.add()?;
         let Some(said) = said else {
             return Ok(());
         };
-        self.count()?;
         let text = match said {
             Ok(ClientFrame::Sub {
                 scope,
@@ -319,9 +312,10 @@ impl Session {
                     seq: last_seq,
                     note_seq: last_note_seq,
                 };
+                let scope = canonical(scope);
                 return self.subscribe(socket, grant, &scope, known).await;
             }
-            Ok(ClientFrame::Unsub { scope }) => self.unsubscribe(grant, &scope),
+            Ok(ClientFrame::Unsub { scope }) => self.unsubscribe(grant, &canonical(scope)),
             Ok(ClientFrame::Ping) => ServerFrame::Pong.text(),
             Ok(ClientFrame::Auth { .. }) => refused("ALREADY_AUTHENTICATED", "auth"),
             Ok(ClientFrame::Told(frame)) if self.is_elsewhere(&frame) => {
@@ -345,7 +339,8 @@ impl Session {
             return false;
         };
         let named = frame.fields.get(&format!("{word}_id"));
-        named.and_then(|named| named.as_str()) != Some(id)
+        let named = named.and_then(|named| Uuid::try_parse(named.as_str()?).ok());
+        named.is_none() || named != Uuid::try_parse(id).ok()
     }
 
     async fn subscribe(
@@ -362,6 +357,9 @@ impl Session {
         }
         if matches!(&self.at, At::Room(own) if own != scope) {
             return self.say(socket, refused("SCOPE_REQUIRED", scope)).await;
+        }
+        if let Err(error) = self.managers.count_visitor(grant).await {
+            return self.say(socket, refused(error.reason(), scope)).await;
         }
         if let Some(entered) = Box::pin(self.enter(socket, grant, scope, known)).await {
             return entered;
@@ -396,103 +394,45 @@ impl Session {
             Err(error) => refused(error.reason(), scope),
         }
     }
+}
 
-    /// Counts a frame of the client.
-    fn count(&mut self) -> Result<(), End> {
-        let Some(steps) = FRAMES.steps() else {
-            return Ok(());
-        };
-        let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let point = steps.take(self.point_us, now).map_err(|_| End::TooMany)?;
-        self.point_us = Some(point);
-        Ok(())
+/// A scope in its one spelling: an id may be written in several.
+fn canonical(scope: String) -> String {
+    let id = scope
+        .split_once(':')
+        .and_then(|(word, id)| Some((word, Uuid::try_parse(id).ok()?)));
+    match id {
+        Some((word, id)) => format!("{word}:{id}"),
+        None => scope,
     }
 }
 
-/// A text frame, read; nothing for what the library answers by itself.
-fn frame(
-    received: Option<Result<Message, axum::Error>>,
-) -> Result<Option<Result<ClientFrame, serde_json::Error>>, End> {
-    match received {
-        Some(Ok(Message::Text(text))) => Ok(Some(ClientFrame::read(text.as_bytes()))),
-        Some(Ok(Message::Binary(bytes))) => Ok(Some(ClientFrame::read(&bytes))),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
-        Some(Ok(Message::Close(_))) | None => Err(End::Left),
-        Some(Err(fault)) if is_too_big(&fault) => Err(End::TooBig),
-        Some(Err(_)) => Err(End::Left),
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("me", "me")]
+    #[case("conversation:x", "conversation:x")]
+    #[case(
+        "conversation:00000000-0000-0000-0000-00000000000a",
+        "conversation:00000000-0000-0000-0000-00000000000a"
+    )]
+    #[case(
+        "conversation:urn:uuid:00000000-0000-0000-0000-00000000000A",
+        "conversation:00000000-0000-0000-0000-00000000000a"
+    )]
+    #[case(
+        "queue:{0000000000000000000000000000000a}",
+        "queue:{0000000000000000000000000000000a}"
+    )]
+    #[case(
+        "queue:0000000000000000000000000000000A",
+        "queue:00000000-0000-0000-0000-00000000000a"
+    )]
+    fn a_scope_has_one_spelling(#[case] given: &str, #[case] expected: &str) {
+        assert_eq!(canonical(given.to_owned()), expected);
     }
-}
-
-/// The library hides its error's type from us; its text names the limit.
-pub(super) fn is_too_big(fault: &axum::Error) -> bool {
-    fault.to_string().contains("too long")
-}
-
-/// Whether the client still answers.
-#[derive(Default)]
-pub(super) struct Liveness {
-    /// When the oldest ping was sent that nothing was heard after.
-    pinged_at: Option<Instant>,
-}
-
-impl Liveness {
-    pub(super) fn heard(&mut self) {
-        self.pinged_at = None;
-    }
-
-    pub(super) fn pinged(&mut self) {
-        self.pinged_at.get_or_insert_with(Instant::now);
-    }
-
-    /// Ends when a ping has gone unanswered for too long.
-    pub(super) async fn lost(&self) {
-        match self.pinged_at {
-            Some(at) => sleep_until(at + PONG_MAX).await,
-            None => std::future::pending().await,
-        }
-    }
-}
-
-pub(super) async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
-    match timeout(WRITE_MAX, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Left),
-        Err(_) => Err(End::SlowReader),
-    }
-}
-
-/// What a key or token that is not good enough ends.
-fn ended(error: &Error) -> End {
-    match error.status() {
-        Status::Unauthenticated => End::Unauthenticated,
-        Status::PermissionDenied => End::Forbidden,
-        _ => End::Restart,
-    }
-}
-
-/// Says why, as far as the client still listens.
-async fn goodbye(socket: &mut WebSocket, end: End) {
-    if end == End::Left {
-        return;
-    }
-    let code = end.code();
-    let retry_after_ms = match end {
-        End::Restart => rand::rng().random_range(0..RETRY_MAX_MS),
-        _ => 0,
-    };
-    let bye = ServerFrame::Bye {
-        code,
-        retry_after_ms,
-    };
-    let close = CloseFrame {
-        code,
-        reason: Utf8Bytes::default(),
-    };
-    let said = async {
-        let _ = socket.send(Message::Text(bye.text())).await;
-        let _ = socket.send(Message::Close(Some(close))).await;
-    };
-    // A slow reader will not take it; it is not waited for.
-    let patience = if end == End::SlowReader { 0 } else { 1 };
-    let _ = timeout(Duration::from_secs(patience), said).await;
 }

@@ -1,14 +1,16 @@
 //! What a client tells managers: one frame after the other, beside everything else that the socket does.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::extract::ws::Utf8Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
-
-use std::collections::VecDeque;
 
 use super::{
     frames::{ServerFrame, ToldFrame, answered},
@@ -21,6 +23,15 @@ const WAITING_MAX: usize = 16;
 /// Rooms whose last pause is remembered.
 const PAUSES_MAX: usize = 256;
 
+/// What a pause is about: a frame, and the conversation in it.
+type Paused = (String, Option<String>);
+
+/// When a frame was passed on last, and the newest that came too soon after it.
+struct Pause {
+    ends: Instant,
+    later: Option<ToldFrame>,
+}
+
 /// Frames on their way to managers.
 pub(super) struct Told {
     managers: Arc<Managers>,
@@ -28,8 +39,7 @@ pub(super) struct Told {
     socket: Uuid,
     waiting: VecDeque<ToldFrame>,
     current: Option<BoxFuture<'static, Option<Utf8Bytes>>>,
-    /// When a frame that needs a pause was passed on last.
-    pauses: HashMap<(String, Option<String>), Instant>,
+    pauses: HashMap<Paused, Pause>,
 }
 
 impl Told {
@@ -44,54 +54,109 @@ impl Told {
         }
     }
 
+    /// What the caller may from now on.
+    pub(super) fn hold(&mut self, grant: Grant) {
+        self.grant = grant;
+    }
+
     /// Whether there is room for another one.
     pub(super) fn has_room(&self) -> bool {
         self.waiting.len() < WAITING_MAX
     }
 
-    /// Takes a frame; what is said at once, where it goes nowhere.
+    /// Takes a frame; what is said at once, where it goes nowhere. Of those that come within a pause the newest is passed on
+    /// after it.
     pub(super) fn push(&mut self, frame: ToldFrame) -> Option<Utf8Bytes> {
         let Some(op) = self.managers.op(&frame.op) else {
             return Some(refused("INVALID_FRAME", ""));
         };
-        if !op.pause.is_zero() {
-            let of = frame.fields.get("conversation_id");
-            let key = (
-                frame.op.clone(),
-                of.and_then(Value::as_str).map(str::to_owned),
-            );
-            let now = Instant::now();
-            let last = self.pauses.get(&key);
-            if last.is_some_and(|last| now.duration_since(*last) < op.pause) {
-                return None;
-            }
-            if self.pauses.len() >= PAUSES_MAX {
-                self.pauses.clear();
-            }
-            self.pauses.insert(key, now);
+        if op.pause.is_zero() {
+            self.waiting.push_back(frame);
+            return None;
         }
+        let now = Instant::now();
+        let paused = paused(&frame);
+        if let Some(pause) = self
+            .pauses
+            .get_mut(&paused)
+            .filter(|pause| now < pause.ends)
+        {
+            pause.later = Some(frame);
+            return None;
+        }
+        if self.pauses.len() >= PAUSES_MAX {
+            self.pauses
+                .retain(|_, pause| now < pause.ends || pause.later.is_some());
+        }
+        if self.pauses.len() >= PAUSES_MAX {
+            return Some(refused("RATE_LIMITED", frame.mark()));
+        }
+        let ends = now + op.pause;
+        self.pauses.insert(paused, Pause { ends, later: None });
         self.waiting.push_back(frame);
         None
     }
 
     /// What came of the next frame, once it has come of it.
     pub(super) async fn next(&mut self) -> Option<Utf8Bytes> {
-        if self.current.is_none() {
-            let Some(frame) = self.waiting.pop_front() else {
-                return std::future::pending().await;
-            };
-            let (managers, grant) = (Arc::clone(&self.managers), self.grant.clone());
-            self.current = Some(pass_on(managers, grant, self.socket, frame).boxed());
+        while self.current.is_none() {
+            if let Some(frame) = self.waiting.pop_front() {
+                let (managers, grant) = (Arc::clone(&self.managers), self.grant.clone());
+                self.current = Some(pass_on(managers, grant, self.socket, frame).boxed());
+                break;
+            }
+            match self.first_pause() {
+                Some(ends) => sleep_until(ends).await,
+                None => return std::future::pending().await,
+            }
+            self.end_pauses(Instant::now());
         }
         match &mut self.current {
             Some(current) => {
                 let said = current.await;
                 self.current = None;
+                self.end_pauses(Instant::now());
                 said
             }
             None => None,
         }
     }
+
+    /// Passes on what waits, that within pauses, too: the client has gone, and hears nothing of it.
+    pub(super) async fn finish(&mut self) {
+        for pause in self.pauses.values_mut() {
+            self.waiting.extend(pause.later.take());
+        }
+        while self.current.is_some() || !self.waiting.is_empty() {
+            self.next().await;
+        }
+    }
+
+    /// When the first pause ends that something waits for.
+    fn first_pause(&self) -> Option<Instant> {
+        let waited = self.pauses.values().filter(|pause| pause.later.is_some());
+        waited.map(|pause| pause.ends).min()
+    }
+
+    /// What came within pauses that are over is next.
+    fn end_pauses(&mut self, now: Instant) {
+        for pause in self.pauses.values_mut().filter(|pause| pause.ends <= now) {
+            let Some(frame) = pause.later.take() else {
+                continue;
+            };
+            let length = self
+                .managers
+                .op(&frame.op)
+                .map_or(Duration::ZERO, |op| op.pause);
+            pause.ends = now + length;
+            self.waiting.push_back(frame);
+        }
+    }
+}
+
+fn paused(frame: &ToldFrame) -> Paused {
+    let of = frame.fields.get("conversation_id").and_then(Value::as_str);
+    (frame.op.clone(), of.map(str::to_owned))
 }
 
 async fn pass_on(
