@@ -137,6 +137,9 @@ const MIGRATIONS: Migrations = migrations!(
         "1312_retention_indexes",
         "1313_calendars_elsewhere",
         "1314_conversation_alerts",
+        "1330_alert_rule_metrics",
+        "1331_alerts_by_metric",
+        "1332_retention_of_more",
     ]
 );
 

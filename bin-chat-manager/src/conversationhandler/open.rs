@@ -111,7 +111,7 @@ pub(crate) fn settle_blocks(
     if contact.opted_out {
         conversation.block(BlockReason::OptedOut);
     }
-    if business.campaign_status.may_send() {
+    if business.campaign_status.may_send(&business.number) {
         conversation.lift(BlockReason::CampaignPending);
     } else {
         conversation.block(BlockReason::CampaignPending);

@@ -20,6 +20,7 @@ pub(crate) mod searches;
 pub(crate) mod sights;
 pub(crate) mod subjects;
 pub(crate) mod summaries;
+pub(crate) mod tellings;
 pub(crate) mod watches;
 pub(crate) mod widgets;
 

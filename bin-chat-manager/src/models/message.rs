@@ -13,7 +13,7 @@ pub const BODY_MAX: usize = 1_600;
 /// What the cause of an opt-out's confirmation begins with.
 const CONFIRMATION: &str = "optout:";
 /// What the cause of a greeting begins with.
-const GREETING: &str = "greet:";
+pub(crate) const GREETING: &str = "greet:";
 
 text_enum!(
     /// Which way it goes.

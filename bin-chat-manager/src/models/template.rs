@@ -47,6 +47,9 @@ fn check(template: &mut Template, _: Option<&Template>, _: Timestamp) -> Result<
     let name = &template.name;
     let is_name = !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(is_plain);
     ensure(is_name, "name", "has 1 to 64 of a-z, 0-9 and _")?;
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let is_text = !template.body.contains(is_control);
+    ensure(is_text, "body", "must not have control characters")?;
     let mut rest = template.body.as_str();
     while let Some(at) = rest.find(['{', '}']) {
         let (name, after) = rest
@@ -94,6 +97,7 @@ mod tests {
     #[case::closed("greeting", "Hi slot}", "body")]
     #[case::nested("greeting", "Hi {{slot}}", "body")]
     #[case::empty("greeting", " ", "body")]
+    #[case::control("greeting", "Hi\0", "body")]
     #[case::no_name("", "Hi", "name")]
     #[case::capital("Greeting", "Hi", "name")]
     fn what_breaks_a_rule_is_refused_by_its_field(

@@ -13,7 +13,10 @@ use bin_common_handler::{
 use rand::RngExt;
 use uuid::Uuid;
 
-use super::provider::{Outcome, meaning};
+use super::{
+    greeting,
+    provider::{Outcome, meaning},
+};
 use crate::{
     alertrulehandler::{self, Incident},
     app::App,
@@ -166,12 +169,13 @@ async fn try_again(tx: &mut ChangeTx<'_>, held: &mut Held) -> Result<()> {
     let now = tx.now();
     let Held {
         conversation,
+        contact,
         message,
-        ..
     } = held;
     let first = message.tm_first_try.unwrap_or(now);
     let tries = message.tries;
     if tries >= TRIES_MAX || now >= first.plus(TRYING_MAX) {
+        greeting::forget(tx, conversation, contact, message).await?;
         let text = "The carrier could not be reached.";
         let status = MessageStatus::Failed;
         return fail(
