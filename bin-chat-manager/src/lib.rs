@@ -141,6 +141,9 @@ const MIGRATIONS: Migrations = migrations!(
         "1313_calendars_elsewhere",
         "1314_conversation_alerts",
         "1320_order_of_texts",
+        "1330_alert_rule_metrics",
+        "1331_alerts_by_metric",
+        "1332_retention_of_more",
         "1350_suspensions",
         "1351_conversation_owners",
     ]

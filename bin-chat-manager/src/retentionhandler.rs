@@ -22,7 +22,7 @@ use crate::{
     app::App,
     attachmenthandler::files,
     dbhandler::{attachments, retentions},
-    models::retention::{PENDING, Spans, WEBHOOKS},
+    models::retention::{ABSENT, PENDING, Spans, WEBHOOKS},
 };
 
 /// How often what is over is looked for.
@@ -72,6 +72,26 @@ struct Pass {
     deleted: IntCounterVec,
 }
 
+/// What others were told, and who is there.
+#[derive(Clone, Copy)]
+enum Told {
+    Notifications,
+    Deliveries,
+    Visitors,
+    Presences,
+}
+
+impl Told {
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Notifications => "notifications",
+            Self::Deliveries => "deliveries",
+            Self::Visitors => "visitors",
+            Self::Presences => "presences",
+        }
+    }
+}
+
 impl Pass {
     async fn run(&self) -> Result<()> {
         let (db, now) = (&self.app.store.db, self.app.store.clock.now());
@@ -109,8 +129,9 @@ impl Pass {
             // Nobody says how long: nothing goes.
             return Ok(());
         };
-        self.messages(customer_id, now.minus(spans.messages))
-            .await?;
+        let messages = now.minus(spans.messages);
+        self.messages(customer_id, messages).await?;
+        self.told(customer_id, messages, now).await?;
         self.conversations(customer_id, now.minus(spans.conversations))
             .await
     }
@@ -149,6 +170,40 @@ impl Pass {
             retentions::delete_old(db, "chat_summaries", customer_id, before, ROWS_MAX).await?;
         self.count("summaries", rows);
         Ok(())
+    }
+
+    /// What others were told: notifications as messages are, deliveries as webhooks; and who is not there any more.
+    async fn told(&self, customer_id: Uuid, messages: Timestamp, now: Timestamp) -> Result<()> {
+        for (told, before) in [
+            (Told::Notifications, messages),
+            (Told::Deliveries, now.minus(WEBHOOKS)),
+            (Told::Visitors, messages),
+            (Told::Presences, now.minus(ABSENT)),
+        ] {
+            for _ in 0..STEPS_MAX {
+                match self.step(told, customer_id, before).await? {
+                    0 => break,
+                    rows => self.count(told.what(), rows),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&self, told: Told, customer_id: Uuid, before: Timestamp) -> Result<u64> {
+        let db = &self.app.store.db;
+        match told {
+            Told::Notifications => {
+                let table = "chat_notifications";
+                retentions::delete_old(db, table, customer_id, before, ROWS_MAX).await
+            }
+            Told::Deliveries => {
+                let table = "chat_deliveries";
+                retentions::delete_old(db, table, customer_id, before, ROWS_MAX).await
+            }
+            Told::Visitors => retentions::forget_visitors(db, customer_id, before, ROWS_MAX).await,
+            Told::Presences => retentions::delete_absent(db, customer_id, before, ROWS_MAX).await,
+        }
     }
 
     async fn conversations(&self, customer_id: Uuid, before: Timestamp) -> Result<()> {

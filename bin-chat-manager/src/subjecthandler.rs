@@ -17,10 +17,10 @@ use crate::{
     app::App,
     contacthandler,
     conversationhandler::{change, people},
-    dbhandler::{contacts, subjects},
+    dbhandler::{contacts, subjects, tellings},
     models::{
         appointment::Appointment, contact::Contact, conversation::Conversation, lead::Lead,
-        message::Message,
+        message::Message, notification::Notification,
     },
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Known {
     attachments: Vec<String>,
     leads: Vec<Lead>,
     appointments: Vec<Appointment>,
+    /// Texts that were sent to the number beside conversations.
+    notifications: Vec<Notification>,
     /// What the ledger says of texts to them; null where it says nothing.
     optout: Option<Contact>,
     /// There is more than an answer has.
@@ -53,12 +55,14 @@ pub(crate) async fn known(app: &App, ctx: &RequestContext, subject: &Subject) ->
     let attachments = subjects::file_names(db, customer_id, &ids).await?;
     let leads: Vec<Lead> = subjects::of_person(db, customer_id, phone).await?;
     let appointments: Vec<Appointment> = subjects::of_conversations(db, customer_id, &ids).await?;
+    let notifications = subjects::notifications(db, customer_id, phone).await?;
     let hash = contacthandler::hash(app, phone).await?;
     let counts = [
         conversations.len(),
         messages.len(),
         leads.len(),
         appointments.len(),
+        notifications.len(),
     ];
     Ok(Known {
         truncated: counts.into_iter().any(|rows| rows >= subjects::ROWS_MAX),
@@ -67,6 +71,7 @@ pub(crate) async fn known(app: &App, ctx: &RequestContext, subject: &Subject) ->
         attachments,
         leads,
         appointments,
+        notifications,
         optout: contacts::find(db, customer_id, &hash).await?,
     })
 }
@@ -94,7 +99,10 @@ pub(crate) async fn erased(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Resu
         conversation.findings = Column::default();
         change::save(tx, &mut conversation).await?;
         subjects::erase_words(tx, *customer_id, id).await?;
+        tellings::erase_naming(tx, *customer_id, &id.to_string()).await?;
     }
+    tellings::erase_naming(tx, *customer_id, phone).await?;
+    tellings::erase_to(tx, *customer_id, phone, pseudonym).await?;
     subjects::erase_leads(tx, *customer_id, phone, pseudonym).await?;
     subjects::forget_number(tx, *customer_id, phone).await
 }

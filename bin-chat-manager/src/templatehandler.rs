@@ -3,12 +3,19 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::error::Result,
+    models::{check::ensure, error::Result},
     resource::ResourceHooks,
 };
 use uuid::Uuid;
 
-use crate::{app::App, models::template::Template};
+use crate::{
+    app::App,
+    models::template::Template,
+    words::asking::{Keyword, asks_for},
+};
+
+/// The one template that may ask for a YES: that YES is what it asks about.
+const OPT_IN_QUESTION: &str = "opt_in_question";
 
 impl ResourceHooks<Template> for App {
     fn store(&self) -> &Store {
@@ -30,8 +37,28 @@ impl ResourceHooks<Template> for App {
             let customer_id = after.customer_id;
             self.rooms.templates.take(tx, customer_id, 1).await?;
         }
-        Ok(())
+        if after.tm_delete.is_some() {
+            return Ok(());
+        }
+        check_asking(after)
     }
+}
+
+/// A template asks for nothing that carriers and the law understand otherwise.
+fn check_asking(template: &Template) -> Result<()> {
+    let body = &template.body;
+    let asks_to_cancel = asks_for(body, Keyword::Cancel);
+    ensure(
+        !asks_to_cancel,
+        "body",
+        "must not ask for CANCEL: whoever sends it gets no more texts",
+    )?;
+    let may_ask = template.name == OPT_IN_QUESTION || !asks_for(body, Keyword::Yes);
+    ensure(
+        may_ask,
+        "body",
+        "must not ask for YES: it says that texts are welcome; ask for a word such as BOOK",
+    )
 }
 
 /// The words that ship. None of them asks for CANCEL, nor for a bare YES but the question that YES answers: carriers and the
@@ -164,6 +191,8 @@ fn fill(body: &str, filling: Filling<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::words::{optout, segments};
 
@@ -183,10 +212,30 @@ mod tests {
             );
             assert!(!text.contains('{'), "{name}");
             let upper = text.to_uppercase();
-            let may_ask = *name == "opt_in_question";
+            let may_ask = *name == OPT_IN_QUESTION;
             assert!(!upper.contains("CANCEL"), "{name}");
             assert_eq!(upper.contains("YES"), may_ask, "{name}");
+            assert_eq!(asks_for(&text, Keyword::Yes), may_ask, "{name}");
             assert_eq!(optout::read(&text), None, "{name}");
+        }
+    }
+
+    #[rstest]
+    #[case("greeting", "Reply YES to confirm or CANCEL to cancel", false)]
+    #[case("greeting", "Reply YES to confirm", false)]
+    #[case("opt_in_question", "May we text you? Reply YES or STOP", true)]
+    #[case("opt_in_question", "Reply YES or CANCEL", false)]
+    #[case("greeting", "Reply BOOK or OTHER, or STOP to get no texts", true)]
+    fn what_a_template_may_ask_for(#[case] name: &str, #[case] body: &str, #[case] taken: bool) {
+        let template = Template {
+            name: name.to_owned(),
+            body: body.to_owned(),
+            ..Template::default()
+        };
+        let checked = check_asking(&template);
+        assert_eq!(checked.is_ok(), taken);
+        if let Err(refused) = checked {
+            assert!(refused.message().starts_with("body"), "{refused}");
         }
     }
 

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use bin_common_handler::{
     context::RequestContext,
-    models::error::{Error, Result},
+    models::{
+        check::ensure,
+        error::{Error, Result},
+    },
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +22,26 @@ use crate::{
 
 /// Messages of one transcript, the newest.
 const MESSAGES_MAX: i64 = 5_000;
+
+/// How a transcript is wanted.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct TranscriptQuery {
+    /// `json`, or `text` for the bare text; `json` where it is missing.
+    format: Option<String>,
+}
+
+impl TranscriptQuery {
+    /// The bridge makes bare text of the answer, where it is asked to.
+    ///
+    /// # Errors
+    /// 400 naming `format`.
+    pub(crate) fn check(&self) -> Result<()> {
+        let format = self.format.as_deref().map_or("", str::trim);
+        let mut known = ["", "json", "text"].iter();
+        let is_known = known.any(|known| known.eq_ignore_ascii_case(format));
+        ensure(is_known, "format", "must be json or text")
+    }
+}
 
 /// What was said in a conversation.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -63,4 +86,23 @@ fn text(messages: &[Message]) -> Result<String> {
         writeln!(text, "{tm_create} {sender} ({kind}): {body}").map_err(Error::internal)?;
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(None, true)]
+    #[case(Some("json"), true)]
+    #[case(Some("Text"), true)]
+    #[case(Some("xml"), false)]
+    fn a_transcript_is_json_or_text(#[case] format: Option<&str>, #[case] expected: bool) {
+        let wanted = TranscriptQuery {
+            format: format.map(str::to_owned),
+        };
+        assert_eq!(wanted.check().is_ok(), expected);
+    }
 }

@@ -250,6 +250,7 @@ pub async fn open(installation: &Installation) -> Result<String, String> {
     let provider = make(installation, "/v1/providers", provider).await?;
     let number = json!({
         "customer_id": customer, "number": NUMBER, "forward_target": DESK, "provider_id": provider,
+        "campaign_status": "approved",
     });
     make(installation, "/v1/phone_numbers", number).await?;
     let hooks = Hooks {

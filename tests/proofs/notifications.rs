@@ -30,7 +30,7 @@ impl Tenant {
             .keep("webhook-endpoint-id", "/v1/webhook_endpoints", endpoint)
             .await;
         let subscription = json!({
-            "user_id": user, "event_type": "nothing_of_ours", "channel": "webhook", "to": id(&endpoint),
+            "user_id": user, "event_type": "callcampaign_deleted", "channel": "webhook", "to": id(&endpoint),
         });
         let many = "/v1/notification_subscriptions";
         self.keep("notification-subscription-id", many, subscription)
@@ -77,10 +77,10 @@ pub fn notification_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sam
             ..body(json!({"channel": "webhook", "to": endpoint(), "key": ""}))
         },
         (Post, "/v1/notification_subscriptions") => body(json!({
-            "user_id": user, "event_type": "nothing_of_ours", "channel": "webhook", "to": endpoint(),
+            "user_id": user, "event_type": "callcampaign_deleted", "channel": "webhook", "to": endpoint(),
         })),
         (Put, "/v1/notification_subscriptions/<notification-subscription-id>") => {
-            body(json!({"event_type": "nothing_at_all"}))
+            body(json!({"event_type": "didpool_deleted"}))
         }
         // There is no secret to prove it by.
         (Post, "/v1/webhooks/email") => Sample {

@@ -230,6 +230,7 @@ impl Tenant {
         let number = json!({
             "number": self.value("number"), "provider_id": self.value("provider-id"),
             "forward_target": self.value("phone"), "messaging_service_id": format!("MG{}", self.mark),
+            "campaign_status": "approved",
         });
         self.make("phone-number-id", "/v1/phone_numbers", number)
             .await;

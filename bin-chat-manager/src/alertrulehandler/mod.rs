@@ -8,7 +8,7 @@ use bin_common_handler::{
     databasehandler::{ChangeTx, Store},
     ids,
     models::{error::Result, identity::uuid_or_nil},
-    resource::ResourceHooks,
+    resource::{self, ResourceHooks},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -50,11 +50,14 @@ impl ResourceHooks<AlertRule> for App {
         after: &mut AlertRule,
     ) -> Result<()> {
         if before.is_none() {
-            self.rooms
-                .alert_rules
-                .take(tx, after.customer_id, 1)
-                .await?;
+            let room = &self.rooms.alert_rules;
+            room.take(tx, after.customer_id, 1).await?;
+            if own(tx, after.customer_id, after.metric).await?.is_some() {
+                return Err(resource::exists::<AlertRule>());
+            }
         }
+        let is_live = after.tm_delete.is_none();
+        after.live_metric = is_live.then(|| after.metric.to_string());
         Ok(())
     }
 }
@@ -141,20 +144,29 @@ async fn rule(
     customer_id: Uuid,
     metric: Metric,
 ) -> Result<Option<AlertRule>> {
+    let own = own(tx, customer_id, metric).await?;
+    let rule = own.or_else(|| AlertRule::shipped(metric));
+    Ok(rule.filter(|rule| rule.active))
+}
+
+/// The business's own rule of a metric. Where there are several from before there could be one only, an active one.
+async fn own(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    metric: Metric,
+) -> Result<Option<AlertRule>> {
     #[derive(sqlx::FromRow)]
     struct Found {
         id: Uuid,
     }
-    let sql = "SELECT id FROM chat_alert_rules \
-               WHERE customer_id = ? AND metric = ? AND tm_delete IS NULL ORDER BY id LIMIT 1";
+    let sql = "SELECT id FROM chat_alert_rules WHERE customer_id = ? AND metric = ? AND tm_delete IS NULL \
+               ORDER BY active DESC, id LIMIT 1";
     let values = vec![customer_id.into(), metric.into()];
     let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
-    let own = match found {
-        Some(Found { id }) => tx.get::<AlertRule>(id).await?,
-        None => None,
-    };
-    let rule = own.or_else(|| AlertRule::shipped(metric));
-    Ok(rule.filter(|rule| rule.active))
+    match found {
+        Some(Found { id }) => tx.get::<AlertRule>(id).await,
+        None => Ok(None),
+    }
 }
 
 /// What happened in a conversation, and is no figure: told each time, unless the same is told and nobody has looked yet.

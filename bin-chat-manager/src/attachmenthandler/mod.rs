@@ -1,5 +1,6 @@
 //! Attachments: taken from visitors, people of the business and carriers, and given by signed links.
 
+pub(crate) mod allowance;
 pub(crate) mod files;
 mod link;
 pub(crate) mod media;
@@ -18,6 +19,7 @@ use bin_common_handler::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
@@ -96,7 +98,7 @@ fn not_found() -> Error {
 /// Checked bytes, and what they are.
 pub(crate) struct File {
     bytes: Vec<u8>,
-    name: String,
+    pub(crate) name: String,
     media_type: &'static str,
 }
 
@@ -166,6 +168,18 @@ pub(crate) async fn stage(
     Ok(attachment)
 }
 
+/// Takes a staged file away at once that was not said; where that fails it is swept away later.
+pub(crate) async fn discard(app: &App, staged: &Attachment) {
+    let removed = files::remove(app, &[(staged.customer_id, staged.id)]).await;
+    let done = match removed {
+        Ok(()) => attachments::drop_pending(&app.store.db, staged.id).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = done {
+        warn!(%error, "a file that was not said waits for the next sweep");
+    }
+}
+
 /// Says a staged file in a locked conversation; none where it was said for this cause before. The caller writes the
 /// conversation afterwards.
 ///
@@ -215,13 +229,43 @@ pub(crate) async fn create(
             "Files are sent to visitors of pages only.",
         ));
     }
+    let cause_key = format!("human:{id}:{}", body.client_message_id);
+    let db = &app.store.db;
+    let before = messages::find_by_cause(db, seen.customer_id, &cause_key).await?;
+    if let Some(said) = before {
+        let said = say::again(said, MessageKind::Attachment, &file.name)?;
+        let first = app.store.get::<Attachment>(said.id).await?;
+        return view(app, &first.ok_or_else(not_found)?).await;
+    }
+    if seen.is_closed() {
+        return Err(closed());
+    }
     let staged = stage(app, &seen, file).await?;
+    let shown = say_staged(app, ctx, (id, author), &staged, cause_key).await;
+    if shown.as_ref().is_ok_and(|shown| shown.id == staged.id) {
+        return shown;
+    }
+    discard(app, &staged).await;
+    shown
+}
+
+/// The refusal of a file for a conversation that ended.
+pub(crate) fn closed() -> Error {
+    Error::failed_precondition("CONVERSATION_CLOSED", "The conversation is closed.")
+}
+
+/// What is shown: the file, or the one that was said for this cause meanwhile.
+async fn say_staged(
+    app: &App,
+    ctx: &RequestContext,
+    (id, author): (Uuid, Uuid),
+    staged: &Attachment,
+    cause_key: String,
+) -> Result<AttachmentView> {
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = people::lock(&mut tx, ctx, id).await?;
-    let cause_key = format!("human:{id}:{}", body.client_message_id);
     let customer_id = conversation.customer_id;
     if let Some(said) = messages::by_cause(&mut tx, customer_id, &cause_key).await? {
-        // The staged copy is swept away.
         let said = say::again(said, MessageKind::Attachment, &staged.name)?;
         let first = tx.get::<Attachment>(said.id).await?.ok_or_else(not_found)?;
         let view = view(app, &first).await?;
@@ -235,10 +279,10 @@ pub(crate) async fn create(
         status: MessageStatus::Sent,
         cause_key,
     };
-    say_it(&mut tx, &mut conversation, &staged, said).await?;
+    say_it(&mut tx, &mut conversation, staged, said).await?;
     people::answered(&mut tx, &mut conversation).await?;
     change::save(&mut tx, &mut conversation).await?;
-    let view = view(app, &staged).await?;
+    let view = view(app, staged).await?;
     tx.commit(view).await
 }
 

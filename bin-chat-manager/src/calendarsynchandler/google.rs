@@ -64,12 +64,19 @@ pub(super) async fn put(
         answer.status,
         StatusCode::CONFLICT | StatusCode::NOT_FOUND | StatusCode::GONE
     );
-    if is_other_way {
-        judged(&write(remote, second, &id, &body).await?)?;
+    let answer = if is_other_way {
+        write(remote, second, &id, &body).await?
     } else {
-        judged(&answer)?;
+        answer
+    };
+    judged(&answer)?;
+    // It is told back; any other answer is not the calendar's.
+    let written: Item = answer.json()?;
+    if written.id == id {
+        Ok(id)
+    } else {
+        Err(Fault::Broken)
     }
-    Ok(id)
 }
 
 async fn write(
@@ -101,7 +108,6 @@ fn body(event: &Event<'_>, id: &str, zone: Tz) -> Value {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
-    #[serde(default)]
     items: Vec<Item>,
     next_page_token: Option<String>,
     next_sync_token: Option<String>,
@@ -158,7 +164,7 @@ pub(super) async fn busy(
     if !token.is_empty() {
         let changes = pages(remote, &format!("syncToken={}", encoded(token))).await;
         match changes {
-            Ok((items, _)) if items.iter().all(|item| own.contains(&item.id)) => {
+            Ok((items, Some(_))) if items.iter().all(|item| own.contains(&item.id)) => {
                 return Ok(Pulled::Same);
             }
             // The token holds no more: everything is read.
@@ -175,10 +181,15 @@ pub(super) async fn busy(
     let (items, token) = pages(remote, &query).await?;
     let others = items.iter().filter(|item| !own.contains(&item.id));
     let busy = others.filter_map(|item| item.time(remote.zone)).collect();
-    Ok(Pulled::All { busy, state: token })
+    Ok(Pulled::All {
+        busy,
+        is_whole: token.is_some(),
+        state: token.unwrap_or_default(),
+    })
 }
 
-async fn pages(remote: &Remote, query: &str) -> Result<(Vec<Item>, String), Fault> {
+/// All items, and what asks for changes since; none where there are more than can be looked at.
+async fn pages(remote: &Remote, query: &str) -> Result<(Vec<Item>, Option<String>), Fault> {
     let mut found = Vec::new();
     let mut next: Option<String> = None;
     for _ in 0..PAGES_MAX {
@@ -192,9 +203,9 @@ async fn pages(remote: &Remote, query: &str) -> Result<(Vec<Item>, String), Faul
         found.extend(page.items);
         next = page.next_page_token;
         if next.is_none() {
-            return Ok((found, page.next_sync_token.unwrap_or_default()));
+            return Ok((found, Some(page.next_sync_token.unwrap_or_default())));
         }
     }
     // More than can be looked at: what was seen counts, and next time all is read again.
-    Ok((found, String::new()))
+    Ok((found, None))
 }

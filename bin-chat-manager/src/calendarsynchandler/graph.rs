@@ -60,6 +60,8 @@ pub(super) async fn put(
         let answer = remote.send(request.json(&body(event))?).await?;
         if answer.status != StatusCode::NOT_FOUND {
             judged(&answer)?;
+            // It is told back; any other answer is not the calendar's.
+            answer.json::<Made>()?;
             return Ok(id.to_owned());
         }
         // Somebody deleted it there: it is made anew, which is another transaction.
@@ -97,7 +99,6 @@ fn utc(at: Timestamp) -> String {
 
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
     value: Vec<Item>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
@@ -152,6 +153,7 @@ pub(super) async fn busy(
         encoded(&format!("{}Z", utc(window.end))),
     );
     let mut next = Some(first);
+    let mut is_whole = true;
     let mut busy = Vec::new();
     for _ in 0..PAGES_MAX {
         let Some(url) = next.take() else { break };
@@ -163,10 +165,13 @@ pub(super) async fn busy(
         let others = page.value.iter().filter(|item| !own.contains(&item.id));
         busy.extend(others.filter_map(Item::time));
         // The account's token goes to nobody else.
+        let is_more = page.next.is_some();
         next = page.next.filter(|url| url.starts_with(&remote.url));
+        is_whole = next.is_some() == is_more;
     }
     Ok(Pulled::All {
         busy,
         state: String::new(),
+        is_whole: is_whole && next.is_none(),
     })
 }

@@ -274,12 +274,21 @@ async fn finish(
             if ran.has_more {
                 tx.schedule(CALENDAR_SYNC, calendar.id, now, &()).await?;
             }
-            if let Pulled::All { mut busy, state } = ran.pulled {
+            let mut fault = ran.fault;
+            if let Pulled::All {
+                mut busy,
+                state,
+                is_whole,
+            } = ran.pulled
+            {
+                if !is_whole || busy.len() > BUSY_MAX {
+                    fault = fault.or(Some(Fault::Partial));
+                }
                 busy.truncate(BUSY_MAX);
                 calendars::replace_busy(&mut tx, calendar, &busy).await?;
                 (sync.state, sync.tm_full) = (state, Some(now));
             }
-            ran.fault
+            fault
         }
     };
     match fault {

@@ -50,6 +50,9 @@ pub(super) enum Fault {
     /// Its answer is none.
     #[error("the calendar's answer is not understood")]
     Broken,
+    /// Not all of its events are known: it has too many, or such as cannot be read.
+    #[error("not all events of the calendar could be read")]
+    Partial,
     /// A part of ours is away.
     #[error("our own database was away")]
     Own,
@@ -86,8 +89,12 @@ impl From<Error> for Fault {
 pub(super) enum Pulled {
     /// As it was.
     Same,
-    /// All of it, in order; `state` asks for changes next time.
-    All { busy: Vec<Interval>, state: String },
+    /// All of it, in order; `state` asks for changes next time. Where it is not whole there was more than was understood.
+    All {
+        busy: Vec<Interval>,
+        state: String,
+        is_whole: bool,
+    },
 }
 
 /// A calendar, opened.
@@ -162,6 +169,9 @@ impl Remote {
         let answer = self.send(request).await?;
         match answer.status {
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
+            _ if self.kind == CalendarType::Caldav => caldav::done(&answer),
+            // Both say that there is nothing to say.
+            StatusCode::OK => Err(Fault::Broken),
             _ => judged(&answer),
         }
     }
@@ -184,9 +194,14 @@ impl Remote {
         };
         Ok(match pulled {
             Pulled::Same => Pulled::Same,
-            Pulled::All { busy, state } => Pulled::All {
+            Pulled::All {
+                busy,
+                state,
+                is_whole,
+            } => Pulled::All {
                 busy: merged(busy),
                 state,
+                is_whole,
             },
         })
     }

@@ -57,10 +57,11 @@ pub(crate) async fn number_changed(
     event: &ReceivedEvent,
 ) -> Result<()> {
     let changed: Changed = event.data()?;
+    let status = CampaignStatus::read(&changed.campaign_status);
     let decision = Decision {
         customer_id: changed.customer_id,
+        may_send: status.may_send(&changed.number),
         number: changed.number,
-        may_send: CampaignStatus::read(&changed.campaign_status).may_send(),
         is_last: false,
     };
     let now = tx.now();

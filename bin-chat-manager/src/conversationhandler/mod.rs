@@ -20,7 +20,7 @@ pub(crate) mod typing;
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::error::Result,
+    models::{check::in_range, error::Result},
     resource::ResourceHooks,
 };
 use uuid::Uuid;
@@ -92,9 +92,15 @@ pub(crate) async fn messages(
     let span = Span {
         after,
         before,
-        limit: limit.unwrap_or(MESSAGES_USUAL).clamp(1, MESSAGES_MAX),
+        limit: page(limit)?,
     };
     messages::span(&app.store.db, conversation.customer_id, id, span).await
+}
+
+fn page(limit: Option<i64>) -> Result<i64> {
+    let limit = limit.unwrap_or(MESSAGES_USUAL);
+    in_range("limit", limit, 1, MESSAGES_MAX)?;
+    Ok(limit)
 }
 
 /// Private notes of a conversation, in their order.
@@ -109,7 +115,7 @@ pub(crate) async fn notes(
     limit: Option<i64>,
 ) -> Result<Vec<Message>> {
     let conversation = sight::get(app, ctx, id).await?;
-    let limit = limit.unwrap_or(MESSAGES_USUAL).clamp(1, MESSAGES_MAX);
+    let limit = page(limit)?;
     messages::notes(
         &app.store.db,
         conversation.customer_id,

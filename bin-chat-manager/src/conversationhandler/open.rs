@@ -121,7 +121,7 @@ pub(crate) fn settle_blocks(
     } else {
         conversation.lift(BlockReason::OptedOut);
     }
-    if business.campaign_status.may_send() {
+    if business.campaign_status.may_send(&business.number) {
         conversation.lift(BlockReason::CampaignPending);
     } else {
         conversation.block(BlockReason::CampaignPending);

@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use bin_common_handler::{
     context::RequestContext,
-    models::{check::ensure, error::Result},
+    models::{
+        check::{ensure, in_range},
+        error::Result,
+    },
     resource,
 };
 use schemars::JsonSchema;
@@ -72,9 +75,10 @@ pub(crate) async fn events(
     ] {
         ensure(value.unwrap_or(0) >= 0, name, "must not be negative")?;
     }
+    let limit = wanted.limit.unwrap_or(PAGE_MAX);
+    in_range("limit", limit, 1, PAGE_MAX)?;
     let who = participant::of(app, ctx, id).await?;
     let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
-    let limit = wanted.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
     let mut page = EventPage {
         conversation_id: id,
         ok: true,

@@ -1,14 +1,19 @@
 //! Facts, one for each kind and entity: the newest version counts.
 
+use std::collections::HashSet;
+
 use bin_common_handler::{
     databasehandler::{ChangeTx, Db},
     models::{error::Result, time::Timestamp},
 };
 use uuid::Uuid;
 
-use crate::figures::{
-    facts::{Fact, FactKind},
-    sums::Counted,
+use crate::{
+    figures::{
+        facts::{Fact, FactKind},
+        sums::Counted,
+    },
+    models::message::GREETING,
 };
 
 /// Facts that one question looks at.
@@ -87,4 +92,29 @@ pub(crate) async fn with_missed_calls(db: &Db, since: Timestamp) -> Result<Vec<U
     );
     let found: Vec<Found> = db.fetch_all(&sql, vec![since.into()]).await?;
     Ok(found.into_iter().map(|found| found.customer_id).collect())
+}
+
+/// Calls whose greeting was written since then, and has not left.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn greetings_waiting(
+    db: &Db,
+    customer_id: Uuid,
+    since: Timestamp,
+) -> Result<HashSet<Uuid>> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        cause_key: String,
+    }
+    let sql = format!(
+        "SELECT cause_key FROM chat_messages WHERE customer_id = ? AND tm_create >= ? AND tm_sent IS NULL \
+         AND cause_key LIKE '{GREETING}%' LIMIT {FACTS_MAX}"
+    );
+    let values = vec![customer_id.into(), since.into()];
+    let found: Vec<Found> = db.fetch_all(&sql, values).await?;
+    let calls = found
+        .iter()
+        .filter_map(|found| found.cause_key.strip_prefix(GREETING));
+    Ok(calls.filter_map(|call| call.parse().ok()).collect())
 }

@@ -29,6 +29,21 @@ pub(crate) async fn by_cause(
     Ok(tx.sql().fetch_optional(&sql, values).await?)
 }
 
+/// As [`by_cause`], without holding anything.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn find_by_cause(
+    db: &Db,
+    customer_id: Uuid,
+    cause_key: &str,
+) -> Result<Option<Message>> {
+    let tail = "WHERE customer_id = ? AND cause_key = ? LIMIT 1";
+    let values = vec![customer_id.into(), cause_key.into()];
+    let found: Vec<Message> = db.select(tail, values).await?;
+    Ok(found.into_iter().next())
+}
+
 /// Whether a message of ours has this id of the provider.
 ///
 /// # Errors

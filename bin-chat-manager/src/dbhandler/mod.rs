@@ -22,6 +22,7 @@ pub(crate) mod sessions;
 pub(crate) mod sights;
 pub(crate) mod subjects;
 pub(crate) mod summaries;
+pub(crate) mod tellings;
 pub(crate) mod watches;
 pub(crate) mod webhooks;
 pub(crate) mod widgets;

@@ -13,7 +13,9 @@ use super::insert_new;
 /// The row of the job.
 const NAME: &str = "all";
 /// What is of a conversation alone, and goes with it.
-const OF_CONVERSATIONS: [(&str, &str); 8] = [
+const OF_CONVERSATIONS: [(&str, &str); 10] = [
+    ("chat_offers", "conversation_id"),
+    ("chat_queue_entries", "conversation_id"),
     ("chat_attachments", "conversation_id"),
     ("chat_conversation_events", "conversation_id"),
     ("chat_messages", "conversation_id"),
@@ -22,6 +24,14 @@ const OF_CONVERSATIONS: [(&str, &str); 8] = [
     ("chat_sessions", "conversation_id"),
     ("chat_csats", "conversation_id"),
     ("chat_conversations", "id"),
+];
+
+/// Where a business has anything whose time may be over.
+const OF_BUSINESSES: [&str; 4] = [
+    "chat_conversations",
+    "chat_deliveries",
+    "chat_notifications",
+    "chat_presences",
 ];
 
 #[derive(sqlx::FromRow)]
@@ -98,14 +108,19 @@ pub(crate) async fn leave(db: &Db, cursor: Option<Uuid>) -> Result<()> {
     Ok(())
 }
 
-/// Businesses with conversations, in the order of their ids.
+/// Businesses with anything whose time may be over, in the order of their ids.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn businesses(db: &Db, after: Uuid, limit: u32) -> Result<Vec<Uuid>> {
-    let sql = "SELECT DISTINCT customer_id FROM chat_conversations WHERE customer_id > ? \
-               ORDER BY customer_id LIMIT ?";
-    let found: Vec<Customer> = db.fetch_all(sql, vec![after.into(), limit.into()]).await?;
+    let of = |table: &str| format!("SELECT customer_id FROM {table} WHERE customer_id > ?");
+    let sql = format!(
+        "{} ORDER BY customer_id LIMIT ?",
+        OF_BUSINESSES.map(of).join(" UNION ")
+    );
+    let mut values = vec![Value::from(after); OF_BUSINESSES.len()];
+    values.push(limit.into());
+    let found: Vec<Customer> = db.fetch_all(&sql, values).await?;
     Ok(found.into_iter().map(|found| found.customer_id).collect())
 }
 
@@ -228,4 +243,50 @@ pub(crate) async fn delete_conversations(tx: &mut ChangeTx<'_>, ids: &[Uuid]) ->
         rows = tx.sql().execute(&sql, values.clone()).await?;
     }
     Ok(rows)
+}
+
+/// Forgets what visitors said of themselves in sessions that began before; how many, so many at most.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn forget_visitors(
+    db: &Db,
+    customer_id: Uuid,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64> {
+    let sql = "SELECT id FROM chat_sessions WHERE customer_id = ? AND tm_create < ? AND visitor <> '{}' \
+               ORDER BY tm_create LIMIT ?";
+    let values = vec![customer_id.into(), before.into(), limit.into()];
+    let found = ids(db.fetch_all(sql, values).await?);
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let (marks, values) = marks(&found);
+    let sql = format!("UPDATE chat_sessions SET visitor = '{{}}' WHERE id IN ({marks})");
+    Ok(db.execute(&sql, values).await?)
+}
+
+/// Deletes presences of users who are offline since before; how many, so many at most. Who comes back has a new one.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn delete_absent(
+    db: &Db,
+    customer_id: Uuid,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64> {
+    const ABSENT: &str = "status = 'offline' AND tm_update < ?";
+    let sql = format!("SELECT id FROM chat_presences WHERE customer_id = ? AND {ABSENT} LIMIT ?");
+    let values = vec![customer_id.into(), before.into(), limit.into()];
+    let found = ids(db.fetch_all(&sql, values).await?);
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let (marks, mut values) = marks(&found);
+    values.push(before.into());
+    // Whoever came back meanwhile stays.
+    let sql = format!("DELETE FROM chat_presences WHERE id IN ({marks}) AND {ABSENT}");
+    Ok(db.execute(&sql, values).await?)
 }

@@ -89,41 +89,6 @@ impl Sight {
     }
 }
 
-impl Sight {
-    /// Whether it is a queue whose skills the agent has.
-    pub(crate) fn has_queue(&self, id: Uuid) -> bool {
-        self.queue_ids.contains(&id)
-    }
-
-    /// As a condition on `chat_queue_entries`, with its values: what waits in those queues, and what is of the agent's own
-    /// conversations.
-    pub(crate) fn entries(&self) -> (String, Vec<Value>) {
-        let mut values: Vec<Value> = vec![self.customer_id.into(), self.user_id.into()];
-        let own = "conversation_id IN (SELECT id FROM chat_conversations \
-                   WHERE customer_id = ? AND owner_id = ?)";
-        if self.queue_ids.is_empty() {
-            return (own.to_owned(), values);
-        }
-        let marks = vec!["?"; self.queue_ids.len()].join(", ");
-        values.extend(self.queue_ids.iter().map(|id| Value::from(*id)));
-        let condition =
-            format!("({own} OR (status IN ('waiting', 'offered') AND queue_id IN ({marks})))");
-        (condition, values)
-    }
-}
-
-/// Whether an entry of the same tenant is among them.
-///
-/// # Errors
-/// 503.
-pub(crate) async fn sees_entry(db: &Db, sight: &Sight, id: Uuid) -> Result<bool> {
-    let (condition, mut values) = sight.entries();
-    let sql = format!("{} WHERE id = ? AND {condition}", select::<QueueEntry>());
-    values.insert(0, id.into());
-    let found: Option<QueueEntry> = db.fetch_optional(&sql, values).await?;
-    Ok(found.is_some())
-}
-
 /// What the agent of a user sees; a user who is no agent sees what is theirs.
 ///
 /// # Errors

@@ -6,6 +6,8 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
+use crate::models::notification::Notification;
+
 /// Rows of each kind that an answer has at most.
 pub(crate) const ROWS_MAX: usize = 1_000;
 
@@ -31,6 +33,21 @@ pub(crate) async fn of_person<E: Entity>(
     let tail =
         format!("WHERE customer_id = ? AND person = ? ORDER BY tm_create DESC LIMIT {ROWS_MAX}");
     let values = vec![customer_id.into(), person.into()];
+    Ok(db.select(&tail, values).await?)
+}
+
+/// Notifications to a number, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn notifications(
+    db: &Db,
+    customer_id: Uuid,
+    number: &str,
+) -> Result<Vec<Notification>> {
+    let tail =
+        format!("WHERE customer_id = ? AND `to` = ? ORDER BY tm_create DESC LIMIT {ROWS_MAX}");
+    let values = vec![customer_id.into(), number.into()];
     Ok(db.select(&tail, values).await?)
 }
 

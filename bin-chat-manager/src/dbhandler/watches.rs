@@ -1,5 +1,7 @@
 //! What is known of a figure between two looks at it: a row for each that is, or was lately, too high.
 
+use std::collections::HashMap;
+
 use bin_common_handler::{
     StoredRow,
     databasehandler::{ChangeTx, Db, Dialect, Value},
@@ -143,4 +145,28 @@ pub(crate) async fn businesses(db: &Db, metric: Metric) -> Result<Vec<Uuid>> {
     );
     let found: Vec<Found> = db.fetch_all(&sql, vec![metric.into()]).await?;
     Ok(found.into_iter().map(|found| found.customer_id).collect())
+}
+
+/// How many alerts of a metric began since then, by business.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn alerts_since(
+    db: &Db,
+    metric: Metric,
+    since: Timestamp,
+) -> Result<HashMap<Uuid, i64>> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        customer_id: Uuid,
+        n: i64,
+    }
+    let sql = format!(
+        "SELECT customer_id, COUNT(*) AS n FROM chat_alerts WHERE metric = ? AND tm_create >= ? \
+         GROUP BY customer_id LIMIT {BUSINESSES_MAX}"
+    );
+    let values = vec![metric.into(), since.into()];
+    let found: Vec<Found> = db.fetch_all(&sql, values).await?;
+    let counts = found.into_iter().map(|found| (found.customer_id, found.n));
+    Ok(counts.collect())
 }

@@ -26,6 +26,7 @@ use crate::{
     dbhandler::endpoints,
     models::{
         delivery::{Delivery, DeliveryStatus},
+        eventtype,
         webhookendpoint::WebhookEndpoint,
     },
 };
@@ -34,8 +35,6 @@ use crate::{
 const DELIVER: &str = "chat_deliver";
 /// Deliveries at the same time.
 const WORKERS: usize = 16;
-/// What a test is called.
-const TEST: &str = "webhook_test";
 
 /// Starts the jobs.
 pub(crate) fn start(ctx: &ManagerContext, app: &App) {
@@ -152,7 +151,7 @@ pub(crate) async fn test(app: &App, ctx: &RequestContext, id: Uuid) -> Result<De
     let data = serde_json::value::to_raw_value(&data).map_err(Error::internal)?;
     let happened = Happened {
         id: &ids::next().to_string(),
-        event_type: TEST,
+        event_type: eventtype::TEST,
         at: tx.now(),
         data: &data,
     };

@@ -14,7 +14,7 @@ use crate::{
         self, SESSIONS_OF_ADDRESS, SessionView,
         visitor::{self, Bearer, CsatCreate, History, VisitorAnswer, VisitorMessageCreate},
     },
-    transcripthandler::{self, Transcript},
+    transcripthandler::{self, Transcript, TranscriptQuery},
 };
 
 /// Widgets, and what visitors do.
@@ -95,7 +95,8 @@ async fn transcript(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-    Query(_): Query,
+    Query(wanted): Query<TranscriptQuery>,
 ) -> Result<Json<Transcript>> {
+    wanted.check()?;
     transcripthandler::get(&app, &ctx, id).await.map(Json)
 }

@@ -59,6 +59,10 @@ pub struct AlertRule {
     /// Whether it is watched; an inactive one turns off the one that ships.
     #[resource(set)]
     pub active: bool,
+    /// The figure while the rule is live. Unique, so there is one rule of each; null also for what is older than that rule.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub live_metric: Option<String>,
     /// Creation time.
     pub tm_create: Timestamp,
     /// Time of the last change, which is its version.
@@ -80,6 +84,7 @@ impl Default for AlertRule {
             channels: Json::default(),
             escalate_after_seconds: 0,
             active: true,
+            live_metric: None,
             tm_create: Timestamp::default(),
             tm_update: Timestamp::default(),
             tm_delete: None,

@@ -34,7 +34,7 @@ impl OptOutReplies {
 /// Whether texts may leave from a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CampaignStatus {
-    /// No registration is needed.
+    /// Nobody has registered one.
     #[default]
     None,
     /// The registry has not decided.
@@ -56,9 +56,14 @@ impl CampaignStatus {
         }
     }
 
-    /// Whether texts may leave.
-    pub const fn may_send(self) -> bool {
-        matches!(self, Self::None | Self::Approved)
+    /// Whether texts may leave from `number`, in E.164. Numbers of country code 1 need an approved registration; there is
+    /// no such registry for others.
+    pub fn may_send(self, number: &str) -> bool {
+        match self {
+            Self::Approved => true,
+            Self::None => !number.starts_with("+1"),
+            Self::Pending | Self::Rejected => false,
+        }
     }
 }
 
@@ -155,6 +160,22 @@ mod tests {
     #[case::night(r#""09:00-17:00""#, "2026-11-27T13:59:00Z", false)]
     fn it_is_open_by_its_own_clock(#[case] hours: &str, #[case] at: &str, #[case] expected: bool) {
         assert_eq!(business(hours).is_open(at.parse().unwrap()), expected);
+    }
+
+    #[rstest]
+    #[case("approved", "+14155550100", true)]
+    #[case("none", "+14155550100", false)]
+    #[case("", "+14155550100", false)]
+    #[case("none", "+442071838750", true)]
+    #[case("pending", "+442071838750", false)]
+    #[case("rejected", "+442071838750", false)]
+    #[case("of tomorrow", "+442071838750", false)]
+    fn texts_leave_where_they_are_approved_or_need_not_be(
+        #[case] status: &str,
+        #[case] number: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(CampaignStatus::read(status).may_send(number), expected);
     }
 
     #[test]

@@ -114,6 +114,17 @@ fn check(calendar: &mut Calendar, before: Option<&Calendar>, _: Timestamp) -> Re
         "is for calendars of type google or graph",
     )?;
     needed("secret", &calendar.secret, calendar.is_linked())?;
+    // A secret goes where it was meant to go, and nowhere else: whoever may change the address need not know it.
+    let leads_elsewhere =
+        |before: &&Calendar| (&before.url, &before.username) != (&calendar.url, &calendar.username);
+    let is_sent_along = before
+        .filter(leads_elsewhere)
+        .is_none_or(|before| before.secret != calendar.secret);
+    ensure(
+        is_sent_along,
+        "secret",
+        "is needed again with another url or username",
+    )?;
     // A secret that stays is sealed already, and longer.
     if before.is_none_or(|before| before.secret != calendar.secret) {
         in_range("the length of secret", calendar.secret.len(), 0, SECRET_MAX)?;
@@ -217,6 +228,34 @@ mod tests {
                 let refused = checked.unwrap_err();
                 assert!(refused.message().starts_with(field), "{refused}");
             }
+        }
+    }
+
+    #[rstest]
+    #[case::same("https://a.example/ann", "ann", "sealed", true)]
+    #[case::host("https://b.example/ann", "ann", "sealed", false)]
+    #[case::scheme("http://a.example/ann", "ann", "sealed", false)]
+    #[case::path("https://a.example/eve", "ann", "sealed", false)]
+    #[case::account("https://a.example/ann", "eve", "sealed", false)]
+    #[case::with_its_secret("https://b.example/ann", "eve", "new", true)]
+    fn a_secret_is_not_sent_elsewhere(
+        #[case] url: &str,
+        #[case] username: &str,
+        #[case] secret: &str,
+        #[case] expected: bool,
+    ) {
+        let before = calendar(
+            CalendarType::Caldav,
+            "https://a.example/ann",
+            "ann",
+            "sealed",
+            "",
+        );
+        let mut after = calendar(CalendarType::Caldav, url, username, secret, "");
+        let checked = check(&mut after, Some(&before), Timestamp::from_micros(0));
+        assert_eq!(checked.is_ok(), expected);
+        if let Err(refused) = checked {
+            assert!(refused.message().starts_with("secret"), "{refused}");
         }
     }
 

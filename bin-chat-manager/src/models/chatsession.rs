@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Entity,
     models::{
-        check::{max_chars, short},
+        check::{ensure, max_chars, short},
         error::Result,
         time::Timestamp,
     },
@@ -36,7 +36,15 @@ impl Visitor {
     /// 400 naming the field.
     pub fn check(&self) -> Result<()> {
         short("visitor.name", &self.name)?;
-        max_chars("visitor.email", &self.email, EMAIL_MAX)
+        let email = &self.email;
+        max_chars("visitor.email", email, EMAIL_MAX)?;
+        let is_plain = |byte: u8| byte.is_ascii_graphic();
+        let is_address = email.bytes().all(is_plain) && email.parse::<lettre::Address>().is_ok();
+        ensure(
+            email.is_empty() || is_address,
+            "visitor.email",
+            "must be a mail address",
+        )
     }
 }
 
@@ -69,5 +77,30 @@ impl ChatSession {
     /// Whether it goes on.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.tm_end.is_none() && now < self.expires_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("", true)]
+    #[case("ann@example.com", true)]
+    #[case("not an address <script>", false)]
+    #[case("ann@example.com\r\nBcc: eve@example.com", false)]
+    #[case("ann", false)]
+    fn a_visitors_address_is_one_or_none(#[case] email: &str, #[case] expected: bool) {
+        let visitor = Visitor {
+            email: email.to_owned(),
+            ..Visitor::default()
+        };
+        let checked = visitor.check();
+        assert_eq!(checked.is_ok(), expected);
+        if let Err(refused) = checked {
+            assert!(refused.message().starts_with("visitor.email"), "{refused}");
+        }
     }
 }

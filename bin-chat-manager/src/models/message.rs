@@ -17,7 +17,7 @@ const EMERGENCY: &str = "emergency:";
 /// What the causes of opt-in questions begin with.
 const QUESTION: &str = "optin:";
 /// What the cause of a greeting begins with.
-const GREETING: &str = "greet:";
+pub(crate) const GREETING: &str = "greet:";
 
 text_enum!(
     /// Which way it goes.

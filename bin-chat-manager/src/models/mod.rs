@@ -16,6 +16,7 @@ pub mod conversation;
 pub mod conversationevent;
 pub mod csat;
 pub mod delivery;
+pub mod eventtype;
 pub mod holiday;
 pub mod lead;
 pub mod message;

@@ -15,8 +15,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
+    eventtype,
     notification::{NotificationChannel, recipient},
-    webhookendpoint::is_type,
 };
 
 /// A user who wants to be told of a type of events.
@@ -62,7 +62,7 @@ pub struct NotificationSubscription {
 
 fn check(
     subscription: &mut NotificationSubscription,
-    _: Option<&NotificationSubscription>,
+    before: Option<&NotificationSubscription>,
     _: Timestamp,
 ) -> Result<()> {
     ensure(
@@ -70,12 +70,9 @@ fn check(
         "user_id",
         "must name a user",
     )?;
-    let is_type = is_type(&subscription.event_type);
-    ensure(
-        is_type,
-        "event_type",
-        "must be a type of events such as call_missed",
-    )?;
+    if before.is_none_or(|before| before.event_type != subscription.event_type) {
+        eventtype::check("event_type", &subscription.event_type)?;
+    }
     let channel = subscription.channel;
     let is_users = matches!(
         channel,

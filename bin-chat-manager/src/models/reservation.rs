@@ -14,8 +14,10 @@ use crate::booking::interval::Interval;
 
 /// Longest time that is reserved at once.
 const LENGTH_MAX: Duration = Duration::from_secs(24 * 3_600);
-/// Longest hold, in seconds: an hour.
-pub const TTL_MAX: i32 = 3_600;
+/// Shortest time that is reserved.
+const LENGTH_MIN: Duration = Duration::from_secs(60);
+/// Longest hold, in seconds: a day, as for businesses (`hold_ttl_seconds`).
+pub const TTL_MAX: i32 = 86_400;
 /// How far ahead something may be booked.
 const AHEAD_MAX: Duration = Duration::from_secs(2 * 366 * 86_400);
 
@@ -53,7 +55,7 @@ pub struct Reservation {
     /// When it ends; at most 24 hours later.
     #[resource(set)]
     pub tm_end: Timestamp,
-    /// How long it is held, in seconds: 1 to 3,600; 0 = as long as the business says, or 600.
+    /// How long it is held, in seconds: 1 to 86,400; 0 = as long as the business says, or 600.
     #[resource(set, min = 0, max = TTL_MAX)]
     pub ttl_seconds: i32,
     /// What became of it.
@@ -111,6 +113,11 @@ pub fn check_time(time: Interval, now: Timestamp) -> Result<()> {
     )?;
     ensure(end > start, "tm_end", "must be after tm_start")?;
     ensure(
+        end >= start.plus(LENGTH_MIN),
+        "tm_end",
+        "must be at least a minute after tm_start",
+    )?;
+    ensure(
         end <= start.plus(LENGTH_MAX),
         "tm_end",
         "must be within 24 hours of tm_start",
@@ -127,7 +134,9 @@ mod tests {
     #[case("2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", None)]
     #[case("2026-11-20T09:59:59Z", "2026-11-20T11:00:00Z", Some("tm_start"))]
     #[case("2030-11-20T10:00:00Z", "2030-11-20T11:00:00Z", Some("tm_start"))]
+    #[case("2026-11-20T10:00:00Z", "2026-11-20T10:01:00Z", None)]
     #[case("2026-11-20T11:00:00Z", "2026-11-20T11:00:00Z", Some("tm_end"))]
+    #[case("2026-11-20T11:00:00Z", "2026-11-20T11:00:00.000001Z", Some("tm_end"))]
     #[case("2026-11-20T11:00:00Z", "2026-11-21T11:00:01Z", Some("tm_end"))]
     fn only_what_lies_ahead_can_be_booked(
         #[case] start: &str,

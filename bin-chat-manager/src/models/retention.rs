@@ -10,6 +10,8 @@ const MESSAGE_DAYS: u32 = 180;
 const CONVERSATION_DAYS: u32 = 396;
 /// Webhooks and the like.
 pub const WEBHOOKS: Duration = Duration::from_secs(90 * 86_400);
+/// Presences of users who are offline for as long.
+pub const ABSENT: Duration = DAY;
 /// A file that was not said by then never will be.
 pub const PENDING: Duration = Duration::from_secs(3_600);
 

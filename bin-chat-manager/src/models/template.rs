@@ -96,6 +96,7 @@ mod tests {
     #[case::closed("greeting", "Hi slot}", "body")]
     #[case::nested("greeting", "Hi {{slot}}", "body")]
     #[case::empty("greeting", " ", "body")]
+    #[case::control("greeting", "Hi\0", "body")]
     #[case::no_name("", "Hi", "name")]
     #[case::capital("Greeting", "Hi", "name")]
     fn what_breaks_a_rule_is_refused_by_its_field(

@@ -18,24 +18,9 @@ use crate::{
     app::App,
     dbhandler::notifications,
     deliveryhandler::{self, Happened},
-    models::{alert::Alert, notificationsubscription::NotificationSubscription},
+    models::{alert::Alert, eventtype, notificationsubscription::NotificationSubscription},
 };
 
-/// What customers' own systems may hear of. What comes thousands of times a second and means nothing to them is left out
-/// (usages, bids, rows of imports), and so is what tells of notifications and webhooks themselves.
-const TOPICS: &[&str] = &[
-    "outdial-manager.outdial.#",
-    "did-manager.did.#",
-    "did-manager.didpool.#",
-    "call-manager.call.#",
-    "call-manager.callcampaign.#",
-    "chat-manager.conversation.#",
-    "chat-manager.message.#",
-    "chat-manager.appointment.#",
-    "chat-manager.lead.#",
-    "chat-manager.alert.#",
-    "chat-manager.optout.#",
-];
 /// Those that are told to whom the alert's channels name.
 const ALERTS: [&str; 2] = ["alert_triggered", "alert_escalated"];
 /// Largest event that is passed on, in bytes.
@@ -43,7 +28,7 @@ const EVENT_MAX: usize = 256 * 1_024;
 
 /// Subscribes.
 pub(super) fn start(ctx: &ManagerContext, app: &App) {
-    for topic in TOPICS {
+    for topic in eventtype::topics() {
         ctx.events.on_with(topic, app.clone(), heard);
     }
 }

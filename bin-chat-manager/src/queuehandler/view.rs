@@ -75,7 +75,6 @@ pub(crate) async fn room(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Qu
 /// 404, 503.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<QueueEntryView> {
     let found = app.store.get::<QueueEntry>(id).await?;
-    let not_found = || Error::not_found("QUEUEENTRY_NOT_FOUND", "The queueentry was not found.");
     let entry = found
         .filter(|entry| ctx.scope.allows(entry.customer_id))
         .ok_or_else(not_found)?;
@@ -116,18 +115,6 @@ async fn takers(db: &Db, entry: &QueueEntry) -> Result<i64> {
         i64::from(agent.capacity) - load
     };
     Ok(wait::takers(able.map(spare)))
-}
-
-/// The queue of a socket's room; an agent follows those whose skills they have.
-///
-/// # Errors
-/// 404, 503.
-pub(crate) async fn room(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Queue> {
-    let queue = resource::get::<Queue, App>(app, ctx, id).await?;
-    match sight::of(&app.store.db, ctx).await? {
-        Some(sight) if !sight.has_queue(id) => Err(resource::not_found::<Queue>()),
-        _ => Ok(queue),
-    }
 }
 
 fn not_found() -> Error {

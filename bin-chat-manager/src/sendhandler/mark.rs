@@ -7,7 +7,7 @@ use bin_common_handler::{
     models::{error::Result, time::Timestamp},
 };
 
-use super::provider::DEADLINE;
+use super::{greeting, provider::DEADLINE};
 use crate::{
     app::App,
     contacthandler,
@@ -46,7 +46,7 @@ pub(super) async fn mark(
     let Some(mut conversation) = tx.lock::<Conversation>(of.id).await? else {
         return Ok(Marked::Left);
     };
-    let contact = contacthandler::lock(&mut tx, of.customer_id, &hash, &of.person).await?;
+    let mut contact = contacthandler::lock(&mut tx, of.customer_id, &hash, &of.person).await?;
     let Some(mut message) = tx.lock::<Message>(seen.id).await? else {
         return Ok(Marked::Left);
     };
@@ -54,6 +54,7 @@ pub(super) async fn mark(
         return Ok(Marked::Left);
     }
     if let Some(objection) = objection(&message, &conversation, &contact) {
+        greeting::forget(&mut tx, &mut conversation, &mut contact, &message).await?;
         objection
             .write(&mut tx, &mut conversation, &mut message)
             .await?;

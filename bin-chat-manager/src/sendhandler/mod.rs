@@ -1,6 +1,7 @@
 //! Texts on their way out: marked under the locks of conversation and opt-out, requested outside any transaction, and
 //! never requested again when nobody knows whether a request arrived.
 
+mod greeting;
 mod mark;
 mod provider;
 mod record;

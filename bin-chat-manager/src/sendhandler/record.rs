@@ -13,13 +13,16 @@ use bin_common_handler::{
 use rand::RngExt;
 use uuid::Uuid;
 
-use super::provider::{Outcome, meaning};
+use super::{
+    greeting,
+    provider::{Outcome, meaning},
+};
 use crate::{
     alertrulehandler::{self, Incident},
     app::App,
     businesshandler::{NUMBER_GONE, NUMBER_GONE_TEXT},
     contacthandler,
-    conversationhandler::{change, optouts, say},
+    conversationhandler::{optouts, say},
     figures::alarm::Metric,
     models::{
         conversation::Conversation,
@@ -119,22 +122,6 @@ async fn take(
     say::rewrite(tx, conversation, message).await
 }
 
-/// A greeting that surely did not leave was none: whoever calls again is greeted. One that the carrier refuses would be
-/// refused again.
-async fn forget_greeting(tx: &mut ChangeTx<'_>, held: &mut Held) -> Result<()> {
-    if !held.message.is_greeting() {
-        return Ok(());
-    }
-    held.contact.tm_greeted = None;
-    contacthandler::save(tx, &mut held.contact).await?;
-    let conversation = &mut held.conversation;
-    if conversation.tm_last_message == Some(held.message.tm_create) {
-        // Nothing was said since; when it was before, only the person's side tells.
-        conversation.tm_last_message = conversation.tm_inbound;
-    }
-    change::save(tx, conversation).await
-}
-
 /// It is never tried again, and somebody is told.
 async fn fail(
     tx: &mut ChangeTx<'_>,
@@ -181,18 +168,15 @@ async fn refuse(tx: &mut ChangeTx<'_>, held: &mut Held, code: &str) -> Result<()
 
 async fn try_again(tx: &mut ChangeTx<'_>, held: &mut Held) -> Result<()> {
     let now = tx.now();
-    let first = held.message.tm_first_try.unwrap_or(now);
-    let tries = held.message.tries;
-    let is_over = tries >= TRIES_MAX || now >= first.plus(TRYING_MAX);
-    if is_over {
-        forget_greeting(tx, held).await?;
-    }
     let Held {
         conversation,
+        contact,
         message,
-        ..
     } = held;
-    if is_over {
+    let first = message.tm_first_try.unwrap_or(now);
+    let tries = message.tries;
+    if tries >= TRIES_MAX || now >= first.plus(TRYING_MAX) {
+        greeting::forget(tx, conversation, contact, message).await?;
         let text = "The carrier could not be reached.";
         let status = MessageStatus::Failed;
         return fail(
@@ -264,12 +248,12 @@ pub(super) async fn number_gone(app: &App, seen: &Message) -> Result<()> {
     if held.message.tm_attempt.is_some() || held.message.status.is_over() {
         return Ok(());
     }
-    forget_greeting(&mut tx, &mut held).await?;
     let Held {
         conversation,
+        contact,
         message,
-        ..
     } = &mut held;
+    greeting::forget(&mut tx, conversation, contact, message).await?;
     let (status, text) = (MessageStatus::Failed, NUMBER_GONE_TEXT);
     fail(&mut tx, conversation, message, status, NUMBER_GONE, text).await?;
     tx.commit(()).await

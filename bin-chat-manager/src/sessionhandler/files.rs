@@ -2,21 +2,23 @@
 
 use std::collections::HashMap;
 
-use bin_common_handler::{
-    context::RequestContext,
-    models::error::{Error, Result},
-};
+use bin_common_handler::{context::RequestContext, models::error::Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{token, visitor};
+use super::{
+    token::{self, Claims},
+    visitor,
+};
 use crate::{
     app::App,
-    attachmenthandler::{File, say_it, stage, view, views},
+    attachmenthandler::{self, File, allowance, say_it, stage, view, views},
     conversationhandler::{change, people, say},
     dbhandler::messages,
     models::{
+        attachment::Attachment,
+        chatsession::ChatSession,
         conversation::Conversation,
         message::{MessageKind, MessageStatus, Sender},
     },
@@ -39,7 +41,7 @@ pub(crate) struct VisitorAttachmentCreate {
 /// A visitor sends a file.
 ///
 /// # Errors
-/// 400 naming the field; 401; 409 where the conversation ended; 503.
+/// 400 naming the field; 401; 409 where the conversation ended; 429 where it has too many bytes of files; 503.
 pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
@@ -55,42 +57,63 @@ pub(crate) async fn create(
         .get::<Conversation>(session.conversation_id)
         .await?;
     let seen = seen.ok_or_else(token::refused)?;
+    let customer_id = seen.customer_id;
+    let cause_key = format!("visitor:{}:{}", seen.id, body.client_message_id);
+    let before = messages::find_by_cause(&app.store.db, customer_id, &cause_key).await?;
+    if let Some(before) = before {
+        let before = say::again(before, MessageKind::Attachment, &file.name)?;
+        let files = views(app, customer_id, vec![before.id]).await?;
+        return visitor::answer(app, &session, &claims, vec![before], files).await;
+    }
+    if seen.is_closed() {
+        return Err(attachmenthandler::closed());
+    }
+    allowance::check(app, &seen, &file).await?;
     let staged = stage(app, &seen, file).await?;
+    let said = say(app, ctx, (&session, &claims), &staged, cause_key).await;
+    match said {
+        Ok((answered, true)) => Ok(answered),
+        other => {
+            attachmenthandler::discard(app, &staged).await;
+            other.map(|(answered, _)| answered)
+        }
+    }
+}
+
+/// What is answered, and whether the staged file was said: another try of the same message may have been faster.
+async fn say(
+    app: &App,
+    ctx: &RequestContext,
+    (session, claims): (&ChatSession, &Claims),
+    staged: &Attachment,
+    cause_key: String,
+) -> Result<(visitor::VisitorAnswer, bool)> {
     let mut tx = app.store.begin(ctx).await?;
     let found = tx.lock::<Conversation>(session.conversation_id).await?;
     let mut conversation = found.ok_or_else(token::refused)?;
-    let cause_key = format!("visitor:{}:{}", conversation.id, body.client_message_id);
     let customer_id = conversation.customer_id;
     let before = messages::by_cause(&mut tx, customer_id, &cause_key).await?;
-    if before.is_none() && conversation.is_closed() {
-        return Err(Error::failed_precondition(
-            "CONVERSATION_CLOSED",
-            "The conversation is closed.",
-        ));
+    if let Some(before) = before {
+        let before = say::again(before, MessageKind::Attachment, &staged.name)?;
+        let files = views(app, customer_id, vec![before.id]).await?;
+        let answered = visitor::answer(app, session, claims, vec![before], files).await?;
+        return tx.commit((answered, false)).await;
     }
-    let said = match before {
-        // The staged copy is swept away.
-        Some(before) => Some(say::again(before, MessageKind::Attachment, &staged.name)?),
-        None => {
-            let said = say::Said {
-                sender: Sender::Customer,
-                sender_id: None,
-                body: &staged.name,
-                status: MessageStatus::Received,
-                cause_key,
-            };
-            let said = say_it(&mut tx, &mut conversation, &staged, said).await?;
-            visitor::enqueue(app, &mut tx, &session, &mut conversation).await?;
-            change::save(&mut tx, &mut conversation).await?;
-            said
-        }
+    if conversation.is_closed() {
+        return Err(attachmenthandler::closed());
+    }
+    let said = say::Said {
+        sender: Sender::Customer,
+        sender_id: None,
+        body: &staged.name,
+        status: MessageStatus::Received,
+        cause_key,
     };
-    let files = said.iter().map(|message| message.id);
-    let files = match said.as_ref().filter(|message| message.id == staged.id) {
-        Some(_) => HashMap::from([(staged.id, view(app, &staged).await?)]),
-        None => views(app, customer_id, files.collect()).await?,
-    };
+    let said = say_it(&mut tx, &mut conversation, staged, said).await?;
+    visitor::enqueue(app, &mut tx, session, &mut conversation).await?;
+    change::save(&mut tx, &mut conversation).await?;
+    let files = HashMap::from([(staged.id, view(app, staged).await?)]);
     let said = said.into_iter().collect();
-    let answered = visitor::answer(app, &session, &claims, said, files).await?;
-    tx.commit(answered).await
+    let answered = visitor::answer(app, session, claims, said, files).await?;
+    tx.commit((answered, true)).await
 }

@@ -102,6 +102,10 @@ pub(crate) struct VisitorMessage {
     /// The file that was sent; absent for words.
     #[serde(skip_serializing_if = "Option::is_none")]
     attachment: Option<AttachmentView>,
+    /// When it reached the other side; null until then.
+    delivered_at: Option<Timestamp>,
+    /// When it was read there; null until then.
+    read_at: Option<Timestamp>,
     tm_create: Timestamp,
 }
 
@@ -123,6 +127,8 @@ impl From<Message> for VisitorMessage {
             sender: message.sender,
             body: message.body,
             attachment: None,
+            delivered_at: message.delivered_at,
+            read_at: message.read_at,
             tm_create: message.tm_create,
         }
     }
@@ -296,7 +302,7 @@ async fn say_closed(
     say::say(tx, conversation, said).await.map(drop)
 }
 
-/// What a visitor may read: no notes, and nothing that was never sent.
+/// What a visitor may read: no notes, and nothing that was never sent or is deleted.
 ///
 /// # Errors
 /// 401, 503.
@@ -319,7 +325,9 @@ pub(crate) async fn history(app: &App, id: Uuid, body: &History) -> Result<Visit
 }
 
 fn is_for_visitors(message: &Message) -> bool {
-    message.kind != MessageKind::Note && message.status != MessageStatus::Discarded
+    message.kind != MessageKind::Note
+        && message.status != MessageStatus::Discarded
+        && message.tm_delete.is_none()
 }
 
 /// What a visitor thought of the conversation, once, until a while after they ended it.

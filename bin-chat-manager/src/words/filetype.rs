@@ -1,6 +1,12 @@
 //! What a file is, by its first bytes and not by what anybody says; and the name under which it is saved. Files that a
 //! browser or an office program would run are none.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{finds, pattern};
+
 /// What may be attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileType {
@@ -12,8 +18,6 @@ pub struct FileType {
 
 /// Longest name, in characters, without its extension.
 const NAME_MAX: usize = 80;
-/// Bytes of a text that are searched for markup.
-const SEARCHED: usize = 4_096;
 
 const fn of(media_type: &'static str, extension: &'static str) -> FileType {
     FileType {
@@ -21,6 +25,8 @@ const fn of(media_type: &'static str, extension: &'static str) -> FileType {
         extension,
     }
 }
+
+const PDF: FileType = of("application/pdf", "pdf");
 
 /// Where the mark stands, the mark, and what has it.
 const MARKS: &[(usize, &[u8], FileType)] = &[
@@ -37,18 +43,16 @@ const MARKS: &[(usize, &[u8], FileType)] = &[
     (0, b"ID3", of("audio/mpeg", "mp3")),
     (0, b"OggS", of("audio/ogg", "ogg")),
     (0, b"#!AMR", of("audio/amr", "amr")),
-    (0, b"%PDF-", of("application/pdf", "pdf")),
+    (0, b"%PDF-", PDF),
 ];
-/// What begins a text that a browser would run.
-const ACTIVE: &[&str] = &[
-    "<!doctype",
-    "<html",
-    "<svg",
-    "<script",
-    "<?xml",
-    "<iframe",
-    "<body",
-];
+/// Elements by which a browser runs, loads or asks for something, and any that has a handler of events.
+static ACTIVE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"<[/\s]*(?:!doctype|!entity|\?xml|html|head|body|script|iframe|frame|frameset|svg|math|object|embed|applet|img|image|video|audio|source|link|meta|base|style|form|input|button|textarea|select|details|marquee|template|portal)\b|<[a-z][^<>]*\son[a-z]+\s*=|<[a-z][^<>]*javascript:",
+    )
+});
+/// What a PDF names that runs a program when it is opened.
+const ACTIVE_PDF: &[&[u8]] = &[b"/JavaScript", b"/Launch", b"/RichMedia"];
 const TEXT: FileType = of("text/plain", "txt");
 
 /// What a file is; none for what may not be attached.
@@ -57,6 +61,7 @@ pub fn sniff(bytes: &[u8]) -> Option<FileType> {
     let known = MARKS.iter().find(|(at, mark, _)| has(*at, mark));
     match known {
         Some((8, _, _)) if !has(0, b"RIFF") => None,
+        Some((_, _, known)) if *known == PDF && is_active_pdf(bytes) => None,
         Some((_, _, known)) => Some(*known),
         None => text(bytes),
     }
@@ -69,14 +74,17 @@ fn text(bytes: &[u8]) -> Option<FileType> {
     if text.is_empty() || !text.chars().all(is_plain) {
         return None;
     }
-    let start: String = text
+    let begins_with_markup = text
         .trim_start_matches('\u{feff}')
-        .chars()
-        .take(SEARCHED)
-        .collect();
-    let start = start.to_ascii_lowercase();
-    let is_active = ACTIVE.iter().any(|mark| start.contains(mark));
-    (!is_active && !start.trim_start().starts_with('<')).then_some(TEXT)
+        .trim_start()
+        .starts_with('<');
+    (!begins_with_markup && !finds(&ACTIVE, text)).then_some(TEXT)
+}
+
+/// As far as it can be told without unpacking its parts.
+fn is_active_pdf(bytes: &[u8]) -> bool {
+    let has = |mark: &&[u8]| bytes.windows(mark.len()).any(|found| found == *mark);
+    ACTIVE_PDF.iter().any(has)
 }
 
 /// A name to save it under: the given one without its folders and anything odd, with the extension of what it is.
@@ -111,6 +119,13 @@ mod tests {
     #[case::html_after_a_mark("\u{feff}  <HTML>".as_bytes(), None)]
     #[case::html_after_words(b"hello <script>alert(1)</script>", None)]
     #[case::svg(b"<svg onload=alert(1)>", None)]
+    #[case::picture_that_fails(b"hi <img src=x onerror=alert(1)>", None)]
+    #[case::any_element_with_a_handler(b"hi <b onclick = alert(1)>", None)]
+    #[case::link_that_runs(b"see <a href=javascript:alert(1)>this</a>", None)]
+    #[case::slash(b"hi <svg/onload=alert(1)>", None)]
+    #[case::address(b"Ann <ann@example.com> called", Some("text/plain"))]
+    #[case::without_space(b"if a<b then <3", Some("text/plain"))]
+    #[case::pdf_that_runs(b"%PDF-1.7 <</S /JavaScript /JS (app.alert(1))>>", None)]
     #[case::xml(b"<?xml version=\"1.0\"?><svg/>", None)]
     #[case::program(b"MZ\x90\x00", None)]
     #[case::elf(b"\x7fELF\x02\x01", None)]
@@ -118,6 +133,12 @@ mod tests {
     #[case::empty(b"", None)]
     fn a_file_is_what_its_bytes_say(#[case] bytes: &[u8], #[case] expected: Option<&str>) {
         assert_eq!(sniff(bytes).map(|kind| kind.media_type), expected);
+    }
+
+    #[test]
+    fn markup_is_found_wherever_it_stands() {
+        let late = format!("{}<script>alert(1)</script>", "a ".repeat(300_000));
+        assert_eq!(sniff(late.as_bytes()), None);
     }
 
     #[rstest]

@@ -1,5 +1,6 @@
 //! What texts mean and cost: pure logic, without any I/O.
 
+pub(crate) mod asking;
 pub(crate) mod choice;
 pub(crate) mod emergency;
 pub(crate) mod extract;

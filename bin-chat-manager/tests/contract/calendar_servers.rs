@@ -99,6 +99,26 @@ impl Drop for Radicale {
     }
 }
 
+/// A server that says the same to everything, as hotels' networks do: its address.
+pub async fn login_page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            spawn(async move {
+                read(&mut stream).await;
+                let text = "<html><body>Please log in</body></html>";
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+                    text.len()
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    format!("http://{address}/{ACCOUNT}/work")
+}
+
 /// What a calendar in the cloud has, and how it behaves.
 #[derive(Default)]
 pub struct State {

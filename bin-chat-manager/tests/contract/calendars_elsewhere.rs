@@ -10,7 +10,7 @@ use rstest::rstest;
 use serde_json::{Value as Json, json};
 
 use super::{
-    calendar_servers::{ACCOUNT, Cloud, PASSWORD, Radicale},
+    calendar_servers::{ACCOUNT, Cloud, PASSWORD, Radicale, login_page},
     desk::Desk,
     world::{id, reason, text},
 };
@@ -116,6 +116,58 @@ async fn a_caldav_server_and_we_are_kept_in_step_both_ways() {
     synced(&desk, &calendar, "refuses the account").await;
     desk.client.ok(Delete, &uri, None).await;
     assert_eq!(desk.try_hold(&resource, 0).await.0, 200);
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_and_busy_times_stay_where_the_address_changes() {
+    let desk = Desk::linked(Kind::Embedded, 1, &[]).await;
+    let server = Radicale::start().await;
+    let resource = desk.resource(json!({})).await;
+    let start = desk.at(0).to_string().replace(['-', ':'], "");
+    let start = start.split(['.', 'Z']).next().unwrap();
+    let meeting = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//other//\r\nBEGIN:VEVENT\r\nUID:meeting\r\nDTSTAMP:{start}Z\r\n\
+         DTSTART:{start}Z\r\nDURATION:PT1H\r\nSUMMARY:Meeting\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+    );
+    assert_eq!(server.ask("PUT", "meeting.ics", &meeting).await.0, 201);
+    let body = json!({
+        "name": "Ann", "type": "caldav", "url": server.url(), "username": ACCOUNT, "secret": PASSWORD,
+    });
+    let calendar = id(&desk.make("calendars", body).await);
+    synced(&desk, &calendar, "").await;
+    assert_eq!(desk.try_hold(&resource, 0).await.0, 409);
+
+    // Whoever does not know the secret gets it sent nowhere.
+    let uri = format!("/v1/calendars/{calendar}");
+    let elsewhere = login_page().await;
+    let change = json!({"url": elsewhere});
+    let refused = desk.client.call(Put, &uri, Some(change)).await;
+    assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    assert!(
+        text(&refused.1, "message").starts_with("secret"),
+        "{}",
+        refused.1
+    );
+    assert_eq!(
+        text(&desk.client.ok(Get, &uri, None).await, "url"),
+        server.url()
+    );
+
+    // A page to log in is no calendar: what was taken stays taken, and nothing counts as carried.
+    let change = json!({"url": elsewhere, "secret": PASSWORD});
+    desk.client.ok(Put, &uri, Some(change)).await;
+    synced(&desk, &calendar, "not understood").await;
+    assert_eq!(desk.try_hold(&resource, 0).await.0, 409);
+    let made = desk.appointment(&resource, 300, json!({})).await;
+    synced(&desk, &calendar, "not understood").await;
+    let change = json!({"url": server.url(), "secret": PASSWORD});
+    desk.client.ok(Put, &uri, Some(change)).await;
+    let name = format!("{}.ics", id(&made));
+    until("it is carried afterwards", async || {
+        (server.ask("GET", &name, "").await.0 == 200).then_some(())
+    })
+    .await;
     desk.end().await;
 }
 

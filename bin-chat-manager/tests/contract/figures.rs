@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     models::{
-        sock::Method::{Get, Post},
+        sock::Method::{Delete, Get, Post, Put},
         time::Timestamp,
     },
     sockhandler::Outgoing,
@@ -192,6 +192,107 @@ async fn an_alert_begins_once_is_cared_for_and_ends_by_itself() {
     assert_eq!(reason(&late), (409, "INVALID_ALERT_STATE"));
     let shipped = desk.client.ok(Get, "/v1/alert_rules/shipped", None).await;
     assert_eq!(shipped.as_array().unwrap().len(), 12);
+    desk.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_metric_has_one_rule(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let desk = Desk::new(kind).await;
+    let rule = |active: bool| json!({"metric": "outbox_age", "threshold": 1, "active": active});
+    let post = async |active| {
+        let body = Some(rule(active));
+        desk.client.call(Post, "/v1/alert_rules", body).await
+    };
+    let (first, second) = tokio::join!(post(false), post(true));
+    let mut statuses = [first.0, second.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let (made, refused) = if first.0 == 200 {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    assert_eq!(reason(&refused), (409, "ALERTRULE_EXISTS"));
+    let uri = format!("/v1/alert_rules/{}", id(&made.1));
+    desk.client.ok(Put, &uri, Some(rule(true))).await;
+    // Another business, another metric, and a rule after the first is gone.
+    let stranger = desk.installation.client().within(Uuid::from_u128(8));
+    stranger.ok(Post, "/v1/alert_rules", Some(rule(true))).await;
+    desk.make("alert_rules", json!({"metric": "optout"})).await;
+    desk.client.ok(Delete, &uri, None).await;
+    desk.make("alert_rules", rule(true)).await;
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_the_carrier_and_greetings_that_do_not_leave_are_figures() {
+    let desk = Desk::new(Kind::Embedded).await;
+    let sink = desk.client.events().await;
+    let db = desk.installation.db();
+    let now = desk.clock.now();
+    let ended = now.minus(std::time::Duration::from_secs(60));
+    let missed = "INSERT INTO chat_kpi_facts \
+                  (kind, entity_id, customer_id, parent_id, label, value, currency, tm_at, version, counts) \
+                  VALUES ('missed', ?, ?, ?, '', 0, '', ?, 1, ?)";
+    let values = vec![
+        CONVERSATION.into(),
+        OWNER.into(),
+        Uuid::nil().into(),
+        ended.into(),
+        true.into(),
+    ];
+    db.execute(missed, values).await.unwrap();
+    let greeting = "INSERT INTO chat_messages (id, customer_id, conversation_id, seq, kind, direction, sender, body, \
+                    status, cause_key, segments, error_code, error_message, fence, tries, tm_create, tm_update) \
+                    VALUES (?, ?, ?, 1, 'text', 'outbound', 'system', 'Hi', 'queued', ?, 1, '', '', 0, 0, ?, ?)";
+    let values = vec![
+        Uuid::from_u128(21).into(),
+        OWNER.into(),
+        Uuid::from_u128(22).into(),
+        format!("greet:{CONVERSATION}").as_str().into(),
+        ended.into(),
+        ended.into(),
+    ];
+    db.execute(greeting, values).await.unwrap();
+    for nth in 0..4_u128 {
+        let alert = "INSERT INTO chat_alerts (id, customer_id, alert_rule_id, metric, entity_id, status, value, threshold, \
+                     channels, escalated, tm_create, tm_update) \
+                     VALUES (?, ?, ?, 'provider_failure', ?, 'resolved', 1, 0, '[]', ?, ?, ?)";
+        let values = vec![
+            Uuid::from_u128(30 + nth).into(),
+            OWNER.into(),
+            Uuid::nil().into(),
+            Uuid::from_u128(40 + nth).into(),
+            false.into(),
+            now.into(),
+            now.into(),
+        ];
+        db.execute(alert, values).await.unwrap();
+    }
+    desk.make(
+        "alert_rules",
+        json!({"metric": "first_text_p95", "threshold": 5}),
+    )
+    .await;
+    told(&sink, "alert_triggered", 2).await;
+    let alerts = async |metric: &str| {
+        let uri = format!("/v1/alerts?metric={metric}");
+        desk.client.ok(Get, &uri, None).await
+    };
+    let late = alerts("first_text_p95").await;
+    assert!(
+        late[0]["value"]
+            .as_f64()
+            .is_some_and(|seconds| seconds >= 60.0),
+        "{late}"
+    );
+    let failures = alerts("provider_failures").await;
+    assert_eq!(failures[0]["value"].as_f64(), Some(4.0), "{failures}");
+    // Both pass by themselves.
+    desk.clock.shift(900_000_000);
+    told(&sink, "alert_resolved", 2).await;
+    drop(db);
     desk.end().await;
 }
 

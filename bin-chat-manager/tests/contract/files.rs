@@ -106,6 +106,56 @@ async fn a_file_is_said_once_and_had_by_its_link_alone(
     desk.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_said_leaves_nothing() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let visitor = desk.visitor(&desk.widget(None).await).await;
+    let stored = async || {
+        #[derive(sqlx::FromRow)]
+        struct Count {
+            n: i64,
+        }
+        let db = desk.installation.db();
+        let sql = "SELECT COUNT(*) AS n FROM chat_attachments";
+        let found: Option<Count> = db.fetch_optional(sql, vec![]).await.unwrap();
+        found.unwrap().n
+    };
+    let body = file("1", "leak.png", PNG);
+    for _ in 0..3 {
+        assert_eq!(bring(&desk, &visitor, body.clone()).await.0, 200);
+    }
+    assert_eq!(stored().await, 1);
+    // At once: both are answered with the one that was said.
+    let body = file("2", "leak.png", PNG);
+    let (first, second) = tokio::join!(
+        bring(&desk, &visitor, body.clone()),
+        bring(&desk, &visitor, body.clone()),
+    );
+    assert_eq!((first.0, second.0), (200, 200), "{} {}", first.1, second.1);
+    assert_eq!(first.1["messages"][0]["id"], second.1["messages"][0]["id"]);
+    assert_eq!(stored().await, 2);
+    // A conversation has so much room, whatever sizes its files have.
+    let db = desk.installation.db();
+    let full = "UPDATE chat_attachments SET size = 52428800 WHERE name = 'leak.png'";
+    db.execute(full, vec![]).await.unwrap();
+    let refused = bring(&desk, &visitor, file("3", "leak.png", PNG)).await;
+    assert_eq!(reason(&refused), (429, "TOO_MANY_BYTES"));
+    db.execute("UPDATE chat_attachments SET size = 1", vec![])
+        .await
+        .unwrap();
+    drop(db);
+    desk.act(&visitor.conversation, "close", json!({})).await;
+    let refused = bring(&desk, &visitor, file("4", "leak.png", PNG)).await;
+    assert_eq!(reason(&refused), (409, "CONVERSATION_CLOSED"));
+    let by_staff = file("a", "offer.txt", b"99 dollars");
+    let refused = desk
+        .act(&visitor.conversation, "attachments", by_staff)
+        .await;
+    assert_eq!(reason(&refused), (409, "CONVERSATION_CLOSED"));
+    assert_eq!(stored().await, 2);
+    desk.end().await;
+}
+
 #[rstest]
 #[case::html(b"<!doctype html><script>alert(1)</script>")]
 #[case::svg(b"<svg onload=alert(1)>")]

@@ -1,11 +1,12 @@
 //! What is kept how long, and what a person may know and have forgotten.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Post},
+    models::sock::Method::{Get, Post, Put},
     testing::{Kind, until},
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use super::{
     siblings::{CUSTOMER, NUMBER},
@@ -52,6 +53,55 @@ async fn messages_go_after_180_days_and_conversations_after_13_months(
     world.end().await;
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_deliveries_and_absent_users_are_not_kept_for_ever(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with(kind, &[("RETENTION_PERIOD", "100ms")]).await;
+    let client = world.of(NUMBER);
+    let user = Uuid::from_u128(60);
+    let beat = json!({"user_id": user, "device": "desk", "status": "online"});
+    client.ok(Put, "/v1/presence", Some(beat.clone())).await;
+    let mut gone = beat.clone();
+    gone["status"] = json!("offline");
+    client.ok(Put, "/v1/presence", Some(gone)).await;
+    let told = json!({"channel": "socket", "to": user, "key": "k", "data": {"text": "hello"}});
+    client.ok(Post, "/v1/notifications", Some(told)).await;
+    let endpoint = json!({"url": "https://hooks.invalid/x", "enabled": false});
+    let endpoint = client
+        .ok(Post, "/v1/webhook_endpoints", Some(endpoint))
+        .await;
+    let uri = format!("/v1/webhook_endpoints/{}/test", id(&endpoint));
+    client.ok(Post, &uri, None).await;
+    let rows = async |what: &str| {
+        let listed = client.ok(Get, &format!("/v1/{what}"), None).await;
+        listed.as_array().unwrap().len()
+    };
+    let are = async |what: &str, expected: usize| {
+        until(&format!("{expected} {what}"), async || {
+            (rows(what).await == expected).then_some(())
+        })
+        .await;
+    };
+    are("presences", 1).await;
+    world.pass(2 * DAY);
+    are("presences", 0).await;
+    assert_eq!(
+        (rows("notifications").await, rows("deliveries").await),
+        (1, 1)
+    );
+    world.pass(92 * DAY);
+    are("deliveries", 0).await;
+    assert_eq!(rows("notifications").await, 1);
+    world.pass(182 * DAY);
+    are("notifications", 0).await;
+    // Who comes back is there again.
+    client.ok(Put, "/v1/presence", Some(beat)).await;
+    are("presences", 1).await;
+    world.end().await;
+}
+
 async fn opted_out(world: &World) -> Json {
     let uri = format!("/v1/optouts/lookup?number={}", PERSON.replace('+', "%2B"));
     world.of(NUMBER).ok(Get, &uri, None).await
@@ -82,6 +132,38 @@ async fn who_is_forgotten_is_known_by_a_hash_alone_and_still_gets_no_text(
     assert!(bodies.contains("my heater leaks"), "{known}");
     assert_eq!(known["optout"]["opted_out"], json!(true));
 
+    let told =
+        json!({"channel": "sms", "to": PERSON, "key": "k", "data": {"text": "CANARY for Jane"}});
+    client.ok(Post, "/v1/notifications", Some(told)).await;
+    let endpoint = json!({"url": "https://hooks.invalid/x"});
+    let endpoint = client
+        .ok(Post, "/v1/webhook_endpoints", Some(endpoint))
+        .await;
+    let kept = world.conversations(NUMBER).await.remove(0);
+    let db = world.installation.db();
+    let delivery = "INSERT INTO chat_deliveries (id, customer_id, webhook_endpoint_id, webhook_id, event_type, payload, status, \
+                    tries, attempts, error_code, tm_create, tm_update) \
+                    VALUES (?, ?, ?, 'w', 'message_created', ?, 'delivered', 1, '[]', '', ?, ?)";
+    let payload = json!({"data": {"conversation_id": id(&kept), "body": "CANARY"}}).to_string();
+    let now = world.clock.now();
+    let values = vec![
+        Uuid::from_u128(77).into(),
+        CUSTOMER.into(),
+        id(&endpoint).parse::<Uuid>().unwrap().into(),
+        payload.as_str().into(),
+        now.into(),
+        now.into(),
+    ];
+    db.execute(delivery, values).await.unwrap();
+    drop(db);
+    let known = client
+        .ok(Post, "/v1/subjects/lookup", Some(subject.clone()))
+        .await;
+    assert!(
+        known["notifications"].to_string().contains("CANARY"),
+        "{known}"
+    );
+
     world.erase(PERSON, "erased:0123").await;
     until("nothing is known", async || {
         let known = client
@@ -98,6 +180,10 @@ async fn who_is_forgotten_is_known_by_a_hash_alone_and_still_gets_no_text(
     for said in world.messages(NUMBER, &kept).await {
         assert_eq!(text(&said, "body"), "");
     }
+    let told = client.ok(Get, "/v1/notifications", None).await.to_string();
+    assert!(!told.contains("CANARY") && !told.contains(PERSON), "{told}");
+    let uri = format!("/v1/deliveries/{}", Uuid::from_u128(77));
+    assert_eq!(client.call(Get, &uri, None).await.0, 404);
     let listed = client.ok(Get, "/v1/optouts", None).await.to_string();
     assert!(!listed.contains(PERSON), "{listed}");
     assert_eq!(opted_out(&world).await["opted_out"], json!(true));

@@ -36,6 +36,41 @@ async fn what_did_not_arrive_is_sent_again(#[case] fault: Fault) {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_greeting_that_never_left_is_none() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.fail(Route::Send, Fault::Status(503), 6);
+    world.miss(1, PERSON, NUMBER).await;
+    // Its pauses together are far shorter.
+    world.pass(30);
+    until("it is given up", async || {
+        let conversation = world.conversations(NUMBER).await.into_iter().next()?;
+        let messages = world.messages(NUMBER, &conversation).await;
+        (all(&messages, "status") == ["failed"]).then_some(())
+    })
+    .await;
+    world.provider.heal();
+    // Whoever calls again soon is greeted; whoever was, is not.
+    world.miss(2, PERSON, NUMBER).await;
+    let greeted = world
+        .until_messages("the second call is greeted", NUMBER, |messages| {
+            all(messages, "status") == ["failed", "delivered"]
+        })
+        .await;
+    world.miss(3, PERSON, NUMBER).await;
+    world
+        .conversation("the third call is known", NUMBER, |it| {
+            it["call_ids"].as_array().unwrap().len() == 3
+        })
+        .await;
+    let conversation = &world.conversations(NUMBER).await[0];
+    assert_eq!(
+        world.messages(NUMBER, conversation).await.len(),
+        greeted.len()
+    );
+    world.end().await;
+}
+
 #[rstest]
 #[case("21211", 21_211, "no phone number")]
 #[case("21614", 21_614, "landline")]

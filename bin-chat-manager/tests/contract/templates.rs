@@ -30,6 +30,9 @@ async fn a_name_is_there_once_until_it_is_deleted(
         .call(Put, &uri, Some(json!({"body": "{price}"})))
         .await;
     assert_eq!(reason(&wrong), (400, "INVALID_FIELD"));
+    let asking = json!({"body": "Reply YES to confirm or CANCEL to cancel"});
+    let wrong = client.call(Put, &uri, Some(asking)).await;
+    assert_eq!(reason(&wrong), (400, "INVALID_FIELD"));
     let kept = client.ok(Get, &uri, None).await;
     assert_eq!(text(&kept, "body"), "Hi {customer_name}");
 

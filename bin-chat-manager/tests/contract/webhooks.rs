@@ -71,7 +71,7 @@ async fn an_event_reaches_the_endpoints_that_hear_of_it_signed_and_once(
     let world = World::replicated(kind).await;
     let receiver = Receiver::start().await;
     let all = endpoint(&world, &receiver, &["conversation_created"]).await;
-    endpoint(&world, &receiver, &["lead_created_by_nobody"]).await;
+    endpoint(&world, &receiver, &["callcampaign_deleted"]).await;
     let stranger = world.of(AT_ONCE);
     let foreign = json!({"url": receiver.url("/foreign")});
     stranger
@@ -279,6 +279,7 @@ async fn a_secret_is_shown_once_and_two_sign_for_a_day(
 #[case::password(json!({"url": "https://me:secret@example.com/"}), "BAD_ENDPOINT")]
 #[case::no_url(json!({"url": ""}), "INVALID_FIELD")]
 #[case::events(json!({"url": "https://example.com", "events": ["Any*"]}), "INVALID_FIELD")]
+#[case::never(json!({"url": "https://example.com", "events": ["no_such_event_ever"]}), "INVALID_FIELD")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_is_a_public_address(#[case] body: Json, #[case] expected: &str) {
     let settings = [("ALLOW_PRIVATE_ENDPOINTS", "false")];

@@ -303,6 +303,11 @@ fn map_conflict<R: Resource>(error: Error) -> Error {
     if error.reason() != "ALREADY_EXISTS" {
         return error;
     }
+    exists::<R>()
+}
+
+/// The refusal of a row that conflicts with another.
+pub fn exists<R: Resource>() -> Error {
     Error::already_exists(
         format!("{}_EXISTS", R::NAME.to_ascii_uppercase()),
         format!("A {} with these values exists already.", R::NAME),

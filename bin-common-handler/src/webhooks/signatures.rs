@@ -64,6 +64,11 @@ impl BadSignatures {
             );
         }
     }
+
+    /// How many were wrong in this minute.
+    pub fn recent(&self) -> u32 {
+        self.0.minute.count()
+    }
 }
 
 impl Minute {
@@ -76,6 +81,14 @@ impl Minute {
         };
         *minute = Some((since, count));
         count
+    }
+
+    /// How many there are in the minute that goes on; 0 where it is over.
+    fn count(&self) -> u32 {
+        let minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        minute
+            .filter(|(since, _)| since.elapsed() < MINUTE)
+            .map_or(0, |(_, count)| count)
     }
 }
 
@@ -90,7 +103,9 @@ mod tests {
         assert_eq!(counts.last(), Some(&(WRONG_MAX + 1)));
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(minute.add(), WRONG_MAX + 2);
+        assert_eq!(minute.count(), WRONG_MAX + 2);
         tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(minute.count(), 0);
         assert_eq!(minute.add(), 1);
     }
 }

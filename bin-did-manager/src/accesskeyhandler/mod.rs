@@ -24,8 +24,9 @@ use crate::{
     models::{
         accesskey::{Accesskey, AccesskeyPatch},
         check::ensure,
+        user::User,
     },
-    tenancy::AuditedResource,
+    tenancy::{AuditedResource, ensure_chosen},
 };
 pub(crate) use bound::{ACCOUNT_DELETED, account_deleted};
 pub(crate) use token::PREFIX as KEY_PREFIX;
@@ -43,8 +44,9 @@ impl AuditedResource for Accesskey {
     // Its number format does.
     const AFFECTS_ROUTING: bool = true;
 
-    async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        Ok(())
+    async fn verify(&mut self, tx: &mut ChangeTx<'_>, before: Option<&Self>, _: i64) -> Result<()> {
+        let user = |key: &Self| key.user_id.unwrap_or_default();
+        ensure_chosen::<User>(tx, self.customer_id, before.map(user), user(self)).await
     }
 }
 

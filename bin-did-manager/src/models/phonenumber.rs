@@ -70,7 +70,8 @@ pub struct PhoneNumber {
     /// The carrier's id of the messaging service that sends its texts; empty for none.
     #[resource(set, check = short)]
     pub messaging_service_id: String,
-    /// What the registry of campaigns says; texts leave only when approved.
+    /// What the registry of campaigns says. From numbers of country code 1 texts leave only when approved; from others with
+    /// `none` as well, as there is no such registry.
     #[resource(set, filter)]
     pub campaign_status: CampaignStatus,
     /// It is bought at its provider, and given back when it is deleted. Once true it stays so.

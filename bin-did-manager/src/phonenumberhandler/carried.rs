@@ -146,11 +146,7 @@ async fn release(app: &App, id: Uuid) -> Result<()> {
     let Some((row, provider)) = carried(app, id, NumberStatus::Releasing).await? else {
         return Ok(());
     };
-    // Somebody has it again meanwhile: then it is theirs to give back.
-    let is_anew = phonenumbers::live(&app.store.db, &row.number, None)
-        .await?
-        .is_some();
-    if !is_anew {
+    if !is_anew(app, &row, &provider).await? {
         match app.carriers.release(&provider, &row.number).await {
             Ok(()) => {}
             Err(CarrierFault::Refused(refusal)) => {
@@ -165,6 +161,18 @@ async fn release(app: &App, id: Uuid) -> Result<()> {
         after.failure.clear();
     })
     .await
+}
+
+/// Whether the account has the number for somebody again: then it is theirs to give back. That somebody names it who has
+/// another account proves nothing, and holds nothing up.
+async fn is_anew(app: &App, row: &PhoneNumber, provider: &Provider) -> Result<bool> {
+    let found = phonenumbers::live(&app.store.db, &row.number, None).await?;
+    let Some(live) = found else {
+        return Ok(false);
+    };
+    let theirs = app.store.get::<Provider>(live.provider_id).await?;
+    let account = |of: &Provider| (of.r#type, of.account_id.clone());
+    Ok(theirs.is_some_and(|theirs| account(&theirs) == account(provider)))
 }
 
 /// A number that is still to be worked on, with its provider.

@@ -82,7 +82,10 @@ pub(crate) async fn update(
 }
 
 /// A number is only bought where its webhooks would reach us.
-fn ensure_reachable(app: &App, patch: &PhoneNumberPatch) -> Result<()> {
+///
+/// # Errors
+/// 409.
+pub(crate) fn ensure_reachable(app: &App, patch: &PhoneNumberPatch) -> Result<()> {
     if resource::patched(&PhoneNumber::default(), patch).purchase {
         app.carriers.hooks()?;
     }

@@ -425,3 +425,33 @@ fn verifying_is_a_read_for_services_only() {
         .unwrap();
     assert!(!verify.is_effect && verify.edge.is_internal);
 }
+
+#[tokio::test]
+async fn a_key_stands_for_a_user_of_its_own_customer_only() {
+    let world = World::new(Kind::Embedded).await;
+    let operator = &world.operator;
+    let user = async |client: &Client| {
+        let body = json!({"email": "ann@example.com", "role": "agent"});
+        client.ok(Post, "/v1/users", Some(body)).await
+    };
+    let other = json!({"name": "b"});
+    let other = operator.ok(Post, "/v1/customers", Some(other)).await;
+    let theirs = user(&operator.within(id_of(&other))).await;
+    let ours = user(&world.client).await;
+    let key = |user: &Json| json!({"name": "desk", "role": "agent", "user_id": user["id"]});
+    let nobody = json!({"id": "5b1a0000-0000-7000-8000-00000000000a"});
+    let not_found = (404, "USER_NOT_FOUND".to_owned());
+    for stranger in [&theirs, &nobody] {
+        let refusal = refused(&world.client, Post, KEYS, Some(key(stranger))).await;
+        assert_eq!(refusal, not_found);
+    }
+    let made = world.client.ok(Post, KEYS, Some(key(&ours))).await;
+    let refusal = refused(&world.client, Put, &uri(&made), Some(key(&theirs))).await;
+    assert_eq!(refusal, not_found);
+    // Who leaves keeps no key from being changed.
+    let gone = format!("/v1/users/{}", text(&ours, "id"));
+    world.client.ok(Delete, &gone, None).await;
+    let changed = json!({"name": "front desk"});
+    world.client.ok(Put, &uri(&made), Some(changed)).await;
+    world.end().await;
+}

@@ -212,6 +212,52 @@ async fn a_number_is_found_bought_and_given_back(#[values(Kind::Embedded, Kind::
     town.end().await;
 }
 
+#[rstest]
+#[case::of_another_account("AC00000000000000000000000000000999", 0)]
+#[case::of_the_same_account("", 1)]
+#[tokio::test]
+async fn a_number_that_somebody_else_names_is_given_back_unless_the_account_has_it_for_them(
+    #[case] account: &str,
+    #[case] left: usize,
+) {
+    let mut town = Town::new(Kind::Embedded).await;
+    let provider = town.provider().await;
+    let number = town.number("+14155550109", &provider, true).await;
+    town.wait_for(&number, "active").await;
+    // Its carrier is away when it is to be given back, and meanwhile somebody else names the number.
+    town.carrier.fail(Route::Owned, Fault::Status(503), 20);
+    let asked = town.carrier.requests(Route::Owned);
+    let uri = format!("/v1/phone_numbers/{}", id_of(&number));
+    town.client().ok(Delete, &uri, None).await;
+    until("the first try", async || {
+        (town.carrier.requests(Route::Owned) > asked).then_some(())
+    })
+    .await;
+    let operator = &town.world.operator;
+    let other = json!({"name": "b"});
+    let other = operator.ok(Post, "/v1/customers", Some(other)).await;
+    let other = operator.within(id_of(&other));
+    let mut theirs = town.account();
+    if !account.is_empty() {
+        theirs["account_id"] = json!(account);
+    }
+    let theirs = other.ok(Post, "/v1/providers", Some(theirs)).await;
+    let body = json!({"number": "+14155550109", "provider_id": theirs["id"]});
+    other.ok(Post, "/v1/phone_numbers", Some(body)).await;
+    let replica = town.world.replicas.pop().unwrap();
+    replica.stop().await.unwrap();
+    town.carrier.heal();
+    let clock = bin_common_handler::clock::Clock::default();
+    clock.shift(61_000_000);
+    let replica = town.world.installation.start_with_clock(clock).await;
+    town.world.replicas.push(replica);
+    let client = town.world.installation.client();
+    town.world.client = client.within(town.world.customer_id);
+    town.wait_for(&number, "released").await;
+    assert_eq!(town.carrier.numbers().len(), left);
+    town.end().await;
+}
+
 #[tokio::test]
 async fn a_number_that_nobody_sells_says_why_and_may_be_tried_again() {
     let town = Town::new(Kind::Embedded).await;
@@ -336,5 +382,56 @@ async fn onboarding_tells_what_is_missing_until_nothing_is(
             .0,
         400
     );
+    town.end().await;
+}
+
+#[rstest]
+#[case::number(json!({"number": {"number": "not a number"}}), (400, "INVALID_FIELD"))]
+#[case::number_fields(json!({"number": {"number": OWN, "colour": "red"}}), (400, "INVALID_FIELD"))]
+#[case::provider(json!({"provider": {"account_id": "AC1", "secret": "short"}}), (400, "INVALID_FIELD"))]
+#[case::messaging(json!({"messaging": {"campaign_status": 7}}), (400, "INVALID_FIELD"))]
+#[case::no_number(json!({"number": null, "messaging": {"campaign_status": "pending"}}), (400, "INVALID_FIELD"))]
+#[case::assistant(json!({"assistant": {"ai_takeover_delay_seconds": -1}}), (400, "INVALID_FIELD"))]
+#[case::taken(json!({"number": {"number": "+14155550111"}}), (409, "PHONE_NUMBER_EXISTS"))]
+#[case::strange(
+    json!({"number": {"provider_id": "5b1a0000-0000-7000-8000-00000000000a"}}),
+    (404, "PROVIDER_NOT_FOUND")
+)]
+#[tokio::test]
+async fn an_onboarding_that_is_refused_changes_nothing(
+    #[case] wrong: Json,
+    #[case] expected: (u16, &str),
+) {
+    let town = Town::new(Kind::Embedded).await;
+    let operator = &town.world.operator;
+    let other = json!({"name": "b"});
+    let other = operator.ok(Post, "/v1/customers", Some(other)).await;
+    let other = operator.within(id_of(&other));
+    let theirs = other.ok(Post, "/v1/providers", Some(town.account())).await;
+    let body = json!({"number": "+14155550111", "provider_id": theirs["id"]});
+    other.ok(Post, "/v1/phone_numbers", Some(body)).await;
+
+    let mut body = json!({
+        "business": {"trade": "roofing"},
+        "provider": town.account(),
+        "number": {"number": OWN, "forward_target": "+14155550123"},
+        "messaging": {"campaign_status": "pending"},
+        "assistant": {"ai_takeover_delay_seconds": 5},
+    });
+    for (part, fields) in wrong.as_object().unwrap() {
+        match fields.as_object() {
+            Some(fields) => body[part].as_object_mut().unwrap().extend(fields.clone()),
+            None => body[part] = Json::Null,
+        }
+    }
+    let refusal = refused(town.client(), Post, "/v1/onboardings", Some(body)).await;
+    assert_eq!(refusal, (expected.0, expected.1.to_owned()));
+    let uri = format!("/v1/customers/{}", town.world.customer_id);
+    let customer = town.client().ok(Get, &uri, None).await;
+    assert_eq!(text(&customer, "trade"), "");
+    for what in ["providers", "phone_numbers"] {
+        let rows = town.client().ok(Get, &format!("/v1/{what}"), None).await;
+        assert_eq!(rows, json!([]), "{what}");
+    }
     town.end().await;
 }

@@ -2,6 +2,8 @@
 //! brings is written, in the order of the steps, and every answer tells what is still missing. The state is that of the
 //! rows themselves, so a request that was broken off is simply sent again.
 
+mod rules;
+
 use bin_common_handler::{
     context::RequestContext,
     models::{
@@ -75,7 +77,7 @@ pub(crate) struct Step {
     pub detail: String,
 }
 
-/// Writes what a request brings, and tells how far the business is.
+/// Writes what a request brings, and tells how far the business is. All parts are checked before the first is written.
 ///
 /// # Errors
 /// 400 naming the field, 403 where only the operator may, 409, 503.
@@ -92,6 +94,7 @@ pub(crate) async fn onboard(
         operation: None,
         ..ctx.clone()
     };
+    rules::check(app, &own, id, &wanted).await?;
     if let Some(fields) = wanted.business {
         business(app, &own, id, fields).await?;
     }
@@ -197,13 +200,7 @@ async fn provider(app: &App, ctx: &RequestContext, id: Uuid, fields: Fields) -> 
 
 async fn number(app: &App, ctx: &RequestContext, id: Uuid, mut fields: Fields) -> Result<()> {
     only("number", NUMBER_FIELDS, &fields)?;
-    let text = fields.get("number").and_then(Json::as_str);
-    let known = match text.map(phone::parse) {
-        Some(Ok(number)) => phonenumbers::live(&app.store.db, number.as_str(), Some(id)).await?,
-        // The rules of the row say what is wrong with it.
-        Some(Err(_)) => None,
-        None => phonenumbers::first_of(&app.store.db, id).await?,
-    };
+    let known = known_number(app, id, &fields).await?;
     if known.is_none() && !fields.contains_key("provider_id") {
         let provider = phonenumbers::first_provider(&app.store.db, id).await?;
         let provider = provider.ok_or_else(|| wrong("provider", "is missing; send it first"))?;
@@ -216,6 +213,18 @@ async fn number(app: &App, ctx: &RequestContext, id: Uuid, mut fields: Fields) -
         None => phonenumberhandler::create(app, ctx, Some(id), &patch).await?,
     };
     Ok(())
+}
+
+/// The number that is meant, where the business has it.
+async fn known_number(app: &App, id: Uuid, fields: &Fields) -> Result<Option<PhoneNumber>> {
+    let text = fields.get("number").and_then(Json::as_str);
+    let db = &app.store.db;
+    Ok(match text.map(phone::parse) {
+        Some(Ok(number)) => phonenumbers::live(db, number.as_str(), Some(id)).await?,
+        // The rules of the row say what is wrong with it.
+        Some(Err(_)) => None,
+        None => phonenumbers::first_of(db, id).await?,
+    })
 }
 
 async fn messaging(app: &App, ctx: &RequestContext, id: Uuid, fields: Fields) -> Result<()> {
@@ -298,10 +307,13 @@ fn number_step(provider: Option<&Provider>, number: Option<&PhoneNumber>) -> Ste
 fn messaging_step(number: Option<&PhoneNumber>) -> Step {
     let status = number.map(|number| number.campaign_status);
     let service = number.map_or("", |number| &number.messaging_service_id);
-    let is_registered = matches!(
-        status,
-        Some(CampaignStatus::Pending | CampaignStatus::Approved)
-    );
+    // There is such a registry for numbers of country code 1 only.
+    let needs_none = number.is_some_and(|number| !number.number.starts_with("+1"));
+    let is_registered = match status {
+        Some(CampaignStatus::Pending | CampaignStatus::Approved) => true,
+        Some(CampaignStatus::None) => needs_none,
+        _ => false,
+    };
     let wanted = [
         ("messaging.messaging_service_id", service.is_empty()),
         ("messaging.campaign_status", !is_registered),
