@@ -8,4 +8,5 @@ pub(crate) mod law;
 pub(crate) mod market;
 pub(crate) mod numbers;
 pub(crate) mod pings;
+pub(crate) mod sipnonces;
 pub(crate) mod subjects;
