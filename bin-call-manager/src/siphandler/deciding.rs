@@ -45,6 +45,9 @@ pub(super) struct Decided {
 /// Sells the call of an INVITE.
 pub(super) async fn decide(app: &App, request: &Request) -> Decided {
     match Box::pin(sell(app, request)).await {
+        Ok(Some((call, _))) if call.destination.is_empty() => {
+            refused(Status::NOBODY, "NO_BIDS_AVAILABLE")
+        }
         Ok(Some((call, is_own))) => moved(request, &call, is_own),
         Ok(None) => refused(Status::NOT_FOUND, "NUMBER_UNKNOWN"),
         Err(error) => refused(status_of(&error), error.reason()),
