@@ -29,6 +29,7 @@ mod tests {
         ("room", RULES),
         ("standing", RULES),
         ("turns", RULES),
+        ("refusing", RULES),
         ("tenancy", RULES),
         ("watch", GROUND),
         ("viewer", RULES),

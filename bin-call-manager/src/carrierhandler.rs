@@ -199,7 +199,7 @@ async fn current(app: &App, campaign: &CallCampaign, call_sid: &str) -> Result<C
 
 /// The answer that dials the buyer of a call.
 fn dial(campaign: &CallCampaign, call: &Call, url: &str) -> String {
-    let Some(bid_id) = call.bid_id else {
+    let Some(bid_id) = call.bid_id.filter(|_| !call.destination.is_empty()) else {
         return response("<Hangup/>");
     };
     // The other webhooks stand beside this one.

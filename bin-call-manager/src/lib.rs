@@ -32,6 +32,7 @@ mod modelhandler;
 pub mod models;
 mod pinghandler;
 mod refundhandler;
+mod refusing;
 mod reporthandler;
 mod room;
 mod routehandler;
@@ -106,6 +107,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1090_inbound_calls",
         "1120_call_conversions",
         "1121_bid_counts",
+        "1122_ping_claims",
+        "1123_sip_nonces",
     ]
 );
 

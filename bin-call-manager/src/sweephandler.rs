@@ -56,5 +56,18 @@ pub async fn sweep(db: &Db, now: Timestamp) -> Result<()> {
             }
         }
     }
+    for table in ["exchange_ping_claims", "exchange_sip_nonces"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE digest IN (SELECT digest FROM (\
+             SELECT digest FROM {table} WHERE expires < ? LIMIT ?) AS old)"
+        );
+        for _ in 0..ROUNDS_MAX {
+            let values = vec![now.into(), ROWS_MAX.into()];
+            let deleted = db.execute(&sql, values).await?;
+            if deleted < u64::try_from(ROWS_MAX).unwrap_or_default() {
+                break;
+            }
+        }
+    }
     Ok(())
 }

@@ -31,6 +31,8 @@ const MARGIN_MAX: Duration = Duration::from_millis(300);
 const MARGIN_PART: u32 = 4;
 /// The longest pause before work is run again.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
+/// Between two looks whether another process is done.
+const PAUSE_MIN: Duration = Duration::from_millis(25);
 
 /// The turns of one process.
 pub(crate) struct Turns {
@@ -115,6 +117,19 @@ impl Turn<'_> {
         sleep(pause).await;
         Ok(())
     }
+}
+
+/// Waits a moment for another process that does the same, `began` at which the waiting did.
+///
+/// # Errors
+/// 503 `TOO_BUSY` shortly before the caller waits no more.
+pub(crate) async fn pause(ctx: &RequestContext, began: Instant) -> Result<()> {
+    let is_over = began.elapsed() >= WAIT_MAX && ctx.deadline.is_none();
+    if is_over || Instant::now() + PAUSE_MIN >= until(ctx) {
+        return Err(busy());
+    }
+    sleep(PAUSE_MIN).await;
+    Ok(())
 }
 
 /// Until when a turn is of use to whoever asks.

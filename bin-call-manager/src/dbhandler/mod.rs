@@ -9,4 +9,5 @@ pub(crate) mod market;
 pub(crate) mod numbers;
 pub(crate) mod pings;
 pub(crate) mod reader;
+pub(crate) mod sipnonces;
 pub(crate) mod subjects;

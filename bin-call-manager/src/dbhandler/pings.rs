@@ -1,7 +1,7 @@
 //! Pings that were answered before, and those whose call is waited for.
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Entity},
+    databasehandler::{ChangeTx, Db, Dialect, Entity},
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -28,6 +28,59 @@ pub(crate) async fn same(
     );
     let values = vec![customer_id.into(), digest.into(), now.into()];
     Ok(db.fetch_optional(&sql, values).await?)
+}
+
+#[derive(sqlx::FromRow)]
+struct Claim {
+    ping_id: Uuid,
+    expires: Timestamp,
+}
+
+/// Makes a question this ping's until `until`, unless another ping asks it, or has an answer that stands.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn claim(tx: &mut ChangeTx<'_>, ping: &Ping, until: Timestamp) -> Result<bool> {
+    let now = tx.now();
+    let insert = match tx.sql().dialect() {
+        Dialect::MySql => "INSERT IGNORE",
+        Dialect::Sqlite => "INSERT OR IGNORE",
+    };
+    let sql = format!(
+        "{insert} INTO exchange_ping_claims (digest, customer_id, ping_id, expires) VALUES (?, ?, ?, ?)"
+    );
+    let digest = ping.digest.as_str();
+    let values = vec![
+        digest.into(),
+        ping.customer_id.into(),
+        ping.id.into(),
+        until.into(),
+    ];
+    if tx.sql().execute(&sql, values).await? == 1 {
+        return Ok(true);
+    }
+    let sql = format!(
+        "SELECT ping_id, expires FROM exchange_ping_claims WHERE digest = ?{}",
+        tx.sql().dialect().for_update()
+    );
+    let found: Option<Claim> = tx.sql().fetch_optional(&sql, vec![digest.into()]).await?;
+    let is_free = found.is_some_and(|claim| claim.ping_id == ping.id || claim.expires <= now);
+    if is_free {
+        let sql = "UPDATE exchange_ping_claims SET ping_id = ?, expires = ? WHERE digest = ?";
+        let values = vec![ping.id.into(), until.into(), digest.into()];
+        tx.sql().execute(sql, values).await?;
+    }
+    Ok(is_free)
+}
+
+/// The question is nobody's: what this ping was asked or answered stands no more.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn release(tx: &mut ChangeTx<'_>, ping: &Ping) -> Result<()> {
+    let sql = "DELETE FROM exchange_ping_claims WHERE ping_id = ?";
+    tx.sql().execute(sql, vec![ping.id.into()]).await?;
+    Ok(())
 }
 
 #[derive(sqlx::FromRow)]

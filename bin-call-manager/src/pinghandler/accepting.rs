@@ -20,6 +20,7 @@ use super::{apart, find, not_found, pinging, telling};
 use crate::{
     app::App,
     callhandler::create::{add, check_reference},
+    dbhandler::pings,
     modelhandler::Learned,
     models::{
         call::{self, Call},
@@ -179,5 +180,8 @@ pub(super) fn reject(ping: &mut Ping, reject: Reject) {
 /// Writes a locked ping.
 pub(super) async fn save(tx: &mut ChangeTx<'_>, ping: &mut Ping) -> Result<()> {
     ping.tm_update = tx.next_version(ping.tm_update);
+    if matches!(ping.status, PingStatus::Used | PingStatus::Expired) {
+        pings::release(tx, ping).await?;
+    }
     tx.update(ping).await
 }

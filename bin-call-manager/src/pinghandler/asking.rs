@@ -38,6 +38,10 @@ pub(super) async fn ask_all(
         "ping_id": ping.id, "call_campaign_id": ping.call_campaign_id,
         "from_number": ping.shown_number(), "zip": ping.zip, "state": ping.state, "tags": ping.tags,
     });
+    let now = app.store.clock.now();
+    let (resting, profiles): (Vec<_>, Vec<_>) = profiles
+        .into_iter()
+        .partition(|profile| app.refusing.rests(profile.buyer_id, now));
     let profiles = by_turns(profiles);
     let (first, rest) = match profiles.split_at_checked(ENDPOINTS_MAX) {
         Some((first, rest)) => (first.to_vec(), rest.to_vec()),
@@ -54,6 +58,11 @@ pub(super) async fn ask_all(
             Err(reason) => dropped.push(drop_of(profile, reason)),
         }
     }
+    dropped.extend(
+        resting
+            .iter()
+            .map(|profile| drop_of(profile, "REFUSES_POSTS".to_owned())),
+    );
     dropped.extend(
         rest.iter()
             .map(|profile| drop_of(profile, "NOT_ASKED".to_owned())),

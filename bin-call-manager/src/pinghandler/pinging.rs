@@ -17,6 +17,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 use tokio::time::Instant;
+use tracing::debug;
 use uuid::Uuid;
 
 use super::{apart, asking};
@@ -35,6 +36,7 @@ use crate::{
         ping::{Ping, PingReply, PingStatus, Reject},
     },
     routehandler::offers::{self, Preview},
+    turns,
     viewer::{Viewer, owner},
 };
 
@@ -42,6 +44,8 @@ use crate::{
 const OFFER: Duration = Duration::from_secs(30);
 /// How long a "nobody" stands: so long nobody is asked again about the same call.
 const REJECTION: Duration = Duration::from_secs(5);
+/// A claim stands so much longer than bidders have: for our own work after them.
+const CLAIM_GRACE: Duration = Duration::from_secs(2);
 /// The part of a ping's time that is kept for our own work.
 const OWN_PART: u32 = 8;
 
@@ -88,20 +92,65 @@ pub(crate) async fn ping(
         .filter(|campaign| campaign.customer_id == customer_id)
         .filter(|campaign| viewer.sees(None, Some(campaign.seller_id)));
     let campaign = found.ok_or_else(resource::not_found::<CallCampaign>)?;
-    let mut ping = new_ping(app, &campaign, body);
     let is_operator = viewer == Viewer::Operator;
     // Who asks the same at the same time waits for the first answer.
-    let _turn = app.turns.of_ping(ctx, turn_of(&ping.digest)).await?;
-    let now = app.store.clock.now();
-    let same = pings::same(&app.store.db, customer_id, &ping.digest, now).await?;
-    if let Some(same) = same {
-        return Ok(same.reply(true, is_operator));
+    let digest = new_ping(app, &campaign, body.clone()).digest;
+    let _turn = app.turns.of_ping(ctx, turn_of(&digest)).await?;
+    loop {
+        let now = app.store.clock.now();
+        let same = pings::same(&app.store.db, customer_id, &digest, now).await?;
+        if let Some(same) = same {
+            return Ok(same.reply(true, is_operator));
+        }
+        let ping = new_ping(app, &campaign, body.clone());
+        let asked = Box::pin(ask(app, ctx, &campaign, ping, started, is_operator)).await?;
+        if let Some(reply) = asked {
+            return Ok(reply);
+        }
+        // Another process asks the same; its answer is this one's.
+        turns::pause(ctx, started).await?;
     }
-    let until = started + wait(&campaign);
-    decide(app, ctx, &campaign, &mut ping, until).await?;
-    let mut tx = app.store.begin(ctx).await?;
-    tx.insert(&ping).await?;
-    tx.commit(ping.reply(false, is_operator)).await
+}
+
+/// Asks and answers, unless another process does.
+async fn ask(
+    app: &App,
+    ctx: &RequestContext,
+    campaign: &CallCampaign,
+    mut ping: Ping,
+    started: Instant,
+    is_operator: bool,
+) -> Result<Option<PingReply>> {
+    let until = started + wait(campaign);
+    let answered = async {
+        if !decide(app, ctx, campaign, &mut ping, until).await? {
+            return Ok(None);
+        }
+        let mut tx = app.store.begin(ctx).await?;
+        if !pings::claim(&mut tx, &ping, ping.expires).await? {
+            return Ok(None);
+        }
+        tx.insert(&ping).await?;
+        tx.commit(ping.clone().reply(false, is_operator))
+            .await
+            .map(Some)
+    };
+    let answered: Result<Option<PingReply>> = answered.await;
+    if answered.is_err()
+        && let Err(error) = give_back(app, ctx, &ping).await
+    {
+        // It ends by itself.
+        debug!(%error, "the claim of a ping that failed stands a while");
+    }
+    answered
+}
+
+/// Nobody answers under this ping: whoever asks again need not wait for its end.
+async fn give_back(app: &App, ctx: &RequestContext, ping: &Ping) -> Result<()> {
+    let apart = apart(ctx);
+    let mut tx = app.store.begin(&apart).await?;
+    pings::release(&mut tx, ping).await?;
+    tx.commit(()).await
 }
 
 /// How long bidders have.
@@ -179,14 +228,14 @@ pub(super) fn call_of(ping: &Ping) -> Call {
     }
 }
 
-/// Asks who may have the call, and fills in what comes of it.
+/// Asks who may have the call, and fills in what comes of it; false where another process asks the same.
 async fn decide(
     app: &App,
     ctx: &RequestContext,
     campaign: &CallCampaign,
     ping: &mut Ping,
     until: Instant,
-) -> Result<()> {
+) -> Result<bool> {
     let now = app.store.clock.now();
     let call = call_of(ping);
     let learned = app.model.score(&call).await;
@@ -194,12 +243,15 @@ async fn decide(
     let mut tx = app.store.begin(&apart).await?;
     if let Some(reject) = forbidden(&mut tx, &call, campaign, learned).await? {
         reject_with(ping, reject, now.plus(REJECTION));
-        return Ok(());
+        return Ok(true);
     }
     let askable = Box::pin(offers::askable(&mut tx, &app.standing, &call, campaign)).await?;
     if !askable.is_empty() {
         // Nobody is asked while a transaction is open.
         drop(tx);
+        if !claim_to_ask(app, ctx, campaign, ping).await? {
+            return Ok(false);
+        }
         let asked = asking::ask_all(app, ping, campaign, askable, until);
         let (answers, dropped) = Box::pin(asked).await;
         (ping.answers, ping.dropped) = (Json(answers), Json(dropped));
@@ -214,7 +266,21 @@ async fn decide(
     ))
     .await?;
     settle(app, campaign, ping, &preview);
-    Ok(())
+    Ok(true)
+}
+
+/// The bidders are this ping's to ask: before the first of them is, as another process may be about to.
+async fn claim_to_ask(
+    app: &App,
+    ctx: &RequestContext,
+    campaign: &CallCampaign,
+    ping: &Ping,
+) -> Result<bool> {
+    let apart = apart(ctx);
+    let mut tx = app.store.begin(&apart).await?;
+    let until = tx.now().plus(wait(campaign)).plus(CLAIM_GRACE);
+    let is_ours = pings::claim(&mut tx, ping, until).await?;
+    tx.commit(is_ours).await
 }
 
 /// What is against the call whoever would take it.

@@ -141,7 +141,10 @@ async fn post(app: &App, call: &Call, ping: &Ping, bid_id: Uuid) -> Result<bool>
     let body = body(call, ping, &bid);
     let key = bid.id.to_string();
     let answer = asking::send(app, &profile, &body, Duration::from_secs(5), Some(&key)).await;
-    Ok(answer.is_ok_and(|answer| answer.status.is_success() && !refuses(&answer.body)))
+    let is_taken = answer.is_ok_and(|answer| answer.status.is_success() && !refuses(&answer.body));
+    let now = app.store.clock.now();
+    app.refusing.note(profile.buyer_id, is_taken, now);
+    Ok(is_taken)
 }
 
 fn body(call: &Call, ping: &Ping, bid: &Bid) -> Json {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{campaign, choose, timers, winning};
 use crate::{
     compliancehandler::sale,
+    dbhandler::pings,
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},
@@ -339,5 +340,6 @@ async fn end_ping(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
     };
     ping.status = PingStatus::Expired;
     ping.tm_update = tx.next_version(ping.tm_update);
+    pings::release(tx, &ping).await?;
     tx.update(&ping).await
 }

@@ -239,7 +239,8 @@ impl Market {
         (!enough).then(|| self.reach.wider())
     }
 
-    /// Whether the campaign's calls may go where this candidate's would; one that names no place is sold nothing.
+    /// Whether the campaign's calls may go where this candidate's would. A profile that names no place is sold nothing; a bid
+    /// by request need not name one, as whoever asked for the auction puts its call through.
     pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
         let Some(entry) = self.entries.get(candidate) else {
             return true;
@@ -250,7 +251,10 @@ impl Market {
             .as_ref()
             .map(|known| known.row.destination.as_str());
         let destination = placed.filter(|text| !text.is_empty()).or(own);
-        destination.is_some_and(|text| campaign.may_call(text))
+        match destination {
+            None | Some("") => entry.standing.is_none(),
+            Some(text) => campaign.may_call(text),
+        }
     }
 
     /// Takes a candidate out whose destination may not be called.

@@ -79,6 +79,11 @@ impl Access {
         self.users.set_key(key);
     }
 
+    /// What is asked of a sender whose answer was used before.
+    pub(super) fn asked_again(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+        self.users.challenges(now, true)
+    }
+
     /// Whether this sender may have this request served.
     pub(super) fn check(&mut self, request: &Request, peer: Peer, now: Timestamp) -> Verdict {
         let ip = peer.address().ip().to_canonical();

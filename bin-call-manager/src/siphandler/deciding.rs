@@ -31,6 +31,9 @@ use crate::{
     routehandler,
 };
 
+/// How often a decision is tried that the database rolled back.
+const TRIES_MAX: u32 = 5;
+
 /// What the sender is told.
 pub(super) struct Decided {
     pub status: Status,
@@ -42,6 +45,9 @@ pub(super) struct Decided {
 /// Sells the call of an INVITE.
 pub(super) async fn decide(app: &App, request: &Request) -> Decided {
     match Box::pin(sell(app, request)).await {
+        Ok(Some((call, _))) if call.destination.is_empty() => {
+            refused(Status::NOBODY, "NO_BIDS_AVAILABLE")
+        }
         Ok(Some((call, is_own))) => moved(request, &call, is_own),
         Ok(None) => refused(Status::NOT_FOUND, "NUMBER_UNKNOWN"),
         Err(error) => refused(status_of(&error), error.reason()),
@@ -110,27 +116,36 @@ async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
         scope: Scope::tenant(owner.customer_id),
         ..RequestContext::internal()
     };
-    if let Some(known) = known(app, &ctx, &owner, request).await? {
-        return Ok(Some((known, false)));
+    let (from, to) = (from_number.as_str(), to_number.as_str());
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match Box::pin(sell_once(app, &ctx, &owner, from, to, request)).await {
+            // It was rolled back, e.g. beside the same INVITE in another transaction.
+            Err(error) if error.is_retriable() && tries < TRIES_MAX => {}
+            sold => return sold.map(Some),
+        }
     }
-    match Box::pin(bring(
-        app,
-        &ctx,
-        &owner,
-        from_number.as_str(),
-        to_number.as_str(),
-        request,
-    ))
-    .await
-    {
+}
+
+async fn sell_once(
+    app: &App,
+    ctx: &RequestContext,
+    owner: &Belongs,
+    from_number: &str,
+    to_number: &str,
+    request: &Request,
+) -> Result<(Call, bool)> {
+    if let Some(known) = known(app, ctx, owner, request).await? {
+        return Ok((known, false));
+    }
+    match Box::pin(bring(app, ctx, owner, from_number, to_number, request)).await {
         // The same INVITE was decided about at the same time.
         Err(error) if matches!(error.reason(), "CALL_EXISTS" | "CALL_ALREADY_ROUTED") => {
-            match known(app, &ctx, &owner, request).await? {
-                Some(known) => Ok(Some((known, false))),
-                None => Err(error),
-            }
+            let found = known(app, ctx, owner, request).await?;
+            found.map(|known| (known, false)).ok_or(error)
         }
-        brought => brought.map(|call| Some((call, true))),
+        brought => brought.map(|call| (call, true)),
     }
 }
 

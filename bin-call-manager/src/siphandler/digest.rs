@@ -166,6 +166,18 @@ impl Users {
     }
 }
 
+/// What may be used once: the nonce of an answer with its count, as SHA-256 in hexadecimal digits; nothing where there is
+/// none. Right it is where [`Users::check`] said so.
+pub(super) fn once(header: &str) -> Option<String> {
+    let given = fields(header)?;
+    let count = u32::from_str_radix(given.get("nc")?, 16).ok()?;
+    let text = format!("{}:{count}", given.get("nonce")?);
+    Some(hex(&Sha256::digest(text.as_bytes())))
+}
+
+/// How long a count that was used is remembered by all processes: as long as their clocks might find its nonce good.
+pub(super) const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// Compared in a time that tells nothing.
 fn is_same(one: &str, other: &str) -> bool {
     one.len() == other.len()
@@ -225,6 +237,28 @@ mod tests {
             "Digest username=\"switch\",realm=\"tandem\",nonce=\"{nonce}\",uri=\"{URI}\",\
              response=\"{response}\", algorithm={algorithm}, cnonce=\"abc\", qop=auth, nc={count:08x}"
         )
+    }
+
+    #[test]
+    fn what_is_used_once_is_the_nonce_with_its_count_in_whatever_form() {
+        let first = once("Digest nonce=\"n\", nc=00000001, cnonce=\"c\"");
+        assert!(first.is_some());
+        for (header, is_same) in [
+            ("digest nc=1 , nonce=\"n\", cnonce=\"other\"", true),
+            ("Digest nonce=n, nc=\"01\"", true),
+            ("Digest nonce=\"n\", nc=00000002", false),
+            ("Digest nonce=\"m\", nc=00000001", false),
+        ] {
+            assert_eq!(once(header) == first, is_same, "{header}");
+        }
+        for none in [
+            "",
+            "Basic x",
+            "Digest nonce=\"n\"",
+            "Digest nonce=\"n\", nc=x",
+        ] {
+            assert_eq!(once(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -26,12 +26,13 @@ use uuid::Uuid;
 use super::{
     access::{Access, Verdict},
     deciding::{Decided, decide, give_up},
+    digest::{REMEMBERED, once},
     message::{MESSAGE_MAX, Message, Request, Status, parse},
     rate::{RATE, Rates},
     server::tag,
     transaction::{Action, Key, Peer, Transactions, reply},
 };
-use crate::{app::App, subjectrequesthandler};
+use crate::{app::App, dbhandler::sipnonces, subjectrequesthandler};
 
 /// Whose row the key of the nonces is: nobody's, among those of the customers.
 const NONCE_KEY: Uuid = Uuid::nil();
@@ -136,8 +137,27 @@ async fn hear(sockets: &SipSockets, app: &App, frame: &Frame) -> Result<Frames> 
             frames: pending.frames,
         });
     };
-    let decided = decide(app, &request).await;
+    let decided = if is_first(app, &request).await? {
+        decide(app, &request).await
+    } else {
+        (sockets.0.count)("replayed");
+        Decided {
+            status: Status::UNAUTHORIZED,
+            headers: sockets.with(|state| state.access.asked_again(now)),
+            sold: None,
+        }
+    };
     finish(sockets, app, &key, &tag, decided).await
+}
+
+/// Whether no process, before its restart neither, let somebody in by this very answer to a challenge.
+async fn is_first(app: &App, request: &Request) -> Result<bool> {
+    let header = request.authorization.as_deref().unwrap_or_default();
+    let Some(digest) = once(header) else {
+        return Ok(false);
+    };
+    let expires = app.store.clock.now().plus(REMEMBERED);
+    sipnonces::use_once(&app.store.db, &digest, expires).await
 }
 
 /// A request; nothing for a keep-alive; else the word that it is counted under.

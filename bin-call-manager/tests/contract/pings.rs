@@ -205,11 +205,14 @@ async fn a_standing_profile_is_sold_without_a_question(
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_question_is_asked_once(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let world = World::open(kind).await;
+    let world = World::replicated_with(kind, SETTINGS).await;
     let campaign = world.campaign(json!({"ping_ms": 2_000})).await;
-    let bidder = Bidder::bidding(500);
+    let bidder = Bidder::new(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        (200, r#"{"amount": 500}"#.to_owned())
+    });
     world.outside(&campaign, &bidder, json!({})).await;
-    let pings = join_all((0..5).map(|_| world.ping(&campaign, json!({})))).await;
+    let pings = join_all((0..20).map(|_| world.ping(&campaign, json!({})))).await;
     assert!(
         pings.iter().all(|ping| ping["id"] == pings[0]["id"]),
         "{pings:?}"
@@ -607,5 +610,59 @@ async fn what_came_to_nothing_is_forgotten(#[values(Kind::Embedded, Kind::Full)]
         );
     }
     drop(db);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_standing_profiles_bid_is_one_offer_in_all_processes(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::replicated_with(kind, SETTINGS).await;
+    let campaign = world.campaign(json!({"ping_ms": 2_000})).await;
+    let buyer = world.buyer(10_000, json!({})).await;
+    world.profile(&buyer, &campaign, 400, json!({})).await;
+    for round in 1..=3 {
+        let pings = join_all((0..20).map(|_| world.ping(&campaign, json!({})))).await;
+        let same = pings.iter().all(|ping| ping["id"] == pings[0]["id"]);
+        assert!(same, "{round}: {pings:?}");
+        let accepted = join_all(pings.iter().map(|ping| world.accept(ping))).await;
+        assert!(accepted.iter().all(|reply| reply.0 == 200), "{accepted:?}");
+        assert_eq!(world.money(&buyer).await, (10_000, 400 * round));
+        // It comes, so the next question is another one.
+        assert_eq!(world.arrive(&pings[0], CALLER).await.0, 200);
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_bids_and_refuses_is_not_asked_for_a_while(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::open(kind).await;
+    let campaign = world.campaign(json!({"ping_ms": 2_000})).await;
+    let fickle = Bidder::new(|asked| match asked.is_post() {
+        true => (200, r#"{"reject_reason": "changed my mind"}"#.to_owned()),
+        false => (200, r#"{"amount": 700}"#.to_owned()),
+    });
+    let fickle_buyer = world.outside(&campaign, &fickle, json!({})).await;
+    let honest = Bidder::bidding(500);
+    let honest_buyer = world.outside(&campaign, &honest, json!({})).await;
+    for _ in 0..3 {
+        let ping = world.ping(&campaign, json!({})).await;
+        assert_eq!(ping["amount"], 700);
+        let nobody = world.accept(&ping).await;
+        assert_eq!(reason(&nobody), (409, "NO_BIDS_AVAILABLE"));
+    }
+    let ping = world.ping(&campaign, json!({})).await;
+    assert_eq!(ping["amount"], 500, "{ping}");
+    assert_eq!(reason_of(&ping, &fickle_buyer), "REFUSES_POSTS");
+    assert_eq!(world.accept(&ping).await.0, 200);
+    assert_eq!(fickle.counts(), (3, 3));
+    assert_eq!(world.money(&honest_buyer).await, (100_000, 500));
+    world.clock.shift(61 * 1_000_000);
+    let later = world.ping(&campaign, json!({"zip": "94105"})).await;
+    assert_eq!(later["amount"], 700, "it is asked again");
     world.end().await;
 }
