@@ -69,7 +69,8 @@ pub struct Metrics {
     pub connections_refused: IntCounterVec,
     /// `tandem_bridge_requests_total{status}`: HTTP requests by status code.
     pub bridge_requests: IntCounterVec,
-    /// `tandem_bridge_rate_limited_total{by}`: refusals by an empty bucket: key, customer, address.
+    /// `tandem_bridge_rate_limited_total{by}`: refusals by an empty bucket: key, customer, address, webhook,
+    /// route, visitor.
     pub rate_limited: IntCounterVec,
     /// `tandem_bridge_over_share_total{limit}`: refusals of what one customer took at once: bulk, bytes.
     pub over_share: IntCounterVec,

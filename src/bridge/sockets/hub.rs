@@ -7,13 +7,16 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use axum::extract::ws::Utf8Bytes;
 use serde_json::value::RawValue;
-use tokio::{sync::Notify, task::yield_now, time::timeout};
+use tokio::{
+    sync::Notify,
+    task::yield_now,
+    time::{Instant, timeout},
+};
 use uuid::Uuid;
 
 use bin_common_handler::{
@@ -28,6 +31,7 @@ use bin_common_handler::{
 use super::{
     frames::{Numbers, ServerFrame},
     outbox::Outbox,
+    patience::{Patience, WAIT_MAX},
     rooms::Rooms,
 };
 use crate::bridge::{
@@ -38,9 +42,6 @@ use crate::bridge::{
 
 /// Sockets of one visitor at this bridge; more than one page has, as some may be dead and not known to be.
 const VISITOR_SOCKETS_MAX: usize = 8;
-/// How long sockets that read are waited for, where more comes at once than they may keep waiting. Those that do not read
-/// cost it once.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A list that can be followed.
 struct Scope {
@@ -85,20 +86,26 @@ pub(super) struct Audiences {
 
 impl Audiences {
     /// Lets the sockets take what they were told.
-    async fn rest(self) {
+    async fn rest(self, patience: &Mutex<Patience>) {
         if self.told.is_empty() {
             return;
         }
         // Their sessions may be waiting for this very thread.
         yield_now().await;
+        if self.crowded.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let left = lock(patience).left(began);
         let eased = async {
             for outbox in &self.crowded {
                 outbox.eased().await;
             }
         };
-        if timeout(PATIENCE, eased).await.is_err() {
+        if timeout(left.min(WAIT_MAX), eased).await.is_err() {
             self.crowded.iter().for_each(|outbox| outbox.give_up());
         }
+        lock(patience).spend(began.elapsed());
     }
 }
 
@@ -125,6 +132,7 @@ pub(in crate::bridge) struct Hub {
     visitors: Mutex<HashMap<Uuid, HashMap<Uuid, Arc<Notify>>>>,
     /// Whose events (manager's name, resource) say that a visitor's session changed.
     visitor_topic: Option<(&'static str, &'static str)>,
+    patience: Mutex<Patience>,
 }
 
 impl Hub {
@@ -147,6 +155,7 @@ impl Hub {
             audiences: Mutex::default(),
             rooms: Rooms::new(table.live()),
             visitors: Mutex::default(),
+            patience: Mutex::new(Patience::new(Instant::now())),
             visitor_topic: table
                 .visitors()
                 .map(|route| (route.service, route.identity.topic)),
@@ -189,7 +198,7 @@ impl Hub {
     }
 
     fn visitors(&self) -> MutexGuard<'_, HashMap<Uuid, HashMap<Uuid, Arc<Notify>>>> {
-        self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.visitors)
     }
 
     fn look_again(&self, data: &RawValue) {
@@ -378,10 +387,12 @@ impl Hub {
     }
 
     fn audiences(&self) -> MutexGuard<'_, HashMap<Audience, HashMap<Uuid, Arc<Outbox>>>> {
-        self.audiences
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.audiences)
     }
+}
+
+fn lock<T>(all: &Mutex<T>) -> MutexGuard<'_, T> {
+    all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Scope {
@@ -432,7 +443,7 @@ impl Scope {
 #[async_trait]
 impl Receive for Hub {
     async fn receive(&self, event: ReceivedEvent) -> Result<()> {
-        self.publish(&event).rest().await;
+        self.publish(&event).rest(&self.patience).await;
         Ok(())
     }
 

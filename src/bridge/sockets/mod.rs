@@ -24,6 +24,7 @@ mod manager;
 mod member;
 mod origin;
 mod outbox;
+mod patience;
 mod replay;
 mod rooms;
 mod session;
