@@ -465,9 +465,10 @@ impl Tenant {
     async fn bookings(&mut self) {
         let named = |what: &str| format!("{} {what}", self.mark);
         let (title, address, feed) = (named("leak"), named("street"), named("feed"));
-        let (conversation, rule) = (ids::next(), named("rule"));
+        let rule = named("rule");
+        // The conversation has a lead of its own.
         let lead = json!({
-            "person": self.value("phone"), "name": named("caller"), "conversation_id": conversation,
+            "person": self.value("phone"), "name": named("caller"),
             "catalog_item_id": self.value("catalog-item-id"),
         });
         self.keep("lead-id", "/v1/leads", lead).await;
@@ -478,7 +479,7 @@ impl Tenant {
         self.keep("reservation-id", "/v1/reservations", hold).await;
         let appointment = json!({
             "reservation_id": self.value("reservation-id"), "lead_id": self.value("lead-id"),
-            "conversation_id": conversation, "catalog_item_id": self.value("catalog-item-id"),
+            "conversation_id": self.value("conversation-id"), "catalog_item_id": self.value("catalog-item-id"),
             "title": title, "address": address,
         });
         self.keep("appointment-id", "/v1/appointments", appointment)

@@ -54,7 +54,7 @@ const HELD_UP_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 /// 503.
 pub(super) async fn in_order(app: &App, row: &Webhook) -> Result<()> {
     for older in webhooks::older(&app.store.db, row).await? {
-        match text(app, &older).await {
+        match Box::pin(text(app, &older)).await {
             Err(error) if app.store.clock.now() >= older.tm_create.plus(HELD_UP_MAX) => {
                 let reason = error.reason();
                 warn!(
@@ -65,7 +65,7 @@ pub(super) async fn in_order(app: &App, row: &Webhook) -> Result<()> {
             done => done?,
         }
     }
-    text(app, row).await
+    Box::pin(text(app, row)).await
 }
 
 async fn text(app: &App, row: &Webhook) -> Result<()> {

@@ -78,8 +78,8 @@ async fn perform(app: &App, job: Job) -> Result<()> {
     // The first use asks the database for the key, which must not happen inside a transaction.
     contacthandler::hash(app, "").await?;
     match job {
-        Job::Work(id) => work(app, id).await,
-        Job::Send(id) => sendhandler::advance(app, id).await,
+        Job::Work(id) => Box::pin(work(app, id)).await,
+        Job::Send(id) => Box::pin(sendhandler::advance(app, id)).await,
         Job::Run(id) => Box::pin(turnhandler::run(app, id)).await,
         Job::Fetch(id) => media::fetch(app, id).await,
         Job::Calendar(id) => calendarsynchandler::run(app, id).await,
@@ -106,7 +106,7 @@ async fn work(app: &App, id: Uuid) -> Result<()> {
         return Ok(());
     }
     match row.kind {
-        WebhookKind::Sms => inbound::in_order(app, &row).await,
+        WebhookKind::Sms => Box::pin(inbound::in_order(app, &row)).await,
         WebhookKind::SmsStatus => status(app, &row).await,
         WebhookKind::CallMissed => greeting::missed(app, &row).await,
         WebhookKind::Reminder => reminder::remind(app, &row).await,

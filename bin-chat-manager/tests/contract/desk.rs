@@ -155,10 +155,10 @@ impl Desk {
         nine.plus(Duration::from_secs(minutes * 60))
     }
 
-    /// A conversation of the business.
-    pub async fn conversation(&self) -> String {
+    /// A conversation of the business, with this id.
+    pub async fn conversation(&self, id: Uuid) -> String {
         let conversation = Conversation {
-            id: Uuid::from_u128(1),
+            id,
             customer_id: OWNER,
             person: "+14155550123".to_owned(),
             ..Conversation::default()

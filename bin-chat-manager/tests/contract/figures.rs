@@ -124,7 +124,7 @@ async fn figures_are_the_same_whatever_the_order_of_events(#[case] is_hostile: b
     }
     told.publish(&desk).await;
     let resource = desk.resource(json!({})).await;
-    let more = json!({"conversation_id": CONVERSATION});
+    let more = json!({"conversation_id": desk.conversation(CONVERSATION).await});
     desk.appointment(&resource, 0, more).await;
     let kpis = until("everything is counted", async || {
         let kpis = total(&desk).await;

@@ -6,17 +6,21 @@ use bin_common_handler::{
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use super::{
     desk::Desk,
     world::{id, reason, text},
 };
 
+const CONVERSATION: Uuid = Uuid::from_u128(1);
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_has_one_open_lead(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let desk = Desk::new(kind).await;
-    let body = json!({"conversation_id": desk.conversation().await, "person": "+14155550123"});
+    let body =
+        json!({"conversation_id": desk.conversation(CONVERSATION).await, "person": "+14155550123"});
     let first = id(&desk.make("leads", body.clone()).await);
     let second = desk
         .client
