@@ -7,7 +7,7 @@ use bin_common_handler::{
     databasehandler::ChangeTx,
     ids,
     models::{
-        check::{ensure, short, wrong},
+        check::{ensure, not_blank, plain, short, wrong},
         error::{Error, Result},
         identity::{optional_owner, optional_uuid},
         text::null_is_default,
@@ -105,10 +105,15 @@ impl CallCreate {
 /// 400 naming the field.
 pub(crate) fn check_facts(zip: &str, state: &str, tags: &BTreeMap<String, String>) -> Result<()> {
     short("zip", zip)?;
+    plain("zip", zip)?;
     short("state", state)?;
+    plain("state", state)?;
     ensure(tags.len() <= TAGS_MAX, "tags", "has at most 50 entries")?;
     for (key, value) in tags {
+        not_blank("tags", key)?;
         short("tags", key)?;
+        plain("tags", key)?;
+        plain("tags", value)?;
         ensure(
             value.len() <= TEXT_MAX,
             "tags",
@@ -234,4 +239,34 @@ async fn campaign_of(app: &App, customer_id: Uuid, body: &CallCreate) -> Result<
     found
         .filter(|campaign| campaign.customer_id == customer_id && campaign.tm_delete.is_none())
         .ok_or_else(resource::not_found::<CallCampaign>)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::usual("94105", "CA", "source", "radio & tv", None)]
+    #[case::nothing("", "", "k", "", None)]
+    #[case::turned("", "\u{202e}", "k", "v", Some("state"))]
+    #[case::nul("", "", "k", "a\0", Some("tags"))]
+    #[case::key("", "", "a\0", "v", Some("tags"))]
+    #[case::no_key("", "", " ", "v", Some("tags"))]
+    #[case::zip("9\r", "", "k", "v", Some("zip"))]
+    fn facts_are_plain_texts(
+        #[case] zip: &str,
+        #[case] state: &str,
+        #[case] key: &str,
+        #[case] value: &str,
+        #[case] refused: Option<&str>,
+    ) {
+        let tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let told = check_facts(zip, state, &tags).err();
+        let told = told.map(|error| error.message().to_owned());
+        assert_eq!(told.is_some(), refused.is_some(), "{told:?}");
+        let named = refused.unwrap_or_default();
+        assert!(told.unwrap_or_default().starts_with(named));
+    }
 }

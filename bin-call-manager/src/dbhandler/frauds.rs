@@ -19,7 +19,7 @@ const TURNS: u64 = 1_024;
 /// What counts as lately.
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Calls of an account that are looked at.
-const RECENT_MAX: i64 = 200;
+pub(crate) const RECENT_MAX: i64 = 200;
 
 #[derive(sqlx::FromRow)]
 struct Count {
@@ -79,15 +79,20 @@ async fn lock_turn(tx: &mut ChangeTx<'_>, customer_id: Uuid, turn: i64) -> Resul
     Ok(())
 }
 
+/// Where the person's number stands in calls of that direction.
+fn person_column(call: &Call) -> &'static str {
+    match call.direction {
+        Direction::Outbound => "to_number",
+        _ => "from_number",
+    }
+}
+
 /// Calls of the person in the last hour, counted up to `most`.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn calls_of_person(tx: &mut ChangeTx<'_>, call: &Call, most: i64) -> Result<i64> {
-    let column = match call.direction {
-        Direction::Outbound => "to_number",
-        _ => "from_number",
-    };
+    let column = person_column(call);
     let which = format!("customer_id = ? AND {column} = ? AND tm_create > ?");
     let since = tx.now().minus(HOUR);
     let values = vec![call.customer_id.into(), call.person().into(), since.into()];
@@ -147,10 +152,10 @@ pub(crate) async fn recent(tx: &mut ChangeTx<'_>, call: &Call) -> Result<Recent>
         COALESCE(SUM(CASE WHEN status = 'completed' AND duration_seconds < 10 THEN 1 ELSE 0 END), 0) AS short, \
         COUNT(near) AS exchange_calls, COUNT(DISTINCT near) AS exchange_numbers \
         FROM (SELECT status, duration_seconds, \
-            CASE WHEN tm_create > ? AND from_number >= ? AND from_number < ? THEN from_number END AS near \
+            CASE WHEN tm_create > ? AND {person} >= ? AND {person} < ? THEN {person} END AS near \
             FROM exchange_calls WHERE seller_id = ? AND customer_id = ? \
             ORDER BY tm_create DESC LIMIT ?) AS recent";
-    let (first, beyond) = exchange(&call.from_number);
+    let (first, beyond) = exchange(call.person());
     let since = tx.now().minus(HOUR);
     let values = vec![
         since.into(),
@@ -160,7 +165,7 @@ pub(crate) async fn recent(tx: &mut ChangeTx<'_>, call: &Call) -> Result<Recent>
         call.customer_id.into(),
         RECENT_MAX.into(),
     ];
-    let sql = casted(tx.sql().dialect(), sql);
+    let sql = casted(tx.sql().dialect(), sql).replace("{person}", person_column(call));
     let found: Option<Recent> = tx.sql().fetch_optional(&sql, values).await?;
     Ok(found.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! How suspicious a call is, as pure logic: each sign has a score from 0 to 1, and the highest counts.
 
 use crate::{
-    dbhandler::frauds::Recent,
+    dbhandler::frauds::{RECENT_MAX, Recent},
     modelhandler::Learned,
     models::{
         callcampaign::{FraudFail, FraudTerms},
@@ -20,6 +20,8 @@ const ENDED_MIN: i64 = 20;
 const SHORT_SHARE: f64 = 0.5;
 /// Calls of one exchange in an hour, as a multiple of what one caller may make.
 const EXCHANGE_FACTOR: i64 = 5;
+/// More is suspicious whatever one caller may make; below the number of calls that are looked at, so that it can be seen.
+const EXCHANGE_MAX: i64 = RECENT_MAX / 2;
 /// Numbers of one exchange that call one account in an hour: neighbours seldom call together.
 const EXCHANGE_NUMBERS: i64 = 25;
 
@@ -98,7 +100,7 @@ fn parts(signs: &Signs, terms: &FraudTerms) -> Vec<Part> {
     let recent = &signs.recent;
     let exchange_limit = terms
         .calls_per_caller_hour
-        .map(|limit| limit.saturating_mul(EXCHANGE_FACTOR));
+        .map(|limit| limit.saturating_mul(EXCHANGE_FACTOR).min(EXCHANGE_MAX));
     let mut parts = vec![
         velocity(
             "calls_per_caller_hour",
@@ -244,6 +246,18 @@ mod tests {
                 &flags.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>()[..]
             )
         );
+    }
+
+    #[test]
+    fn a_high_limit_of_callers_hides_no_exchange() {
+        let mut signs = usual();
+        signs.recent.exchange_calls = RECENT_MAX;
+        let terms = FraudTerms {
+            calls_per_caller_hour: Some(1_000),
+            ..FraudTerms::default()
+        };
+        let verdict = judge(&signs, &terms);
+        assert_eq!(verdict.flags, ["calls_per_exchange_hour"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, in_range, timezone, within},
+        check::{ensure, in_range, plain, timezone, within},
         error::{Error, Result},
         hours::Hours,
         money::Currency,
@@ -191,14 +191,18 @@ impl Default for Account {
 }
 
 fn check(account: &mut Account, before: Option<&Account>, _: Timestamp) -> Result<()> {
-    check_name("name", &account.name)?;
-    check_name("email", &account.email)?;
-    ensure(
-        account.email.is_empty() || account.email.contains('@'),
-        "email",
-        "must be an address such as desk@example.com",
-    )?;
-    account.currency.parse::<Currency>()?;
+    let is_new =
+        |text: fn(&Account) -> &String| before.is_none_or(|was| text(was) != text(account));
+    if is_new(|account| &account.name) {
+        check_name("name", &account.name)?;
+        plain("name", &account.name)?;
+    }
+    if is_new(|account| &account.email) {
+        check_email(&account.email)?;
+    }
+    if before.is_none() {
+        account.currency.parse::<Currency>()?;
+    }
     in_range("credit_limit", account.credit_limit, 0, AMOUNT_MAX)?;
     if !account.timezone.is_empty() {
         timezone("timezone", &account.timezone)?;
@@ -217,6 +221,21 @@ fn check(account: &mut Account, before: Option<&Account>, _: Timestamp) -> Resul
     in_range("priority", account.priority, 1, WEIGHT_MAX)?;
     account.quality.0.check()?;
     before.map_or(Ok(()), |before| account.check_change(before))
+}
+
+/// An address that a header of a mail can hold, or none.
+fn check_email(email: &str) -> Result<()> {
+    check_name("email", email)?;
+    plain("email", email)?;
+    let is_address = email
+        .split_once('@')
+        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+    let is_one_word = !email.contains(char::is_whitespace);
+    ensure(
+        email.is_empty() || (is_address && is_one_word),
+        "email",
+        "must be an address such as desk@example.com",
+    )
 }
 
 impl Account {
@@ -276,6 +295,34 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("", "a@b", None)]
+    #[case("José & Söhne", "desk@example.com", None)]
+    #[case("x", "a@b\r\nBcc: x", Some("email"))]
+    #[case("x", "a@b, c@d", Some("email"))]
+    #[case("x", "@", Some("email"))]
+    #[case("x", "a", Some("email"))]
+    #[case("\u{202e}x", "", Some("name"))]
+    #[case("a\0", "", Some("name"))]
+    fn a_name_and_an_address_are_one_plain_line(
+        #[case] name: &str,
+        #[case] email: &str,
+        #[case] refused: Option<&str>,
+    ) {
+        let mut account = Account {
+            name: name.to_owned(),
+            email: email.to_owned(),
+            ..Account::default()
+        };
+        let checked = check(&mut account, None, Timestamp::default());
+        let field = checked.err().map(|error| error.message().to_owned());
+        let field = field.and_then(|text| text.split(' ').next().map(str::to_owned));
+        assert_eq!(field.as_deref(), refused);
+        // What is stored already does not keep the account from being changed.
+        let before = account.clone();
+        assert!(check(&mut account, Some(&before), Timestamp::default()).is_ok());
+    }
 
     #[rstest]
     #[case(AccountStatus::Pending, AccountStatus::Active, true)]

@@ -4,7 +4,10 @@ use std::fmt::Display;
 
 use chrono_tz::Tz;
 
-use super::error::{Error, Result};
+use super::{
+    error::{Error, Result},
+    text::is_obeyed,
+};
 
 /// Longest list of short texts, such as tags or dial prefixes.
 const LIST_MAX: usize = 100;
@@ -130,6 +133,19 @@ pub fn short(field: &str, text: &str) -> Result<()> {
     )
 }
 
+/// A text of one line for people: nothing that a terminal, a mail's header or the order of letters obeys.
+///
+/// # Errors
+/// 400 naming `field`.
+pub fn plain(field: &str, text: &str) -> Result<()> {
+    let holds = !text.contains(|c: char| c.is_control() || is_obeyed(c));
+    ensure(
+        holds,
+        field,
+        "must have no control characters, nor any that turn the order of letters",
+    )
+}
+
 /// A short list of short texts.
 ///
 /// # Errors
@@ -184,6 +200,15 @@ mod tests {
     #[case::fraction(
         within("latitude", &Some(90.5), -90.0, 90.0),
         "INVALID_FIELD latitude must be from -90 to 90."
+    )]
+    #[case::plain(plain("name", "José, 日本"), "")]
+    #[case::line(
+        plain("name", "a\nb"),
+        "INVALID_FIELD name must have no control characters, nor any that turn the order of letters."
+    )]
+    #[case::turned(
+        plain("name", "\u{202e}a"),
+        "INVALID_FIELD name must have no control characters, nor any that turn the order of letters."
     )]
     #[case::no_number(
         within("latitude", &Some(f64::NAN), -90.0, 90.0),

@@ -15,7 +15,7 @@ pub const CURRENCY_MISMATCH: &str = "CURRENCY_MISMATCH";
 /// Parts of one in a [`Money::share`]: millionths.
 pub const SHARE_WHOLE: u32 = 1_000_000;
 
-/// An ISO 4217 code: three upper-case letters.
+/// An active ISO 4217 code, of a currency or a fund.
 #[derive(
     Debug,
     Clone,
@@ -63,6 +63,25 @@ const EXPONENTS: &[(&str, u32)] = &[
     ("XPF", 0),
 ];
 
+/// Active codes (ISO 4217, list one, as of January 2026), in order: currencies and funds. Without metals, units of bonds
+/// and of account but XDR, and the codes for tests and for no currency, in which nobody pays.
+const CODES: &[&[u8; 3]] = &[
+    b"AED", b"AFN", b"ALL", b"AMD", b"AOA", b"ARS", b"AUD", b"AWG", b"AZN", b"BAM", b"BBD", b"BDT",
+    b"BHD", b"BIF", b"BMD", b"BND", b"BOB", b"BOV", b"BRL", b"BSD", b"BTN", b"BWP", b"BYN", b"BZD",
+    b"CAD", b"CDF", b"CHE", b"CHF", b"CHW", b"CLF", b"CLP", b"CNY", b"COP", b"COU", b"CRC", b"CUP",
+    b"CVE", b"CZK", b"DJF", b"DKK", b"DOP", b"DZD", b"EGP", b"ERN", b"ETB", b"EUR", b"FJD", b"FKP",
+    b"GBP", b"GEL", b"GHS", b"GIP", b"GMD", b"GNF", b"GTQ", b"GYD", b"HKD", b"HNL", b"HTG", b"HUF",
+    b"IDR", b"ILS", b"INR", b"IQD", b"IRR", b"ISK", b"JMD", b"JOD", b"JPY", b"KES", b"KGS", b"KHR",
+    b"KMF", b"KPW", b"KRW", b"KWD", b"KYD", b"KZT", b"LAK", b"LBP", b"LKR", b"LRD", b"LSL", b"LYD",
+    b"MAD", b"MDL", b"MGA", b"MKD", b"MMK", b"MNT", b"MOP", b"MRU", b"MUR", b"MVR", b"MWK", b"MXN",
+    b"MXV", b"MYR", b"MZN", b"NAD", b"NGN", b"NIO", b"NOK", b"NPR", b"NZD", b"OMR", b"PAB", b"PEN",
+    b"PGK", b"PHP", b"PKR", b"PLN", b"PYG", b"QAR", b"RON", b"RSD", b"RUB", b"RWF", b"SAR", b"SBD",
+    b"SCR", b"SDG", b"SEK", b"SGD", b"SHP", b"SLE", b"SOS", b"SRD", b"SSP", b"STN", b"SVC", b"SYP",
+    b"SZL", b"THB", b"TJS", b"TMT", b"TND", b"TOP", b"TRY", b"TTD", b"TWD", b"TZS", b"UAH", b"UGX",
+    b"USD", b"USN", b"UYI", b"UYU", b"UYW", b"UZS", b"VED", b"VES", b"VND", b"VUV", b"WST", b"XAF",
+    b"XCD", b"XCG", b"XDR", b"XOF", b"XPF", b"YER", b"ZAR", b"ZMW", b"ZWG",
+];
+
 impl Currency {
     /// US dollar.
     pub const USD: Self = Self(*b"USD");
@@ -87,12 +106,12 @@ impl FromStr for Currency {
     fn from_str(code: &str) -> Result<Self> {
         <[u8; 3]>::try_from(code.as_bytes())
             .ok()
-            .filter(|bytes| bytes.iter().all(u8::is_ascii_uppercase))
+            .filter(|bytes| CODES.binary_search(&bytes).is_ok())
             .map(Self)
             .ok_or_else(|| {
                 Error::invalid_argument(
                     "BAD_CURRENCY",
-                    "currency must be an ISO 4217 code, such as USD.",
+                    "currency must be an active ISO 4217 code, such as USD.",
                 )
             })
     }
@@ -250,11 +269,25 @@ mod tests {
     #[case("U$D")]
     #[case("")]
     #[case("€")]
-    fn a_code_is_three_upper_case_letters(#[case] code: &str) {
+    #[case("BTC")]
+    #[case("ZZZ")]
+    #[case("QQQ")]
+    #[case("DEM")]
+    #[case("XXX")]
+    #[case("XTS")]
+    fn a_code_is_one_that_somebody_pays_in(#[case] code: &str) {
         assert_eq!(
             code.parse::<Currency>().unwrap_err().reason(),
             "BAD_CURRENCY"
         );
+    }
+
+    #[test]
+    fn codes_are_in_order_and_hold_every_other_minor_unit() {
+        assert!(CODES.is_sorted_by(|one, next| one < next));
+        let all: Vec<&str> = EXPONENTS.iter().map(|(code, _)| *code).collect();
+        let known = all.iter().filter(|code| code.parse::<Currency>().is_ok());
+        assert_eq!(known.count(), all.len());
     }
 
     #[test]

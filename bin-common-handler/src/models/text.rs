@@ -58,7 +58,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 /// Controls (C0, DEL, C1), what turns the direction of a text, other line ends, marks of annotations, and tags.
-fn is_obeyed(c: char) -> bool {
+pub(super) fn is_obeyed(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
