@@ -22,6 +22,7 @@ mod rows;
 mod table;
 mod tally;
 mod tenant;
+mod texts;
 mod world;
 
 use std::process::ExitCode;

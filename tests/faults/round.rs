@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     aftermath, fault::Fault, ledger, load::Load, market::Market, tally::Tally, tenant::Tenants,
-    world::World,
+    texts::Texts, world::World,
 };
 
 /// The longest backoff twice, and the longest any single wait takes.
@@ -74,10 +74,12 @@ impl Round<'_> {
 pub async fn run(world: &mut World, fault: &Fault, seed: u64, is_long: bool) -> Tally {
     let tenants = Tenants::new(&world.did().site).await;
     let market = Market::new(&world.call().site).await;
+    let texts = Texts::new(world, &tenants.wide).await;
     let load = Load::start(
         [&world.outdial().site, &world.chat().site],
         &tenants,
         &market,
+        &texts,
         fault.manners,
     )
     .await;
@@ -111,6 +113,7 @@ pub async fn run(world: &mut World, fault: &Fault, seed: u64, is_long: bool) -> 
         ..Tally::default()
     };
     ledger::hold(world, &tenants, &market, &book, &mut tally).await;
+    ledger::hold_texts(world, &texts, &book, &mut tally).await;
     aftermath::check(world, &mut tally).await;
     tally
 }

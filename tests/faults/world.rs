@@ -1,6 +1,6 @@
 //! Everything that faults are made in: private nodes, and two replicas of each daemon on them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bin_common_handler::{
     daemon::Manager,
@@ -9,12 +9,15 @@ use bin_common_handler::{
         until_within,
     },
 };
+use provider_stand_in::Provider;
 use tandem::managers;
 
-use crate::{aftermath::Baseline, programs};
+use crate::{aftermath::Baseline, programs, texts::PUBLIC_URL};
 
 /// Replicas of each daemon.
 pub const REPLICAS: usize = 2;
+/// Seals the secrets of the rounds.
+const SECRETS_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// A daemon that has lost everything tries again after half a minute at most.
 const READY_MAX: Duration = Duration::from_secs(60);
 /// What looking at figures takes on a busy machine.
@@ -26,6 +29,8 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 pub struct World {
     /// RabbitMQ, MariaDB and Redis.
     pub lab: Lab,
+    /// Takes texts, and counts them.
+    pub carrier: Arc<Provider>,
     /// One for each manager, in the order of the list of managers.
     teams: Vec<Team>,
 }
@@ -35,6 +40,8 @@ pub struct Team {
     /// Its database, queue and sink.
     pub site: Site,
     manager: Manager,
+    /// Where the carrier is.
+    carrier: String,
     members: Vec<Member>,
     /// Events that were taken out of the sink before their round was over.
     kept: Vec<Heard>,
@@ -51,9 +58,18 @@ pub struct Member {
 }
 
 impl Member {
-    fn spawn(site: &Site, settings: &[(&str, &str)]) -> Self {
+    fn spawn(site: &Site, carrier: &str, settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![
+            ("TWILIO_BASE_URL", carrier),
+            ("PUBLIC_URL", PUBLIC_URL),
+            // The carrier is on this machine.
+            ("ALLOW_PRIVATE_ENDPOINTS", "true"),
+            ("SECRETS_KEY", SECRETS_KEY),
+            ("TEXTS_PER_SECOND", "1000"),
+        ];
+        all.extend(settings);
         Self {
-            daemon: site.spawn(settings),
+            daemon: site.spawn(&all),
             baseline: None,
             is_odd: !settings.is_empty(),
         }
@@ -64,11 +80,16 @@ impl World {
     /// New nodes, and daemons that serve.
     pub async fn open() -> Self {
         let lab = Lab::open().await;
+        let carrier = Arc::new(Provider::start().await.expect("a carrier"));
         let mut teams = Vec::new();
         for manager in managers::ALL {
-            teams.push(Team::new(&lab, *manager).await);
+            teams.push(Team::new(&lab, *manager, &carrier.url()).await);
         }
-        let world = Self { lab, teams };
+        let world = Self {
+            lab,
+            carrier,
+            teams,
+        };
         world.ready().await;
         world
     }
@@ -186,16 +207,17 @@ impl World {
 }
 
 impl Team {
-    async fn new(lab: &Lab, manager: Manager) -> Self {
+    async fn new(lab: &Lab, manager: Manager, carrier: &str) -> Self {
         let site = Site::new(lab, programs::of(manager.name)).await;
         // The first makes the schema; together they would, too, and that is not what is tried here.
-        let first = Member::spawn(&site, &[]);
+        let first = Member::spawn(&site, carrier, &[]);
         first.daemon.ready().await;
         let mut members = vec![first];
-        members.extend((1..REPLICAS).map(|_| Member::spawn(&site, &[])));
+        members.extend((1..REPLICAS).map(|_| Member::spawn(&site, carrier, &[])));
         Self {
             site,
             manager,
+            carrier: carrier.to_owned(),
             members,
             kept: Vec::new(),
         }
@@ -224,7 +246,7 @@ impl Team {
     /// Kills a replica and starts another in its place, not waited for.
     pub fn replace(&mut self, position: usize, settings: &[(&str, &str)]) {
         self.members[position].daemon.signal("KILL");
-        self.members[position] = Member::spawn(&self.site, settings);
+        self.members[position] = Member::spawn(&self.site, &self.carrier, settings);
     }
 
     /// As [`Self::replace`] of all replicas.
@@ -236,7 +258,8 @@ impl Team {
 
     /// One replica more, not waited for.
     pub fn reinforce(&mut self) {
-        self.members.push(Member::spawn(&self.site, &[]));
+        self.members
+            .push(Member::spawn(&self.site, &self.carrier, &[]));
     }
 
     /// Waits until every replica serves.

@@ -5,12 +5,14 @@ mod entities;
 mod events;
 mod numbers;
 mod sales;
+mod texts;
 
 use crate::{
     load::{Book, Subject},
     market::Market,
     tally::Tally,
     tenant::Tenants,
+    texts::Texts,
     world::World,
 };
 
@@ -56,4 +58,9 @@ pub async fn hold(
     events::order_holds(&heard, tally);
     let site = &world.chat().site;
     entities::agree(site, Subject::CatalogItem, book, &heard, tally).await;
+}
+
+/// As [`hold`], of texts: what the carrier took, and what chat-manager says of it.
+pub async fn hold_texts(world: &World, text: &Texts, book: &Book, tally: &mut Tally) {
+    texts::agree(&world.chat().site, text, book, tally).await;
 }

@@ -91,6 +91,26 @@ pub struct Sale {
     pub left: Left,
 }
 
+/// A call that was missed.
+#[derive(Debug)]
+pub struct Missed {
+    /// Its id.
+    pub call: String,
+    /// Whether whoever called gets a text.
+    pub greeting: Greeting,
+}
+
+/// Whether a missed call is followed by a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    /// One.
+    Owed,
+    /// One or none.
+    Possible,
+    /// None.
+    Forbidden,
+}
+
 /// The callers' ledger.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -114,6 +134,12 @@ pub struct Book {
     pub finished: Vec<Uuid>,
     /// Reads that were answered.
     pub reads: u64,
+    /// Calls that were missed.
+    pub missed: Vec<Missed>,
+    /// People whose opt-out was acknowledged before they called.
+    pub opted_out: Vec<String>,
+    /// Texts of people that were acknowledged, by the carrier's id.
+    pub written: Vec<String>,
     /// Numbers that were given.
     pub given: Vec<Given>,
     /// Calls that were told that there is no number, and why.

@@ -5,6 +5,7 @@ mod book;
 mod caller;
 mod dialler;
 mod entities;
+mod texter;
 mod trader;
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +19,7 @@ use bin_common_handler::{
 };
 use tokio::{task::JoinHandle, time::Instant};
 
-pub use book::{Book, Done, Given, Left, Sale, Subject};
+pub use book::{Book, Done, Given, Greeting, Left, Missed, Sale, Subject};
 pub use caller::CAMPAIGN;
 
 use self::{
@@ -26,9 +27,10 @@ use self::{
     caller::Caller,
     dialler::Dialler,
     entities::Clerk,
+    texter::Texter,
     trader::{Payer, Trader},
 };
-use crate::{market::Market, tenant::Tenants};
+use crate::{market::Market, tenant::Tenants, texts::Texts};
 
 /// Callers of each kind, usually.
 const CLERKS: u64 = 2;
@@ -95,13 +97,17 @@ pub enum Kind {
     Sale,
     /// Money is paid in.
     Payment,
+    /// Calls come in, and are missed.
+    Ring,
+    /// People write.
+    Text,
 }
 
 impl Kind {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::OutdialWrite,
         Self::OutdialRead,
         Self::Lease,
@@ -113,6 +119,8 @@ impl Kind {
         Self::Number,
         Self::Sale,
         Self::Payment,
+        Self::Ring,
+        Self::Text,
     ];
 }
 
@@ -128,6 +136,7 @@ impl Load {
         [outdial, chat]: [&Site; 2],
         tenants: &Tenants,
         market: &Market,
+        texts: &Texts,
         manners: Manners,
     ) -> Self {
         let shared = Arc::new(Shared::new(ids::next().simple().to_string()));
@@ -150,6 +159,9 @@ impl Load {
                 workers.push(spawn(clerk.work()));
                 let trader = Trader::new(asker(&market.callers), market, number);
                 workers.push(spawn(trader.work()));
+                let (calls, chat) = (asker(&texts.calls), asker(&texts.chat));
+                let texter = Texter::new(calls, chat, texts, number);
+                workers.push(spawn(texter.work()));
             }
             let dialler = Dialler::new(asker(&to_outdial), list);
             workers.push(spawn(dialler.work()));

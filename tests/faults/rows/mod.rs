@@ -5,6 +5,7 @@ mod clock;
 mod crash;
 mod database;
 mod deliveries;
+mod events;
 mod held;
 mod line;
 mod messages;
@@ -31,6 +32,7 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
         clock::FAULTS,
         messages::FAULTS,
         deliveries::FAULTS,
+        events::FAULTS,
         start::FAULTS,
         settings::FAULTS,
         held::FAULTS,
