@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
-    sync::oneshot,
+    sync::{Mutex, oneshot},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -30,6 +30,8 @@ use super::{
 const LONG: Duration = Duration::from_secs(60);
 /// What an answer takes at most while the callers that hold connections have half of a busy machine.
 const ANSWERED: Duration = Duration::from_secs(5);
+/// One crowd at a time: two would measure each other.
+static CROWD: Mutex<()> = Mutex::const_new(());
 
 /// Limits that are met within a test; times are long where a test says nothing else.
 fn few(connections_max: usize, per_address_max: usize) -> Options {
@@ -109,6 +111,7 @@ async fn is_closed(stream: &mut TcpStream) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twelve_hundred_held_on_each_port_of_a_daemon_hinder_nobody() {
+    let _alone = CROWD.lock().await;
     let dir = TempDir::new().unwrap();
     let free = || {
         std::net::TcpListener::bind("127.0.0.1:0")
@@ -172,6 +175,7 @@ async fn twelve_hundred_held_on_each_port_of_a_daemon_hinder_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_held_than_there_are_seats_hinder_nobody_elsewhere() {
+    let _alone = CROWD.lock().await;
     let world = few_with(few(128, 96)).await;
     let held = hold(world.at, 400);
     until("the seats are taken", async || {
