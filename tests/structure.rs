@@ -37,8 +37,10 @@ mod tests {
         // There it is pure, and what entities are made of.
         ("bin-call-manager/choice", GROUND),
         ("area", GROUND),
+        ("pace", GROUND),
         ("booking", GROUND),
         ("compliance", GROUND),
+        ("conflicts", GROUND),
         ("figures", GROUND),
         ("phone", GROUND),
         ("queues", GROUND),

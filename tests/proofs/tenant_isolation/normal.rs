@@ -15,8 +15,10 @@ static DRAWN: LazyLock<Regex> = LazyLock::new(|| {
     let shared = "whsec_[0-9A-Za-z+/=]+";
     // A JSON Web Token (RFC 7519).
     let session = r"eyJ[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+){2}";
+    // Of a file's link, which is good until some second.
+    let link = r"expires=\d+&signature=[0-9a-f]+";
     Regex::new(&format!(
-        "{id}|{time}|{token}|{widget}|{shared}|{session}|\"{secret}\""
+        "{id}|{time}|{token}|{widget}|{shared}|{session}|{link}|\"{secret}\""
     ))
     .unwrap()
 });
@@ -35,6 +37,11 @@ pub fn normal(text: &str, asked: &str) -> String {
     let text = text.replace(asked, "(asked)");
     let digits = asked.trim_start_matches('+');
     let text = text.replace(digits, "(asked)");
+    // What did-manager keeps of a caller's number.
+    let last4 = digits
+        .get(digits.len().saturating_sub(4)..)
+        .unwrap_or(digits);
+    let text = text.replace(&format!(r#""phone_last4":"{last4}""#), "(asked)");
     let text = RENAMED.replace_all(&text, "-manager");
     let text = DRAWN.replace_all(&text, "(drawn)");
     let counted = |found: &Captures<'_>| {
