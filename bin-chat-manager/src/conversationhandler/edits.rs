@@ -93,13 +93,13 @@ async fn hold(
 ) -> Result<(Conversation, Message)> {
     let conversation = resource::lock_live::<Conversation>(tx, ctx, conversation_id).await?;
     sight::ensure_free(ctx, &conversation)?;
-    if conversation.is_closed() {
-        return Err(closed());
-    }
     let found = tx.lock::<Message>(id).await?;
     let message = found
         .filter(|it| it.conversation_id == conversation_id && it.tm_delete.is_none())
         .ok_or_else(|| Error::not_found("MESSAGE_NOT_FOUND", "The message was not found."))?;
+    if conversation.is_closed() {
+        return Err(closed());
+    }
     if conversation.channel != Channel::Web && message.kind != MessageKind::Note {
         return Err(Error::failed_precondition(
             "MESSAGE_SENT",
