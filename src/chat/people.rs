@@ -8,7 +8,7 @@ use tandem::socket::{Heard, Socket};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::client::{Address, Client, fetch};
@@ -17,6 +17,10 @@ use crate::client::{Address, Client, fetch};
 const PAGE: &str = "https://shop.example.com";
 /// Longest wait for what has to come.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Before a session that was one too many is asked for again: an address may begin one a second.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Times that one session is asked for.
+const TRIES: u32 = 30;
 
 /// A bridge, and a customer at it.
 pub struct Desk<'c> {
@@ -126,11 +130,29 @@ impl<'c> Desk<'c> {
         Ok(text(&made, "public_id"))
     }
 
-    /// A visitor who opens the widget, as a page does.
+    /// A visitor who opens the widget, as a page does. Where an address has begun many sessions, its next ones wait.
     ///
     /// # Errors
     /// When the bridge does not let them.
     pub async fn visitor(&self, widget: &str) -> Result<Visitor, String> {
+        let mut made = Value::Null;
+        for _ in 0..TRIES {
+            made = self.begin(widget).await?;
+            if made.get("token").is_some_and(Value::is_string) {
+                return Ok(Visitor {
+                    conversation: text(&made, "conversation_id"),
+                    token: text(&made, "token"),
+                });
+            }
+            if text(&made, "status") != "RESOURCE_EXHAUSTED" {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        Err(format!("no session for a visitor: {made}"))
+    }
+
+    async fn begin(&self, widget: &str) -> Result<Value, String> {
         let body = json!({"widget_id": widget, "visitor": {"name": "Vera"}}).to_string();
         let request = format!(
             "POST /v1/chat_sessions HTTP/1.1\r\nhost: {}\r\norigin: {PAGE}\r\nconnection: close\r\n\
@@ -146,14 +168,7 @@ impl<'c> Desk<'c> {
         };
         asked.await.map_err(|fault| fault.to_string())?;
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-        let made: Value = serde_json::from_str(body).unwrap_or_default();
-        if !made.get("token").is_some_and(Value::is_string) {
-            return Err(format!("no session for a visitor: {made}"));
-        }
-        Ok(Visitor {
-            conversation: text(&made, "conversation_id"),
-            token: text(&made, "token"),
-        })
+        Ok(serde_json::from_str(body).unwrap_or_default())
     }
 }
 
