@@ -15,8 +15,8 @@ use crate::texts::Texts;
 const OPTED_OUT: u64 = 4;
 /// Of so many people one writes, too.
 const WRITES: u64 = 3;
-/// Between two people: each missed call makes a dozen rows.
-const PAUSE: Duration = Duration::from_millis(150);
+/// Between two people: each missed call makes a dozen rows, and rows of faults without patience measure the daemons.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Whoever calls and writes.
 pub struct Texter {
