@@ -23,7 +23,7 @@ use crate::{
     app::App,
     booking::ical::{self, Event, Status},
     customerhandler::tenant,
-    dbhandler::{calendars, owned},
+    dbhandler::calendars,
     models::{
         appointment::{Appointment, AppointmentStatus},
         bookable::Bookable,
@@ -60,7 +60,7 @@ impl ResourceHooks<Calendar> for App {
             self.rooms.calendars.take(tx, after.customer_id, 1).await?;
         }
         if before.is_none_or(|before| before.resource_id != after.resource_id) {
-            owned::ensure::<Bookable>(tx, after.customer_id, after.resource_id).await?;
+            resource::ensure_owned::<Bookable>(tx, after.customer_id, after.resource_id).await?;
         }
         link(self, tx, before, after).await
     }

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::{
     app::App,
     customerhandler::tenant,
-    dbhandler::owned,
     models::{
         catalogitem::{CatalogItem, PRICE_MAX},
         conversation::Conversation,
@@ -43,8 +42,8 @@ impl ResourceHooks<Lead> for App {
         let names = |lead: &Lead| (lead.conversation_id, lead.catalog_item_id);
         if before.is_none_or(|before| names(before) != names(after)) {
             let (conversation_id, catalog_item_id) = names(after);
-            owned::ensure::<Conversation>(tx, after.customer_id, conversation_id).await?;
-            owned::ensure::<CatalogItem>(tx, after.customer_id, catalog_item_id).await?;
+            resource::ensure_owned::<Conversation>(tx, after.customer_id, conversation_id).await?;
+            resource::ensure_owned::<CatalogItem>(tx, after.customer_id, catalog_item_id).await?;
         }
         // A deleted one is nobody's open lead.
         after.settle();

@@ -60,7 +60,7 @@ impl<R: AuditedResource> ResourceHooks<R> for App {
         let customer_id = after.customer_id();
         let is_new_tenant = R::NAME == Customer::NAME && before.is_none();
         if before.is_none() && !is_new_tenant {
-            ensure_owned::<Customer>(tx, customer_id, customer_id).await?;
+            resource::ensure_owned::<Customer>(tx, customer_id, customer_id).await?;
         }
         let version = match (is_new_tenant, R::AFFECTS_ROUTING) {
             (true, _) => begin_versions(tx, customer_id).await?,
@@ -225,23 +225,7 @@ fn difference(
     (before.map(own).collect(), after.map(own).collect())
 }
 
-/// Refuses an id of a resource that the tenant does not have, unless it is nil.
-pub(crate) async fn ensure_owned<R: Resource>(
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    id: Uuid,
-) -> Result<()> {
-    if id.is_nil() {
-        return Ok(());
-    }
-    let found = tx.get::<R>(id).await?;
-    found
-        .filter(|row| row.customer_id() == customer_id && row.tm_delete().is_none())
-        .map(drop)
-        .ok_or_else(resource::not_found::<R>)
-}
-
-/// As [`ensure_owned`], for the id that a row refers to; one that it referred to before is not looked at again:
+/// As [`resource::ensure_owned`], for the id that a row refers to; one that it referred to before is not looked at again:
 /// what was deleted meanwhile must not keep the row from being changed.
 pub(crate) async fn ensure_chosen<R: Resource>(
     tx: &mut ChangeTx<'_>,
@@ -252,7 +236,7 @@ pub(crate) async fn ensure_chosen<R: Resource>(
     if before == Some(id) {
         return Ok(());
     }
-    ensure_owned::<R>(tx, customer_id, id).await
+    resource::ensure_owned::<R>(tx, customer_id, id).await
 }
 
 #[cfg(test)]

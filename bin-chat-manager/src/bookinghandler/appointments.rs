@@ -19,9 +19,7 @@ use uuid::Uuid;
 use super::timers::{RESERVATION_EXPIRE, remind_later};
 use crate::{
     app::App,
-    calendarsynchandler, cataloghandler,
-    dbhandler::owned,
-    leadhandler,
+    calendarsynchandler, cataloghandler, leadhandler,
     models::{
         appointment::{Appointment, AppointmentStatus},
         bookable::Bookable,
@@ -74,8 +72,8 @@ pub(crate) async fn create(
     // First the resource, as everybody who takes its time.
     resource::lock_live::<Bookable>(&mut tx, ctx, reservation.resource_id).await?;
     let held = book(&mut tx, ctx, reservation.id).await?;
-    owned::ensure::<Conversation>(&mut tx, held.customer_id, body.conversation_id).await?;
-    owned::ensure::<Lead>(&mut tx, held.customer_id, body.lead_id).await?;
+    resource::ensure_owned::<Conversation>(&mut tx, held.customer_id, body.conversation_id).await?;
+    resource::ensure_owned::<Lead>(&mut tx, held.customer_id, body.lead_id).await?;
     let appointment = made(body, &held, work, tx.now());
     let appointment = keep(app, &mut tx, ctx, appointment).await?;
     tx.commit(appointment).await

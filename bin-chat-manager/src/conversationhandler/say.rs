@@ -47,6 +47,27 @@ pub(crate) async fn say(
     say_as(tx, conversation, said, None).await
 }
 
+/// Says what the visitor of a page reads from nobody in particular; once for its cause. The caller writes the conversation
+/// afterwards.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn say_on_page(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    body: &str,
+    cause_key: String,
+) -> Result<()> {
+    let said = Said {
+        sender: Sender::System,
+        sender_id: None,
+        body,
+        status: MessageStatus::Sent,
+        cause_key,
+    };
+    say(tx, conversation, said).await.map(drop)
+}
+
 /// What was said for a client's id before, where it is the same again: another text under that id is not lost without a word.
 ///
 /// # Errors

@@ -14,7 +14,6 @@ pub(crate) mod facts;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod notifications;
-pub(crate) mod owned;
 pub(crate) mod presences;
 pub(crate) mod retentions;
 pub(crate) mod searches;

@@ -9,14 +9,8 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use crate::{
-    conversationhandler::{
-        change, people,
-        say::{self, Said},
-    },
-    models::{
-        conversation::{Channel, Conversation},
-        message::{MessageStatus, Sender},
-    },
+    conversationhandler::{change, people, say},
+    models::conversation::{Channel, Conversation},
     templatehandler::{self, Filling},
 };
 
@@ -82,13 +76,7 @@ pub(super) async fn ask_for_words(
     }
     let (customer_id, name) = (conversation.customer_id, "chat_timed_out");
     let body = templatehandler::text(tx, customer_id, name, Filling::default()).await?;
-    let said = Said {
-        sender: Sender::System,
-        sender_id: None,
-        body: &body,
-        status: MessageStatus::Sent,
-        cause_key: format!("timed_out:{entry_id}"),
-    };
-    say::say(tx, &mut conversation, said).await?;
+    let cause_key = format!("timed_out:{entry_id}");
+    say::say_on_page(tx, &mut conversation, &body, cause_key).await?;
     change::save(tx, &mut conversation).await
 }

@@ -28,15 +28,13 @@ use crate::{
     conversationhandler::{
         change,
         open::{self, Party},
-        people,
-        say::{self, Said},
+        people, say,
     },
     dbhandler::{buckets, sessions, widgets},
     entryhandler::ending::conversation_left,
     models::{
         chatsession::{CREATED, ChatSession, ENDED, Visitor},
         conversation::{Channel, Conversation},
-        message::{MessageStatus, Sender},
         widget::Widget,
     },
 };
@@ -206,14 +204,8 @@ async fn leave(
     conversation: &mut Conversation,
     session_id: Uuid,
 ) -> Result<()> {
-    let said = Said {
-        sender: Sender::System,
-        sender_id: None,
-        body: "The visitor ended the chat.",
-        status: MessageStatus::Sent,
-        cause_key: format!("visitor_left:{session_id}"),
-    };
-    say::say(tx, conversation, said).await?;
+    let cause_key = format!("visitor_left:{session_id}");
+    say::say_on_page(tx, conversation, "The visitor ended the chat.", cause_key).await?;
     conversation_left(tx, conversation.id, "visitor_left").await?;
     people::end(tx, conversation).await
 }

@@ -292,14 +292,8 @@ async fn say_closed(
 ) -> Result<()> {
     let (customer_id, name) = (conversation.customer_id, "chat_after_hours");
     let body = templatehandler::text(tx, customer_id, name, Filling::default()).await?;
-    let said = Said {
-        sender: Sender::System,
-        sender_id: None,
-        body: &body,
-        status: MessageStatus::Sent,
-        cause_key: format!("after_hours:{entry_id}"),
-    };
-    say::say(tx, conversation, said).await.map(drop)
+    let cause_key = format!("after_hours:{entry_id}");
+    say::say_on_page(tx, conversation, &body, cause_key).await
 }
 
 /// What a visitor may read: no notes, and nothing that was never sent or is deleted.

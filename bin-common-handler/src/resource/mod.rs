@@ -299,6 +299,26 @@ pub fn not_found<R: Resource>() -> Error {
     )
 }
 
+/// Makes sure that a row that somebody names is there and this tenant's; nil names none. Somebody else's is as absent as
+/// one that never was.
+///
+/// # Errors
+/// 404, 503.
+pub async fn ensure_owned<R: Resource>(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    id: Uuid,
+) -> Result<()> {
+    if id.is_nil() {
+        return Ok(());
+    }
+    let found = tx.get::<R>(id).await?;
+    found
+        .filter(|row| row.customer_id() == customer_id && row.tm_delete().is_none())
+        .map(drop)
+        .ok_or_else(not_found::<R>)
+}
+
 fn map_conflict<R: Resource>(error: Error) -> Error {
     if error.reason() != "ALREADY_EXISTS" {
         return error;
