@@ -1,5 +1,7 @@
 //! SIGTERM: what was accepted is finished, and nobody notices.
 
+use std::time::Duration;
+
 use crate::{
     fault::{Fault, fault},
     load::Manners,
@@ -19,6 +21,9 @@ pub const FAULTS: &[Fault] = &[
     )
     .under(Manners {
         crowd: 25,
+        // They ask all at once when a replica is stopped. In between a queue of theirs would say more of how
+        // fast the machine is than of what a stop does.
+        pause: Duration::from_secs(1),
         ..Manners::STRICT
     }),
     fault(
@@ -30,6 +35,8 @@ pub const FAULTS: &[Fault] = &[
 
 async fn in_flight(round: &mut Round<'_>) {
     for position in 0..REPLICAS {
+        round.load.rest(true).await;
+        round.load.rest(false).await;
         stop(round, position).await;
         for team in round.world.teams_mut() {
             team.replace(position, &[]);
