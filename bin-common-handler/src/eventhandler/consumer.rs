@@ -19,7 +19,7 @@ use crate::{
         text::hex,
     },
     sockhandler::{ReceivedEvent, inprocess::matches},
-    trace::{Kind, Span, TraceContext, within},
+    trace::{Kind, Span, TraceContext, told, within},
     worker::{Attempt, Look, Queue, guarded, jittered, pause_after},
 };
 
@@ -188,6 +188,7 @@ impl EventQueue {
             tx.rollback().await;
             return Ok(());
         }
+        let trace_id = told(row.trace());
         let kind = row
             .to_event()
             .map_or(String::new(), |event| event.event.kind);
@@ -208,6 +209,7 @@ impl EventQueue {
             manager = self.manager,
             topic = row.routing_key,
             message_id = row.message_id,
+            trace_id,
             attempt,
             %fault,
             "an event is given up; it is kept among the dead letters"
@@ -258,7 +260,8 @@ impl Queue for EventQueue {
         let Some(pause) = pause_after(attempt) else {
             return self.give_up(row, attempt, fault).await;
         };
-        debug!(topic = row.routing_key, attempt, %fault, "an event failed");
+        let trace_id = told(row.trace());
+        debug!(topic = row.routing_key, trace_id, attempt, %fault, "an event failed");
         let next = self.store.clock.now().plus(jittered(pause));
         let sql = format!(
             "UPDATE {}_incoming SET attempt = ?, next_at = ? WHERE seq = ? AND attempt = ?",

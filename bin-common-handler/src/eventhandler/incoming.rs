@@ -18,6 +18,7 @@ use crate::{
         time::Timestamp,
     },
     sockhandler::{Collect, Incoming},
+    trace::told,
     worker::Wake,
 };
 
@@ -175,6 +176,7 @@ impl Collector {
         error!(
             manager = self.manager,
             topic = event.routing_key,
+            trace_id = told(event.trace),
             reason,
             "an event is given up; it is kept among the dead letters"
         );

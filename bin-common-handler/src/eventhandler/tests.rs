@@ -19,8 +19,13 @@ use crate::{
     sockhandler::{
         Collect, Incoming, Outgoing, ReceivedEvent, Subscription, Transport, inprocess::InProcess,
     },
+    testing::Log,
+    trace::TraceContext,
     worker::PAUSES,
 };
+
+/// Longer than any pause between attempts, in microseconds.
+const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 /// What handlers saw, and which values fail.
 #[derive(Clone, Default)]
@@ -218,6 +223,40 @@ async fn one_that_always_fails_is_set_aside_and_those_behind_it_go_on(#[case] da
         ("thing_updated", "a-1")
     );
     assert_eq!((world.counted("retried"), world.counted("dead")), (8, 1));
+}
+
+#[rstest]
+#[case(body(&json!({"value": 7})), &[("an event failed", 8), ("an event is given up", 1)])]
+#[case(b"{".to_vec(), &[("an event is given up", 1)])]
+#[tokio::test]
+async fn what_the_log_tells_of_a_bad_one_names_its_trace(
+    #[case] body: Vec<u8>,
+    #[case] told: &[(&str, usize)],
+) {
+    let world = World::new().await;
+    world.notes.bad.lock().unwrap().push(7);
+    let trace = TraceContext::begin(false);
+    let bad = Incoming {
+        trace: Some(trace),
+        body,
+        ..event("a", 1)
+    };
+    let log = Log::listen();
+    world.take(&[bad]).await;
+    world.work().await;
+    for _ in PAUSES {
+        world.store.clock.shift(DAY);
+        world.work().await;
+    }
+    let trace_id = trace.id().to_string();
+    for (said, times) in told {
+        let lines = log.lines(said);
+        assert_eq!(lines.len(), *times, "{said}");
+        assert!(
+            lines.iter().all(|line| line.contains(&trace_id)),
+            "{lines:?}"
+        );
+    }
 }
 
 #[rstest]

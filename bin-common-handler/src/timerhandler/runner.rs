@@ -20,7 +20,7 @@ use crate::{
         identity::Scope,
         time::Timestamp,
     },
-    trace::{Kind, Span, TraceContext, within},
+    trace::{Kind, Span, TraceContext, told, within},
     worker::{Attempt, Look, Queue, guarded, jittered, pause_after},
 };
 
@@ -180,6 +180,7 @@ impl KindQueue {
             manager = self.manager,
             kind = self.kind,
             entity_id = %timer.entity_id,
+            trace_id = told(timer.trace),
             attempt,
             %fault,
             "a timer is given up; it is kept among the dead letters"
@@ -246,7 +247,14 @@ impl Queue for KindQueue {
         let Some(pause) = pause_after(attempt) else {
             return self.give_up(&timer, attempt, fault).await;
         };
-        debug!(kind = self.kind, entity_id = %timer.entity_id, attempt, %fault, "a timer failed");
+        debug!(
+            kind = self.kind,
+            entity_id = %timer.entity_id,
+            trace_id = told(timer.trace),
+            attempt,
+            %fault,
+            "a timer failed"
+        );
         let next = self.store.clock.now().plus(jittered(pause));
         let (is_it, values) = Self::is_it(&timer);
         let sql = format!(

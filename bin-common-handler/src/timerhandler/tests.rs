@@ -22,11 +22,15 @@ use crate::{
         error::{Error, Result},
         time::Timestamp,
     },
+    testing::Log,
+    trace::{TraceContext, within},
     worker::{PAUSES, Worker},
 };
 
 const KIND: &str = "close";
 const HOUR: i64 = 3_600_000_000;
+/// Longer than any pause between attempts.
+const DAY: i64 = 24 * HOUR;
 
 /// What handlers saw, and what they are to do.
 #[derive(Clone, Default)]
@@ -235,6 +239,29 @@ async fn one_that_fails_holds_nobody_up_and_is_set_aside_in_the_end(#[case] bad:
     };
     let counts = ["fired", "retried", "dead"].map(|result| counted(result).get());
     assert_eq!(counts, [39, 8, 1]);
+}
+
+#[tokio::test]
+async fn what_the_log_tells_of_a_failing_one_names_the_trace_that_set_it() {
+    let world = World::new().await;
+    world.becomes_bad(7, Bad::Fails);
+    let trace = TraceContext::begin(false);
+    within(Some(trace), world.schedule(7, world.at(-1), 7)).await;
+    let log = Log::listen();
+    world.work().await;
+    for _ in PAUSES {
+        world.store.clock.shift(DAY);
+        world.work().await;
+    }
+    let trace_id = trace.id().to_string();
+    for (said, times) in [("a timer failed", 8), ("a timer is given up", 1)] {
+        let lines = log.lines(said);
+        assert_eq!(lines.len(), times, "{said}");
+        assert!(
+            lines.iter().all(|line| line.contains(&trace_id)),
+            "{lines:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -13,9 +13,15 @@ mod tests;
 
 pub use context::{TRACEPARENT, TraceContext, TraceId};
 pub use span::{Kind, Span};
+use tracing::field::{DisplayValue, display};
 
 tokio::task_local! {
     static CURRENT: TraceContext;
+}
+
+/// What a log line tells of a trace, as its field `trace_id`.
+pub(crate) fn told(trace: Option<TraceContext>) -> Option<DisplayValue<TraceId>> {
+    trace.map(|trace| display(trace.id()))
 }
 
 /// What the work of this task belongs to.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use rand::RngExt;
 use tokio::time::Instant;
-use tracing::{Instrument, debug, field::display, warn};
+use tracing::{Instrument, debug, warn};
 use uuid::Uuid;
 
 use super::{Router, Served};
@@ -17,7 +17,7 @@ use crate::{
         sock::{Request, Response},
         time::Timestamp,
     },
-    trace::{TraceContext, within},
+    trace::{TraceContext, told, within},
 };
 
 /// After this the caller is told that the outcome is not known; the work itself is never cut short.
@@ -165,7 +165,7 @@ impl Router {
         request_id: &str,
         trace: Option<TraceContext>,
     ) -> Response {
-        let trace_id = trace.map(|trace| display(trace.id()));
+        let trace_id = told(trace);
         if error.is_told_by_health() {
             debug!(%error, request_id, trace_id, "request failed");
         } else if error.is_fault() {

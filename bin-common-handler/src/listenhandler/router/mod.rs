@@ -22,7 +22,7 @@ use crate::{
     metrics::as_ms,
     models::{error::Error, sock::Response},
     sockhandler::{Delivered, Probe, Serve},
-    trace::Span,
+    trace::{Span, told},
 };
 
 /// The requests of one daemon.
@@ -159,7 +159,7 @@ impl Serve for Router {
             format!("{method} {}", served.info.template)
         });
         request.trace = traced.context();
-        let trace_id = request.trace.map(|trace| display(trace.id()));
+        let trace_id = told(request.trace);
         // Costs nothing where debug lines are off. What callers send stays out of it: no number, no body.
         let span = debug_span!(
             "request",
