@@ -89,6 +89,8 @@ impl World {
         let number = json!({
             "customer_id": customer, "number": NUMBER, "forward_target": "+14155550199",
             "provider_id": provider,
+            // Else numbers of +1 send no texts.
+            "campaign_status": "approved",
         });
         made(dids, "/v1/phone_numbers", &number).await?;
         let at = |what: &str| format!("{PUBLIC_URL}/v1/webhooks/twilio/{what}");

@@ -17,9 +17,8 @@ const MONEY: i64 = 1_000_000_000_000;
 /// Rows of one transaction while calls are prepared.
 const ROWS: usize = 1_000;
 /// All columns of a call but its id.
-const COLUMNS: &str = "customer_id, call_campaign_id, direction, from_number, to_number, status, seller_id, \
-    currency, reason, tags, zip, state, source, destination, duration_seconds, hangup_cause, attempts, \
-    tm_create, tm_update";
+const COLUMNS: &str = "SELECT column_name AS name FROM information_schema.columns \
+    WHERE table_schema = DATABASE() AND table_name = 'exchange_calls' AND column_name <> 'id'";
 
 /// A campaign with so many buyers, each of which bids for every call.
 pub(super) struct Market {
@@ -64,8 +63,11 @@ impl Market {
     /// So many pending calls, and the selling of them, each once.
     pub(super) async fn job(&self, db: &Db, calls: u64) -> Result<Job> {
         let ids: Vec<Uuid> = (0..calls).map(|_| ids::next()).collect();
+        let columns: Vec<Column> = db.fetch_all(COLUMNS, vec![]).await?;
+        let columns: Vec<String> = columns.into_iter().map(|column| column.name).collect();
+        let columns = columns.join(", ");
         let sql = format!(
-            "INSERT INTO exchange_calls (id, {COLUMNS}) SELECT ?, {COLUMNS} FROM exchange_calls WHERE id = ?"
+            "INSERT INTO exchange_calls (id, {columns}) SELECT ?, {columns} FROM exchange_calls WHERE id = ?"
         );
         for some in ids.chunks(ROWS) {
             let mut tx = db.begin().await?;
@@ -85,6 +87,11 @@ impl Market {
             }
         }))
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct Column {
+    name: String,
 }
 
 /// Makes something; its id.

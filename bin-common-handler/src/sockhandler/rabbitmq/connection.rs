@@ -16,6 +16,10 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 const HEARTBEAT_S: u16 = 10;
 /// The client library keeps buffers of 64 frames for each connection; a larger body travels in several.
 const SPOKEN_FRAME_BYTES: u32 = 32 * 1024;
+/// The broker's default. Named from the start, the buffers are untouched pages until they are used; agreed on later, they
+/// are written over, 8 MB of them. A header frame is never split: where a broker takes larger ones, the address says so
+/// (`frame_max`).
+const HEARD_FRAME_BYTES: u32 = 128 * 1024;
 /// A publish or an acknowledgement gives up sooner: an alarm would hold it for ever.
 pub(super) const WRITE_MAX: Duration = Duration::from_secs(5);
 
@@ -79,20 +83,20 @@ pub(super) async fn limit_to<T>(
 
 /// Opens a connection that hears messages of strangers, whatever their headers.
 pub(super) async fn connect(address: &Secret, role: &str) -> Result<Connection, Fault> {
-    open(address, role, None).await
+    open(address, role, HEARD_FRAME_BYTES).await
 }
 
 /// Opens a connection that speaks, and hears only what is meant for it: with a quarter of the buffers.
 /// A header frame is never split, so a stranger's large one could not be heard.
 pub(super) async fn connect_to_speak(address: &Secret, role: &str) -> Result<Connection, Fault> {
-    open(address, role, Some(SPOKEN_FRAME_BYTES)).await
+    open(address, role, SPOKEN_FRAME_BYTES).await
 }
 
-async fn open(address: &Secret, role: &str, frame_bytes: Option<u32>) -> Result<Connection, Fault> {
+async fn open(address: &Secret, role: &str, frame_bytes: u32) -> Result<Connection, Fault> {
     let mut uri =
         address::parse(address.expose()).map_err(|fault| Fault::Refused(fault.to_string()))?;
     uri.query.heartbeat = Some(HEARTBEAT_S);
-    uri.query.frame_max = uri.query.frame_max.or(frame_bytes);
+    uri.query.frame_max = uri.query.frame_max.or(Some(frame_bytes));
     let properties =
         ConnectionProperties::default().with_connection_name(format!("tandem {role}").into());
     let connection = limit(lenient::connect(uri.clone(), properties)).await;
