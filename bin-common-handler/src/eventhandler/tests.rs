@@ -244,8 +244,8 @@ async fn what_the_log_tells_of_a_bad_one_names_its_trace(
     let log = Log::listen();
     world.take(&[bad]).await;
     world.work().await;
-    for _ in PAUSES {
-        world.store.clock.shift(DAY);
+    for (day, _) in (1..).zip(PAUSES) {
+        world.store.clock.shift(day * DAY);
         world.work().await;
     }
     let trace_id = trace.id().to_string();

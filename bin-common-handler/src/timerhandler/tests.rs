@@ -249,8 +249,8 @@ async fn what_the_log_tells_of_a_failing_one_names_the_trace_that_set_it() {
     within(Some(trace), world.schedule(7, world.at(-1), 7)).await;
     let log = Log::listen();
     world.work().await;
-    for _ in PAUSES {
-        world.store.clock.shift(DAY);
+    for (day, _) in (1..).zip(PAUSES) {
+        world.store.clock.shift(day * DAY);
         world.work().await;
     }
     let trace_id = trace.id().to_string();

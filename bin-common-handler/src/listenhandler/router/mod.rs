@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use prometheus::Histogram;
 use tokio::time::Instant;
-use tracing::{Instrument, debug, debug_span, field::display};
+use tracing::{Instrument, debug, debug_span};
 
 use super::{
     RouteInfo, RouterContext, Wired, envelope,
