@@ -18,8 +18,8 @@ use bin_common_handler::{
 use futures_util::future::BoxFuture;
 
 use crate::{
-    dncbookhandler::DncBook, goodbyes::Goodbyes, modelhandler::Model, refusing::Refusing,
-    room::Rooms, standing::Standing, turns::Turns, watch::Watch,
+    dncbookhandler::DncBook, goodbyes::Goodbyes, modelhandler::Model, room::Rooms,
+    standing::Standing, turns::Turns, watch::Watch,
 };
 
 /// Takes one frame of a socket that speaks another protocol. The room that speaks it needs the app, not the other way round.
@@ -46,8 +46,6 @@ pub(crate) struct App {
     pub http: HttpClient,
     pub model: Model,
     pub standing: Standing,
-    /// Buyers that refuse what they bid for.
-    pub refusing: Arc<Refusing>,
     /// Requests to sell wait here for each other.
     pub turns: Arc<Turns>,
     /// Who takes frames of SIP over WebSocket; named at start.
@@ -81,7 +79,6 @@ impl App {
             http: ctx.http()?,
             model: Model::new(&ctx.config, ctx.http()?),
             standing,
-            refusing: Arc::default(),
             turns: Arc::new(Turns::new()),
             sip: Arc::default(),
         })

@@ -18,11 +18,11 @@ use uuid::Uuid;
 use crate::{
     app::App,
     callcampaignhandler::{party, settle_currency},
-    dbhandler::market,
+    dbhandler::{market, numbers},
     models::{
         account::AccountType,
         bidprofile::{BidProfile, BidProfilePatch},
-        callcampaign::CallCampaign,
+        callcampaign::{CallCampaign, called_number},
     },
     viewer::{Viewer, owner},
 };
@@ -61,6 +61,9 @@ impl ResourceHooks<BidProfile> for App {
         let buyer = party(tx, customer_id, after.buyer_id, AccountType::Buyer).await?;
         settle_currency(&mut after.currency, &buyer)?;
         self.settle_endpoint(before, after)?;
+        if before.is_none_or(|before| before.destination != after.destination) {
+            ensure_leads_out(tx, customer_id, &after.destination).await?;
+        }
         let was = before.and_then(|before| before.call_campaign_id);
         match after.call_campaign_id {
             Some(id) if was != Some(id) => ensure_campaign(tx, customer_id, id, after).await?,
@@ -104,6 +107,26 @@ fn operators(field: &str, given: Option<i32>, had: Option<i32>) -> Result<Option
         field,
         "is set by the operator, not by a key that is bound to an account",
     ))
+}
+
+/// A number of a campaign would bring in again whatever call is put through to it. What becomes one later is found when a
+/// call is sold.
+///
+/// # Errors
+/// 400 naming `destination`; 503.
+pub(crate) async fn ensure_leads_out(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    destination: &str,
+) -> Result<()> {
+    let Some(number) = called_number(destination) else {
+        return Ok(());
+    };
+    if numbers::is_campaigns(tx, customer_id, number.as_str()).await? {
+        let said = "is a number that a call campaign's calls come in on: they would come in again";
+        return Err(wrong("destination", said));
+    }
+    Ok(())
 }
 
 async fn ensure_campaign(

@@ -1,116 +1,93 @@
 //! Buyers whose endpoints bid and then refuse the call when they are told that they won. After some refusals in a row such
-//! a buyer is not asked for a while: its bid would only keep the call from those who take it.
-//!
-//! Each process counts for itself: what one does not know costs a few more refusals, and no money.
+//! a buyer is not asked for a while: its bid would only keep the call from those who take it. All processes know it.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+use std::time::Duration;
+
+use bin_common_handler::{
+    context::RequestContext,
+    databasehandler::Store,
+    models::{error::Result, time::Timestamp},
 };
-
-use bin_common_handler::models::time::Timestamp;
 use uuid::Uuid;
 
+use crate::dbhandler::refusals::{self, Refusals};
+
 /// Refusals in a row until a buyer rests.
-const REFUSALS_MAX: u32 = 3;
+const REFUSALS_MAX: i32 = 3;
 /// The first rest; each refusal right after one doubles it, so many times.
 const REST: Duration = Duration::from_secs(60);
 const DOUBLINGS_MAX: u32 = 4;
-/// Buyers that are remembered.
-const BUYERS_MAX: usize = 10_000;
+/// So long after its last refusal, or its rest, a buyer begins anew.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
 
-/// Who refused of late.
-#[derive(Default)]
-pub(crate) struct Refusing(Mutex<HashMap<Uuid, Row>>);
-
-#[derive(Clone, Copy)]
-struct Row {
-    in_a_row: u32,
-    until: Timestamp,
+/// A buyer was told that it won, and takes the call or not.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn note(
+    store: &Store,
+    customer_id: Uuid,
+    buyer_id: Uuid,
+    is_taken: bool,
+) -> Result<()> {
+    if is_taken {
+        return refusals::forget(&store.db, customer_id, buyer_id).await;
+    }
+    let ctx = RequestContext::internal();
+    let mut tx = store.begin(&ctx).await?;
+    let before = refusals::lock(&mut tx, customer_id, buyer_id).await?;
+    let row = once_more(before, tx.now());
+    refusals::save(&mut tx, customer_id, buyer_id, row).await?;
+    tx.commit(()).await
 }
 
-impl Refusing {
-    /// A buyer was told that it won, and takes the call or not.
-    pub(crate) fn note(&self, buyer_id: Uuid, is_taken: bool, now: Timestamp) {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_taken {
-            rows.remove(&buyer_id);
-            return;
-        }
-        if rows.len() >= BUYERS_MAX {
-            rows.retain(|_, row| row.until > now);
-        }
-        if rows.len() >= BUYERS_MAX && !rows.contains_key(&buyer_id) {
-            return;
-        }
-        let row = rows.entry(buyer_id).or_insert(Row {
-            in_a_row: 0,
-            until: now,
-        });
-        row.in_a_row = row.in_a_row.saturating_add(1);
-        if let Some(beyond) = row.in_a_row.checked_sub(REFUSALS_MAX) {
-            row.until = now.plus(REST * 2_u32.pow(beyond.min(DOUBLINGS_MAX)));
-        }
-    }
-
-    /// Whether a buyer is not asked now.
-    pub(crate) fn rests(&self, buyer_id: Uuid, now: Timestamp) -> bool {
-        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.get(&buyer_id).is_some_and(|row| row.until > now)
+/// One refusal more.
+fn once_more(before: Option<Refusals>, now: Timestamp) -> Refusals {
+    let before = before.filter(|row| row.expires > now);
+    let in_a_row = before.map_or(0, |row| row.in_a_row).saturating_add(1);
+    let rest = match u32::try_from(in_a_row - REFUSALS_MAX) {
+        Ok(beyond) => REST * 2_u32.pow(beyond.min(DOUBLINGS_MAX)),
+        Err(_) => Duration::ZERO,
+    };
+    let rests_until = now.plus(rest);
+    Refusals {
+        in_a_row,
+        rests_until,
+        expires: rests_until.plus(FORGOTTEN),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use rstest::rstest;
 
-    const BUYER: Uuid = Uuid::from_u128(1);
+    use super::*;
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::default().plus(Duration::from_secs(seconds))
     }
 
-    #[test]
-    fn who_refuses_again_and_again_rests_ever_longer() {
-        let refusing = Refusing::default();
-        for _ in 0..2 {
-            refusing.note(BUYER, false, at(0));
-            assert!(!refusing.rests(BUYER, at(0)));
+    #[rstest]
+    #[case::one(1, 0)]
+    #[case::two(2, 0)]
+    #[case::three(3, 60)]
+    #[case::four(4, 120)]
+    #[case::seven(7, 960)]
+    #[case::hundred(100, 960)]
+    fn who_refuses_again_and_again_rests_ever_longer(#[case] refusals: i32, #[case] rest: u64) {
+        let mut row = None;
+        for _ in 0..refusals {
+            row = Some(once_more(row, at(0)));
         }
-        refusing.note(BUYER, false, at(0));
-        assert!(refusing.rests(BUYER, at(59)) && !refusing.rests(BUYER, at(60)));
-        refusing.note(BUYER, false, at(60));
-        assert!(refusing.rests(BUYER, at(179)) && !refusing.rests(BUYER, at(180)));
-        for _ in 0..100 {
-            refusing.note(BUYER, false, at(200));
-        }
-        assert!(refusing.rests(BUYER, at(1_159)) && !refusing.rests(BUYER, at(1_160)));
-        assert!(!refusing.rests(Uuid::from_u128(2), at(200)));
+        let row = row.unwrap();
+        assert_eq!((row.in_a_row, row.rests_until), (refusals, at(rest)));
     }
 
-    #[test]
-    fn who_takes_a_call_begins_anew() {
-        let refusing = Refusing::default();
-        for is_taken in [false, false, true, false, false] {
-            refusing.note(BUYER, is_taken, at(0));
-        }
-        assert!(!refusing.rests(BUYER, at(0)));
-        refusing.note(BUYER, false, at(0));
-        assert!(refusing.rests(BUYER, at(0)));
-    }
-
-    #[test]
-    fn so_many_are_remembered_and_no_more() {
-        let refusing = Refusing::default();
-        for buyer in 0..20_000 {
-            for _ in 0..3 {
-                refusing.note(Uuid::from_u128(buyer), false, at(0));
-            }
-        }
-        let held = |refusing: &Refusing| refusing.0.lock().unwrap().len();
-        assert_eq!(held(&refusing), BUYERS_MAX);
-        refusing.note(Uuid::from_u128(30_000), false, at(61));
-        assert_eq!(held(&refusing), 1);
+    #[rstest]
+    #[case::in_a_row(86_399, 2)]
+    #[case::anew(86_400, 1)]
+    fn a_day_later_a_buyer_begins_anew(#[case] later: u64, #[case] in_a_row: i32) {
+        let first = once_more(None, at(0));
+        assert_eq!(once_more(Some(first), at(later)).in_a_row, in_a_row);
     }
 }

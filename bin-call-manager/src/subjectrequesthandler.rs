@@ -304,7 +304,10 @@ async fn erase(
 }
 
 /// What stands for a number: the same each time for one customer, and of no use without its key.
-fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
+///
+/// # Errors
+/// Never by the keys that are made here.
+pub(crate) fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(Error::internal)?;
     mac.update(phone.as_bytes());
@@ -315,12 +318,17 @@ fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
     ))
 }
 
+/// Where a customer's sealed key belongs.
+pub(crate) fn key_place(customer_id: Uuid) -> String {
+    format!("{customer_id}/exchange_subject_keys/sealed/{customer_id}")
+}
+
 /// The key of a customer's pseudonyms, made at the first request; of nobody's other secrets are made.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn key(app: &App, customer_id: Uuid) -> Result<Secret> {
-    let place = format!("{customer_id}/exchange_subject_keys/sealed/{customer_id}");
+    let place = key_place(customer_id);
     if let Some(sealed) = rows_of::key(&app.store.db, customer_id).await? {
         return Ok(app.sealer.open(&sealed, &place)?);
     }

@@ -7,6 +7,7 @@ use bin_common_handler::{
     databasehandler::Store,
     listenhandler::Scopes,
     models::error::Result,
+    requesthandler::RpcClient,
     sealer::Sealer,
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub sealer: Arc<Sealer>,
     /// Asks the businesses' carriers.
     pub carriers: Carriers,
+    /// Asks other services.
+    pub rpc: RpcClient,
     /// Where files of our own are written.
     pub data_dir: PathBuf,
 }
@@ -45,6 +48,7 @@ impl App {
             store: ctx.store.clone(),
             privacy,
             carriers: Carriers::new(ctx, Arc::clone(&sealer))?,
+            rpc: ctx.rpc.clone(),
             sealer,
             uses: Uses::start(ctx),
             rooms: Rooms::new(&ctx.config),

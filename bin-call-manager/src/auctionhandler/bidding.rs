@@ -19,11 +19,13 @@ use uuid::Uuid;
 use super::{CLOSE, blank, not_found};
 use crate::{
     app::App,
+    bidprofilehandler::ensure_leads_out,
     callcampaignhandler::party,
     choice::{
         Terms,
         auction::{BidRefusal, accept, end_after_bid},
     },
+    dbhandler::auctions,
     models::{
         account::{AMOUNT_MAX, AccountType},
         auction::{Auction, AuctionStatus},
@@ -55,15 +57,10 @@ pub(crate) struct BidCreate {
     destination: String,
 }
 
-#[derive(sqlx::FromRow)]
-struct Count {
-    n: i64,
-}
-
 /// Places a bid in an open auction.
 ///
 /// # Errors
-/// 400 `BID_TOO_LOW`, `CURRENCY_MISMATCH`, `BID_EXPIRED`; 404; 409 `AUCTION_EXPIRED`; 429 `TOO_MANY_BIDS`; 503.
+/// 400 `BID_TOO_LOW`, `CURRENCY_MISMATCH`, `BID_EXPIRED`, or naming the field; 404; 409 `AUCTION_EXPIRED`; 429 `TOO_MANY_BIDS`; 503.
 pub(crate) async fn place(
     app: &App,
     ctx: &RequestContext,
@@ -102,6 +99,7 @@ pub(crate) async fn place(
         tm_update: now,
         ..blank(&auction)
     };
+    ensure_leads_out(&mut tx, bid.customer_id, &bid.destination).await?;
     let terms = terms_of(&mut tx, &auction).await?;
     accept(&placed_bid(&bid)?, &terms, auction.tm_end, now).map_err(refused)?;
     tx.insert(&bid).await?;
@@ -145,22 +143,14 @@ fn refused(refusal: BidRefusal) -> Error {
 }
 
 async fn ensure_room(tx: &mut ChangeTx<'_>, auction_id: Uuid, buyer_id: Uuid) -> Result<()> {
-    let own = "SELECT COUNT(*) AS n FROM exchange_bids \
-        WHERE auction_id = ? AND buyer_id = ? AND profile_id IS NULL";
-    let values = vec![auction_id.into(), buyer_id.into()];
-    let own: Option<Count> = tx.sql().fetch_optional(own, values).await?;
-    let all = "SELECT COUNT(*) AS n FROM exchange_bids WHERE auction_id = ?";
-    let values = vec![auction_id.into()];
-    let all: Option<Count> = tx.sql().fetch_optional(all, values).await?;
     let own_max = i64::try_from(BIDS_OF_BUYER_MAX).unwrap_or(i64::MAX);
-    let is_full = |count: Option<Count>, most: i64| count.is_some_and(|count| count.n >= most);
-    if is_full(own, own_max) {
+    if auctions::bids_of_buyer(tx, auction_id, buyer_id).await? >= own_max {
         return Err(Error::resource_exhausted(
             "TOO_MANY_BIDS",
             "The buyer has as many bids in the auction as it may have.",
         ));
     }
-    if is_full(all, BIDS_MAX) {
+    if auctions::bids(tx, auction_id).await? >= BIDS_MAX {
         return Err(Error::resource_exhausted(
             "TOO_MANY_BIDS",
             "The auction has as many bids as it may have.",

@@ -1,10 +1,7 @@
 //! How an auction ends: once, by whoever comes first.
 
 use bin_common_handler::{
-    context::RequestContext,
-    databasehandler::{ChangeTx, Entity},
-    models::error::Result,
-    timerhandler::Timer,
+    context::RequestContext, databasehandler::ChangeTx, models::error::Result, timerhandler::Timer,
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -13,6 +10,7 @@ use super::{CLOSE, not_found, telling, view};
 use crate::{
     app::App,
     compliancehandler::sale,
+    dbhandler::auctions,
     models::{
         auction::{self, Auction, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -127,11 +125,7 @@ async fn finish(tx: &mut ChangeTx<'_>, auction: &mut Auction, status: AuctionSta
     auction.tm_update = now;
     auction.tm_end = auction.tm_end.min(now);
     tx.update(auction).await?;
-    let sql = format!(
-        "SELECT {} FROM exchange_bids WHERE auction_id = ? AND status = 'active' ORDER BY id",
-        Bid::COLUMNS.join(", ")
-    );
-    let left: Vec<Bid> = tx.sql().fetch_all(&sql, vec![auction.id.into()]).await?;
+    let left = auctions::active_bids(tx, auction.id).await?;
     let is_over = |bid: &Bid| bid.expires.is_some_and(|expires| expires <= auction.tm_end);
     let (expired, left): (Vec<Bid>, Vec<Bid>) = left.into_iter().partition(is_over);
     end_bids(tx, expired, BidStatus::Expired).await?;
@@ -154,14 +148,7 @@ async fn end_bids(tx: &mut ChangeTx<'_>, mut bids: Vec<Bid>, status: BidStatus) 
         bid.status = status;
         bid.tm_update = now;
     }
-    for some in bids.chunks(500) {
-        let (marks, ids) = bin_common_handler::databasehandler::list(some.iter().map(|bid| bid.id));
-        let sql =
-            format!("UPDATE exchange_bids SET status = ?, tm_update = ? WHERE id IN ({marks})");
-        let mut values = vec![status.as_str().into(), now.into()];
-        values.extend(ids);
-        tx.sql().execute(&sql, values).await?;
-    }
+    auctions::end_bids(tx, &bids, &status, now).await?;
     let kind = match status {
         BidStatus::Expired => bid::EXPIRED,
         BidStatus::Lost => bid::LOST,

@@ -12,7 +12,7 @@ pub(crate) use closing::{cancel_of, close};
 use bin_common_handler::{
     context::RequestContext,
     daemon::ManagerContext,
-    databasehandler::{ChangeTx, ListQuery, Value},
+    databasehandler::{ChangeTx, ListQuery},
     ids,
     listenhandler::List,
     models::{
@@ -34,6 +34,7 @@ use crate::{
     callhandler::{self, invalid_state},
     choice::terms::{AuctionTerms, Form},
     compliancehandler::sale,
+    dbhandler::auctions,
     models::{
         auction::{self, Auction, AuctionForm, AuctionStatus},
         bid::{self, Bid, BidStatus},
@@ -192,7 +193,7 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Auc
         .filter(|auction| ctx.scope.allows(auction.customer_id))
         .ok_or_else(not_found)?;
     let is_seen = match viewer {
-        Viewer::Buyer(own) => has_bid(app, id, own).await?,
+        Viewer::Buyer(own) => auctions::has_bid(&app.store.db, id, own).await?,
         viewer => viewer.sees(None, Some(auction.seller_id)),
     };
     if is_seen {
@@ -213,23 +214,6 @@ pub(crate) fn view(mut auction: Auction, viewer: Viewer) -> Auction {
     auction
 }
 
-/// The auctions that a buyer bids in.
-const BID_IN: &str = "EXISTS (SELECT 1 FROM exchange_bids \
-    WHERE exchange_bids.auction_id = exchange_auctions.id AND exchange_bids.buyer_id = ?)";
-
-#[derive(sqlx::FromRow)]
-struct Id {
-    #[expect(dead_code, reason = "it is there or not")]
-    id: Uuid,
-}
-
-async fn has_bid(app: &App, auction_id: Uuid, buyer_id: Uuid) -> Result<bool> {
-    let sql = "SELECT id FROM exchange_bids WHERE auction_id = ? AND buyer_id = ? LIMIT 1";
-    let values: Vec<Value> = vec![auction_id.into(), buyer_id.into()];
-    let found: Option<Id> = app.store.db.fetch_optional(sql, values).await?;
-    Ok(found.is_some())
-}
-
 pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Auction>> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
@@ -240,7 +224,7 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
         Viewer::Operator => {}
         Viewer::Seller(id) => query = query.matching("seller_id", id),
         Viewer::Buyer(_) if wanted.filters.contains_key("seller_id") => return Ok(Vec::new()),
-        Viewer::Buyer(id) => query = query.confined(BID_IN, vec![id.into()]),
+        Viewer::Buyer(id) => query = query.confined(auctions::BID_IN, vec![id.into()]),
     }
     let rows = app
         .store

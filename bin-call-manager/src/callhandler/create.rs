@@ -13,6 +13,7 @@ use bin_common_handler::{
         text::null_is_default,
     },
     phone, resource,
+    sealer::Sealer,
 };
 use serde::Deserialize;
 use sqlx::types::Json;
@@ -188,7 +189,7 @@ pub(crate) async fn create(
     if let Some(refusal) = compliancehandler::refusal(verdict.as_ref()) {
         return tx.commit_refusal(refusal).await;
     }
-    if let Some(refusal) = add(&mut tx, &mut call, &campaign, learned).await? {
+    if let Some(refusal) = add(&mut tx, &mut call, &campaign, learned, &app.sealer).await? {
         return tx.commit_refusal(refusal).await;
     }
     compliancehandler::count(&mut tx, &call, verdict).await?;
@@ -204,10 +205,11 @@ pub(crate) async fn add(
     call: &mut Call,
     campaign: &CallCampaign,
     learned: Learned,
+    sealer: &Sealer,
 ) -> Result<Option<Error>> {
     let now = tx.now();
     (call.tm_create, call.tm_update) = (now, now);
-    let check = fraudhandler::check(tx, call, campaign, learned).await?;
+    let check = fraudhandler::check(tx, call, campaign, learned, sealer).await?;
     if check.action == FraudAction::Block {
         return Ok(Some(fraudhandler::refusal(&check)));
     }

@@ -49,6 +49,7 @@ pub mod tags;
 pub mod terms;
 #[cfg(test)]
 mod tests;
+pub mod zips;
 
 pub use buyer::Buyer;
 pub use call::Call;

@@ -40,6 +40,14 @@ impl Code {
             .flatten()
     }
 
+    /// As a number, where it is a ZIP code.
+    pub(super) fn five_digits(self) -> Option<u32> {
+        let bytes = self.0.to_be_bytes();
+        let text = std::str::from_utf8(&bytes).ok()?.trim_start_matches('\0');
+        let is_zip = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_zip.then(|| text.parse().ok()).flatten()
+    }
+
     fn pack(text: &str) -> Option<Self> {
         let alphanumeric = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         alphanumeric.then(|| {

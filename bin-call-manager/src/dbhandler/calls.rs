@@ -2,11 +2,28 @@
 
 use bin_common_handler::{
     databasehandler::{Db, Entity, Value, list},
-    models::error::Result,
+    models::{error::Result, time::Timestamp},
 };
 use uuid::Uuid;
 
 use crate::models::call::{Call, Source};
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    id: Uuid,
+}
+
+/// Calls made before `until` that wait for a buyer and are in no auction, of all customers, oldest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn unsold(db: &Db, until: Timestamp, most: usize) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM exchange_calls WHERE status = 'pending' AND tm_create < ? \
+        AND auction_id IS NULL ORDER BY tm_create LIMIT ?";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let found: Vec<Id> = db.fetch_all(sql, vec![until.into(), most.into()]).await?;
+    Ok(found.into_iter().map(|row| row.id).collect())
+}
 
 /// The customer's calls of these sources with this reference: at most one of each.
 ///

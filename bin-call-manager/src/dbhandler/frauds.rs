@@ -87,15 +87,26 @@ fn person_column(call: &Call) -> &'static str {
     }
 }
 
-/// Calls of the person in the last hour, counted up to `most`.
+/// Calls of the person in the last hour, counted up to `most`; `erased` stands for its number in those before an erasure.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn calls_of_person(tx: &mut ChangeTx<'_>, call: &Call, most: i64) -> Result<i64> {
+pub(crate) async fn calls_of_person(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    erased: Option<&str>,
+    most: i64,
+) -> Result<i64> {
     let column = person_column(call);
-    let which = format!("customer_id = ? AND {column} = ? AND tm_create > ?");
+    let which = format!("customer_id = ? AND {column} IN (?, ?) AND tm_create > ?");
     let since = tx.now().minus(HOUR);
-    let values = vec![call.customer_id.into(), call.person().into(), since.into()];
+    let person = call.person();
+    let values = vec![
+        call.customer_id.into(),
+        person.into(),
+        erased.unwrap_or(person).into(),
+        since.into(),
+    ];
     count(tx, &which, values, most).await
 }
 

@@ -288,6 +288,33 @@ pub(crate) async fn save_explanation(
     Ok(())
 }
 
+/// Adds a sentence to what was decided about a call; false where nothing was.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn extend_explanation(
+    tx: &mut ChangeTx<'_>,
+    call: &Call,
+    sentence: &str,
+) -> Result<bool> {
+    let sql =
+        "SELECT explanation AS text FROM exchange_decisions WHERE call_id = ? AND customer_id = ?";
+    let values = vec![call.id.into(), call.customer_id.into()];
+    let found: Option<Text> = tx.sql().fetch_optional(sql, values).await?;
+    let Some(row) = found else {
+        return Ok(false);
+    };
+    let mut whole: serde_json::Value = serde_json::from_str(&row.text).map_err(Error::internal)?;
+    if let Some(serde_json::Value::String(text)) = whole.get_mut("text") {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(sentence);
+    }
+    save_explanation(tx, call, &whole).await?;
+    Ok(true)
+}
+
 /// Why a call went where it went, as JSON; nothing before its first decision.
 ///
 /// # Errors

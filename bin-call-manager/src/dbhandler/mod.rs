@@ -1,5 +1,6 @@
 //! SQL of this daemon's tables.
 
+pub(crate) mod auctions;
 pub(crate) mod calls;
 pub(crate) mod dnc;
 pub(crate) mod frauds;
@@ -9,5 +10,7 @@ pub(crate) mod market;
 pub(crate) mod numbers;
 pub(crate) mod pings;
 pub(crate) mod reader;
+pub(crate) mod refusals;
 pub(crate) mod sipnonces;
 pub(crate) mod subjects;
+pub(crate) mod sweeps;

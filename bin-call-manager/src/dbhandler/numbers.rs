@@ -55,6 +55,22 @@ pub(crate) async fn campaign_of(db: &Db, customer_id: Uuid, number: &str) -> Res
     Ok(found.map(|row| row.call_campaign_id))
 }
 
+/// Whether a number brings in calls of one of the customer's campaigns.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_campaigns(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    number: &str,
+) -> Result<bool> {
+    let sql = "SELECT call_campaign_id FROM exchange_call_campaign_numbers \
+        WHERE number = ? AND customer_id = ?";
+    let values = vec![number.into(), customer_id.into()];
+    let found: Option<Owner> = tx.sql().fetch_optional(sql, values).await?;
+    Ok(found.is_some())
+}
+
 /// Whose a number is.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub(crate) struct Belongs {

@@ -9,6 +9,8 @@ use uuid::Uuid;
 /// Rows of each kind that an answer has at most.
 pub(crate) const ROWS_MAX: i64 = 1_000;
 
+const KEY: &str = "SELECT sealed FROM exchange_subject_keys WHERE customer_id = ?";
+
 #[derive(sqlx::FromRow)]
 struct Sealed {
     sealed: String,
@@ -77,8 +79,19 @@ pub(crate) async fn forget_questions(
 /// # Errors
 /// 503.
 pub(crate) async fn key(db: &Db, customer_id: Uuid) -> Result<Option<String>> {
-    let sql = "SELECT sealed FROM exchange_subject_keys WHERE customer_id = ?";
-    let found: Option<Sealed> = db.fetch_optional(sql, vec![customer_id.into()]).await?;
+    let found: Option<Sealed> = db.fetch_optional(KEY, vec![customer_id.into()]).await?;
+    Ok(found.map(|row| row.sealed))
+}
+
+/// The same, as a transaction sees it.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn key_in(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<Option<String>> {
+    let found: Option<Sealed> = tx
+        .sql()
+        .fetch_optional(KEY, vec![customer_id.into()])
+        .await?;
     Ok(found.map(|row| row.sealed))
 }
 

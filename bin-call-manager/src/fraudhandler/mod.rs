@@ -1,6 +1,7 @@
 //! Whether a call is a fraud: looked at in the transaction that makes it, so that no limit is overrun by many at once.
 
 mod entries;
+mod erased;
 mod score;
 
 use bin_common_handler::{
@@ -10,6 +11,7 @@ use bin_common_handler::{
     listenhandler::List,
     models::error::{Error, Result},
     phone::E164,
+    sealer::Sealer,
 };
 use serde_json::json;
 use sqlx::types::Json;
@@ -40,9 +42,10 @@ pub(crate) async fn check(
     call: &Call,
     campaign: &CallCampaign,
     learned: Learned,
+    sealer: &Sealer,
 ) -> Result<FraudCheck> {
     frauds::lock_turns(tx, call).await?;
-    let verdict = look(tx, call, campaign, learned).await?;
+    let verdict = look(tx, call, campaign, learned, sealer).await?;
     let now = tx.now();
     let check = FraudCheck {
         id: ids::next(),
@@ -75,6 +78,7 @@ pub(crate) async fn look(
     call: &Call,
     campaign: &CallCampaign,
     learned: Learned,
+    sealer: &Sealer,
 ) -> Result<Verdict> {
     let terms = campaign.fraud.0;
     let now = tx.now();
@@ -86,7 +90,9 @@ pub(crate) async fn look(
         ..Signs::default()
     };
     if let Some(limit) = terms.calls_per_caller_hour {
-        let before = frauds::calls_of_person(tx, call, limit.saturating_add(1)).await?;
+        let erased = erased::stand_in(tx, sealer, call).await?;
+        let most = limit.saturating_add(1);
+        let before = frauds::calls_of_person(tx, call, erased.as_deref(), most).await?;
         signs.caller_calls = Some(before.saturating_add(1));
     }
     if let Some(limit) = terms.calls_per_account_hour {

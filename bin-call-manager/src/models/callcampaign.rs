@@ -283,28 +283,15 @@ impl CallCampaign {
     /// Whether a call of it may go there: never to a premium number or to its own, and only to its countries. A SIP address whose
     /// user is a number is judged by that.
     pub fn may_call(&self, destination: &str) -> bool {
-        let user = destination
-            .strip_prefix("sips:")
-            .or_else(|| destination.strip_prefix("sip:"));
-        let number = match user {
-            Some(address) => {
-                let end = address.find([':', ';', '@', '?']).unwrap_or(address.len());
-                let user = address.get(..end).unwrap_or_default();
-                match phone::parse(user) {
-                    Ok(number) => Some(number),
-                    // Others are names within the buyer's own system.
-                    Err(_) => return !user.starts_with('+'),
-                }
-            }
-            None => phone::parse(destination).ok(),
+        let Some(number) = called_number(destination) else {
+            // Others are names within the buyer's own system.
+            return sip_user(destination).is_some_and(|user| !user.starts_with('+'));
         };
-        number.is_some_and(|number| {
-            // Its own number would bring the call in again.
-            let is_own = self.numbers.0.iter().any(|own| own == number.as_str());
-            !is_own
-                && !number.is_premium()
-                && country(&number).is_some_and(|country| self.has_country(&country))
-        })
+        // Its own number would bring the call in again.
+        let is_own = self.numbers.0.iter().any(|own| own == number.as_str());
+        !is_own
+            && !number.is_premium()
+            && country(&number).is_some_and(|country| self.has_country(&country))
     }
 
     fn has_country(&self, wanted: &str) -> bool {
@@ -319,6 +306,20 @@ impl CallCampaign {
                 .filter_map(|number| phone::parse(number).ok())
                 .any(|number| country(&number).as_deref() == Some(wanted))
     }
+}
+
+/// The number that a destination calls: its own, or the user of a SIP address where that is one.
+pub(crate) fn called_number(destination: &str) -> Option<phone::E164> {
+    phone::parse(sip_user(destination).unwrap_or(destination)).ok()
+}
+
+/// Who is called at a SIP address.
+fn sip_user(destination: &str) -> Option<&str> {
+    let address = destination
+        .strip_prefix("sips:")
+        .or_else(|| destination.strip_prefix("sip:"))?;
+    let end = address.find([':', ';', '@', '?']).unwrap_or(address.len());
+    address.get(..end)
 }
 
 fn country(number: &phone::E164) -> Option<String> {

@@ -94,7 +94,10 @@ async fn reserve_in_turn(
     body: &Acceptance,
     learned: Learned,
 ) -> Result<Uuid> {
-    let turn = app.turns.of_campaign(ctx, ping.call_campaign_id).await?;
+    let turn = app
+        .turns
+        .of_campaign(ctx, ping.call_campaign_id, ping.id)
+        .await?;
     loop {
         match Box::pin(reserve(app, ctx, ping.id, body, learned)).await {
             Err(error) => turn.again(error).await?,
@@ -124,7 +127,7 @@ async fn reserve(
         ..pinging::call_of(&ping)
     };
     let campaign = routehandler::campaign(&mut tx, &call).await?;
-    if let Some(refusal) = add(&mut tx, &mut call, &campaign, learned).await? {
+    if let Some(refusal) = add(&mut tx, &mut call, &campaign, learned, &app.sealer).await? {
         reject(&mut ping, Reject::CallerId);
         save(&mut tx, &mut ping).await?;
         return tx.commit_refusal(refusal).await;

@@ -1,6 +1,9 @@
 //! The questions to bidders: all at once, each with its own limit, and together no longer than the ping may take.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bin_common_handler::{
     httphandler::{HttpFault, HttpRequest, HttpResponse, Method},
@@ -14,6 +17,7 @@ use uuid::Uuid;
 use super::answer::{ANSWER_BYTES_MAX, Said, read};
 use crate::{
     app::App,
+    dbhandler::refusals,
     models::{
         bidprofile::{self, BidProfile},
         callcampaign::CallCampaign,
@@ -38,10 +42,10 @@ pub(super) async fn ask_all(
         "ping_id": ping.id, "call_campaign_id": ping.call_campaign_id,
         "from_number": ping.shown_number(), "zip": ping.zip, "state": ping.state, "tags": ping.tags,
     });
-    let now = app.store.clock.now();
+    let resting = resting(app, ping, &profiles).await;
     let (resting, profiles): (Vec<_>, Vec<_>) = profiles
         .into_iter()
-        .partition(|profile| app.refusing.rests(profile.buyer_id, now));
+        .partition(|profile| resting.contains(&profile.buyer_id));
     let profiles = by_turns(profiles);
     let (first, rest) = match profiles.split_at_checked(ENDPOINTS_MAX) {
         Some((first, rest)) => (first.to_vec(), rest.to_vec()),
@@ -68,6 +72,15 @@ pub(super) async fn ask_all(
             .map(|profile| drop_of(profile, "NOT_ASKED".to_owned())),
     );
     (answers, dropped)
+}
+
+/// Who of their buyers is not asked now, as it refused what it had bid for. Where that cannot be read, all are asked.
+async fn resting(app: &App, ping: &Ping, profiles: &[BidProfile]) -> BTreeSet<Uuid> {
+    let buyers = profiles.iter().map(|profile| profile.buyer_id).collect();
+    let now = app.store.clock.now();
+    refusals::resting(&app.store.db, ping.customer_id, buyers, now)
+        .await
+        .unwrap_or_default()
 }
 
 /// The best endpoint of each buyer first, then the second of each: a buyer of many shuts nobody out.

@@ -241,7 +241,7 @@ async fn decide(
     let learned = app.model.score(&call).await;
     let apart = apart(ctx);
     let mut tx = app.store.begin(&apart).await?;
-    if let Some(reject) = forbidden(&mut tx, &call, campaign, learned).await? {
+    if let Some(reject) = forbidden(app, &mut tx, &call, campaign, learned).await? {
         reject_with(ping, reject, now.plus(REJECTION));
         return Ok(true);
     }
@@ -285,6 +285,7 @@ async fn claim_to_ask(
 
 /// What is against the call whoever would take it.
 async fn forbidden(
+    app: &App,
     tx: &mut ChangeTx<'_>,
     call: &Call,
     campaign: &CallCampaign,
@@ -301,7 +302,7 @@ async fn forbidden(
     if call.from_number.is_empty() {
         return Ok(Some(Reject::CallerIdRequired));
     }
-    let verdict = fraudhandler::look(tx, call, campaign, learned).await?;
+    let verdict = fraudhandler::look(tx, call, campaign, learned, &app.sealer).await?;
     let is_blocked = verdict.action == FraudAction::Block;
     Ok(is_blocked.then(|| fraudhandler::reject(&verdict)))
 }

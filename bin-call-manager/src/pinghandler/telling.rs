@@ -26,6 +26,7 @@ use crate::{
         callstatus::CallStatus,
         ping::{Ping, Reject},
     },
+    refusing,
     routehandler::{
         ending::{self, Missed},
         timers::{self, TELL, Turn, due},
@@ -142,8 +143,11 @@ async fn post(app: &App, call: &Call, ping: &Ping, bid_id: Uuid) -> Result<bool>
     let key = bid.id.to_string();
     let answer = asking::send(app, &profile, &body, Duration::from_secs(5), Some(&key)).await;
     let is_taken = answer.is_ok_and(|answer| answer.status.is_success() && !refuses(&answer.body));
-    let now = app.store.clock.now();
-    app.refusing.note(profile.buyer_id, is_taken, now);
+    let noted = refusing::note(&app.store, call.customer_id, profile.buyer_id, is_taken).await;
+    if let Err(error) = noted {
+        // One refusal less is known, which costs no money; what the bidder said counts.
+        debug!(%error, %call.id, "a bidder's answer was not noted");
+    }
     Ok(is_taken)
 }
 

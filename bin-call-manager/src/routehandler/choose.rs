@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{
     facts,
+    leadingout::LeadingOut,
     market::{Market, Offer},
     offers,
 };
@@ -73,6 +74,20 @@ pub(crate) struct Explanation<'c> {
     compliance: Option<()>,
     fraud: Option<()>,
     text: String,
+}
+
+impl Explanation<'_> {
+    /// Of a call that ended before anybody was asked.
+    pub(crate) const fn of_nobody(strategy: &'static str, text: String) -> Self {
+        Self {
+            winner: None,
+            strategy,
+            candidates: &[],
+            compliance: None,
+            fraud: None,
+            text,
+        }
+    }
 }
 
 impl Chosen {
@@ -138,7 +153,7 @@ pub(crate) async fn choose_at(
         at,
     };
     let mut market = Market::load(tx, standing, offer, None).await?;
-    let mut held = BTreeSet::new();
+    let (mut held, mut leading_out) = (BTreeSet::new(), LeadingOut::default());
     // The same draw each time: only what was locked since may change the outcome.
     let seed = rand::random();
     loop {
@@ -157,7 +172,9 @@ pub(crate) async fn choose_at(
                 .map(|candidate| candidate.buyer.id)
         });
         if let Some(winner) = decision.winner
-            && !market.may_call(winner.candidate, campaign)
+            && !leading_out
+                .may_call(tx, &market, winner.candidate, campaign)
+                .await?
         {
             drop(candidates);
             market.refuse(winner.candidate);

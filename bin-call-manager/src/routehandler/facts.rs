@@ -10,6 +10,7 @@ use crate::{
         place::Code,
         quality::Quality,
         terms::Strategy as Plan,
+        zips,
     },
     models::{
         account::{Account, AccountStatus, CapCounts},
@@ -34,7 +35,7 @@ pub(super) fn call(call: &Call, seen: Seen) -> choice::Call {
         state: Code::region(&call.state),
         npa,
         zip: Code::zip(&call.zip),
-        point: None,
+        point: Code::zip(&call.zip).and_then(zips::point),
         tags: call.tags.0.clone(),
         tried: call.attempts.0.iter().map(|tried| tried.buyer_id).collect(),
         attempts: u32::try_from(call.attempts.0.len()).unwrap_or(u32::MAX),

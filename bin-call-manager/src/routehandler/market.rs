@@ -245,16 +245,18 @@ impl Market {
         let Some(entry) = self.entries.get(candidate) else {
             return true;
         };
-        let placed = entry.placed.as_ref().map(|bid| bid.destination.as_str());
-        let own = entry
-            .standing
-            .as_ref()
-            .map(|known| known.row.destination.as_str());
-        let destination = placed.filter(|text| !text.is_empty()).or(own);
-        match destination {
+        match self.destination(candidate) {
             None | Some("") => entry.standing.is_none(),
             Some(text) => campaign.may_call(text),
         }
+    }
+
+    /// Where this candidate's call would go: where its bid says, else where its profile does.
+    pub(super) fn destination(&self, candidate: usize) -> Option<&str> {
+        let entry = self.entries.get(candidate)?;
+        let placed = entry.placed.as_ref().map(|bid| bid.destination.as_str());
+        let own = || Some(entry.standing.as_ref()?.row.destination.as_str());
+        placed.filter(|text| !text.is_empty()).or_else(own)
     }
 
     /// Takes a candidate out whose destination may not be called.

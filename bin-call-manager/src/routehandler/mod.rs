@@ -6,10 +6,12 @@
 pub(crate) mod choose;
 pub(crate) mod ending;
 pub(crate) mod facts;
+mod leadingout;
 mod leftout;
 mod market;
 pub(crate) mod offers;
 pub(crate) mod timers;
+pub(crate) mod unsold;
 pub(crate) mod winning;
 
 pub(crate) use facts::bid as placed_bid;
@@ -51,7 +53,10 @@ pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<C
     let found = callhandler::find(app, ctx, viewer, id).await?;
     // Who comes late hears so without a transaction; only what the locked row says sells it.
     ensure_sellable(&found, viewer)?;
-    let turn = app.turns.of_campaign(ctx, found.call_campaign_id).await?;
+    let turn = app
+        .turns
+        .of_campaign(ctx, found.call_campaign_id, id)
+        .await?;
     if turn.has_waited {
         let found = callhandler::find(app, ctx, viewer, id).await?;
         ensure_sellable(&found, viewer)?;

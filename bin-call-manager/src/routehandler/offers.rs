@@ -4,7 +4,10 @@
 use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use uuid::Uuid;
 
-use super::market::{Market, Offer};
+use super::{
+    leadingout::LeadingOut,
+    market::{Market, Offer},
+};
 use crate::{
     choice::{
         Counters, Reach, Terms,
@@ -86,7 +89,7 @@ pub(super) fn refused_row(
         excluded_by: Some("DESTINATION_NOT_ALLOWED"),
         detail: None,
         text: format!(
-            "{name} is out because its destination is missing, a premium number, the campaign's own, or not in its countries."
+            "{name} is out because its destination is missing, a premium number, a campaign's own, or not in its countries."
         ),
     }
 }
@@ -153,6 +156,7 @@ pub(crate) async fn preview(
     };
     let mut market = Market::load(tx, standing, offer, None).await?;
     let counters = pings::counters(tx, campaign.id).await?;
+    let mut leading_out = LeadingOut::default();
     loop {
         let buyers = market.buyers()?;
         let candidates = market.candidates(&buyers);
@@ -163,7 +167,9 @@ pub(crate) async fn preview(
             continue;
         }
         if let Some(winner) = decision.winner
-            && !market.may_call(winner.candidate, campaign)
+            && !leading_out
+                .may_call(tx, &market, winner.candidate, campaign)
+                .await?
         {
             drop(candidates);
             market.refuse(winner.candidate);

@@ -161,3 +161,31 @@ async fn what_is_reviewed_is_routed_and_told(#[values(Kind::Embedded, Kind::Full
     assert_eq!(why["fraud"]["parts"][0]["value"], 1.0);
     world.end().await;
 }
+
+/// An erasure would be a way around the limit: what stands for the number counts in its place.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_makes_no_room_within_the_hour(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let settings = [("SECRETS_KEY", "0123456789abcdef0123456789abcdef")];
+    let world = World::with_settings(kind, &settings).await;
+    let fraud = json!({"fraud": {"calls_per_caller_hour": 2}});
+    let campaign = world.campaign(fraud).await;
+    let (person, other) = ("+14155550123", "+14155550124");
+    for _ in 0..2 {
+        assert_eq!(call(&world, &campaign, person).await.0, 200);
+    }
+    let erasure = json!({"phone": person, "kind": "erasure"});
+    let erased = world
+        .client
+        .ok(Post, "/v1/subject_requests", Some(erasure))
+        .await;
+    assert_eq!(erased["erased"]["calls"], 2, "{erased}");
+    let third = call(&world, &campaign, person).await;
+    assert_eq!(reason(&third), (403, "FRAUD_DETECTED"));
+    assert_eq!(call(&world, &campaign, other).await.0, 200);
+    world.clock.shift(3_601 * 1_000_000);
+    assert_eq!(call(&world, &campaign, person).await.0, 200);
+    world.end().await;
+}

@@ -29,6 +29,8 @@ mod optouts;
 #[cfg(test)]
 mod pings;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod reasons;
 #[cfg(test)]
 mod renamed;
@@ -42,5 +44,7 @@ mod sellers;
 mod sip;
 #[cfg(test)]
 mod turns;
+#[cfg(test)]
+mod unsold;
 #[cfg(test)]
 mod world;

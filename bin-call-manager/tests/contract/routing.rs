@@ -1,7 +1,7 @@
 //! Routing: who wins, who does not and why, and who may know.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Post, Put},
+    models::sock::Method::{Get, Put},
     testing::Kind,
 };
 use rstest::rstest;
@@ -313,45 +313,5 @@ async fn no_cap_is_overrun_when_it_counts_otherwise_meanwhile(
         fourth.1["details"][0]["candidates"][0]["excluded_by"], "CAP_REACHED",
         "{fourth:?}"
     );
-    world.end().await;
-}
-
-#[rstest]
-#[case::nowhere("")]
-#[case::to_itself("+14155550100")]
-#[case::to_itself_by_sip("sip:+14155550100@sip.example")]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_is_sold_to_a_place_and_not_to_its_own_number(
-    #[case] destination: &str,
-    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
-) {
-    let world = World::new(kind).await;
-    let campaign = world.campaign(json!({"numbers": ["+14155550100"]})).await;
-    let buyer = world.buyer(1_000, json!({})).await;
-    let more = json!({"destination": destination});
-    world.profile(&buyer, &campaign, 500, more).await;
-    let call = world.call(&campaign).await;
-    let nobody = world.route(&call).await;
-    assert_eq!(reason(&nobody), (409, "NO_BIDS_AVAILABLE"));
-    assert_eq!(
-        nobody.1["details"][0]["candidates"][0]["excluded_by"], "DESTINATION_NOT_ALLOWED",
-        "{nobody:?}"
-    );
-    let auction = json!({"call_id": call});
-    let auction = world.client.ok(Post, "/v1/auctions", Some(auction)).await;
-    let uri = format!("/v1/auctions/{}/bids", text(&auction, "id"));
-    let body = json!({
-        "buyer_id": buyer, "amount": 500, "currency": "USD", "destination": destination,
-    });
-    world.client.ok(Post, &uri, Some(body)).await;
-    let uri = format!("/v1/auctions/{}/close", text(&auction, "id"));
-    let closed = world.client.ok(Post, &uri, None).await;
-    // A bid by request need not say: whoever asked for the auction puts the call through.
-    let (status, held) = match destination {
-        "" => ("completed", 500),
-        _ => ("expired", 0),
-    };
-    assert_eq!(closed["status"], status);
-    assert_eq!(world.money(&buyer).await, (1_000, held));
     world.end().await;
 }

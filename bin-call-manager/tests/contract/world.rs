@@ -1,11 +1,18 @@
 //! An installation with its replicas, one exchange in it, and the sentences that most tests begin with.
 
-use bin_call_manager::{MANAGER, ledger_faults};
+use std::sync::Arc;
+
+use bin_call_manager::{MANAGER, ledger_faults, sweep};
 use bin_common_handler::{
+    cachehandler::Cache,
     clock::Clock,
-    models::sock::{
-        Method::{self, Get, Post},
-        Request,
+    databasehandler::Store,
+    models::{
+        sock::{
+            Method::{self, Get, Post},
+            Request,
+        },
+        time::Timestamp,
     },
     testing::{Client, Installation, Kind, Replica},
 };
@@ -61,6 +68,19 @@ impl World {
         let clock = self.clock.clone();
         self.replicas = vec![self.installation.start_with_clock(clock).await];
         self.client = self.installation.client().within(Uuid::from_u128(7));
+    }
+
+    /// What is over at `now` goes, as the daemon's job does it.
+    pub async fn sweep(&self, now: Timestamp) {
+        let store = Store::new(
+            self.installation.db(),
+            self.clock.clone(),
+            Cache::local(),
+            Arc::default(),
+            "exchange",
+            self.client.name,
+        );
+        sweep(&store, now).await.unwrap();
     }
 
     /// Stops, and looks whether every cent is where the ledger says.

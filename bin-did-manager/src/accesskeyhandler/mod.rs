@@ -59,6 +59,7 @@ pub(crate) async fn create(
     let end = expiry::resolve(patch, app.store.clock.now())?;
     let mut key = resource::build::<Accesskey, App>(app, ctx, named, patch).await?;
     ensure_known(app, &key)?;
+    bound::ensure_account(app, ctx, &key).await?;
     end.apply(&mut key.tm_expire, || None);
     let token = Token::draw();
     key.prefix = token.prefix();

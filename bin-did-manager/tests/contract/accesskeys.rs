@@ -15,7 +15,9 @@ use bin_common_handler::{
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
+use crate::accounts::{ACCOUNT, DELETED, FOREIGN};
 use crate::world::{World, ask_as, id_of, list, refused, text, wait_for_events};
 
 const KEYS: &str = "/v1/accesskeys";
@@ -76,13 +78,13 @@ async fn stored(world: &World) -> String {
 /// No service here sells to accounts; where there may be another that does, its scopes are given.
 #[tokio::test]
 async fn a_key_is_bound_to_an_account_of_another_service_where_there_may_be_one() {
-    let account = uuid::Uuid::from_u128(5).to_string();
+    let account = ACCOUNT.to_string();
     let body = json!({"name": "b", "account_id": account, "scopes": ["exchange:buy"]});
     let world = World::new(Kind::Embedded).await;
     let said = refused(&world.client, Post, KEYS, Some(body.clone())).await;
     assert_eq!(said, (400, "INVALID_FIELD".to_owned()));
     world.end().await;
-    let world = World::new(Kind::Full).await;
+    let world = World::with_accounts(Kind::Full).await;
     let key = world.client.ok(Post, KEYS, Some(body)).await;
     assert_eq!(key["account_id"], json!(account));
     let uri = format!("{KEYS}/{}", text(&key, "id"));
@@ -92,6 +94,35 @@ async fn a_key_is_bound_to_an_account_of_another_service_where_there_may_be_one(
     let own = json!({"name": "c", "account_id": account, "scopes": ["did:write"]});
     let said = refused(&world.client, Post, KEYS, Some(own)).await;
     assert_eq!(said, (400, "INVALID_FIELD".to_owned()));
+    world.end().await;
+}
+
+#[rstest]
+#[case::not_there(Uuid::from_u128(4))]
+#[case::deleted(DELETED)]
+#[case::another_customers(FOREIGN)]
+#[tokio::test]
+async fn a_key_is_bound_to_no_account_that_its_customer_does_not_have(#[case] account: Uuid) {
+    let world = World::with_accounts(Kind::Full).await;
+    let body = json!({"name": "b", "account_id": account, "scopes": ["exchange:buy"]});
+    let mut of_operator = body.clone();
+    of_operator["customer_id"] = json!(world.customer_id);
+    for (client, body) in [(&world.client, body), (&world.operator, of_operator)] {
+        let (status, said) = client.call(Post, KEYS, Some(body)).await;
+        let is_named = text(&said, "message").starts_with("account_id");
+        assert!((status, is_named) == (400, true), "{status} {said}");
+    }
+    assert_eq!(list(world.client.ok(Get, KEYS, None).await).len(), 0);
+    world.end().await;
+}
+
+/// Such a key could not be told from one that opens nothing.
+#[tokio::test]
+async fn no_key_is_bound_to_an_account_while_nobody_knows_accounts() {
+    let world = World::new(Kind::Full).await;
+    let body = json!({"name": "b", "account_id": ACCOUNT, "scopes": ["exchange:buy"]});
+    let (status, said) = world.client.call(Post, KEYS, Some(body)).await;
+    assert_eq!(status, 503, "{said}");
     world.end().await;
 }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accesskeys;
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod ahead;
 #[cfg(test)]
 mod analytics;

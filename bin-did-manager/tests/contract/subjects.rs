@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::{
+    accounts::{ACCOUNT, SECOND},
     given::Given,
     world::{World, id_of, text},
 };
@@ -19,11 +20,14 @@ const PERSON: &str = "+14155550123";
 
 /// An event of call-manager about one of its things.
 async fn told(world: &World, resource: &str, action: &str, id: Uuid, data: Json) {
+    // Where it has a stand-in, that has a name of its own.
+    let beside = world.installation.beside.first();
+    let name = beside.map_or("call-manager", |manager| manager.name);
     let body = json!({
-        "type": format!("{resource}_{action}"), "publisher": "call-manager", "data": data,
+        "type": format!("{resource}_{action}"), "publisher": name, "data": data,
     });
     let event = Outgoing {
-        routing_key: format!("call-manager.{resource}.{id}.{action}"),
+        routing_key: format!("{name}.{resource}.{id}.{action}"),
         message_id: ids::next().to_string(),
         version: 1,
         customer_id: Some(world.customer_id),
@@ -31,10 +35,7 @@ async fn told(world: &World, resource: &str, action: &str, id: Uuid, data: Json)
         body: body.to_string().into_bytes(),
     };
     let transport = &world.client.transport;
-    let mut lease = transport
-        .lease("call-manager", &id.to_string())
-        .await
-        .unwrap();
+    let mut lease = transport.lease(name, &id.to_string()).await.unwrap();
     assert_eq!(lease.publish(&[event]).await, [true]);
 }
 
@@ -84,8 +85,8 @@ async fn a_person_is_found_by_the_hash_and_forgotten(
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keys_of_an_account_end_with_it() {
     // Scopes of another service are given only where there may be one.
-    let world = World::new(Kind::Full).await;
-    let (gone, stays) = (Uuid::from_u128(5), Uuid::from_u128(6));
+    let world = World::with_accounts(Kind::Full).await;
+    let (gone, stays) = (ACCOUNT, SECOND);
     let key = async |account: Uuid| {
         let body = json!({"name": "b", "account_id": account, "scopes": ["exchange:buy"]});
         let made = world.client.ok(Post, "/v1/accesskeys", Some(body)).await;

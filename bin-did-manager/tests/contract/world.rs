@@ -14,6 +14,8 @@ use bin_did_manager::MANAGER;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use crate::accounts::ACCOUNTS;
+
 /// A manager that runs, one customer, and someone who calls it in that customer's name.
 pub struct World {
     pub installation: Installation,
@@ -45,6 +47,12 @@ impl World {
     pub async fn set(kind: Kind, settings: &[(&'static str, &str)]) -> Self {
         let installation = Installation::new(kind, MANAGER, settings).await;
         Self::on(installation, json!({}), Clock::default()).await
+    }
+
+    /// Where there are accounts, too.
+    pub async fn with_accounts(kind: Kind) -> Self {
+        let installation = Installation::new(kind, MANAGER, &[]).await;
+        Self::on(installation.with(ACCOUNTS), json!({}), Clock::default()).await
     }
 
     async fn on(mut installation: Installation, customer: Json, clock: Clock) -> Self {

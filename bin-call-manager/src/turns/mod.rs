@@ -4,6 +4,10 @@
 //! Turns come in the order of arrival. Work that is rolled back by a conflict is run again in the turn that it has, so
 //! nobody who came later overtakes it. Whoever cannot have a turn while its caller still waits hears so before that, and
 //! leaves the queue: otherwise callers that come again would stand behind their own earlier requests, for ever longer.
+//! Who comes again soon has the place that it had: at its end it would be overtaken by all who came meanwhile, and where
+//! the queue is longer than a caller's patience, each time by the same.
+
+mod line;
 
 use std::time::Duration;
 
@@ -11,13 +15,16 @@ use bin_common_handler::{
     context::RequestContext,
     models::error::{Error, Result, Status},
 };
+use moka::sync::Cache;
 use rand::RngExt;
 use serde_json::json;
 use tokio::{
-    sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit},
+    sync::{Mutex, MutexGuard},
     time::{Instant, sleep, timeout_at},
 };
 use uuid::Uuid;
+
+use line::{Line, Seat};
 
 /// Campaigns share so many turns, and so do pings; two that share one only wait for each other.
 const TURNS: usize = 1_024;
@@ -34,25 +41,38 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// Between two looks whether another process is done.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
 
+/// How long a place is kept for who was sent away, and for how many.
+const PLACE_KEPT: Duration = Duration::from_secs(60);
+const PLACES_MAX: u64 = 20_000;
+
 /// The turns of one process.
 pub(crate) struct Turns {
     pings: Vec<Mutex<()>>,
-    campaigns: Vec<Semaphore>,
+    campaigns: Vec<Line>,
+    /// Since when whoever was sent away has waited.
+    asked: Cache<Uuid, Instant>,
 }
 
 /// A turn to sell a call; it ends when this is dropped.
 pub(crate) struct Turn<'a> {
-    _permit: Option<SemaphorePermit<'a>>,
+    _seat: Option<Seat<'a>>,
     /// Whether others came first, who may have changed what was looked up before.
     pub has_waited: bool,
     until: Instant,
+    turns: &'a Turns,
+    who: Uuid,
+    asked: Instant,
 }
 
 impl Turns {
     pub(crate) fn new() -> Self {
         Self {
             pings: (0..TURNS).map(|_| Mutex::default()).collect(),
-            campaigns: (0..TURNS).map(|_| Semaphore::new(SOLD_AT_ONCE)).collect(),
+            campaigns: (0..TURNS).map(|_| Line::new(SOLD_AT_ONCE)).collect(),
+            asked: Cache::builder()
+                .max_capacity(PLACES_MAX)
+                .time_to_live(PLACE_KEPT)
+                .build(),
         }
     }
 
@@ -72,36 +92,52 @@ impl Turns {
         got.map(Some).map_err(|_| busy())
     }
 
-    /// A turn to sell a call of this campaign.
+    /// A turn to sell `who`, a call of this campaign or what will be one.
     ///
     /// # Errors
     /// 503 `TOO_BUSY` shortly before the caller waits no more.
-    pub(crate) async fn of_campaign(&self, ctx: &RequestContext, id: Uuid) -> Result<Turn<'_>> {
-        let until = until(ctx);
-        let Some(turns) = self.campaigns.get(place(id)) else {
-            return Ok(Turn {
-                _permit: None,
-                has_waited: false,
-                until,
-            });
+    pub(crate) async fn of_campaign(
+        &self,
+        ctx: &RequestContext,
+        id: Uuid,
+        who: Uuid,
+    ) -> Result<Turn<'_>> {
+        let asked = self.asked.remove(&who).unwrap_or_else(Instant::now);
+        let turn = Turn {
+            _seat: None,
+            has_waited: false,
+            until: until(ctx),
+            turns: self,
+            who,
+            asked,
         };
-        let (free, has_waited) = match turns.try_acquire() {
-            Ok(free) => (Some(free), false),
-            Err(_) => {
-                let got = timeout_at(until, turns.acquire()).await;
-                // Nobody closes it.
-                (got.map_err(|_| busy())?.ok(), true)
-            }
+        let Some(line) = self.campaigns.get(place(id)) else {
+            return Ok(turn);
+        };
+        if let Some(seat) = line.try_take() {
+            return Ok(Turn {
+                _seat: Some(seat),
+                ..turn
+            });
+        }
+        let Ok(seat) = timeout_at(turn.until, line.take(asked)).await else {
+            turn.keep_place();
+            return Err(busy());
         };
         Ok(Turn {
-            _permit: free,
-            has_waited,
-            until,
+            _seat: Some(seat),
+            has_waited: true,
+            ..turn
         })
     }
 }
 
 impl Turn<'_> {
+    /// Who is sent away without an outcome comes again.
+    fn keep_place(&self) {
+        self.turns.asked.insert(self.who, self.asked);
+    }
+
     /// After work that failed: waits a moment where it may be run again, in this very turn.
     ///
     /// # Errors
@@ -112,6 +148,7 @@ impl Turn<'_> {
         }
         let pause = PAUSE_MAX.mul_f64(rand::rng().random::<f64>());
         if Instant::now() + pause >= self.until {
+            self.keep_place();
             return Err(error);
         }
         sleep(pause).await;
@@ -166,6 +203,7 @@ mod tests {
     use super::*;
 
     const CAMPAIGN: Uuid = Uuid::from_u128(7);
+    const CALL: Uuid = Uuid::from_u128(1);
 
     fn within(seconds: u64) -> RequestContext {
         RequestContext {
@@ -185,7 +223,10 @@ mod tests {
         // Each meets conflicts, the first ones most.
         let mut all: FuturesUnordered<_> = (0..8_u32)
             .map(|number| async move {
-                let turn = turns.of_campaign(&within(60), CAMPAIGN).await.unwrap();
+                let turn = turns
+                    .of_campaign(&within(60), CAMPAIGN, CALL)
+                    .await
+                    .unwrap();
                 began.lock().unwrap().push(number);
                 assert!(at_work.fetch_add(1, Ordering::Relaxed) < SOLD_AT_ONCE);
                 for _ in number..8 {
@@ -202,11 +243,15 @@ mod tests {
     async fn whoever_cannot_have_a_turn_in_time_hears_so_before_and_leaves_the_queue() {
         let turns = Turns::new();
         let long = within(60);
-        let first = turns.of_campaign(&long, CAMPAIGN).await.unwrap();
-        let second = turns.of_campaign(&long, CAMPAIGN).await.unwrap();
+        let first = turns.of_campaign(&long, CAMPAIGN, CALL).await.unwrap();
+        let second = turns.of_campaign(&long, CAMPAIGN, CALL).await.unwrap();
         assert!(!first.has_waited && !second.has_waited);
         let began = Instant::now();
-        let refused = turns.of_campaign(&within(2), CAMPAIGN).await.err().unwrap();
+        let refused = turns
+            .of_campaign(&within(2), CAMPAIGN, CALL)
+            .await
+            .err()
+            .unwrap();
         assert_eq!(
             (refused.status().code(), refused.reason()),
             (503, "TOO_BUSY")
@@ -219,16 +264,45 @@ mod tests {
         );
         assert!(began.elapsed() < Duration::from_secs(2));
         // The one after it is next.
-        let mut third = pin!(turns.of_campaign(&long, CAMPAIGN));
+        let mut third = pin!(turns.of_campaign(&long, CAMPAIGN, CALL));
         assert!(poll!(third.as_mut()).is_pending());
         drop(first);
         assert!(third.now_or_never().unwrap().unwrap().has_waited);
     }
 
+    /// It would find those before it again that came while it waited the last time, as often as it comes.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_was_sent_away_and_comes_again_has_the_place_that_it_had() {
+        let turns = Turns::new();
+        let long = within(60);
+        let held = [
+            turns.of_campaign(&long, CAMPAIGN, CALL).await.unwrap(),
+            turns.of_campaign(&long, CAMPAIGN, CALL).await.unwrap(),
+        ];
+        let patient = Uuid::from_u128(2);
+        let short = within(2);
+        let asked = turns.of_campaign(&short, CAMPAIGN, patient);
+        let mut later = pin!(turns.of_campaign(&long, CAMPAIGN, Uuid::from_u128(3)));
+        let (sent_away, _) = tokio::join!(asked, async { poll!(later.as_mut()).is_pending() });
+        assert_eq!(sent_away.err().unwrap().reason(), "TOO_BUSY");
+        let mut again = pin!(turns.of_campaign(&long, CAMPAIGN, patient));
+        assert!(poll!(again.as_mut()).is_pending());
+        drop(held);
+        let mut turn = again.now_or_never().unwrap().unwrap();
+        // So has it where its work was not done in time …
+        turn.until = Instant::now();
+        assert!(turn.again(conflict()).await.is_err());
+        assert!(turns.asked.contains_key(&patient));
+        // … and not once it had its turn.
+        drop(turn);
+        drop(turns.of_campaign(&long, CAMPAIGN, patient).await.unwrap());
+        assert!(!turns.asked.contains_key(&patient));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn work_is_run_again_as_long_as_somebody_waits_and_only_where_it_was_rolled_back() {
         let turns = Turns::new();
-        let turn = turns.of_campaign(&within(2), CAMPAIGN).await.unwrap();
+        let turn = turns.of_campaign(&within(2), CAMPAIGN, CALL).await.unwrap();
         let refusal = Error::failed_precondition("NO_BIDS_AVAILABLE", "Nobody.");
         let said = turn.again(refusal).await.unwrap_err();
         assert_eq!(said.reason(), "NO_BIDS_AVAILABLE");

@@ -1,0 +1,112 @@
+//! A person asks what is known of a number, or to be forgotten.
+
+use super::*;
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_learns_everything_and_is_forgotten(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, &[("SECRETS_KEY", KEY)]).await;
+    go_to(&world, NOON);
+    let events = world.client.events().await;
+    import_federal(&world).await;
+    let campaign = world.campaign(json!({})).await;
+    call_out(&world, &campaign, GEORGIA, json!({})).await;
+    let entry = json!({"phone": GEORGIA, "list": "internal"});
+    world.client.ok(Post, "/v1/dnc_entries", Some(entry)).await;
+    let ask = |kind: &str| json!({"phone": GEORGIA, "kind": kind});
+    let all = world
+        .client
+        .ok(Post, "/v1/subject_requests", Some(ask("access")))
+        .await;
+    let count = |all: &Json, what: &str| all[what].as_array().unwrap().len();
+    assert_eq!(
+        (
+            count(&all, "calls"),
+            count(&all, "dnc_entries"),
+            count(&all, "attempts")
+        ),
+        (1, 1, 1)
+    );
+    let ping = json!({"call_campaign_id": campaign, "from_number": GEORGIA});
+    let ping = id(&world.client.ok(Post, "/v1/pings", Some(ping)).await);
+    let suspect = json!({"phone": GEORGIA, "list": "block"});
+    world
+        .client
+        .ok(Post, "/v1/fraud/entries", Some(suspect))
+        .await;
+    let all = world
+        .client
+        .ok(Post, "/v1/subject_requests", Some(ask("access")))
+        .await;
+    assert_eq!(
+        (
+            count(&all, "pings"),
+            count(&all, "fraud_checks"),
+            count(&all, "fraud_entries"),
+            count(&all, "inbound_calls"),
+        ),
+        (1, 1, 1, 0)
+    );
+    let erased = world
+        .client
+        .ok(Post, "/v1/subject_requests", Some(ask("erasure")))
+        .await;
+    assert_eq!(
+        erased["erased"],
+        json!({
+            "calls": 1, "pings": 1, "fraud_checks": 1, "inbound_calls": 0,
+            "business_relationships": 0,
+        })
+    );
+    let ping = world.get("pings", &ping).await;
+    assert!(!ping.to_string().contains(GEORGIA), "{ping}");
+    assert_eq!(erased["kept"][0]["what"], "dnc_entries");
+    let kinds = events.kinds(7).await;
+    let of_law = |kind: &&String| kind.starts_with("dnc_") || kind.starts_with("subject_");
+    let kinds: Vec<&String> = kinds.iter().filter(of_law).collect();
+    assert_eq!(kinds, ["dnc_added", "dnc_added", "subject_erased"]);
+    let all = world
+        .client
+        .ok(Post, "/v1/subject_requests", Some(ask("access")))
+        .await;
+    assert_eq!((count(&all, "calls"), count(&all, "pings")), (0, 0));
+    // What the law counts is kept until it counts no more.
+    assert_eq!(count(&all, "attempts"), 1);
+    // Who must not be called is still not called.
+    assert_eq!(rule(&world, GEORGIA).await, "ON_DNC_LIST");
+    let calls = world.client.ok(Get, "/v1/calls", None).await;
+    assert!(
+        text(&calls[0], "to_number").starts_with("erased:"),
+        "{calls}"
+    );
+    let uri = format!("/v1/call_campaigns/{campaign}/abandonment");
+    let share = world.client.ok(Get, &uri, None).await;
+    assert_eq!(
+        (&share["calls"], &share["warned"]),
+        (&json!(0), &json!(false))
+    );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_makes_no_room_for_more_calls(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::with_settings(kind, &[("SECRETS_KEY", KEY)]).await;
+    go_to(&world, NOON);
+    import_federal(&world).await;
+    let campaign = world.campaign(json!({})).await;
+    for _ in 0..3 {
+        let (status, call) = call_out(&world, &campaign, FLORIDA, json!({})).await;
+        assert_eq!(status, 200, "{call}");
+    }
+    let erasure = json!({"phone": FLORIDA, "kind": "erasure"});
+    let uri = "/v1/subject_requests";
+    let erased = world.client.ok(Post, uri, Some(erasure)).await;
+    let kept = erased["kept"].as_array().unwrap();
+    assert!(kept.iter().any(|kept| kept["what"] == "attempts"));
+    let fourth = call_out(&world, &campaign, FLORIDA, json!({})).await;
+    assert_eq!(reason(&fourth), (403, "MAX_ATTEMPTS"));
+    world.end().await;
+}

@@ -1,0 +1,163 @@
+//! Calls that the law refuses: not made, and not sold where it refuses them meanwhile.
+
+use super::*;
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_law_refuses_is_not_made(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = world(kind).await;
+    import_federal(&world).await;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    world.profile(&buyer, &campaign, 5, json!({})).await;
+    for n in 1..=3 {
+        let (status, call) = call_out(&world, &campaign, FLORIDA, json!({})).await;
+        assert_eq!(status, 200, "{n}: {call}");
+        if n == 1 {
+            world.route(&id(&call)).await;
+            let why = world
+                .client
+                .ok(Get, &format!("/v1/calls/{}/explanation", id(&call)), None)
+                .await;
+            assert_eq!(why["compliance"]["allowed"], true, "{why}");
+            assert_eq!(why["compliance"]["facts"]["max_per_24h"], 3);
+        }
+    }
+    let fourth = call_out(&world, &campaign, FLORIDA, json!({})).await;
+    assert_eq!(reason(&fourth), (403, "MAX_ATTEMPTS"));
+    let told = fourth.1.to_string();
+    assert!(
+        told.contains("Fla. Stat. § 501.616(6)") && told.contains("2026-12-03T18:00:0"),
+        "{told}"
+    );
+    // What is no solicitation has no limit, and a call in is the person's own.
+    let service = call_out(&world, &campaign, FLORIDA, json!({"purpose": "service"})).await;
+    assert_eq!(service.0, 200, "{service:?}");
+    let inbound = call_out(&world, &campaign, FLORIDA, json!({"direction": "inbound"})).await;
+    assert_eq!(inbound.0, 200, "{inbound:?}");
+    // A refusal counts for nothing: a day after the first three, one is free again.
+    go_to(&world, "2026-12-03T18:01:00Z");
+    let next_day = call_out(&world, &campaign, FLORIDA, json!({})).await;
+    assert_eq!(next_day.0, 200, "{next_day:?}");
+    let wants = world.campaign(json!({"require_consent": true})).await;
+    let unasked = call_out(&world, &wants, GEORGIA, json!({})).await;
+    assert_eq!(reason(&unasked), (403, "CONSENT_REQUIRED"));
+    world.end().await;
+}
+
+/// What happens between the making of a call and its sale.
+#[derive(Debug, Clone, Copy)]
+enum Meanwhile {
+    Revoked,
+    Sued,
+    Late,
+}
+
+async fn happens(world: &World, what: Meanwhile, consent: &str) {
+    match what {
+        Meanwhile::Revoked => {
+            let uri = format!("/v1/consents/{consent}/revoke");
+            world.client.ok(Post, &uri, None).await;
+        }
+        Meanwhile::Sued => {
+            let entry = json!({"phone": GEORGIA, "list": "litigation"});
+            world.client.ok(Post, "/v1/dnc_entries", Some(entry)).await;
+        }
+        // 22:00 in New York.
+        Meanwhile::Late => go_to(world, "2026-12-03T03:00:00Z"),
+    }
+}
+
+#[rstest]
+#[case(Meanwhile::Revoked, "CONSENT_REQUIRED")]
+#[case(Meanwhile::Sued, "ON_DNC_LIST")]
+#[case(Meanwhile::Late, "CALLING_HOURS")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_law_forbids_meanwhile_is_not_sold(
+    #[case] what: Meanwhile,
+    #[case] rule: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    import_federal(&world).await;
+    let pending = json!({"phone": GEORGIA, "purpose": "marketing", "channels": ["voice"]});
+    let pending = id(&world.client.ok(Post, "/v1/consents", Some(pending)).await);
+    let proof = json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/form/1"}]});
+    let grant = format!("/v1/consents/{pending}/grant");
+    let consent = id(&world.client.ok(Post, &grant, Some(proof)).await);
+    let campaign = world.campaign(json!({"require_consent": true})).await;
+    let made = async || {
+        let (status, call) = call_out(&world, &campaign, GEORGIA, json!({})).await;
+        assert_eq!(status, 200, "{call}");
+        id(&call)
+    };
+    let first = world.buyer(10_000, json!({})).await;
+    world.profile(&first, &campaign, 500, json!({})).await;
+    let (routed, auctioned) = (made().await, made().await);
+    let (closing, ringing) = (made().await, made().await);
+    assert_eq!(world.route(&ringing).await.0, 200);
+    let second = world.buyer(10_000, json!({})).await;
+    world.profile(&second, &campaign, 400, json!({})).await;
+    let open = json!({"call_id": closing});
+    let open = id(&world.client.ok(Post, "/v1/auctions", Some(open)).await);
+    happens(&world, what, &consent).await;
+
+    assert_eq!(reason(&world.route(&routed).await), (403, rule));
+    let auction = json!({"call_id": auctioned});
+    let refused = world.client.call(Post, "/v1/auctions", Some(auction)).await;
+    assert_eq!(reason(&refused), (403, rule));
+    let close = format!("/v1/auctions/{open}/close");
+    let closed = world.client.ok(Post, &close, None).await;
+    assert_eq!(text(&closed, "status"), "canceled");
+    let left = world.get("calls", &closing).await;
+    assert_eq!(
+        (text(&left, "status"), text(&left, "reason")),
+        ("pending", rule)
+    );
+    // The buyer that has it does not answer, and the next one is not tried. Late, its timer may say so first.
+    for status in ["ringing", "no_answer"] {
+        world.report(&ringing, json!({"status": status})).await;
+    }
+    let missed = until("the call ends", async || {
+        let call = world.get("calls", &ringing).await;
+        (text(&call, "status") == "no_answer").then_some(call)
+    })
+    .await;
+    assert_eq!(text(&missed, "reason"), rule);
+    assert_eq!(world.money(&second).await, (10_000, 0));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_from_a_dialling_list_counts_once(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = world(kind).await;
+    let (call, owner) = (ids::next(), world.client.customer_id.unwrap());
+    let data = json!({
+        "id": call, "customer_id": owner, "tm_create": world.clock.now(),
+        "destination": {"type": "tel", "target": FLORIDA},
+    });
+    let body = json!({
+        "type": "outdialtargetcall_created", "publisher": "outdial-manager", "data": data,
+    });
+    let told = Outgoing {
+        trace: None,
+        routing_key: format!("outdial-manager.outdialtargetcall.{call}.created"),
+        message_id: call.to_string(),
+        version: 1,
+        customer_id: Some(owner),
+        body: body.to_string().into_bytes(),
+    };
+    let transport = &world.client.transport;
+    let mut lease = transport
+        .lease("outdial-manager", &call.to_string())
+        .await
+        .unwrap();
+    assert_eq!(lease.publish(&[told.clone(), told]).await, [true, true]);
+    until("the call is counted", async || {
+        let verdict = check(&world, FLORIDA, json!({})).await;
+        (verdict["facts"]["attempts_24h"] == 1).then_some(())
+    })
+    .await;
+    world.end().await;
+}
