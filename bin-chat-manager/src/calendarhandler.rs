@@ -9,29 +9,33 @@ use bin_common_handler::{
     models::{
         check::wrong,
         error::{Error, Result},
+        identity::Scope,
     },
     redact::Secret,
     resource::{self, ResourceHooks},
 };
 use chrono_tz::Tz;
 use rand::Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    booking::ical::{self, Event, Status},
+    booking::ical::{self, Event, Invitation, Method, Status},
     customerhandler::tenant,
     dbhandler::calendars,
     models::{
         appointment::{Appointment, AppointmentStatus},
         bookable::Bookable,
         calendar::Calendar,
+        notification::Notification,
         timers::CALENDAR_SYNC,
     },
 };
 
+/// What the cause of a notification that is an invitation begins with.
+pub(crate) const INVITATION: &str = "invite:";
 /// Random bytes of a secret: 256 bits.
 const TOKEN_BYTES: usize = 32;
 /// How far back a feed goes.
@@ -170,5 +174,43 @@ pub(crate) fn event(appointment: &Appointment) -> Event<'_> {
         },
         created: appointment.tm_create,
         modified: appointment.tm_update,
+        invitation: None,
     }
+}
+
+/// What a notification that is an invitation says for programs.
+#[derive(Debug, Deserialize)]
+struct Invited {
+    appointment_id: Uuid,
+    method: Method,
+}
+
+/// The iCalendar object of a notification that is an invitation, and what it is for; none of another. It shows the
+/// appointment as it is now: a mail that was late says nothing that is over.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn invitation(app: &App, row: &Notification) -> Result<Option<(Method, String)>> {
+    if !row.cause_key.starts_with(INVITATION) {
+        return Ok(None);
+    }
+    let said: Option<Invited> = serde_json::from_value(row.data.0.clone()).ok();
+    let (Some(said), Some(from)) = (said, app.mailer.from()) else {
+        return Ok(None);
+    };
+    let found = app.store.get::<Appointment>(said.appointment_id).await?;
+    let Some(appointment) = found.filter(|it| it.customer_id == row.customer_id) else {
+        return Ok(None);
+    };
+    let mut ctx = RequestContext::internal();
+    ctx.scope = Scope::tenant(row.customer_id);
+    let business = app.businesses.find(&ctx, row.customer_id).await;
+    let zone = business.map_or(Tz::UTC, |business| business.zone());
+    let whom = Invitation {
+        method: said.method,
+        organizer: from.as_ref(),
+        attendee: &row.to,
+    };
+    let object = ical::invitation(zone, &event(&appointment), &whom);
+    Ok(Some((said.method, object)))
 }

@@ -29,6 +29,14 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// How long our opt-in question may be answered by a bare YES.
 const ASKED: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 
+/// How long a number that takes no texts is left alone: landlines are ported to mobiles now and then.
+const UNREACHABLE: std::time::Duration = std::time::Duration::from_secs(90 * 86_400);
+/// Reason of what is not sent to a number that takes no texts.
+pub(crate) const TAKES_NO_TEXTS: &str = "TAKES_NO_TEXTS";
+/// The same for people.
+pub(crate) const TAKES_NO_TEXTS_TEXT: &str =
+    "The carrier said of late that this number takes no texts; it is probably a landline. Call it.";
+
 /// The hash by which a number is known.
 ///
 /// # Errors
@@ -84,6 +92,30 @@ pub(crate) fn was_asked(contact: &Contact, now: Timestamp) -> bool {
         .is_some_and(|asked| now < asked.plus(ASKED))
 }
 
+/// Whether the carrier said of late that a number takes no texts.
+pub(crate) fn takes_no_texts(contact: &Contact, now: Timestamp) -> bool {
+    contact
+        .tm_unreachable
+        .is_some_and(|at| now < at.plus(UNREACHABLE))
+}
+
+/// The carrier says with `code` that a number takes no texts. The caller writes the contact.
+pub(crate) fn note_unreachable(contact: &mut Contact, code: &str, now: Timestamp) {
+    code.clone_into(&mut contact.unreachable_code);
+    contact.tm_unreachable = Some(now);
+}
+
+/// A text came from the number, or arrived there: it takes texts; false where nothing else was known.
+pub(crate) fn note_reachable(contact: &mut Contact) -> bool {
+    contact.unreachable_code.clear();
+    contact.tm_unreachable.take().is_some()
+}
+
+/// The refusal of a text to such a number.
+pub(crate) fn unreachable() -> Error {
+    Error::failed_precondition(TAKES_NO_TEXTS, TAKES_NO_TEXTS_TEXT)
+}
+
 /// The refusal of a send to somebody who opted out.
 pub(crate) fn opted_out() -> Error {
     Error::permission_denied("OPTED_OUT", "This person asked for no more texts.")
@@ -113,6 +145,10 @@ pub(crate) struct OptOutState {
     /// Whether the assistant suspects that, and a person has yet to decide.
     #[serde(default)]
     pub paused: bool,
+    /// Why nothing is sent although they want texts: what the carrier said of the number, for people; empty where it takes
+    /// texts as far as is known.
+    #[serde(default)]
+    pub explanation: String,
 }
 
 /// Whether a number opted out.
@@ -130,9 +166,14 @@ pub(crate) async fn state(
     let hash = hash(app, &number).await?;
     let found = contacts::find(&app.store.db, customer_id, &hash).await?;
     let paused = found.as_ref().is_some_and(|contact| contact.paused);
+    let now = app.store.clock.now();
+    let is_mute = found
+        .as_ref()
+        .is_some_and(|contact| takes_no_texts(contact, now));
     let contact = found.filter(|contact| contact.opted_out);
     Ok(OptOutState {
         paused,
+        explanation: if is_mute { TAKES_NO_TEXTS_TEXT } else { "" }.to_owned(),
         opted_out: contact.is_some(),
         tm_opted_out: contact.and_then(|contact| contact.tm_opted_out),
     })
@@ -143,7 +184,24 @@ pub(crate) async fn state(
 /// # Errors
 /// 503.
 pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Contact>> {
-    let mut query = ListQuery::new(&wanted.filters, wanted.page).matching("opted_out", true);
+    those(app, ctx, wanted, "opted_out").await
+}
+
+/// Those who may want no texts, of whom a person has yet to decide.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn paused(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Contact>> {
+    those(app, ctx, wanted, "paused").await
+}
+
+async fn those(
+    app: &App,
+    ctx: &RequestContext,
+    wanted: List,
+    mark: &'static str,
+) -> Result<Vec<Contact>> {
+    let mut query = ListQuery::new(&wanted.filters, wanted.page).matching(mark, true);
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
@@ -166,6 +224,17 @@ pub(crate) fn parse(number: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_takes_no_texts_is_left_alone_for_a_while() {
+        let (mut contact, now) = (Contact::default(), Timestamp::from_micros(DAY_MICROS));
+        assert!(!takes_no_texts(&contact, now));
+        note_unreachable(&mut contact, "30006", now);
+        let last = now.plus(UNREACHABLE - std::time::Duration::from_micros(1));
+        assert!(takes_no_texts(&contact, last) && !takes_no_texts(&contact, now.plus(UNREACHABLE)));
+        assert!(note_reachable(&mut contact) && !note_reachable(&mut contact));
+        assert_eq!(contact, Contact::default());
+    }
 
     #[test]
     fn the_assistant_has_so_many_texts_a_day() {

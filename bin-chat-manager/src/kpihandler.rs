@@ -114,7 +114,8 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, query: &KpiQuery) -> R
     };
     let business = app.businesses.get(ctx, customer_id).await?;
     let zone = business.zone();
-    let range = range(query, zone, app.store.clock.now())?;
+    let now = app.store.clock.now();
+    let range = range(query, zone, now)?;
     let until = range.end.plus(AFTER);
     let found = facts::between(&app.store.db, customer_id, range.start, until).await?;
     if found.len() > FACTS_MAX {
@@ -123,7 +124,7 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, query: &KpiQuery) -> R
             "Too much happened between from and to; ask for less at once.",
         ));
     }
-    Ok(sums::sums(&found, zone, group_by, range.end))
+    Ok(sums::sums(&found, zone, group_by, range.end, now))
 }
 
 fn range(query: &KpiQuery, zone: Tz, now: Timestamp) -> Result<Interval> {

@@ -27,7 +27,9 @@ mod entryhandler;
 pub mod figures;
 mod framehandler;
 mod geocodehandler;
+mod holdhandler;
 mod inboundemailhandler;
+mod invitationhandler;
 mod kpihandler;
 mod leadhandler;
 mod listenhandler;
@@ -146,6 +148,9 @@ const MIGRATIONS: Migrations = migrations!(
         "1332_retention_of_more",
         "1350_suspensions",
         "1351_conversation_owners",
+        "1360_reservation_conversations",
+        "1361_unreachable_contacts",
+        "1362_invitations",
     ]
 );
 

@@ -138,6 +138,8 @@ async fn hear(
         _ => false,
     };
     contact.last_text = contact.last_text.saturating_add(1);
+    // Whoever writes can be written to.
+    contacthandler::note_reachable(&mut contact);
     tx.update(&contact).await?;
     let row = Kept {
         customer_id,

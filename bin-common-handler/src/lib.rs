@@ -54,6 +54,7 @@ pub mod table;
 pub mod testing;
 pub mod timerhandler;
 pub mod trace;
+pub mod vitals;
 pub mod webhooks;
 pub mod worker;
 

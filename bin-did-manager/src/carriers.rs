@@ -1,5 +1,9 @@
 //! How a business's carrier is asked: with the account of its provider, outside of any transaction.
 
+mod registry;
+
+pub(crate) use registry::{Campaign, Standing};
+
 use std::{sync::Arc, time::Duration};
 
 use bin_common_handler::{
@@ -243,16 +247,26 @@ impl Carriers {
         let request = account.request(Method::POST, &path)?;
         let owned: Owned = self.ask(with_form(request, &fields)).await?;
         if !row.messaging_service_id.is_empty() {
-            let service = segment(&row.messaging_service_id);
-            let path = format!("Services/{service}/PhoneNumbers");
-            let request = account.messaging(Method::POST, &path)?;
-            let fields = [("PhoneNumberSid", owned.sid.as_str())];
-            match self.done(with_form(request, &fields)).await {
-                Err(CarrierFault::Refused(no)) if no.code == IN_SERVICE_ALREADY => {}
-                other => other?,
-            }
+            self.join(provider, &row.messaging_service_id, &owned.sid)
+                .await?;
         }
         Ok(owned)
+    }
+
+    /// From now on a number is one of a messaging service.
+    pub(crate) async fn join(
+        &self,
+        provider: &Provider,
+        service: &str,
+        number_sid: &str,
+    ) -> Asked<()> {
+        let path = format!("Services/{}/PhoneNumbers", segment(service));
+        let request = self.account(provider)?.messaging(Method::POST, &path)?;
+        let fields = [("PhoneNumberSid", number_sid)];
+        match self.done(with_form(request, &fields)).await {
+            Err(CarrierFault::Refused(no)) if no.code == IN_SERVICE_ALREADY => Ok(()),
+            other => other,
+        }
     }
 
     /// Gives a number back; one that the account does not have is given back already.

@@ -85,6 +85,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1050_providers",
         "1051_phone_numbers",
         "1060_accesskey_roles",
+        "1070_campaign_registrations",
     ]
 );
 

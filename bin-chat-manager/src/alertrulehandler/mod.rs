@@ -7,7 +7,7 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
     ids,
-    models::{error::Result, identity::uuid_or_nil},
+    models::{check::ensure, error::Result, identity::uuid_or_nil},
     resource::{self, ResourceHooks},
 };
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,43 @@ pub(crate) async fn report(
 ) -> Result<Observed> {
     let key = Key {
         customer_id: tenant(ctx, told.customer_id)?,
+        metric: told.metric,
+        entity_id: told.entity_id,
+    };
+    let mut tx = app.store.begin(ctx).await?;
+    let id = observe(&mut tx, key, told.value).await?;
+    let alert = tx.get::<Alert>(id).await?;
+    tx.commit(Observed { alert }).await
+}
+
+/// A figure of the installation, as another manager tells it of itself.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(crate) struct InstallationFigure {
+    /// `outbox_age` or `signature_failures`.
+    metric: Metric,
+    /// How high it is now; 0 when all is well again.
+    value: f64,
+    /// Of which manager or process.
+    #[serde(deserialize_with = "uuid_or_nil")]
+    entity_id: Uuid,
+}
+
+/// Takes a figure of the installation; the alert is the operator's.
+///
+/// # Errors
+/// 400 naming the metric where it is a business's; 503.
+pub(crate) async fn report_own(
+    app: &App,
+    ctx: &RequestContext,
+    told: &InstallationFigure,
+) -> Result<Observed> {
+    ensure(
+        matches!(told.metric, Metric::OutboxAge | Metric::SignatureFailures),
+        "metric",
+        "must be outbox_age or signature_failures",
+    )?;
+    let key = Key {
+        customer_id: Uuid::nil(),
         metric: told.metric,
         entity_id: told.entity_id,
     };
@@ -268,6 +305,9 @@ pub(crate) async fn unanswered(
         metric: Metric::UnansweredConversation,
         entity_id: conversation.id,
     };
+    if seconds <= 0.0 && !watches::is_watched(tx, key).await? {
+        return Ok(());
+    }
     observe(tx, key, seconds).await.map(drop)
 }
 

@@ -1,5 +1,5 @@
 //! Figures that are looked at again and again: how fast the first texts are, how old the outbox is, how often the carrier fails,
-//! and how many signatures are wrong.
+//! and how many signatures are wrong. Other managers tell of their own outboxes and signatures.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,6 +12,7 @@ use bin_common_handler::{
     daemon::ManagerContext,
     ids,
     models::{error::Result, identity::Scope, time::Timestamp},
+    vitals,
 };
 use tracing::warn;
 use uuid::Uuid;
@@ -38,6 +39,8 @@ pub(crate) const PERIOD: Setting<Duration> = Setting::duration(
     "How often the figures are looked at that alerts are made of",
     "30s",
 );
+/// An event that waits for less is on its way, in seconds.
+const ON_ITS_WAY: f64 = 1.0;
 /// Calls and failures of so long count.
 const WINDOW: Duration = Duration::from_secs(600);
 
@@ -59,7 +62,8 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
 /// Looks at every figure once. Wrong signatures are counted by each process, so their figure is of `process`.
 async fn look(app: &App, process: Uuid) -> Result<()> {
     let now = app.store.clock.now();
-    let age = outbox_age(app, now).await?;
+    let age = vitals::outbox_age(&app.store).await?;
+    let age = if age < ON_ITS_WAY { 0.0 } else { age };
     tell(app, installations(Metric::OutboxAge, Uuid::nil()), age).await?;
     let wrong = f64::from(app.figures.signatures.recent());
     tell(
@@ -130,22 +134,6 @@ async fn tell(app: &App, key: Key, value: f64) -> Result<()> {
     let mut tx = app.store.begin(&ctx).await?;
     observe(&mut tx, key, value).await?;
     tx.commit(()).await
-}
-
-/// In seconds; 0 while nothing waits longer than a moment.
-async fn outbox_age(app: &App, now: Timestamp) -> Result<f64> {
-    #[derive(sqlx::FromRow)]
-    struct Oldest {
-        at: Option<i64>,
-    }
-    let sql = format!(
-        "SELECT MIN(tm_create) AS at FROM {}_outbox",
-        app.store.prefix()
-    );
-    let found: Option<Oldest> = app.store.db.fetch_optional(&sql, Vec::new()).await?;
-    let at = found.and_then(|oldest| oldest.at).unwrap_or(now.micros());
-    let age = seconds(now.micros().saturating_sub(at) / 1_000);
-    Ok(if age < 1.0 { 0.0 } else { age })
 }
 
 /// From the end of a missed call to its first text, 95 of 100, in seconds; 0 without any. Calls in `waiting` have a text that

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use bin_common_handler::models::time::Timestamp;
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{interval::Interval, vtimezone};
@@ -56,6 +57,8 @@ pub struct Event<'e> {
     pub created: Timestamp,
     /// When it last changed.
     pub modified: Timestamp,
+    /// Who is invited to it; none where it is only shown.
+    pub invitation: Option<Invitation<'e>>,
 }
 
 /// The UID of an appointment: the same in every calendar and invitation.
@@ -75,6 +78,53 @@ pub fn calendar(name: &str, zone: Tz, events: &[Event<'_>]) -> String {
 /// One event as CalDAV keeps it: without a method (RFC 4791, section 4.1).
 pub fn object(zone: Tz, event: &Event<'_>) -> String {
     finish(Lines::begin(), zone, std::slice::from_ref(event))
+}
+
+/// What an invitation is for, RFC 5546, section 3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// It takes place, at this time.
+    Request,
+    /// It does not, or not with this attendee.
+    Cancel,
+}
+
+impl Method {
+    /// As iCalendar and MIME write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "REQUEST",
+            Self::Cancel => "CANCEL",
+        }
+    }
+}
+
+/// An invitation by mail: who invites whom. Both are plain addresses.
+#[derive(Debug, Clone, Copy)]
+pub struct Invitation<'i> {
+    /// What for.
+    pub method: Method,
+    /// Who invites.
+    pub organizer: &'i str,
+    /// Who is invited.
+    pub attendee: &'i str,
+}
+
+/// An event as an invitation to it.
+pub fn invitation(zone: Tz, event: &Event<'_>, invitation: &Invitation<'_>) -> String {
+    let mut lines = Lines::begin();
+    lines.push("METHOD", invitation.method.as_str());
+    let status = match invitation.method {
+        Method::Request => event.status,
+        Method::Cancel => Status::Cancelled,
+    };
+    let event = Event {
+        status,
+        invitation: Some(*invitation),
+        ..event.clone()
+    };
+    finish(lines, zone, std::slice::from_ref(&event))
 }
 
 fn finish(mut lines: Lines, zone: Tz, events: &[Event<'_>]) -> String {
@@ -108,6 +158,19 @@ fn write_event(lines: &mut Lines, zone: Tz, event: &Event<'_>) {
     lines.push("SUMMARY", &escaped(event.summary));
     if !event.location.is_empty() {
         lines.push("LOCATION", &escaped(event.location));
+    }
+    if let Some(Invitation {
+        organizer,
+        attendee,
+        method,
+    }) = event.invitation
+    {
+        lines.push("ORGANIZER", &format!("mailto:{organizer}"));
+        let name = match method {
+            Method::Request => "ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=FALSE",
+            Method::Cancel => "ATTENDEE",
+        };
+        lines.push(name, &format!("mailto:{attendee}"));
     }
     lines.push("STATUS", event.status.as_str());
     lines.push(
@@ -220,6 +283,7 @@ mod tests {
             status: Status::Confirmed,
             created: "2026-11-01T00:00:00Z".parse().unwrap(),
             modified: "2026-11-02T00:00:00Z".parse().unwrap(),
+            invitation: None,
         }
     }
 
@@ -252,6 +316,34 @@ mod tests {
             assert!(text.contains(line), "{line} in {text}");
         }
         assert!(text.starts_with("BEGIN:VCALENDAR\r\n") && text.ends_with("END:VCALENDAR\r\n"));
+    }
+
+    #[rstest]
+    #[case(Method::Request, "METHOD:REQUEST\r\n", "STATUS:CONFIRMED\r\n")]
+    #[case(Method::Cancel, "METHOD:CANCEL\r\n", "STATUS:CANCELLED\r\n")]
+    fn an_invitation_says_who_invites_whom(
+        #[case] method: Method,
+        #[case] first: &str,
+        #[case] status: &str,
+    ) {
+        let event = event("Leak", "2026-11-20T14:00:00Z", "2026-11-20T15:30:00Z");
+        let by = Invitation {
+            method,
+            organizer: "tandem@example.com",
+            attendee: "ann@example.org",
+        };
+        let text = unfolded(&invitation(NEW_YORK, &event, &by));
+        for line in [
+            first,
+            status,
+            "UID:00000000-0000-0000-0000-000000000007@tandem\r\n",
+            "SEQUENCE:3\r\n",
+            "ORGANIZER:mailto:tandem@example.com\r\n",
+            ":mailto:ann@example.org\r\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert_eq!(text.matches("METHOD:").count(), 1);
     }
 
     #[rstest]

@@ -19,13 +19,14 @@ use uuid::Uuid;
 use super::timers::{RESERVATION_EXPIRE, remind_later};
 use crate::{
     app::App,
-    calendarsynchandler, cataloghandler, leadhandler,
+    calendarsynchandler, cataloghandler, invitationhandler, leadhandler,
     models::{
         appointment::{Appointment, AppointmentStatus},
         bookable::Bookable,
         catalogitem::CatalogItem,
         conversation::Conversation,
         lead::{Lead, LeadStatus},
+        notification::mail_address,
         reservation::{Reservation, ReservationStatus},
     },
 };
@@ -53,6 +54,9 @@ pub(crate) struct AppointmentCreate {
     /// Where.
     #[serde(default)]
     address: String,
+    /// Where the person's invitation goes by mail; empty for nowhere.
+    #[serde(default)]
+    email: String,
 }
 
 /// Makes an appointment of a hold.
@@ -66,6 +70,7 @@ pub(crate) async fn create(
 ) -> Result<Appointment> {
     check_name("title", &body.title)?;
     bin_common_handler::models::check::max_bytes("address", &body.address, TEXT_MAX)?;
+    mail_address("email", &body.email)?;
     let reservation: Reservation = resource::get(app, ctx, body.reservation_id).await?;
     let work = priced(app, ctx, &body, &reservation).await?;
     let mut tx = app.store.begin(ctx).await?;
@@ -92,9 +97,14 @@ pub(super) async fn keep(
         let next = LeadStatus::AppointmentScheduled;
         leadhandler::advance(tx, ctx, appointment.lead_id, next).await?;
     }
+    if appointment.email.is_empty() && !appointment.conversation_id.is_nil() {
+        let conversation_id = appointment.conversation_id;
+        appointment.email = invitationhandler::address_of(tx, customer_id, conversation_id).await?;
+    }
     remind_later(tx, &mut appointment, app.remind_before).await?;
     tx.insert(&appointment).await?;
     calendarsynchandler::wake(tx, customer_id).await?;
+    invitationhandler::invite(app, tx, None, &appointment).await?;
     tx.emit("appointment_created", &appointment, customer_id)
         .await?;
     Ok(appointment)
@@ -169,11 +179,16 @@ fn made(
         customer_id: held.customer_id,
         reservation_id: held.id,
         resource_id: held.resource_id,
-        conversation_id: body.conversation_id,
+        conversation_id: if body.conversation_id.is_nil() {
+            held.conversation_id
+        } else {
+            body.conversation_id
+        },
         lead_id: body.lead_id,
         catalog_item_id: body.catalog_item_id,
         title,
         address: body.address,
+        email: body.email,
         status: AppointmentStatus::Pending,
         tm_start: held.tm_start,
         tm_end: held.tm_end,

@@ -19,7 +19,7 @@ use crate::{
     booking::interval::Interval,
     calendarsynchandler,
     customerhandler::tenant,
-    leadhandler,
+    invitationhandler, leadhandler,
     models::slot::Slot,
     models::{
         appointment::{Appointment, AppointmentStatus},
@@ -71,6 +71,7 @@ impl ResourceHooks<Appointment> for App {
             after.sequence = before.sequence.saturating_add(1);
             calendarsynchandler::wake(tx, after.customer_id).await?;
         }
+        invitationhandler::invite(self, tx, Some(before), after).await?;
         if before.status != after.status {
             follow(tx, ctx, after).await?;
         }

@@ -14,7 +14,9 @@ use super::{take, timers::RESERVATION_EXPIRE, with_offers};
 use crate::{
     app::App,
     customerhandler::{HOLD_TTL_DEFAULT, tenant},
-    models::reservation::{Reservation, ReservationPatch, ReservationStatus, TTL_MAX},
+    holdhandler,
+    models::conversation::Conversation,
+    models::reservation::{Reservation, ReservationPatch, TTL_MAX},
     models::slot::Slot,
 };
 
@@ -35,7 +37,7 @@ impl ResourceHooks<Reservation> for App {
         after: &mut Reservation,
     ) -> Result<()> {
         if before.is_some() {
-            return give_back(tx, after).await;
+            return holdhandler::give_back(tx, after).await;
         }
         self.rooms
             .reservations
@@ -44,6 +46,8 @@ impl ResourceHooks<Reservation> for App {
         let resource = take(tx, ctx, after.resource_id, after.time(), Uuid::nil()).await?;
         // A trusted caller may name any tenant: the time is its resource's.
         after.customer_id = resource.customer_id;
+        resource::ensure_owned::<Conversation>(tx, after.customer_id, after.conversation_id)
+            .await?;
         after.tm_expire = tx.now().plus(ttl(after));
         tx.schedule(RESERVATION_EXPIRE, after.id, after.tm_expire, &())
             .await
@@ -52,15 +56,6 @@ impl ResourceHooks<Reservation> for App {
 
 fn ttl(reservation: &Reservation) -> Duration {
     Duration::from_secs(u64::from(reservation.ttl_seconds.max(0).unsigned_abs()))
-}
-
-/// Deleted: what is booked or over stays what it is.
-async fn give_back(tx: &mut ChangeTx<'_>, after: &mut Reservation) -> Result<()> {
-    tx.cancel(RESERVATION_EXPIRE, after.id).await?;
-    if after.status == ReservationStatus::Held {
-        after.status = ReservationStatus::Released;
-    }
-    Ok(())
 }
 
 /// Holds a time.

@@ -13,8 +13,8 @@ use crate::{
     webhookhandler,
 };
 
-/// A hold is over.
-pub(crate) const RESERVATION_EXPIRE: &str = "reservation_expire";
+pub(crate) use crate::models::timers::RESERVATION_EXPIRE;
+
 /// A person is to be reminded.
 pub(crate) const APPOINTMENT_REMIND: &str = "appointment_remind";
 /// Told when a person is to be reminded.

@@ -14,6 +14,7 @@ use crate::{
     contacthandler,
     dbhandler::conversations,
     figures::alarm::Metric,
+    holdhandler,
     models::{
         contact::Contact,
         conversation::{BlockReason, Channel, Conversation},
@@ -33,7 +34,8 @@ pub(crate) struct OptOutCreate {
     pub number: String,
 }
 
-/// Nothing may be sent from now on; false where that was so. The open conversation, if any, is blocked with it.
+/// Nothing may be sent from now on; false where that was so. The open conversation, if any, is blocked with it, and what is
+/// held for the person is free again.
 ///
 /// # Errors
 /// 503.
@@ -43,6 +45,14 @@ pub(crate) async fn opt_out(
     contact: &mut Contact,
     source: &str,
 ) -> Result<bool> {
+    // The ledger forgets the number of somebody who was erased, and a conversation that is new has it.
+    let person = match &conversation {
+        Some(conversation) => conversation.person.clone(),
+        None => contact.number.clone(),
+    };
+    if !person.is_empty() {
+        holdhandler::give_back_all(tx, contact.customer_id, &person).await?;
+    }
     if let Some(conversation) = conversation {
         if conversation.block(BlockReason::OptedOut) {
             change::cancel_timers(tx, conversation).await?;

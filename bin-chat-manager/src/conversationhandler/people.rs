@@ -24,7 +24,6 @@ use super::{
     timers,
 };
 use crate::{
-    alertrulehandler,
     app::{App, Job},
     businesshandler, contacthandler,
     dbhandler::{conversations, messages},
@@ -37,7 +36,6 @@ use crate::{
         business::Business,
         conversation::{BlockReason, Channel, Conversation},
         message::{BODY_MAX, Message, MessageKind, MessageStatus, Sender},
-        timers::SILENCE,
     },
 };
 
@@ -152,6 +150,9 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
         let delay = business.ai_takeover_delay_seconds;
         timers::open_window(&mut tx, &mut conversation, delay).await?;
     }
+    if conversation.is_unanswered() {
+        timers::watch_silence(&mut tx, &conversation).await?;
+    }
     change::save(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
 }
@@ -191,6 +192,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) 
     conversation.tm_closed = Some(tx.now());
     conversation_left(tx, conversation.id, "closed").await?;
     change::cancel_timers(tx, conversation).await?;
+    timers::nobody_waits(tx, conversation).await?;
     change::save(tx, conversation).await
 }
 
@@ -282,6 +284,9 @@ pub(crate) async fn write(
     {
         return Err(contacthandler::opted_out());
     }
+    if contacthandler::takes_no_texts(&contact, tx.now()) {
+        return Err(contacthandler::unreachable());
+    }
     take_to_write(&mut tx, &mut conversation, author).await?;
     // Whoever writes has looked, and decided that texts are wanted.
     optouts::let_go_on(&mut tx, &mut contact).await?;
@@ -337,8 +342,7 @@ pub(crate) async fn take_to_write(
 /// 503.
 pub(crate) async fn answered(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
     conversation.answered_seq = conversation.inbound_seq;
-    tx.cancel(SILENCE, conversation.id).await?;
-    alertrulehandler::unanswered(tx, conversation, 0.0).await
+    timers::nobody_waits(tx, conversation).await
 }
 
 fn check(body: &MessageCreate) -> Result<()> {

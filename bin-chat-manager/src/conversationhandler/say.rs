@@ -9,7 +9,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use super::events;
+use super::{events, timers};
 use crate::{
     dbhandler::messages,
     entryhandler::sla,
@@ -155,8 +155,12 @@ async fn say_as(
     }
     conversation.tm_last_message = Some(now);
     if is_inbound {
+        let waits_already = conversation.is_unanswered();
         conversation.tm_inbound = Some(now);
         conversation.inbound_seq = conversation.last_seq;
+        if !waits_already {
+            timers::watch_silence(tx, conversation).await?;
+        }
         sla::asked(tx, conversation.id).await?;
     } else if said_by_human {
         sla::answered(tx, conversation.id).await?;

@@ -12,14 +12,14 @@ use super::people;
 use crate::{
     alertrulehandler,
     models::{
-        conversation::{AiState, Conversation},
+        conversation::{AiState, BlockReason, Conversation},
         timers::{CLOSE, SILENCE, TURN},
     },
 };
 
 /// A turn answers everything that came in, after so long without a new text.
 pub(crate) const PAUSE: Duration = Duration::from_secs(3);
-/// A question that nobody of the business answers for so long is alerted.
+/// A question that nobody answers for so long is alerted, whoever has the conversation.
 const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
 /// A quiet conversation closes after this.
 const QUIET_MAX: Duration = Duration::from_secs(72 * 3_600);
@@ -61,7 +61,7 @@ pub(crate) async fn open_window(
     }
 }
 
-/// A person of the business has it, and somebody waits for them.
+/// Somebody waits for an answer, from now on.
 ///
 /// # Errors
 /// 503.
@@ -69,11 +69,19 @@ pub(crate) async fn watch_silence(
     tx: &mut ChangeTx<'_>,
     conversation: &Conversation,
 ) -> Result<()> {
-    let at = conversation
-        .tm_inbound
-        .unwrap_or_else(|| tx.now())
-        .plus(SILENCE_MAX);
-    tx.schedule(SILENCE, conversation.id, at, &()).await
+    let since = conversation.tm_inbound.unwrap_or_else(|| tx.now());
+    let at = since.plus(SILENCE_MAX);
+    tx.schedule(SILENCE, conversation.id, at, &since.micros())
+        .await
+}
+
+/// Everything that the person asked is answered.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn nobody_waits(tx: &mut ChangeTx<'_>, conversation: &Conversation) -> Result<()> {
+    tx.cancel(SILENCE, conversation.id).await?;
+    alertrulehandler::unanswered(tx, conversation, 0.0).await
 }
 
 /// It closes when nothing is said.
@@ -85,26 +93,34 @@ pub(crate) async fn watch_quiet(tx: &mut ChangeTx<'_>, conversation: &Conversati
     tx.schedule(CLOSE, conversation.id, at, &()).await
 }
 
-/// How long the person has waited, in seconds.
+/// How long the person has waited, in seconds: `since` microseconds, not since what they wrote last.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a span of at most days, in seconds"
 )]
-fn waits(now: Timestamp, conversation: &Conversation) -> f64 {
-    let since = conversation.tm_inbound.unwrap_or(now);
+fn waits(now: Timestamp, since: i64) -> f64 {
     // A rule fires above its threshold, which is when this timer does.
-    (now.micros().saturating_sub(since.micros()) / 1_000_000 + 1) as f64
+    (now.micros().saturating_sub(since) / 1_000_000 + 1) as f64
 }
 
-/// Nobody of the business answered.
+/// Nobody answered. Whoever wants no texts is not answered by one.
 pub(crate) async fn silent(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let Some(conversation) = tx.lock::<Conversation>(timer.entity_id).await? else {
         return Ok(());
     };
-    if conversation.is_closed() || !conversation.is_unanswered() {
+    let wants_none = conversation
+        .block_reasons
+        .0
+        .contains(&BlockReason::OptedOut);
+    if conversation.is_closed() || !conversation.is_unanswered() || wants_none {
         return Ok(());
     }
-    alertrulehandler::unanswered(tx, &conversation, waits(tx.now(), &conversation)).await
+    let now = tx.now();
+    // Timers of before this number was kept have none.
+    let since: Option<i64> = timer.payload().ok();
+    let since = since.or_else(|| conversation.tm_inbound.map(Timestamp::micros));
+    let seconds = waits(now, since.unwrap_or_else(|| now.micros()));
+    alertrulehandler::unanswered(tx, &conversation, seconds).await
 }
 
 /// Nothing was said for three days.

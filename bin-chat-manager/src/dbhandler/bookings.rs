@@ -18,6 +18,8 @@ use crate::{
 
 /// Stretches that one question is answered with at most: two weeks of ten minutes for many people.
 const BUSY_MAX: i64 = 50_000;
+/// Holds of one person that are looked at.
+const HELD_MAX: u32 = 1_000;
 /// No booking is longer: those that reach into a range begin at most so long before it.
 const LENGTH_MAX: Duration = Duration::from_secs(24 * 3_600);
 
@@ -134,6 +136,31 @@ pub(crate) async fn ahead(
     ];
     let found: Vec<Appointment> = db.select(tail, values).await?;
     Ok(found.into_iter().next())
+}
+
+/// Holds for whoever a conversation is with, in any of the business's conversations with them.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn held_for(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    person: &str,
+) -> Result<Vec<Uuid>> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        id: Uuid,
+    }
+    let sql = format!(
+        "SELECT r.id FROM chat_reservations r \
+         INNER JOIN chat_conversations c ON c.id = r.conversation_id \
+         WHERE c.customer_id = ? AND c.person = ? AND r.customer_id = ? AND r.status = '{}' \
+         AND r.tm_delete IS NULL ORDER BY r.id LIMIT {HELD_MAX}",
+        ReservationStatus::Held
+    );
+    let values = vec![customer_id.into(), person.into(), customer_id.into()];
+    let found: Vec<Found> = tx.sql().fetch_all(&sql, values).await?;
+    Ok(found.into_iter().map(|found| found.id).collect())
 }
 
 /// Whether any of it is taken. Whoever asks holds the resource's row, so that nobody takes it meanwhile.

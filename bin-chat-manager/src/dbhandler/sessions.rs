@@ -7,7 +7,10 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use super::{insert_new, select};
-use crate::models::{chatsession::ChatSession, widget::Widget};
+use crate::models::{
+    chatsession::{ChatSession, Visitor},
+    widget::Widget,
+};
 
 /// A session whose widget is there and whose customer is served. Whether it goes on is the caller's to ask.
 ///
@@ -39,6 +42,23 @@ pub(crate) async fn widget_of(
     );
     let values = vec![conversation_id.into()];
     Ok(tx.sql().fetch_optional(&sql, values).await?)
+}
+
+/// What the visitor of a conversation says of themselves.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn visitor_of(
+    tx: &mut ChangeTx<'_>,
+    conversation_id: Uuid,
+) -> Result<Option<Visitor>> {
+    let sql = format!(
+        "{} WHERE conversation_id = ? ORDER BY tm_create DESC LIMIT 1",
+        select::<ChatSession>()
+    );
+    let values = vec![conversation_id.into()];
+    let found: Option<ChatSession> = tx.sql().fetch_optional(&sql, values).await?;
+    Ok(found.map(|session| session.visitor.0))
 }
 
 #[derive(sqlx::FromRow)]

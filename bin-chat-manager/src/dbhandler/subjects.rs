@@ -125,7 +125,7 @@ pub(crate) async fn erase_words(
         "DELETE FROM chat_summaries WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_csats SET comment = '' WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_sessions SET visitor = '{}' WHERE customer_id = ? AND conversation_id = ?",
-        "UPDATE chat_appointments SET title = '', address = '' WHERE customer_id = ? AND conversation_id = ?",
+        "UPDATE chat_appointments SET title = '', address = '', email = '' WHERE customer_id = ? AND conversation_id = ?",
     ] {
         let values = vec![customer_id.into(), conversation_id.into()];
         tx.sql().execute(sql, values).await?;

@@ -75,6 +75,15 @@ pub(crate) async fn is_known(db: &Db, key: Key) -> Result<bool> {
     Ok(found.is_some())
 }
 
+/// The same inside a transaction; nothing is held.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_watched(tx: &mut ChangeTx<'_>, key: Key) -> Result<bool> {
+    let found: Option<Row> = tx.sql().fetch_optional(SELECT, key.values()).await?;
+    Ok(found.is_some())
+}
+
 /// Holds what is known of a figure until the end of the transaction; a row is made where there was none.
 ///
 /// # Errors

@@ -7,6 +7,8 @@ use chrono::DateTime;
 
 use super::{Mail, Sender};
 
+/// What people read.
+const PLAIN: &str = "text/plain; charset=utf-8";
 /// Bytes of one encoded word before base64: with its marks it stays below 75 characters (RFC 2047, 2).
 const WORD_BYTES: usize = 45;
 /// Characters of a base64 line (RFC 2045, 6.8).
@@ -32,12 +34,31 @@ pub(super) fn compose(from: &Sender, mail: &Mail<'_>) -> String {
     // Nobody's holiday answers to a program (RFC 3834, 5).
     header(&mut text, "Auto-Submitted", "auto-generated");
     header(&mut text, "MIME-Version", "1.0");
-    header(&mut text, "Content-Type", "text/plain; charset=utf-8");
-    let (encoding, body) = body(mail.body);
-    header(&mut text, "Content-Transfer-Encoding", encoding);
+    let Some((method, object)) = mail.calendar else {
+        part(&mut text, PLAIN, mail.body);
+        return text;
+    };
+    // Whoever reads no calendars reads the words (RFC 6047, 2.4).
+    let boundary = format!("={}", mail.id.simple());
+    let kind = format!("multipart/alternative; boundary=\"{boundary}\"");
+    header(&mut text, "Content-Type", &kind);
+    let kind = format!("text/calendar; charset=utf-8; method={}", method.as_str());
+    for (kind, content) in [(PLAIN, mail.body), (kind.as_str(), object)] {
+        // Writing to a String does not fail.
+        let _ = write!(text, "\r\n--{boundary}\r\n");
+        part(&mut text, kind, content);
+    }
+    let _ = write!(text, "\r\n--{boundary}--\r\n");
+    text
+}
+
+/// The end of the headers, and what they are of.
+fn part(text: &mut String, kind: &str, content: &str) {
+    let (encoding, body) = body(content);
+    header(text, "Content-Type", kind);
+    header(text, "Content-Transfer-Encoding", encoding);
     text.push_str("\r\n");
     text.push_str(&body);
-    text
 }
 
 fn header(text: &mut String, name: &str, value: &str) {
@@ -108,6 +129,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::booking::ical::Method;
 
     fn written(mail: &Mail<'_>) -> String {
         compose(&Sender::read("Tandem <tandem@example.com>").unwrap(), mail)
@@ -150,6 +172,28 @@ mod tests {
             assert!(text.lines().any(|there| there == line), "{line}: {text}");
         }
         assert!(text.ends_with("\r\n\r\nOne line\r\n"), "{text}");
+    }
+
+    #[test]
+    fn an_invitation_stands_beside_its_words() {
+        let object = "BEGIN:VCALENDAR\r\nSUMMARY:K\u{fc}che\r\nEND:VCALENDAR\r\n";
+        let text = written(&Mail {
+            calendar: Some((Method::Request, object)),
+            ..mail("Appointment", "On Friday")
+        });
+        let boundary = "=00000000000000000000000000000005";
+        let parts: Vec<_> = text.split(&format!("--{boundary}")).collect();
+        assert_eq!(parts.len(), 4, "{text}");
+        assert!(parts[0].contains(&format!("multipart/alternative; boundary=\"{boundary}\"")));
+        assert!(parts[1].contains("text/plain") && parts[1].contains("On Friday"));
+        let (head, body) = parts[2].split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.contains("text/calendar; charset=utf-8; method=REQUEST"),
+            "{head}"
+        );
+        let body: String = body.split_whitespace().collect();
+        assert_eq!(BASE64.decode(body).unwrap(), object.as_bytes());
+        assert_eq!(parts[3], "--\r\n");
     }
 
     proptest! {

@@ -17,7 +17,7 @@ use lettre::{
 };
 use uuid::Uuid;
 
-use crate::models::retry::Outcome;
+use crate::{booking::ical::Method, models::retry::Outcome};
 
 /// The server that mail leaves by.
 pub(crate) const SMTP_URL: Setting<Secret> = Setting::secret(
@@ -56,6 +56,8 @@ pub(crate) struct Mail<'m> {
     pub at: Timestamp,
     /// Where answers go; empty = to the sender.
     pub reply_to: &'m str,
+    /// An invitation, and what it is for.
+    pub calendar: Option<(Method, &'m str)>,
 }
 
 /// Whose mail it is.

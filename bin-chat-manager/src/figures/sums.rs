@@ -1,6 +1,9 @@
 //! What facts add up to, by day, week, month or in all.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use bin_common_handler::{
     StoredRow,
@@ -75,6 +78,11 @@ pub struct Kpis {
     pub booked_share: Option<f64>,
     /// What completed appointments cost, by currency.
     pub revenue: Vec<Money>,
+    /// Conversations whose person said nothing for 30 minutes after the last text to them, and has no appointment. Nothing
+    /// ends by that: whoever writes again is not counted any more.
+    pub abandoned: u64,
+    /// The same of all conversations; null without any.
+    pub abandoned_share: Option<f64>,
     /// Texts, both ways.
     pub texts: u64,
     /// People who asked for silence.
@@ -82,6 +90,9 @@ pub struct Kpis {
     /// Conversations in which a person of the business wrote, of all conversations; null without any.
     pub human_share: Option<f64>,
 }
+
+/// How long a person says nothing until their conversation counts as abandoned.
+const ABANDONED: Duration = Duration::from_secs(30 * 60);
 
 /// What is gathered for one group.
 #[derive(Default)]
@@ -91,12 +102,20 @@ struct Gathered {
     conversations: HashSet<Uuid>,
     booked: HashSet<Uuid>,
     human: HashSet<Uuid>,
+    silent: HashSet<Uuid>,
     revenue: BTreeMap<Currency, i64>,
 }
 
 /// The figures, the earliest group first. A conversation counts where it began, whatever comes of it when; so does a
-/// missed call. `facts` may hold later ones, which belong to groups of before: `until` is where the last group ends.
-pub fn sums(facts: &[Counted], zone: Tz, group_by: GroupBy, until: Timestamp) -> Vec<Kpis> {
+/// missed call. `facts` may hold later ones, which belong to groups of before: `until` is where the last group ends, and `now` what silence is
+/// measured by.
+pub fn sums(
+    facts: &[Counted],
+    zone: Tz,
+    group_by: GroupBy,
+    until: Timestamp,
+    now: Timestamp,
+) -> Vec<Kpis> {
     let mut groups: BTreeMap<Option<NaiveDate>, Gathered> = BTreeMap::new();
     let mut began = HashMap::new();
     for fact in facts.iter().filter(|fact| fact.tm_at < until) {
@@ -125,10 +144,30 @@ pub fn sums(facts: &[Counted], zone: Tz, group_by: GroupBy, until: Timestamp) ->
             group.human.insert(fact.parent_id);
         }
     }
+    for conversation in silent(facts, now) {
+        if let Some(group) = began.get(&conversation).and_then(|key| groups.get_mut(key)) {
+            group.silent.insert(conversation);
+        }
+    }
     groups
         .into_iter()
         .map(|(key, group)| group.finish(key, &greeted))
         .collect()
+}
+
+/// Conversations whose last text is none of the person's, and some time old.
+fn silent(facts: &[Counted], now: Timestamp) -> impl Iterator<Item = Uuid> {
+    let mut last: HashMap<Uuid, (Timestamp, bool)> = HashMap::new();
+    for fact in of(facts, FactKind::Text) {
+        let text = (fact.tm_at, fact.label == "customer");
+        let known = last.entry(fact.parent_id).or_insert(text);
+        *known = text.max(*known);
+    }
+    let is_silent =
+        move |(at, is_theirs): (Timestamp, bool)| !is_theirs && at.plus(ABANDONED) <= now;
+    last.into_iter()
+        .filter(move |(_, text)| is_silent(*text))
+        .map(|(conversation, _)| conversation)
 }
 
 fn of(facts: &[Counted], kind: FactKind) -> impl Iterator<Item = &Counted> {
@@ -192,6 +231,7 @@ impl Gathered {
             .collect();
         waits.sort_unstable();
         let conversations = self.conversations.len();
+        let abandoned = self.silent.difference(&self.booked).count();
         Kpis {
             group: key.map_or_else(String::new, |date| date.to_string()),
             captured_share: share(waits.len(), self.missed.len()),
@@ -199,6 +239,8 @@ impl Gathered {
             first_response_p95_ms: percentile(&waits, 95),
             conversations: conversations as u64,
             booked_share: share(self.booked.len(), conversations),
+            abandoned: abandoned as u64,
+            abandoned_share: share(abandoned, conversations),
             human_share: share(self.human.len(), conversations),
             revenue: self
                 .revenue
@@ -273,7 +315,8 @@ mod tests {
 
     #[test]
     fn a_day_is_the_businesss_and_a_conversation_counts_where_it_began() {
-        let days = sums(&week(), chrono_tz::America::New_York, GroupBy::Day, until());
+        let zone = chrono_tz::America::New_York;
+        let days = sums(&week(), zone, GroupBy::Day, until(), until());
         let first = Kpis {
             group: "2026-11-20".to_owned(),
             calls: 3,
@@ -283,6 +326,8 @@ mod tests {
             first_response_p95_ms: Some(3_000),
             conversations: 1,
             booked_share: Some(1.0),
+            // It was booked.
+            abandoned_share: Some(0.0),
             texts: 1,
             opt_outs: 1,
             human_share: Some(1.0),
@@ -303,9 +348,45 @@ mod tests {
     #[case(GroupBy::Month, "2026-11-01")]
     #[case(GroupBy::Total, "")]
     fn a_longer_group_has_all_of_it(#[case] group_by: GroupBy, #[case] group: &str) {
-        let all = sums(&week(), Tz::UTC, group_by, until());
+        let all = sums(&week(), Tz::UTC, group_by, until(), until());
         let told: Vec<_> = all.iter().map(|kpis| (&*kpis.group, kpis.texts)).collect();
         assert_eq!(told, [(group, 2)]);
+    }
+
+    /// The texts of one conversation: who says it, and at which minute; asked at the last one.
+    #[rstest]
+    #[case::greeted_in_vain(&[("system", 0)], 30, false, 1)]
+    #[case::not_yet(&[("system", 0)], 29, false, 0)]
+    #[case::answered_in_vain(&[("system", 0), ("customer", 5), ("ai", 6)], 36, false, 1)]
+    #[case::they_wrote_last(&[("system", 0), ("customer", 5)], 500, false, 0)]
+    #[case::they_came_back(&[("system", 0), ("customer", 50)], 51, false, 0)]
+    #[case::in_any_order(&[("customer", 50), ("ai", 6), ("system", 0)], 500, false, 0)]
+    #[case::they_booked(&[("customer", 5), ("human", 6)], 500, true, 0)]
+    #[case::nobody_said_anything(&[], 500, false, 0)]
+    fn whoever_falls_silent_has_abandoned_it(
+        #[case] texts: &[(&str, u64)],
+        #[case] now: u64,
+        #[case] is_booked: bool,
+        #[case] expected: u64,
+    ) {
+        let start = "2026-11-20T10:00:00Z";
+        let minute = |minutes: u64| {
+            let start: Timestamp = start.parse().unwrap();
+            start.plus(Duration::from_secs(minutes * 60))
+        };
+        let mut facts = vec![fact(FactKind::Conversation, 10, 0, "open", start)];
+        for (nth, (sender, at)) in (20..).zip(texts) {
+            let text = fact(FactKind::Text, nth, 10, sender, start);
+            let tm_at = minute(*at);
+            facts.push(Counted { tm_at, ..text });
+        }
+        if is_booked {
+            facts.push(fact(FactKind::Appointment, 30, 10, "pending", start));
+        }
+        let total = sums(&facts, Tz::UTC, GroupBy::Total, until(), minute(now));
+        assert_eq!(total[0].abandoned, expected);
+        let share = if expected == 1 { 1.0 } else { 0.0 };
+        assert_eq!(total[0].abandoned_share, Some(share));
     }
 
     #[rstest]
@@ -325,7 +406,8 @@ mod tests {
         #[test]
         fn the_order_of_facts_is_of_no_matter(order in Just(week()).prop_shuffle()) {
             let zone = chrono_tz::America::New_York;
-            prop_assert_eq!(sums(&order, zone, GroupBy::Day, until()), sums(&week(), zone, GroupBy::Day, until()));
+            let told = |facts: &[Counted]| sums(facts, zone, GroupBy::Day, until(), until());
+            prop_assert_eq!(told(&order), told(&week()));
         }
     }
 }

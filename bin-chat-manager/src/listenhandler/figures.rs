@@ -4,13 +4,14 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, Path, Query, Routes, State},
     models::error::Result,
+    vitals::FIGURES,
 };
 use uuid::Uuid;
 
 use super::{READ, WRITE};
 use crate::{
     alertrulehandler::{
-        self, Observation, Observed,
+        self, InstallationFigure, Observation, Observed,
         changes::{self, Snooze},
     },
     app::App,
@@ -35,6 +36,8 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .stream("alerts", "alert")
         .post("/v1/alerts", report)
         .scope(WRITE)
+        .post(FIGURES, report_own)
+        .internal()
         .readable::<Alert>("/v1/alerts/<alert-id>")
         .scope(READ)
         .post("/v1/alerts/<alert-id>/acknowledge", acknowledge)
@@ -57,6 +60,16 @@ async fn report(
     Json(body): Json<Observation>,
 ) -> Result<Json<Observed>> {
     alertrulehandler::report(&app, &ctx, &body).await.map(Json)
+}
+
+async fn report_own(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(body): Json<InstallationFigure>,
+) -> Result<Json<Observed>> {
+    alertrulehandler::report_own(&app, &ctx, &body)
+        .await
+        .map(Json)
 }
 
 async fn acknowledge(

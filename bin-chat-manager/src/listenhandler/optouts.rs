@@ -38,6 +38,14 @@ pub(super) async fn list(
     contacthandler::list(&app, &ctx, wanted).await.map(Json)
 }
 
+pub(super) async fn paused(
+    State(app): State<App>,
+    ctx: RequestContext,
+    wanted: List,
+) -> Result<Json<Vec<Contact>>> {
+    contacthandler::paused(&app, &ctx, wanted).await.map(Json)
+}
+
 pub(super) async fn create(
     State(app): State<App>,
     ctx: RequestContext,

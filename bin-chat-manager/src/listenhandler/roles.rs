@@ -83,6 +83,7 @@ pub(super) const TABLE: &[(&str, Roles)] = &[
     // Who wants no texts, and what is said by itself.
     ("GET /v1/optouts", Roles::EVERYBODY),
     ("GET /v1/optouts/lookup", Roles::EVERYBODY),
+    ("GET /v1/optouts/paused", Roles::EVERYBODY),
     ("POST /v1/optouts", Roles::STAFF),
     ("POST /v1/optouts/ask", Roles::STAFF),
     ("POST /v1/optouts/decide", Roles::STAFF),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::notification::mail_address;
 use crate::booking::interval::Interval;
 
 text_enum!(
@@ -86,6 +87,9 @@ pub struct Appointment {
     /// Where, at most 65,535 bytes.
     #[resource(set, max_bytes = TEXT_MAX)]
     pub address: String,
+    /// Where the person's invitations go by mail; empty for nowhere.
+    #[resource(set, check = mail_address)]
+    pub email: String,
     /// Where it stands.
     #[resource(set, filter)]
     pub status: AppointmentStatus,
@@ -123,6 +127,14 @@ impl Appointment {
             || self.title != before.title
             || self.address != before.address
             || self.resource_id != before.resource_id
+    }
+
+    /// Whether it was called off, or did not take place.
+    pub fn is_off(&self) -> bool {
+        matches!(
+            self.status,
+            AppointmentStatus::Canceled | AppointmentStatus::NoShow
+        )
     }
 
     /// The same with another status, where that may follow.

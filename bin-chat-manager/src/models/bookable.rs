@@ -1,5 +1,6 @@
 //! A bookable resource: a person or a van, with a calendar of its own.
 
+use super::notification::mail_address;
 use bin_common_handler::{
     Resource,
     models::{hours::Hours, text::NAME_MAX, time::Timestamp},
@@ -28,6 +29,9 @@ pub struct Bookable {
     /// Rest before and after each appointment, in minutes: 0 to 480.
     #[resource(set, min = 0, max = BUFFER_MAX)]
     pub buffer_minutes: i32,
+    /// Where invitations to its appointments go, as its own calendar reads them; empty for nowhere.
+    #[resource(set, check = mail_address)]
+    pub email: String,
     /// When it works, within the business's own hours; empty = whenever the business is open.
     #[schemars(with = "Hours")]
     #[resource(set)]

@@ -38,6 +38,10 @@ pub struct Contact {
     pub tm_asked: Option<Timestamp>,
     /// When they were greeted last.
     pub tm_greeted: Option<Timestamp>,
+    /// What the carrier said when it refused texts to this number for good, e.g. 30006 for a landline; empty where it did not.
+    pub unreachable_code: String,
+    /// When it said so last: for 90 days nothing is sent, unless the person writes.
+    pub tm_unreachable: Option<Timestamp>,
     /// Texts that came from them: the number of the last one.
     #[serde(skip)]
     pub last_text: i64,

@@ -128,6 +128,17 @@ pub fn recipient(channel: NotificationChannel, to: &str) -> Result<String> {
     }
 }
 
+/// A plain mail address, or none.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn mail_address(field: &str, text: &str) -> Result<()> {
+    if text.is_empty() || address(text).is_ok() {
+        return Ok(());
+    }
+    Err(wrong(field, "must be a mail address"))
+}
+
 /// A plain mail address, without a name and without anything that could be a second header.
 fn address(text: &str) -> Result<()> {
     let is_one = text.len() <= ADDRESS_MAX

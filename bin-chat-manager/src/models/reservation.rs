@@ -49,6 +49,10 @@ pub struct Reservation {
     #[serde(deserialize_with = "uuid_or_nil")]
     #[resource(set, filter)]
     pub resource_id: Uuid,
+    /// The conversation with whoever it is held for; nil for none. When they opt out, it is given back.
+    #[serde(deserialize_with = "uuid_or_nil")]
+    #[resource(set, filter)]
+    pub conversation_id: Uuid,
     /// When it begins.
     #[resource(set)]
     pub tm_start: Timestamp,

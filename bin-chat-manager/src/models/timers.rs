@@ -18,3 +18,5 @@ pub(crate) const CALENDAR_SYNC: &str = "calendar_sync";
 pub(crate) const SILENCE: &str = "chat_silence";
 /// A picture of a text is fetched; of the attachment.
 pub(crate) const MEDIA: &str = "chat_media";
+/// A hold is over; of the reservation.
+pub(crate) const RESERVATION_EXPIRE: &str = "reservation_expire";

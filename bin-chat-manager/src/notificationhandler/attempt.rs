@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{record, sms};
 use crate::{
     app::App,
+    calendarhandler,
     deliveryhandler::{self, Happened},
     emailhandler::Mail,
     models::{
@@ -55,6 +56,7 @@ async fn email(app: &App, row: &Notification) -> Result<Outcome> {
         Some(id) => replyhandler::address(app, row.customer_id, id).await?,
         None => String::new(),
     };
+    let invitation = calendarhandler::invitation(app, row).await?;
     let mail = Mail {
         id: row.id,
         to: &row.to,
@@ -62,6 +64,9 @@ async fn email(app: &App, row: &Notification) -> Result<Outcome> {
         body: &row.body,
         at: row.tm_create,
         reply_to: &reply_to,
+        calendar: invitation
+            .as_ref()
+            .map(|(method, object)| (*method, object.as_str())),
     };
     Ok(app.mailer.send(&mail).await)
 }

@@ -53,7 +53,7 @@ pub(super) async fn mark(
     if message.status.is_over() || message.tm_attempt.is_some() {
         return Ok(Marked::Left);
     }
-    if let Some(objection) = objection(&message, &conversation, &contact) {
+    if let Some(objection) = objection(&message, &conversation, &contact, tx.now()) {
         greeting::forget(&mut tx, &mut conversation, &mut contact, &message).await?;
         objection
             .write(&mut tx, &mut conversation, &mut message)
@@ -93,12 +93,15 @@ enum Objection {
     Late,
     /// The person may want no texts, and nobody has decided.
     Paused,
+    /// The number takes no texts, as the carrier said.
+    Unreachable,
 }
 
 fn objection(
     message: &Message,
     conversation: &Conversation,
     contact: &Contact,
+    now: Timestamp,
 ) -> Option<Objection> {
     if conversation.is_closed() {
         return Some(Objection::Closed);
@@ -111,6 +114,9 @@ fn objection(
     }
     if conversation.is_blocked() {
         return Some(Objection::Blocked);
+    }
+    if contacthandler::takes_no_texts(contact, now) {
+        return Some(Objection::Unreachable);
     }
     if message.sender == Sender::Ai && message.fence != conversation.fence {
         return Some(Objection::Late);
@@ -142,6 +148,11 @@ impl Objection {
                 MessageStatus::Failed,
                 "CONVERSATION_BLOCKED",
                 "The number's registration is not approved.",
+            ),
+            Self::Unreachable => (
+                MessageStatus::Failed,
+                contacthandler::TAKES_NO_TEXTS,
+                contacthandler::TAKES_NO_TEXTS_TEXT,
             ),
             Self::Late => (
                 MessageStatus::Discarded,
@@ -195,7 +206,27 @@ mod tests {
         }
     }
 
+    /// A landline, as the carrier said a day ago.
+    fn landline() -> Contact {
+        Contact {
+            tm_unreachable: Some(Timestamp::from_micros(0)),
+            ..Contact::default()
+        }
+    }
+
     #[rstest]
+    #[case::landline(
+        message(Sender::System, "greet:1"),
+        conversation(0, false, false),
+        landline(),
+        Some(O::Unreachable)
+    )]
+    #[case::nor_do_people_reach_it(
+        message(Sender::Human, "human:1"),
+        conversation(0, false, false),
+        landline(),
+        Some(O::Unreachable)
+    )]
     #[case::greeting(
         message(Sender::System, "greet:1"),
         conversation(3, false, false),
@@ -280,6 +311,7 @@ mod tests {
         #[case] contact: Contact,
         #[case] expected: Option<Objection>,
     ) {
-        assert_eq!(objection(&message, &conversation, &contact), expected);
+        let now = Timestamp::from_micros(86_400_000_000);
+        assert_eq!(objection(&message, &conversation, &contact, now), expected);
     }
 }

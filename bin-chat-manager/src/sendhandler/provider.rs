@@ -216,6 +216,11 @@ fn is_ours(
         && !shown.sid.is_empty()
 }
 
+/// Whether a refusal of the carrier is about the number itself, and the next text would meet the same.
+pub(super) fn is_of_number(code: &str) -> bool {
+    matches!(code, "21211" | "21614" | "30005" | "30006")
+}
+
 /// What a code means, for people; nothing for one that is not known.
 pub(super) fn meaning(code: &str) -> &'static str {
     match code {
@@ -239,6 +244,22 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::landline("30006", true)]
+    #[case::no_mobile("21614", true)]
+    #[case::no_number("21211", true)]
+    #[case::not_given_out("30005", true)]
+    // A telephone that is switched off, or a text that was filtered, says nothing of the next one.
+    #[case::switched_off("30003", false)]
+    #[case::filtered("30007", false)]
+    #[case::not_registered("30034", false)]
+    #[case::opted_out("21610", false)]
+    #[case::nothing_said("", false)]
+    fn a_landline_stays_one(#[case] code: &str, #[case] expected: bool) {
+        assert_eq!(is_of_number(code), expected);
+        assert!(!expected || meaning(code) != meaning(""));
+    }
 
     fn answer(status: u16, body: &str) -> Result<HttpResponse, HttpFault> {
         Ok(HttpResponse {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     greeting,
-    provider::{Outcome, meaning},
+    provider::{Outcome, is_of_number, meaning},
 };
 use crate::{
     alertrulehandler::{self, Incident},
@@ -155,6 +155,10 @@ async fn refuse(tx: &mut ChangeTx<'_>, held: &mut Held, code: &str) -> Result<()
     if code == UNSUBSCRIBED {
         let conversation = Some(&mut held.conversation);
         optouts::opt_out(tx, conversation, &mut held.contact, "provider").await?;
+    }
+    if is_of_number(code) {
+        contacthandler::note_unreachable(&mut held.contact, code, tx.now());
+        contacthandler::save(tx, &mut held.contact).await?;
     }
     let text = meaning(code);
     let code = if code.is_empty() { "REFUSED" } else { code };
@@ -316,6 +320,14 @@ pub(crate) async fn report(
     if is_bad && told.error_code == UNSUBSCRIBED {
         let conversation = Some(&mut held.conversation);
         optouts::opt_out(tx, conversation, &mut held.contact, "provider").await?;
+    }
+    let is_told = is_bad && is_of_number(&told.error_code);
+    if is_told {
+        contacthandler::note_unreachable(&mut held.contact, &told.error_code, now);
+    }
+    let has_arrived = reported == MessageStatus::Delivered;
+    if is_told || (has_arrived && contacthandler::note_reachable(&mut held.contact)) {
+        contacthandler::save(tx, &mut held.contact).await?;
     }
     if is_bad && before.status != held.message.status {
         let (conversation, id) = (&held.conversation, held.message.id);

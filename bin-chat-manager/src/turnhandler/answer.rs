@@ -20,6 +20,8 @@ pub(super) struct Answer {
     pub service: String,
     /// Which of the free times the person chose, from 1.
     pub slot_choice: Option<usize>,
+    /// Prices that it says it tells, in minor units; none for what is no whole number.
+    pub prices: Vec<Option<i64>>,
 }
 
 impl Answer {
@@ -133,6 +135,11 @@ pub(super) fn read(text: &str) -> Option<Answer> {
             .get("slot_choice")
             .and_then(Json::as_u64)
             .and_then(|choice| usize::try_from(choice).ok()),
+        prices: match object.get("prices") {
+            None | Some(Json::Null) => Vec::new(),
+            Some(Json::Array(all)) => all.iter().map(Json::as_i64).collect(),
+            Some(other) => vec![other.as_i64()],
+        },
     })
 }
 
@@ -206,6 +213,15 @@ mod tests {
             (answer.intent, answer.confidence, answer.needs_human),
             (intent, confidence, needs_human)
         );
+    }
+
+    #[rstest]
+    #[case(r#"{"reply":"x"}"#, &[])]
+    #[case(r#"{"reply":"x","prices":null}"#, &[])]
+    #[case(r#"{"reply":"x","prices":[9900, "9900", 1.5]}"#, &[Some(9_900), None, None])]
+    #[case(r#"{"reply":"x","prices":"free"}"#, &[None])]
+    fn a_price_is_a_whole_number_or_unknown(#[case] text: &str, #[case] expected: &[Option<i64>]) {
+        assert_eq!(read(text).unwrap().prices, expected);
     }
 
     proptest! {

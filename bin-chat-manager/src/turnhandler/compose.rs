@@ -163,6 +163,10 @@ fn booked<'f>(answer: &Answer, facts: &'f Facts) -> Option<&'f Offer> {
 fn allowed(answer: &Answer, facts: &Facts) -> Result<String, guard::Refusal> {
     let filled = facts.fill(&answer.reply);
     let filled = filled.ok_or(guard::Refusal::Placeholder)?;
+    let is_catalogs = |cents: &Option<i64>| cents.is_some_and(|cents| facts.has_price(cents));
+    if !answer.prices.iter().all(is_catalogs) {
+        return Err(guard::Refusal::Money);
+    }
     guard::check(&answer.reply, &filled)?;
     Ok(filled)
 }
@@ -330,6 +334,30 @@ mod tests {
         assert_eq!(composed.refusal, refusal);
         assert_eq!(composed.refused_text, reply);
         assert!(composed.needs_human);
+    }
+
+    #[rstest]
+    #[case::of_the_catalog(serde_json::json!([9_900]), true)]
+    #[case::none(serde_json::json!([]), true)]
+    #[case::another(serde_json::json!([9_900, 4_900]), false)]
+    #[case::nothing_at_all(serde_json::json!([0]), false)]
+    #[case::no_number(serde_json::json!(["9900"]), false)]
+    fn a_price_that_the_model_has_in_mind_is_the_catalogs(
+        #[case] prices: serde_json::Value,
+        #[case] is_sent: bool,
+    ) {
+        let text = serde_json::json!({
+            "reply": "A drain cleaning is {price:1}.", "intent": "price", "confidence": 1.0,
+            "prices": prices,
+        });
+        let composed = judge(&thought(&text.to_string()), &Findings::default(), &facts());
+        assert_eq!(
+            composed.source == TurnSource::Model,
+            is_sent,
+            "{}",
+            composed.text
+        );
+        assert_eq!(composed.refusal, if is_sent { "" } else { "money" });
     }
 
     #[test]

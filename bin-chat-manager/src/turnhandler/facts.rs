@@ -123,6 +123,11 @@ impl Facts {
         offers
     }
 
+    /// Whether something of the catalog costs so much, in minor units.
+    pub(super) fn has_price(&self, cents: i64) -> bool {
+        self.prices.iter().any(|price| price.cents == cents)
+    }
+
     /// What a placeholder stands for; nothing for one that stands for nothing here.
     fn value(&self, name: &str) -> Option<String> {
         let numbered = |prefix: &str| -> Option<usize> {

@@ -280,9 +280,8 @@ async fn finish(
         ask_for_a_person(tx, conversation, (Metric::NeedsHuman, reason)).await?;
     }
     if silence.is_some() {
-        // The person still waits for an answer, and somebody of the business is to know for how long.
+        // The person still waits for an answer; the timer of their silence tells when it is too long.
         turn.status = TurnStatus::Discarded;
-        timers::watch_silence(tx, conversation).await?;
         return Ok(None);
     }
     if let Some(booking) = booking {
@@ -315,8 +314,10 @@ fn silence(composed: &Composed, contact: &mut Contact, now: Timestamp) -> Option
 async fn answer(tx: &mut ChangeTx<'_>, conversation: &mut Conversation, turn: &Turn) -> Result<()> {
     conversation.answered_seq = conversation.answered_seq.max(turn.up_to_seq);
     if !conversation.is_unanswered() {
-        return Ok(());
+        return timers::nobody_waits(tx, conversation).await;
     }
+    // What came meanwhile waits since it came.
+    timers::watch_silence(tx, conversation).await?;
     let now = tx.now();
     let at = conversation.tm_inbound.unwrap_or(now).plus(PAUSE);
     tx.schedule(TURN, conversation.id, at.max(now), &()).await

@@ -79,6 +79,20 @@ static PHONE_NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 /// Two figures in a row may be a sum, a time or a part of a number.
 static FIGURES: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\d[ ,.\-]*\d"));
+/// Any number, in figures or spelled, also in the other languages that people here write in.
+static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:\w*\d\w*|two|three|four|five|six|seven|eight|nine|ten|dozens?|(?:twen|thir|for|four|fif|six|seven|eigh|nine)t(?:y\w*|een\w*)|\w*(?:eleven|twelve|hundred|thousand|million)\w*|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|quince|veint\w+|treinta|cuarenta|cincuenta|sesenta|setenta|ochenta|noventa|cien|ciento|cientos|mil|deux|trois|quatre|cinq|sept|huit|neuf|dix|vingt\w*|trente|quarante|cinquante|soixante|cents?|mille|zwei|drei|vier|funf|sechs|sieben|acht|neun|zehn|\w+zig|\w*hundert\w*|tausend)\b",
+    )
+});
+/// What may be counted: such a number is no sum.
+static COUNTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"^ (?:more |other |different |separate )?(?:sinks?|faucets?|toilets?|showers?|drains?|pipes?|leaks?|taps?|rooms?|bathrooms?|bedrooms?|kitchens?|floors?|stories|units?|outlets?|lights?|lamps?|switches|fixtures?|appliances?|doors?|windows?|locks?|cars?|vans?|people|persons?|technicians?|plumbers?|electricians?|photos?|pictures?|questions?|options?|slots?|appointments?|visits?|things?|items?|services?)\b",
+    )
+});
+/// An order, such as the 2nd.
+static ORDINAL: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"^(?:1st|2nd|3rd|[4-9]th)$"));
 static KEYWORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
         r#"\b(?:reply|text|send|answer|respond|say|type|write)(?: back)?(?: with| us| me| the word)* ["(]?(?:yes|cancel|stop|start|end|quit)\b"#,
@@ -122,6 +136,10 @@ pub(crate) fn check(own: &str, filled: &str) -> Result<(), Refusal> {
             return Err(refusal);
         }
     }
+    // Whatever it is called and however it is spelled: a sum needs a number, and those come from the catalog.
+    if has_sum(&text) {
+        return Err(Refusal::Money);
+    }
     if finds(&PRICE_TWISTED, &super::plain(own)) {
         return Err(Refusal::Discount);
     }
@@ -132,6 +150,22 @@ pub(crate) fn check(own: &str, filled: &str) -> Result<(), Refusal> {
         return Err(Refusal::Long);
     }
     Ok(())
+}
+
+/// Whether a number stands there that counts nothing. Where the rules cannot be read, everything is one.
+fn has_sum(text: &str) -> bool {
+    let Some(numbers) = NUMBER.as_ref() else {
+        return true;
+    };
+    numbers.find_iter(text).any(|number| {
+        let counts = text
+            .get(number.end()..)
+            .is_some_and(|rest| COUNTED.as_ref().is_some_and(|it| it.is_match(rest)));
+        let orders = ORDINAL
+            .as_ref()
+            .is_some_and(|it| it.is_match(number.as_str()));
+        !counts && !orders
+    })
 }
 
 /// What stands outside `{…}`.
@@ -218,6 +252,9 @@ mod tests {
     #[case("Got it, someone will call you back soon.")]
     #[case("Is it 1 faucet or more?")]
     #[case("Caf\u{e9} sinks are our daily work.")]
+    #[case("Do you have two bathrooms, or 3 other rooms?")]
+    #[case("Is it on the 2nd floor?")]
+    #[case("Which one suits you?")]
     #[case("A drain cleaning is {price:1}. Does {slot:1} suit you?")]
     #[case("We could come {slot:1}, and I will get back to you.")]
     fn plain_words_may_be_said(#[case] text: &str) {
@@ -232,6 +269,19 @@ mod tests {
     #[case("ten bucks", R::Money)]
     #[case("The fee is 5", R::Money)]
     #[case("only 49.", R::Money)]
+    #[case("That would be nine.", R::Money)]
+    #[case("Nine and we are there", R::Money)]
+    #[case("ninetynine in all", R::Money)]
+    #[case("seven-fifty", R::Money)]
+    #[case("It comes to 9", R::Money)]
+    #[case("9er", R::Money)]
+    #[case("1e2", R::Money)]
+    #[case("son noventa y nueve", R::Money)]
+    #[case("cinco y ya", R::Money)]
+    #[case("quatre-vingt dix", R::Money)]
+    #[case("neunundneunzig", R::Money)]
+    #[case("two more dollhairs", R::Money)]
+    #[case("a dozen, and it is done", R::Money)]
     #[case("\u{ff04}\u{ff19}\u{ff19}", R::Money)]
     #[case("It is free!", R::Discount)]
     #[case("f r e e visit", R::Discount)]
@@ -296,7 +346,82 @@ mod tests {
         assert_eq!(check("{hours}", &long), Err(R::Long));
     }
 
+    /// As people spell it; from 2, as "one" is a word like others.
+    fn spelled(number: u32) -> String {
+        const SMALL: [&str; 20] = [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ];
+        const TENS: [&str; 10] = [
+            "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+        ];
+        let rest = |number: u32, divisor: u32| match number % divisor {
+            0 => String::new(),
+            rest => format!(" {}", spelled(rest)),
+        };
+        match number {
+            0..=19 => SMALL[number as usize].to_owned(),
+            20..=99 => format!("{}{}", TENS[(number / 10) as usize], rest(number, 10)),
+            100..=999 => format!(
+                "{} hundred{}",
+                SMALL[(number / 100) as usize],
+                rest(number, 100)
+            ),
+            _ => format!(
+                "{} thousand{}",
+                spelled(number / 1_000),
+                rest(number, 1_000)
+            ),
+        }
+    }
+
     proptest! {
+        /// No amount leaves that code did not fill in, whatever it is called and however it is spelled.
+        #[test]
+        fn no_amount_passes(
+            amount in 2_u32..100_000,
+            before in prop::sample::select(vec![
+                "", "It is", "That comes to", "We do it for", "Son", "Nur", "You give us", "around",
+            ]),
+            after in prop::sample::select(vec![
+                "", ".", "bucks", "dollars", "USD", "\u{20ac}", "d\u{f3}lares", "smackers", "clams",
+                "in all", "and we come", "per visit", "K", "quid", "Taler",
+            ]),
+            spelling in 0_usize..6,
+            is_loud in any::<bool>(),
+        ) {
+            let words = spelled(amount);
+            let number = match spelling {
+                0 => amount.to_string(),
+                1 => words,
+                2 => words.replace(' ', "-"),
+                3 => words.replace(' ', ""),
+                4 => format!("{amount}.00"),
+                _ => format!("${amount}"),
+            };
+            let text = format!("{before} {number} {after}");
+            let text = if is_loud { text.to_uppercase() } else { text };
+            prop_assert!(check(&text, &text).is_err(), "{}", text);
+        }
+
         #[test]
         fn no_sum_passes(dollars in 0_u32..100_000, before in "[a-z ]{0,20}", after in "[a-z ]{0,20}") {
             let text = format!("{before} ${dollars} {after}");

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use bin_common_handler::{
     context::RequestContext,
+    databasehandler::ChangeTx,
     models::{error::Result, time::Timestamp},
     phone,
 };
 
 use super::{read, take};
 use crate::{
+    alertrulehandler::{self, Incident},
     app::{App, Job},
     businesshandler, contacthandler,
     conversationhandler::{
@@ -17,6 +19,7 @@ use crate::{
         open::{self, Party},
         say::{self, Said},
     },
+    figures::alarm::Metric,
     models::{
         contact::Contact,
         conversation::{Channel, Conversation},
@@ -84,6 +87,9 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
     )
     .await?;
     let now = tx.now();
+    if contacthandler::takes_no_texts(&contact, now) {
+        call_back(&mut tx, &mut conversation).await?;
+    }
     let mut greeting = None;
     if may_greet(now, &call, &conversation, &contact) {
         let filling = Filling {
@@ -116,6 +122,17 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
     Ok(())
 }
 
+/// Nobody can write to this number, so a person has to call it.
+async fn call_back(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
+    conversation.needs_human = true;
+    let incident = Incident {
+        metric: Metric::NeedsHuman,
+        reason: "takes_no_texts",
+        message_id: None,
+    };
+    alertrulehandler::tell(tx, conversation, incident).await
+}
+
 /// Whether whoever called in vain gets a text.
 fn may_greet(
     now: Timestamp,
@@ -128,6 +145,7 @@ fn may_greet(
     !is_stale
         && !contact.opted_out
         && !contact.paused
+        && !contacthandler::takes_no_texts(contact, now)
         && !conversation.is_blocked()
         && conversation.owner_id.is_none()
         && !is_within(contact.tm_greeted, GREETED)
@@ -190,6 +208,26 @@ mod tests {
         let now = Timestamp::from_micros(NOW);
         assert_eq!(
             may_greet(now, &call(ended), &conversation, &contact),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case::landline(Some(ago(86_400)), false)]
+    #[case::it_may_be_a_mobile_by_now(Some(ago(91 * 86_400)), true)]
+    #[case::nothing_known(None, true)]
+    fn a_landline_is_not_greeted_as_far_as_known(
+        #[case] tm_unreachable: Option<Timestamp>,
+        #[case] expected: bool,
+    ) {
+        let contact = Contact {
+            tm_unreachable,
+            ..Contact::default()
+        };
+        let now = Timestamp::from_micros(NOW);
+        let conversation = Conversation::default();
+        assert_eq!(
+            may_greet(now, &call(ago(1)), &conversation, &contact),
             expected
         );
     }

@@ -156,18 +156,16 @@ async fn hear(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, cause_key: Strin
     match optout::read(&hearing.text.body) {
         Some(wish) if wish.is_stop() => stop(tx, hearing, wish).await,
         // The ledger has it, and the conversation follows the ledger.
-        _ if hearing.text.is_start => {
-            answered(hearing);
-            Ok(())
-        }
+        _ if hearing.text.is_start => answered(tx, hearing).await,
         Some(Wish::Help) => help(tx, hearing).await,
         _ => talk(tx, hearing).await,
     }
 }
 
 /// Such a word is answered by nobody else.
-fn answered(hearing: &mut Hearing<'_>) {
+async fn answered(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
     hearing.conversation.answered_seq = hearing.conversation.inbound_seq;
+    timers::nobody_waits(tx, &hearing.conversation).await
 }
 
 /// The ledger has it already, with the row that kept it, and whatever was wished since; here its conversation falls
@@ -195,8 +193,7 @@ async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> R
         let cause_key = Message::confirmation(hearing.contact.id, at);
         reply(tx, hearing, "opt_out_confirmation", cause_key).await?;
     }
-    answered(hearing);
-    Ok(())
+    answered(tx, hearing).await
 }
 
 async fn help(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
@@ -209,8 +206,7 @@ async fn help(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
         );
         reply(tx, hearing, "help", cause_key).await?;
     }
-    answered(hearing);
-    Ok(())
+    answered(tx, hearing).await
 }
 
 /// Everything else is talk: danger first, then whoever answers.
@@ -242,7 +238,7 @@ async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
         hearing.conversation.needs_human = true;
     }
     if hearing.conversation.owner_id.is_some() || hearing.contact.paused {
-        return timers::watch_silence(tx, &hearing.conversation).await;
+        return Ok(());
     }
     let delay = hearing.business.ai_takeover_delay_seconds;
     timers::open_window(tx, &mut hearing.conversation, delay).await

@@ -346,3 +346,63 @@ async fn two_replicas_keep_facts_and_begin_one_alert(
     drop(db);
     desk.end().await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_rule_that_ships_fires_above_its_threshold_and_ends(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let desk = Desk::new(kind).await;
+    let rules = desk.client.ok(Get, "/v1/alert_rules/shipped", None).await;
+    for (nth, rule) in (0x900..).zip(rules.as_array().unwrap()) {
+        // Of an entity of its own, so that nobody else looks at the figure.
+        let entity_id = Uuid::from_u128(nth);
+        let report = async |value: f64| {
+            let body = json!({"metric": rule["metric"], "value": value, "entity_id": entity_id});
+            desk.make("alerts", body).await["alert"].clone()
+        };
+        let threshold = rule["threshold"].as_f64().unwrap();
+        assert!(report(threshold).await.is_null(), "{rule}");
+        let seconds = rule["duration_seconds"].as_i64().unwrap();
+        if seconds > 0 {
+            assert!(report(threshold + 1.0).await.is_null(), "{rule}");
+            desk.clock.shift(seconds * 1_000_000);
+        }
+        let alert = report(threshold + 1.0).await;
+        assert_eq!(text(&alert, "status"), "triggered", "{rule}");
+        assert_eq!(alert["metric"], rule["metric"]);
+        assert!(report(threshold).await.is_null(), "{rule}");
+        let over = desk.get("alerts", &id(&alert)).await;
+        assert_eq!(text(&over, "status"), "resolved", "{rule}");
+    }
+    desk.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn other_managers_tell_of_themselves(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let desk = Desk::new(kind).await;
+    let inside = desk.installation.client();
+    let tell = async |metric: &str, value: f64| {
+        let body = json!({"metric": metric, "value": value, "entity_id": CONVERSATION});
+        let uri = bin_common_handler::vitals::FIGURES;
+        inside.call(Post, uri, Some(body)).await
+    };
+    for (metric, value) in [("outbox_age", 61.0), ("signature_failures", 11.0)] {
+        let (_, told) = tell(metric, value).await;
+        let alert = told["alert"].clone();
+        assert_eq!(text(&alert, "status"), "triggered", "{told}");
+        // It is the operator's, and no tenant's.
+        assert_eq!(text(&alert, "customer_id"), Uuid::nil().to_string());
+        let uri = format!("/v1/alerts/{}", id(&alert));
+        assert_eq!(desk.client.call(Get, &uri, None).await.0, 404);
+        let (_, again) = tell(metric, value + 1.0).await;
+        assert_eq!(again["alert"]["id"], alert["id"], "{again}");
+        assert!(tell(metric, 0.0).await.1["alert"].is_null());
+        let over = inside.ok(Get, &uri, None).await;
+        assert_eq!(text(&over, "status"), "resolved");
+    }
+    let refused = tell("provider_failures", 9.0).await;
+    assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    desk.end().await;
+}

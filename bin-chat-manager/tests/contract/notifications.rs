@@ -334,3 +334,64 @@ async fn an_alert_reaches_whom_its_channels_name_and_again_when_nobody_looks(
     assert_eq!(server.mails().len(), 2);
     world.end().await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_appointment_is_an_invitation_in_the_calendars_of_both(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let (world, server) = with_mail(kind).await;
+    let van = json!({"name": "Van 1", "email": "van@example.org"});
+    let van = world.client.ok(Post, "/v1/resources", Some(van)).await;
+    let start = world.clock.now().plus(Duration::from_secs(48 * 3_600));
+    let at = |hours: u64| {
+        let start = start.plus(Duration::from_secs(hours * 3_600));
+        json!({
+            "resource_id": id(&van), "tm_start": start,
+            "tm_end": start.plus(Duration::from_secs(3_600)),
+        })
+    };
+    let held = world.client.ok(Post, "/v1/reservations", Some(at(0))).await;
+    let body = json!({"reservation_id": id(&held), "title": "Leaky sink", "email": ANN});
+    let made = world.client.ok(Post, "/v1/appointments", Some(body)).await;
+    let act = async |what: &str, body: Json| {
+        let uri = format!("/v1/appointments/{}/{what}", id(&made));
+        world.client.ok(Post, &uri, Some(body)).await
+    };
+    let told = async |count: usize, method: &str, sequence: usize| {
+        let mails = server.until(count).await;
+        let mut to: Vec<_> = mails[count - 2..].iter().map(|it| it.to.clone()).collect();
+        to.sort_unstable();
+        assert_eq!(to, [[ANN], ["van@example.org"]]);
+        for mail in &mails[count - 2..] {
+            let uid = format!("UID:{}@tandem", id(&made));
+            let kind = format!("text/calendar; charset=utf-8; method={method}");
+            let (method, sequence) = (format!("METHOD:{method}"), format!("SEQUENCE:{sequence}"));
+            for line in [&*kind, &*method, &*uid, &*sequence, "SUMMARY:Leaky sink"] {
+                assert!(mail.text.contains(line), "{line} in {}", mail.text);
+            }
+            assert!(
+                mail.text.contains("mailto:tandem@example.com"),
+                "{}",
+                mail.text
+            );
+        }
+    };
+    told(2, "REQUEST", 0).await;
+    act("reschedule", at(3)).await;
+    told(4, "REQUEST", 1).await;
+    act("cancel", json!({})).await;
+    told(6, "CANCEL", 2).await;
+    // Nothing changes by a second time, and a wrong address is told.
+    act("cancel", json!({})).await;
+    let held = world.client.ok(Post, "/v1/reservations", Some(at(6))).await;
+    let body =
+        json!({"reservation_id": id(&held), "email": "ann@example.org\r\nBcc: eve@example.org"});
+    let refused = world
+        .client
+        .call(Post, "/v1/appointments", Some(body))
+        .await;
+    assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    assert_eq!(server.mails().len(), 6);
+    world.end().await;
+}

@@ -7,10 +7,15 @@ use bin_common_handler::{
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
+use std::time::Duration;
+
 use super::{
     siblings::{AT_ONCE, NUMBER},
     world::{PERSON, World, all, id, reason, text},
 };
+
+/// Somebody else.
+const OTHER: &str = "+14155550177";
 
 async fn is_out(world: &World, number: &str) -> bool {
     let uri = "/v1/optouts/lookup?number=%2B14155550123";
@@ -283,5 +288,97 @@ async fn help_names_the_business_and_a_bare_cancel_is_told_to_its_people() {
             .then_some(())
     })
     .await;
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_for_somebody_goes_with_their_opt_out(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let client = world.of(NUMBER);
+    let talks = async |person: &'static str| {
+        world.text(person, NUMBER, "My sink is clogged").await;
+        world
+            .conversation("heard", NUMBER, |it| text(it, "person") == person)
+            .await
+    };
+    let (theirs, others) = (talks(PERSON).await, talks(OTHER).await);
+    let van = client
+        .ok(Post, "/v1/resources", Some(json!({"name": "Van 1"})))
+        .await;
+    let hold = async |conversation: &Json, hours: u64| {
+        let span = |hours: u64| Duration::from_secs((48 + hours) * 3_600);
+        let now = world.clock.now();
+        let body = json!({
+            "resource_id": id(&van), "conversation_id": id(conversation),
+            "tm_start": now.plus(span(hours)), "tm_end": now.plus(span(hours + 1)),
+        });
+        client.call(Post, "/v1/reservations", Some(body)).await
+    };
+    let booked = hold(&theirs, 0).await;
+    let body = json!({"reservation_id": id(&booked.1), "title": "Sink"});
+    let booked = client.ok(Post, "/v1/appointments", Some(body)).await;
+    assert_eq!(booked["conversation_id"], theirs["id"]);
+    let (held, kept) = (hold(&theirs, 3).await, hold(&others, 6).await);
+    assert_eq!((held.0, kept.0), (200, 200), "{} {}", held.1, kept.1);
+    assert_eq!(hold(&others, 3).await.0, 409);
+
+    assert_eq!(world.text(PERSON, NUMBER, "Stop").await, 200);
+    // At once, with the ledger.
+    let again = hold(&others, 3).await;
+    assert_eq!(again.0, 200, "{}", again.1);
+    let seen = async |what: &str, row: &Json| {
+        let uri = format!("/v1/{what}/{}", id(row));
+        let row = client.ok(Get, &uri, None).await;
+        text(&row, "status").to_owned()
+    };
+    assert_eq!(seen("reservations", &held.1).await, "released");
+    assert_eq!(seen("reservations", &kept.1).await, "held");
+    assert_eq!(seen("appointments", &booked).await, "pending");
+    // Of another business's conversation nothing is held.
+    let foreign = json!({
+        "resource_id": id(&van), "conversation_id": "01900000-0000-7000-8000-000000000001",
+        "tm_start": world.clock.now().plus(Duration::from_secs(90 * 3_600)),
+        "tm_end": world.clock.now().plus(Duration::from_secs(91 * 3_600)),
+    });
+    let refused = client.call(Post, "/v1/reservations", Some(foreign)).await;
+    assert_eq!(reason(&refused), (404, "CONVERSATION_NOT_FOUND"));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_want_no_texts_is_listed_until_a_person_decides(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let client = world.of(NUMBER);
+    let listed = async |query: &str| {
+        let uri = format!("/v1/optouts{query}");
+        let listed = client.ok(Get, &uri, None).await;
+        let numbers = all(listed.as_array().unwrap(), "number").into_iter();
+        numbers.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for person in [PERSON, OTHER] {
+        world.text(person, NUMBER, "Hello").await;
+        world
+            .conversation("heard", NUMBER, |it| text(it, "person") == person)
+            .await;
+    }
+    // As the assistant does it.
+    let db = world.installation.db();
+    let sql = "UPDATE chat_contacts SET paused = ? WHERE number = ?";
+    db.execute(sql, vec![true.into(), PERSON.into()])
+        .await
+        .unwrap();
+    assert_eq!(listed("/paused").await, [PERSON]);
+    assert_eq!(listed("").await, [""; 0]);
+    let decision = json!({"number": PERSON, "opted_out": true});
+    client.ok(Post, "/v1/optouts/decide", Some(decision)).await;
+    assert_eq!(listed("/paused").await, [""; 0]);
+    assert_eq!(listed("").await, [PERSON]);
+    drop(db);
     world.end().await;
 }

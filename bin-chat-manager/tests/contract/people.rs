@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
-    siblings::NUMBER,
+    siblings::{NUMBER, PENDING},
     world::{PERSON, World, all, id, reason, text},
 };
 
@@ -253,5 +253,64 @@ async fn a_message_is_repeated_or_refused_and_never_lost_without_a_word() {
         let refused = said(unreadable).await;
         assert_eq!(reason(&refused), (400, "INVALID_FIELD"), "{unreadable:?}");
     }
+    world.end().await;
+}
+
+async fn unanswered(world: &World, number: &str) -> Vec<Json> {
+    let uri = "/v1/alerts?metric=unanswered_conversation";
+    let alerts = world.of(number).ok(Get, uri, None).await;
+    alerts.as_array().unwrap().clone()
+}
+
+/// Nobody has this conversation, and the assistant may not speak in it.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_fifteen_minutes_is_told_of_whoever_has_the_conversation(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    world.text(PERSON, PENDING, "My sink is clogged").await;
+    world.conversation("heard", PENDING, |_| true).await;
+    world.pass(10 * 60);
+    // Whoever writes again has waited since the first time.
+    world.text(PERSON, PENDING, "Hello?").await;
+    let waiting = world
+        .conversation("heard", PENDING, |it| it["inbound_seq"].as_i64() >= Some(2))
+        .await;
+    assert_eq!(text(&waiting, "status"), "blocked");
+    assert!(unanswered(&world, PENDING).await.is_empty());
+    world.pass(5 * 60 + 1);
+    let alert = until("it is told", async || {
+        unanswered(&world, PENDING).await.into_iter().next()
+    })
+    .await;
+    assert_eq!(alert["conversation_id"], waiting["id"]);
+    assert!(alert["value"].as_f64() >= Some(900.0), "{alert}");
+    world.act(PENDING, &waiting, "close", None).await;
+    let over = unanswered(&world, PENDING).await;
+    assert_eq!(all(&over, "status"), ["resolved"]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_of_who_wants_no_texts() {
+    let world = World::new(Kind::Embedded).await;
+    for (count, body) in [(1, "STOP"), (2, "Hello?")] {
+        world.text(PERSON, NUMBER, body).await;
+        world
+            .conversation("heard", NUMBER, |it| {
+                it["inbound_seq"].as_i64() >= Some(count)
+            })
+            .await;
+    }
+    let other = "+14155550177";
+    world.text(other, PENDING, "Hello").await;
+    world.conversation("heard", PENDING, |_| true).await;
+    world.pass(16 * 60);
+    until("the other is told of", async || {
+        unanswered(&world, PENDING).await.into_iter().next()
+    })
+    .await;
+    assert!(unanswered(&world, NUMBER).await.is_empty());
     world.end().await;
 }

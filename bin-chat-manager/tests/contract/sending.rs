@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     siblings::NUMBER,
-    world::{PERSON, World, all, text},
+    world::{PERSON, World, all, reason, text},
 };
 
 async fn greeting(world: &World, status: &str) -> Json {
@@ -223,5 +223,64 @@ async fn a_text_delivered_five_times_at_once_is_one_message(
     let conversation = &world.conversations(NUMBER).await[0];
     assert_eq!(conversation["last_seq"], json!(1));
     assert_eq!(conversation["findings"]["service"], json!("My sink leaks"));
+    world.end().await;
+}
+
+#[rstest]
+#[case::refused_at_once(true)]
+#[case::reported_later(false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_landline_is_texted_once_and_people_are_told_to_call(#[case] at_once: bool) {
+    let world = World::new(Kind::Embedded).await;
+    if at_once {
+        world.provider.refuse(PERSON, 21_614);
+    } else {
+        world.provider.deliver(Delivery {
+            error_code: Some(30_006),
+            ..Delivery::of(&["undelivered"])
+        });
+    }
+    world.miss(1, PERSON, NUMBER).await;
+    let status = if at_once { "failed" } else { "undelivered" };
+    let message = greeting(&world, status).await;
+    assert!(text(&message, "error_message").contains("takes no texts"));
+    let explained = async || {
+        let uri = "/v1/optouts/lookup?number=%2B14155550123";
+        let told = world.client.ok(Get, uri, None).await;
+        assert_eq!(told["opted_out"], json!(false));
+        text(&told, "explanation").contains("takes no texts")
+    };
+    until("it is remembered", async || explained().await.then_some(())).await;
+
+    // A day later, when whoever calls would be greeted again.
+    world.pass(25 * 3_600);
+    world.miss(2, PERSON, NUMBER).await;
+    let conversation = world
+        .conversation("a person is asked", NUMBER, |it| {
+            it["call_ids"].as_array().unwrap().len() == 2
+        })
+        .await;
+    assert_eq!(conversation["needs_human"], json!(true));
+    let alerts = world.client.ok(Get, "/v1/alerts", None).await;
+    let reasons = all(alerts.as_array().unwrap(), "reason").join(" ");
+    assert!(reasons.contains("takes_no_texts"), "{reasons}");
+    let body = json!({"client_message_id": "m", "body": "We come today."});
+    let said = async |key: &str| {
+        let mut body = body.clone();
+        body["client_message_id"] = json!(key);
+        world
+            .act(NUMBER, &conversation, "messages", Some(body))
+            .await
+    };
+    assert_eq!(reason(&said("a").await), (409, "TAKES_NO_TEXTS"));
+    assert_eq!(world.provider.requests(Route::Send), 1);
+
+    // Whoever writes can be written to.
+    world.text(PERSON, NUMBER, "This is my new mobile").await;
+    world
+        .conversation("heard", NUMBER, |it| it["inbound_seq"].as_i64() > Some(1))
+        .await;
+    assert!(!explained().await);
+    assert_eq!(said("b").await.0, 200);
     world.end().await;
 }

@@ -27,6 +27,7 @@ use crate::{
     notifyhandler::{Relay, RelayMetrics},
     requesthandler::{Requester, RpcClient},
     timerhandler::Timers,
+    vitals,
 };
 
 /// How often the database is asked whether it is there.
@@ -137,6 +138,7 @@ impl Wiring<'_> {
             .map_err(|fault| StartError::Other(fault.to_string()))?;
         self.sweep(&jobs);
         let context = self.context(&metrics, &jobs);
+        vitals::start(&context, &jobs);
         let (timers, events) = (context.timers.clone(), context.events.clone());
         let router = self.router((manager.start)(&context)?, &metrics, &jobs)?;
         events.start(&*parts.transport, &jobs);

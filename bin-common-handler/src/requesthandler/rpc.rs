@@ -73,6 +73,11 @@ impl RpcClient {
         Self { siblings, ..self }
     }
 
+    /// What a service is called here.
+    pub fn name<'n>(&self, service: &'n str) -> &'n str {
+        self.siblings.name(service)
+    }
+
     /// Reads something.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Wrong signatures of carriers' webhooks: each is counted, and too many in a minute are an alarm.
+//! Wrong signatures of carriers' webhooks: each is counted, and too many in a minute are an alarm, which whoever keeps
+//! alerts is told of.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +12,9 @@ use tracing::error;
 
 use crate::{
     daemon::{ManagerContext, StartError},
+    ids,
     loglimit::LogLimit,
+    vitals::{self, Teller},
 };
 
 /// Wrong signatures in a minute that are no accident any more.
@@ -44,11 +47,16 @@ impl BadSignatures {
             .metrics
             .counter("bad_signatures_total", help, &["is_alarm"])
             .map_err(|fault| StartError::Other(fault.to_string()))?;
-        Ok(Self(Arc::new(Inner {
+        let new = Self(Arc::new(Inner {
             count,
             minute: Minute::default(),
             alarm: LogLimit::new(MINUTE),
-        })))
+        }));
+        // Each process counts its own.
+        let tell = Teller::new(ctx.rpc.clone(), "signature_failures", ids::next());
+        let counted = new.clone();
+        vitals::watch(ctx, tell, move || f64::from(counted.recent()));
+        Ok(new)
     }
 
     /// A signature was wrong.

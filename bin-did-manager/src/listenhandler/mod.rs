@@ -138,6 +138,10 @@ fn business_routes(routes: Routes<App>) -> Routes<App> {
             "/v1/phone_numbers/<phone-number-id>/purchase",
             phonenumbers::purchase,
         )
+        .post(
+            "/v1/phone_numbers/<phone-number-id>/register",
+            phonenumbers::register,
+        )
         .post("/v1/onboardings", phonenumbers::onboard)
 }
 

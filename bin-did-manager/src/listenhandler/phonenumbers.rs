@@ -13,7 +13,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     carriers::Offer,
-    models::phonenumber::{PhoneNumber, PhoneNumberPatch},
+    models::{
+        phonenumber::{PhoneNumber, PhoneNumberPatch},
+        registration::Registration,
+    },
     onboardinghandler::{self, Onboarding, Progress},
     phonenumberhandler::{self, Resolved, Search},
 };
@@ -46,6 +49,17 @@ pub(super) async fn purchase(
     Path(id): Path,
 ) -> Result<Json<PhoneNumber>> {
     phonenumberhandler::purchase(&app, &ctx, id).await.map(Json)
+}
+
+pub(super) async fn register(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Json(wanted): Json<Registration>,
+) -> Result<Json<PhoneNumber>> {
+    phonenumberhandler::register(&app, &ctx, id, wanted)
+        .await
+        .map(Json)
 }
 
 /// Which numbers for sale are wanted.

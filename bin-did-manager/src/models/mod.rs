@@ -17,6 +17,7 @@ pub mod limits;
 pub mod performance;
 pub mod phonenumber;
 pub mod provider;
+pub mod registration;
 pub mod rollup;
 pub mod rotationrule;
 pub mod usage;

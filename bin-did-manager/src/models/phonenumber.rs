@@ -12,9 +12,10 @@ use bin_common_handler::{
     text_enum,
 };
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::check::short;
+use super::{check::short, registration::Registration};
 use crate::phone;
 
 text_enum!(
@@ -74,6 +75,13 @@ pub struct PhoneNumber {
     /// `none` as well, as there is no such registry.
     #[resource(set, filter)]
     pub campaign_status: CampaignStatus,
+    /// The carrier's id of the campaign that was filed for its texts; empty while there is none.
+    pub campaign_id: String,
+    /// Why the registry does not take the campaign, for people; empty while all is well.
+    pub campaign_failure: String,
+    /// What was filed; null for nothing.
+    #[schemars(with = "Option<Registration>")]
+    pub registration: Json<Option<Registration>>,
     /// It is bought at its provider, and given back when it is deleted. Once true it stays so.
     #[resource(set)]
     pub purchase: bool,

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 use uuid::Uuid;
 
+use super::registered::{self, REGISTER};
 use crate::{
     app::App,
     carriers::{CarrierFault, reason},
@@ -38,21 +39,25 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// Numbers that wait for the job; what has no room is tried again later.
 const WAITING_MAX: usize = 64;
 
-type Waiting = mpsc::Sender<(&'static str, Uuid)>;
+/// Numbers that are handed to the job, and what for.
+pub(super) type Waiting = mpsc::Sender<(&'static str, Uuid)>;
 
 /// Names the handlers, and starts the job.
 pub(crate) fn start_jobs(app: &App, ctx: &ManagerContext) -> std::result::Result<(), StartError> {
     let (due, mut waiting) = mpsc::channel(WAITING_MAX);
     ctx.timers
         .on_with(PURCHASE, (app.clone(), due.clone()), purchase_due);
-    ctx.timers.on_with(RELEASE, (app.clone(), due), release_due);
+    ctx.timers
+        .on_with(RELEASE, (app.clone(), due.clone()), release_due);
+    ctx.timers
+        .on_with(REGISTER, (app.clone(), due), registered::due);
     let app = app.clone();
     ctx.tasks.spawn("phone numbers", |stop| async move {
         while let Some(Some((kind, id))) = stop.run_until_cancelled(waiting.recv()).await {
-            let done = if kind == PURCHASE {
-                purchase(&app, id).await
-            } else {
-                release(&app, id).await
+            let done = match kind {
+                PURCHASE => purchase(&app, id).await,
+                REGISTER => registered::look(&app, id).await,
+                _ => release(&app, id).await,
             };
             if let Err(error) = done {
                 warn!(kind, %error, "a number waits for its next try");
@@ -110,7 +115,11 @@ async fn give_up(tx: &mut ChangeTx<'_>, id: Uuid, failure: &str) -> Result<()> {
 }
 
 /// Writes a locked number in its new form, with its event.
-async fn write(tx: &mut ChangeTx<'_>, version: Timestamp, mut after: PhoneNumber) -> Result<()> {
+pub(super) async fn write(
+    tx: &mut ChangeTx<'_>,
+    version: Timestamp,
+    mut after: PhoneNumber,
+) -> Result<()> {
     after.tm_update = tx.next_version(version);
     tx.update(&after).await?;
     let kind = format!("{}_updated", PhoneNumber::NAME);

@@ -1,9 +1,11 @@
 //! The rules of numbers that businesses are called at.
 
 mod carried;
+mod registered;
 mod resolve;
 
 pub(crate) use carried::start_jobs;
+pub(crate) use registered::register;
 pub(crate) use resolve::{Resolved, resolve};
 
 use bin_common_handler::{
@@ -42,6 +44,7 @@ impl AuditedResource for PhoneNumber {
         let was_bought = before.is_some_and(|before| before.purchase);
         if self.tm_delete.is_some() {
             tx.cancel(PURCHASE, self.id).await?;
+            tx.cancel(registered::REGISTER, self.id).await?;
             if self.purchase {
                 self.status = NumberStatus::Releasing;
                 let now = tx.now();

@@ -40,7 +40,8 @@ fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample>
             | "/v1/conversations/<conversation-id>/events"
             | "/v1/conversations/<conversation-id>/summary"
             | "/v1/turns"
-            | "/v1/optouts",
+            | "/v1/optouts"
+            | "/v1/optouts/paused",
         ) => nothing(),
         (Post, "/v1/conversations/<conversation-id>/messages") => {
             refused(409, body(json!({"client_message_id": "m", "body": "x"})))
@@ -174,6 +175,9 @@ fn booking_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         (Post, "/v1/alert_rules") => body(json!({"metric": "outbox_age", "threshold": 1})),
         (Put, "/v1/alert_rules/<alert-rule-id>") => body(json!({"threshold": 5})),
         (Post, "/v1/alerts") => body(json!({"metric": "provider_failures", "value": 1})),
+        (Post, "/v1/alerts/figures") => body(json!({
+            "metric": "outbox_age", "value": 0, "entity_id": ids::next(),
+        })),
         (Post, "/v1/alerts/<alert-id>/snooze") => {
             let tomorrow = Clock::default().now().plus(Duration::from_secs(86_400));
             body(json!({"tm_until": tomorrow}))

@@ -92,6 +92,13 @@ fn business_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> {
         }
         // Nobody said how carriers reach this installation.
         (Post, "/v1/phone_numbers/<phone-number-id>/purchase") => refused(409, nothing()),
+        // No carrier is asked.
+        (Post, "/v1/phone_numbers/<phone-number-id>/register") => refused(
+            400,
+            body(json!({
+                "brand_id": "BN1", "description": "short", "message_flow": "short", "samples": [],
+            })),
+        ),
         (Get, "/v1/phone_numbers/lookup") => query(&[("number", pick("number"))]),
         // No carrier is asked.
         (Get, "/v1/phone_numbers/search") => refused(

@@ -22,17 +22,18 @@ pub(crate) fn answer(call: &ApiCall<'_>) -> Told {
                 .map(|number| json!({ "sid": number }));
             json!({ "phone_numbers": numbers.collect::<Vec<_>>() })
         }),
-        (&Method::POST, ["Services", sid, "Compliance", "Usa2p"]) => found(call, sid, |service| {
-            let status = service
-                .campaign_status
-                .get_or_insert_with(|| "PENDING".to_owned());
-            json!({ "sid": format!("QE{}", &service.sid), "campaign_status": status })
-        }),
-        (&Method::GET, ["Services", sid, "Compliance", "Usa2p"]) => found(call, sid, |service| {
-            let campaigns = service.campaign_status.iter();
-            let campaigns = campaigns.map(|status| json!({ "campaign_status": status }));
-            json!({ "compliance": campaigns.collect::<Vec<_>>() })
-        }),
+        (&Method::POST, ["Services", sid, "Compliance", "Usa2p"]) => file(call, sid),
+        (&Method::GET, ["Services", sid, "Compliance", "Usa2p"]) => found(
+            call,
+            sid,
+            |service| json!({ "compliance": campaign(service).into_iter().collect::<Vec<_>>() }),
+        ),
+        (&Method::DELETE, ["Services", sid, "Compliance", "Usa2p", _]) => {
+            found(call, sid, |service| {
+                service.campaign_status = None;
+                json!({})
+            })
+        }
         _ => Told::unknown(),
     }
 }
@@ -47,11 +48,49 @@ fn create(call: &ApiCall<'_>) -> Told {
         friendly_name: name.to_owned(),
         numbers: Vec::new(),
         campaign_status: None,
+        campaign_sid: String::new(),
     };
     let told = wire(&service);
     call.shared
         .change(|state| state.services.insert(service.sid.clone(), service));
     Told::created(told)
+}
+
+/// What the registry wants to know of a campaign.
+const WANTED: [&str; 5] = [
+    "BrandRegistrationSid",
+    "Description",
+    "MessageFlow",
+    "MessageSamples",
+    "UsAppToPersonUsecase",
+];
+
+/// A messaging service has one campaign at most.
+fn file(call: &ApiCall<'_>, service: &str) -> Told {
+    let refused = |text: &str| Told::refused(StatusCode::BAD_REQUEST, 20001, text);
+    if WANTED.iter().any(|name| call.field(name).is_none()) {
+        return refused("a field of the campaign is missing");
+    }
+    let is_brand = call.text("BrandRegistrationSid").starts_with("BN");
+    if !is_brand {
+        return refused("there is no such brand");
+    }
+    found(call, service, |service| {
+        if service.campaign_status.is_none() {
+            service.campaign_status = Some("PENDING".to_owned());
+            service.campaign_sid = sid("QE");
+        }
+        json!(campaign(service))
+    })
+}
+
+fn campaign(service: &Service) -> Option<Json> {
+    let status = service.campaign_status.as_ref()?;
+    let errors = match status.as_str() {
+        "FAILED" => json!([{ "error_code": 30896, "fields": ["MESSAGE_FLOW"] }]),
+        _ => json!([]),
+    };
+    Some(json!({ "sid": service.campaign_sid, "campaign_status": status, "errors": errors }))
 }
 
 fn list(call: &ApiCall<'_>) -> Told {

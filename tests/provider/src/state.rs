@@ -183,6 +183,8 @@ pub struct Service {
     pub numbers: Vec<String>,
     /// What the campaign registry says; none while nobody has registered a campaign.
     pub campaign_status: Option<String>,
+    /// The campaign's id, `QE` and 32 hex digits; empty while there is none.
+    pub campaign_sid: String,
 }
 
 /// Everything that changes.

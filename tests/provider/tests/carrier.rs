@@ -173,7 +173,10 @@ mod tests {
             world.told(Method::GET, &campaign, "").await.1["compliance"],
             serde_json::json!([])
         );
-        world.told(Method::POST, &campaign, "").await;
+        assert_eq!(world.told(Method::POST, &campaign, "").await.0, 400);
+        let body = "BrandRegistrationSid=BN1&Description=d&MessageFlow=m&MessageSamples=s&UsAppToPersonUsecase=MIXED";
+        let (_, filed) = world.told(Method::POST, &campaign, body).await;
+        assert_eq!(filed["campaign_status"], "PENDING");
         world.provider.decide_campaign(&sid, "VERIFIED");
         let (_, known) = world.told(Method::GET, &campaign, "").await;
         assert_eq!(known["compliance"][0]["campaign_status"], "VERIFIED");
