@@ -51,6 +51,7 @@ mod suspensionhandler;
 mod templatehandler;
 mod transcripthandler;
 mod turnhandler;
+mod visitoremailhandler;
 mod webhookendpointhandler;
 mod webhookhandler;
 mod widgethandler;
@@ -146,6 +147,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1332_retention_of_more",
         "1350_suspensions",
         "1351_conversation_owners",
+        "1380_visitor_emails",
+        "1381_messages_about_appointments",
     ]
 );
 
@@ -171,7 +174,9 @@ const SETTINGS: &[AnySetting] = &[
     app::WEBHOOK_DISABLE_AFTER.erased(),
     emailhandler::SMTP_URL.erased(),
     emailhandler::EMAIL_FROM.erased(),
-    inboundemailhandler::INBOUND_EMAIL_SECRET.erased(),
+    inboundemailhandler::posted::INBOUND_EMAIL_SECRET.erased(),
+    inboundemailhandler::maildir::INBOUND_MAILDIR.erased(),
+    inboundemailhandler::maildir::INBOUND_MAILDIR_PERIOD.erased(),
     replyhandler::EMAIL_REPLY_TO.erased(),
     watch::PERIOD.erased(),
     retentionhandler::PERIOD.erased(),
@@ -180,6 +185,10 @@ const SETTINGS: &[AnySetting] = &[
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
     app::CALENDAR_PERIOD.erased(),
+    attachmenthandler::bucket::URL.erased(),
+    attachmenthandler::bucket::REGION.erased(),
+    attachmenthandler::bucket::KEY_ID.erased(),
+    attachmenthandler::bucket::SECRET.erased(),
     oauthhandler::GOOGLE_CALENDAR_URL.erased(),
     oauthhandler::GOOGLE_TOKEN_URL.erased(),
     oauthhandler::GOOGLE_CLIENT_ID.erased(),
@@ -215,6 +224,10 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(ALERT_WAKE, app.clone(), wake);
     ctx.events
         .on(bin_common_handler::subjects::ERASED, subjecthandler::erased);
+    ctx.events.on(
+        bin_common_handler::subjects::EMAIL_ERASED,
+        subjecthandler::by_email::erased,
+    );
     retentionhandler::start(ctx, &app)?;
     timers.on_with(timers::CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);
@@ -225,5 +238,6 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     suspensionhandler::start(ctx);
     deliveryhandler::start(ctx, &app);
     notificationhandler::start(ctx, &app);
+    inboundemailhandler::maildir::start(ctx, &app)?;
     Ok(Wired::new(listenhandler::routes(), app))
 }

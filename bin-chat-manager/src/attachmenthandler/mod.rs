@@ -1,6 +1,7 @@
 //! Attachments: taken from visitors, people of the business and carriers, and given by signed links.
 
 pub(crate) mod allowance;
+pub(crate) mod bucket;
 pub(crate) mod files;
 mod link;
 pub(crate) mod media;
@@ -271,7 +272,7 @@ async fn say_staged(
         let view = view(app, &first).await?;
         return tx.commit(view).await;
     }
-    people::take_to_write(&mut tx, &mut conversation, author).await?;
+    people::take_to_write(app, &mut tx, &mut conversation, author).await?;
     let said = say::Said {
         sender: Sender::Human,
         sender_id: Some(author),
