@@ -18,9 +18,9 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    attachmenthandler::bucket::Bucket, customerhandler::Businesses, dbhandler::keys,
-    emailhandler::Mailer, geocodehandler::Geocoder, oauthhandler::Tokens, pace::Pace,
-    queues::presence::Times, room::Rooms,
+    buckethandler::Bucket, customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer,
+    geocodehandler::Geocoder, oauthhandler::Tokens, pace::Pace, queues::presence::Times,
+    room::Rooms,
 };
 
 /// What the keys of this daemon begin with.

@@ -12,6 +12,7 @@ mod attempthandler;
 mod availabilityhandler;
 pub mod booking;
 mod bookinghandler;
+mod buckethandler;
 mod businesshandler;
 mod calendarhandler;
 mod calendarsynchandler;
@@ -185,10 +186,10 @@ const SETTINGS: &[AnySetting] = &[
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
     app::CALENDAR_PERIOD.erased(),
-    attachmenthandler::bucket::URL.erased(),
-    attachmenthandler::bucket::REGION.erased(),
-    attachmenthandler::bucket::KEY_ID.erased(),
-    attachmenthandler::bucket::SECRET.erased(),
+    buckethandler::URL.erased(),
+    buckethandler::REGION.erased(),
+    buckethandler::KEY_ID.erased(),
+    buckethandler::SECRET.erased(),
     oauthhandler::GOOGLE_CALENDAR_URL.erased(),
     oauthhandler::GOOGLE_TOKEN_URL.erased(),
     oauthhandler::GOOGLE_CLIENT_ID.erased(),

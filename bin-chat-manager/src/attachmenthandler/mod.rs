@@ -1,7 +1,6 @@
 //! Attachments: taken from visitors, people of the business and carriers, and given by signed links.
 
 pub(crate) mod allowance;
-pub(crate) mod bucket;
 pub(crate) mod files;
 mod link;
 pub(crate) mod media;

@@ -109,7 +109,7 @@ impl Bucket {
     ///
     /// # Errors
     /// 503.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         http: &HttpClient,
         now: Timestamp,
@@ -126,7 +126,7 @@ impl Bucket {
     ///
     /// # Errors
     /// 503.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         http: &HttpClient,
         now: Timestamp,
@@ -146,7 +146,7 @@ impl Bucket {
     ///
     /// # Errors
     /// 503.
-    pub(super) async fn delete(&self, http: &HttpClient, now: Timestamp, name: &str) -> Result<()> {
+    pub(crate) async fn delete(&self, http: &HttpClient, now: Timestamp, name: &str) -> Result<()> {
         let url = self.signed("DELETE", name, now)?;
         let reply = ask(http, HttpRequest::new(Method::DELETE, url)).await?;
         let is_gone = reply.status == StatusCode::NOT_FOUND;
