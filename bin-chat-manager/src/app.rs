@@ -18,8 +18,9 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer, geocodehandler::Geocoder,
-    oauthhandler::Tokens, pace::Pace, queues::presence::Times, room::Rooms,
+    buckethandler::Bucket, customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer,
+    geocodehandler::Geocoder, oauthhandler::Tokens, pace::Pace, queues::presence::Times,
+    room::Rooms,
 };
 
 /// What the keys of this daemon begin with.
@@ -148,6 +149,7 @@ pub(crate) struct App {
     pub push_key: Arc<OnceCell<Secret>>,
     pub calendar_period: Duration,
     pub tokens: Arc<Tokens>,
+    pub bucket: Option<Arc<Bucket>>,
 }
 
 /// Figures of its own.
@@ -203,6 +205,7 @@ impl App {
             push_key: Arc::default(),
             calendar_period: config.get(&CALENDAR_PERIOD),
             tokens: Arc::new(Tokens::new(config, ctx.store.clock.clone())),
+            bucket: Bucket::new(config)?.map(Arc::new),
         };
         Ok((app, waiting))
     }

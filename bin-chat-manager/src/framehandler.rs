@@ -25,11 +25,15 @@ use crate::{
 pub(crate) struct MessageFrame {
     /// The same for each try of one message, at most 64 bytes.
     pub client_message_id: String,
-    /// The words, at most 1,600 bytes.
+    /// The words, at most 1,600 bytes. Of an appointment they may be missing.
+    #[serde(default)]
     pub body: String,
-    /// `text`, or `note` for people of the business only.
+    /// `text`; for people of the business `note` or `appointment`, too.
     #[serde(default)]
     pub kind: MessageKind,
+    /// The appointment, of the kind `appointment`.
+    #[serde(default)]
+    pub appointment_id: Option<Uuid>,
     /// Who of the business says it; the access key where it is missing.
     #[serde(default)]
     pub user_id: Option<Uuid>,
@@ -87,6 +91,7 @@ pub(crate) async fn msg(
                 body: body.body,
                 user_id: body.user_id,
                 kind: body.kind,
+                appointment_id: body.appointment_id,
             };
             people::write(app, ctx, id, &said).await?
         }

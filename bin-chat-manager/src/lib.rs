@@ -12,6 +12,7 @@ mod attempthandler;
 mod availabilityhandler;
 pub mod booking;
 mod bookinghandler;
+mod buckethandler;
 mod businesshandler;
 mod calendarhandler;
 mod calendarsynchandler;
@@ -53,6 +54,7 @@ mod suspensionhandler;
 mod templatehandler;
 mod transcripthandler;
 mod turnhandler;
+mod visitoremailhandler;
 mod webhookendpointhandler;
 mod webhookhandler;
 mod widgethandler;
@@ -151,6 +153,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1360_reservation_conversations",
         "1361_unreachable_contacts",
         "1362_invitations",
+        "1380_visitor_emails",
+        "1381_messages_about_appointments",
     ]
 );
 
@@ -176,7 +180,9 @@ const SETTINGS: &[AnySetting] = &[
     app::WEBHOOK_DISABLE_AFTER.erased(),
     emailhandler::SMTP_URL.erased(),
     emailhandler::EMAIL_FROM.erased(),
-    inboundemailhandler::INBOUND_EMAIL_SECRET.erased(),
+    inboundemailhandler::posted::INBOUND_EMAIL_SECRET.erased(),
+    inboundemailhandler::maildir::INBOUND_MAILDIR.erased(),
+    inboundemailhandler::maildir::INBOUND_MAILDIR_PERIOD.erased(),
     replyhandler::EMAIL_REPLY_TO.erased(),
     watch::PERIOD.erased(),
     retentionhandler::PERIOD.erased(),
@@ -185,6 +191,10 @@ const SETTINGS: &[AnySetting] = &[
     queues::presence::TTL.erased(),
     queues::presence::GRACE.erased(),
     app::CALENDAR_PERIOD.erased(),
+    buckethandler::URL.erased(),
+    buckethandler::REGION.erased(),
+    buckethandler::KEY_ID.erased(),
+    buckethandler::SECRET.erased(),
     oauthhandler::GOOGLE_CALENDAR_URL.erased(),
     oauthhandler::GOOGLE_TOKEN_URL.erased(),
     oauthhandler::GOOGLE_CLIENT_ID.erased(),
@@ -220,6 +230,10 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     timers.on_with(ALERT_WAKE, app.clone(), wake);
     ctx.events
         .on(bin_common_handler::subjects::ERASED, subjecthandler::erased);
+    ctx.events.on(
+        bin_common_handler::subjects::EMAIL_ERASED,
+        subjecthandler::by_email::erased,
+    );
     retentionhandler::start(ctx, &app)?;
     timers.on_with(timers::CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);
@@ -230,5 +244,6 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     suspensionhandler::start(ctx);
     deliveryhandler::start(ctx, &app);
     notificationhandler::start(ctx, &app);
+    inboundemailhandler::maildir::start(ctx, &app)?;
     Ok(Wired::new(listenhandler::routes(), app))
 }

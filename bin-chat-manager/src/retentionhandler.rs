@@ -78,6 +78,7 @@ enum Told {
     Notifications,
     Deliveries,
     Visitors,
+    VisitorEmails,
     Presences,
 }
 
@@ -87,6 +88,7 @@ impl Told {
             Self::Notifications => "notifications",
             Self::Deliveries => "deliveries",
             Self::Visitors => "visitors",
+            Self::VisitorEmails => "visitor_emails",
             Self::Presences => "presences",
         }
     }
@@ -178,6 +180,7 @@ impl Pass {
             (Told::Notifications, messages),
             (Told::Deliveries, now.minus(WEBHOOKS)),
             (Told::Visitors, messages),
+            (Told::VisitorEmails, messages),
             (Told::Presences, now.minus(ABSENT)),
         ] {
             for _ in 0..STEPS_MAX {
@@ -199,6 +202,10 @@ impl Pass {
             }
             Told::Deliveries => {
                 let table = "chat_deliveries";
+                retentions::delete_old(db, table, customer_id, before, ROWS_MAX).await
+            }
+            Told::VisitorEmails => {
+                let table = "chat_visitor_emails";
                 retentions::delete_old(db, table, customer_id, before, ROWS_MAX).await
             }
             Told::Visitors => retentions::forget_visitors(db, customer_id, before, ROWS_MAX).await,

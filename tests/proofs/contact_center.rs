@@ -264,6 +264,17 @@ pub fn visitor_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample> 
         (Post, "/v1/chat_sessions/<chat-session-id>/end") => {
             body(json!({"token": pick("ended-token")}))
         }
+        // No mail is sent here, so no address is confirmed.
+        (Post, "/v1/chat_sessions/<chat-session-id>/email") => refused(body(json!({
+            "token": pick("visitor-token"), "email": "x@example.com",
+        }))),
+        (Post, "/v1/chat_sessions/<chat-session-id>/email/confirm") => refused(body(json!({
+            "token": pick("visitor-token"), "code": "123456",
+        }))),
+        (Post, "/v1/chat_sessions/<chat-session-id>/transcript") => {
+            refused(body(json!({"token": pick("visitor-token")})))
+        }
+        (Post, "/v1/conversations/<conversation-id>/transcript") => refused(body(json!({}))),
         // It was rated before.
         (Post, "/v1/conversations/<conversation-id>/csat") => {
             refused(body(json!({"token": pick("visitor-token"), "score": 1})))

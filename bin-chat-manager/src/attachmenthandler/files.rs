@@ -1,6 +1,6 @@
-//! The bytes of attachments: a file for each, in DATA_DIR, by tenant. Replicas share the folder. A file is read only once
-//! its row says that it is whole, and the row knows of it before it is written: so nothing half-written is ever served,
-//! and nothing is left that nobody knows.
+//! The bytes of attachments: a file for each, in DATA_DIR or in a bucket, by tenant. Replicas share the folder. A file is read
+//! only once its row says that it is whole, and the row knows of it before it is written: so nothing half-written is ever
+//! served, and nothing is left that nobody knows. What lies in DATA_DIR when a bucket is set is still read there.
 
 use std::{
     fs::{self, File},
@@ -22,6 +22,11 @@ const FOLDER: &str = "attachments";
 /// Where files are in the making.
 const PARTS: &str = "parts";
 
+/// The name of an object in a bucket.
+fn name(customer_id: Uuid, id: Uuid) -> String {
+    format!("{}/{}", customer_id.simple(), id.simple())
+}
+
 fn path(app: &App, customer_id: Uuid, id: Uuid) -> PathBuf {
     let folder = app.config.data_dir().join(FOLDER);
     folder
@@ -41,11 +46,15 @@ async fn on_disk<T: Send + 'static>(
     worked.map_err(Error::internal)?.map_err(away)
 }
 
-/// Keeps the bytes of a pending attachment, on the disk before this returns.
+/// Keeps the bytes of a pending attachment, on the disk or in the bucket before this returns.
 ///
 /// # Errors
-/// 503 where the disk refuses.
+/// 503 where either refuses.
 pub(super) async fn keep(app: &App, of: &Attachment, bytes: Vec<u8>) -> Result<()> {
+    if let Some(bucket) = &app.bucket {
+        let (name, now) = (name(of.customer_id, of.id), app.store.clock.now());
+        return bucket.put(&app.http, now, &name, bytes).await;
+    }
     let path = path(app, of.customer_id, of.id);
     let parts = app.config.data_dir().join(FOLDER).join(PARTS);
     on_disk(move || write(&parts, &path, &bytes)).await
@@ -99,8 +108,14 @@ fn sweep(found: fs::ReadDir, age: Duration) -> io::Result<()> {
 /// The bytes of an attachment; none where they are gone.
 ///
 /// # Errors
-/// 503 where the disk refuses.
+/// 503 where the disk or the bucket refuses.
 pub(super) async fn read(app: &App, of: &Attachment) -> Result<Option<Vec<u8>>> {
+    if let Some(bucket) = &app.bucket {
+        let (name, now) = (name(of.customer_id, of.id), app.store.clock.now());
+        if let Some(bytes) = bucket.get(&app.http, now, &name).await? {
+            return Ok(Some(bytes));
+        }
+    }
     let path = path(app, of.customer_id, of.id);
     on_disk(move || match fs::read(&path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -113,8 +128,14 @@ pub(super) async fn read(app: &App, of: &Attachment) -> Result<Option<Vec<u8>>> 
 /// Removes the bytes of attachments; those that are gone are no error.
 ///
 /// # Errors
-/// 503 where the disk refuses.
+/// 503 where the disk or the bucket refuses.
 pub(crate) async fn remove(app: &App, all: &[(Uuid, Uuid)]) -> Result<()> {
+    if let Some(bucket) = &app.bucket {
+        for (customer_id, id) in all {
+            let (name, now) = (name(*customer_id, *id), app.store.clock.now());
+            bucket.delete(&app.http, now, &name).await?;
+        }
+    }
     let paths: Vec<PathBuf> = all
         .iter()
         .map(|(customer_id, id)| path(app, *customer_id, *id))

@@ -271,7 +271,7 @@ async fn say_staged(
         let view = view(app, &first).await?;
         return tx.commit(view).await;
     }
-    people::take_to_write(&mut tx, &mut conversation, author).await?;
+    people::take_to_write(app, &mut tx, &mut conversation, author).await?;
     let said = say::Said {
         sender: Sender::Human,
         sender_id: Some(author),

@@ -1,5 +1,6 @@
 //! Conversations: how they open, who has them, how they end.
 
+mod appointments;
 pub(crate) mod campaign;
 pub(crate) mod change;
 pub(crate) mod edits;

@@ -19,6 +19,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    appointments::{self, About},
     change, open, optouts, say,
     sight::{self, not_taken, taken},
     timers,
@@ -55,14 +56,18 @@ pub(crate) struct Actor {
 pub(crate) struct MessageCreate {
     /// The same for each try of one message, at most 64 bytes.
     pub client_message_id: String,
-    /// The words, at most 1,600 bytes.
+    /// The words, at most 1,600 bytes. Of an appointment they may be missing: its title, time and place then.
+    #[serde(default)]
     pub body: String,
     /// Who says it; the access key where it is missing.
     #[serde(default)]
     pub user_id: Option<Uuid>,
-    /// `text`, or `note` for people of the business only; a text where it is missing.
+    /// `text`, `note` for people of the business only, or `appointment`; a text where it is missing.
     #[serde(default)]
     pub kind: MessageKind,
+    /// The appointment, of the kind `appointment`: of this conversation, or of none.
+    #[serde(default)]
+    pub appointment_id: Option<Uuid>,
 }
 
 /// Who acts: the key's user, else the one that is named, else the access key, else the operator. Nobody acts in another
@@ -253,13 +258,14 @@ pub(crate) async fn write(
     check(body)?;
     let author = actor(ctx, body.user_id)?;
     let seen = sight::get(app, ctx, id).await?;
+    let about = appointments::about(app, ctx, &seen, body).await?;
     let is_numbers = business(app, &seen).await;
     let hash = contacthandler::hash(app, &seen.person).await?;
     let mut tx = app.store.begin(ctx).await?;
     let mut conversation = lock(&mut tx, ctx, id).await?;
     let cause_key = format!("human:{id}:{}", body.client_message_id);
     if let Some(said) = messages::by_cause(&mut tx, conversation.customer_id, &cause_key).await? {
-        return tx.commit(say::again(said, body.kind, &body.body)?).await;
+        return tx.commit(appointments::again(said, body)?).await;
     }
     if conversation.is_closed() {
         return Err(closed());
@@ -287,13 +293,13 @@ pub(crate) async fn write(
     if contacthandler::takes_no_texts(&contact, tx.now()) {
         return Err(contacthandler::unreachable());
     }
-    take_to_write(&mut tx, &mut conversation, author).await?;
+    take_to_write(app, &mut tx, &mut conversation, author).await?;
     // Whoever writes has looked, and decided that texts are wanted.
     optouts::let_go_on(&mut tx, &mut contact).await?;
     let said = say::Said {
         sender: Sender::Human,
         sender_id: Some(author),
-        body: &body.body,
+        body: about.as_ref().map_or(&body.body, About::words),
         status: if conversation.channel == Channel::Web {
             // Pages fetch it; no carrier has to.
             MessageStatus::Sent
@@ -302,7 +308,10 @@ pub(crate) async fn write(
         },
         cause_key,
     };
-    let said = say::say(&mut tx, &mut conversation, said).await?;
+    let said = match &about {
+        Some(about) => say::say_appointment(&mut tx, &mut conversation, said, about.id).await?,
+        None => say::say(&mut tx, &mut conversation, said).await?,
+    };
     answered(&mut tx, &mut conversation).await?;
     change::save(&mut tx, &mut conversation).await?;
     let message = said.ok_or_else(|| Error::internal("a message was said meanwhile"))?;
@@ -316,6 +325,7 @@ pub(crate) async fn write(
 /// # Errors
 /// 409 where somebody else has it, it is closed, nothing may be sent, or an agent has as many chats as fit.
 pub(crate) async fn take_to_write(
+    app: &App,
     tx: &mut ChangeTx<'_>,
     conversation: &mut Conversation,
     author: Uuid,
@@ -331,7 +341,8 @@ pub(crate) async fn take_to_write(
         Some(_) => Ok(()),
         None => {
             give(tx, conversation, author).await?;
-            assigning::taken(tx, conversation.id, author).await
+            let taken = (conversation.customer_id, conversation.id);
+            assigning::taken(app, tx, taken, author).await
         }
     }
 }
@@ -347,9 +358,15 @@ pub(crate) async fn answered(tx: &mut ChangeTx<'_>, conversation: &mut Conversat
 
 fn check(body: &MessageCreate) -> Result<()> {
     check_key(&body.client_message_id)?;
-    let is_said = matches!(body.kind, MessageKind::Text | MessageKind::Note);
-    ensure(is_said, "kind", "must be text or note")?;
-    check_said("body", &body.body)?;
+    let is_said = matches!(
+        body.kind,
+        MessageKind::Text | MessageKind::Note | MessageKind::Appointment
+    );
+    ensure(is_said, "kind", "must be text, note or appointment")?;
+    let may_be_empty = body.kind == MessageKind::Appointment && body.body.is_empty();
+    if !may_be_empty {
+        check_said("body", &body.body)?;
+    }
     max_bytes("body", &body.body, BODY_MAX)
 }
 

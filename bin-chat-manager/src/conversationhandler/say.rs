@@ -44,7 +44,7 @@ pub(crate) async fn say(
     conversation: &mut Conversation,
     said: Said<'_>,
 ) -> Result<Option<Message>> {
-    say_as(tx, conversation, said, None).await
+    say_as(tx, conversation, said, What::Words).await
 }
 
 /// Says what the visitor of a page reads from nobody in particular; once for its cause. The caller writes the conversation
@@ -78,10 +78,15 @@ pub(crate) fn again(said: Message, kind: MessageKind, body: &str) -> Result<Mess
     if said.kind == kind && is_same {
         return Ok(said);
     }
-    Err(Error::failed_precondition(
+    Err(id_used())
+}
+
+/// Another message has this id of a client's.
+pub(super) fn id_used() -> Error {
+    Error::failed_precondition(
         "CLIENT_MESSAGE_ID_USED",
         "Another message has this client_message_id.",
-    ))
+    )
 }
 
 /// Says a file, whose message has this id. As [`say`].
@@ -94,14 +99,37 @@ pub(crate) async fn say_file(
     said: Said<'_>,
     id: Uuid,
 ) -> Result<Option<Message>> {
-    say_as(tx, conversation, said, Some(id)).await
+    say_as(tx, conversation, said, What::File(id)).await
+}
+
+/// Says what is about an appointment. As [`say`].
+///
+/// # Errors
+/// 503.
+pub(super) async fn say_appointment(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    said: Said<'_>,
+    id: Uuid,
+) -> Result<Option<Message>> {
+    say_as(tx, conversation, said, What::Appointment(id)).await
+}
+
+/// What is said beside words.
+#[derive(Clone, Copy)]
+enum What {
+    Words,
+    /// A file, whose message has its id.
+    File(Uuid),
+    /// An appointment.
+    Appointment(Uuid),
 }
 
 async fn say_as(
     tx: &mut ChangeTx<'_>,
     conversation: &mut Conversation,
     said: Said<'_>,
-    file: Option<Uuid>,
+    what: What,
 ) -> Result<Option<Message>> {
     let customer_id = conversation.customer_id;
     if messages::by_cause(tx, customer_id, &said.cause_key)
@@ -119,14 +147,22 @@ async fn say_as(
         segments::simplified(said.body)
     };
     let message = Message {
-        id: file.unwrap_or_else(ids::next),
+        id: match what {
+            What::File(id) => id,
+            _ => ids::next(),
+        },
         customer_id,
         conversation_id: conversation.id,
         seq: events::next(conversation),
-        kind: match said.sender {
-            _ if file.is_some() => MessageKind::Attachment,
-            Sender::System => MessageKind::System,
-            _ => MessageKind::Text,
+        kind: match (what, said.sender) {
+            (What::File(_), _) => MessageKind::Attachment,
+            (What::Appointment(_), _) => MessageKind::Appointment,
+            (What::Words, Sender::System) => MessageKind::System,
+            (What::Words, _) => MessageKind::Text,
+        },
+        appointment_id: match what {
+            What::Appointment(id) => Some(id),
+            _ => None,
         },
         direction: if is_inbound {
             Direction::Inbound

@@ -50,7 +50,8 @@ pub(crate) async fn takeover(
         ensure_above(&mut tx, ctx, &conversation, owner_id).await?;
     }
     give(&mut tx, &mut conversation, author).await?;
-    assigning::taken(&mut tx, id, author).await?;
+    let taken = (conversation.customer_id, id);
+    assigning::taken(app, &mut tx, taken, author).await?;
     change::save(&mut tx, &mut conversation).await?;
     let taken = TakenOver {
         conversation,

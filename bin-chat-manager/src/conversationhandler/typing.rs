@@ -3,7 +3,10 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::EventPayload,
-    models::error::{Error, Result},
+    models::{
+        check::ensure,
+        error::{Error, Result},
+    },
     resource,
 };
 use schemars::JsonSchema;
@@ -13,7 +16,10 @@ use uuid::Uuid;
 use super::participant::{self, Participant};
 use crate::{
     app::App,
-    models::{conversation::Conversation, message::Sender},
+    models::{
+        conversation::Conversation,
+        message::{MessageKind, Sender},
+    },
 };
 
 /// Told when somebody begins or stops.
@@ -24,6 +30,9 @@ const CHANGED: &str = "typing_changed";
 pub(crate) struct Typing {
     /// True when they do.
     pub on: bool,
+    /// What they write: `text`, or `note`, which is told to nobody, as the visitor would see it, too.
+    #[serde(default)]
+    pub kind: MessageKind,
 }
 
 /// What is told of it.
@@ -40,16 +49,18 @@ pub(crate) struct TypingView {
 /// Somebody types, or stops. Who only watches is not told of.
 ///
 /// # Errors
-/// 404; 429 where they do too often; 503.
+/// 400 naming the field; 404; 429 where they do too often; 503.
 pub(crate) async fn typing(
     app: &App,
     ctx: &RequestContext,
     id: Uuid,
     body: &Typing,
 ) -> Result<TypingView> {
+    let is_kind = matches!(body.kind, MessageKind::Text | MessageKind::Note);
+    ensure(is_kind, "kind", "must be text or note")?;
     let who = participant::of(app, ctx, id).await?;
     let conversation = resource::get::<Conversation, App>(app, ctx, id).await?;
-    let is_seen = who.is_seen(&conversation);
+    let is_seen = who.is_seen(&conversation) && body.kind == MessageKind::Text;
     let typist = match &who {
         Participant::Visitor(session) => session.id,
         Participant::Staff(user) => *user,

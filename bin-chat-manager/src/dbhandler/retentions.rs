@@ -13,7 +13,7 @@ use super::insert_new;
 /// The row of the job.
 const NAME: &str = "all";
 /// What is of a conversation alone, and goes with it.
-const OF_CONVERSATIONS: [(&str, &str); 10] = [
+const OF_CONVERSATIONS: [(&str, &str); 11] = [
     ("chat_offers", "conversation_id"),
     ("chat_queue_entries", "conversation_id"),
     ("chat_attachments", "conversation_id"),
@@ -23,6 +23,7 @@ const OF_CONVERSATIONS: [(&str, &str); 10] = [
     ("chat_summaries", "conversation_id"),
     ("chat_sessions", "conversation_id"),
     ("chat_csats", "conversation_id"),
+    ("chat_visitor_emails", "conversation_id"),
     ("chat_conversations", "id"),
 ];
 

@@ -51,14 +51,33 @@ pub(crate) async fn notifications(
     Ok(db.select(&tail, values).await?)
 }
 
-fn within(customer_id: Uuid, ids: &[Uuid]) -> (String, Vec<Value>) {
+fn within(customer_id: Uuid, column: &str, ids: &[Uuid]) -> (String, Vec<Value>) {
     let marks = vec!["?"; ids.len()].join(", ");
     let mut values: Vec<Value> = vec![customer_id.into()];
     values.extend(ids.iter().map(|id| Value::from(*id)));
-    (
-        format!("customer_id = ? AND conversation_id IN ({marks})"),
-        values,
-    )
+    (format!("customer_id = ? AND {column} IN ({marks})"), values)
+}
+
+/// Rows of an entity with these ids, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn by_ids<E: Entity>(db: &Db, customer_id: Uuid, ids: &[Uuid]) -> Result<Vec<E>> {
+    select_within(db, customer_id, "id", ids).await
+}
+
+async fn select_within<E: Entity>(
+    db: &Db,
+    customer_id: Uuid,
+    column: &str,
+    ids: &[Uuid],
+) -> Result<Vec<E>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (condition, values) = within(customer_id, column, ids);
+    let tail = format!("WHERE {condition} ORDER BY tm_create DESC LIMIT {ROWS_MAX}");
+    Ok(db.select(&tail, values).await?)
 }
 
 /// Rows of an entity that are of these conversations, the newest first.
@@ -70,12 +89,7 @@ pub(crate) async fn of_conversations<E: Entity>(
     customer_id: Uuid,
     ids: &[Uuid],
 ) -> Result<Vec<E>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (condition, values) = within(customer_id, ids);
-    let tail = format!("WHERE {condition} ORDER BY tm_create DESC LIMIT {ROWS_MAX}");
-    Ok(db.select(&tail, values).await?)
+    select_within(db, customer_id, "conversation_id", ids).await
 }
 
 /// The names of the files of these conversations.
@@ -86,7 +100,7 @@ pub(crate) async fn file_names(db: &Db, customer_id: Uuid, ids: &[Uuid]) -> Resu
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let (condition, values) = within(customer_id, ids);
+    let (condition, values) = within(customer_id, "conversation_id", ids);
     let sql = format!(
         "SELECT name FROM chat_attachments WHERE {condition} AND status = 'ready' LIMIT {ROWS_MAX}"
     );
@@ -122,6 +136,7 @@ pub(crate) async fn erase_words(
         "UPDATE chat_messages SET body = '', error_message = '' WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_turns SET refused_text = '' WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_attachments SET status = 'erased', name = '', source_url = NULL WHERE customer_id = ? AND conversation_id = ?",
+        "DELETE FROM chat_visitor_emails WHERE customer_id = ? AND conversation_id = ?",
         "DELETE FROM chat_summaries WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_csats SET comment = '' WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_sessions SET visitor = '{}' WHERE customer_id = ? AND conversation_id = ?",

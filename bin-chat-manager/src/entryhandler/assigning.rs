@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{change, dispatch, ending, offers, waiting};
 use crate::{
+    app::App,
     dbhandler::{agents, entries},
     models::{
         agent::Agent,
@@ -71,21 +72,40 @@ pub(crate) async fn assign(
 }
 
 /// A user took a held conversation by themselves. An agent has its entry from now on, as if an offer had been accepted, so
-/// that it counts for capacity and promises and goes on to wait when they are gone; for anybody else it is over.
+/// that it counts for capacity and promises and goes on to wait when they are gone; what waited nowhere gets one. For anybody
+/// else it is over.
 ///
 /// # Errors
-/// 409 `AGENT_FULL`; 503.
+/// 409 `AGENT_FULL`; 429; 503.
 pub(crate) async fn taken(
+    app: &App,
     tx: &mut ChangeTx<'_>,
-    conversation_id: Uuid,
+    (customer_id, conversation_id): (Uuid, Uuid),
     user_id: Uuid,
 ) -> Result<()> {
-    let Some(mut entry) = entries::lock_live(tx, conversation_id).await? else {
-        return Ok(());
-    };
-    let Some(agent) = agents::of_user(tx, entry.customer_id, user_id).await? else {
-        return ending::end(tx, &mut entry, "taken_over").await;
-    };
+    let live = entries::lock_live(tx, conversation_id).await?;
+    let agent = agents::of_user(tx, customer_id, user_id).await?;
+    match (live, agent) {
+        (Some(entry), Some(agent)) => take_from_queue(tx, entry, &agent).await,
+        (Some(mut entry), None) => ending::end(tx, &mut entry, "taken_over").await,
+        (None, Some(agent)) => {
+            let mut entry = waiting::new(app, tx, customer_id, conversation_id).await?;
+            // Where it waits when the agent is gone.
+            if let Some(queue) = waiting::home(tx, customer_id, conversation_id).await? {
+                waiting::move_to(tx, &mut entry, &queue).await?;
+            }
+            let agent = with_room(tx, agent.id, &entry).await?;
+            assign(tx, &mut entry, agent, true).await
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+async fn take_from_queue(
+    tx: &mut ChangeTx<'_>,
+    mut entry: QueueEntry,
+    agent: &Agent,
+) -> Result<()> {
     if entry.agent_id == Some(agent.id) {
         offers::close(tx, &mut entry, OfferStatus::Accepted).await?;
         if entry.status == EntryStatus::Assigned {

@@ -11,7 +11,7 @@ use super::{READ, WRITE};
 use crate::{
     app::App,
     deliveryhandler,
-    inboundemailhandler::{self, InboundAnswer},
+    inboundemailhandler::{InboundAnswer, posted},
     models::{
         delivery::Delivery,
         notification::Notification,
@@ -50,7 +50,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
     webhook_routes(routes)
         .post("/v1/webhooks/email", email)
         .public()
-        .raw(&[inboundemailhandler::AUTHORIZATION])
+        .raw(&[posted::AUTHORIZATION])
 }
 
 async fn email(
@@ -58,9 +58,7 @@ async fn email(
     ctx: RequestContext,
     raw: Raw,
 ) -> Result<Json<InboundAnswer>> {
-    inboundemailhandler::receive(&app, &ctx, &raw)
-        .await
-        .map(Json)
+    posted::receive(&app, &ctx, &raw).await.map(Json)
 }
 
 /// Webhooks of customers.

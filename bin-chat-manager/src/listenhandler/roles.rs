@@ -18,6 +18,10 @@ pub(super) const TABLE: &[(&str, Roles)] = &[
         Roles::SEEN,
     ),
     (
+        "POST /v1/conversations/<conversation-id>/transcript",
+        Roles::OWN,
+    ),
+    (
         "GET /v1/conversations/<conversation-id>/summary",
         Roles::SEEN,
     ),

@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    listenhandler::{Json, Path, Query, Raw, Routes, State},
+    listenhandler::{Json, OptionalJson, Path, Query, Raw, Routes, State},
     models::error::Result,
 };
 
@@ -14,7 +14,8 @@ use crate::{
         self, SESSIONS_OF_ADDRESS, SessionView,
         visitor::{self, Bearer, CsatCreate, History, VisitorAnswer, VisitorMessageCreate},
     },
-    transcripthandler::{self, Transcript, TranscriptQuery},
+    transcripthandler::{self, Mailed, Transcript, TranscriptMail, TranscriptQuery},
+    visitoremailhandler::{self, EmailConfirm, EmailCreate, EmailView},
 };
 
 /// Widgets, and what visitors do.
@@ -44,6 +45,70 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .get("/v1/conversations/<conversation-id>/transcript", transcript)
         .scope(READ)
         .text("text")
+        .post(
+            "/v1/conversations/<conversation-id>/transcript",
+            mail_transcript,
+        )
+        .scope(WRITE)
+        .post("/v1/chat_sessions/<chat-session-id>/email", name_email)
+        .public()
+        .for_visitors()
+        .post(
+            "/v1/chat_sessions/<chat-session-id>/email/confirm",
+            confirm_email,
+        )
+        .public()
+        .for_visitors()
+        .post(
+            "/v1/chat_sessions/<chat-session-id>/transcript",
+            mail_own_transcript,
+        )
+        .public()
+        .for_visitors()
+}
+
+async fn mail_transcript(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    OptionalJson(body): OptionalJson<TranscriptMail>,
+) -> Result<Json<Mailed>> {
+    transcripthandler::mail(&app, &ctx, id, &body)
+        .await
+        .map(Json)
+}
+
+async fn name_email(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Json(body): Json<EmailCreate>,
+) -> Result<Json<EmailView>> {
+    visitoremailhandler::name(&app, &ctx, id, &body)
+        .await
+        .map(Json)
+}
+
+async fn confirm_email(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Json(body): Json<EmailConfirm>,
+) -> Result<Json<EmailView>> {
+    visitoremailhandler::confirm(&app, &ctx, id, &body)
+        .await
+        .map(Json)
+}
+
+async fn mail_own_transcript(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+    Json(body): Json<Bearer>,
+) -> Result<Json<Mailed>> {
+    transcripthandler::mail_visitor(&app, &ctx, id, &body)
+        .await
+        .map(Json)
 }
 
 async fn create(

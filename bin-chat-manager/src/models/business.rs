@@ -107,9 +107,7 @@ impl Business {
 
     /// A time by its own clock, for people; none for one that no calendar has.
     pub fn time_text(&self, at: Timestamp) -> Option<String> {
-        let zone: Tz = self.timezone.parse().unwrap_or(Tz::UTC);
-        let at = DateTime::from_timestamp_micros(at.micros())?.with_timezone(&zone);
-        Some(at.format("%a %b %-d, %-I:%M %p").to_string())
+        time_text(self.timezone.parse().unwrap_or(Tz::UTC), at)
     }
 
     /// When it is open, for people; empty where it says nothing.
@@ -138,6 +136,12 @@ fn capital(day: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         format!("{}{}", first.to_uppercase(), letters.as_str())
     })
+}
+
+/// A time by the clock of a zone, for people; none for one that no calendar has.
+pub fn time_text(zone: Tz, at: Timestamp) -> Option<String> {
+    let at = DateTime::from_timestamp_micros(at.micros())?.with_timezone(&zone);
+    Some(at.format("%a %b %-d, %-I:%M %p").to_string())
 }
 
 #[cfg(test)]

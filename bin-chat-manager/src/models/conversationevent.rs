@@ -112,6 +112,9 @@ pub struct MessageView {
     pub sender_id: Option<Uuid>,
     /// The words as they are now; empty when it was deleted.
     pub body: String,
+    /// The appointment that it is about; absent for all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appointment_id: Option<Uuid>,
     /// What became of it.
     pub status: MessageStatus,
     /// When it arrived.
@@ -138,6 +141,7 @@ impl From<&Message> for MessageView {
             sender: message.sender,
             sender_id: message.sender_id,
             body: message.body.clone(),
+            appointment_id: message.appointment_id,
             status: message.status,
             delivered_at: message.delivered_at,
             read_at: message.read_at,

@@ -170,6 +170,8 @@ pub struct Message {
     pub cause_key: Option<String>,
     /// Segments that it is sent in; 0 where it is not.
     pub segments: i32,
+    /// The appointment that it is about; null for all but the kind `appointment`.
+    pub appointment_id: Option<Uuid>,
     /// Why it failed: the provider's code, or a word of ours; empty for nothing.
     pub error_code: String,
     /// The same for people.

@@ -36,6 +36,7 @@ pub mod summary;
 pub mod template;
 pub mod timers;
 pub mod turn;
+pub mod visitoremail;
 pub mod webhook;
 pub mod webhookendpoint;
 pub mod widget;

@@ -95,7 +95,7 @@ fn wanted(subscription: NotificationSubscription, happened: &Happened<'_>) -> No
         key: format!("sub:{}:{}", subscription.id, happened.id),
         quiet_hours: subscription.quiet_hours.0,
         timezone: subscription.timezone,
-        customer_id: None,
+        ..NotificationCreate::default()
     }
 }
 

@@ -134,6 +134,9 @@ pub(crate) struct NotificationCreate {
     /// The tenant; a key that belongs to one leaves it out.
     #[serde(deserialize_with = "optional_uuid")]
     pub customer_id: Option<Uuid>,
+    /// Words of ours that are longer than `data` may be, such as a transcript; empty = those of the template or of `data`.
+    #[serde(skip)]
+    pub words: String,
 }
 
 /// Tells somebody something, once for its key.
@@ -207,6 +210,7 @@ fn read(customer_id: Uuid, wanted: NotificationCreate) -> Result<Notification> {
         channel: wanted.channel,
         to,
         template: wanted.template,
+        body: wanted.words,
         data: Json(wanted.data),
         quiet_hours: Json(wanted.quiet_hours),
         timezone: zone,
@@ -253,7 +257,9 @@ async fn words(tx: &mut ChangeTx<'_>, row: &mut Notification) -> Result<()> {
             .unwrap_or_default()
     };
     let subject = said("subject").to_owned();
-    let body = if row.template.is_empty() {
+    let body = if !row.body.is_empty() {
+        row.body.clone()
+    } else if row.template.is_empty() {
         said("text").to_owned()
     } else {
         let filling = Filling {

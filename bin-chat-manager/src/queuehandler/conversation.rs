@@ -6,11 +6,17 @@ use bin_common_handler::{
     models::error::{Error, Result},
     resource,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     conversationhandler::{change, people, say},
-    models::conversation::{Channel, Conversation},
+    dbhandler::visitoremails,
+    models::{
+        conversation::{Channel, Conversation},
+        notification::NotificationChannel,
+    },
+    notificationhandler::{self, NotificationCreate},
     templatehandler::{self, Filling},
 };
 
@@ -62,7 +68,8 @@ pub(super) async fn let_go(tx: &mut ChangeTx<'_>, mut conversation: Conversation
 }
 
 /// Nobody was free in time: a visitor of a page is asked for a message, once for each entry. A text would need the
-/// person's consent, so nothing is said elsewhere. The conversation is held.
+/// person's consent, so nothing is said elsewhere, but for a mail to an address that the visitor confirmed. The conversation
+/// is held.
 ///
 /// # Errors
 /// 503.
@@ -77,6 +84,31 @@ pub(super) async fn ask_for_words(
     let (customer_id, name) = (conversation.customer_id, "chat_timed_out");
     let body = templatehandler::text(tx, customer_id, name, Filling::default()).await?;
     let cause_key = format!("timed_out:{entry_id}");
-    say::say_on_page(tx, &mut conversation, &body, cause_key).await?;
-    change::save(tx, &mut conversation).await
+    say::say_on_page(tx, &mut conversation, &body, cause_key.clone()).await?;
+    change::save(tx, &mut conversation).await?;
+    mail_it(tx, &conversation, body, cause_key).await
+}
+
+/// The same by mail, whose answer comes back into the conversation: to a confirmed address only.
+async fn mail_it(
+    tx: &mut ChangeTx<'_>,
+    conversation: &Conversation,
+    words: String,
+    key: String,
+) -> Result<()> {
+    let (customer_id, id) = (conversation.customer_id, conversation.id);
+    let Some(to) = visitoremails::confirmed(tx, customer_id, id).await? else {
+        return Ok(());
+    };
+    let wanted = NotificationCreate {
+        channel: NotificationChannel::Email,
+        to: to.email,
+        data: json!({"subject": "Your conversation with us", "conversation_id": id}),
+        key,
+        words,
+        ..NotificationCreate::default()
+    };
+    notificationhandler::put(tx, customer_id, wanted)
+        .await
+        .map(drop)
 }

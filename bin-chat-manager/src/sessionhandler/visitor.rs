@@ -47,8 +47,8 @@ const CLIENT_ID_MAX: usize = 64;
 const MESSAGES_MAX: i64 = 1_000;
 /// Longest comment, in bytes.
 const COMMENT_MAX: usize = 2_000;
-/// How long after its end a conversation is rated.
-const RATED: Duration = Duration::from_secs(15 * 60);
+/// How long after its end a conversation is rated, and its transcript asked for.
+const LATELY: Duration = Duration::from_secs(15 * 60);
 
 /// Whoever has a token.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -102,6 +102,9 @@ pub(crate) struct VisitorMessage {
     /// The file that was sent; absent for words.
     #[serde(skip_serializing_if = "Option::is_none")]
     attachment: Option<AttachmentView>,
+    /// The appointment that it is about; absent for all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appointment_id: Option<Uuid>,
     /// When it reached the other side; null until then.
     delivered_at: Option<Timestamp>,
     /// When it was read there; null until then.
@@ -127,6 +130,7 @@ impl From<Message> for VisitorMessage {
             sender: message.sender,
             body: message.body,
             attachment: None,
+            appointment_id: message.appointment_id,
             delivered_at: message.delivered_at,
             read_at: message.read_at,
             tm_create: message.tm_create,
@@ -145,6 +149,29 @@ pub(crate) async fn session(app: &App, id: Uuid, given: &str) -> Result<(ChatSes
     let is_good = |session: &ChatSession| session.id == id && session.tm_end.is_none();
     let session = found.filter(is_good).ok_or_else(token::refused)?;
     Ok((session, claims))
+}
+
+/// As [`session`], and until a while after its end, for what follows a chat: a rating, a transcript.
+///
+/// # Errors
+/// 401, 503.
+pub(crate) async fn session_lately(
+    app: &App,
+    id: Uuid,
+    given: &str,
+) -> Result<(ChatSession, Claims)> {
+    let key = token::key(app).await?;
+    let now = app.store.clock.now();
+    let claims = token::verify(&key, given, now)?;
+    let found = sessions::good(&app.store.db, claims.sub).await?;
+    let session = found
+        .filter(|session| session.id == id && is_lately(session, now))
+        .ok_or_else(token::refused)?;
+    Ok((session, claims))
+}
+
+fn is_lately(session: &ChatSession, now: Timestamp) -> bool {
+    session.tm_end.is_none_or(|end| now < end.plus(LATELY))
 }
 
 /// What is answered: these messages, with their files.
@@ -318,7 +345,8 @@ pub(crate) async fn history(app: &App, id: Uuid, body: &History) -> Result<Visit
     answer(app, &session, &claims, seen, files).await
 }
 
-fn is_for_visitors(message: &Message) -> bool {
+/// Whether a visitor may read it.
+pub(crate) fn is_for_visitors(message: &Message) -> bool {
     message.kind != MessageKind::Note
         && message.status != MessageStatus::Discarded
         && message.tm_delete.is_none()
@@ -343,7 +371,7 @@ pub(crate) async fn rate(
     }
     let session = sessions::good(&app.store.db, claims.sub).await?;
     let now = app.store.clock.now();
-    let may_rate = |session: &ChatSession| session.tm_end.is_none_or(|end| now < end.plus(RATED));
+    let may_rate = |session: &ChatSession| is_lately(session, now);
     let session = session.filter(may_rate).ok_or_else(token::refused)?;
     let mut tx = app.store.begin(ctx).await?;
     let now = tx.now();

@@ -228,3 +228,91 @@ async fn a_stranger_neither_sees_nor_takes_anything() {
     assert_eq!(reason(&in_use), (409, "RESOURCE_IN_USE"));
     desk.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_appointment_is_told_in_its_conversation_and_in_no_other() {
+    let desk = Desk::linked(Kind::Embedded, 1, &[]).await;
+    let post = bin_common_handler::models::sock::Method::Post;
+    let widget = json!({"name": "shop", "origins": ["https://shop.test"]});
+    let widget = desk.make("widgets", widget).await;
+    let open = async || {
+        let body = json!({"widget_id": widget["public_id"]}).to_string();
+        let headers = [("origin".to_owned(), vec!["https://shop.test".to_owned()])];
+        let url = "http://localhost/v1/chat_sessions".to_owned();
+        let raw = bin_common_handler::models::raw::RawRequest::new(
+            post,
+            url,
+            headers.into(),
+            body.as_bytes(),
+        );
+        let raw = serde_json::to_value(&raw).unwrap();
+        let anyone = desk.installation.client();
+        anyone.ok(post, "/v1/chat_sessions", Some(raw)).await
+    };
+    let (first, second) = (open().await, open().await);
+    let resource = desk.resource(json!({})).await;
+    let of_first = json!({"conversation_id": first["conversation_id"]});
+    let appointment = id(&desk.appointment(&resource, 0, of_first).await);
+    let say = async |session: &serde_json::Value, more: serde_json::Value| {
+        let mut body = json!({"client_message_id": "1", "user_id": Uuid::from_u128(9)});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let chat = text(session, "conversation_id");
+        desk.act("conversations", chat, "messages", body).await
+    };
+    let told = json!({"kind": "appointment", "appointment_id": appointment});
+    for (wrong, expected) in [
+        (json!({"kind": "appointment"}), (400, "INVALID_FIELD")),
+        (
+            json!({"kind": "text", "body": "x", "appointment_id": appointment}),
+            (400, "INVALID_FIELD"),
+        ),
+        (
+            json!({"kind": "appointment", "appointment_id": Uuid::from_u128(1)}),
+            (404, "APPOINTMENT_NOT_FOUND"),
+        ),
+        (
+            json!({"kind": "system", "body": "x"}),
+            (400, "INVALID_FIELD"),
+        ),
+    ] {
+        assert_eq!(
+            reason(&say(&first, wrong.clone()).await),
+            expected,
+            "{wrong}"
+        );
+    }
+    let foreign = say(&second, told.clone()).await;
+    assert_eq!(reason(&foreign), (404, "APPOINTMENT_NOT_FOUND"));
+    let (status, said) = say(&first, told.clone()).await;
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(text(&said, "kind"), "appointment");
+    assert_eq!(text(&said, "appointment_id"), appointment);
+    let words = text(&said, "body").to_owned();
+    assert!(
+        words.starts_with("Leak: ") && !words.contains("UTC"),
+        "{words}"
+    );
+    // Moved meanwhile, the same message is still the same.
+    let moved = json!({"tm_start": desk.at(120), "tm_end": desk.at(180)});
+    let moved = desk
+        .act("appointments", &appointment, "reschedule", moved)
+        .await;
+    assert_eq!(moved.0, 200, "{}", moved.1);
+    assert_eq!(id(&say(&first, told).await.1), id(&said));
+
+    let uri = format!("/v1/chat_sessions/{}/history", id(&first));
+    let body = json!({"token": first["token"]});
+    let read = desk.installation.client().ok(post, &uri, Some(body)).await;
+    let seen = &read["messages"][0];
+    assert_eq!(
+        (
+            text(seen, "kind"),
+            text(seen, "appointment_id"),
+            text(seen, "body")
+        ),
+        ("appointment", appointment.as_str(), words.as_str())
+    );
+    desk.end().await;
+}

@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
-    siblings::NUMBERS,
+    siblings::{CALLS, NUMBERS},
     world::{id, text},
 };
 
@@ -37,6 +37,17 @@ pub struct Visitor {
     pub token: String,
 }
 
+impl Visitor {
+    fn of((status, made): (u16, Json)) -> Self {
+        assert_eq!(status, 200, "{made}");
+        Self {
+            session: id(&made),
+            conversation: text(&made, "conversation_id").to_owned(),
+            token: text(&made, "token").to_owned(),
+        }
+    }
+}
+
 impl ContactCenter {
     /// Two replicas where there can be two: the embedded default is one process.
     pub async fn new(kind: Kind) -> Self {
@@ -51,6 +62,14 @@ impl ContactCenter {
         let settings = [("SECRETS_KEY", key)];
         let installation = Installation::new(kind, MANAGER, &settings).await;
         Self::of(installation.with(NUMBERS), kind).await
+    }
+
+    /// With a mail server by these settings, and stand-ins of did-manager and call-manager beside it.
+    pub async fn mailing(kind: Kind, more: &[(&'static str, &str)]) -> Self {
+        let key = [("SECRETS_KEY", "0123456789abcdef0123456789abcdef")];
+        let settings = [&key[..], more].concat();
+        let installation = Installation::new(kind, MANAGER, &settings).await;
+        Self::of(installation.with(NUMBERS).with(CALLS), kind).await
     }
 
     async fn of(mut installation: Installation, kind: Kind) -> Self {
@@ -107,7 +126,11 @@ impl ContactCenter {
     }
 
     pub async fn open(&self, widget: &str, page: &str) -> (u16, Json) {
-        let body = json!({"widget_id": widget, "visitor": {"name": "Bob"}}).to_string();
+        self.open_as(widget, page, json!({"name": "Bob"})).await
+    }
+
+    async fn open_as(&self, widget: &str, page: &str, who: Json) -> (u16, Json) {
+        let body = json!({"widget_id": widget, "visitor": who}).to_string();
         let headers = [("origin".to_owned(), vec![page.to_owned()])];
         let url = "http://localhost/v1/chat_sessions".to_owned();
         let raw = RawRequest::new(Post, url, headers.into(), body.as_bytes());
@@ -119,13 +142,14 @@ impl ContactCenter {
     }
 
     pub async fn visitor(&self, widget: &str) -> Visitor {
-        let (status, made) = self.open(widget, PAGE).await;
-        assert_eq!(status, 200, "{made}");
-        Visitor {
-            session: id(&made),
-            conversation: text(&made, "conversation_id").to_owned(),
-            token: text(&made, "token").to_owned(),
-        }
+        let opened = self.open(widget, PAGE).await;
+        Visitor::of(opened)
+    }
+
+    /// One who says that this mail address is theirs.
+    pub async fn visitor_who_is(&self, widget: &str, email: &str) -> Visitor {
+        let who = json!({"name": "Bob", "email": email});
+        Visitor::of(self.open_as(widget, PAGE, who).await)
     }
 
     pub async fn say(&self, visitor: &Visitor, key: &str, words: &str) -> (u16, Json) {

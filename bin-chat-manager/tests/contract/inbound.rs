@@ -1,4 +1,4 @@
-//! Mail that comes in becomes a message of its conversation, once, or is written nowhere.
+//! Mail that comes in, by a webhook or a maildir, becomes a message of its conversation, once, or is written nowhere.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use bin_common_handler::{
             Request,
         },
     },
-    testing::Kind,
+    testing::{Kind, until},
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -121,5 +121,103 @@ async fn an_answer_by_mail_is_said_in_its_conversation_once(
     let uri = format!("/v1/conversations/{}", id(&conversation));
     let now = world.client.ok(Get, &uri, None).await;
     assert_eq!(now["needs_human"], json!(true));
+    world.end().await;
+}
+
+/// A mail as a server delivers it.
+fn delivered(message_id: &str, to: &str, more: &str) -> String {
+    format!(
+        "Delivered-To: {to}\r\nFrom: Ann <{ANN}>\r\nTo: Tandem <tandem@example.com>\r\n{message_id}{more}\
+         Subject: Re: Your sink\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\
+         Yes, please.\r\n\r\nOn Monday Tandem wrote:\r\n> When?\r\n"
+    )
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maildir_is_emptied_and_what_is_refused_is_set_aside(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let server = MailServer::start().await;
+    let url = server.url();
+    let maildir = tempfile::TempDir::new().unwrap();
+    for folder in ["new", "cur", "tmp"] {
+        std::fs::create_dir(maildir.path().join(folder)).unwrap();
+    }
+    let path = maildir.path().display().to_string();
+    let settings = [
+        ("SMTP_URL", url.as_str()),
+        ("EMAIL_FROM", "Tandem <tandem@example.com>"),
+        ("EMAIL_REPLY_TO", "reply@in.example.com"),
+        ("INBOUND_MAILDIR", path.as_str()),
+        ("INBOUND_MAILDIR_PERIOD", "100ms"),
+    ];
+    let world = World::with(kind, &settings).await;
+    world.text(PERSON, NUMBER, "My sink is clogged").await;
+    let conversation = world.conversation("heard", NUMBER, |_| true).await;
+    let told = json!({
+        "channel": "email", "to": ANN, "key": "1",
+        "data": {"subject": "Your sink", "text": "When?", "conversation_id": id(&conversation)},
+    });
+    world.client.ok(Post, "/v1/notifications", Some(told)).await;
+    let sent = server.until(1).await.remove(0);
+    let (address, our_id) = (sent.header("reply-to"), sent.header("message-id"));
+
+    let one = "Message-ID: <a@example.org>\r\n";
+    let answers = format!("In-Reply-To: {our_id}\r\n");
+    let forged = address.replace("@in.", "0@in.");
+    let nested = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(5_000);
+    for (name, text) in [
+        ("01.address", delivered(one, &address, "")),
+        ("02.again", delivered(one, &address, "")),
+        (
+            "03.reference",
+            delivered("", "tandem@example.com", &answers),
+        ),
+        (
+            "04.vacation",
+            delivered("", &address, "Auto-Submitted: auto-replied\r\n"),
+        ),
+        ("05.forged", delivered("", &forged, "")),
+        ("06.nested", format!("From: {ANN}\r\n{nested}")),
+        ("07.large", "x".repeat(2 * 1_024 * 1_024)),
+        ("08.bytes", "\u{0}\u{1}\r\n\r\n".to_owned()),
+        ("09.empty", String::new()),
+    ] {
+        let tmp = maildir.path().join("tmp").join(name);
+        std::fs::write(&tmp, text).unwrap();
+        std::fs::rename(&tmp, maildir.path().join("new").join(name)).unwrap();
+    }
+    let names = |folder: &str| {
+        let found = std::fs::read_dir(maildir.path().join(folder)).unwrap();
+        let mut names: Vec<String> = found
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    until("all are taken", async || {
+        names("new").is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(
+        names("cur"),
+        [
+            "05.forged:2,FS",
+            "06.nested:2,FS",
+            "07.large:2,FS",
+            "08.bytes:2,FS",
+            "09.empty:2,FS"
+        ]
+    );
+    let messages = world.messages(NUMBER, &conversation).await;
+    let said: Vec<_> = messages
+        .into_iter()
+        .filter(|message| text(message, "direction") == "inbound")
+        .collect();
+    assert_eq!(
+        all(&said, "body"),
+        ["My sink is clogged", "Yes, please.", "Yes, please."]
+    );
     world.end().await;
 }

@@ -41,6 +41,8 @@ mod notifications;
 #[cfg(test)]
 mod numbers;
 #[cfg(test)]
+mod objectstore;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod optouts;
@@ -52,6 +54,8 @@ mod own_chats;
 mod people;
 #[cfg(test)]
 mod presence;
+#[cfg(test)]
+mod promises;
 #[cfg(test)]
 mod push;
 #[cfg(test)]
@@ -66,6 +70,8 @@ mod sessions;
 mod siblings;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod visitor_emails;
 #[cfg(test)]
 mod ways_out;
 #[cfg(test)]

@@ -10,8 +10,8 @@ use bin_chat_manager::{
         message::Message, notification::Notification,
         notificationsubscription::NotificationSubscription, offer::Offer, presence::Presence,
         pushsubscription::PushSubscription, queue::Queue, queueentry::QueueEntry, rate::Rate,
-        reservation::Reservation, template::Template, turn::Turn, webhook::Webhook,
-        webhookendpoint::WebhookEndpoint, widget::Widget,
+        reservation::Reservation, template::Template, turn::Turn, visitoremail::VisitorEmail,
+        webhook::Webhook, webhookendpoint::WebhookEndpoint, widget::Widget,
     },
 };
 use bin_common_handler::{
@@ -74,6 +74,7 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
     assert_eq!(schema.beyond::<Queue>(), nothing);
     assert_eq!(schema.beyond::<QueueEntry>(), nothing);
     assert_eq!(schema.beyond::<Widget>(), nothing);
+    assert_eq!(schema.beyond::<VisitorEmail>(), nothing);
     for beyond in [
         schema.beyond::<Contact>(),
         schema.beyond::<Conversation>(),

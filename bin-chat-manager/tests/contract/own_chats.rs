@@ -266,6 +266,60 @@ async fn who_answers_by_writing_has_the_chat_like_one_who_accepted(
     desk.end().await;
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_takes_past_every_queue_counts_as_well(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let desk = ContactCenter::new(kind).await;
+    let ann = desk.agent(1, json!({"capacity": 2})).await;
+    desk.presence(1, "desk", "online").await;
+    let widget = desk.widget(None).await;
+    let mut chats = Vec::new();
+    for _ in 0..3 {
+        let visitor = desk.visitor(&widget).await;
+        assert_eq!(desk.say(&visitor, "1", "Hello?").await.0, 200);
+        chats.push(visitor.conversation);
+    }
+    let [first, second, third] = &chats[..] else {
+        panic!("three chats");
+    };
+    let as_ann = |mut body: Json| {
+        body["user_id"] = json!(user(1));
+        body
+    };
+    let taken = desk.act(first, "takeover", as_ann(json!({}))).await;
+    assert_eq!(taken.0, 200, "{}", taken.1);
+    let said = desk.act(second, "messages", as_ann(words("a"))).await;
+    assert_eq!(said.0, 200, "{}", said.1);
+    for chat in [first, second] {
+        let entry = desk.entry(chat, "assigned").await;
+        assert_eq!(text(&entry, "agent_id"), ann);
+        assert_eq!(entry["queue_id"], Json::Null);
+    }
+    // Writing once more is no second chat.
+    let said = desk.act(second, "messages", as_ann(words("b"))).await;
+    assert_eq!(said.0, 200, "{}", said.1);
+    for (word, body) in [("takeover", json!({})), ("messages", words("c"))] {
+        let full = desk.act(third, word, as_ann(body)).await;
+        assert_eq!(reason(&full), (409, "AGENT_FULL"), "{word}");
+    }
+    let full = desk.act(third, "transfer", json!({"agent_id": ann})).await;
+    assert_eq!(reason(&full), (409, "AGENT_FULL"));
+    assert_eq!(desk.conversation(third).await["owner_id"], Json::Null);
+    // Nothing is offered to whoever is full.
+    let queue = desk.queue(json!({})).await;
+    let escalated = desk
+        .act(third, "escalate", json!({"queue_id": queue}))
+        .await;
+    assert_eq!(escalated.0, 200, "{}", escalated.1);
+    desk.entry(third, "waiting").await;
+    assert_eq!(desk.act(first, "close", json!({})).await.0, 200);
+    let offered = desk.entry(third, "offered").await;
+    assert_eq!(text(&offered, "agent_id"), ann);
+    desk.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_only_watches_is_not_seen_to_read_or_type() {
     let desk = ContactCenter::new(Kind::Embedded).await;
@@ -279,6 +333,14 @@ async fn who_only_watches_is_not_seen_to_read_or_type() {
         format!("/v1/conversations/{chat}/read"),
         format!("/v1/conversations/{chat}/typing"),
     );
+    // Nor is whoever writes a note.
+    let noted = Some(json!({"on": true, "kind": "note"}));
+    let noted = desk.by((Agent, 1), (Post, &typing), noted).await;
+    assert_eq!(noted.0, 200, "{}", noted.1);
+    let wrong = Some(json!({"on": true, "kind": "attachment"}));
+    let wrong = desk.by((Agent, 1), (Post, &typing), wrong).await;
+    assert_eq!(reason(&wrong), (400, "INVALID_FIELD"));
+    desk.at(4);
     let mut seqs = Vec::new();
     for who in [(Supervisor, 20), (Agent, 1), (Agent, 1)] {
         let typed = desk

@@ -176,7 +176,11 @@ async fn erased(
     ctx: RequestContext,
     Json(told): Json<Value>,
 ) -> Result<Json<Value>> {
-    tell(&store, &ctx, ("subject_erased", "id"), &told).await?;
+    let kind = match told["email"].as_str() {
+        Some(_) => "subject_email_erased",
+        None => "subject_erased",
+    };
+    tell(&store, &ctx, (kind, "id"), &told).await?;
     Ok(Json(told))
 }
 

@@ -92,6 +92,49 @@ async fn a_person_learns_everything_and_is_forgotten(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_known_by_a_mail_address_only_is_asked_for_elsewhere(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, &[("SECRETS_KEY", KEY)]).await;
+    let events = world.client.events().await;
+    let uri = "/v1/subject_requests";
+    for wrong in [
+        json!({"kind": "erasure"}),
+        json!({"kind": "erasure", "phone": GEORGIA, "email": "ann@example.com"}),
+        json!({"kind": "erasure", "email": "ann"}),
+        json!({"kind": "erasure", "email": "ann smith@example.com"}),
+    ] {
+        let refused = world.client.call(Post, uri, Some(wrong.clone())).await;
+        assert_eq!(reason(&refused), (400, "INVALID_FIELD"), "{wrong}");
+    }
+    let ask = json!({"kind": "access", "email": " Ann@Example.com"});
+    let known = world.client.ok(Post, uri, Some(ask)).await;
+    assert_eq!(text(&known, "email"), "ann@example.com");
+    assert_eq!(
+        known["unanswered"],
+        json!(["chat-manager"]),
+        "nobody else is asked"
+    );
+    let ask = json!({"kind": "erasure", "email": "ann@example.com"});
+    let erased = world.client.ok(Post, uri, Some(ask)).await;
+    assert!(
+        text(&erased, "pseudonym").starts_with("erased:"),
+        "{erased}"
+    );
+    until("it is told", async || {
+        let heard = events.heard();
+        let of_email = |kind: &str| kind == "subject_email_erased";
+        heard
+            .iter()
+            .any(|event| of_email(&event.event.kind))
+            .then_some(())
+    })
+    .await;
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_makes_no_room_for_more_calls(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::with_settings(kind, &[("SECRETS_KEY", KEY)]).await;
     go_to(&world, NOON);

@@ -1,5 +1,7 @@
-//! A person asks what is known about a number, or to be forgotten. call-manager takes the request; this is what it gets
+//! A person asks what is known about a number or a mail address, or to be forgotten. call-manager takes the request; this is what it gets
 //! from here. An opt-out stays, as a hash: what is looked up before every send knows the number by it.
+
+pub(crate) mod by_email;
 
 use bin_common_handler::{
     context::RequestContext,
@@ -28,13 +30,15 @@ use crate::{
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Known {
     conversations: Vec<Conversation>,
+    /// Those of them whose visitor only said that the mail address is theirs: whoever asks may be somebody else.
+    unconfirmed: Vec<Uuid>,
     /// What was said in them, notes included.
     messages: Vec<Message>,
     /// The names of files that were sent.
     attachments: Vec<String>,
     leads: Vec<Lead>,
     appointments: Vec<Appointment>,
-    /// Texts that were sent to the number beside conversations.
+    /// What was sent to the number or address beside conversations.
     notifications: Vec<Notification>,
     /// What the ledger says of texts to them; null where it says nothing.
     optout: Option<Contact>,
@@ -42,12 +46,15 @@ pub(crate) struct Known {
     truncated: bool,
 }
 
-/// Everything about a number.
+/// Everything about a number, or about a mail address.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn known(app: &App, ctx: &RequestContext, subject: &Subject) -> Result<Known> {
     let customer_id = ctx.scope.owner(subject.customer_id.unwrap_or_default())?;
+    if !subject.email.is_empty() {
+        return by_email::known(app, customer_id, &subject.email).await;
+    }
     let (db, phone) = (&app.store.db, subject.phone.as_str());
     let conversations: Vec<Conversation> = subjects::of_person(db, customer_id, phone).await?;
     let ids: Vec<Uuid> = conversations.iter().map(|found| found.id).collect();
@@ -67,6 +74,7 @@ pub(crate) async fn known(app: &App, ctx: &RequestContext, subject: &Subject) ->
     Ok(Known {
         truncated: counts.into_iter().any(|rows| rows >= subjects::ROWS_MAX),
         conversations,
+        unconfirmed: Vec::new(),
         messages,
         attachments,
         leads,
@@ -88,21 +96,30 @@ pub(crate) async fn erased(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Resu
         pseudonym,
     } = &told;
     for id in subjects::ids_of_person(tx, *customer_id, phone).await? {
-        let Some(mut conversation) = tx.lock::<Conversation>(id).await? else {
-            continue;
-        };
-        if !conversation.is_closed() {
-            people::end(tx, &mut conversation).await?;
+        if let Some(conversation) = tx.lock::<Conversation>(id).await? {
+            forget(tx, conversation, pseudonym.clone()).await?;
         }
-        conversation.person.clone_from(pseudonym);
-        conversation.person_name.clear();
-        conversation.findings = Column::default();
-        change::save(tx, &mut conversation).await?;
-        subjects::erase_words(tx, *customer_id, id).await?;
-        tellings::erase_naming(tx, *customer_id, &id.to_string()).await?;
     }
     tellings::erase_naming(tx, *customer_id, phone).await?;
     tellings::erase_to(tx, *customer_id, phone, pseudonym).await?;
     subjects::erase_leads(tx, *customer_id, phone, pseudonym).await?;
     subjects::forget_number(tx, *customer_id, phone).await
+}
+
+/// A held conversation ends, what was said in it goes, and `person` stands for who wrote.
+async fn forget(
+    tx: &mut ChangeTx<'_>,
+    mut conversation: Conversation,
+    person: String,
+) -> Result<()> {
+    let (customer_id, id) = (conversation.customer_id, conversation.id);
+    if !conversation.is_closed() {
+        people::end(tx, &mut conversation).await?;
+    }
+    conversation.person = person;
+    conversation.person_name.clear();
+    conversation.findings = Column::default();
+    change::save(tx, &mut conversation).await?;
+    subjects::erase_words(tx, customer_id, id).await?;
+    tellings::erase_naming(tx, customer_id, &id.to_string()).await
 }

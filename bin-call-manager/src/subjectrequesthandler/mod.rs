@@ -1,4 +1,7 @@
-//! A person asks what is known about a number, or to be forgotten (GDPR, articles 15 and 17).
+//! A person asks what is known about a number, or to be forgotten (GDPR, articles 15 and 17). Whoever wrote in a chat only is
+//! known by a mail address: of those this manager knows nothing itself.
+
+mod by_email;
 
 use std::collections::BTreeMap;
 
@@ -7,6 +10,7 @@ use bin_common_handler::{
     databasehandler::EventPayload,
     ids,
     models::{
+        check::wrong,
         error::{Error, Result, Status},
         identity::optional_owner,
         text::hex,
@@ -36,7 +40,7 @@ use crate::{
         fraudentry::FraudEntry,
         inboundcall::InboundCall,
         ping::Ping,
-        subjectrequest::{ERASED, SubjectKind, SubjectRequest},
+        subjectrequest::{ERASED, SubjectKind, SubjectRequest, email},
     },
     viewer::{ensure_operator, owner},
 };
@@ -61,8 +65,29 @@ const ELSEWHERE: &[&str] = &["chat-manager", "outdial-manager", "did-manager"];
 pub(crate) struct SubjectCreate {
     #[serde(default, deserialize_with = "optional_owner")]
     customer_id: Option<Uuid>,
+    /// The number; a request has this or `email`.
+    #[serde(default)]
     phone: String,
+    /// The mail address of somebody who is known by nothing else.
+    #[serde(default)]
+    email: String,
     kind: SubjectKind,
+}
+
+/// Who asks.
+enum Person {
+    Phone(String),
+    Email(String),
+}
+
+impl SubjectCreate {
+    fn person(&self) -> Result<Person> {
+        match (self.phone.is_empty(), self.email.is_empty()) {
+            (_, true) => Ok(Person::Phone(number("phone", &self.phone)?)),
+            (true, false) => Ok(Person::Email(email(&self.email)?)),
+            (false, false) => Err(wrong("email", "must not be given beside phone")),
+        }
+    }
 }
 
 /// What is known, or what was erased.
@@ -73,6 +98,9 @@ pub(crate) struct SubjectAnswer {
     /// Access: the number.
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
+    /// Access: the mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     /// Access: there is more than an answer has.
     truncated: bool,
     calls: Vec<Call>,
@@ -150,7 +178,7 @@ pub(crate) async fn create(
     body: &SubjectCreate,
 ) -> Result<SubjectAnswer> {
     ensure_operator(ctx)?;
-    let phone = number("phone", &body.phone)?;
+    let person = body.person()?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
     let now = app.store.clock.now();
     let request = SubjectRequest {
@@ -161,10 +189,16 @@ pub(crate) async fn create(
         tm_create: now,
         tm_update: now,
     };
-    match body.kind {
-        SubjectKind::Access => access(app, ctx, request, &phone).await,
-        SubjectKind::Erasure => erase(app, ctx, request, &phone).await,
-        SubjectKind::Other(_) => Err(Error::internal("a kind that is not known")),
+    match (body.kind, person) {
+        (SubjectKind::Access, Person::Phone(phone)) => access(app, ctx, request, &phone).await,
+        (SubjectKind::Access, Person::Email(email)) => {
+            by_email::access(app, ctx, request, email).await
+        }
+        (SubjectKind::Erasure, Person::Phone(phone)) => erase(app, ctx, request, &phone).await,
+        (SubjectKind::Erasure, Person::Email(email)) => {
+            by_email::erase(app, ctx, request, &email).await
+        }
+        (SubjectKind::Other(_), _) => Err(Error::internal("a kind that is not known")),
     }
 }
 
@@ -187,7 +221,8 @@ async fn access(
     let fraud_checks: Vec<FraudCheck> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
     let fraud_entries: Vec<FraudEntry> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
     let knowledge = Knowledge::read(app, customer_id, &[phone]).await?;
-    let (others, unanswered) = elsewhere(app, ctx, customer_id, phone).await?;
+    let body = json!({"customer_id": customer_id, "phone": phone});
+    let (others, unanswered) = elsewhere(app, ctx, ELSEWHERE, &body).await?;
     let is_full = |rows: usize| i64::try_from(rows).is_ok_and(|rows| rows >= ROWS_MAX);
     let counts = [
         calls.len(),
@@ -229,19 +264,15 @@ async fn access(
 async fn elsewhere(
     app: &App,
     ctx: &RequestContext,
-    customer_id: Uuid,
-    phone: &str,
+    services: &[&'static str],
+    body: &Json,
 ) -> Result<(BTreeMap<String, Json>, Vec<String>)> {
-    let body = json!({"customer_id": customer_id, "phone": phone});
-    let ask = |service: &'static str| {
-        let body = &body;
-        async move {
-            let found = app.rpc.post::<Json>(service, subjects::LOOKUP, body, ctx);
-            (service, found.await)
-        }
+    let ask = |service: &'static str| async move {
+        let found = app.rpc.post::<Json>(service, subjects::LOOKUP, body, ctx);
+        (service, found.await)
     };
     let (mut others, mut unanswered) = (BTreeMap::new(), Vec::new());
-    for (service, answer) in join_all(ELSEWHERE.iter().copied().map(ask)).await {
+    for (service, answer) in join_all(services.iter().copied().map(ask)).await {
         match answer {
             Ok(found) => {
                 others.insert(service.to_owned(), found);
