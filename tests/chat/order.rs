@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::world::{Asker, Client, Desk, Visitor, World, setting};
 
 /// How many messages there are inside one process, and over a broker; `CHAT_MESSAGES` says otherwise, e.g. 1000000.
-const MESSAGES: usize = 50_000;
+const MESSAGES: usize = 4_000;
 const MESSAGES_FULL: usize = 2_000;
 const CONVERSATIONS: usize = 10;
 /// A reader leaves after so many events, or a fiftieth of all.
