@@ -7,6 +7,9 @@
 )]
 
 #[cfg(test)]
+#[path = "services/follow.rs"]
+mod follow;
+#[cfg(test)]
 #[path = "services/overload.rs"]
 mod overload;
 #[cfg(test)]

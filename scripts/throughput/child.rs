@@ -33,9 +33,7 @@ pub(crate) struct Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let mut process = self.process();
-        let _ = process.kill();
-        let _ = process.wait();
+        self.kill();
     }
 }
 
@@ -158,6 +156,13 @@ impl Child {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Err(format!("{} was not ready within {START_MAX:?}", self.name).into())
+    }
+
+    /// Kills it, as a machine that dies does.
+    pub(crate) fn kill(&self) {
+        let mut process = self.process();
+        let _ = process.kill();
+        let _ = process.wait();
     }
 
     /// Asks it to end, as an operator would, and waits for that.

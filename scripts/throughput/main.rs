@@ -4,6 +4,7 @@
 //! `scripts/bench` builds what is measured and runs this program.
 
 mod broker;
+mod chat;
 mod child;
 mod conversations;
 mod daemon;
@@ -74,6 +75,7 @@ enum Only {
     Did,
     Exchange,
     Conversations,
+    Chat,
     Overload,
 }
 
@@ -130,6 +132,8 @@ struct Databases {
     /// Of did-manager, call-manager and chat-manager.
     conversations: [Database; 3],
     conversations_transaction: Database,
+    /// Of did-manager and chat-manager.
+    chat: [Database; 2],
     overload: Database,
     overload_did: Database,
 }
@@ -146,6 +150,7 @@ impl Databases {
             exchange_transaction: named("exchange_ref"),
             conversations: ["cdid", "ccall", "cchat"].map(named),
             conversations_transaction: named("conversations_ref"),
+            chat: ["sdid", "schat"].map(named),
             overload: named("overload"),
             overload_did: named("overload_did"),
         }
@@ -164,6 +169,7 @@ async fn run(options: Options) -> Result<()> {
         exchange_transaction,
         conversations: [conversations_did, conversations_call, conversations_chat],
         conversations_transaction,
+        chat: [sockets_did, sockets_chat],
         overload,
         overload_did,
     } = &databases;
@@ -177,6 +183,8 @@ async fn run(options: Options) -> Result<()> {
         conversations_call,
         conversations_chat,
         conversations_transaction,
+        sockets_did,
+        sockets_chat,
         overload,
         overload_did,
     ] {
@@ -231,6 +239,11 @@ async fn measure(options: Options, databases: Databases) -> Result<()> {
     if stand.wants(Only::Conversations) {
         let mut section = Section::new("conversations");
         let measured = conversations::measure(&stand, &mut section, &databases).await;
+        done = done.and(report.take(section, measured));
+    }
+    if stand.wants(Only::Chat) {
+        let mut section = Section::new("live chat");
+        let measured = chat::measure(&stand, &mut section, &databases).await;
         done = done.and(report.take(section, measured));
     }
     if stand.wants(Only::Overload) {

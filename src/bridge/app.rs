@@ -46,7 +46,7 @@ use bin_common_handler::{
         sock::{self, BODY_LIMIT},
     },
     requesthandler::Requester,
-    sockhandler::{Receive, Subscription},
+    sockhandler::{Live, Receive, Subscription},
     trace::Span,
 };
 
@@ -129,14 +129,18 @@ impl Bridge {
         if let Some(verdicts) = self.keys.verdicts() {
             listeners.push((verdicts.subscription(), verdicts));
         }
-        let hub = self.sockets.hub();
-        if let Some(subscription) = hub.subscription() {
-            listeners.push((subscription, Arc::clone(hub) as _));
-        }
         for (subscription, _) in &listeners {
             self.metrics.start_subscriber(&subscription.name);
         }
         listeners
+    }
+
+    /// The events that sockets follow, and who hears them.
+    pub fn live(&self) -> (Live, Arc<dyn Receive>) {
+        let hub = self.sockets.hub();
+        let live = hub.live();
+        self.metrics.start_subscriber(&live.name);
+        (live, Arc::clone(hub) as _)
     }
 
     /// The bridge as an HTTP service, with CORS where it is switched on.

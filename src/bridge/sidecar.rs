@@ -99,6 +99,11 @@ async fn start(
             transport.subscribe(subscription, listener, stop).await;
         });
     }
+    let (live, hub) = bridge.live();
+    let transport = Arc::clone(&parts.transport);
+    parts.tasks.spawn("socket events", |stop| async move {
+        transport.follow(live, hub, stop).await;
+    });
     let sockets = bridge.sockets();
     parts.tasks.spawn("sockets", |stop| async move {
         stop.cancelled().await;
@@ -106,7 +111,8 @@ async fn start(
     });
     let app = bridge.into_app(cors::layer(origins));
     let (health, metrics) = (parts.health.clone(), parts.metrics.clone());
-    let options = httpserver::Options::bridge(httpserver::raise_descriptors());
+    let connections = parts.config.get(&settings::BRIDGE_CONNECTIONS);
+    let options = httpserver::Options::bridge_of(httpserver::raise_descriptors(), connections);
     parts.tasks.spawn(NAME, |stop| async move {
         tokio::select! {
             () = stop.cancelled() => {}

@@ -159,6 +159,66 @@ async fn a_tenant_hears_its_own_events_and_the_operator_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_are_wanted_as_long_as_somebody_of_the_tenant_follows() {
+    let world = start().await;
+    world.dids.allow(&key(1), &["note:read"], json!({}));
+    let wants = |kind: &str| {
+        let bindings = &world.live.0.bindings;
+        [Some(CUSTOMER), Some(FOREIGN)].map(|customer| bindings.wants(customer, kind))
+    };
+    let (mut one, mut two) = (
+        Client::connect(&world, &key(1)).await,
+        Client::connect(&world, &key(1)).await,
+    );
+    assert_eq!(wants("note"), [false, false], "nobody follows yet");
+    for client in [&mut one, &mut two] {
+        client.ask(json!({"op": "sub", "scope": "notes"})).await;
+        client.ask(json!({"op": "sub", "scope": room()})).await;
+    }
+    let refused = one.ask(json!({"op": "sub", "scope": "nothing"})).await;
+    assert_eq!(refused["code"], "SCOPE_NOT_FOUND");
+    for kind in ["note", "change"] {
+        assert_eq!(wants(kind), [true, false], "{kind}");
+    }
+    for scope in ["notes".to_owned(), room()] {
+        one.ask(json!({"op": "unsub", "scope": scope})).await;
+    }
+    assert_eq!(wants("note"), [true, false], "the other one does");
+    drop(two);
+    until("nobody is waited for", async || {
+        let none = [false, false];
+        (wants("note") == none && wants("change") == none).then_some(())
+    })
+    .await;
+    let mut operator = Client::connect(&world, KEY).await;
+    operator.ask(json!({"op": "sub", "scope": "notes"})).await;
+    assert_eq!(wants("note"), [true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_events_may_have_been_missed_lists_are_to_be_read_again() {
+    let world = start().await;
+    let mut client = Client::connect(&world, KEY).await;
+    client.ask(json!({"op": "sub", "scope": "notes"})).await;
+    client.ask(json!({"op": "sub", "scope": room()})).await;
+    world.note(Some(CUSTOMER), "heard").await;
+    assert_eq!(client.next().await, event(1, "heard"));
+    world.notes.happened.lock().unwrap().last_seq = 1;
+    world.live.1.resumed();
+    let mut said = [client.next().await, client.next().await];
+    said.sort_by_key(|frame| frame["op"].to_string());
+    assert_eq!(
+        (&said[0]["op"], &said[0]["seq"]),
+        (&json!("ev"), &json!(1)),
+        "what has numbers is fetched: {said:?}"
+    );
+    assert_eq!(
+        said[1],
+        json!({"op": "subscribed", "scope": "notes", "last_seq": 1})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_bound_to_an_account_hears_of_its_own_only() {
     let world = start().await;
     let (account, rival) = (Uuid::from_u128(0xacc), Uuid::from_u128(0xdd));

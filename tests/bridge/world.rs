@@ -31,7 +31,7 @@ use bin_common_handler::{
     notifyhandler::Waker,
     redact::Secret,
     requesthandler::Requester,
-    sockhandler::{Transport, inprocess::InProcess, rabbitmq::RabbitMq},
+    sockhandler::{Live, Receive, Transport, inprocess::InProcess, rabbitmq::RabbitMq},
 };
 use serde_json::{Value, json};
 use tandem::{
@@ -224,6 +224,8 @@ pub struct World {
     pub metrics: Metrics,
     pub stop: CancellationToken,
     pub bridge: JoinHandle<()>,
+    /// What the bridge hears, and what hears it.
+    pub live: (Live, Arc<dyn Receive>),
     _dir: TempDir,
 }
 
@@ -285,7 +287,7 @@ async fn start_before(tables: Tables, options: Options, shares: Shares) -> World
     let (stop, clock) = (CancellationToken::new(), Clock::default());
     let transport: Arc<dyn Transport> = Arc::new(bus.clone());
     let limits = Limits::new(USUAL_RATE, None, metrics.clone()).with_shares(shares);
-    let (at, bridge) = serve_with(
+    let (at, bridge, live) = serve_with(
         tables,
         transport,
         limits,
@@ -296,6 +298,7 @@ async fn start_before(tables: Tables, options: Options, shares: Shares) -> World
     )
     .await;
     World {
+        live,
         at,
         notes,
         dids,
@@ -317,7 +320,7 @@ pub async fn serve_bridge(
 ) -> (SocketAddr, JoinHandle<()>) {
     let limits = Limits::new(USUAL_RATE, None, metrics.clone());
     let options = Options::bridge(raise_descriptors());
-    serve_with(
+    let (at, served, _) = serve_with(
         small_tables(),
         transport,
         limits,
@@ -326,7 +329,8 @@ pub async fn serve_bridge(
         metrics,
         stop,
     )
-    .await
+    .await;
+    (at, served)
 }
 
 fn small_tables() -> Tables {
@@ -346,7 +350,7 @@ async fn serve_with(
     clock: &Clock,
     metrics: &Metrics,
     stop: CancellationToken,
-) -> (SocketAddr, JoinHandle<()>) {
+) -> (SocketAddr, JoinHandle<()>, (Live, Arc<dyn Receive>)) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let requester = Requester::new(
@@ -365,6 +369,9 @@ async fn serve_with(
         let (transport, never) = (Arc::clone(&transport), CancellationToken::new());
         tokio::spawn(async move { transport.subscribe(subscription, ear, never).await });
     }
+    let live = bridge.live();
+    let ((heard, hub), bus) = (live.clone(), Arc::clone(&transport));
+    tokio::spawn(async move { bus.follow(heard, hub, CancellationToken::new()).await });
     let (sockets, stopping) = (bridge.sockets(), stop.clone());
     tokio::spawn(async move {
         stopping.cancelled().await;
@@ -373,7 +380,7 @@ async fn serve_with(
     let app = bridge.into_app(None);
     let served = tokio::spawn(serve(listener, app, options, metrics.clone(), stop));
     tokio::task::yield_now().await;
-    (at, served)
+    (at, served, live)
 }
 
 /// A broker that takes connections and never says a word.

@@ -1,7 +1,13 @@
 //! Live chat over the bridge's sockets, by a client that shares no code with the bridge.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod killed;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod order;
 #[cfg(test)]

@@ -22,6 +22,10 @@ enum Then {
     Left,
     /// Too large.
     TooBig,
+    /// The socket ends, with a code that says so or without a word.
+    Failed,
+    /// It is no frame of ours; the socket stays.
+    Refused,
 }
 
 /// A name, frames by their first byte and their payload, and what comes of them.
@@ -100,19 +104,70 @@ fn table() -> Vec<Case> {
             Then::Ended(1002),
         ),
         (
+            "another reserved bit",
+            vec![(FIN | 0x20 | TEXT, whole.clone())],
+            Then::Ended(1002),
+        ),
+        (
+            "all reserved bits",
+            vec![(FIN | 0x70 | BINARY, whole.clone())],
+            Then::Ended(1002),
+        ),
+        (
+            "a reserved bit of a ping",
+            vec![(FIN | 0x10 | PING, vec![])],
+            Then::Ended(1002),
+        ),
+        (
+            "a reserved bit of a fragment",
+            vec![
+                (TEXT, one.clone()),
+                (FIN | 0x40 | CONTINUATION, two.clone()),
+            ],
+            Then::Ended(1002),
+        ),
+        (
             "a continuation of nothing",
             vec![(FIN | CONTINUATION, whole.clone())],
             Then::Ended(1002),
         ),
         (
             "a text inside a text",
-            vec![(TEXT, one), (FIN | TEXT, whole)],
+            vec![(TEXT, one.clone()), (FIN | TEXT, whole)],
             Then::Ended(1002),
         ),
         (
             "bad UTF-8",
             vec![(FIN | TEXT, vec![0xc3, 0x28])],
             Then::Ended(1007),
+        ),
+        (
+            "a character in two fragments",
+            vec![
+                (TEXT, [&br#"{"op":"ping","x":""#[..], &[0xc3]].concat()),
+                (FIN | CONTINUATION, [&[0xa9], &br#""}"#[..]].concat()),
+            ],
+            Then::Answered,
+        ),
+        (
+            "bad UTF-8 in a later fragment",
+            vec![
+                (TEXT, one.clone()),
+                (CONTINUATION, vec![0xff]),
+                (FIN | CONTINUATION, two.clone()),
+            ],
+            Then::Ended(1007),
+        ),
+        (
+            "bytes that are no text",
+            vec![(FIN | BINARY, vec![0xc3, 0x28])],
+            Then::Refused,
+        ),
+        ("nothing", vec![(FIN | TEXT, vec![])], Then::Refused),
+        (
+            "nothing in fragments",
+            vec![(TEXT, vec![]), (FIN | CONTINUATION, vec![])],
+            Then::Refused,
         ),
         (
             "half a character",
@@ -134,6 +189,46 @@ fn table() -> Vec<Case> {
             "a close with a code",
             vec![(FIN | CLOSE, vec![3, 232])],
             Then::Left,
+        ),
+        (
+            "a close with a reason",
+            vec![(FIN | CLOSE, [&[15, 160][..], b"bye"].concat())],
+            Then::Left,
+        ),
+        (
+            "a close with the longest reason",
+            vec![(FIN | CLOSE, [&[3, 232][..], &[b'x'; 123]].concat())],
+            Then::Left,
+        ),
+        (
+            "a close with too long a reason",
+            vec![(FIN | CLOSE, [&[3, 232][..], &[b'x'; 124]].concat())],
+            Then::Ended(1002),
+        ),
+        (
+            "a close in fragments",
+            vec![(CLOSE, vec![3, 232])],
+            Then::Ended(1002),
+        ),
+        (
+            "a close, and more after it",
+            vec![(FIN | CLOSE, vec![3, 232]), (FIN | TEXT, ASKED.to_vec())],
+            Then::Left,
+        ),
+        (
+            "a close with no code that may be sent",
+            vec![(FIN | CLOSE, vec![3, 237])],
+            Then::Failed,
+        ),
+        (
+            "a close with a code below all",
+            vec![(FIN | CLOSE, vec![0, 0])],
+            Then::Failed,
+        ),
+        (
+            "a close whose reason is no UTF-8",
+            vec![(FIN | CLOSE, vec![3, 232, 0xc3, 0x28])],
+            Then::Failed,
         ),
         (
             "too large",
@@ -166,6 +261,19 @@ async fn frames_are_read_as_the_protocol_says() {
                 let heard = timeout(PATIENCE, client.0.next()).await.unwrap();
                 assert!(matches!(heard, Heard::Pong(_)), "{name}: {heard:?}");
             }
+            Then::Failed => {
+                let code = client.closed().await;
+                assert!([0, 1002, 1007].contains(&code), "{name}: {code}");
+            }
+            Then::Refused => {
+                let said = client.next().await;
+                assert_eq!(said["code"], "INVALID_FRAME", "{name}: {said}");
+                assert_eq!(
+                    client.ask(json!({"op": "ping"})).await["op"],
+                    "pong",
+                    "{name}"
+                );
+            }
             Then::Ended(expected) => {
                 let code = client.closed().await;
                 assert_eq!(code, expected, "{name}");
@@ -186,6 +294,25 @@ async fn frames_are_read_as_the_protocol_says() {
     // Half closed: it says no more, and is not kept.
     client.0.shut().await.unwrap();
     assert!([0, 1000].contains(&client.closed().await));
+    // Half closed in the midst of a frame.
+    let mut client = world.desk.agent().await;
+    let half = [FIN | TEXT, 0x80 | 20, 1, 2, 3, 4, b'x'];
+    client.0.raw(&half).await.unwrap();
+    client.0.shut().await.unwrap();
+    assert!([0, 1000].contains(&client.closed().await));
+    // Lengths that are only said: nothing of theirs is waited for, or kept.
+    for length in [1_u64 << 40, u64::MAX] {
+        let mut client = world.desk.agent().await;
+        let head = [
+            &[FIN | TEXT, 0x80 | 127][..],
+            &length.to_be_bytes(),
+            &[0; 4],
+        ]
+        .concat();
+        client.0.raw(&head).await.unwrap();
+        let code = client.closed().await;
+        assert!([0, 1002, 4413].contains(&code), "{length}: {code}");
+    }
     // An unmasked frame, which no client may send.
     let mut client = world.desk.agent().await;
     client.0.raw(&[FIN | TEXT, 2, b'{', b'}']).await.unwrap();

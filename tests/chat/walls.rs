@@ -1,8 +1,11 @@
 //! Who may not: every scope and every frame, for strangers, foreign customers, other visitors, and tokens that are over.
 
+use std::time::Duration;
+
 use bin_common_handler::testing::{BRIDGE_KEY, Kind, until};
 use serde_json::{Value as Json, json};
-use tandem::socket::Socket;
+use tandem::socket::{Heard, Socket};
+use tokio::time::timeout;
 
 use super::world::{Client, Desk, PAGE, World, call, text};
 
@@ -104,6 +107,231 @@ async fn nobody_gets_into_a_room_that_is_not_theirs() {
         )
         .await;
     assert_eq!(unheard, json!([]));
+    world.end().await;
+}
+
+/// Every scope there is, for this conversation and queue.
+fn every_scope(conversation: &str, queue: &str) -> Vec<String> {
+    let mut scopes = vec![conversation.to_owned(), format!("queue:{queue}")];
+    let plain = [
+        "me",
+        "customer",
+        "calls",
+        "auctions",
+        "bids",
+        "accounts",
+        "ledger_entries",
+        "call_campaigns",
+        "bid_profiles",
+        "conversations",
+        "queue_entries",
+        "presences",
+        "offers",
+        "appointments",
+        "alerts",
+    ];
+    scopes.extend(plain.map(str::to_owned));
+    scopes
+}
+
+/// A key of this customer with these fields.
+async fn key_of(at: &str, customer: &str, more: Json) -> String {
+    let mut body = json!({"customer_id": customer, "name": "stranger"});
+    let fields = more.as_object().unwrap().clone();
+    body.as_object_mut().unwrap().extend(fields);
+    let (status, made) = call(at, BRIDGE_KEY, ("POST", "/v1/accesskeys"), &[], Some(&body)).await;
+    assert_eq!(status, 200, "{made}");
+    text(&made, "token").to_owned()
+}
+
+/// Who may not, and what each scope has to say to them.
+enum Stranger {
+    /// Of another customer, with every right: rooms are not found, and the rest is their own.
+    ForeignCustomer,
+    /// Bound to an account, of ours or of others: nothing of chats.
+    Account,
+    /// Without the rights.
+    Powerless,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_scope_is_shut_to_every_stranger() {
+    let world = World::everything(Kind::Embedded, &[]).await;
+    let desk = &world.desk;
+    let (visitor, foreign) = (desk.visitor().await, Desk::open(&desk.at, BRIDGE_KEY).await);
+    let (_, queue) = desk
+        .ask("POST", "/v1/queues", Some(json!({"name": "sales"})))
+        .await;
+    let queue = text(&queue, "id").to_owned();
+    let all_rights =
+        json!({"scopes": ["chat:read", "chat:write", "exchange:read", "exchange:write"]});
+    let ours = key_of(&desk.at, &desk.customer, all_rights.clone()).await;
+    let post = async |path: &str, mut body: Json| {
+        body["customer_id"] = json!(desk.customer);
+        let (status, made) = call(&desk.at, BRIDGE_KEY, ("POST", path), &[], Some(&body)).await;
+        assert_eq!(status, 200, "{path}: {made}");
+        made
+    };
+    let seller = post(
+        "/v1/accounts",
+        json!({"type": "seller", "name": "s", "status": "active"}),
+    )
+    .await;
+    let seller = text(&seller, "id").to_owned();
+    let bound = json!({"scopes": ["exchange:sell"], "account_id": seller});
+    let strangers = [
+        (
+            Stranger::ForeignCustomer,
+            key_of(&desk.at, &foreign.customer, all_rights).await,
+        ),
+        (
+            Stranger::Account,
+            key_of(&desk.at, &desk.customer, bound).await,
+        ),
+        (
+            Stranger::Powerless,
+            key_of(&desk.at, &desk.customer, json!({"scopes": ["did:read"]})).await,
+        ),
+    ];
+    let scopes = every_scope(&visitor.scope(), &queue);
+    let mut listening = Vec::new();
+    for (who, key) in &strangers {
+        let mut client = Client::open(&desk.at, "/ws/v1/events", key).await;
+        for scope in &scopes {
+            let said = client.ask(json!({"op": "sub", "scope": scope})).await;
+            let code = said["code"].as_str().unwrap_or_default();
+            let is_right = match who {
+                Stranger::ForeignCustomer if scope.contains(':') => code.ends_with("_NOT_FOUND"),
+                Stranger::ForeignCustomer => said["op"] == "subscribed",
+                Stranger::Account => {
+                    let own = [
+                        "calls",
+                        "auctions",
+                        "accounts",
+                        "ledger_entries",
+                        "call_campaigns",
+                    ];
+                    code == "SCOPE_REQUIRED" || own.contains(&scope.as_str())
+                }
+                Stranger::Powerless => code == "SCOPE_REQUIRED",
+            };
+            assert!(is_right, "{scope}: {said}");
+        }
+        listening.push(client);
+    }
+    // Whoever may hears of each; what happens is heard by nobody else.
+    let mut own = Client::open(&desk.at, "/ws/v1/events", &ours).await;
+    for scope in &scopes {
+        own.sub(scope).await;
+    }
+    let mut page = desk.join(&visitor).await;
+    page.say(visitor.msg("m", "Hello?")).await;
+    page.until("ack").await;
+    let (status, said) = desk
+        .ask(
+            "POST",
+            &format!("/v1/conversations/{}/escalate", visitor.conversation),
+            Some(json!({"queue_id": queue})),
+        )
+        .await;
+    assert_eq!(status, 200, "{said}");
+    let buyer = post(
+        "/v1/accounts",
+        json!({"type": "buyer", "name": "b", "status": "active"}),
+    )
+    .await;
+    let buyer = text(&buyer, "id").to_owned();
+    let deposit = json!({"amount": 10_000, "currency": "USD"});
+    post(&format!("/v1/accounts/{buyer}/deposits"), deposit).await;
+    let campaign = post(
+        "/v1/call_campaigns",
+        json!({
+            "name": "leads", "seller_id": seller, "numbers": ["+14155550100"], "payout": 300,
+            "auction": {"form": "first_price", "reserve": 100, "increment": 1, "window_ms": 60_000,
+                        "soft_close_ms": 0},
+        }),
+    )
+    .await;
+    let campaign = text(&campaign, "id").to_owned();
+    post("/v1/bid_profiles", json!({
+        "buyer_id": buyer, "call_campaign_id": campaign, "amount": 200, "destination": "+14155550199",
+    }))
+    .await;
+    let made = post("/v1/calls", json!({
+        "call_campaign_id": campaign, "from_number": "+14155550123", "to_number": "+14155550100",
+    }))
+    .await;
+    let auction = post("/v1/auctions", json!({"call_id": text(&made, "id")})).await;
+    let mut heard = std::collections::BTreeSet::new();
+    // Of two scopes the narrower one tells.
+    let (room, waiting) = (visitor.scope(), format!("queue:{queue}"));
+    let wanted = ["calls", "auctions", "accounts", &room, &waiting];
+    while !wanted.iter().all(|scope| heard.contains(*scope)) {
+        let frame = own.until("ev").await;
+        heard.insert(text(&frame, "scope").to_owned());
+    }
+    for ((who, _), mut client) in strangers.iter().zip(listening) {
+        client.say(json!({"op": "ping"})).await;
+        loop {
+            let frame = client.next().await;
+            if frame["op"] == "pong" {
+                break;
+            }
+            let told = frame.to_string();
+            assert!(matches!(who, Stranger::Account), "{frame}");
+            for secret in [&buyer, &visitor.conversation, &queue] {
+                assert!(!told.contains(secret.as_str()), "{frame}");
+            }
+        }
+    }
+    assert!(auction["id"].is_string());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_are_over_open_nothing_and_what_they_opened_ends() {
+    let world = World::new(Kind::Embedded).await;
+    let desk = &world.desk;
+    let visitor = desk.visitor().await;
+    let rights = json!(["chat:read", "chat:write"]);
+    let short = json!({"scopes": rights, "expires": "1d"});
+    let short = key_of(&desk.at, &desk.customer, short).await;
+    let room = format!("/ws/v1/conversations/{}", visitor.conversation);
+    let mut open = Client::open(&desk.at, "/ws/v1/events", &short).await;
+    open.sub(&visitor.scope()).await;
+    let mut page = desk.join(&visitor).await;
+    let mut agent = desk.agent().await;
+    // The key and the visitor's token are over then, the agent's key is not.
+    let later = Duration::from_secs(8 * 24 * 3_600);
+    world
+        .whole
+        .parts
+        .clock
+        .shift(i64::try_from(later.as_micros()).unwrap());
+    assert_eq!(open.closed().await, 4401);
+    assert_eq!(agent.ask(json!({"op": "ping"})).await["op"], "pong");
+    for (path, token) in [
+        ("/ws/v1/events", &short),
+        (room.as_str(), &short),
+        (room.as_str(), &visitor.token),
+        ("/ws/v1/events", &visitor.token),
+    ] {
+        let mut client = Client::try_open(&desk.at, path, token, &[]).await.unwrap();
+        assert_eq!(client.closed().await, 4401, "{path}");
+        let socket = Socket::connect(&desk.at, path, &[]).await.unwrap();
+        let mut client = Client(socket.unwrap());
+        client.say(json!({"op": "auth", "token": token})).await;
+        assert_eq!(client.closed().await, 4401, "{path}, by its first frame");
+    }
+    // A visitor's is looked at less often.
+    let ended = timeout(Duration::from_secs(45), async {
+        loop {
+            if let Heard::Closed(code) = page.0.next().await {
+                return code;
+            }
+        }
+    });
+    assert_eq!(ended.await.expect("in time"), 4401);
     world.end().await;
 }
 

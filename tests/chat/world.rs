@@ -52,15 +52,31 @@ pub struct Visitor {
 
 impl World {
     pub async fn new(kind: Kind) -> Self {
+        Self::with(kind, &[]).await
+    }
+
+    /// With more settings.
+    pub async fn with(kind: Kind, more: &[(&'static str, &str)]) -> Self {
+        Self::of(kind, more, &["did-manager", "chat-manager"]).await
+    }
+
+    /// With the exchange, too.
+    pub async fn everything(kind: Kind, more: &[(&'static str, &str)]) -> Self {
+        let names: Vec<_> = managers::ALL.iter().map(|manager| manager.name).collect();
+        Self::of(kind, more, &names).await
+    }
+
+    async fn of(kind: Kind, more: &[(&'static str, &str)], names: &[&str]) -> Self {
         let all: Vec<_> = managers::ALL
             .iter()
-            .filter(|manager| ["did-manager", "chat-manager"].contains(&manager.name))
+            .filter(|manager| names.contains(&manager.name))
             .copied()
             .collect();
-        let settings = [
+        let mut settings = vec![
             ("SECRETS_KEY", "0123456789abcdef0123456789abcdef"),
             ("RATE_LIMIT_PER_SECOND", "0"),
         ];
+        settings.extend(more);
         let whole = Whole::start(kind, &all, tandem::bridge::sidecar, &settings).await;
         let desk = Desk::open(&whole.bridge.to_string(), BRIDGE_KEY).await;
         Self { whole, desk }
@@ -198,6 +214,87 @@ impl Visitor {
     }
 }
 
+/// Somebody who asks over one connection, and over another when it ends.
+pub struct Asker {
+    at: String,
+    key: String,
+    stream: Option<TcpStream>,
+}
+
+impl Asker {
+    pub fn new(at: &str, key: &str) -> Self {
+        Self {
+            at: at.to_owned(),
+            key: key.to_owned(),
+            stream: None,
+        }
+    }
+
+    /// Says something under a word; whether it was taken.
+    pub async fn says(&mut self, visitor: &Visitor, word: &str, body: &str) -> bool {
+        let uri = format!("/v1/conversations/{}/messages", visitor.conversation);
+        let body = json!({"client_message_id": word, "body": body}).to_string();
+        matches!(self.ask("POST", &uri, &body).await, Some((200, _)))
+    }
+
+    /// How many messages there are, of the first thousand.
+    pub async fn count(&mut self, visitor: &Visitor) -> Option<usize> {
+        let uri = format!(
+            "/v1/conversations/{}/messages?after_seq=0&limit=1000",
+            visitor.conversation
+        );
+        let (_, body) = self.ask("GET", &uri, "").await?;
+        let all: Json = serde_json::from_str(&body).ok()?;
+        all.as_array().map(Vec::len)
+    }
+
+    /// Status and body; nothing where no answer came.
+    async fn ask(&mut self, method: &str, uri: &str, body: &str) -> Option<(u16, String)> {
+        let asked = timeout(PATIENCE, self.exchange(method, uri, body)).await;
+        let answer = asked.ok()?;
+        if answer.is_none() {
+            self.stream = None;
+        }
+        answer
+    }
+
+    async fn exchange(&mut self, method: &str, uri: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => TcpStream::connect(&self.at).await.ok()?,
+        };
+        let request = format!(
+            "{method} {uri} HTTP/1.1\r\nhost: {}\r\nx-api-key: {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.at,
+            self.key,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut bytes = Vec::new();
+        let end = loop {
+            if let Some(at) = bytes.windows(4).position(|it| it == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if stream.read_buf(&mut bytes).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        let length = head.split("content-length: ").nth(1)?.lines().next()?;
+        let length: usize = length.trim().parse().ok()?;
+        while bytes.len() < end + length {
+            if stream.read_buf(&mut bytes).await.ok()? == 0 {
+                return None;
+            }
+        }
+        self.stream = Some(stream);
+        let body = String::from_utf8_lossy(&bytes[end..end + length]);
+        Some((status, body.into_owned()))
+    }
+}
+
 /// A client of the socket.
 pub struct Client(pub Socket);
 
@@ -208,6 +305,14 @@ impl Client {
         let hello = client.next().await;
         assert_eq!(hello["op"], "hello", "{hello}");
         client
+    }
+
+    /// As [`Self::open`]; nothing where the bridge is away or does not let it in now.
+    pub async fn come(at: &str, path: &str, token: &str) -> Option<Self> {
+        let protocol = format!("bearer, {token}");
+        let headers = [("sec-websocket-protocol", protocol.as_str())];
+        let socket = Socket::connect(at, path, &headers).await.ok()?.ok()?;
+        Some(Self(socket))
     }
 
     pub async fn try_open(

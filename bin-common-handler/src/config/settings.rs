@@ -109,6 +109,15 @@ pub const RATE_LIMIT_BURST: Setting<u64> = Setting::number(
     "500",
 );
 
+/// Connections of the bridge at most, sockets included.
+pub const BRIDGE_CONNECTIONS: Setting<u64> = Setting::number(
+    "BRIDGE_CONNECTIONS",
+    "4096",
+    16..=65_536,
+    "Connections of the bridge at most, sockets included, as far as the limit of open files allows; one address has three quarters",
+    "16000",
+);
+
 /// Webhooks a second of one address; 0 = no limit.
 pub const WEBHOOK_RATE_LIMIT_PER_SECOND: Setting<u64> = Setting::number(
     "WEBHOOK_RATE_LIMIT_PER_SECOND",
@@ -260,6 +269,7 @@ pub const COMMON: &[AnySetting] = &[
     BRIDGE_ACCESS_KEY.erased(),
     RATE_LIMIT_PER_SECOND.erased(),
     RATE_LIMIT_BURST.erased(),
+    BRIDGE_CONNECTIONS.erased(),
     WEBHOOK_RATE_LIMIT_PER_SECOND.erased(),
     BULK_REQUESTS_PER_CUSTOMER.erased(),
     BODY_MIB_PER_CUSTOMER.erased(),

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+/// Connections of a bridge of which nothing else is said.
+const BRIDGE_USUAL: u64 = 4_096;
 /// Descriptors that are left to databases, the broker, files, and whatever else the process opens.
 const OTHERS: u64 = 512;
+/// Connections of any port at least.
+const CONNECTIONS_MIN: u64 = 16;
 
 /// The limits of one port.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +40,24 @@ pub struct Upload {
 impl Options {
     /// For people and dialers; takes up to half of the process's descriptors.
     pub fn bridge(descriptors: u64) -> Self {
-        Self::with("bridge", descriptors / 2, descriptors, 4_096)
+        Self::with("bridge", descriptors / 2, descriptors, BRIDGE_USUAL)
+    }
+
+    /// As [`Self::bridge`], for so many connections at most. More than usual may take all descriptors but those that
+    /// others need.
+    pub fn bridge_of(descriptors: u64, connections: u64) -> Self {
+        let share = if connections <= BRIDGE_USUAL {
+            descriptors / 2
+        } else {
+            let admin = Self::admin(descriptors).connections_max as u64;
+            descriptors.saturating_sub(OTHERS).saturating_sub(admin)
+        };
+        Self::with(
+            "bridge",
+            share,
+            descriptors,
+            connections.max(CONNECTIONS_MIN),
+        )
     }
 
     /// For health and metrics: descriptors that no other port can take.
@@ -47,7 +68,7 @@ impl Options {
     /// One address may have three quarters: a proxy or one dialer's machine may be all callers there are.
     fn with(name: &'static str, share: u64, descriptors: u64, most: u64) -> Self {
         let free = descriptors.saturating_sub(OTHERS).max(descriptors / 4);
-        let connections = share.min(free).clamp(16, most);
+        let connections = share.min(free).clamp(CONNECTIONS_MIN, most);
         let connections_max = usize::try_from(connections).unwrap_or(usize::MAX);
         Self {
             name,
@@ -70,6 +91,24 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::usual(20_000, 4_096, 4_096)]
+    #[case::fewer(20_000, 100, 100)]
+    #[case::ten_thousand_of_one_address(20_000, 16_000, 16_000)]
+    #[case::all_but_what_others_need(20_000, 65_536, 17_440)]
+    #[case::few_descriptors(1_024, 16_000, 384)]
+    fn a_bridge_holds_what_its_operator_says_and_leaves_others_theirs(
+        #[case] descriptors: u64,
+        #[case] wanted: u64,
+        #[case] connections: usize,
+    ) {
+        let options = Options::bridge_of(descriptors, wanted);
+        assert_eq!(options.connections_max, connections);
+        assert_eq!(options.per_address_max, connections / 4 * 3);
+        let admin = Options::admin(descriptors).connections_max as u64;
+        assert!(connections as u64 + admin < descriptors);
+    }
 
     #[rstest]
     #[case(256, 64, 32)]

@@ -1,7 +1,7 @@
 //! The transport inside one process: the same promises, bounded queues, no broker.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,8 +17,8 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Collect, DRAIN_MAX, Delivered, Incoming, Outgoing, Probe, PublisherLease, RETRIES, Receive,
-    ReceivedEvent, Serve, Subscription, Transport,
+    Collect, DRAIN_MAX, Delivered, Incoming, Live, Outgoing, Probe, PublisherLease, RETRIES,
+    Receive, ReceivedEvent, Serve, Subscription, Transport,
     admission::{Admission, AdmissionQueue, HELD_MAX, Queued, TICK_PERIOD, busy},
 };
 use crate::{
@@ -344,6 +344,37 @@ impl Transport for InProcess {
                 Err(broadcast::error::RecvError::Closed) => return,
             }
         }
+    }
+
+    async fn follow(&self, live: Live, handler: Arc<dyn Receive>, stop: CancellationToken) {
+        let (mut events, bindings) = (self.0.events.subscribe(), &live.bindings);
+        // All of them come; what nobody holds is passed over.
+        let settle = || bindings.settle(bindings.changes(&HashSet::new()).round);
+        bindings.renew();
+        settle();
+        loop {
+            let event = tokio::select! {
+                () = stop.cancelled() => break,
+                () = bindings.changed() => {
+                    settle();
+                    continue;
+                }
+                event = events.recv() => event,
+            };
+            match event {
+                Ok(outgoing) if bindings.wants(outgoing.customer_id, outgoing.kind()) => {
+                    deliver(&outgoing, &handler, &self.0.tracker).await;
+                }
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    let subscriber = &live.name;
+                    warn!(missed, subscriber, "events were missed by a slow listener");
+                    handler.resumed();
+                }
+                Err(broadcast::error::RecvError::Closed) => break,
+            }
+        }
+        bindings.lose();
     }
 
     fn collect(

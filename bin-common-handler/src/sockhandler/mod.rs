@@ -1,6 +1,7 @@
 //! The transport: requests in, replies out, events both ways. RabbitMQ, or inside this process.
 
 mod admission;
+mod bindings;
 pub mod inprocess;
 pub mod rabbitmq;
 
@@ -23,8 +24,12 @@ use crate::{
     trace::TraceContext,
 };
 
+pub use bindings::{Bindings, Changes, Held, socket_key, socket_key_of_all};
+
 /// The durable topic exchange of all events.
 pub const EVENT_EXCHANGE: &str = "bin-manager.event";
+/// The durable topic exchange of the same events for sockets, by [`socket_key`]: a bridge binds what somebody follows.
+pub const SOCKET_EXCHANGE: &str = "bin-manager.socket";
 /// Where delayed requests go, when the broker has the plugin.
 pub const DELAY_EXCHANGE: &str = "bin-manager.delay";
 
@@ -103,6 +108,18 @@ pub struct Outgoing {
     pub trace: Option<TraceContext>,
     /// The envelope.
     pub body: Vec<u8>,
+}
+
+impl Outgoing {
+    /// Under which sockets hear it: customer, and kind of thing that it is about.
+    pub fn socket_key(&self) -> String {
+        socket_key(self.customer_id, self.kind())
+    }
+
+    /// The kind of thing that it is about, e.g. `conversation`.
+    pub fn kind(&self) -> &str {
+        self.routing_key.split('.').nth(1).unwrap_or_default()
+    }
 }
 
 /// The right to publish a manager's events, held by one replica at a time.
@@ -205,6 +222,15 @@ pub struct Subscription {
     pub durable: bool,
 }
 
+/// Events that are wanted as long as somebody holds their keys.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Who listens: names the queue.
+    pub name: String,
+    /// What is wanted.
+    pub bindings: Arc<Bindings>,
+}
+
 /// A way to reach other services and be reached.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
@@ -246,6 +272,10 @@ pub trait Transport: Send + Sync + 'static {
         handler: Arc<dyn Receive>,
         stop: CancellationToken,
     );
+
+    /// Takes events for those who come and go, until `stop`: whoever holds a key that is ready misses none, but when the
+    /// bus is lost ([`Receive::resumed`] says so afterwards).
+    async fn follow(&self, live: Live, handler: Arc<dyn Receive>, stop: CancellationToken);
 
     /// Hands each event that fits a durable subscription to `collector` until `stop`: what was published once this
     /// has returned is not lost, whoever dies when.

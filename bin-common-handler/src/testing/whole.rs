@@ -1,7 +1,7 @@
 //! Managers and the bridge in one process, as `tandem serve` runs them, each under a name of its own.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
 };
 
@@ -126,6 +126,26 @@ impl Whole {
             parts.health.is_ready().then_some(())
         })
         .await;
+    }
+
+    /// A second bridge in a process of its own, on the same services; only where there can be one. Where it listens.
+    pub async fn join_bridge(&mut self, make_bridge: MakeBridge) -> SocketAddr {
+        let at = free_address();
+        let mut settings = self.settings.clone();
+        settings.retain(|(name, _)| *name != "HTTP_LISTEN_ADDRESS");
+        settings.push(("HTTP_LISTEN_ADDRESS", at.to_string()));
+        let config = config(&self.managers, &settings);
+        let parts = ProcessContext::open(config, self.parts.clock.clone()).expect("parts open");
+        let tables = self.managers.iter();
+        let tables = tables.map(|manager| (manager.name, (manager.routes)()));
+        let sidecar = make_bridge(tables.collect());
+        let running = Running::start(parts.clone(), Vec::new(), Some(sidecar));
+        self.running.push(running);
+        until("the second bridge is ready", async || {
+            TcpStream::connect(at).is_ok().then_some(())
+        })
+        .await;
+        at
     }
 
     /// Stops everything as by SIGTERM, and removes what it left.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The operator's key of the bridges here.
-const KEY: &str = "the-key-of-the-benchmark";
+pub(crate) const KEY: &str = "the-key-of-the-benchmark";
 pub(crate) const P99_GOAL: Duration = Duration::from_millis(10);
 
 /// A bridge that runs.
@@ -41,7 +41,17 @@ pub(crate) struct Started {
 
 /// Starts `program` with settings of its own beside those of its bridge.
 pub(crate) async fn start(stand: &Stand, program: &str, own: &[(&str, String)]) -> Result<Started> {
-    let (address, metrics) = (free_address()?, free_address()?);
+    start_at(stand, program, &free_address()?, own).await
+}
+
+/// As [`start`], at an address that is known.
+pub(crate) async fn start_at(
+    stand: &Stand,
+    program: &str,
+    address: &str,
+    own: &[(&str, String)],
+) -> Result<Started> {
+    let (address, metrics) = (address.to_owned(), free_address()?);
     let mut settings = vec![
         ("HTTP_LISTEN_ADDRESS", address.clone()),
         ("PROMETHEUS_LISTEN_ADDRESS", metrics.clone()),

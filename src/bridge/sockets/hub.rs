@@ -25,7 +25,7 @@ use bin_common_handler::{
         error::{Error, Result},
         role::Reach,
     },
-    sockhandler::{Receive, ReceivedEvent, Subscription},
+    sockhandler::{Bindings, Held, Live, Receive, ReceivedEvent, socket_key, socket_key_of_all},
 };
 
 use super::{
@@ -132,6 +132,8 @@ pub(in crate::bridge) struct Hub {
     visitors: Mutex<HashMap<Uuid, HashMap<Uuid, Arc<Notify>>>>,
     /// Whose events (manager's name, resource) say that a visitor's session changed.
     visitor_topic: Option<(&'static str, &'static str)>,
+    /// What is heard: the events that somebody here follows.
+    bindings: Arc<Bindings>,
     patience: Mutex<Patience>,
 }
 
@@ -156,6 +158,7 @@ impl Hub {
             rooms: Rooms::new(table.live()),
             visitors: Mutex::default(),
             patience: Mutex::new(Patience::new(Instant::now())),
+            bindings: Arc::default(),
             visitor_topic: table
                 .visitors()
                 .map(|route| (route.service, route.identity.topic)),
@@ -216,19 +219,34 @@ impl Hub {
             .for_each(|it| it.notify_one());
     }
 
-    /// The events to hear; nothing where no list can be followed.
-    pub(in crate::bridge) fn subscription(&self) -> Option<Subscription> {
-        let lists = self.scopes.iter().map(|it| (it.service, it.topic));
-        let topics = lists.chain(self.rooms.topics()).chain(self.visitor_topic);
-        let patterns: HashSet<_> = topics
-            .map(|(service, topic)| format!("{service}.{topic}.#"))
-            .collect();
-        (!patterns.is_empty()).then(|| Subscription {
+    /// The events to hear: those that somebody here follows.
+    pub(in crate::bridge) fn live(&self) -> Live {
+        Live {
             name: format!("{NAME}.sockets"),
-            patterns: patterns.into_iter().collect(),
-            fanouts: Vec::new(),
-            durable: false,
-        })
+            bindings: Arc::clone(&self.bindings),
+        }
+    }
+
+    /// Events of a scope are heard for this caller once what is told here is ready, until it is dropped.
+    pub(super) fn hold(&self, grant: &Grant, scope: &str) -> Held {
+        let lists = self.scopes.iter().filter(|it| it.name == scope);
+        let kinds = lists.map(|it| it.topic).chain(self.rooms.kinds_of(scope));
+        self.hold_kinds(grant, kinds)
+    }
+
+    /// As [`Self::hold`] for what says that a visitor's session changed.
+    pub(super) fn hold_visitors(&self, grant: &Grant) -> Held {
+        let kinds = self.visitor_topic.into_iter().map(|(_, topic)| topic);
+        self.hold_kinds(grant, kinds)
+    }
+
+    fn hold_kinds(&self, grant: &Grant, kinds: impl Iterator<Item = &'static str>) -> Held {
+        let customer_id = grant.scope().customer_id();
+        let key = |kind: &str| match customer_id {
+            Some(id) => socket_key(Some(id), kind),
+            None => socket_key_of_all(kind),
+        };
+        self.bindings.hold(kinds.map(key).collect())
     }
 
     /// Follows a scope from now on; the number of its last event.
@@ -420,6 +438,16 @@ impl Scope {
         }
     }
 
+    /// Says that it is followed from here on: what was before is in the list.
+    fn subscribed(&self) -> Utf8Bytes {
+        ServerFrame::Subscribed {
+            scope: self.name,
+            last_seq: self.last_seq.load(Ordering::Relaxed),
+            last_note_seq: None,
+        }
+        .text()
+    }
+
     /// The account that an event is about.
     fn account_of(&self, data: &RawValue) -> Option<Uuid> {
         let field = self.account_field?;
@@ -447,9 +475,18 @@ impl Receive for Hub {
         Ok(())
     }
 
-    /// Those who were told of events in their order fetch what they missed; visitors' sessions may have ended.
+    /// Those who were told of events in their order fetch what they missed, and others are told to read their lists again;
+    /// visitors' sessions may have ended.
     fn resumed(&self) {
         self.rooms.doubt();
+        for (audience, followers) in self.audiences().iter() {
+            if let Some(scope) = self.scopes.get(audience.scope) {
+                let frame = scope.subscribed();
+                followers.values().for_each(|outbox| {
+                    outbox.push(&frame);
+                });
+            }
+        }
         let visitors = self.visitors();
         let sockets = visitors.values().flat_map(HashMap::values);
         sockets.for_each(|look| look.notify_one());

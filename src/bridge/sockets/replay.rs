@@ -224,6 +224,7 @@ impl Session {
     async fn lose(&mut self, socket: &mut WebSocket, scope: &str) -> std::result::Result<(), End> {
         if let Some(entered) = self.entered.remove(scope) {
             self.hub.rooms().leave(entered.place, self.id);
+            self.held.remove(scope);
         }
         if matches!(self.at, At::Room(_)) {
             return Err(End::Forbidden);
@@ -327,7 +328,7 @@ impl Session {
     }
 
     /// Tells what comes until something was answered. Of a room that catches up nothing comes.
-    async fn meanwhile<T>(
+    pub(super) async fn meanwhile<T>(
         &self,
         socket: &mut WebSocket,
         asked: impl Future<Output = T>,

@@ -72,12 +72,12 @@ impl Rooms {
         }
     }
 
-    /// Topics whose events are wanted: (manager's name, resource).
-    pub(super) fn topics(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.kinds.iter().flat_map(|kind| {
-            let topics = kind.room.topics.iter();
-            topics.map(|topic| (kind.service, topic.name))
-        })
+    /// The kinds of events that a scope is of, whoever may follow it.
+    pub(super) fn kinds_of(&self, scope: &str) -> impl Iterator<Item = &'static str> {
+        let word = scope.split_once(':').map_or(scope, |(word, _)| word);
+        let kind = self.kinds.iter().find(|kind| kind.room.scope == word);
+        let topics = kind.map_or(&[][..], |kind| kind.room.topics);
+        topics.iter().map(|topic| topic.name)
     }
 
     /// The room that a scope names, for this caller; none where it is no room's name.
@@ -136,10 +136,21 @@ impl Rooms {
         }
     }
 
-    /// Events may have been missed.
+    /// Events may have been missed: those with numbers are fetched, and whoever follows others reads them again.
     pub(super) fn doubt(&self) {
-        for member in self.members().values().flat_map(HashMap::values) {
-            member.doubt();
+        for (place, members) in self.members().iter() {
+            let Some(kind) = self.kinds.get(place.kind) else {
+                continue;
+            };
+            let frame = (!kind.room.is_replayed).then(|| kind.subscribed(place.id));
+            for member in members.values() {
+                match &frame {
+                    Some(frame) => {
+                        member.outbox.push(frame);
+                    }
+                    None => member.doubt(),
+                }
+            }
         }
     }
 
@@ -200,6 +211,24 @@ impl Rooms {
 }
 
 impl RoomKind {
+    /// The scope of one of them.
+    fn scope(&self, id: Uuid) -> String {
+        match self.room.key {
+            RoomKey::Path => format!("{}:{id}", self.room.scope),
+            RoomKey::Caller | RoomKey::Customer => self.room.scope.to_owned(),
+        }
+    }
+
+    /// Says that it is followed from here on, live only.
+    fn subscribed(&self, id: Uuid) -> Utf8Bytes {
+        ServerFrame::Subscribed {
+            scope: &self.scope(id),
+            last_seq: 0,
+            last_note_seq: None,
+        }
+        .text()
+    }
+
     /// Whether its manager lets this caller into their own only.
     pub(super) fn is_confined(&self, grant: &Grant) -> bool {
         let target = Target {
@@ -292,10 +321,7 @@ fn frame(
     if !topic.op.is_empty() {
         return named(topic.op, data);
     }
-    let scope = match kind.room.key {
-        RoomKey::Path => format!("{}:{id}", kind.room.scope),
-        RoomKey::Caller | RoomKey::Customer => kind.room.scope.to_owned(),
-    };
+    let scope = kind.scope(id);
     let told = seen.kind();
     ServerFrame::Ev {
         scope: &scope,

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 use uuid::Uuid;
 
-use bin_common_handler::{ids, models::error::Error};
+use bin_common_handler::{ids, models::error::Error, sockhandler::Held};
 
 use super::{
     At,
@@ -41,6 +41,8 @@ const UNCHECKED_MAX: Duration = Duration::from_secs(60);
 const OWN_EVERY: Duration = Duration::from_secs(30);
 /// How long what was said at last may take to be passed on.
 const FINISH_MAX: Duration = Duration::from_secs(2);
+/// How long the bus may take until events of a scope are heard.
+const BOUND_MAX: Duration = Duration::from_secs(5);
 /// Scopes that one socket follows at most.
 const SCOPES_MAX: usize = 64;
 /// Who connects.
@@ -78,8 +80,10 @@ pub(super) struct Session {
     look: Arc<Notify>,
     pub(super) tracker: TaskTracker,
     count: FrameCount,
-    /// Its place among the sockets of its visitor.
-    watch: Option<VisitorWatch>,
+    /// Its place among the sockets of its visitor, and what says that it changed.
+    watch: Option<(VisitorWatch, Held)>,
+    /// What keeps the events of its scopes coming.
+    pub(super) held: HashMap<String, Held>,
 }
 
 impl Session {
@@ -104,6 +108,7 @@ impl Session {
             tracker: TaskTracker::new(),
             count: FrameCount::default(),
             watch: None,
+            held: HashMap::new(),
         }
     }
 
@@ -145,7 +150,15 @@ impl Session {
         let grant = self.check().await.map_err(|error| End::of(&error))?;
         if let Some(session) = grant.visitor_id() {
             let watch = self.hub.watch_visitor(session, self.id, &self.look);
-            self.watch = Some(watch.ok_or(End::TooMany)?);
+            let watch = watch.ok_or(End::TooMany)?;
+            let held = self.hub.hold_visitors(&grant);
+            if !held.is_ready() {
+                let heard = timeout(BOUND_MAX, held.ready()).await;
+                heard.map_err(|_| End::Restart)?;
+                // It may have ended before that was heard.
+                self.look.notify_one();
+            }
+            self.watch = Some((watch, held));
         }
         self.ensure_room(&grant).await?;
         self.greet(socket, &grant).await?;
@@ -361,7 +374,21 @@ impl Session {
         if let Err(error) = self.managers.count_visitor(grant).await {
             return self.say(socket, refused(error.reason(), scope)).await;
         }
+        // Heard first, so that nothing is lost between the first answer and the first event.
+        let held = self.hub.hold(grant, scope);
+        if !held.is_ready() {
+            let heard = timeout(BOUND_MAX, held.ready());
+            if self.meanwhile(socket, heard).await?.is_err() {
+                let error = Error::unavailable("broker", "not bound in time");
+                return self.say(socket, refused(error.reason(), scope)).await;
+            }
+        }
         if let Some(entered) = Box::pin(self.enter(socket, grant, scope, known)).await {
+            if self.entered.contains_key(scope) {
+                self.held.insert(scope.to_owned(), held);
+            } else {
+                self.held.remove(scope);
+            }
             return entered;
         }
         let text = match self.hub.follow(grant, scope, self.id, &self.outbox) {
@@ -369,6 +396,7 @@ impl Session {
                 if is_new {
                     self.scopes.push(scope.to_owned());
                 }
+                self.held.insert(scope.to_owned(), held);
                 ServerFrame::Subscribed {
                     scope,
                     last_seq,
@@ -384,11 +412,13 @@ impl Session {
     fn unsubscribe(&mut self, grant: &Grant, scope: &str) -> Utf8Bytes {
         if let Some(entered) = self.entered.remove(scope) {
             self.hub.rooms().leave(entered.place, self.id);
+            self.held.remove(scope);
             return ServerFrame::Unsubscribed { scope }.text();
         }
         match self.hub.leave(grant, scope, self.id) {
             Ok(()) => {
                 self.scopes.retain(|own| own != scope);
+                self.held.remove(scope);
                 ServerFrame::Unsubscribed { scope }.text()
             }
             Err(error) => refused(error.reason(), scope),

@@ -28,6 +28,9 @@ use crate::{
     sockhandler::{EVENT_EXCHANGE, Outgoing, PublisherLease},
 };
 
+/// Keys under which the broker routes a message, too, and which it takes out: one publish serves both exchanges.
+const SECOND_KEY_HEADER: &str = "BCC";
+
 /// The exclusive queue; wake-ups arrive on it, too.
 pub(super) fn queue_name(publisher: &str, database_id: &str) -> String {
     format!("bin-manager.relay.{publisher}.{database_id}")
@@ -179,6 +182,11 @@ impl RabbitLease {
             let text = customer_id.to_string();
             headers.insert(CUSTOMER_HEADER.into(), AMQPValue::LongString(text.into()));
         }
+        let also = AMQPValue::LongString(event.socket_key().into());
+        headers.insert(
+            SECOND_KEY_HEADER.into(),
+            AMQPValue::FieldArray(vec![also].into()),
+        );
         insert_trace(&mut headers, event.trace);
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())

@@ -10,6 +10,7 @@ mod collect;
 mod connection;
 mod consume;
 mod delay;
+mod follow;
 mod frames;
 mod lease;
 mod lenient;
@@ -36,7 +37,7 @@ use self::{
     post::ConfirmChannel,
     rpc::RpcChannel,
 };
-use super::{Collect, PublisherLease, Receive, Serve, Subscription, Transport};
+use super::{Collect, Live, PublisherLease, Receive, Serve, Subscription, Transport};
 use crate::{
     clock::Clock,
     health::Health,
@@ -116,6 +117,10 @@ impl Transport for RabbitMq {
         stop: CancellationToken,
     ) {
         subscribe::subscribe(&self.0, subscription, handler, stop).await;
+    }
+
+    async fn follow(&self, live: Live, handler: Arc<dyn Receive>, stop: CancellationToken) {
+        follow::follow(&self.0, live, handler, stop).await;
     }
 
     fn collect(

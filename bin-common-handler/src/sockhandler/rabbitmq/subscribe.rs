@@ -185,7 +185,7 @@ pub(super) async fn declare(
 }
 
 /// Works on one event; what became of it. It is acknowledged only when it is done or safe elsewhere.
-async fn take(
+pub(super) async fn take(
     handler: &Arc<dyn Receive>,
     delivery: &Delivery,
     side: &Channel,
