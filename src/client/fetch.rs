@@ -111,7 +111,9 @@ pub fn status_line(response: &Response) -> String {
     }
     let hint = match (response.status_code, text("reason")) {
         (401, _) => " (the key comes from --key, BRIDGE_ACCESS_KEY or DATA_DIR/bridge.key)",
-        (_, Some("CUSTOMER_REQUIRED")) => " (tandem customer list shows their ids)",
+        (_, Some("CUSTOMER_REQUIRED")) => {
+            " (--customer ID, or customer_id in the query or body; tandem customer list shows the ids)"
+        }
         _ => "",
     };
     line + hint

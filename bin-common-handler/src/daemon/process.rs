@@ -28,7 +28,9 @@ pub enum StartError {
         fault: std::io::Error,
     },
     /// The port is taken, or not ours.
-    #[error("{setting}: cannot listen on {address}: {fault}")]
+    #[error(
+        "{setting}: cannot listen on {address}: {fault}; set {setting} to a free address of this machine, or stop what listens there"
+    )]
     Listen {
         /// The setting to change.
         setting: &'static str,
