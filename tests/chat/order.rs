@@ -93,8 +93,15 @@ async fn readers_who_come_and_go_hear_everything_once_and_in_order(
     for _ in 0..CONVERSATIONS {
         let (desk, visitor) = (world.desk.clone(), world.desk.visitor().await);
         let speaker = spawn(speak(desk.clone(), visitor.clone(), each));
-        let reader =
-            spawn(async move { read(&[desk.at.clone()], &desk.key, &visitor, (last, stay)).await });
+        let reader = spawn(async move {
+            read(
+                std::slice::from_ref(&desk.at),
+                &desk.key,
+                &visitor,
+                (last, stay),
+            )
+            .await
+        });
         speaking.push((speaker, reader));
     }
     for (speaker, reader) in speaking {

@@ -246,7 +246,7 @@ async fn what_the_log_tells_of_a_failing_one_names_the_trace_that_set_it() {
     let world = World::new().await;
     world.becomes_bad(7, Bad::Fails);
     let trace = TraceContext::begin(false);
-    within(Some(trace), world.schedule(7, world.at(-1), 7)).await;
+    Box::pin(within(Some(trace), world.schedule(7, world.at(-1), 7))).await;
     let log = Log::listen();
     world.work().await;
     for (day, _) in (1..).zip(PAUSES) {

@@ -1,6 +1,6 @@
 //! The whole path, beside the idle sockets: `tandem chat load` says something, chat-manager writes it, another hears it.
 
-use tokio::process::Command;
+use std::process::Command;
 
 use super::{FEED_GOAL, world::World};
 use crate::{
@@ -43,16 +43,14 @@ pub(super) async fn measure(stand: &Stand, section: &mut Section, world: &World)
 
 /// Its p99 in milliseconds.
 async fn run(world: &World, rate: u32, seconds: u32) -> Result<f64> {
-    let output = Command::new(&world.tandem)
-        .args(["chat", "load"])
+    let mut load = Command::new(&world.tandem);
+    load.args(["chat", "load"])
         .args(["--sockets", &SOCKETS.to_string()])
         .args(["--rate", &rate.to_string()])
         .args(["--seconds", &seconds.to_string()])
         .args(["--address", &format!("http://{}", world.at)])
-        .env("BRIDGE_ACCESS_KEY", World::operator())
-        .kill_on_drop(true)
-        .output()
-        .await?;
+        .env("BRIDGE_ACCESS_KEY", World::operator());
+    let output = tokio::task::spawn_blocking(move || load.output()).await??;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let why = String::from_utf8_lossy(&output.stderr).into_owned();
