@@ -109,6 +109,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1121_bid_counts",
         "1122_ping_claims",
         "1123_sip_nonces",
+        "1140_auction_prices",
+        "1141_ping_prices",
     ]
 );
 

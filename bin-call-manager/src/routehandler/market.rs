@@ -175,6 +175,15 @@ impl Market {
                 },
             );
         }
+        // As open wins count towards caps: whoever has a call of the person may be put through any moment.
+        for id in market::waiting(tx, call).await? {
+            let open = Seen {
+                connect: Some(now),
+                conversion: Some(now),
+            };
+            (everybody.connect, everybody.conversion) = (open.connect, open.conversion);
+            seen.insert(id, open);
+        }
         Ok((seen, everybody))
     }
 
@@ -239,6 +248,27 @@ impl Market {
         (!enough).then(|| self.reach.wider())
     }
 
+    /// Takes out everybody who was ranked and whose destination may not be called: who cannot have the call sets no price for
+    /// others, and has no turn and no rank. Whether there was one; then it is to be decided again.
+    pub(super) fn refuse_unreachable(
+        &mut self,
+        decision: &Decision,
+        campaign: &CallCampaign,
+    ) -> bool {
+        let mut refused: Vec<usize> = decision
+            .ranked
+            .iter()
+            .map(|ranked| ranked.candidate)
+            .filter(|at| !self.may_call(*at, campaign))
+            .collect();
+        // From the last on: the places of those before it stay.
+        refused.sort_unstable_by(|one, other| other.cmp(one));
+        for at in &refused {
+            self.refuse(*at);
+        }
+        !refused.is_empty()
+    }
+
     /// Whether the campaign's calls may go where this candidate's would. A profile that names no place is sold nothing; a bid
     /// by request need not name one, as whoever asked for the auction puts its call through.
     pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
@@ -258,7 +288,7 @@ impl Market {
     }
 
     /// Takes a candidate out whose destination may not be called.
-    pub(super) fn refuse(&mut self, candidate: usize) {
+    fn refuse(&mut self, candidate: usize) {
         if candidate >= self.entries.len() {
             return;
         }

@@ -91,7 +91,8 @@ pub(super) fn refused_row(
     }
 }
 
-/// The profiles whose endpoints are worth asking: those that could have the call if they bid the reserve.
+/// The profiles whose endpoints are worth asking: those that could have the call if they bid the least
+/// that wins.
 ///
 /// # Errors
 /// 503.
@@ -108,8 +109,8 @@ pub(crate) async fn askable(
         at: tx.now(),
     };
     let mut market = Market::load(tx, standing, offer, Some(Reach::Fitting)).await?;
-    let reserve = market.terms.reserve();
-    market.bid_for_endpoints(reserve);
+    let least = market.terms.least();
+    market.bid_for_endpoints(least);
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
@@ -162,14 +163,11 @@ pub(crate) async fn preview(
             market = Market::load(tx, standing, offer, Some(wider)).await?;
             continue;
         }
-        if let Some(winner) = decision.winner
-            && !market.may_call(winner.candidate, campaign)
-        {
-            drop(candidates);
-            market.refuse(winner.candidate);
+        drop(candidates);
+        if market.refuse_unreachable(&decision, campaign) {
             continue;
         }
-        let mut rows = explain(&decision, &market.terms, &candidates);
+        let mut rows = explain(&decision, &market.terms, &market.candidates(&buyers));
         market.finish(&mut rows, true);
         let winner = decision.winner;
         let bid_of = |at: usize| market.entries.get(at)?.bid_expires();

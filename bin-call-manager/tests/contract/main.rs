@@ -29,6 +29,8 @@ mod optouts;
 #[cfg(test)]
 mod pings;
 #[cfg(test)]
+mod prices;
+#[cfg(test)]
 mod reasons;
 #[cfg(test)]
 mod renamed;
