@@ -288,7 +288,7 @@ impl Market {
     }
 
     /// Takes a candidate out whose destination may not be called.
-    fn refuse(&mut self, candidate: usize) {
+    pub(super) fn refuse(&mut self, candidate: usize) {
         if candidate >= self.entries.len() {
             return;
         }
