@@ -111,6 +111,8 @@ const MIGRATIONS: Migrations = migrations!(
         "1123_sip_nonces",
         "1130_call_pending",
         "1131_refusals",
+        "1140_auction_prices",
+        "1141_ping_prices",
     ]
 );
 

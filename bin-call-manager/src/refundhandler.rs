@@ -40,6 +40,7 @@ pub(crate) struct RefundCreate {
 #[derive(sqlx::FromRow)]
 struct Amount {
     amount: i64,
+    reversed: i64,
 }
 
 /// Gives money of a captured call back.
@@ -48,7 +49,7 @@ struct Amount {
 /// 400 `CURRENCY_MISMATCH`; 404; 409 `INVALID_CALL_STATE` before a capture, `REFUND_TOO_LARGE`; 503.
 pub(crate) async fn create(app: &App, ctx: &RequestContext, body: &RefundCreate) -> Result<Refund> {
     ensure_operator(ctx)?;
-    in_range("amount", body.amount, 1, AMOUNT_MAX)?;
+    in_range("amount", body.amount, 0, AMOUNT_MAX)?;
     short("reason", &body.reason)?;
     let mut tx = app.store.begin(ctx).await?;
     let call = callhandler::lock(&mut tx, ctx, Viewer::Operator, body.call_id).await?;
@@ -61,10 +62,7 @@ pub(crate) async fn create(app: &App, ctx: &RequestContext, body: &RefundCreate)
             format!("The call's currency is {}.", call.currency),
         ));
     }
-    let price = call.price.unwrap_or_default();
-    let before = refunded(&mut tx, &call).await?;
-    ensure_left(price, before, body.amount)?;
-    let reversed = posting::reversed(call.payout.unwrap_or_default(), price, before, body.amount);
+    let reversed = reversed(&mut tx, &call, body.amount).await?;
     let now = tx.now();
     let refund = Refund {
         id: ids::next(),
@@ -84,17 +82,45 @@ pub(crate) async fn create(app: &App, ctx: &RequestContext, body: &RefundCreate)
     tx.commit(refund).await
 }
 
+/// What of the payout goes back with `amount` of the price. A call that cost nothing is refunded by 0, once: its seller may have
+/// been paid all the same.
+async fn reversed(
+    tx: &mut bin_common_handler::databasehandler::ChangeTx<'_>,
+    call: &Call,
+    amount: i64,
+) -> Result<i64> {
+    let (price, payout) = (
+        call.price.unwrap_or_default(),
+        call.payout.unwrap_or_default(),
+    );
+    let before = refunded(tx, call).await?;
+    if price > 0 {
+        in_range("amount", amount, 1, AMOUNT_MAX)?;
+        ensure_left(price, before.amount, amount)?;
+        return Ok(posting::reversed(payout, price, before.amount, amount));
+    }
+    ensure_left(price, 0, amount)?;
+    if before.reversed == payout {
+        return Err(too_large(price, before.amount));
+    }
+    Ok(payout)
+}
+
 fn ensure_left(price: i64, before: i64, amount: i64) -> Result<()> {
     let left = price - before;
     if amount <= left {
         return Ok(());
     }
     ensure(left >= 0, "amount", "is more than was captured")?;
-    Err(Error::failed_precondition(
+    Err(too_large(price, before))
+}
+
+fn too_large(price: i64, before: i64) -> Error {
+    Error::failed_precondition(
         "REFUND_TOO_LARGE",
         "Refunds together are never more than was captured.",
     )
-    .with_detail(serde_json::json!({"captured": price, "refunded": before})))
+    .with_detail(serde_json::json!({"captured": price, "refunded": before}))
 }
 
 async fn move_money(
@@ -131,15 +157,20 @@ async fn move_money(
     }
 }
 
-/// What of a locked call's price went back already.
+/// What of a locked call's price and payout went back already.
 async fn refunded(
     tx: &mut bin_common_handler::databasehandler::ChangeTx<'_>,
     call: &Call,
-) -> Result<i64> {
-    let sql = "SELECT amount FROM exchange_refunds WHERE call_id = ? AND customer_id = ?";
+) -> Result<Amount> {
+    let sql = "SELECT amount, reversed FROM exchange_refunds WHERE call_id = ? AND customer_id = ?";
     let values = vec![call.id.into(), call.customer_id.into()];
     let rows: Vec<Amount> = tx.sql().fetch_all(sql, values).await?;
-    Ok(rows
-        .iter()
-        .fold(0, |sum, row| sum.saturating_add(row.amount)))
+    Ok(Amount {
+        amount: rows
+            .iter()
+            .fold(0, |sum, row| sum.saturating_add(row.amount)),
+        reversed: rows
+            .iter()
+            .fold(0, |sum, row| sum.saturating_add(row.reversed)),
+    })
 }

@@ -133,9 +133,10 @@ fn refused(refusal: BidRefusal) -> Error {
         BidRefusal::CurrencyMismatch => {
             Error::invalid_argument(refusal.reason(), "The auction is in another currency.")
         }
-        BidRefusal::BidTooLow => {
-            Error::invalid_argument(refusal.reason(), "amount is below the reserve.")
-        }
+        BidRefusal::BidTooLow => Error::invalid_argument(
+            refusal.reason(),
+            "amount is below the reserve or the fixed price.",
+        ),
         BidRefusal::BidExpired => {
             Error::invalid_argument(refusal.reason(), "expires is in the past.")
         }
@@ -162,11 +163,9 @@ async fn ensure_room(tx: &mut ChangeTx<'_>, auction_id: Uuid, buyer_id: Uuid) ->
 /// The terms under which an auction was opened, whatever the campaign says by now.
 async fn terms_of(tx: &mut ChangeTx<'_>, auction: &Auction) -> Result<Terms> {
     let found = tx.get::<CallCampaign>(auction.call_campaign_id).await?;
-    let campaign = found.ok_or_else(not_found)?;
-    Ok(Terms {
-        auction: Some(auction.terms()),
-        ..choose::terms(&campaign)?
-    })
+    let mut campaign = found.ok_or_else(not_found)?;
+    auction.put_terms(&mut campaign);
+    choose::terms(&campaign)
 }
 
 /// A late bid moves the end, up to the latest.

@@ -3,7 +3,6 @@
 use bin_common_handler::{
     context::RequestContext, databasehandler::ChangeTx, models::error::Result, timerhandler::Timer,
 };
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{CLOSE, not_found, telling, view};
@@ -80,7 +79,7 @@ async fn settle(
         Err(error) if error.is_retriable() => return Err(error),
         Err(error) => return stop(tx, call, auction, error.reason()).await,
     };
-    campaign.auction = Json(Some(auction.terms()));
+    auction.put_terms(&mut campaign);
     let rule = sale::rule_against(tx, &standing.dnc, &call, &campaign).await?;
     if let Some(rule) = rule {
         return stop(tx, call, auction, &rule).await;

@@ -21,6 +21,7 @@ use bin_common_handler::{
     },
 };
 use serde::Deserialize;
+use sqlx::types::Json;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -40,6 +41,7 @@ use crate::{
         bid::{self, Bid, BidStatus},
         call::Call,
         callstatus::CallStatus,
+        prices::Prices,
     },
     routehandler::{campaign, choose},
     standing::{Known, Standing},
@@ -91,7 +93,7 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
         window_ms: WINDOW_MS,
         ..AuctionTerms::default()
     });
-    let auction = begun(&call, &terms, tx.now());
+    let auction = begun(&call, &terms, Prices::of(&campaign), tx.now());
     tx.insert(&auction).await?;
     call.auction_id = Some(auction.id);
     call.tm_update = tx.next_version(call.tm_update);
@@ -102,7 +104,12 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
     tx.commit(auction).await
 }
 
-fn begun(call: &Call, terms: &AuctionTerms, now: Timestamp) -> Auction {
+fn begun(
+    call: &Call,
+    terms: &AuctionTerms,
+    prices: Json<Option<Prices>>,
+    now: Timestamp,
+) -> Auction {
     let window = Duration::from_millis(terms.window_ms.into());
     let tm_end = now.plus(window);
     Auction {
@@ -117,6 +124,7 @@ fn begun(call: &Call, terms: &AuctionTerms, now: Timestamp) -> Auction {
         },
         reserve: terms.reserve,
         increment: terms.increment,
+        prices,
         currency: call.currency.clone(),
         soft_close_ms: terms.soft_close_ms.into(),
         status: AuctionStatus::Active,

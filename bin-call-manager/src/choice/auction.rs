@@ -20,7 +20,7 @@ pub enum BidRefusal {
     AuctionExpired,
     /// The campaign trades in another currency: 400.
     CurrencyMismatch,
-    /// Below the reserve, or below nothing: 400.
+    /// Below the reserve, or below the fixed price: 400.
     BidTooLow,
     /// The bid ends before it begins: 400.
     BidExpired,
@@ -54,7 +54,7 @@ pub fn accept(bid: &Bid, terms: &Terms, end: Timestamp, now: Timestamp) -> Resul
     if bid.currency != terms.currency {
         return Err(BidRefusal::CurrencyMismatch);
     }
-    if bid.amount < terms.reserve() {
+    if bid.amount < terms.least() {
         return Err(BidRefusal::BidTooLow);
     }
     if bid.expires.is_some_and(|expires| expires <= now) {

@@ -55,16 +55,19 @@ impl Counters {
         self.bound();
     }
 
-    /// Notes a choice by weight: each of `entrants` (id and weight) is owed its weight, the first pays for all.
+    /// Notes a choice by weight: each of `entrants` (id and weight) is owed its weight, the first pays for all. Where nobody has
+    /// weight, all have the same.
     pub(super) fn took_share(&mut self, entrants: &[(Uuid, u32)]) {
-        let total = entrants.iter().fold(0_i64, |sum, (_, weight)| {
-            sum.saturating_add(i64::from(*weight))
-        });
+        let least = u32::from(entrants.iter().all(|(_, weight)| *weight == 0));
+        let of = |weight: u32| i64::from(weight.max(least));
+        let total = entrants
+            .iter()
+            .fold(0_i64, |sum, (_, weight)| sum.saturating_add(of(*weight)));
         let most = total.saturating_mul(AHEAD_MAX);
         let mut pays = total;
         for (id, weight) in entrants {
             let counter = self.profiles.entry(*id).or_default();
-            let owed = counter.owed.saturating_add(i64::from(*weight));
+            let owed = counter.owed.saturating_add(of(*weight));
             counter.owed = owed.saturating_sub(pays).clamp(-most, most);
             pays = 0;
         }

@@ -193,6 +193,13 @@ impl<'a> Judge<'a> {
         if amount < reserve {
             return Err(Exclusion::BidTooLow { amount, reserve });
         }
+        let most = self.terms.most(amount);
+        if most > amount {
+            return Err(Exclusion::PriceTooHigh {
+                most,
+                max_price: amount,
+            });
+        }
         Ok(amount)
     }
 }

@@ -18,6 +18,7 @@
 //!   raises one, as long as both pass the rules: a bid beyond the buyer's funds is excluded.
 //! - A second price is never below the reserve, never above the winner's amount, and what it is worth is never
 //!   below any rival's bid when the winner has the highest effective bid.
+//! - Nobody pays more than it bids, whatever a fixed price is.
 //! - Rules about money (ceiling, budget, funds) hold for the bid itself, not for the lower price that may come of
 //!   it: who is a rival never hangs on what the price turns out to be.
 //! - After a win that is noted, no cap, no budget and no credit limit is overrun.

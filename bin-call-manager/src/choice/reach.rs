@@ -221,6 +221,9 @@ mod tests {
             samples::NOW,
             &mut chance,
         );
+        if let Some(winner) = &decision.winner {
+            assert!(winner.price <= decision.ranked[0].amount, "{decision:?}");
+        }
         let id = |at: usize| candidates[at].profile.unwrap().id;
         let outcome = Outcome {
             winner: decision

@@ -110,7 +110,7 @@ pub struct Terms {
     pub quality_weight_millionths: u32,
     /// Prices; nothing = every buyer pays its amount, and there is no reserve.
     pub auction: Option<AuctionTerms>,
-    /// What every call costs, whatever is bid; minor units.
+    /// What every call costs those who bid as much or more; minor units.
     pub revenue: Option<i64>,
     /// The rule about callers who were there before.
     pub duplicates: Option<Duplicates>,
@@ -126,6 +126,11 @@ impl Terms {
     /// The least amount of a bid, in minor units; never below 0.
     pub fn reserve(&self) -> i64 {
         self.auction.map_or(0, |auction| auction.reserve.max(0))
+    }
+
+    /// The least that a bid must be to win, in minor units: nobody pays more than it bids.
+    pub fn least(&self) -> i64 {
+        self.reserve().max(self.revenue.unwrap_or(0))
     }
 
     /// Most that a bid of that amount may cost its buyer: what funds, budget and ceiling must hold.

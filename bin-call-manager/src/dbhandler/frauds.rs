@@ -49,6 +49,15 @@ pub(crate) async fn lock_turns(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()>
     Ok(())
 }
 
+/// Makes calls of the same person wait for each other until the end of the transaction.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn lock_person(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
+    let turn = turn_of("person", call.person().as_bytes());
+    lock_turn(tx, call.customer_id, turn).await
+}
+
 /// FNV-1a: the same in every process and version.
 fn turn_of(kind: &str, subject: &[u8]) -> i64 {
     let hash = kind

@@ -192,7 +192,7 @@ pub(crate) struct History {
     pub converted: Option<Timestamp>,
 }
 
-/// The person's earlier calls of the campaign, by buyer.
+/// The person's earlier calls of the campaign, by buyer. What may still convert counts as converted.
 ///
 /// # Errors
 /// 503.
@@ -201,13 +201,10 @@ pub(crate) async fn history(
     call: &Call,
     since: Timestamp,
 ) -> Result<Vec<History>> {
-    let column = match call.direction {
-        Direction::Outbound => "to_number",
-        _ => "from_number",
-    };
+    let column = person_column(call);
     let sql = format!(
         "SELECT buyer_id, MAX(tm_answer) AS connected, \
-         MAX(CASE WHEN converted = 1 THEN tm_answer END) AS converted FROM exchange_calls \
+         MAX(CASE WHEN converted = 1 OR converted IS NULL THEN tm_answer END) AS converted FROM exchange_calls \
          WHERE call_campaign_id = ? AND {column} = ? AND tm_answer >= ? AND customer_id = ? \
          AND buyer_id IS NOT NULL GROUP BY buyer_id"
     );
@@ -218,6 +215,40 @@ pub(crate) async fn history(
         call.customer_id.into(),
     ];
     Ok(tx.sql().fetch_all(&sql, values).await?)
+}
+
+fn person_column(call: &Call) -> &'static str {
+    match call.direction {
+        Direction::Outbound => "to_number",
+        _ => "from_number",
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Payer {
+    buyer_id: Uuid,
+}
+
+/// Buyers that have another call of the person and campaign that nobody answered yet: they may still be put through.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn waiting(tx: &mut ChangeTx<'_>, call: &Call) -> Result<Vec<Uuid>> {
+    let column = person_column(call);
+    let sql = format!(
+        "SELECT DISTINCT buyer_id FROM exchange_calls \
+         WHERE call_campaign_id = ? AND {column} = ? AND tm_answer IS NULL AND customer_id = ? \
+         AND status IN ('queued', 'ringing') AND buyer_id IS NOT NULL AND id <> ? LIMIT ?"
+    );
+    let values = vec![
+        call.call_campaign_id.into(),
+        call.person().into(),
+        call.customer_id.into(),
+        call.id.into(),
+        BIDS_MAX.into(),
+    ];
+    let rows: Vec<Payer> = tx.sql().fetch_all(&sql, values).await?;
+    Ok(rows.into_iter().map(|row| row.buyer_id).collect())
 }
 
 #[derive(sqlx::FromRow)]

@@ -111,6 +111,24 @@ pub(crate) async fn awaited(
     Ok(found.map(|row| row.id))
 }
 
+/// Whether another ping of this one's caller and campaign is accepted, and its call is waited for.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_caller_reserved(tx: &mut ChangeTx<'_>, ping: &Ping) -> Result<bool> {
+    let sql = "SELECT id FROM exchange_pings WHERE customer_id = ? AND from_number = ? AND expires > ? \
+         AND call_campaign_id = ? AND status = 'reserved' AND id <> ? LIMIT 1";
+    let values = vec![
+        ping.customer_id.into(),
+        ping.from_number.as_str().into(),
+        tx.now().into(),
+        ping.call_campaign_id.into(),
+        ping.id.into(),
+    ];
+    let found: Option<Id> = tx.sql().fetch_optional(sql, values).await?;
+    Ok(found.is_some())
+}
+
 #[derive(sqlx::FromRow)]
 struct Text {
     text: String,

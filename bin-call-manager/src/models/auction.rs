@@ -9,8 +9,10 @@ use bin_common_handler::{
     text_enum,
 };
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::{callcampaign::CallCampaign, prices::Prices};
 use crate::choice::terms::{AuctionTerms, Form};
 
 /// Announced when it opened.
@@ -66,6 +68,10 @@ pub struct Auction {
     pub reserve: i64,
     /// Step above the second bid, in minor units.
     pub increment: i64,
+    /// The fixed sums under which it was opened; null for auctions that were opened before they were kept.
+    #[schemars(skip)]
+    #[serde(skip)]
+    pub prices: Json<Option<Prices>>,
     /// ISO 4217 code.
     pub currency: String,
     /// A bid in the last so many milliseconds moves the end by as many; 0 = never.
@@ -85,6 +91,12 @@ pub struct Auction {
 }
 
 impl Auction {
+    /// Lets a campaign say what it said when this was opened.
+    pub fn put_terms(&self, campaign: &mut CallCampaign) {
+        campaign.auction = Json(Some(self.terms()));
+        Prices::put(self.prices, campaign);
+    }
+
     /// The terms under which it was opened, whatever its campaign says by now.
     pub fn terms(&self) -> AuctionTerms {
         // It may last two windows in all.

@@ -20,6 +20,7 @@ pub mod inboundcall;
 pub mod ledgerentry;
 pub mod ping;
 pub mod posting;
+pub mod prices;
 pub mod quality;
 pub mod refund;
 pub mod subjectrequest;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::prices::Prices;
+
 text_enum!(
     /// Where a ping stands.
     pub enum PingStatus {
@@ -148,6 +150,9 @@ pub struct Ping {
     pub status: PingStatus,
     /// What the seller gets, in minor units.
     pub amount: i64,
+    /// The fixed sums under which it was offered; null for pings that were answered before they were kept.
+    #[serde(skip)]
+    pub prices: Json<Option<Prices>>,
     /// ISO 4217 code.
     pub currency: String,
     /// Where the call is to come in: a number of ours; empty = by request.

@@ -25,6 +25,7 @@ use crate::{
     models::{
         call::{self, Call},
         ping::{Ping, PingReply, PingStatus, Reject},
+        prices::Prices,
     },
     routehandler::{self, choose, timers, winning},
     viewer::Viewer,
@@ -46,7 +47,8 @@ pub(crate) struct Acceptance {
 /// Reserves the call for the best bidder that still wants it. Accepting again has the same answer.
 ///
 /// # Errors
-/// 404; 409 `PING_EXPIRED`, `PING_REJECTED`, `NO_BIDS_AVAILABLE`; 403 `FRAUD_DETECTED`; 503.
+/// 404; 409 `PING_EXPIRED`, `PING_REJECTED`, `NO_BIDS_AVAILABLE`, `CALLER_RESERVED` where another ping of the caller is
+/// accepted, `REFERENCE_MISMATCH` where this one is with another reference; 403 `FRAUD_DETECTED`; 503.
 pub(crate) async fn accept(
     app: &App,
     ctx: &RequestContext,
@@ -118,6 +120,7 @@ async fn reserve(
     let mut tx = app.store.begin(&apart).await?;
     let mut ping = tx.lock::<Ping>(id).await?.ok_or_else(not_found)?;
     if let Some(call_id) = ping.call_id {
+        ensure_same_reference(&mut tx, &ping, body).await?;
         return Ok(call_id);
     }
     ensure_open(&ping, tx.now())?;
@@ -126,11 +129,16 @@ async fn reserve(
         reference: Some(body.reference.clone()).filter(|text| !text.is_empty()),
         ..pinging::call_of(&ping)
     };
-    let campaign = routehandler::campaign(&mut tx, &call).await?;
+    let mut campaign = routehandler::campaign(&mut tx, &call).await?;
+    Prices::put(ping.prices, &mut campaign);
     if let Some(refusal) = add(&mut tx, &mut call, &campaign, learned, &app.sealer).await? {
         reject(&mut ping, Reject::CallerId);
         save(&mut tx, &mut ping).await?;
         return tx.commit_refusal(refusal).await;
+    }
+    // Its person's turn is held from the check on: of two pings of one caller one is first.
+    if pings::is_caller_reserved(&mut tx, &ping).await? {
+        return Err(caller_reserved());
     }
     let chosen = Box::pin(choose::choose(&mut tx, &app.standing, &call, &campaign)).await?;
     if chosen.won.is_none() {
@@ -152,6 +160,35 @@ async fn reserve(
         .await?;
     tx.emit(call::ROUTED, &call, call.customer_id).await?;
     tx.commit(call.id).await
+}
+
+/// 409: one caller makes one call, so one buyer is held for it.
+fn caller_reserved() -> Error {
+    let reject = Reject::CallerId;
+    Error::failed_precondition(
+        "CALLER_RESERVED",
+        "Another ping of this caller is accepted, and its call is waited for.",
+    )
+    .with_detail(json!({"reject_code": reject.code()}))
+}
+
+/// While the call is waited for it has the reference that the ping was accepted with; afterwards the carrier's.
+async fn ensure_same_reference(
+    tx: &mut ChangeTx<'_>,
+    ping: &Ping,
+    body: &Acceptance,
+) -> Result<()> {
+    if body.reference.is_empty() || ping.status != PingStatus::Reserved {
+        return Ok(());
+    }
+    let call = tx.get::<Call>(ping.call_id.unwrap_or_default()).await?;
+    if call.is_none_or(|call| call.reference.as_ref() == Some(&body.reference)) {
+        return Ok(());
+    }
+    Err(Error::failed_precondition(
+        "REFERENCE_MISMATCH",
+        "The ping was accepted with another reference.",
+    ))
 }
 
 fn ensure_open(ping: &Ping, now: bin_common_handler::models::time::Timestamp) -> Result<()> {

@@ -150,11 +150,11 @@ pub(super) async fn never_came(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()
     let Some(mut ping) = ping.filter(|ping| ping.status == PingStatus::Reserved) else {
         return Ok(());
     };
-    ping.status = PingStatus::Expired;
-    save(tx, &mut ping).await?;
     if call.status != CallStatus::Queued {
-        return Ok(());
+        ping.status = PingStatus::Expired;
+        return save(tx, &mut ping).await;
     }
+    // The ping ends with its call.
     let was = call.status;
     ending::end(tx, &mut call, CallStatus::Canceled).await?;
     "PING_EXPIRED".clone_into(&mut call.reason);

@@ -25,7 +25,7 @@ use crate::{
         Counters, Reach, Terms,
         explain::{Row, explain, text},
     },
-    dbhandler::market,
+    dbhandler::{frauds, market},
     models::{
         account::Account,
         bid::Bid,
@@ -135,6 +135,10 @@ pub(crate) async fn choose_at(
     campaign: &CallCampaign,
     at: Timestamp,
 ) -> Result<Chosen> {
+    if campaign.duplicates.0.is_some() {
+        // Two calls of one person at once see each other: the lock goes before turns and accounts.
+        frauds::lock_person(tx, call).await?;
+    }
     let takes_turns = call.auction_id.is_none()
         && matches!(
             campaign.strategy,
@@ -171,27 +175,24 @@ pub(crate) async fn choose_at(
                 .get(winner.candidate)
                 .map(|candidate| candidate.buyer.id)
         });
-        if let Some(winner) = decision.winner
-            && !leading_out
-                .may_call(tx, &market, winner.candidate, campaign)
-                .await?
+        drop(candidates);
+        if leading_out
+            .refuse(tx, &mut market, &decision, campaign)
+            .await?
         {
-            drop(candidates);
-            market.refuse(winner.candidate);
             continue;
         }
         if let Some(id) = first
             && !held.contains(&id)
         {
             held.insert(id);
-            drop(candidates);
             market.hold(tx, id).await?;
             continue;
         }
         if counters.is_some() && first.is_some() {
             market::save_counters(tx, campaign.id, &turns).await?;
         }
-        let mut rows = explain(&decision, &market.terms, &candidates);
+        let mut rows = explain(&decision, &market.terms, &market.candidates(&buyers));
         market.finish(&mut rows, ping.is_some());
         let strategy = if call.auction_id.is_some() {
             "auction"
@@ -228,9 +229,11 @@ pub(crate) async fn bidders(
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
+    // Who cannot have the call places no bid either.
     let amounts: BTreeMap<usize, i64> = decision
         .ranked
         .iter()
+        .filter(|ranked| market.may_call(ranked.candidate, campaign))
         .map(|ranked| (ranked.candidate, ranked.amount))
         .collect();
     Ok(market

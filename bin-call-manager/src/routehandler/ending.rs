@@ -6,13 +6,12 @@ use bin_common_handler::{
     databasehandler::ChangeTx,
     models::error::{Error, Result},
 };
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{campaign, choose, timers, winning};
 use crate::{
     compliancehandler::sale,
-    dbhandler::pings,
+    dbhandler::{frauds, pings},
     ledgerhandler::{self, Reference},
     models::{
         account::{Account, CapCounts},
@@ -23,6 +22,7 @@ use crate::{
         ledgerentry::ReferenceType,
         ping::{Ping, PingStatus},
         posting,
+        prices::Prices,
         quality::Quality,
         usage::zone,
     },
@@ -98,6 +98,8 @@ pub(crate) async fn next_buyer(
     missed: Missed,
 ) -> Result<()> {
     let outcome = missed.outcome();
+    // The person before accounts, as whoever chooses for a call locks them; the choice below has it then.
+    frauds::lock_person(tx, call).await?;
     let bid = current_bid(tx, call).await?;
     let mut account = lock_account(tx, bid.buyer_id).await?;
     account.used.0.end();
@@ -117,7 +119,12 @@ pub(crate) async fn next_buyer(
     if let Some(id) = call.auction_id
         && let Some(auction) = tx.get::<Auction>(id).await?
     {
-        campaign.auction = Json(Some(auction.terms()));
+        auction.put_terms(&mut campaign);
+    }
+    if let Some(id) = call.ping_id
+        && let Some(ping) = tx.get::<Ping>(id).await?
+    {
+        Prices::put(ping.prices, &mut campaign);
     }
     if let Some(rule) = sale::rule_against(tx, &standing.dnc, call, &campaign).await? {
         return exhausted(tx, call, outcome, &rule).await;
@@ -283,17 +290,31 @@ async fn release(
     account: &mut Account,
 ) -> Result<()> {
     let (counts, is_answered) = (account.cap_counts, call.tm_answer.is_some());
-    if !bid.is_counted(counts, is_answered) {
-        let (now, zone) = (tx.now(), zone(&account.timezone));
-        if counts.has(is_answered) {
-            account.used.0.count(now, zone);
-        } else {
-            account.used.0.forget();
-        }
+    let (now, zone) = (tx.now(), zone(&account.timezone));
+    let (has_come, is_counted) = (
+        has_come(tx, call).await?,
+        bid.is_counted(counts, is_answered),
+    );
+    let used = &mut account.used.0;
+    match (is_counted, has_come) {
+        (true, true) => {}
+        (true, false) => used.uncount(bid.tm_won.unwrap_or(now), now, zone),
+        (false, true) if counts.has(is_answered) => used.count(now, zone),
+        (false, _) => used.forget(),
     }
     let postings = posting::release(bid.price);
     ledgerhandler::post(tx, reference(bid), &postings, account, None).await?;
     ledgerhandler::save(tx, account).await
+}
+
+/// Whether the call is there. That of a ping is waited for, and one that never comes was no attempt: whoever pings chooses the
+/// number, and nobody has called.
+async fn has_come(tx: &mut ChangeTx<'_>, call: &Call) -> Result<bool> {
+    let Some(id) = call.ping_id else {
+        return Ok(true);
+    };
+    let found = tx.get::<Ping>(id).await?;
+    Ok(found.is_none_or(|ping| ping.status != PingStatus::Reserved))
 }
 
 /// Writes a locked account whose money did not move.

@@ -7,6 +7,7 @@ use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 
 use super::market::Market;
 use crate::{
+    choice::Decision,
     dbhandler::numbers,
     models::callcampaign::{CallCampaign, called_number},
 };
@@ -16,20 +17,43 @@ use crate::{
 pub(super) struct LeadingOut(BTreeSet<String>);
 
 impl LeadingOut {
-    /// Whether the campaign's calls may go where this candidate's would.
+    /// Takes out who was ranked and can have no call of the campaign. Whether there was one; then it is to be decided again.
     ///
     /// # Errors
     /// 503.
-    pub(super) async fn may_call(
+    pub(super) async fn refuse(
+        &mut self,
+        tx: &mut ChangeTx<'_>,
+        market: &mut Market,
+        decision: &Decision,
+        campaign: &CallCampaign,
+    ) -> Result<bool> {
+        if market.refuse_unreachable(decision, campaign) {
+            return Ok(true);
+        }
+        let Some(winner) = decision.winner else {
+            return Ok(false);
+        };
+        // Numbers are looked up for the two who count: who wins, and whose bid sets the price.
+        let buyer = market.buyer_of(winner.candidate);
+        let ranked = decision.ranked.iter().map(|ranked| ranked.candidate);
+        let rival = ranked.into_iter().find(|at| market.buyer_of(*at) != buyer);
+        for candidate in [Some(winner.candidate), rival].into_iter().flatten() {
+            if !self.leads_out(tx, market, candidate, campaign).await? {
+                market.refuse(candidate);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn leads_out(
         &mut self,
         tx: &mut ChangeTx<'_>,
         market: &Market,
         candidate: usize,
         campaign: &CallCampaign,
     ) -> Result<bool> {
-        if !market.may_call(candidate, campaign) {
-            return Ok(false);
-        }
         let Some(number) = market.destination(candidate).and_then(called_number) else {
             return Ok(true);
         };

@@ -175,6 +175,15 @@ impl Market {
                 },
             );
         }
+        // As open wins count towards caps: whoever has a call of the person may be put through any moment.
+        for id in market::waiting(tx, call).await? {
+            let open = Seen {
+                connect: Some(now),
+                conversion: Some(now),
+            };
+            (everybody.connect, everybody.conversion) = (open.connect, open.conversion);
+            seen.insert(id, open);
+        }
         Ok((seen, everybody))
     }
 
@@ -239,9 +248,30 @@ impl Market {
         (!enough).then(|| self.reach.wider())
     }
 
+    /// Takes out everybody who was ranked and whose destination may not be called: who cannot have the call sets no price for
+    /// others, and has no turn and no rank. Whether there was one; then it is to be decided again.
+    fn refuse_unreachable(
+        &mut self,
+        decision: &Decision,
+        campaign: &CallCampaign,
+    ) -> bool {
+        let mut refused: Vec<usize> = decision
+            .ranked
+            .iter()
+            .map(|ranked| ranked.candidate)
+            .filter(|at| !self.may_call(*at, campaign))
+            .collect();
+        // From the last on: the places of those before it stay.
+        refused.sort_unstable_by(|one, other| other.cmp(one));
+        for at in &refused {
+            self.refuse(*at);
+        }
+        !refused.is_empty()
+    }
+
     /// Whether the campaign's calls may go where this candidate's would. A profile that names no place is sold nothing; a bid
     /// by request need not name one, as whoever asked for the auction puts its call through.
-    pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
+    fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
         let Some(entry) = self.entries.get(candidate) else {
             return true;
         };
@@ -257,6 +287,12 @@ impl Market {
         let placed = entry.placed.as_ref().map(|bid| bid.destination.as_str());
         let own = || Some(entry.standing.as_ref()?.row.destination.as_str());
         placed.filter(|text| !text.is_empty()).or_else(own)
+    }
+
+    /// Whose bid it is.
+    pub(super) fn buyer_of(&self, candidate: usize) -> Option<Uuid> {
+        let entry = self.entries.get(candidate)?;
+        Some(payer(entry.standing.as_deref(), entry.placed.as_ref()))
     }
 
     /// Takes a candidate out whose destination may not be called.

@@ -94,7 +94,8 @@ pub(super) fn refused_row(
     }
 }
 
-/// The profiles whose endpoints are worth asking: those that could have the call if they bid the reserve.
+/// The profiles whose endpoints are worth asking: those that could have the call if they bid the least
+/// that wins.
 ///
 /// # Errors
 /// 503.
@@ -111,8 +112,8 @@ pub(crate) async fn askable(
         at: tx.now(),
     };
     let mut market = Market::load(tx, standing, offer, Some(Reach::Fitting)).await?;
-    let reserve = market.terms.reserve();
-    market.bid_for_endpoints(reserve);
+    let least = market.terms.least();
+    market.bid_for_endpoints(least);
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
@@ -166,16 +167,14 @@ pub(crate) async fn preview(
             market = Market::load(tx, standing, offer, Some(wider)).await?;
             continue;
         }
-        if let Some(winner) = decision.winner
-            && !leading_out
-                .may_call(tx, &market, winner.candidate, campaign)
-                .await?
+        drop(candidates);
+        if leading_out
+            .refuse(tx, &mut market, &decision, campaign)
+            .await?
         {
-            drop(candidates);
-            market.refuse(winner.candidate);
             continue;
         }
-        let mut rows = explain(&decision, &market.terms, &candidates);
+        let mut rows = explain(&decision, &market.terms, &market.candidates(&buyers));
         market.finish(&mut rows, true);
         let winner = decision.winner;
         let bid_of = |at: usize| market.entries.get(at)?.bid_expires();

@@ -31,6 +31,8 @@ mod pings;
 #[cfg(test)]
 mod places;
 #[cfg(test)]
+mod prices;
+#[cfg(test)]
 mod reasons;
 #[cfg(test)]
 mod renamed;

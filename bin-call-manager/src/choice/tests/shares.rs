@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::{Market, decided, market, samples};
 use crate::choice::{
@@ -110,6 +111,14 @@ fn without_weight_only_when_nobody_else_is_left() {
     assert_eq!(wins(Strategy::Priority, &two, &mut counters, 50)[&0], 0);
     let alone = weighted(&[0]);
     assert_eq!(wins(Strategy::Weighted, &alone, &mut counters, 50)[&0], 50);
+}
+
+#[rstest]
+#[case(Strategy::Weighted)]
+#[case(Strategy::Priority)]
+fn where_nobody_has_weight_all_have_the_same(#[case] strategy: Strategy) {
+    let wins = wins(strategy, &weighted(&[0, 0, 0]), &mut Counters::default(), 9);
+    assert_eq!(wins, BTreeMap::from([(0, 3), (1, 3), (2, 3)]));
 }
 
 #[test]
