@@ -101,6 +101,15 @@ impl Turns {
     }
 }
 
+/// No turn, for work that waits only for the rows of one call and its accounts: it is run again like the others'.
+pub(crate) fn without(ctx: &RequestContext) -> Turn<'static> {
+    Turn {
+        _permit: None,
+        has_waited: false,
+        until: until(ctx),
+    }
+}
+
 impl Turn<'_> {
     /// After work that failed: waits a moment where it may be run again, in this very turn.
     ///
