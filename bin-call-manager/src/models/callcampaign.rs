@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::account::AMOUNT_MAX;
+use super::{
+    account::AMOUNT_MAX,
+    destination::{Dialled, dialled},
+};
 use crate::choice::terms::{AuctionTerms, Duplicates};
 
 /// Most numbers of one campaign.
@@ -283,28 +286,16 @@ impl CallCampaign {
     /// Whether a call of it may go there: never to a premium number or to its own, and only to its countries. A SIP address whose
     /// user is a number is judged by that.
     pub fn may_call(&self, destination: &str) -> bool {
-        let user = destination
-            .strip_prefix("sips:")
-            .or_else(|| destination.strip_prefix("sip:"));
-        let number = match user {
-            Some(address) => {
-                let end = address.find([':', ';', '@', '?']).unwrap_or(address.len());
-                let user = address.get(..end).unwrap_or_default();
-                match phone::parse(user) {
-                    Ok(number) => Some(number),
-                    // Others are names within the buyer's own system.
-                    Err(_) => return !user.starts_with('+'),
-                }
-            }
-            None => phone::parse(destination).ok(),
+        let number = match dialled(destination) {
+            Dialled::Number(number) => number,
+            Dialled::Name => return true,
+            Dialled::Unclear => return false,
         };
-        number.is_some_and(|number| {
-            // Its own number would bring the call in again.
-            let is_own = self.numbers.0.iter().any(|own| own == number.as_str());
-            !is_own
-                && !number.is_premium()
-                && country(&number).is_some_and(|country| self.has_country(&country))
-        })
+        // Its own number would bring the call in again.
+        let is_own = self.numbers.0.iter().any(|own| own == number.as_str());
+        !is_own
+            && !number.is_premium()
+            && country(&number).is_some_and(|country| self.has_country(&country))
     }
 
     fn has_country(&self, wanted: &str) -> bool {
@@ -419,6 +410,9 @@ mod tests {
     #[case::sip_number("sip:+14155550123@pbx.example", &[], true)]
     #[case::sip_premium("sip:+19005550123@pbx.example", &[], false)]
     #[case::sip_abroad("sips:+493012345678@pbx.example;user=phone", &[], false)]
+    #[case::premium_by_tel("sip:tel%3A+19005550123@gw", &[], false)]
+    #[case::premium_by_sip("sip:sip:+19005550123@gw", &[], false)]
+    #[case::abroad_by_outside_line("sip:9011493012345678@gw", &[], false)]
     #[case::none("nobody", &[], false)]
     #[case::empty("", &[], false)]
     #[case::own("+14155550100", &[], false)]
