@@ -9,7 +9,7 @@ use bin_common_handler::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{app::App, callcampaignhandler};
+use crate::{app::App, callcampaignhandler, viewer::Viewer};
 
 const DAYS: u64 = 30;
 /// Millionths of the calls.
@@ -48,7 +48,8 @@ struct Counts {
 /// # Errors
 /// 404; 503.
 pub(crate) async fn of_campaign(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Abandonment> {
-    let campaign = callcampaignhandler::get(app, ctx, id).await?;
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    let campaign = callcampaignhandler::find(app, ctx, viewer, id).await?;
     let since = app
         .store
         .clock

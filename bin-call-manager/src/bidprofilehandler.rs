@@ -22,7 +22,8 @@ use crate::{
     models::{
         account::AccountType,
         bidprofile::{BidProfile, BidProfilePatch},
-        callcampaign::{CallCampaign, called_number},
+        callcampaign::CallCampaign,
+        destination::called_number,
     },
     viewer::{Viewer, owner},
 };

@@ -12,6 +12,7 @@ use bin_common_handler::{
     redact::Secret,
     resource::{self, Resource, ResourceHooks},
 };
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::{
@@ -112,9 +113,41 @@ pub(crate) fn settle_currency(currency: &mut String, account: &Account) -> Resul
     ))
 }
 
-/// A campaign that the caller may see: a seller its own, a buyer none.
-pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<CallCampaign> {
+/// A campaign as it is told: a seller sees its payout and never the price, and not what is a fraud, as whoever knows that
+/// knows how to pass.
+///
+/// # Errors
+/// Never for what a table has.
+pub(crate) fn view(campaign: &CallCampaign, viewer: Viewer) -> Result<Json> {
+    let mut told = serde_json::to_value(campaign).map_err(Error::internal)?;
+    if viewer != Viewer::Operator
+        && let Some(told) = told.as_object_mut()
+    {
+        told.insert("revenue".to_owned(), Json::Null);
+        told.remove("fraud");
+    }
+    Ok(told)
+}
+
+/// A campaign as the caller may see it: a seller its own, a buyer none.
+///
+/// # Errors
+/// 404; 503.
+pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Json> {
     let viewer = Viewer::of(&app.store, ctx).await?;
+    view(&find(app, ctx, viewer, id).await?, viewer)
+}
+
+/// A whole campaign, where the caller may see something of it.
+///
+/// # Errors
+/// 404; 503.
+pub(crate) async fn find(
+    app: &App,
+    ctx: &RequestContext,
+    viewer: Viewer,
+    id: Uuid,
+) -> Result<CallCampaign> {
     let campaign = resource::get::<CallCampaign, App>(app, ctx, id).await?;
     if viewer.sees(None, Some(campaign.seller_id)) {
         return Ok(campaign);
@@ -122,19 +155,20 @@ pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Cal
     Err(resource::not_found::<CallCampaign>())
 }
 
-pub(crate) async fn list(
-    app: &App,
-    ctx: &RequestContext,
-    wanted: List,
-) -> Result<Vec<CallCampaign>> {
+pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Json>> {
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
-    match Viewer::of(&app.store, ctx).await? {
+    let viewer = Viewer::of(&app.store, ctx).await?;
+    match viewer {
         Viewer::Operator => {}
         Viewer::Seller(id) => query = query.matching("seller_id", id),
         Viewer::Buyer(_) => return Ok(Vec::new()),
     }
-    app.store.db.list(&query, CallCampaign::tm_create).await
+    let found = app.store.db.list(&query, CallCampaign::tm_create).await?;
+    found
+        .iter()
+        .map(|campaign| view(campaign, viewer))
+        .collect()
 }

@@ -52,6 +52,16 @@ pub(crate) struct CarrierForm {
     dial_call_duration: String,
 }
 
+impl CarrierForm {
+    /// Whether the caller's own leg is over: whoever hangs up while a buyer rings is reported as that buyer's `no-answer`.
+    fn is_over(&self) -> bool {
+        matches!(
+            self.call_status.as_str(),
+            "completed" | "canceled" | "failed" | "busy" | "no-answer"
+        )
+    }
+}
+
 /// 403: a stranger learns nothing of which campaigns exist.
 fn refused() -> Error {
     Error::permission_denied("BAD_SIGNATURE", "The signature is not right.")
@@ -247,6 +257,13 @@ pub(crate) async fn dialed(
     };
     let seconds = form.dial_call_duration.parse().unwrap_or(0);
     let call = current(app, &campaign, &form.call_sid).await?;
+    let is_waiting = matches!(call.status, CallStatus::Queued | CallStatus::Ringing);
+    let status = match status {
+        CallStatus::Completed => status,
+        // It is no buyer's fault, and nobody hears the answer that would dial the next one.
+        _ if is_waiting && form.is_over() => CallStatus::Canceled,
+        status => status,
+    };
     let bid_id = parse_uuid(bid_id).unwrap_or_default();
     let call = Box::pin(advance(app, &campaign, call, bid_id, status, seconds)).await?;
     if call.status == CallStatus::Queued {

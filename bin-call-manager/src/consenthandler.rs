@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     compliance::Purpose,
+    dbhandler::law,
     models::{
         businessrelationship::number,
         consent::{self, Consent, ConsentStatus, Proof, check_proofs},
@@ -109,9 +110,10 @@ pub(crate) async fn grant(
         "must be later than now",
     )?;
     // What was taken back is not given again by what proved it before.
-    let mut proofs = match last.status {
-        ConsentStatus::Revoked => Vec::new(),
-        _ => last.proofs.0.clone(),
+    let mut proofs = if law::is_revoked_since(&mut tx, &last).await? {
+        Vec::new()
+    } else {
+        last.proofs.0.clone()
     };
     proofs.extend(body.proofs);
     check_proofs(&proofs)?;

@@ -75,6 +75,11 @@ pub(crate) async fn create(
     let customer_id = owner(ctx, body.customer_id.or(named))?;
     let mut tx = app.store.begin(ctx).await?;
     let now = tx.now();
+    ensure(
+        body.expires.is_none_or(|ends| ends > now),
+        "expires",
+        "must be later than now",
+    )?;
     let entry = match standing(&mut tx, customer_id, &phone, body.list, &state).await? {
         Some(before) => {
             let entry = DncEntry {

@@ -24,6 +24,7 @@ use crate::{
         posting,
         refund::Refund,
     },
+    turns,
     viewer::{Viewer, ensure_operator},
 };
 
@@ -51,6 +52,18 @@ pub(crate) async fn create(app: &App, ctx: &RequestContext, body: &RefundCreate)
     ensure_operator(ctx)?;
     in_range("amount", body.amount, 0, AMOUNT_MAX)?;
     short("reason", &body.reason)?;
+    let turn = turns::without(ctx);
+    loop {
+        match Box::pin(create_once(app, ctx, body)).await {
+            // It was rolled back, e.g. beside another call of the same accounts.
+            Err(error) => turn.again(error).await?,
+            made => return made,
+        }
+    }
+}
+
+/// One transaction.
+async fn create_once(app: &App, ctx: &RequestContext, body: &RefundCreate) -> Result<Refund> {
     let mut tx = app.store.begin(ctx).await?;
     let call = callhandler::lock(&mut tx, ctx, Viewer::Operator, body.call_id).await?;
     let (Some(buyer_id), Some(true)) = (call.buyer_id, call.converted) else {

@@ -29,6 +29,7 @@ use crate::{
         timers, winning,
     },
     standing::Standing,
+    turns,
     viewer::{Viewer, ensure_operator, owner},
 };
 
@@ -149,6 +150,18 @@ pub(crate) async fn report(
         "hangup_cause",
         "has at most 255 bytes, none of them control characters",
     )?;
+    let turn = turns::without(ctx);
+    loop {
+        match Box::pin(report_once(app, ctx, id, report)).await {
+            // It was rolled back, e.g. beside another call of the same accounts.
+            Err(error) => turn.again(error).await?,
+            reported => return reported,
+        }
+    }
+}
+
+/// One transaction.
+async fn report_once(app: &App, ctx: &RequestContext, id: Uuid, report: &Report) -> Result<Call> {
     let mut tx = app.store.begin(ctx).await?;
     let mut call = lock(&mut tx, ctx, Viewer::Operator, id).await?;
     let is_other_turn = report.bid_id.is_some() && report.bid_id != call.bid_id;
@@ -158,8 +171,8 @@ pub(crate) async fn report(
     ensure_come(&mut tx, &call, report).await?;
     let was = call.status;
     apply(&mut tx, &app.standing, &mut call, report).await?;
-    if !cause.is_empty() {
-        call.hangup_cause.clone_from(cause);
+    if !report.hangup_cause.is_empty() {
+        call.hangup_cause.clone_from(&report.hangup_cause);
     }
     ending::announce(&mut tx, &mut call, was).await?;
     tx.commit(call).await
@@ -228,15 +241,19 @@ async fn ring(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()> {
 
 async fn complete(tx: &mut ChangeTx<'_>, call: &mut Call, duration_seconds: i64) -> Result<()> {
     call.duration_seconds = duration_seconds;
-    ending::complete(tx, call).await?;
     if !ending::is_held(call) {
-        return Ok(());
+        return ending::complete(tx, call).await;
     }
     let conversion = conversion_of(tx, call).await?;
+    let pays = conversion.kind == ConversionKind::Duration
+        && duration_seconds >= conversion.threshold_seconds;
+    if pays {
+        // Both accounts in their order, before the buyer's alone.
+        ending::lock_parties(tx, call).await?;
+    }
+    ending::complete(tx, call).await?;
     match conversion.kind {
-        ConversionKind::Duration if duration_seconds >= conversion.threshold_seconds => {
-            ending::capture(tx, call).await
-        }
+        ConversionKind::Duration if pays => ending::capture(tx, call).await,
         ConversionKind::Duration => ending::forgo(tx, call).await,
         _ => timers::await_conversion(tx, call).await,
     }
@@ -263,6 +280,17 @@ pub(crate) async fn convert(
     told: &Told,
 ) -> Result<Call> {
     ensure_operator(ctx)?;
+    let turn = turns::without(ctx);
+    loop {
+        match Box::pin(convert_once(app, ctx, id, told)).await {
+            Err(error) => turn.again(error).await?,
+            converted => return converted,
+        }
+    }
+}
+
+/// One transaction.
+async fn convert_once(app: &App, ctx: &RequestContext, id: Uuid, told: &Told) -> Result<Call> {
     let mut tx = app.store.begin(ctx).await?;
     let mut call = lock(&mut tx, ctx, Viewer::Operator, id).await?;
     let expected = conversion_of(&mut tx, &call).await?.kind;

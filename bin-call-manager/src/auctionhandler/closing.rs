@@ -18,6 +18,7 @@ use crate::{
     },
     routehandler::{campaign, choose, ending, winning},
     standing::Standing,
+    turns,
     viewer::Viewer,
 };
 
@@ -27,6 +28,17 @@ use crate::{
 /// 404; 503.
 pub(crate) async fn close(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Auction> {
     let viewer = Viewer::of(&app.store, ctx).await?;
+    let turn = turns::without(ctx);
+    loop {
+        match Box::pin(close_once(app, ctx, viewer, id)).await {
+            Err(error) => turn.again(error).await?,
+            closed => return closed,
+        }
+    }
+}
+
+/// One transaction.
+async fn close_once(app: &App, ctx: &RequestContext, viewer: Viewer, id: Uuid) -> Result<Auction> {
     let mut tx = app.store.begin(ctx).await?;
     let (call, mut auction) = lock_both(&mut tx, id).await?.ok_or_else(not_found)?;
     if !ctx.scope.allows(auction.customer_id) || !viewer.sees(None, Some(auction.seller_id)) {
@@ -76,7 +88,8 @@ async fn settle(
     }
     let mut campaign = match campaign(tx, &call).await {
         Ok(campaign) => campaign,
-        Err(error) if error.is_retriable() => return Err(error),
+        // A database that is away cancels no auction.
+        Err(error) if error.status().code() >= 500 => return Err(error),
         Err(error) => return stop(tx, call, auction, error.reason()).await,
     };
     auction.put_terms(&mut campaign);

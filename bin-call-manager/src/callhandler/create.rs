@@ -92,6 +92,21 @@ impl CallCreate {
         )
     }
 
+    /// What decides whether a person may be called is the operator's to say: with a key that is bound to an account an
+    /// outbound call is a solicitation.
+    ///
+    /// # Errors
+    /// 400 naming `purpose`.
+    fn check_purpose(&self, viewer: Viewer) -> Result<()> {
+        let is_outbound = self.direction == Direction::Outbound;
+        let may_say = viewer == Viewer::Operator || !is_outbound;
+        ensure(
+            may_say || self.purpose == Purpose::Marketing,
+            "purpose",
+            "must be marketing for an outbound call by a key that is bound to an account",
+        )
+    }
+
     pub(crate) fn check(&mut self) -> Result<()> {
         self.from_number = number("from_number", &self.from_number)?;
         self.to_number = number("to_number", &self.to_number)?;
@@ -158,6 +173,7 @@ pub(crate) async fn create(
 ) -> Result<Call> {
     let viewer = Viewer::of(&app.store, ctx).await?;
     body.check()?;
+    body.check_purpose(viewer)?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
     let campaign = campaign_of(app, customer_id, &body).await?;
     if !viewer.sees(None, Some(campaign.seller_id)) {

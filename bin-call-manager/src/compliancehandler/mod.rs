@@ -193,7 +193,7 @@ pub(crate) async fn check_one(
 ) -> Result<VerdictView> {
     ensure_operator(ctx)?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
-    let requires_consent = requires_consent(app, ctx, body.call_campaign_id).await?;
+    let requires_consent = requires_consent(app, ctx, customer_id, body.call_campaign_id).await?;
     let question = body.question(app.store.clock.now(), requires_consent)?;
     let views = answers(app, customer_id, &[question]).await?;
     views
@@ -228,7 +228,7 @@ pub(crate) async fn check_many(
         let requires = match known {
             Some((_, requires)) => *requires,
             None => {
-                let requires = requires_consent(app, ctx, id).await?;
+                let requires = requires_consent(app, ctx, customer_id, id).await?;
                 campaigns.push((id, requires));
                 requires
             }
@@ -238,12 +238,21 @@ pub(crate) async fn check_many(
     answers(app, customer_id, &questions).await
 }
 
-async fn requires_consent(app: &App, ctx: &RequestContext, id: Option<Uuid>) -> Result<bool> {
+/// Whether this customer's campaign calls nobody without consent; false where none is named.
+async fn requires_consent(
+    app: &App,
+    ctx: &RequestContext,
+    customer_id: Uuid,
+    id: Option<Uuid>,
+) -> Result<bool> {
     let Some(id) = id else {
         return Ok(false);
     };
     let campaign = resource::get::<CallCampaign, App>(app, ctx, id).await?;
-    Ok(campaign.require_consent)
+    if campaign.customer_id == customer_id {
+        return Ok(campaign.require_consent);
+    }
+    Err(resource::not_found::<CallCampaign>())
 }
 
 async fn answers(app: &App, customer_id: Uuid, questions: &[Question]) -> Result<Vec<VerdictView>> {

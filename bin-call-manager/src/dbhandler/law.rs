@@ -16,7 +16,9 @@ use uuid::Uuid;
 
 use super::reader::Reader;
 use crate::models::{
-    businessrelationship::BusinessRelationship, compliancerule::ComplianceRule, consent::Consent,
+    businessrelationship::BusinessRelationship,
+    compliancerule::ComplianceRule,
+    consent::{self, Consent},
     dncentry::DncEntry,
 };
 
@@ -39,7 +41,7 @@ pub(crate) struct Known {
     pub attempts: Vec<Timestamp>,
     /// Live entries, ended ones included.
     pub entries: Vec<DncEntry>,
-    /// The last version of each consent.
+    /// The last version of each consent that no later revocation ended.
     pub consents: Vec<Consent>,
     pub relationships: Vec<BusinessRelationship>,
     /// The person told the customer to stop.
@@ -92,10 +94,11 @@ pub(crate) async fn known(
                 .push(entry);
         }
         for consent in rows::<Consent>(reader, customer_id, phones, "").await? {
-            keep_last(
-                &mut known.entry(consent.phone.clone()).or_default().consents,
-                consent,
-            );
+            known
+                .entry(consent.phone.clone())
+                .or_default()
+                .consents
+                .push(consent);
         }
         for phone in optouts(reader, customer_id, phones).await? {
             known.entry(phone).or_default().opted_out = true;
@@ -111,18 +114,31 @@ pub(crate) async fn known(
                 .push(row);
         }
     }
+    for known in known.values_mut() {
+        known.consents = consent::in_force(std::mem::take(&mut known.consents));
+    }
     Ok(known)
 }
 
-fn keep_last(consents: &mut Vec<Consent>, consent: Consent) {
-    let same = consents
-        .iter_mut()
-        .find(|known| known.consent_id == consent.consent_id);
-    match same {
-        Some(known) if known.version < consent.version => *known = consent,
-        Some(_) => {}
-        None => consents.push(consent),
-    }
+/// Whether the person took back a consent for the same purpose at the time of that version, or later.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_revoked_since(tx: &mut ChangeTx<'_>, version: &Consent) -> Result<bool> {
+    let sql = "SELECT tm_create FROM exchange_consents WHERE customer_id = ? AND phone = ? \
+         AND purpose = ? AND status = 'revoked' ORDER BY tm_create DESC LIMIT 1";
+    let values = vec![
+        version.customer_id.into(),
+        version.phone.as_str().into(),
+        version.purpose.as_str().into(),
+    ];
+    let last: Option<Revocation> = tx.sql().fetch_optional(sql, values).await?;
+    Ok(last.is_some_and(|last| last.tm_create >= version.tm_create))
+}
+
+#[derive(sqlx::FromRow)]
+struct Revocation {
+    tm_create: Timestamp,
 }
 
 async fn rows<E: Entity>(

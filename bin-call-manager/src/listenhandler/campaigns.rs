@@ -6,13 +6,15 @@ use bin_common_handler::{
     models::error::Result,
 };
 
-use crate::{app::App, callcampaignhandler, models::callcampaign::CallCampaign};
+use serde_json::Value;
+
+use crate::{app::App, callcampaignhandler};
 
 pub(super) async fn list(
     State(app): State<App>,
     ctx: RequestContext,
     wanted: List,
-) -> Result<Json<Vec<CallCampaign>>> {
+) -> Result<Json<Vec<Value>>> {
     callcampaignhandler::list(&app, &ctx, wanted)
         .await
         .map(Json)
@@ -22,6 +24,6 @@ pub(super) async fn get(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path,
-) -> Result<Json<CallCampaign>> {
+) -> Result<Json<Value>> {
     callcampaignhandler::get(&app, &ctx, id).await.map(Json)
 }

@@ -171,12 +171,15 @@ fn market_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .creatable::<CallCampaign>("/v1/call_campaigns", WRITE)
         .get("/v1/call_campaigns", campaigns::list)
+        .replies::<Vec<CallCampaign>>()
         .filtered_by(CallCampaign::FILTERS)
         .scope(READ)
         .or_bound(SELL)
         .stream("call_campaigns", "callcampaign")
-        .stream_to("seller_id")
+        // What a buyer pays, and what is a fraud, is no seller's business.
+        .stream_views(views::campaign)
         .get("/v1/call_campaigns/<call-campaign-id>", campaigns::get)
+        .replies::<CallCampaign>()
         .scope(READ)
         .or_bound(SELL)
         .changes::<CallCampaign>("/v1/call_campaigns/<call-campaign-id>", WRITE)

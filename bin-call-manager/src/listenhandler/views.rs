@@ -1,13 +1,14 @@
 //! What accounts see of events: of a call the seller no price and no buyer, the buyer no payout, seller and rival; of an
-//! auction nobody whose bid won.
+//! auction nobody whose bid won; of a campaign the seller no price and no check.
 
 use bin_common_handler::listenhandler::AccountView;
 
 use crate::{
-    auctionhandler, callhandler,
+    auctionhandler, callcampaignhandler, callhandler,
     models::{
         auction::{Announced, Auction},
         call::Call,
+        callcampaign::CallCampaign,
     },
     viewer::Viewer,
 };
@@ -37,6 +38,17 @@ pub(super) fn auction(data: &str) -> Vec<AccountView> {
         .chain(buyers.map(|id| (id, Viewer::Buyer(id))));
     let seen = |(id, viewer)| AccountView::new(id, &auctionhandler::view(auction.clone(), viewer));
     viewers.filter_map(seen).collect()
+}
+
+/// A campaign, for its seller.
+pub(super) fn campaign(data: &str) -> Vec<AccountView> {
+    let Ok(campaign) = serde_json::from_str::<CallCampaign>(data) else {
+        return Vec::new();
+    };
+    let seller = campaign.seller_id;
+    let seen = callcampaignhandler::view(&campaign, Viewer::Seller(seller));
+    let view = seen.ok().and_then(|seen| AccountView::new(seller, &seen));
+    view.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -97,6 +109,23 @@ mod tests {
             assert!(!view.data.get().contains(&rival.to_string()));
         }
         assert!(super::call("{}").is_empty() && super::call("x").is_empty());
+    }
+
+    #[test]
+    fn a_campaign_names_its_seller_no_price_and_no_check() {
+        let seller = ids::next();
+        let campaign = CallCampaign {
+            seller_id: seller,
+            revenue: Some(777),
+            payout: Some(300),
+            ..CallCampaign::default()
+        };
+        let views = super::campaign(&serde_json::to_string(&campaign).unwrap());
+        assert_eq!(views.len(), 1);
+        let seen = seen(&views, seller);
+        assert_eq!((&seen["revenue"], seen.get("fraud")), (&Value::Null, None));
+        assert_eq!(seen["payout"], json!(300));
+        assert!(super::campaign("{}").is_empty());
     }
 
     #[test]

@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::account::AMOUNT_MAX;
+use super::{
+    account::AMOUNT_MAX,
+    destination::{Dialled, dialled},
+};
 use crate::choice::terms::{AuctionTerms, Duplicates};
 
 /// Most numbers of one campaign.
@@ -283,9 +286,10 @@ impl CallCampaign {
     /// Whether a call of it may go there: never to a premium number or to its own, and only to its countries. A SIP address whose
     /// user is a number is judged by that.
     pub fn may_call(&self, destination: &str) -> bool {
-        let Some(number) = called_number(destination) else {
-            // Others are names within the buyer's own system.
-            return sip_user(destination).is_some_and(|user| !user.starts_with('+'));
+        let number = match dialled(destination) {
+            Dialled::Number(number) => number,
+            Dialled::Name => return true,
+            Dialled::Unclear => return false,
         };
         // Its own number would bring the call in again.
         let is_own = self.numbers.0.iter().any(|own| own == number.as_str());
@@ -306,20 +310,6 @@ impl CallCampaign {
                 .filter_map(|number| phone::parse(number).ok())
                 .any(|number| country(&number).as_deref() == Some(wanted))
     }
-}
-
-/// The number that a destination calls: its own, or the user of a SIP address where that is one.
-pub(crate) fn called_number(destination: &str) -> Option<phone::E164> {
-    phone::parse(sip_user(destination).unwrap_or(destination)).ok()
-}
-
-/// Who is called at a SIP address.
-fn sip_user(destination: &str) -> Option<&str> {
-    let address = destination
-        .strip_prefix("sips:")
-        .or_else(|| destination.strip_prefix("sip:"))?;
-    let end = address.find([':', ';', '@', '?']).unwrap_or(address.len());
-    address.get(..end)
 }
 
 fn country(number: &phone::E164) -> Option<String> {
@@ -420,6 +410,9 @@ mod tests {
     #[case::sip_number("sip:+14155550123@pbx.example", &[], true)]
     #[case::sip_premium("sip:+19005550123@pbx.example", &[], false)]
     #[case::sip_abroad("sips:+493012345678@pbx.example;user=phone", &[], false)]
+    #[case::premium_by_tel("sip:tel%3A+19005550123@gw", &[], false)]
+    #[case::premium_by_sip("sip:sip:+19005550123@gw", &[], false)]
+    #[case::abroad_by_outside_line("sip:9011493012345678@gw", &[], false)]
     #[case::none("nobody", &[], false)]
     #[case::empty("", &[], false)]
     #[case::own("+14155550100", &[], false)]

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, in_range, short_list, within},
+        check::{ensure, short_list, within},
         error::Result,
         text::check_name,
         time::Timestamp,
@@ -115,7 +115,7 @@ fn check(rule: &mut ComplianceRule, _: Option<&ComplianceRule>, _: Timestamp) ->
             "must be a time such as 09:00",
         );
     };
-    in_range("open", open, 0, close)?;
+    ensure(open <= close, "open", "must not be later than close")?;
     within("max_per_24h", &rule.max_per_24h, 0, ATTEMPTS_MAX)?;
     for (field, text) in [
         ("effective_from", &rule.effective_from),
@@ -124,6 +124,13 @@ fn check(rule: &mut ComplianceRule, _: Option<&ComplianceRule>, _: Timestamp) ->
         let is_date = text.is_empty() || text.parse::<NaiveDate>().is_ok();
         ensure(is_date, field, "must be a day such as 2026-01-31")?;
     }
+    let day = |text: &str| text.parse::<NaiveDate>().ok();
+    let days = day(&rule.effective_from).zip(day(&rule.effective_to));
+    ensure(
+        days.is_none_or(|(from, to)| from <= to),
+        "effective_to",
+        "must not be before effective_from, as the rule would never hold",
+    )?;
     check_name("citation", &rule.citation)?;
     check_name("source", &rule.source)
 }
@@ -186,7 +193,14 @@ mod tests {
     #[case(r#"{"weekday": ["monday"]}"#, "weekday")]
     #[case(r#"{"open": "9"}"#, "open")]
     #[case(r#"{"close": "25:00"}"#, "close")]
-    #[case(r#"{"open": "10:00", "close": "09:00"}"#, "open")]
+    #[case(
+        r#"{"open": "10:00", "close": "09:00"}"#,
+        "open must not be later than close"
+    )]
+    #[case(
+        r#"{"effective_from": "2026-06-02", "effective_to": "2026-06-01"}"#,
+        "effective_to"
+    )]
     #[case(r#"{"max_per_24h": -1}"#, "max_per_24h")]
     #[case(r#"{"effective_to": "tomorrow"}"#, "effective_to")]
     fn what_is_wrong_is_named(#[case] json: &str, #[case] field: &str) {
@@ -197,6 +211,12 @@ mod tests {
             "{}",
             refused.message()
         );
+    }
+
+    #[test]
+    fn a_rule_may_hold_for_one_day() {
+        let mut rule = rule(r#"{"effective_from": "2026-06-01", "effective_to": "2026-06-01"}"#);
+        check(&mut rule, None, Timestamp::default()).unwrap();
     }
 
     #[test]

@@ -117,10 +117,14 @@ pub const FILTERS: &[Filter] = &[
 impl Consent {
     /// Whether calls are agreed to at that time.
     pub fn holds(&self, now: Timestamp) -> bool {
-        let channels = &self.channels.0;
         self.status == ConsentStatus::Active
             && self.expires.is_none_or(|expires| now < expires)
-            && (channels.is_empty() || channels.iter().any(|name| VOICE.contains(&name.as_str())))
+            && self.is_about_calls()
+    }
+
+    fn is_about_calls(&self) -> bool {
+        let channels = &self.channels.0;
+        channels.is_empty() || channels.iter().any(|name| VOICE.contains(&name.as_str()))
     }
 
     /// Whether the person agreed in writing, by hand or electronically.
@@ -133,6 +137,33 @@ impl Consent {
         };
         self.proofs.0.iter().any(is_written)
     }
+}
+
+/// Of all versions of one number's consents the last of each, as far as calls go: a person takes back what it agreed to, not
+/// a record of it, so a revocation ends every earlier consent for the same purpose.
+pub fn in_force(versions: Vec<Consent>) -> Vec<Consent> {
+    let revocations: Vec<(Purpose, Timestamp)> = versions
+        .iter()
+        .filter(|one| one.status == ConsentStatus::Revoked && one.is_about_calls())
+        .map(|one| (one.purpose, one.tm_create))
+        .collect();
+    let mut last: Vec<Consent> = Vec::new();
+    for version in versions {
+        let same = last
+            .iter_mut()
+            .find(|known| known.consent_id == version.consent_id);
+        match same {
+            Some(known) if known.version < version.version => *known = version,
+            Some(_) => {}
+            None => last.push(version),
+        }
+    }
+    last.retain(|one| {
+        let is_ended =
+            |(purpose, at): &(Purpose, Timestamp)| *purpose == one.purpose && one.tm_create <= *at;
+        one.status != ConsentStatus::Active || !revocations.iter().any(is_ended)
+    });
+    last
 }
 
 /// Checks proofs.
@@ -197,6 +228,52 @@ mod tests {
             ..Consent::default()
         };
         assert_eq!(consent.holds(Timestamp::from_micros(100)), expected);
+    }
+
+    /// Consents for calls, each version `(consent, version, state, when)`; those that hold in the end.
+    #[rstest]
+    #[case::twice_and_one_revoked(&[(1, 2, "active", 10), (2, 2, "active", 11), (1, 3, "revoked", 12)], &[])]
+    #[case::in_one_instant(&[(1, 2, "active", 12), (2, 3, "revoked", 12)], &[])]
+    #[case::granted_after_it(&[(1, 2, "active", 10), (1, 3, "revoked", 12), (2, 2, "active", 13)], &[2])]
+    #[case::granted_again(
+        &[(1, 4, "active", 14), (1, 3, "revoked", 12), (1, 2, "active", 10), (2, 2, "active", 11)], &[1]
+    )]
+    #[case::not_revoked(&[(1, 2, "active", 10), (2, 1, "pending", 11)], &[1])]
+    fn a_revocation_ends_every_earlier_consent(
+        #[case] versions: &[(u128, i64, &str, i64)],
+        #[case] hold: &[u128],
+    ) {
+        let version = |&(consent, version, status, at): &(u128, i64, &str, i64)| Consent {
+            consent_id: Uuid::from_u128(consent),
+            version,
+            status: serde_json::from_value(serde_json::json!(status)).unwrap(),
+            tm_create: Timestamp::from_micros(at),
+            ..Consent::default()
+        };
+        let all: Vec<Consent> = versions.iter().map(version).collect();
+        let held = |all: Vec<Consent>| -> Vec<u128> {
+            let left = in_force(all).into_iter();
+            left.filter(|one| one.holds(Timestamp::from_micros(100)))
+                .map(|one| one.consent_id.as_u128())
+                .collect()
+        };
+        assert_eq!(held(all.clone()), hold);
+        let elsewhere = |change: fn(&mut Consent)| {
+            let mut all = all.clone();
+            all.iter_mut()
+                .filter(|one| one.status == ConsentStatus::Revoked && one.consent_id.as_u128() == 1)
+                .for_each(change);
+            held(all)
+        };
+        // Texts are stopped, or calls for something else: the other consent stays.
+        let is_first_case = hold.is_empty() && versions.len() == 3;
+        if is_first_case {
+            assert_eq!(
+                elsewhere(|one| one.channels = Json(vec!["sms".to_owned()])),
+                [2]
+            );
+            assert_eq!(elsewhere(|one| one.purpose = Purpose::Service), [2]);
+        }
     }
 
     #[rstest]

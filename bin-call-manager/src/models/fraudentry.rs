@@ -59,8 +59,11 @@ pub struct FraudEntry {
     pub tm_delete: Option<Timestamp>,
 }
 
-fn check(entry: &mut FraudEntry, _: Option<&FraudEntry>, _: Timestamp) -> Result<()> {
+fn check(entry: &mut FraudEntry, before: Option<&FraudEntry>, now: Timestamp) -> Result<()> {
     check_name("reason", &entry.reason)?;
+    // One that is there may be ended by it.
+    let counts = before.is_some() || entry.expires.is_none_or(|ends| ends > now);
+    ensure(counts, "expires", "must be later than now")?;
     ensure(
         entry.phone.is_empty() == entry.account_id.is_some(),
         "phone",

@@ -11,6 +11,7 @@ pub mod callstatus;
 pub mod compliancerule;
 pub mod consent;
 pub mod country;
+pub(crate) mod destination;
 pub mod dncentry;
 pub mod dnclist;
 pub mod endpoint;

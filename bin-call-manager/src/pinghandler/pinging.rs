@@ -297,7 +297,7 @@ async fn forbidden(
         return Ok(Some(Reject::Disabled));
     }
     match ensure_seller(tx, campaign.seller_id).await {
-        Err(error) if error.is_retriable() => return Err(error),
+        Err(error) if error.status().code() >= 500 => return Err(error),
         Err(_) => return Ok(Some(Reject::Disabled)),
         Ok(()) => {}
     }

@@ -31,6 +31,7 @@ use crate::{
         ending::{self, Missed},
         timers::{self, TELL, Turn, due},
     },
+    turns,
 };
 
 /// Calls whose bidder is to be told; what has no room is tried again by its timer.
@@ -124,7 +125,14 @@ pub(super) async fn tell(app: &App, call_id: Uuid) -> Result<Told> {
         return Ok(Told::Taken);
     }
     let is_taken = post(app, &call, &ping, bid_id).await?;
-    Box::pin(note(app, call_id, ping_id, bid_id, is_taken)).await
+    let turn = turns::without(&RequestContext::internal());
+    loop {
+        // What it answered is kept: it is not told again because a transaction was rolled back.
+        match Box::pin(note(app, call_id, ping_id, bid_id, is_taken)).await {
+            Err(error) => turn.again(error).await?,
+            noted => return noted,
+        }
+    }
 }
 
 /// Whether the bidder takes the call. One that cannot be reached, or does not answer in time, does not.

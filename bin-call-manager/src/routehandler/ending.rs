@@ -113,8 +113,13 @@ pub(crate) async fn next_buyer(
         tm: tx.now(),
     });
     clear_buyer(call);
-    let Ok(mut campaign) = campaign(tx, call).await else {
-        return exhausted(tx, call, outcome, "NO_BIDS_AVAILABLE").await;
+    let mut campaign = match campaign(tx, call).await {
+        Ok(campaign) => campaign,
+        Err(error) if is_of_call(&error) => {
+            return exhausted(tx, call, outcome, "NO_BIDS_AVAILABLE").await;
+        }
+        // A database that is away ends no call.
+        Err(error) => return Err(error),
     };
     if let Some(id) = call.auction_id
         && let Some(auction) = tx.get::<Auction>(id).await?
@@ -145,6 +150,11 @@ pub(crate) async fn next_buyer(
         return Ok(());
     }
     exhausted(tx, call, outcome, reason).await
+}
+
+/// Whether it is said of the call, e.g. that its campaign is gone; else we are at fault, and it may be told again.
+fn is_of_call(error: &Error) -> bool {
+    error.status().code() < 500
 }
 
 fn clear_buyer(call: &mut Call) {
@@ -193,6 +203,21 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, call: &mut Call, status: CallStat
     Ok(())
 }
 
+/// The buyer and the seller of a call, in the order of their ids, as everybody locks accounts. Whoever needs both takes both
+/// before it takes one of them.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn lock_parties(tx: &mut ChangeTx<'_>, call: &Call) -> Result<(Account, Account)> {
+    let (buyer_id, seller_id) = (current_bid(tx, call).await?.buyer_id, call.seller_id);
+    if buyer_id < seller_id {
+        let buyer = lock_account(tx, buyer_id).await?;
+        return Ok((buyer, lock_account(tx, seller_id).await?));
+    }
+    let seller = lock_account(tx, seller_id).await?;
+    Ok((lock_account(tx, buyer_id).await?, seller))
+}
+
 /// The call ended well. What it is worth is decided now, or waits for somebody to tell.
 ///
 /// # Errors
@@ -217,15 +242,7 @@ pub(crate) async fn capture(tx: &mut ChangeTx<'_>, call: &mut Call) -> Result<()
         call.price.unwrap_or_default(),
         call.payout.unwrap_or_default(),
     );
-    // In the order of their ids, as everybody locks accounts.
-    let (mut buyer, mut seller);
-    if bid.buyer_id < call.seller_id {
-        buyer = lock_account(tx, bid.buyer_id).await?;
-        seller = lock_account(tx, call.seller_id).await?;
-    } else {
-        seller = lock_account(tx, call.seller_id).await?;
-        buyer = lock_account(tx, bid.buyer_id).await?;
-    }
+    let (mut buyer, mut seller) = lock_parties(tx, call).await?;
     let postings = posting::capture(bid.price, price, payout);
     ledgerhandler::post(
         tx,
@@ -363,4 +380,23 @@ async fn end_ping(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
     ping.tm_update = tx.next_version(ping.tm_update);
     pings::release(tx, &ping).await?;
     tx.update(&ping).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::callhandler::invalid_state;
+
+    #[rstest]
+    #[case::gone(invalid_state(&Call::default(), "The campaign of the call is gone."), true)]
+    #[case::away(sqlx::Error::Io(ErrorKind::ConnectionReset.into()).into(), false)]
+    #[case::full(sqlx::Error::PoolTimedOut.into(), false)]
+    #[case::fault(Error::internal("a bug"), false)]
+    fn only_what_is_said_of_the_call_ends_it(#[case] error: Error, #[case] ends: bool) {
+        assert_eq!(is_of_call(&error), ends);
+    }
 }

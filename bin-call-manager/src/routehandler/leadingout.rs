@@ -9,7 +9,7 @@ use super::market::Market;
 use crate::{
     choice::Decision,
     dbhandler::numbers,
-    models::callcampaign::{CallCampaign, called_number},
+    models::{callcampaign::CallCampaign, destination::called_number},
 };
 
 /// What one decision knows of numbers: each is looked up once.

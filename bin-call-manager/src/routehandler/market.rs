@@ -250,11 +250,7 @@ impl Market {
 
     /// Takes out everybody who was ranked and whose destination may not be called: who cannot have the call sets no price for
     /// others, and has no turn and no rank. Whether there was one; then it is to be decided again.
-    fn refuse_unreachable(
-        &mut self,
-        decision: &Decision,
-        campaign: &CallCampaign,
-    ) -> bool {
+    fn refuse_unreachable(&mut self, decision: &Decision, campaign: &CallCampaign) -> bool {
         let mut refused: Vec<usize> = decision
             .ranked
             .iter()

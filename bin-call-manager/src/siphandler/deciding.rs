@@ -31,6 +31,12 @@ use crate::{
     routehandler,
 };
 
+/// Longest Call-ID that a call is kept under, in bytes; SIP itself has no limit.
+const CALL_ID_MAX: usize = 255;
+const CALL_ID_TOO_LONG: &str = "CALL_ID_TOO_LONG";
+/// A Call-ID names one call of one caller (RFC 3261, 8.1.1.4).
+const CALL_ID_TAKEN: &str = "CALL_ID_TAKEN";
+
 /// How often a decision is tried that the database rolled back.
 const TRIES_MAX: u32 = 5;
 
@@ -90,6 +96,9 @@ fn refused(status: Status, reason: &str) -> Decided {
 /// A call that is refused for what it is will be refused elsewhere, too (603); one that nobody takes now may be taken
 /// later (480).
 fn status_of(error: &Error) -> Status {
+    if matches!(error.reason(), CALL_ID_TOO_LONG | CALL_ID_TAKEN) {
+        return Status::BAD_REQUEST;
+    }
     match error.status().code() {
         404 => Status::NOT_FOUND,
         409 => Status::NOBODY,
@@ -98,8 +107,29 @@ fn status_of(error: &Error) -> Status {
     }
 }
 
+/// What an INVITE asks for.
+struct Asked<'a> {
+    /// Whose number it is for.
+    owner: Belongs,
+    from: &'a str,
+    to: &'a str,
+    call_id: &'a str,
+}
+
+impl Asked<'_> {
+    fn is_for(&self, call: &Call) -> bool {
+        call.call_campaign_id == self.owner.call_campaign_id
+            && call.from_number == self.from
+            && call.to_number == self.to
+    }
+}
+
 /// The call, sold, and whether this transaction brought it; nothing where the number is no campaign's.
 async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
+    if request.call_id.len() > CALL_ID_MAX {
+        let message = "The Call-ID has more than 255 bytes.";
+        return Err(Error::invalid_argument(CALL_ID_TOO_LONG, message));
+    }
     let Ok(to_number) = phone::parse(&request.user) else {
         return Ok(None);
     };
@@ -116,11 +146,16 @@ async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
         scope: Scope::tenant(owner.customer_id),
         ..RequestContext::internal()
     };
-    let (from, to) = (from_number.as_str(), to_number.as_str());
+    let asked = Asked {
+        owner,
+        from: from_number.as_str(),
+        to: to_number.as_str(),
+        call_id: &request.call_id,
+    };
     let mut tries = 0;
     loop {
         tries += 1;
-        match Box::pin(sell_once(app, &ctx, &owner, from, to, request)).await {
+        match Box::pin(sell_once(app, &ctx, &asked)).await {
             // It was rolled back, e.g. beside the same INVITE in another transaction.
             Err(error) if error.is_retriable() && tries < TRIES_MAX => {}
             sold => return sold.map(Some),
@@ -128,21 +163,14 @@ async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
     }
 }
 
-async fn sell_once(
-    app: &App,
-    ctx: &RequestContext,
-    owner: &Belongs,
-    from_number: &str,
-    to_number: &str,
-    request: &Request,
-) -> Result<(Call, bool)> {
-    if let Some(known) = known(app, ctx, owner, request).await? {
+async fn sell_once(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<(Call, bool)> {
+    if let Some(known) = known(app, ctx, asked).await? {
         return Ok((known, false));
     }
-    match Box::pin(bring(app, ctx, owner, from_number, to_number, request)).await {
+    match Box::pin(bring(app, ctx, asked)).await {
         // The same INVITE was decided about at the same time.
         Err(error) if matches!(error.reason(), "CALL_EXISTS" | "CALL_ALREADY_ROUTED") => {
-            let found = known(app, ctx, owner, request).await?;
+            let found = known(app, ctx, asked).await?;
             found.map(|known| (known, false)).ok_or(error)
         }
         brought => brought.map(|call| (call, true)),
@@ -150,24 +178,21 @@ async fn sell_once(
 }
 
 /// Brings a new call: the one that a ping waits for, or one that is sold now.
-async fn bring(
-    app: &App,
-    ctx: &RequestContext,
-    owner: &Belongs,
-    from_number: &str,
-    to_number: &str,
-    request: &Request,
-) -> Result<Call> {
+async fn bring(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Call> {
     let (db, now) = (&app.store.db, app.store.clock.now());
-    let campaign_id = owner.call_campaign_id;
-    let pinged = pings::awaited(db, owner.customer_id, campaign_id, from_number, now).await?;
+    let Belongs {
+        customer_id,
+        call_campaign_id,
+        ..
+    } = asked.owner;
+    let pinged = pings::awaited(db, customer_id, call_campaign_id, asked.from, now).await?;
     let body = CallCreate {
         ping_id: pinged,
-        call_campaign_id: Some(campaign_id),
-        from_number: from_number.to_owned(),
-        to_number: to_number.to_owned(),
+        call_campaign_id: Some(call_campaign_id),
+        from_number: asked.from.to_owned(),
+        to_number: asked.to.to_owned(),
         source: Source::Sip,
-        reference: request.call_id.clone(),
+        reference: asked.call_id.to_owned(),
         ..CallCreate::default()
     };
     if pinged.is_some() {
@@ -178,13 +203,8 @@ async fn bring(
 }
 
 /// The same INVITE in another transaction has the same answer while its buyer is waited for.
-async fn known(
-    app: &App,
-    ctx: &RequestContext,
-    owner: &Belongs,
-    request: &Request,
-) -> Result<Option<Call>> {
-    let Some(found) = by_call_id(app, owner, request).await? else {
+async fn known(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Option<Call>> {
+    let Some(found) = by_call_id(app, asked).await? else {
         return Ok(None);
     };
     if found.status != CallStatus::Pending {
@@ -193,7 +213,7 @@ async fn known(
     match Box::pin(routehandler::route(app, ctx, found.id)).await {
         // The transaction that made it was faster.
         Err(error) if error.reason() == "CALL_ALREADY_ROUTED" => {
-            match by_call_id(app, owner, request).await? {
+            match by_call_id(app, asked).await? {
                 Some(found) => waiting(found).map(Some),
                 None => Err(error),
             }
@@ -202,10 +222,17 @@ async fn known(
     }
 }
 
-async fn by_call_id(app: &App, owner: &Belongs, request: &Request) -> Result<Option<Call>> {
-    let (db, sources) = (&app.store.db, &[Source::Sip]);
-    let found = calls::by_reference(db, owner.customer_id, sources, &request.call_id).await?;
-    Ok(found.into_iter().next())
+/// The call that came under this Call-ID.
+async fn by_call_id(app: &App, asked: &Asked<'_>) -> Result<Option<Call>> {
+    let (db, customer_id, sources) = (&app.store.db, asked.owner.customer_id, &[Source::Sip]);
+    let found = calls::by_reference(db, customer_id, sources, asked.call_id).await?;
+    match found.into_iter().next() {
+        Some(call) if !asked.is_for(&call) => Err(Error::invalid_argument(
+            CALL_ID_TAKEN,
+            "The Call-ID is that of another call.",
+        )),
+        found => Ok(found),
+    }
 }
 
 fn waiting(call: Call) -> Result<Call> {

@@ -132,6 +132,15 @@ impl Turns {
     }
 }
 
+/// No turn, for work that waits only for the rows of one call and its accounts: it is run again like the others'.
+pub(crate) fn without(ctx: &RequestContext) -> Turn<'static> {
+    Turn {
+        _permit: None,
+        has_waited: false,
+        until: until(ctx),
+    }
+}
+
 impl Turn<'_> {
     /// Who is sent away without an outcome comes again.
     fn keep_place(&self) {

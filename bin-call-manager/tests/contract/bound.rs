@@ -237,3 +237,70 @@ async fn a_foreign_tenant_sees_nothing(#[values(Kind::Embedded, Kind::Full)] kin
     }
     world.end().await;
 }
+
+#[rstest]
+#[case("service")]
+#[case("debt")]
+#[case("emergency")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sellers_key_says_of_no_call_that_it_is_no_solicitation(
+    #[case] purpose: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let seller = text(&world.get("call_campaigns", &campaign).await, "seller_id").to_owned();
+    let body = json!({
+        "call_campaign_id": campaign, "direction": "outbound", "purpose": purpose,
+        "from_number": "+14155550100", "to_number": "+14045550123",
+    });
+    let refused = as_account(
+        &world.client,
+        &seller,
+        Post,
+        "/v1/calls",
+        Some(body.clone()),
+    )
+    .await;
+    assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    assert!(
+        text(&refused.1, "message").starts_with("purpose"),
+        "{refused:?}"
+    );
+    assert_eq!(world.client.ok(Get, "/v1/calls", None).await, json!([]));
+    let by_operator = world.client.call(Post, "/v1/calls", Some(body)).await;
+    assert_eq!(by_operator.0, 200, "{by_operator:?}");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seller_sees_neither_the_price_nor_the_checks_of_its_campaign(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({"revenue": 777, "payout": 300})).await;
+    let uri = format!("/v1/call_campaigns/{campaign}");
+    let whole = world.client.ok(Get, &uri, None).await;
+    assert_eq!(
+        (&whole["revenue"], &whole["fraud"]["block_at"]),
+        (&json!(777), &json!(0.9))
+    );
+    let seller = text(&whole, "seller_id");
+    let one = as_account(&world.client, seller, Get, &uri, None).await.1;
+    let all = as_account(&world.client, seller, Get, "/v1/call_campaigns", None)
+        .await
+        .1;
+    for seen in [&one, &all[0]] {
+        assert_eq!(
+            (&seen["revenue"], seen.get("fraud")),
+            (&Json::Null, None),
+            "{seen}"
+        );
+        assert_eq!(
+            (text(seen, "id"), &seen["payout"]),
+            (campaign.as_str(), &json!(300))
+        );
+    }
+    world.end().await;
+}

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use bin_common_handler::{
     models::{
         raw::RawRequest,
-        sock::{Method::Post, Request},
+        sock::{
+            Method::{Get, Post},
+            Request,
+        },
     },
     redact::Secret,
     testing::Kind,
@@ -190,5 +193,44 @@ async fn a_stranger_learns_nothing(#[values(Kind::Embedded, Kind::Full)] kind: K
         (200, true),
         "nobody buys it"
     );
+    world.end().await;
+}
+
+#[rstest]
+#[case::rang("no-answer")]
+#[case::was_busy("busy")]
+#[case::failed("failed")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_is_sold_to_nobody_else_and_nobody_is_blamed(
+    #[case] dial_status: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let first = world.buyer(10_000, json!({})).await;
+    let second = world.buyer(10_000, json!({})).await;
+    world.profile(&first, &campaign, 500, json!({})).await;
+    world.profile(&second, &campaign, 400, json!({})).await;
+    let send =
+        async |what: &str, fields: &str| webhook(&world, &campaign, what, fields, TOKEN).await;
+    let (_, xml) = send("voice", "CallSid=CA1&CallStatus=ringing").await;
+    let bid = bid_of(&xml);
+    let leg = format!("leg?bid_id={bid}");
+    send(&leg, "CallSid=CA2&ParentCallSid=CA1&CallStatus=ringing").await;
+    let before = world.get("accounts", &first).await["quality"].clone();
+    let over = format!("dialed?bid_id={bid}");
+    let fields = format!("CallSid=CA1&CallStatus=completed&DialCallStatus={dial_status}");
+    for _ in 0..2 {
+        let (status, xml) = send(&over, &fields).await;
+        assert_eq!((status, xml.contains("<Dial")), (200, false), "{xml}");
+    }
+    let calls = world.client.ok(Get, "/v1/calls", None).await;
+    assert_eq!(
+        (text(&calls[0], "status"), &calls[0]["attempts"]),
+        ("canceled", &json!([]))
+    );
+    assert_eq!(world.money(&first).await, (10_000, 0));
+    assert_eq!(world.money(&second).await, (10_000, 0));
+    assert_eq!(world.get("accounts", &first).await["quality"], before);
     world.end().await;
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bin_common_handler::{
     databasehandler::Value,
     ids,
+    models::sock::Method::Post,
     testing::{Kind, until_within},
 };
 use futures_util::{StreamExt, future::join_all, stream};
@@ -187,5 +188,35 @@ async fn no_cap_budget_or_credit_is_overrun_by_a_crowd(
     assert_eq!(won, 7 + 5, "{replies:?}");
     assert_eq!(world.money(&capped).await, (100_000, 2_100));
     assert_eq!(world.money(&poor).await, (1_000, 1_000));
+    world.end().await;
+}
+
+/// Each report and refund moves money of the same two sides; the database rolls some of them back, which is no outage.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_and_refunds_of_the_same_accounts_at_once_all_pass() {
+    let world = World::replicated(Kind::Full).await;
+    let campaign = world.campaign(json!({"strategy": "round_robin"})).await;
+    rivals(&world, &campaign, &[1, 1, 1]).await;
+    let calls = calls(&world, &campaign, 40).await;
+    for call in &calls {
+        winner(&world, call).await;
+        world.reports(call, &["ringing", "in_progress"]).await;
+    }
+    let (paid, open) = calls.split_at(20);
+    for call in paid {
+        world.reports(call, &["completed"]).await;
+    }
+    let refunds = join_all(paid.iter().map(|call| {
+        let body = json!({"call_id": call, "amount": 40, "currency": "USD"});
+        world.client.call(Post, "/v1/refunds", Some(body))
+    }));
+    let reports = join_all(open.iter().map(|call| {
+        let body = json!({"status": "completed", "duration_seconds": 60});
+        world.report(call, body)
+    }));
+    let (refunds, reports) = futures_util::future::join(refunds, reports).await;
+    for (status, reply) in refunds.into_iter().chain(reports) {
+        assert_eq!(status, 200, "{reply}");
+    }
     world.end().await;
 }

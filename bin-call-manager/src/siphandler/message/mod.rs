@@ -68,6 +68,7 @@ impl Status {
     pub const TRYING: Self = Self(100, "Trying");
     pub const OK: Self = Self(200, "OK");
     pub const MOVED: Self = Self(302, "Moved Temporarily");
+    pub const BAD_REQUEST: Self = Self(400, "Bad Request");
     pub const UNAUTHORIZED: Self = Self(401, "Unauthorized");
     pub const FORBIDDEN: Self = Self(403, "Forbidden");
     pub const NOT_FOUND: Self = Self(404, "Not Found");

@@ -45,6 +45,93 @@ async fn a_call_that_the_law_refuses_is_not_made(#[values(Kind::Embedded, Kind::
     world.end().await;
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_revokes_is_not_called_though_the_consent_was_noted_twice(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    import_federal(&world).await;
+    let proof = || json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/form/1"}]});
+    let mut consents = Vec::new();
+    for _ in 0..2 {
+        let made = json!({"phone": GEORGIA, "purpose": "marketing", "channels": ["voice"]});
+        let made = id(&world.client.ok(Post, "/v1/consents", Some(made)).await);
+        let grant = format!("/v1/consents/{made}/grant");
+        world.client.ok(Post, &grant, Some(proof())).await;
+        consents.push(made);
+    }
+    let campaign = world.campaign(json!({"require_consent": true})).await;
+    let called = async || call_out(&world, &campaign, GEORGIA, json!({})).await;
+    assert_eq!(called().await.0, 200);
+    let revoke = format!("/v1/consents/{}/revoke", consents[0]);
+    world.client.ok(Post, &revoke, None).await;
+    assert_eq!(reason(&called().await), (403, "CONSENT_REQUIRED"));
+    // What proved the other one before proves nothing now.
+    let grant = format!("/v1/consents/{}/grant", consents[1]);
+    let unproved = world.client.call(Post, &grant, None).await;
+    assert_eq!(reason(&unproved), (409, "CONSENT_NOT_PROVED"));
+    world.client.ok(Post, &grant, Some(proof())).await;
+    assert_eq!(called().await.0, 200);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_for_one_customer_names_no_campaign_of_another(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    let campaign = world.campaign(json!({"require_consent": true})).await;
+    let operator = world.installation.client();
+    let check = json!({"phone": GEORGIA, "call_campaign_id": campaign});
+    let (own, other) = (uuid::Uuid::from_u128(7), uuid::Uuid::from_u128(8));
+    for (customer, status) in [(own, 200), (other, 404)] {
+        let mut one = check.clone();
+        one["customer_id"] = json!(customer);
+        let many = json!({"customer_id": customer, "checks": [check]});
+        for (uri, body) in [
+            ("/v1/compliance/checks", one),
+            ("/v1/compliance/checks/bulk", many),
+        ] {
+            let reply = operator.call(Post, uri, Some(body)).await;
+            assert_eq!(reply.0, status, "{uri} {reply:?}");
+        }
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_would_never_count_is_refused(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    let past = "2026-12-02T17:59:00Z";
+    let cases = [
+        (
+            "/v1/dnc_entries",
+            json!({"phone": GEORGIA, "list": "internal", "expires": past}),
+        ),
+        (
+            "/v1/fraud/entries",
+            json!({"phone": GEORGIA, "list": "block", "expires": past}),
+        ),
+    ];
+    for (uri, mut body) in cases {
+        let (status, reply) = world.client.call(Post, uri, Some(body.clone())).await;
+        assert_eq!(
+            (status, text(&reply, "reason")),
+            (400, "INVALID_FIELD"),
+            "{uri} {reply}"
+        );
+        assert!(text(&reply, "message").starts_with("expires"), "{reply}");
+        body["expires"] = json!("2026-12-02T19:00:00Z");
+        world.client.ok(Post, uri, Some(body)).await;
+    }
+    world.end().await;
+}
+
 /// What happens between the making of a call and its sale.
 #[derive(Debug, Clone, Copy)]
 enum Meanwhile {

@@ -220,6 +220,60 @@ async fn who_is_not_sold_hears_why(#[values(Kind::Embedded, Kind::Full)] kind: K
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_id_is_that_of_one_call(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    const OTHER: &str = "+14155550101";
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let second = world.campaign(json!({"numbers": [OTHER]})).await;
+    world.profile(&buyer, &second, 400, json!({})).await;
+    let switch = Switch::new(address).await;
+    let ask = async |called: &str, caller: &str, branch: &str| {
+        let invite = to("INVITE", called, caller, "one", "");
+        let invite = invite.replace("branch=z9hG4bKone", &format!("branch=z9hG4bK{branch}"));
+        switch.send(&invite).await;
+        let said = loop {
+            let said = switch.last().await;
+            if header(&said, "Via").contains(branch) {
+                break said;
+            }
+        };
+        switch.send(&invite.replace("INVITE", "ACK")).await;
+        said
+    };
+    assert_eq!(code(&ask(CALLED, CALLER, "first").await), 302);
+    assert_eq!(code(&ask(CALLED, CALLER, "again").await), 302);
+    for (called, caller, branch) in [
+        (OTHER, "+14155550124", "third"),
+        (OTHER, CALLER, "fourth"),
+        (CALLED, "+14155550124", "fifth"),
+    ] {
+        let refused = ask(called, caller, branch).await;
+        assert_eq!(code(&refused), 400, "{refused}");
+        assert!(
+            header(&refused, "Reason").contains("CALL_ID_TAKEN"),
+            "{refused}"
+        );
+    }
+    let long = "x".repeat(300);
+    switch.send(&message("INVITE", &long, "")).await;
+    let refused = loop {
+        let said = switch.last().await;
+        if header(&said, "Call-ID").starts_with("xxx") {
+            break said;
+        }
+    };
+    assert_eq!(code(&refused), 400, "{refused}");
+    assert!(
+        header(&refused, "Reason").contains("CALL_ID_TOO_LONG"),
+        "{refused}"
+    );
+    assert_eq!(calls(&world).await.len(), 1);
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_may_come_in_pieces(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let (world, address) = open(kind, &[]).await;
     sold_at(&world, 500).await;
