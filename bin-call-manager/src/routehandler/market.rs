@@ -250,7 +250,11 @@ impl Market {
 
     /// Takes out everybody who was ranked and whose destination may not be called: who cannot have the call sets no price for
     /// others, and has no turn and no rank. Whether there was one; then it is to be decided again.
-    fn refuse_unreachable(&mut self, decision: &Decision, campaign: &CallCampaign) -> bool {
+    pub(super) fn refuse_unreachable(
+        &mut self,
+        decision: &Decision,
+        campaign: &CallCampaign,
+    ) -> bool {
         let mut refused: Vec<usize> = decision
             .ranked
             .iter()
@@ -267,7 +271,7 @@ impl Market {
 
     /// Whether the campaign's calls may go where this candidate's would. A profile that names no place is sold nothing; a bid
     /// by request need not name one, as whoever asked for the auction puts its call through.
-    fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
+    pub(super) fn may_call(&self, candidate: usize, campaign: &CallCampaign) -> bool {
         let Some(entry) = self.entries.get(candidate) else {
             return true;
         };

@@ -59,6 +59,12 @@ pub(crate) struct Turn<'a> {
     /// Whether others came first, who may have changed what was looked up before.
     pub has_waited: bool,
     until: Instant,
+    /// Nothing where there is no line.
+    place: Option<Place<'a>>,
+}
+
+/// Who waits in a line, and since when.
+struct Place<'a> {
     turns: &'a Turns,
     who: Uuid,
     asked: Instant,
@@ -85,7 +91,7 @@ impl Turns {
         ctx: &RequestContext,
         id: Uuid,
     ) -> Result<Option<MutexGuard<'_, ()>>> {
-        let Some(turn) = self.pings.get(place(id)) else {
+        let Some(turn) = self.pings.get(line_of(id)) else {
             return Ok(None);
         };
         let got = timeout_at(until(ctx), turn.lock()).await;
@@ -107,11 +113,13 @@ impl Turns {
             _seat: None,
             has_waited: false,
             until: until(ctx),
-            turns: self,
-            who,
-            asked,
+            place: Some(Place {
+                turns: self,
+                who,
+                asked,
+            }),
         };
-        let Some(line) = self.campaigns.get(place(id)) else {
+        let Some(line) = self.campaigns.get(line_of(id)) else {
             return Ok(turn);
         };
         if let Some(seat) = line.try_take() {
@@ -135,16 +143,19 @@ impl Turns {
 /// No turn, for work that waits only for the rows of one call and its accounts: it is run again like the others'.
 pub(crate) fn without(ctx: &RequestContext) -> Turn<'static> {
     Turn {
-        _permit: None,
+        _seat: None,
         has_waited: false,
         until: until(ctx),
+        place: None,
     }
 }
 
 impl Turn<'_> {
     /// Who is sent away without an outcome comes again.
     fn keep_place(&self) {
-        self.turns.asked.insert(self.who, self.asked);
+        if let Some(place) = &self.place {
+            place.turns.asked.insert(place.who, place.asked);
+        }
     }
 
     /// After work that failed: waits a moment where it may be run again, in this very turn.
@@ -192,7 +203,7 @@ fn busy() -> Error {
 }
 
 /// The last bits of an id are drawn.
-fn place(id: Uuid) -> usize {
+fn line_of(id: Uuid) -> usize {
     usize::try_from(id.as_u128() % (TURNS as u128)).unwrap_or_default()
 }
 
