@@ -30,6 +30,11 @@ pub struct Ranked {
 }
 
 impl Ranked {
+    /// What it is ranked by: amount × factor, in millionths of a minor unit.
+    pub fn worth(&self) -> i128 {
+        i128::from(self.amount) * i128::from(self.factor_millionths)
+    }
+
     /// Amount × factor in whole minor units, rounded half to even; ranks go by the exact product.
     pub fn effective_bid(&self) -> i64 {
         // A share is the same in every currency.

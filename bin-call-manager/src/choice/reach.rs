@@ -5,7 +5,7 @@
 use super::{
     decide::{Decision, Ranked},
     profile::Candidate,
-    terms::{Form, Strategy, Terms, WHOLE_MILLIONTHS},
+    terms::{Strategy, Terms, WHOLE_MILLIONTHS},
 };
 
 /// Those that a decision by amount looks at first.
@@ -66,20 +66,12 @@ impl Reach {
         };
         // No quality makes an amount worth more than it is.
         let most = i128::from(floor) * i128::from(WHOLE_MILLIONTHS);
-        if worth(winner) <= most {
+        if winner.worth() <= most {
             return false;
         }
-        let has_rival = terms.revenue.is_none()
-            && terms
-                .auction
-                .is_some_and(|auction| auction.form == Form::SecondPrice);
-        !has_rival || rival(decision, candidates).is_some_and(|rival| worth(rival) >= most)
+        !terms.is_second_price()
+            || rival(decision, candidates).is_some_and(|rival| rival.worth() >= most)
     }
-}
-
-/// In millionths of a minor unit.
-fn worth(ranked: &Ranked) -> i128 {
-    i128::from(ranked.amount) * i128::from(ranked.factor_millionths)
 }
 
 /// The best of another buyer than the winner.
@@ -112,7 +104,7 @@ mod tests {
         profile::Profile,
         quality::Quality,
         samples,
-        terms::{AuctionTerms, Strategy},
+        terms::{AuctionTerms, Form, Strategy},
     };
 
     type Market = Vec<(Buyer, Arc<Profile>)>;

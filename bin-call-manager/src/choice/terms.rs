@@ -128,6 +128,14 @@ impl Terms {
         self.auction.map_or(0, |auction| auction.reserve.max(0))
     }
 
+    /// Whether a price goes by the bid of another buyer than the winner.
+    pub fn is_second_price(&self) -> bool {
+        self.revenue.is_none()
+            && self
+                .auction
+                .is_some_and(|auction| auction.form == Form::SecondPrice)
+    }
+
     /// The least that a bid must be to win, in minor units: nobody pays more than it bids.
     pub fn least(&self) -> i64 {
         self.reserve().max(self.revenue.unwrap_or(0))

@@ -229,11 +229,9 @@ pub(crate) async fn bidders(
     let buyers = market.buyers()?;
     let candidates = market.candidates(&buyers);
     let decision = market.decide(&candidates, &mut Counters::default(), 0, true);
-    // Who cannot have the call places no bid either.
     let amounts: BTreeMap<usize, i64> = decision
         .ranked
         .iter()
-        .filter(|ranked| market.may_call(ranked.candidate, campaign))
         .map(|ranked| (ranked.candidate, ranked.amount))
         .collect();
     Ok(market

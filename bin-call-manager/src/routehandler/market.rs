@@ -1,6 +1,6 @@
 //! What a decision inside a transaction reads: who may win, their accounts, and whom the caller spoke with before.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use bin_common_handler::{
     databasehandler::ChangeTx,
@@ -248,25 +248,49 @@ impl Market {
         (!enough).then(|| self.reach.wider())
     }
 
-    /// Takes out everybody who was ranked and whose destination may not be called: who cannot have the call sets no price for
-    /// others, and has no turn and no rank. Whether there was one; then it is to be decided again.
+    /// Takes out who would win, or set the winner's price, and whose destination may not be called: who cannot have the call
+    /// costs nobody anything. Whether there was one; then it is to be decided again. Others are not looked at, as numbers take
+    /// their time.
     pub(super) fn refuse_unreachable(
         &mut self,
         decision: &Decision,
         campaign: &CallCampaign,
     ) -> bool {
-        let mut refused: Vec<usize> = decision
-            .ranked
-            .iter()
-            .map(|ranked| ranked.candidate)
-            .filter(|at| !self.may_call(*at, campaign))
-            .collect();
+        let Some(winner) = decision.winner else {
+            return false;
+        };
+        let may_call = |at: usize| self.may_call(at, campaign);
+        let mut refused = self.rivals(decision, winner.candidate);
+        let reachable = refused.iter().position(|at| may_call(*at));
+        refused.truncate(reachable.unwrap_or(refused.len()));
+        if !may_call(winner.candidate) {
+            refused.push(winner.candidate);
+        }
         // From the last on: the places of those before it stay.
         refused.sort_unstable_by(|one, other| other.cmp(one));
         for at in &refused {
             self.refuse(*at);
         }
         !refused.is_empty()
+    }
+
+    /// Candidates of other buyers that the winner's price goes by, the best first; none where it goes by no other's bid.
+    fn rivals(&self, decision: &Decision, winner: usize) -> Vec<usize> {
+        if !self.terms.is_second_price() {
+            return Vec::new();
+        }
+        let buyer = |at: usize| {
+            let entry = self.entries.get(at)?;
+            Some(payer(entry.standing.as_deref(), entry.placed.as_ref()))
+        };
+        let own = buyer(winner);
+        let mut rivals: Vec<_> = decision
+            .ranked
+            .iter()
+            .filter(|ranked| buyer(ranked.candidate) != own)
+            .collect();
+        rivals.sort_by_key(|ranked| Reverse(ranked.worth()));
+        rivals.iter().map(|ranked| ranked.candidate).collect()
     }
 
     /// Whether the campaign's calls may go where this candidate's would. A profile that names no place is sold nothing; a bid
