@@ -35,9 +35,7 @@ impl LeadingOut {
             return Ok(false);
         };
         // Numbers are looked up for the two who count: who wins, and whose bid sets the price.
-        let buyer = market.buyer_of(winner.candidate);
-        let ranked = decision.ranked.iter().map(|ranked| ranked.candidate);
-        let rival = ranked.into_iter().find(|at| market.buyer_of(*at) != buyer);
+        let rival = market.rivals(decision, winner.candidate).first().copied();
         for candidate in [Some(winner.candidate), rival].into_iter().flatten() {
             if !self.leads_out(tx, market, candidate, campaign).await? {
                 market.refuse(candidate);

@@ -275,19 +275,15 @@ impl Market {
     }
 
     /// Candidates of other buyers that the winner's price goes by, the best first; none where it goes by no other's bid.
-    fn rivals(&self, decision: &Decision, winner: usize) -> Vec<usize> {
+    pub(super) fn rivals(&self, decision: &Decision, winner: usize) -> Vec<usize> {
         if !self.terms.is_second_price() {
             return Vec::new();
         }
-        let buyer = |at: usize| {
-            let entry = self.entries.get(at)?;
-            Some(payer(entry.standing.as_deref(), entry.placed.as_ref()))
-        };
-        let own = buyer(winner);
+        let own = self.buyer_of(winner);
         let mut rivals: Vec<_> = decision
             .ranked
             .iter()
-            .filter(|ranked| buyer(ranked.candidate) != own)
+            .filter(|ranked| self.buyer_of(ranked.candidate) != own)
             .collect();
         rivals.sort_by_key(|ranked| Reverse(ranked.worth()));
         rivals.iter().map(|ranked| ranked.candidate).collect()
@@ -314,7 +310,7 @@ impl Market {
     }
 
     /// Whose bid it is.
-    pub(super) fn buyer_of(&self, candidate: usize) -> Option<Uuid> {
+    fn buyer_of(&self, candidate: usize) -> Option<Uuid> {
         let entry = self.entries.get(candidate)?;
         Some(payer(entry.standing.as_deref(), entry.placed.as_ref()))
     }
