@@ -42,12 +42,13 @@ struct Claim {
 /// 503.
 pub(crate) async fn claim(tx: &mut ChangeTx<'_>, ping: &Ping, until: Timestamp) -> Result<bool> {
     let now = tx.now();
-    let insert = match tx.sql().dialect() {
-        Dialect::MySql => "INSERT IGNORE",
-        Dialect::Sqlite => "INSERT OR IGNORE",
+    // A row that is there is locked for writing at once: two that first shared it would each wait for the other.
+    let where_there = match tx.sql().dialect() {
+        Dialect::MySql => "ON DUPLICATE KEY UPDATE digest = digest",
+        Dialect::Sqlite => "ON CONFLICT DO NOTHING",
     };
     let sql = format!(
-        "{insert} INTO exchange_ping_claims (digest, customer_id, ping_id, expires) VALUES (?, ?, ?, ?)"
+        "INSERT INTO exchange_ping_claims (digest, customer_id, ping_id, expires) VALUES (?, ?, ?, ?) {where_there}"
     );
     let digest = ping.digest.as_str();
     let values = vec![
@@ -56,9 +57,7 @@ pub(crate) async fn claim(tx: &mut ChangeTx<'_>, ping: &Ping, until: Timestamp) 
         ping.id.into(),
         until.into(),
     ];
-    if tx.sql().execute(&sql, values).await? == 1 {
-        return Ok(true);
-    }
+    tx.sql().execute(&sql, values).await?;
     let sql = format!(
         "SELECT ping_id, expires FROM exchange_ping_claims WHERE digest = ?{}",
         tx.sql().dialect().for_update()

@@ -279,7 +279,7 @@ async fn whoever_waits_for_fifteen_minutes_is_told_of_whoever_has_the_conversati
         .await;
     assert_eq!(text(&waiting, "status"), "blocked");
     assert!(unanswered(&world, PENDING).await.is_empty());
-    world.pass(5 * 60 + 1);
+    world.pass(15 * 60 + 1);
     let alert = until("it is told", async || {
         unanswered(&world, PENDING).await.into_iter().next()
     })
