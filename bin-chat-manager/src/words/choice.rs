@@ -9,6 +9,8 @@ use super::{finds, pattern, plain};
 
 /// Times that are offered in one text.
 pub(crate) const OFFERS: usize = 2;
+/// A question of so few words is about the time that it names: "Monday at 10?"
+const BARE_WORDS: usize = 4;
 /// Minutes of half a day.
 const NOON: u16 = 12 * 60;
 /// Without am or pm, hours before this are those of the afternoon: nobody is visited at three in the night.
@@ -75,6 +77,19 @@ static CLOCK: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static PART: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"\b(morning|afternoon|evening|tonight)\b"));
+
+/// A time that is told of, or asked about for another reason than to have it.
+static TOLD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:since|was|were|been|had|paid|ago|yesterday|already|last (?:night|week|month|time|mon|tues|wednes|thurs|fri|satur|sun)\w*|until|till|from|home|back|open|opens|opened|closed?|closes|price|prices|priced|cost|costs|costly|charged?|charges|rates?|fees?|expensive|cheap|cheaper|more|extra|how (?:much|long|many)|why|who)\b",
+    )
+});
+/// A question that asks to have a time.
+static ASKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:can|could|would|will|may|do|does|is|are|how about|what about|works?|available|free|possible|ok|okay|good|book|come)\b",
+    )
+});
 
 /// What somebody wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -172,10 +187,15 @@ pub(crate) fn read(
     free: &[LocalTime],
     today: NaiveDate,
 ) -> Choice {
+    let is_question = text.contains(['?', '¿', '？']);
     let text = spoken(text);
     let is_refused = finds(&REFUSED, &text) || finds(&OTHERS, &text);
     if !is_refused && let Some(at) = position(&text, offered.len()) {
         return Choice::Offered(at);
+    }
+    let is_bare = text.split(' ').count() <= BARE_WORDS;
+    if finds(&TOLD, &text) || is_question && !is_bare && !finds(&ASKED, &text) {
+        return Choice::Nothing;
     }
     let wanted = Wanted::read(&text, today);
     if wanted.says_something() && !finds(&REFUSED, &text) {
@@ -343,6 +363,11 @@ mod tests {
     #[case("Monday at 9am", 8)]
     #[case("tomorrow at 4", 7)]
     #[case("mon 15:00", 10)]
+    #[case("Monday at 9am?", 8)]
+    #[case("Can you come Monday at 9am?", 8)]
+    #[case("How about Monday at 9am?", 8)]
+    #[case("Is Monday at 9am ok?", 8)]
+    #[case("Would Monday at 9am work for you?", 8)]
     fn a_day_and_an_hour_are_one_time(#[case] text: &str, #[case] expected: usize) {
         assert_eq!(chosen(text), Choice::Free(expected), "{text}");
     }
@@ -375,6 +400,24 @@ mod tests {
     #[case("2 toilets are clogged")]
     #[case("94107")]
     #[case("There are 3 of us")]
+    #[case("It has been leaking since Monday at 10am")]
+    #[case("Is Monday at 10am more expensive?")]
+    #[case("what is the price on Monday at 10am?")]
+    #[case("how much would it cost tomorrow at 9am")]
+    #[case("Are you open Monday at 10am?")]
+    #[case("Great! My wife is home from Monday at 9am")]
+    #[case("I paid the last plumber on Monday at 9am")]
+    #[case("Is Saturday at 10am cheaper?")]
+    #[case("Last Monday at 9am somebody looked at it")]
+    #[case("Why Monday at 9am?")]
+    #[case("We were there Monday at 9am")]
+    #[case("What would you charge on Saturday at 10:00")]
+    #[case("Do you close at 3 today?")]
+    #[case("How long does it take on Monday at 9am?")]
+    #[case("The water came back yesterday at 3pm")]
+    #[case("I called you already on Monday at 9am")]
+    #[case("Is there an extra fee on Saturday at 10am?")]
+    #[case("My neighbour had you on Monday at 9am")]
     fn nothing_is_booked_by_accident(#[case] text: &str) {
         assert_eq!(chosen(text), Choice::Nothing, "{text}");
     }

@@ -214,13 +214,14 @@ async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
     hearing.conversation.findings.0.read(&hearing.text.body);
     let (app, business) = (hearing.app, hearing.business);
     open::attach_lead(app, tx, &mut hearing.conversation, None, business).await?;
-    if hearing.conversation.is_blocked() {
-        return Ok(());
-    }
+    // Nothing is sent to whoever may get no texts; people are told of their danger all the same.
+    let is_blocked = hearing.conversation.is_blocked();
     if emergency::is_one(&hearing.text.body) {
-        let first = hearing.conversation.answered_seq;
-        let cause_key = Message::emergency(hearing.conversation.id, first);
-        reply(tx, hearing, "emergency", cause_key).await?;
+        if !is_blocked {
+            let first = hearing.conversation.answered_seq;
+            let cause_key = Message::emergency(hearing.conversation.id, first);
+            reply(tx, hearing, "emergency", cause_key).await?;
+        }
         hearing.conversation.needs_human = true;
         alertrulehandler::tell(
             tx,
@@ -232,6 +233,9 @@ async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
             },
         )
         .await?;
+    }
+    if is_blocked {
+        return Ok(());
     }
     if hearing.contact.paused && hearing.conversation.owner_id.is_none() {
         // The assistant is silent, so a person has to answer.

@@ -292,6 +292,38 @@ async fn whoever_waits_for_fifteen_minutes_is_told_of_whoever_has_the_conversati
     world.end().await;
 }
 
+#[rstest]
+#[case::opted_out(NUMBER, "STOP")]
+#[case::may_send_nothing(PENDING, "hello")]
+#[tokio::test(flavor = "multi_thread")]
+async fn danger_is_told_of_where_nothing_may_be_sent(#[case] number: &str, #[case] first: &str) {
+    let world = World::new(Kind::Embedded).await;
+    for (count, body) in [
+        (1, first),
+        (2, "my house is on fire, gas leak, please call me"),
+    ] {
+        world.text(PERSON, number, body).await;
+        world
+            .conversation("heard", number, |it| {
+                it["inbound_seq"].as_i64() >= Some(count)
+            })
+            .await;
+    }
+    let conversation = world
+        .conversation("in danger", number, |it| it["needs_human"] == true)
+        .await;
+    assert_eq!(text(&conversation, "status"), "blocked");
+    let uri = "/v1/alerts?metric=emergency";
+    let alerts = world.of(number).ok(Get, uri, None).await;
+    assert_eq!(alerts.as_array().unwrap().len(), 1, "{alerts}");
+    let said = world.messages(number, &conversation).await;
+    let templates = said
+        .iter()
+        .filter(|message| message["template"] == "emergency");
+    assert_eq!(templates.count(), 0, "{said:?}");
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_told_of_who_wants_no_texts() {
     let world = World::new(Kind::Embedded).await;
