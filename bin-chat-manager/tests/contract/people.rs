@@ -317,10 +317,10 @@ async fn danger_is_told_of_where_nothing_may_be_sent(#[case] number: &str, #[cas
     let alerts = world.of(number).ok(Get, uri, None).await;
     assert_eq!(alerts.as_array().unwrap().len(), 1, "{alerts}");
     let said = world.messages(number, &conversation).await;
-    let templates = said
-        .iter()
-        .filter(|message| message["template"] == "emergency");
-    assert_eq!(templates.count(), 0, "{said:?}");
+    assert!(
+        said.iter().all(|it| !text(it, "body").contains("911")),
+        "{said:?}"
+    );
     world.end().await;
 }
 
