@@ -43,9 +43,9 @@ pub(crate) async fn register(
     id: Uuid,
     wanted: Registration,
 ) -> Result<PhoneNumber> {
-    wanted.check()?;
     let mut tx = app.store.begin(ctx).await?;
     let before = resource::lock_live::<PhoneNumber>(&mut tx, ctx, id).await?;
+    wanted.check()?;
     ensure_registered(&before)?;
     let is_filed =
         before.campaign_status == CampaignStatus::Pending && before.registration.0.is_some();

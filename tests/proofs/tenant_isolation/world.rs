@@ -133,6 +133,7 @@ pub fn manager<'w>(whole: &'w Whole, name: &str) -> &'w Manager {
 /// Every row about a tenant, when each manager has heard of what the others did.
 async fn settled(db: &Db, tenant: &Tenant) -> BTreeSet<String> {
     turn(db, tenant).await;
+    pause(db, tenant).await;
     until("opt-outs are heard of", async || {
         let rows = rows_with(db, &ids_of(tenant)).await;
         let is_there = |table: &&str| rows.iter().any(|row| row.starts_with(table));
@@ -152,6 +153,15 @@ async fn turn(db: &Db, tenant: &Tenant) {
     let conversation_id: Uuid = tenant.value("conversation-id").parse().unwrap();
     let values = vec![ids::next().into(), conversation_id.into()];
     assert_eq!(db.execute(sql, values).await.unwrap(), 1);
+}
+
+/// The assistant speaks to nobody of this tenant: so it does where it suspects that somebody wants no texts.
+async fn pause(db: &Db, tenant: &Tenant) {
+    let sql = "UPDATE chat_contacts SET paused = ? \
+               WHERE customer_id = (SELECT customer_id FROM chat_conversations WHERE id = ?)";
+    let conversation_id: Uuid = tenant.value("conversation-id").parse().unwrap();
+    let values = vec![true.into(), conversation_id.into()];
+    assert!(db.execute(sql, values).await.unwrap() > 0);
 }
 
 fn ids_of(tenant: &Tenant) -> Vec<Uuid> {
