@@ -403,7 +403,7 @@ async fn a_campaign_is_filed_at_the_carrier_and_its_number_follows_the_registry(
     })
     .await;
     town.carrier.decide_campaign(&again.sid, "VERIFIED");
-    clock.shift(7 * 3_600_000_000);
+    clock.shift(14 * 3_600_000_000);
     let approved = until_is(&town, "approved").await;
     assert_eq!(text(&approved, "campaign_id"), again.campaign_sid);
     assert_eq!(text(&approved, "campaign_failure"), "");

@@ -134,6 +134,7 @@ pub fn manager<'w>(whole: &'w Whole, name: &str) -> &'w Manager {
 async fn settled(db: &Db, tenant: &Tenant) -> BTreeSet<String> {
     turn(db, tenant).await;
     pause(db, tenant).await;
+    hold(db, tenant).await;
     until("opt-outs are heard of", async || {
         let rows = rows_with(db, &ids_of(tenant)).await;
         let is_there = |table: &&str| rows.iter().any(|row| row.starts_with(table));
@@ -161,6 +162,15 @@ async fn pause(db: &Db, tenant: &Tenant) {
                WHERE customer_id = (SELECT customer_id FROM chat_conversations WHERE id = ?)";
     let conversation_id: Uuid = tenant.value("conversation-id").parse().unwrap();
     let values = vec![true.into(), conversation_id.into()];
+    assert!(db.execute(sql, values).await.unwrap() > 0);
+}
+
+/// Its reservations are of its conversation, as those are that the assistant makes.
+async fn hold(db: &Db, tenant: &Tenant) {
+    let sql = "UPDATE chat_reservations SET conversation_id = ? \
+               WHERE customer_id = (SELECT customer_id FROM chat_conversations WHERE id = ?)";
+    let conversation_id: Uuid = tenant.value("conversation-id").parse().unwrap();
+    let values = vec![conversation_id.into(), conversation_id.into()];
     assert!(db.execute(sql, values).await.unwrap() > 0);
 }
 
