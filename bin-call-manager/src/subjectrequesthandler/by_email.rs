@@ -1,11 +1,9 @@
 //! The same of somebody who is known by a mail address only. Nobody here knows any: others are asked, and told.
 
-use bin_common_handler::{
-    context::RequestContext, databasehandler::EventPayload, models::error::Result,
-};
+use bin_common_handler::{context::RequestContext, models::error::Result};
 use serde_json::json;
 
-use super::{SubjectAnswer, elsewhere, key, pseudonym};
+use super::{SubjectAnswer, elsewhere, keep_and_tell, key, pseudonym};
 use crate::{
     app::App,
     models::subjectrequest::{EMAIL_ERASED, SubjectRequest},
@@ -52,18 +50,7 @@ pub(super) async fn erase(
     let key = key(app, request.customer_id).await?;
     request.pseudonym = pseudonym(&key, email)?;
     let mut tx = app.store.begin(ctx).await?;
-    tx.insert(&request).await?;
-    let data = json!({
-        "id": request.id, "customer_id": request.customer_id, "email": email,
-        "pseudonym": request.pseudonym, "tm_create": request.tm_create,
-    });
-    let payload = EventPayload {
-        resource_id: request.id,
-        customer_id: request.customer_id,
-        version: request.tm_create,
-        data: data.to_string(),
-    };
-    tx.emit_payload(EMAIL_ERASED, payload).await?;
+    keep_and_tell(&mut tx, &request, EMAIL_ERASED, ("email", email)).await?;
     let answer = SubjectAnswer {
         id: request.id,
         kind: request.kind,

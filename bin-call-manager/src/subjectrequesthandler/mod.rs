@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::EventPayload,
+    databasehandler::{ChangeTx, EventPayload},
     ids,
     models::{
         check::wrong,
@@ -311,18 +311,7 @@ async fn erase(
     }
     // By its digest a ping would be found again by whoever guesses the number.
     rows_of::forget_questions(&mut tx, request.customer_id, &request.pseudonym).await?;
-    tx.insert(&request).await?;
-    let data = json!({
-        "id": request.id, "customer_id": request.customer_id, "phone": phone,
-        "pseudonym": request.pseudonym, "tm_create": request.tm_create,
-    });
-    let payload = EventPayload {
-        resource_id: request.id,
-        customer_id: request.customer_id,
-        version: request.tm_create,
-        data: data.to_string(),
-    };
-    tx.emit_payload(ERASED, payload).await?;
+    keep_and_tell(&mut tx, &request, ERASED, ("phone", phone)).await?;
     let answer = SubjectAnswer {
         id: request.id,
         kind: request.kind,
@@ -332,6 +321,27 @@ async fn erase(
         ..SubjectAnswer::default()
     };
     tx.commit(answer).await
+}
+
+/// Keeps the request, and tells other managers of whom it is.
+async fn keep_and_tell(
+    tx: &mut ChangeTx<'_>,
+    request: &SubjectRequest,
+    event: &'static str,
+    (field, person): (&str, &str),
+) -> Result<()> {
+    tx.insert(request).await?;
+    let data = json!({
+        "id": request.id, "customer_id": request.customer_id, field: person,
+        "pseudonym": request.pseudonym, "tm_create": request.tm_create,
+    });
+    let payload = EventPayload {
+        resource_id: request.id,
+        customer_id: request.customer_id,
+        version: request.tm_create,
+        data: data.to_string(),
+    };
+    tx.emit_payload(event, payload).await
 }
 
 /// What stands for a number: the same each time for one customer, and of no use without its key.
