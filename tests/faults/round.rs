@@ -93,6 +93,7 @@ pub async fn run(world: &mut World, fault: &Fault, seed: u64, is_long: bool) -> 
         healed: None,
     };
     round.goes_on().await;
+    round.load.steady();
     (fault.make)(&mut round).await;
     let recovery = round.recover().await;
     round.goes_on().await;

@@ -16,6 +16,7 @@ struct Line {
 pub struct Table {
     seed: u64,
     lines: Vec<Line>,
+    second_tries: Vec<&'static str>,
 }
 
 impl Table {
@@ -24,7 +25,13 @@ impl Table {
         Self {
             seed,
             lines: Vec::new(),
+            second_tries: Vec::new(),
         }
+    }
+
+    /// Notes that a round was made twice, and that the second one counts.
+    pub fn note_second_try(&mut self, fault: &Fault) {
+        self.second_tries.push(fault.name);
     }
 
     /// Adds a round.
@@ -74,6 +81,9 @@ impl Table {
         println!();
         for line in &self.lines {
             self.explain(line);
+        }
+        if !self.second_tries.is_empty() {
+            println!("made once more: {}", self.second_tries.join(", "));
         }
         let failed = self.lines.iter().filter(|line| line.failed > 0).count();
         println!("{} passed, {failed} failed", self.lines.len() - failed);

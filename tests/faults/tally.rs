@@ -36,7 +36,12 @@ impl Tally {
 
     /// Whether every promise was kept.
     pub fn is_good(&self) -> bool {
-        self.lost + self.twice + self.missing == 0 && self.broken.is_empty()
+        self.is_safe() && self.broken.is_empty()
+    }
+
+    /// Whether nothing was lost, done twice or left untold, as far as the round came.
+    pub fn is_safe(&self) -> bool {
+        self.lost + self.twice + self.missing == 0
     }
 
     /// In a word or a few.

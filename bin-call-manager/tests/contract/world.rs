@@ -210,6 +210,15 @@ pub fn text<'j>(value: &'j Json, key: &str) -> &'j str {
     value[key].as_str().unwrap_or_default()
 }
 
+/// Whether `number` is a value anywhere in it. Digits may be found in any id or time, so text is not searched.
+pub fn holds(json: &Json, number: i64) -> bool {
+    match json {
+        Json::Array(values) => values.iter().any(|value| holds(value, number)),
+        Json::Object(fields) => fields.values().any(|value| holds(value, number)),
+        value => value.as_i64() == Some(number),
+    }
+}
+
 /// The reason of a refusal.
 pub fn reason(reply: &(u16, Json)) -> (u16, &str) {
     (reply.0, text(&reply.1, "reason"))

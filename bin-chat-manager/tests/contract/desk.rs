@@ -30,6 +30,9 @@ use super::{siblings, world::id};
 /// How long did-manager is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// In µs.
+const DAY: i64 = 86_400_000_000;
+
 /// The tenant of most tests.
 pub const OWNER: Uuid = Uuid::from_u128(7);
 
@@ -39,6 +42,8 @@ pub struct Desk {
     pub replicas: Vec<Replica>,
     pub client: Client,
     pub clock: Clock,
+    /// Days since 1970, UTC. A test that moves the clock past midnight still speaks of the same times.
+    opened_on: i64,
     /// What did-manager says of the business; on the embedded default only, where nobody else asks.
     pub business: Arc<Mutex<Json>>,
     stop: CancellationToken,
@@ -133,6 +138,7 @@ impl Desk {
             installation,
             replicas,
             client,
+            opened_on: clock.now().micros().div_euclid(DAY),
             clock,
             business,
             stop,
@@ -147,10 +153,10 @@ impl Desk {
         self.installation.remove().await;
     }
 
-    /// 14:00 UTC, which is 9:00 or 10:00 in New York, on the day after tomorrow, and so many minutes.
+    /// 14:00 UTC, which is 9:00 or 10:00 in New York, on the second day after the desk was opened, and so many
+    /// minutes.
     pub fn at(&self, minutes: u64) -> Timestamp {
-        const DAY: i64 = 86_400_000_000;
-        let day = self.clock.now().micros().div_euclid(DAY) + 2;
+        let day = self.opened_on + 2;
         let nine = Timestamp::from_micros(day * DAY + 14 * 3_600_000_000);
         nine.plus(Duration::from_secs(minutes * 60))
     }

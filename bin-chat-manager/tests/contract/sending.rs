@@ -41,9 +41,11 @@ async fn a_greeting_that_never_left_is_none() {
     let world = World::new(Kind::Embedded).await;
     world.provider.fail(Route::Send, Fault::Status(503), 6);
     world.miss(1, PERSON, NUMBER).await;
+    let mut passed = 0;
     until("it is given up", async || {
         // Each pause is as long as chance wants.
-        world.pass(1);
+        passed += 1;
+        world.pass(passed);
         let conversation = world.conversations(NUMBER).await.into_iter().next()?;
         let messages = world.messages(NUMBER, &conversation).await;
         (all(&messages, "status") == ["failed"]).then_some(())

@@ -106,7 +106,7 @@ impl World {
         self.provider.stop().await;
     }
 
-    /// Time passes.
+    /// From now on it is so many seconds later than without: two calls do not add up.
     pub fn pass(&self, seconds: i64) {
         self.clock.shift(seconds * 1_000_000);
     }

@@ -33,6 +33,7 @@ pub struct Shared {
     stops: AtomicBool,
     rests: AtomicBool,
     resting: AtomicUsize,
+    is_steady: AtomicBool,
 }
 
 /// How requests of one kind fare.
@@ -56,6 +57,7 @@ impl Shared {
             stops: AtomicBool::new(false),
             rests: AtomicBool::new(false),
             resting: AtomicUsize::new(0),
+            is_steady: AtomicBool::new(false),
         }
     }
 
@@ -69,6 +71,11 @@ impl Shared {
 
     pub fn rest(&self, on: bool) {
         self.rests.store(on, Ordering::Relaxed);
+    }
+
+    /// From now on callers keep to their manners.
+    pub fn steady(&self) {
+        self.is_steady.store(true, Ordering::Relaxed);
     }
 
     pub fn resting(&self) -> usize {
@@ -131,9 +138,10 @@ impl Asker {
         self.shared.book()
     }
 
-    /// Whether what is not answered well is asked again.
+    /// Whether what is not answered well is asked again. Everybody does that until the load is steady: a row is
+    /// about its fault, not about how a cold start on a busy machine goes.
     pub fn retries(&self) -> bool {
-        self.manners.retries
+        self.manners.retries || !self.shared.is_steady.load(Ordering::Relaxed)
     }
 
     /// Bytes that every other change carries.
@@ -165,6 +173,7 @@ impl Asker {
         is_answer: fn(u16, &Json) -> bool,
     ) -> Option<(u16, Json)> {
         let end = Instant::now() + OPERATION_MAX;
+        let retries = self.retries();
         let mut last = None;
         while Instant::now() < end {
             let began = Instant::now();
@@ -176,7 +185,7 @@ impl Asker {
                 self.shared.answer(kind, began);
                 return Some((status, body));
             }
-            if !self.manners.retries {
+            if !retries {
                 break;
             }
             tokio::time::sleep(PAUSE).await;

@@ -183,6 +183,11 @@ impl Load {
         }
     }
 
+    /// From now on callers keep to their manners: until then everybody asks again.
+    pub fn steady(&self) {
+        self.shared.steady();
+    }
+
     /// Waits until so many more operations of one kind were answered.
     pub async fn goes_on_with(&self, kind: Kind, operations: u64) {
         let goal = self.answered(kind) + operations;

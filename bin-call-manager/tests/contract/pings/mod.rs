@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     bidder::Bidder,
-    world::{World, as_account, id, reason, text},
+    world::{World, as_account, holds, id, reason, text},
 };
 
 const CALLER: &str = "+14155550123";
