@@ -3,11 +3,7 @@
 //! Weights go by what each is owed (smooth weighted round robin). Round robin goes by the last turn: so any run of
 //! the same candidates is even, whoever came and went before, which owed parts promise only from an even start.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-};
-
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -34,7 +30,8 @@ pub struct Counter {
 pub struct Counters {
     /// Turns so far.
     turn: u64,
-    profiles: HashMap<Uuid, Counter, BuildHasherDefault<IdHasher>>,
+    /// Ids are made by this system, so nobody can choose them to collide, and a thousand lookups cost a decision little.
+    profiles: FxHashMap<Uuid, Counter>,
 }
 
 impl Counters {
@@ -87,28 +84,6 @@ impl Counters {
         for (_, id) in turns.iter().take(surplus + 1) {
             self.profiles.remove(id);
         }
-    }
-}
-
-/// Ids are made by this system and end in chance, so their own bits spread them: nobody can choose them to
-/// collide, and a thousand lookups cost a decision little.
-#[derive(Debug, Clone, Copy, Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        // An odd constant near 2^64 divided by the golden ratio carries low bits to the high ones.
-        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        for word in bytes.chunks(8) {
-            let word = word
-                .iter()
-                .fold(0, |word, byte| (word << 8) | u64::from(*byte));
-            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(SPREAD);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     moment::Moment,
     price::{self, Worth},
     profile::Candidate,
-    rank::{Entrant, rank},
+    rank::{Entrant, Ranking},
     terms::Terms,
 };
 
@@ -87,16 +87,20 @@ pub fn decide(
     let mut judge = Judge::new(call, terms, now);
     let mut entrants = Vec::with_capacity(candidates.len());
     let mut excluded = Vec::new();
+    let ranking = Ranking::new(call, terms.strategy, chance);
     for (at, candidate) in candidates.iter().enumerate() {
         match judge.admit(at, candidate) {
-            Ok(entrant) => entrants.push(entrant),
+            Ok(mut entrant) => {
+                ranking.place(&mut entrant, candidate, counters);
+                entrants.push(entrant);
+            }
             Err(exclusion) => excluded.push(Excluded {
                 candidate: at,
                 exclusion,
             }),
         }
     }
-    let entrants = rank(entrants, call, terms.strategy, candidates, counters, chance);
+    let entrants = ranking.rank(&entrants, candidates, counters);
     Decision {
         winner: winner(&entrants, candidates, terms),
         ranked: entrants.iter().map(ranked).collect(),

@@ -61,27 +61,60 @@ impl Entrant {
     }
 }
 
-/// Orders the entrants, best first, and notes whose turn it was.
-pub(super) fn rank(
-    mut entrants: Vec<Entrant>,
-    call: &Call,
+/// What decides the order by one strategy, for one call.
+pub(super) struct Ranking<'a> {
+    call: &'a Call,
     strategy: Strategy,
-    candidates: &[Candidate<'_>],
-    counters: &mut Counters,
-    chance: &mut (impl Rng + ?Sized),
-) -> Vec<Entrant> {
-    let seed = match strategy {
-        Strategy::Performance => chance.next_u64(),
-        _ => 0,
-    };
-    for entrant in &mut entrants {
-        if let Some(candidate) = candidates.get(entrant.candidate) {
-            entrant.key = key(entrant, call, strategy, candidate, counters, seed);
+    /// What the draws of this decision hang on.
+    seed: u64,
+}
+
+impl<'a> Ranking<'a> {
+    pub(super) fn new(
+        call: &'a Call,
+        strategy: Strategy,
+        chance: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let seed = match strategy {
+            Strategy::Performance => chance.next_u64(),
+            _ => 0,
+        };
+        Self {
+            call,
+            strategy,
+            seed,
         }
     }
-    let ranked = sorted(&entrants);
-    note(&ranked, strategy, candidates, counters);
-    ranked
+
+    /// Gives an entrant its key. Best right after its candidate was looked at: a thousand of them are more than a
+    /// processor keeps at hand.
+    pub(super) fn place(
+        &self,
+        entrant: &mut Entrant,
+        candidate: &Candidate<'_>,
+        counters: &Counters,
+    ) {
+        entrant.key = key(
+            entrant,
+            self.call,
+            self.strategy,
+            candidate,
+            counters,
+            self.seed,
+        );
+    }
+
+    /// Orders the entrants, best first, and notes whose turn it was.
+    pub(super) fn rank(
+        &self,
+        entrants: &[Entrant],
+        candidates: &[Candidate<'_>],
+        counters: &mut Counters,
+    ) -> Vec<Entrant> {
+        let ranked = sorted(entrants);
+        note(&ranked, self.strategy, candidates, counters);
+        ranked
+    }
 }
 
 /// Sorts short records by what nearly always decides; the full order decides the rest.
