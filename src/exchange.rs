@@ -159,11 +159,11 @@ impl Market {
             output::printable(first.unwrap_or("?"))
         );
         output::line(&line).map_err(|fault| fault.to_string())?;
-        let Some(out) = outbidder(&why) else {
-            return Ok(());
-        };
-        let line = format!("         {}", output::printable(&out));
-        output::line(&line).map_err(|fault| fault.to_string())
+        for out in outbidders(&why) {
+            let line = format!("         {}", output::printable(&out));
+            output::line(&line).map_err(|fault| fault.to_string())?;
+        }
+        Ok(())
     }
 
     /// What everybody has in the end.
@@ -206,22 +206,27 @@ fn line(name: &str, kind: &str, balance: i64, held: i64) -> Vec<String> {
     ]
 }
 
-/// Who bids most of those who bid more than the winner and are out, and by which rule.
-fn outbidder(why: &Value) -> Option<String> {
-    let rows = why.get("candidates")?.as_array()?;
+/// Who bids more than the winner and is out, the highest first, and by which rule.
+fn outbidders(why: &Value) -> Vec<String> {
+    let rows = why.get("candidates").and_then(Value::as_array);
+    let rows = rows.map_or(&[] as &[Value], Vec::as_slice);
     let amount = |row: &Value| row.get("amount").and_then(Value::as_i64);
-    let rule = |row: &Value| row.get("excluded_by")?.as_str().map(str::to_owned);
-    let won = amount(rows.first().filter(|row| rule(row).is_none())?)?;
-    let out = rows
-        .iter()
-        .filter(|row| rule(row).is_some() && amount(row) > Some(won));
-    let most = out.max_by_key(|row| amount(row))?;
-    let bid = Money::new(amount(most)?, Currency::USD);
-    Some(format!(
-        "{} ({}; it bids {bid})",
-        text(most, "text"),
-        rule(most)?
-    ))
+    let rule = |row: &Value| Some(text(row, "excluded_by")).filter(|rule| !rule.is_empty());
+    let winner = rows.first().filter(|row| rule(row).is_none());
+    let Some(won) = winner.and_then(amount) else {
+        return Vec::new();
+    };
+    let told = rows.iter().filter_map(|row| {
+        let (rule, amount) = (rule(row)?, amount(row)?);
+        let bid = Money::new(amount, Currency::USD);
+        (amount > won).then(|| {
+            let line = format!("{} ({rule}; it bids {bid})", text(row, "text"));
+            (amount, line)
+        })
+    });
+    let mut told: Vec<_> = told.collect();
+    told.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
+    told.into_iter().map(|(_, line)| line).collect()
 }
 
 async fn report(ask: &impl Ask, uri: &str, states: &[&str]) -> Result<(), String> {
@@ -255,23 +260,22 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nobody(vec![], None)]
-    #[case::a_lower_bid(vec![out("Low", 300)], None)]
-    #[case::an_equal_bid(vec![out("Same", 400)], None)]
-    #[case::a_higher_bid(
-        vec![out("High", 550)],
-        Some("High is out because it is. (ALREADY_TRIED; it bids 5.50 USD)")
-    )]
-    #[case::the_highest(
+    #[case::nobody(vec![], &[])]
+    #[case::a_lower_bid(vec![out("Low", 300)], &[])]
+    #[case::an_equal_bid(vec![out("Same", 400)], &[])]
+    #[case::the_highest_first(
         vec![out("High", 550), out("Top", 600), out("Low", 1)],
-        Some("Top is out because it is. (ALREADY_TRIED; it bids 6.00 USD)")
+        &[
+            "Top is out because it is. (ALREADY_TRIED; it bids 6.00 USD)",
+            "High is out because it is. (ALREADY_TRIED; it bids 5.50 USD)",
+        ]
     )]
-    fn who_would_have_won_is_told(#[case] others: Vec<Value>, #[case] told: Option<&str>) {
+    fn who_would_have_won_is_told(#[case] others: Vec<Value>, #[case] told: &[&str]) {
         let mut rows = vec![json!({"amount": 400, "rank": 1, "text": "Takes All wins."})];
         rows.push(json!({"amount": 900, "rank": 2, "text": "It is ranked 2."}));
         rows.extend(others);
         let why = json!({ "candidates": rows });
-        assert_eq!(outbidder(&why).as_deref(), told);
+        assert_eq!(outbidders(&why), told);
     }
 
     #[test]
