@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     Outcome,
-    client::{Ask, fetch, get, rows, with_client},
+    client::{Ask, fetch, get, with_client},
     customer::{self, Asking, uuid},
     output,
 };
@@ -66,12 +66,7 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let What::Demo(demo) = What::from_arg_matches(matches)?;
-    let customer = match demo.customer {
-        Some(id) => id.to_string(),
-        None => with_client(&demo.asking.options, customer::MANAGER, async |client| {
-            some_customer(client).await
-        })?,
-    };
+    let customer = customer::of_demo(&demo.asking.options, demo.customer, "Exchange demo")?;
     with_client(&demo.asking.options, MANAGER, async |client| {
         let market = Market::open(client, &customer).await?;
         for number in 1..=CALLS {
@@ -80,20 +75,6 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         market.close(client, demo.asking.json).await
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The only customer, or a new one where there is none.
-async fn some_customer(ask: &impl Ask) -> Result<String, String> {
-    let found = rows(ask, "/v1/customers?deleted=false").await?;
-    match found.as_slice() {
-        [] => {
-            let body = json!({"name": "Exchange demo"});
-            let made = fetch(ask, Method::Post, "/v1/customers", Some(&body)).await?;
-            Ok(text(&made, "id"))
-        }
-        [only] => Ok(text(only, "id")),
-        _ => Err("there are several customers; name one with --customer".to_owned()),
-    }
 }
 
 /// What the demo made.
@@ -177,7 +158,12 @@ impl Market {
             "call {number:2}  {}",
             output::printable(first.unwrap_or("?"))
         );
-        output::line(&line).map_err(|fault| fault.to_string())
+        output::line(&line).map_err(|fault| fault.to_string())?;
+        for out in outbidders(&why) {
+            let line = format!("         {}", output::printable(&out));
+            output::line(&line).map_err(|fault| fault.to_string())?;
+        }
+        Ok(())
     }
 
     /// What everybody has in the end.
@@ -185,26 +171,62 @@ impl Market {
         if is_json {
             return Ok(());
         }
-        let mut lines = Vec::new();
+        let (mut lines, mut kept) = (
+            Vec::new(),
+            DEPOSIT.saturating_mul(BUYERS.len().try_into().unwrap_or_default()),
+        );
         for id in self.buyers.iter().chain([&self.seller]) {
             let account: Value = get(ask, &format!("/v1/accounts/{id}")).await?;
-            let money = |field: &str| {
-                let amount = account
-                    .get(field)
-                    .and_then(Value::as_i64)
-                    .unwrap_or_default();
-                Money::new(amount, Currency::USD).to_string()
-            };
-            lines.push(vec![
-                text(&account, "name"),
-                text(&account, "type"),
-                money("balance"),
-                money("held"),
-            ]);
+            let cents = |field: &str| account.get(field).and_then(Value::as_i64);
+            let (balance, held) = (cents("balance"), cents("held"));
+            let (balance, held) = (balance.unwrap_or_default(), held.unwrap_or_default());
+            kept -= balance + held;
+            lines.push(line(
+                &text(&account, "name"),
+                &text(&account, "type"),
+                balance,
+                held,
+            ));
         }
+        // What was paid in, and nobody of these has.
+        lines.push(line("the exchange", "house", kept, 0));
         let table = output::table(&["ACCOUNT", "TYPE", "BALANCE", "HELD"], lines);
         output::line(&format!("\n{table}")).map_err(|fault| fault.to_string())
     }
+}
+
+/// A line of the table of accounts; money in cents.
+fn line(name: &str, kind: &str, balance: i64, held: i64) -> Vec<String> {
+    let money = |cents| Money::new(cents, Currency::USD).to_string();
+    vec![
+        name.to_owned(),
+        kind.to_owned(),
+        money(balance),
+        money(held),
+    ]
+}
+
+/// Who bids more than the winner and is out, the highest first, and by which rule.
+fn outbidders(why: &Value) -> Vec<String> {
+    let rows = why.get("candidates").and_then(Value::as_array);
+    let rows = rows.map_or(&[] as &[Value], Vec::as_slice);
+    let amount = |row: &Value| row.get("amount").and_then(Value::as_i64);
+    let rule = |row: &Value| Some(text(row, "excluded_by")).filter(|rule| !rule.is_empty());
+    let winner = rows.first().filter(|row| rule(row).is_none());
+    let Some(won) = winner.and_then(amount) else {
+        return Vec::new();
+    };
+    let told = rows.iter().filter_map(|row| {
+        let (rule, amount) = (rule(row)?, amount(row)?);
+        let bid = Money::new(amount, Currency::USD);
+        (amount > won).then(|| {
+            let line = format!("{} ({rule}; it bids {bid})", text(row, "text"));
+            (amount, line)
+        })
+    });
+    let mut told: Vec<_> = told.collect();
+    told.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
+    told.into_iter().map(|(_, line)| line).collect()
 }
 
 async fn report(ask: &impl Ask, uri: &str, states: &[&str]) -> Result<(), String> {
@@ -224,4 +246,40 @@ async fn post(ask: &impl Ask, uri: &str, body: &Value) -> Result<String, String>
 fn text(value: &Value, field: &str) -> String {
     let text = value.get(field).and_then(Value::as_str);
     text.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn out(name: &str, amount: i64) -> Value {
+        let text = format!("{name} is out because it is.");
+        json!({"amount": amount, "excluded_by": "ALREADY_TRIED", "text": text})
+    }
+
+    #[rstest]
+    #[case::nobody(vec![], &[])]
+    #[case::a_lower_bid(vec![out("Low", 300)], &[])]
+    #[case::an_equal_bid(vec![out("Same", 400)], &[])]
+    #[case::the_highest_first(
+        vec![out("High", 550), out("Top", 600), out("Low", 1)],
+        &[
+            "Top is out because it is. (ALREADY_TRIED; it bids 6.00 USD)",
+            "High is out because it is. (ALREADY_TRIED; it bids 5.50 USD)",
+        ]
+    )]
+    fn who_would_have_won_is_told(#[case] others: Vec<Value>, #[case] told: &[&str]) {
+        let mut rows = vec![json!({"amount": 400, "rank": 1, "text": "Takes All wins."})];
+        rows.push(json!({"amount": 900, "rank": 2, "text": "It is ranked 2."}));
+        rows.extend(others);
+        let why = json!({ "candidates": rows });
+        assert_eq!(outbidders(&why), told);
+    }
+
+    #[test]
+    fn a_line_has_money_in_its_form() {
+        assert_eq!(line("the exchange", "house", 2_300, 0)[2], "23.00 USD");
+    }
 }

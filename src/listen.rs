@@ -9,11 +9,12 @@ use bin_common_handler::{
     daemon::block_on,
     health::{Health, State},
     models::{error::Result, time::Timestamp},
-    redact::Secret,
+    redact::{self, Secret},
     sockhandler::{Receive, ReceivedEvent, Subscription, Transport},
 };
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::json;
+use tandem::managers;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -24,6 +25,9 @@ use crate::{
 
 const NAME: &str = "tandem-listen";
 const DEFAULT_ADDRESS: &str = "amqp://guest:guest@127.0.0.1:5672";
+/// Where events are that no broker has.
+const ELSEWHERE: &str = "A tandem without RABBITMQ_ADDRESS publishes nothing here: its events are heard at its bridge \
+    (GET /ws/v1/events, docs/api.md)";
 /// How often the state of the connection is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -37,7 +41,7 @@ A line is: time, topic, version, the entity. Ctrl-C ends it.";
 #[derive(Args)]
 struct Flags {
     /// Whose events, e.g. outdial
-    #[arg(value_parser = manager_name)]
+    #[arg(value_parser = known_manager)]
     manager: String,
     /// The broker [default: RABBITMQ_ADDRESS, else that of this machine]
     #[arg(long, value_name = "ADDRESS")]
@@ -50,6 +54,19 @@ struct Flags {
     json: bool,
 }
 
+/// A manager's whole name, of those that publish.
+fn known_manager(text: &str) -> Result<String, String> {
+    let name = manager_name(text)?;
+    let known: Vec<&str> = managers::ALL.iter().map(|manager| manager.name).collect();
+    if known.contains(&&*name) {
+        return Ok(name);
+    }
+    Err(format!(
+        "there is no {name}; the managers are {}",
+        known.join(", ")
+    ))
+}
+
 pub fn command() -> Command {
     Flags::augment_args(Command::new("listen"))
         .about("Print a manager's events as they come")
@@ -58,7 +75,7 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let flags = Flags::from_arg_matches(matches)?;
-    let address = address(flags.address)?;
+    let place = Place::find(flags.address)?;
     let topic = |pattern: &String| match pattern.strip_prefix(&format!("{}.", flags.manager)) {
         Some(_) => pattern.clone(),
         None => format!("{}.{pattern}", flags.manager),
@@ -70,7 +87,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         durable: false,
     };
     let health = Health::default();
-    let broker = broker(address, health.clone())?;
+    let broker = broker(place.address.clone(), health.clone())?;
     let stop = CancellationToken::new();
     let print = Arc::new(Print {
         as_json: flags.json,
@@ -80,39 +97,73 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     Ok(block_on(async {
         tokio::select! {
             () = broker.subscribe(subscription, print, stop.clone()) => ExitCode::SUCCESS,
-            () = watch(&health) => ExitCode::FAILURE,
+            () = watch(&health, &place) => ExitCode::FAILURE,
             _ = tokio::signal::ctrl_c() => ExitCode::SUCCESS,
         }
     }))
 }
 
-fn address(given: Option<Address>) -> Result<Secret, Box<dyn std::error::Error>> {
-    let address = match given {
-        Some(address) => address,
-        None => match settings::without_flags()?.get(&RABBITMQ_ADDRESS).expose() {
-            "" => DEFAULT_ADDRESS.parse()?,
-            address => address.parse()?,
-        },
-    };
-    match address {
-        Address::Amqp(address) => Ok(address),
-        Address::Http(_) => Err(
-            "--address: events come from a broker only, not from a bridge; give amqp://…".into(),
-        ),
+/// Where events are heard.
+struct Place {
+    address: Secret,
+    /// Nobody named it: there may be a broker that no daemon of ours uses.
+    is_guessed: bool,
+}
+
+impl Place {
+    fn find(given: Option<Address>) -> Result<Self, Box<dyn std::error::Error>> {
+        let named = match given {
+            Some(address) => Some(address),
+            None => match settings::without_flags()?.get(&RABBITMQ_ADDRESS).expose() {
+                "" => None,
+                address => Some(address.parse()?),
+            },
+        };
+        let is_guessed = named.is_none();
+        let address = match named {
+            Some(address) => address,
+            None => DEFAULT_ADDRESS.parse()?,
+        };
+        match address {
+            Address::Amqp(address) => Ok(Self {
+                address,
+                is_guessed,
+            }),
+            Address::Http(_) => Err(
+                "--address: events come from a broker only, not from a bridge; give amqp://…"
+                    .into(),
+            ),
+        }
+    }
+
+    /// What is said when it is reached.
+    fn told(&self) -> String {
+        let at = redact::dsn(self.address.expose());
+        if self.is_guessed {
+            format!("listening at {at}. {ELSEWHERE}")
+        } else {
+            format!("listening at {at}")
+        }
     }
 }
 
 /// Tells on standard error how the connection is. Ends when the first attempt failed: then the address is
 /// more likely wrong than the broker away.
-async fn watch(health: &Health) {
+async fn watch(health: &Health, place: &Place) {
     let mut last = None;
     loop {
         let now = health.report().into_values().next();
         match &now {
             _ if now == last => {}
-            Some(State::Up) => eprintln!("listening"),
+            Some(State::Up) => output::say(&place.told()),
             Some(State::Down(why)) if last.is_none() => {
-                output::say(&format!("error: the broker cannot be reached: {why}"));
+                let at = redact::dsn(place.address.expose());
+                output::say(&format!(
+                    "error: the broker cannot be reached at {at}: {why}"
+                ));
+                if place.is_guessed {
+                    output::say(ELSEWHERE);
+                }
                 return;
             }
             Some(State::Down(why)) => output::say(&format!("events stopped ({why}); trying again")),
@@ -173,6 +224,7 @@ fn as_json(event: &ReceivedEvent, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use bin_common_handler::models::sock::Event;
+    use rstest::rstest;
 
     use super::*;
 
@@ -207,7 +259,38 @@ mod tests {
 
     #[test]
     fn a_bridge_sends_no_events() {
-        let fault = address(Some("http://127.0.0.1:8080".parse().unwrap())).unwrap_err();
+        let bridge = "http://127.0.0.1:8080".parse().unwrap();
+        let fault = Place::find(Some(bridge)).err().unwrap();
         assert!(fault.to_string().contains("broker only"), "{fault}");
+    }
+
+    #[rstest]
+    #[case("outdial", Some("outdial-manager"))]
+    #[case("call-manager", Some("call-manager"))]
+    #[case("nobody", None)]
+    fn only_known_managers_are_listened_to(#[case] text: &str, #[case] name: Option<&str>) {
+        let known = known_manager(text);
+        assert_eq!(known.as_deref().ok(), name);
+        if let Err(told) = known {
+            for manager in managers::ALL {
+                assert!(told.contains(manager.name), "{told}");
+            }
+        }
+    }
+
+    #[rstest]
+    #[case(false, false)]
+    #[case(true, true)]
+    fn it_says_where_it_listens(#[case] is_guessed: bool, #[case] tells_elsewhere: bool) {
+        let place = Place {
+            address: Secret::new("amqp://guest:hunter2@h:5672"),
+            is_guessed,
+        };
+        let told = place.told();
+        assert!(
+            told.starts_with("listening at amqp://guest:***@h:5672"),
+            "{told}"
+        );
+        assert_eq!(told.contains("/ws/v1/events"), tells_elsewhere, "{told}");
     }
 }

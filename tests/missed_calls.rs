@@ -7,7 +7,7 @@ mod tests {
 
     use bin_common_handler::{
         databasehandler::Id,
-        models::sock::Method::{Get, Post, Put},
+        models::sock::Method::{Delete, Get, Post, Put},
         testing::{Client, Kind, Sink, Whole, until},
     };
     use provider_stand_in::{Answer, Call, Hook, Hooks, Provider};
@@ -295,18 +295,27 @@ mod tests {
         town.end().await;
     }
 
+    #[rstest]
+    #[case::own(false, "<Say>Acme &amp; Sons will text you.</Say>")]
+    #[case::deleted(true, "We are sending you a text message.")]
     #[tokio::test]
-    async fn who_is_not_put_through_hears_the_businesss_own_words() {
+    async fn who_is_not_put_through_hears_the_businesss_own_words(
+        #[case] is_deleted: bool,
+        #[case] expected: &str,
+    ) {
         let town = Town::new(Kind::Embedded, &[]).await;
         let mut managers = town.whole.managers.iter();
         let chat = managers.find(|manager| manager.name.starts_with("chat-manager"));
         let mut chat = town.whole.client(chat.unwrap());
         chat.customer_id = town.dids.customer_id;
         let words = json!({"name": "voice_missed", "body": "{business_name} will text you."});
-        chat.ok(Post, "/v1/templates", Some(words)).await;
+        let own = chat.ok(Post, "/v1/templates", Some(words)).await;
+        if is_deleted {
+            let uri = format!("/v1/templates/{}", own["id"].as_str().unwrap());
+            chat.ok(Delete, &uri, None).await;
+        }
         let call = town.call().await;
         let told = town.carrier.end(&call, "no-answer").await.unwrap();
-        let expected = "<Say>Acme &amp; Sons will text you.</Say>";
         assert!(told.body.contains(expected), "{}", told.body);
         town.end().await;
     }

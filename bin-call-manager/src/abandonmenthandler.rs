@@ -9,7 +9,12 @@ use bin_common_handler::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{app::App, callcampaignhandler, viewer::Viewer};
+use crate::{
+    app::App,
+    callcampaignhandler,
+    dbhandler::calls::{self, Ended},
+    viewer::Viewer,
+};
 
 const DAYS: u64 = 30;
 /// Millionths of the calls.
@@ -37,12 +42,6 @@ pub(crate) struct Abandonment {
     exceeded: bool,
 }
 
-#[derive(sqlx::FromRow)]
-struct Counts {
-    calls: i64,
-    answered: i64,
-}
-
 /// The share of a campaign, which the caller must see.
 ///
 /// # Errors
@@ -55,22 +54,9 @@ pub(crate) async fn of_campaign(app: &App, ctx: &RequestContext, id: Uuid) -> Re
         .clock
         .now()
         .minus(Duration::from_secs(DAYS * 86_400));
-    let sql = "SELECT COUNT(*) AS calls, COUNT(tm_answer) AS answered FROM exchange_calls \
-        WHERE customer_id = ? AND tm_create > ? AND call_campaign_id = ? AND direction = 'outbound' \
-        AND tm_route IS NOT NULL AND tm_end IS NOT NULL";
-    let values = vec![
-        campaign.customer_id.into(),
-        since.into(),
-        campaign.id.into(),
-    ];
-    let counts: Option<Counts> = app.store.db.fetch_optional(sql, values).await?;
-    let (calls, answered) = counts.map_or((0, 0), |counts| (counts.calls, counts.answered));
-    Ok(judged(
-        campaign.id,
-        since,
-        calls,
-        calls.saturating_sub(answered),
-    ))
+    let Ended { calls, answered } = calls::ended(&app.store.db, &campaign, since).await?;
+    let abandoned = calls.saturating_sub(answered);
+    Ok(judged(campaign.id, since, calls, abandoned))
 }
 
 fn judged(call_campaign_id: Uuid, since: Timestamp, calls: i64, abandoned: i64) -> Abandonment {

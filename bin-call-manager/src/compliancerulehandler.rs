@@ -10,15 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    dbhandler::law::RULES_MAX,
+    dbhandler::law::{self, RULES_MAX},
     models::compliancerule::ComplianceRule,
     viewer::{ensure_operator, owner},
 };
-
-#[derive(sqlx::FromRow)]
-struct Count {
-    n: i64,
-}
 
 impl ResourceHooks<ComplianceRule> for App {
     fn store(&self) -> &Store {
@@ -41,15 +36,8 @@ impl ResourceHooks<ComplianceRule> for App {
         if before.is_some() {
             return Ok(());
         }
-        let sql = "SELECT COUNT(*) AS n FROM exchange_compliance_rules \
-            WHERE customer_id = ? AND tm_delete IS NULL";
-        let count: Option<Count> = tx
-            .sql()
-            .fetch_optional(sql, vec![after.customer_id.into()])
-            .await?;
-        let is_full =
-            count.is_some_and(|count| usize::try_from(count.n).is_ok_and(|n| n >= RULES_MAX));
-        if is_full {
+        let count = law::count_rules(tx, after.customer_id).await?;
+        if usize::try_from(count).is_ok_and(|count| count >= RULES_MAX) {
             return Err(Error::failed_precondition(
                 "QUOTA_EXCEEDED",
                 format!("A customer has at most {RULES_MAX} rules of its own."),

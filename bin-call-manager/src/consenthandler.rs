@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::{ChangeTx, Entity, ListQuery},
+    databasehandler::{ChangeTx, ListQuery},
     ids,
     listenhandler::List,
     models::{
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     compliance::Purpose,
-    dbhandler::law,
+    dbhandler::{consents, law},
     models::{
         businessrelationship::number,
         consent::{self, Consent, ConsentStatus, Proof, check_proofs},
@@ -167,21 +167,13 @@ async fn follow(
     Ok(next)
 }
 
-/// The last version of a consent, by the id of any; its first version is held, so that one follows another.
+/// The last version of a consent, by the id of any.
 async fn lock_last(tx: &mut ChangeTx<'_>, ctx: &RequestContext, id: Uuid) -> Result<Consent> {
     let found = tx.get::<Consent>(id).await?;
     let named = found
         .filter(|consent| ctx.scope.allows(consent.customer_id))
         .ok_or_else(not_found)?;
-    tx.lock::<Consent>(named.consent_id).await?;
-    let locking = tx.sql().dialect().for_update();
-    let sql = format!(
-        "SELECT {} FROM {} WHERE consent_id = ? AND customer_id = ? ORDER BY version DESC LIMIT 1{locking}",
-        Consent::COLUMNS.join(", "),
-        Consent::TABLE,
-    );
-    let values = vec![named.consent_id.into(), named.customer_id.into()];
-    let last: Option<Consent> = tx.sql().fetch_optional(&sql, values).await?;
+    let last = consents::lock_last(tx, &named).await?;
     last.ok_or_else(not_found)
 }
 

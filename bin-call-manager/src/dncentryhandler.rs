@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::{ChangeTx, Entity, ListQuery},
+    databasehandler::ListQuery,
     ids,
     listenhandler::List,
     models::{
@@ -20,6 +20,7 @@ use crate::{
     app::App,
     choice::place::Code,
     compliance::place,
+    dbhandler::dncentries,
     models::{
         businessrelationship::number,
         dncentry::{self, DncEntry, DncKind},
@@ -80,7 +81,7 @@ pub(crate) async fn create(
         "expires",
         "must be later than now",
     )?;
-    let entry = match standing(&mut tx, customer_id, &phone, body.list, &state).await? {
+    let entry = match dncentries::standing(&mut tx, customer_id, &phone, body.list, &state).await? {
         Some(before) => {
             let entry = DncEntry {
                 reason: body.reason,
@@ -111,29 +112,6 @@ pub(crate) async fn create(
     };
     tx.emit(dncentry::ADDED, &entry, customer_id).await?;
     tx.commit(entry).await
-}
-
-async fn standing(
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    phone: &str,
-    list: DncKind,
-    state: &str,
-) -> Result<Option<DncEntry>> {
-    let locking = tx.sql().dialect().for_update();
-    let sql = format!(
-        "SELECT {} FROM {} WHERE customer_id = ? AND phone = ? AND list = ? AND state = ? \
-         AND tm_delete IS NULL ORDER BY id LIMIT 1{locking}",
-        DncEntry::COLUMNS.join(", "),
-        DncEntry::TABLE,
-    );
-    let values = vec![
-        customer_id.into(),
-        phone.into(),
-        list.as_str().into(),
-        state.into(),
-    ];
-    Ok(tx.sql().fetch_optional(&sql, values).await?)
 }
 
 /// Takes a number off; once more changes nothing.

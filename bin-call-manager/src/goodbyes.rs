@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 /// Who knows the templates.
 const OWNER: &str = "chat-manager";
-const TEMPLATE: &str = "/v1/templates?name=voice_missed&page_size=1";
+/// The newest that lives.
+const TEMPLATE: &str = "/v1/templates?name=voice_missed&deleted=false&page_size=1";
 /// How long the words are believed.
 const FRESH: Duration = Duration::from_secs(60);
 /// Businesses that are remembered.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     callhandler::{self, invalid_state},
+    dbhandler::refunds,
     ledgerhandler::{self, Reference},
     models::{
         account::{AMOUNT_MAX, Account},
@@ -36,12 +37,6 @@ pub(crate) struct RefundCreate {
     currency: String,
     #[serde(default, deserialize_with = "null_is_default")]
     reason: String,
-}
-
-#[derive(sqlx::FromRow)]
-struct Amount {
-    amount: i64,
-    reversed: i64,
 }
 
 /// Gives money of a captured call back.
@@ -106,7 +101,7 @@ async fn reversed(
         call.price.unwrap_or_default(),
         call.payout.unwrap_or_default(),
     );
-    let before = refunded(tx, call).await?;
+    let before = refunds::refunded(tx, call).await?;
     if price > 0 {
         in_range("amount", amount, 1, AMOUNT_MAX)?;
         ensure_left(price, before.amount, amount)?;
@@ -168,22 +163,4 @@ async fn move_money(
         Some(mut seller) if refund.reversed != 0 => ledgerhandler::save(tx, &mut seller).await,
         _ => Ok(()),
     }
-}
-
-/// What of a locked call's price and payout went back already.
-async fn refunded(
-    tx: &mut bin_common_handler::databasehandler::ChangeTx<'_>,
-    call: &Call,
-) -> Result<Amount> {
-    let sql = "SELECT amount, reversed FROM exchange_refunds WHERE call_id = ? AND customer_id = ?";
-    let values = vec![call.id.into(), call.customer_id.into()];
-    let rows: Vec<Amount> = tx.sql().fetch_all(sql, values).await?;
-    Ok(Amount {
-        amount: rows
-            .iter()
-            .fold(0, |sum, row| sum.saturating_add(row.amount)),
-        reversed: rows
-            .iter()
-            .fold(0, |sum, row| sum.saturating_add(row.reversed)),
-    })
 }

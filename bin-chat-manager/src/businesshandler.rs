@@ -92,5 +92,6 @@ async fn of_line(app: &App, ctx: &RequestContext, line: &Line) -> Result<Arc<Bus
         hours: customer.hours(),
         ai_takeover_delay_seconds: customer.takeover_delay_seconds(),
         opt_out_replies: OptOutReplies::read(&line.opt_out_replies),
+        suspended: line.suspended,
     }))
 }

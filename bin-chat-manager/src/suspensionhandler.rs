@@ -1,5 +1,5 @@
-//! Customers that may not use the service, as did-manager tells: their visitors are not let in. The keys of their people
-//! the bridge refuses.
+//! Customers that may not use the service, as did-manager tells: their visitors are not let in, and they send no texts. The
+//! keys of their people the bridge refuses.
 
 use bin_common_handler::{
     daemon::ManagerContext, databasehandler::ChangeTx, models::error::Result,
@@ -8,7 +8,7 @@ use bin_common_handler::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::dbhandler::sessions;
+use crate::{conversationhandler::campaign, dbhandler::sessions};
 
 /// A customer is another than before.
 const CHANGED: &str = "did-manager.customer.*.updated";
@@ -29,5 +29,7 @@ pub(crate) fn start(ctx: &ManagerContext) {
 
 async fn changed(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
     let told: Changed = event.data()?;
-    sessions::suspend(tx, told.id, told.status != ACTIVE).await
+    let is_active = told.status == ACTIVE;
+    campaign::customer_changed(tx, told.id, is_active).await?;
+    sessions::suspend(tx, told.id, !is_active).await
 }

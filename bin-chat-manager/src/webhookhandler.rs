@@ -56,6 +56,17 @@ const NOTHING: Twiml = Twiml {
     twiml: twiml::EMPTY,
 };
 
+/// What carriers put before the number of a channel that is not the telephone network's.
+const CHANNELS: [&str; 2] = ["whatsapp:", "rcs:"];
+
+/// An address without its channel.
+fn address(text: &str) -> &str {
+    let mut channels = CHANNELS.iter();
+    channels
+        .find_map(|channel| text.strip_prefix(channel))
+        .unwrap_or(text)
+}
+
 type Fields = HashMap<String, String>;
 
 fn field<'f>(fields: &'f Fields, name: &str) -> &'f str {
@@ -95,15 +106,21 @@ async fn prove(
 /// 403 where it is not signed by the number's carrier; 503.
 pub(crate) async fn sms(app: &App, ctx: &RequestContext, raw: &Raw) -> Result<Twiml> {
     let fields: Fields = form_fields(raw.body()).collect();
-    let Ok(to) = phone::parse(field(&fields, "To")) else {
+    let Ok(to) = phone::parse(address(field(&fields, "To"))) else {
         return Ok(nobodys(app));
     };
     let Some(business) = prove(app, to.as_str(), &fields, raw).await? else {
         return Ok(nobodys(app));
     };
     let Some(text) = inbound(&fields, to.as_str()) else {
-        return Ok(nobodys(app));
+        return Ok(unread(app, "its sender or its id cannot be read"));
     };
+    let from = field(&fields, "From");
+    let is_stop = || optout::read(&text.body).is_some_and(|wish| wish.is_stop());
+    // Of other channels only the wish for no more texts counts: it is obeyed by whatever way it comes.
+    if address(from) != from && !is_stop() {
+        return Ok(unread(app, "its channel is not served"));
+    }
     let hash = contacthandler::hash(app, &text.from).await?;
     let mut tx = app.store.begin(ctx).await?;
     let kept = hear(&mut tx, &business, hash, text).await?;
@@ -164,7 +181,14 @@ async fn hear(
     Ok(kept)
 }
 
-/// The number is nobody's, or the message has no sender: there is nothing to prove it by, and nothing is written.
+/// It is the carrier's and ours, and cannot be kept.
+fn unread(app: &App, why: &str) -> Twiml {
+    app.figures.webhooks.with_label_values(&["unread"]).inc();
+    warn!(why, "a text was not kept");
+    NOTHING
+}
+
+/// The number is nobody's: there is nothing to prove it by, and nothing is written.
 fn nobodys(app: &App) -> Twiml {
     app.figures.webhooks.with_label_values(&["nobodys"]).inc();
     warn!("a text came for a number that is nobody's here");
@@ -172,7 +196,7 @@ fn nobodys(app: &App) -> Twiml {
 }
 
 fn inbound(fields: &Fields, to: &str) -> Option<InboundText> {
-    let from = phone::parse(field(fields, "From")).ok()?;
+    let from = phone::parse(address(field(fields, "From"))).ok()?;
     let sid = sid(fields)?;
     let mut body = field(fields, "Body").to_owned();
     while body.len() > INBOUND_MAX {

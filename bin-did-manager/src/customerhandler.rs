@@ -20,6 +20,7 @@ use crate::{
         didpool::Didpool,
         user::User,
     },
+    phonenumberhandler,
     tenancy::{AuditedResource, ensure_chosen},
 };
 
@@ -34,6 +35,9 @@ impl AuditedResource for Customer {
     ) -> Result<()> {
         let was = before.map(|before| before.didpool_id);
         ensure_chosen::<Didpool>(tx, self.id, was, self.didpool_id).await?;
+        if self.tm_delete.is_some() {
+            phonenumberhandler::orphan(tx, self.id).await?;
+        }
         match before {
             Some(before) if before.calendar() != self.calendar() => {
                 states::recount(tx, self.id, self.calendar(), version).await

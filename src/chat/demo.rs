@@ -2,11 +2,12 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::people::{Agent, Desk, Line, bridge, text};
 use crate::{
     client::{Options, with_client},
-    output,
+    customer, output,
 };
 
 /// The manager of chats.
@@ -14,6 +15,9 @@ const MANAGER: &str = "chat-manager";
 
 #[derive(Args)]
 pub struct Demo {
+    /// Whose chat it is [default: the only customer, or a new one]
+    #[arg(long, value_name = "ID", value_parser = customer::uuid)]
+    customer: Option<Uuid>,
     #[command(flatten)]
     options: Options,
 }
@@ -21,8 +25,9 @@ pub struct Demo {
 impl Demo {
     pub fn run(&self) -> Result<(), Box<dyn std::error::Error>> {
         let at = bridge(&self.options.address)?;
+        let customer = customer::of_demo(&self.options, self.customer, "Chat demo")?;
         with_client(&self.options, MANAGER, async |client| {
-            let desk = Desk::open(client, at.clone()).await?;
+            let desk = Desk::new(client, at.clone(), customer.clone());
             Box::pin(play(&desk)).await
         })
     }
@@ -96,6 +101,10 @@ async fn play(desk: &Desk<'_>) -> Result<(), String> {
     desk.post(&format!("/v1/conversations/{chat}/close"), json!({}))
         .await?;
     tell("ben", "closes the chat")?;
+    // The next demonstration has agents of its own; nothing is offered to these any more.
+    for agent in [&ann, &ben] {
+        desk.delete(&format!("/v1/agents/{}", agent.id)).await?;
+    }
     let uri = format!("/v1/conversations/{chat}/transcript");
     let transcript = text(&desk.get(&uri).await?, "text");
     let lines = transcript.lines().map(output::printable);

@@ -13,10 +13,12 @@ use tokio::{
     task::JoinSet,
     time::{sleep_until, timeout_at},
 };
+use uuid::Uuid;
 
 use super::people::{Desk, Line, Visitor, bridge};
 use crate::{
     client::{Options, with_client},
+    customer,
     output::{self, grouped},
 };
 
@@ -39,6 +41,9 @@ pub struct Load {
     /// For so long
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
+    /// Whose conversations they are [default: the only customer, or a new one]
+    #[arg(long, value_name = "ID", value_parser = customer::uuid)]
+    customer: Option<Uuid>,
     #[command(flatten)]
     options: Options,
 }
@@ -65,8 +70,9 @@ struct Plan {
 impl Load {
     pub fn run(&self) -> Result<(), Box<dyn std::error::Error>> {
         let at = bridge(&self.options.address)?;
+        let customer = customer::of_demo(&self.options, self.customer, "Chat load")?;
         with_client(&self.options, MANAGER, async |client| {
-            let desk = Desk::open(client, at.clone()).await?;
+            let desk = Desk::new(client, at.clone(), customer.clone());
             Box::pin(self.measure(&desk)).await
         })
     }
@@ -103,6 +109,10 @@ impl Load {
             all.lost += tally.lost;
             all.repeated += tally.repeated;
             all.unordered += tally.unordered;
+        }
+        for visitor in &visitors {
+            let uri = format!("/v1/conversations/{}/close", visitor.conversation);
+            desk.post(&uri, json!({})).await?;
         }
         print(sockets, connect_ms, plan, all)
     }

@@ -14,7 +14,8 @@ const EXAMPLES: &str = "Examples:
   tandem chat demo
   tandem chat load --sockets 1000 --rate 50 --seconds 20
 
-Both make a customer, keys, a widget and conversations at a bridge, with its operator's key.";
+Both make keys, a widget and conversations of a customer at a bridge, with its operator's key: of --customer, else of the
+only one, else of a new one.";
 
 #[derive(Subcommand)]
 enum What {

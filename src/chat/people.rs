@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Times that one session is asked for.
 const TRIES: u32 = 30;
 
-/// A bridge, and a customer at it.
+/// A customer at a bridge.
 pub struct Desk<'c> {
     client: &'c Client,
     /// The bridge's `host:port`.
@@ -63,18 +63,13 @@ pub fn bridge(address: &Address) -> Result<String, String> {
 }
 
 impl<'c> Desk<'c> {
-    /// A new customer.
-    ///
-    /// # Errors
-    /// The refusal in one line.
-    pub async fn open(client: &'c Client, at: String) -> Result<Self, String> {
-        let body = json!({"name": "Chat demo"});
-        let made = fetch(client, Method::Post, "/v1/customers", Some(&body)).await?;
-        Ok(Self {
+    /// The desk of a customer.
+    pub const fn new(client: &'c Client, at: String, customer: String) -> Self {
+        Self {
             client,
             at,
-            customer: text(&made, "id"),
-        })
+            customer,
+        }
     }
 
     /// Makes or does something for the customer.
@@ -86,6 +81,15 @@ impl<'c> Desk<'c> {
             fields.insert("customer_id".to_owned(), json!(self.customer));
         }
         fetch(self.client, Method::Post, uri, Some(&body)).await
+    }
+
+    /// Deletes something.
+    ///
+    /// # Errors
+    /// The refusal in one line.
+    pub async fn delete(&self, uri: &str) -> Result<(), String> {
+        let deleted = fetch(self.client, Method::Delete, uri, None::<&()>).await;
+        deleted.map(drop)
     }
 
     /// Reads something.

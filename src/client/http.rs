@@ -4,7 +4,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use bin_common_handler::{
     models::{
-        error::{Error, Result},
+        error::{Error, Result, Status},
         sock::{Request, Response},
     },
     redact::Secret,
@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{Client, Error as ClientError, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use rustls::{ClientConfig, RootCertStore};
@@ -73,6 +73,7 @@ impl Bridge {
     pub async fn ask(&self, request: &Request) -> Result<Response> {
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(Ok(response)) => Ok(response),
+            Ok(Err(fault)) if is_nobody(fault.as_ref()) => Err(nobody(chain(fault.as_ref()))),
             Ok(Err(fault)) => Err(Error::unavailable("bridge", chain(fault.as_ref()))),
             Err(_) => Err(Error::unavailable("bridge", "no reply in time")),
         }
@@ -147,6 +148,23 @@ fn tls(is_https: bool) -> std::result::Result<ClientConfig, Box<dyn StdError>> {
         .with_no_client_auth())
 }
 
+/// There was no connection at all.
+fn is_nobody(fault: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    fault
+        .downcast_ref::<ClientError>()
+        .is_some_and(ClientError::is_connect)
+}
+
+/// Trying again would not help.
+fn nobody(cause: String) -> Error {
+    Error::new(
+        Status::Unavailable,
+        "BRIDGE_UNAVAILABLE",
+        "No bridge is there: start tandem, or say where it is with --address or HTTP_LISTEN_ADDRESS.",
+    )
+    .caused_by(cause)
+}
+
 /// An error and what caused it, to the last word: only that says "connection refused".
 fn chain(fault: &(dyn StdError + 'static)) -> String {
     let causes = std::iter::successors(Some(fault), |fault: &&(dyn StdError + 'static)| {
@@ -201,6 +219,21 @@ mod tests {
             "{heard}"
         );
         assert!(heard.contains("idempotency-key: once"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn where_no_bridge_is_the_way_to_one_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let key = Secret::default();
+        let bridge = Bridge::new(base.parse().unwrap(), &key, Duration::from_secs(3)).unwrap();
+        let request = Request::new(Method::Get, "/v1/outdials", "tandem");
+        let told = bridge.ask(&request).await.unwrap_err().to_string();
+        for word in ["start tandem", "--address", "HTTP_LISTEN_ADDRESS"] {
+            assert!(told.contains(word), "{told}");
+        }
+        assert!(!told.contains("try again"), "{told}");
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Calls by what others call them.
+//! Calls by what others call them, and how many there were.
 
 use bin_common_handler::{
     databasehandler::{Db, Entity, Value, list},
@@ -6,7 +6,10 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::models::call::{Call, Source};
+use crate::models::{
+    call::{Call, Source},
+    callcampaign::CallCampaign,
+};
 
 #[derive(sqlx::FromRow)]
 struct Id {
@@ -23,6 +26,30 @@ pub(crate) async fn unsold(db: &Db, until: Timestamp, most: usize) -> Result<Vec
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let found: Vec<Id> = db.fetch_all(sql, vec![until.into(), most.into()]).await?;
     Ok(found.into_iter().map(|row| row.id).collect())
+}
+
+/// How many outbound calls were offered to a buyer and have ended, and how many of them were answered.
+#[derive(Default, sqlx::FromRow)]
+pub(crate) struct Ended {
+    pub calls: i64,
+    pub answered: i64,
+}
+
+/// The outbound calls of a campaign since then.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ended(db: &Db, campaign: &CallCampaign, since: Timestamp) -> Result<Ended> {
+    let sql = "SELECT COUNT(*) AS calls, COUNT(tm_answer) AS answered FROM exchange_calls \
+        WHERE customer_id = ? AND tm_create > ? AND call_campaign_id = ? AND direction = 'outbound' \
+        AND tm_route IS NOT NULL AND tm_end IS NOT NULL";
+    let values = vec![
+        campaign.customer_id.into(),
+        since.into(),
+        campaign.id.into(),
+    ];
+    let counts: Option<Ended> = db.fetch_optional(sql, values).await?;
+    Ok(counts.unwrap_or_default())
 }
 
 /// The customer's calls of these sources with this reference: at most one of each.

@@ -48,6 +48,24 @@ pub(crate) struct Known {
     pub opted_out: bool,
 }
 
+/// How many live rules a customer has of its own.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn count_rules(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
+    #[derive(sqlx::FromRow)]
+    struct Count {
+        n: i64,
+    }
+    let sql = "SELECT COUNT(*) AS n FROM exchange_compliance_rules \
+        WHERE customer_id = ? AND tm_delete IS NULL";
+    let count: Option<Count> = tx
+        .sql()
+        .fetch_optional(sql, vec![customer_id.into()])
+        .await?;
+    Ok(count.map_or(0, |count| count.n))
+}
+
 /// A call that was placed.
 #[derive(Debug, Clone, PartialEq, Serialize, StoredRow)]
 #[entity(table = "exchange_attempts")]

@@ -2,7 +2,9 @@
 
 pub(crate) mod auctions;
 pub(crate) mod calls;
+pub(crate) mod consents;
 pub(crate) mod dnc;
+pub(crate) mod dncentries;
 pub(crate) mod frauds;
 pub(crate) mod inboundcalls;
 pub(crate) mod law;
@@ -10,6 +12,7 @@ pub(crate) mod market;
 pub(crate) mod numbers;
 pub(crate) mod pings;
 pub(crate) mod reader;
+pub(crate) mod refunds;
 pub(crate) mod refusals;
 pub(crate) mod sipnonces;
 pub(crate) mod subjects;

@@ -110,7 +110,7 @@ pub(crate) async fn attach_lead(
     Ok(())
 }
 
-/// What the ledger and the number's registration say of it.
+/// What the ledger, the number's registration and the business's standing say of it.
 pub(crate) fn settle_blocks(
     conversation: &mut Conversation,
     contact: &Contact,
@@ -125,5 +125,10 @@ pub(crate) fn settle_blocks(
         conversation.lift(BlockReason::CampaignPending);
     } else {
         conversation.block(BlockReason::CampaignPending);
+    }
+    if business.suspended {
+        conversation.block(BlockReason::Suspended);
+    } else {
+        conversation.lift(BlockReason::Suspended);
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn closed() -> Error {
 pub(super) fn blocked() -> Error {
     Error::failed_precondition(
         "CONVERSATION_BLOCKED",
-        "Nothing may be sent until the number's registration is approved.",
+        "Nothing may be sent: the number's registration is not approved, or the business is suspended.",
     )
 }
 

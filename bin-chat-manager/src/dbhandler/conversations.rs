@@ -53,30 +53,46 @@ pub(crate) async fn last_closed(
     Ok(tx.sql().fetch_optional(&sql, values).await?)
 }
 
-/// Open conversations of one of our numbers that are blocked for want of a registration, or are not.
+/// Which conversations are looked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blocked<'b> {
+    /// What blocks them, or does not.
+    pub reason: BlockReason,
+    /// Of this number of ours; empty for all.
+    pub number: &'b str,
+    /// Those that it blocks.
+    pub is_blocked: bool,
+}
+
+/// Open conversations by text that a reason blocks, or does not.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn open_of(
     tx: &mut ChangeTx<'_>,
     customer_id: Uuid,
-    number: &str,
-    is_blocked: bool,
+    wanted: Blocked<'_>,
     most: u32,
 ) -> Result<Vec<Uuid>> {
-    let not = if is_blocked { "" } else { "NOT " };
+    let not = if wanted.is_blocked { "" } else { "NOT " };
+    let of = if wanted.number.is_empty() {
+        ""
+    } else {
+        "AND number = ? "
+    };
     let sql = format!(
-        "SELECT id FROM chat_conversations WHERE customer_id = ? AND number = ? AND open_key IS NOT NULL \
-         AND block_reasons {not}LIKE ? ORDER BY id LIMIT ?"
+        "SELECT id FROM chat_conversations WHERE customer_id = ? {of}AND channel = ? \
+         AND open_key IS NOT NULL AND block_reasons {not}LIKE ? ORDER BY id LIMIT ?"
     );
-    let values = vec![
-        customer_id.into(),
-        number.into(),
-        format!("%\"{}\"%", BlockReason::CampaignPending)
-            .as_str()
-            .into(),
+    let mut values = vec![customer_id.into()];
+    if !wanted.number.is_empty() {
+        values.push(wanted.number.into());
+    }
+    values.extend([
+        Channel::Sms.into(),
+        format!("%\"{}\"%", wanted.reason).as_str().into(),
         most.into(),
-    ];
+    ]);
     let found: Vec<Found> = tx.sql().fetch_all(&sql, values).await?;
     Ok(found.into_iter().map(|found| found.id).collect())
 }

@@ -96,6 +96,8 @@ pub struct Business {
     pub ai_takeover_delay_seconds: u32,
     /// Who answers an opt-out.
     pub opt_out_replies: OptOutReplies,
+    /// It may not use the service, and sends no texts.
+    pub suspended: bool,
 }
 
 impl Business {

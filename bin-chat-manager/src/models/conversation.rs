@@ -64,6 +64,8 @@ text_enum!(
         OptedOut = "opted_out",
         /// The number's registration is not approved.
         CampaignPending = "campaign_pending",
+        /// The business may not use the service.
+        Suspended = "suspended",
     }
 );
 

@@ -53,7 +53,11 @@ pub(super) async fn mark(
     if message.status.is_over() || message.tm_attempt.is_some() {
         return Ok(Marked::Left);
     }
-    if let Some(objection) = objection(&message, &conversation, &contact, tx.now()) {
+    let objection = match business.suspended {
+        true => Some(Objection::Suspended),
+        false => objection(&message, &conversation, &contact, tx.now()),
+    };
+    if let Some(objection) = objection {
         greeting::forget(&mut tx, &mut conversation, &mut contact, &message).await?;
         objection
             .write(&mut tx, &mut conversation, &mut message)
@@ -95,6 +99,8 @@ enum Objection {
     Paused,
     /// The number takes no texts, as the carrier said.
     Unreachable,
+    /// The business may not use the service.
+    Suspended,
 }
 
 fn objection(
@@ -153,6 +159,11 @@ impl Objection {
                 MessageStatus::Failed,
                 contacthandler::TAKES_NO_TEXTS,
                 contacthandler::TAKES_NO_TEXTS_TEXT,
+            ),
+            Self::Suspended => (
+                MessageStatus::Failed,
+                "SUSPENDED",
+                "The business is suspended.",
             ),
             Self::Late => (
                 MessageStatus::Discarded,

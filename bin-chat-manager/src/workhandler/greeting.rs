@@ -47,21 +47,19 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
         Ok(number) => businesshandler::of_number(app, &number).await?,
         Err(_) => None,
     };
-    // Anonymous and short numbers, and our own, cannot be written to.
+    // Anonymous and short numbers cannot be written to.
     let person = match phone::parse(&call.from) {
         Ok(person) => Some(person.as_str().to_owned()),
         Err(_) => None,
     };
-    let is_ours = match &person {
-        Some(person) => businesshandler::of_number(app, person).await?.is_some(),
-        None => false,
-    };
     let ctx = RequestContext::internal();
-    let (Some(business), Some(person), false) = (business, person, is_ours) else {
+    let (Some(business), Some(person)) = (business, person) else {
         let mut tx = app.store.begin(&ctx).await?;
         take(&mut tx, row.id).await?;
         return tx.commit(()).await;
     };
+    // The business's own numbers are not greeted. That another tenant has the number says nothing: it may be a person's, too.
+    let own = businesshandler::of_tenant(app, &person, call.customer_id).await?;
     let hash = contacthandler::hash(app, &person).await?;
     let mut tx = app.store.begin(&ctx).await?;
     if !take(&mut tx, row.id).await? || business.customer_id != call.customer_id {
@@ -91,7 +89,7 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
         call_back(&mut tx, &mut conversation).await?;
     }
     let mut greeting = None;
-    if may_greet(now, &call, &conversation, &contact) {
+    if own.is_none() && may_greet(now, &call, &conversation, &contact) {
         let filling = Filling {
             business_name: &business.name,
             customer_name: &conversation.person_name,

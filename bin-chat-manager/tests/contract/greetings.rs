@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    siblings::{NUMBER, PENDING},
+    siblings::{AT_ONCE, CUSTOMER, NUMBER, PENDING, give, owner},
     world::{PERSON, World, all, text},
 };
 
@@ -74,10 +74,13 @@ async fn two_misses_at_once_are_one_conversation_and_one_greeting(
 async fn who_cannot_or_need_not_be_greeted_is_not(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
+    // Another number of the business itself.
+    const OWN: &str = "+14155550172";
+    give(OWN, Some(CUSTOMER));
     let world = World::new(kind).await;
     world.miss(1, "anonymous", NUMBER).await;
     world.miss(2, "55512", NUMBER).await;
-    world.miss(3, super::siblings::AT_ONCE, NUMBER).await;
+    world.miss(3, OWN, NUMBER).await;
     world
         .miss_at(4, "+14155550124", NUMBER, Duration::from_secs(601))
         .await;
@@ -95,8 +98,8 @@ async fn who_cannot_or_need_not_be_greeted_is_not(
     assert_eq!(text(&blocked, "status"), "blocked");
     assert_eq!(blocked["block_reasons"], json!(["campaign_pending"]));
     until(
-        "the stale miss is a conversation all the same",
-        async || (world.conversations(NUMBER).await.len() == 2).then_some(()),
+        "the stale miss and the own number are conversations all the same",
+        async || (world.conversations(NUMBER).await.len() == 3).then_some(()),
     )
     .await;
     let greeted = until("somebody was greeted", async || {
@@ -106,6 +109,24 @@ async fn who_cannot_or_need_not_be_greeted_is_not(
     })
     .await;
     assert_eq!(greeted, BTreeSet::from([PERSON.to_owned()]));
+    world.end().await;
+}
+
+/// Whoever names a person's number as its own must not make their calls vanish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_number_another_tenant_has_is_greeted_as_anybody() {
+    const MOBILE: &str = "+14155550173";
+    give(MOBILE, Some(owner(AT_ONCE)));
+    let world = World::new(Kind::Embedded).await;
+    world.miss(1, MOBILE, NUMBER).await;
+    let conversation = world
+        .conversation("a lead", NUMBER, |it| !it["lead_id"].is_null())
+        .await;
+    assert_eq!(text(&conversation, "person"), MOBILE);
+    until("the greeting was sent", async || {
+        (world.provider.texts_to(MOBILE).len() == 1).then_some(())
+    })
+    .await;
     world.end().await;
 }
 

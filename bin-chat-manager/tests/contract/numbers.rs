@@ -4,11 +4,12 @@ use bin_common_handler::{
     models::sock::Method::{Get, Post},
     testing::{Kind, until},
 };
+use rstest::rstest;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
-    siblings::{AT_ONCE, CUSTOMER, NUMBER, give, owner},
+    siblings::{AT_ONCE, CUSTOMER, NUMBER, PENDING, SUSPENDED, give, owner},
     world::{PERSON, World, all, id, reason, text},
 };
 
@@ -163,5 +164,61 @@ async fn what_a_body_names_of_another_tenant_is_not_there() {
     // The hold is as it was.
     let body = json!({"reservation_id": id(&hold), "title": "Leak"});
     world.client.ok(Post, "/v1/appointments", Some(body)).await;
+    world.end().await;
+}
+
+/// Its calls ring, what people write is kept, and STOP is obeyed; nothing leaves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_business_keeps_what_comes_and_sends_nothing() {
+    give(SUSPENDED, Some(CUSTOMER));
+    let world = World::new(Kind::Embedded).await;
+    world.own(SUSPENDED);
+    world.miss(1, PERSON, SUSPENDED).await;
+    world.text(PERSON, SUSPENDED, "My sink leaks").await;
+    let conversation = heard(&world, 1).await;
+    assert_eq!(conversation["block_reasons"], json!(["suspended"]));
+    let said = world
+        .act(NUMBER, &conversation, "messages", word("m-1"))
+        .await;
+    assert_eq!(reason(&said), (409, "CONVERSATION_BLOCKED"));
+    world.text(PERSON, SUSPENDED, "STOP").await;
+    world
+        .conversation("STOP is obeyed", NUMBER, |it| {
+            it["block_reasons"].to_string().contains("opted_out")
+        })
+        .await;
+    assert_eq!(world.provider.texts_to(PERSON).len(), 0);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn open_conversations_follow_a_suspension(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let world = World::new(kind).await;
+    world.miss(1, PERSON, NUMBER).await;
+    world
+        .until_messages("greeted", NUMBER, |messages| messages.len() == 1)
+        .await;
+    for (status, reasons) in [("suspended", json!(["suspended"])), ("active", json!([]))] {
+        world.set_status(status).await;
+        world
+            .conversation(status, NUMBER, |it| it["block_reasons"] == reasons)
+            .await;
+    }
+    world.end().await;
+}
+
+/// It costs money every month, so somebody has to know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_could_not_be_given_back_is_told() {
+    let world = World::new(Kind::Embedded).await;
+    world.keep_number().await;
+    until("an alert", async || {
+        let alerts = world.of(PENDING).ok(Get, "/v1/alerts", None).await;
+        let alerts = alerts.as_array().unwrap().clone();
+        let is_told = all(&alerts, "reason") == ["release_failed"];
+        (is_told && all(&alerts, "metric") == ["provider_failures"]).then_some(())
+    })
+    .await;
     world.end().await;
 }

@@ -27,6 +27,24 @@ fn word(id: &str, body: &str) -> Json {
 }
 
 #[rstest]
+#[case::whatsapp("whatsapp:")]
+#[case::rcs("rcs:")]
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_counts_by_whatever_channel_it_comes(#[case] channel: &str) {
+    let world = World::new(Kind::Embedded).await;
+    let from = format!("{channel}{PERSON}");
+    assert_eq!(world.text(&from, NUMBER, "Hello?").await, 200);
+    assert!(!is_out(&world, NUMBER).await);
+    assert_eq!(world.text(&from, NUMBER, "STOP").await, 200);
+    assert!(is_out(&world, NUMBER).await);
+    let conversation = world
+        .conversation("the wish", NUMBER, |it| it["inbound_seq"] == json!(1))
+        .await;
+    assert_eq!(text(&conversation, "person"), PERSON);
+    world.end().await;
+}
+
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_stops_everything_before_the_carrier_is_answered(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,

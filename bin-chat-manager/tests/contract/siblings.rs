@@ -25,6 +25,9 @@ pub const AT_ONCE: &str = "+14155550101";
 /// … and one whose registration is not approved.
 pub const PENDING: &str = "+14155550102";
 
+/// One of a business that is suspended, once it is somebody's.
+pub const SUSPENDED: &str = "+14155550103";
+
 /// Whose the numbers are that change hands in a test, each of which has one of its own.
 static MOVED: Mutex<BTreeMap<String, Uuid>> = Mutex::new(BTreeMap::new());
 
@@ -110,6 +113,7 @@ async fn resolve(_: State<Store>, Json(wanted): Json<Value>) -> Result<Json<Valu
         "account_id": "AC00000000000000000000000000000001",
         "secret": "the-token-of-the-stand-in",
         "opt_out_replies": if at_once { "tandem" } else { "provider" },
+        "suspended": number == SUSPENDED,
         "version": "2026-01-01T00:00:00Z",
     })))
 }
@@ -123,6 +127,7 @@ async fn decided(
     let number = json!({
         "id": Uuid::from_u128(1), "customer_id": owner(PENDING), "number": PENDING,
         "campaign_status": decision["campaign_status"],
+        "status": decision["status"].as_str().unwrap_or("active"),
     });
     let payload = EventPayload {
         resource_id: Uuid::from_u128(1),

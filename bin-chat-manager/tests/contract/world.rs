@@ -149,6 +149,24 @@ impl World {
 
     /// The registry decides about the number that waits for it.
     pub async fn decide(&self, campaign_status: &str) {
+        let body = json!({ "campaign_status": campaign_status });
+        self.tell("/v1/decided", body).await;
+    }
+
+    /// The number that waits for the registry could not be given back.
+    pub async fn keep_number(&self) {
+        let body = json!({ "campaign_status": "pending", "status": "release_failed" });
+        self.tell("/v1/decided", body).await;
+    }
+
+    /// The operator decides whether the tenant of most numbers may use the service.
+    pub async fn set_status(&self, status: &str) {
+        self.tell("/v1/suspended", json!({ "status": status }))
+            .await;
+    }
+
+    /// did-manager tells something.
+    async fn tell(&self, uri: &str, body: Json) {
         let [numbers, ..] = self.installation.beside.as_slice() else {
             panic!("did-manager's stand-in is not there");
         };
@@ -156,8 +174,7 @@ impl World {
             name: numbers.name,
             ..self.client.clone()
         };
-        let body = json!({ "campaign_status": campaign_status });
-        client.ok(Post, "/v1/decided", Some(body)).await;
+        client.ok(Post, uri, Some(body)).await;
     }
 
     /// Somebody writes; the answer's status.

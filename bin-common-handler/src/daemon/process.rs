@@ -29,7 +29,7 @@ pub enum StartError {
     },
     /// The port is taken, or not ours.
     #[error(
-        "{setting}: cannot listen on {address}: {fault}; set {setting} to a free address of this machine, or stop what listens there"
+        "{setting}: cannot listen on {address}: {fault}; stop what listens there, or set {setting} to a free address of this machine (beside another tandem: both HTTP_LISTEN_ADDRESS and PROMETHEUS_LISTEN_ADDRESS)"
     )]
     Listen {
         /// The setting to change.
@@ -106,5 +106,28 @@ impl ProcessContext {
             tasks: Tasks::new(),
             shared: Shared::default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_says_what_to_do_with_both_settings() {
+        let told = StartError::Listen {
+            setting: "PROMETHEUS_LISTEN_ADDRESS",
+            address: "127.0.0.1:2112".parse().unwrap(),
+            fault: std::io::ErrorKind::AddrInUse.into(),
+        };
+        let told = told.to_string();
+        for word in [
+            "127.0.0.1:2112",
+            "stop what listens there",
+            "HTTP_LISTEN_ADDRESS",
+            "PROMETHEUS_LISTEN_ADDRESS",
+        ] {
+            assert!(told.contains(word), "{told}");
+        }
     }
 }

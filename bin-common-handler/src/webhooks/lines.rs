@@ -66,6 +66,9 @@ pub struct Line {
     pub secret: Secret,
     /// Who answers the words of opt-outs: provider or tandem.
     pub opt_out_replies: String,
+    /// The business may not use the service: its calls ring, and it sends no texts.
+    #[serde(default)]
+    pub suspended: bool,
     /// The newest change of any of it.
     pub version: Timestamp,
 }

@@ -34,6 +34,22 @@ pub(crate) async fn first_of(db: &Db, customer_id: Uuid) -> Fetched<PhoneNumber>
     db.fetch_optional(&sql, vec![customer_id.into()]).await
 }
 
+/// Some numbers of a customer that live.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn some_of(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    most: u32,
+) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM did_phone_numbers WHERE customer_id = ? AND tm_delete IS NULL \
+               ORDER BY id LIMIT ?";
+    let values = vec![customer_id.into(), most.into()];
+    let found: Vec<Id> = tx.sql().fetch_all(sql, values).await?;
+    Ok(found.into_iter().map(|row| row.id).collect())
+}
+
 /// The oldest provider of a customer that lives.
 pub(crate) async fn first_provider(db: &Db, customer_id: Uuid) -> Fetched<Provider> {
     let sql = format!(
@@ -49,7 +65,7 @@ pub(crate) async fn first_provider(db: &Db, customer_id: Uuid) -> Fetched<Provid
 /// Whatever the database says.
 pub(crate) async fn is_needed(tx: &mut ChangeTx<'_>, provider_id: Uuid) -> Result<bool> {
     let sql = "SELECT id FROM did_phone_numbers WHERE provider_id = ? AND \
-               (tm_delete IS NULL OR status = 'releasing') LIMIT 1";
+               (tm_delete IS NULL OR status IN ('releasing', 'release_failed')) LIMIT 1";
     let found: Option<Id> = tx
         .sql()
         .fetch_optional(sql, vec![provider_id.into()])

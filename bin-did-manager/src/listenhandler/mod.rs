@@ -133,7 +133,7 @@ fn business_routes(routes: Routes<App>) -> Routes<App> {
         .internal()
         .readable::<PhoneNumber>("/v1/phone_numbers/<phone-number-id>")
         .put("/v1/phone_numbers/<phone-number-id>", phonenumbers::update)
-        .deletable::<PhoneNumber>("/v1/phone_numbers/<phone-number-id>")
+        .delete("/v1/phone_numbers/<phone-number-id>", phonenumbers::delete)
         .post(
             "/v1/phone_numbers/<phone-number-id>/purchase",
             phonenumbers::purchase,

@@ -43,6 +43,14 @@ pub(super) async fn update(
         .map(Json)
 }
 
+pub(super) async fn delete(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Path(id): Path,
+) -> Result<Json<PhoneNumber>> {
+    phonenumberhandler::delete(&app, &ctx, id).await.map(Json)
+}
+
 pub(super) async fn purchase(
     State(app): State<App>,
     ctx: RequestContext,

@@ -45,6 +45,8 @@ text_enum!(
         Releasing = "releasing",
         /// It was given back.
         Released = "released",
+        /// It could not be given back, and costs money; deleting it again tries again.
+        ReleaseFailed = "release_failed",
     }
 );
 
@@ -90,7 +92,7 @@ pub struct PhoneNumber {
     pub status: NumberStatus,
     /// The provider's id of it; empty while it is not known.
     pub provider_number_id: String,
-    /// Why it could not be bought, for people; empty while all is well.
+    /// Why it could not be bought, or given back, for people; empty while all is well.
     pub failure: String,
     /// Creation time, by the store's clock.
     pub tm_create: Timestamp,
@@ -98,6 +100,14 @@ pub struct PhoneNumber {
     pub tm_update: Timestamp,
     /// When it was deleted.
     pub tm_delete: Option<Timestamp>,
+}
+
+impl PhoneNumber {
+    /// It was to be given back, and the carrier has it still. Rows of before it had a status of its own are `releasing`.
+    pub fn is_kept(&self) -> bool {
+        let is_given_up = self.status == NumberStatus::Releasing && !self.failure.is_empty();
+        self.status == NumberStatus::ReleaseFailed || is_given_up
+    }
 }
 
 fn check(number: &mut PhoneNumber, before: Option<&PhoneNumber>, _: Timestamp) -> Result<()> {
@@ -158,6 +168,22 @@ mod tests {
             .is_ok()
             .then_some((&*row.number, &*row.forward_target));
         assert_eq!(found, expected);
+    }
+
+    #[rstest]
+    #[case(NumberStatus::ReleaseFailed, "refused", true)]
+    #[case(NumberStatus::Releasing, "refused", true)]
+    #[case(NumberStatus::Releasing, "", false)]
+    #[case(NumberStatus::Released, "", false)]
+    #[case(NumberStatus::Failed, "refused", false)]
+    fn what_the_carrier_has_still_is_told(
+        #[case] status: NumberStatus,
+        #[case] failure: &str,
+        #[case] is_kept: bool,
+    ) {
+        let mut row = number("+14155550100", "");
+        (row.status, row.failure) = (status, failure.to_owned());
+        assert_eq!(row.is_kept(), is_kept);
     }
 
     #[test]

@@ -306,7 +306,6 @@ fn number_step(provider: Option<&Provider>, number: Option<&PhoneNumber>) -> Ste
 
 fn messaging_step(number: Option<&PhoneNumber>) -> Step {
     let status = number.map(|number| number.campaign_status);
-    let service = number.map_or("", |number| &number.messaging_service_id);
     // There is such a registry for numbers of country code 1 only.
     let needs_none = number.is_some_and(|number| !number.number.starts_with("+1"));
     let is_registered = match status {
@@ -314,10 +313,8 @@ fn messaging_step(number: Option<&PhoneNumber>) -> Step {
         Some(CampaignStatus::None) => needs_none,
         _ => false,
     };
-    let wanted = [
-        ("messaging.messaging_service_id", service.is_empty()),
-        ("messaging.campaign_status", !is_registered),
-    ];
+    // Texts leave by the number itself where there is no messaging service.
+    let wanted = [("messaging.campaign_status", !is_registered)];
     let mut told = step("messaging", lacking(&wanted));
     match status {
         Some(CampaignStatus::Pending) if told.status == DONE => told.status = PENDING,

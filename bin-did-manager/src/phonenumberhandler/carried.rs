@@ -17,7 +17,10 @@ use tokio::sync::mpsc;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::registered::{self, REGISTER};
+use super::{
+    orphaned::{self, ORPHANED},
+    registered::{self, REGISTER},
+};
 use crate::{
     app::App,
     carriers::{CarrierFault, reason},
@@ -51,6 +54,7 @@ pub(crate) fn start_jobs(app: &App, ctx: &ManagerContext) -> std::result::Result
         .on_with(RELEASE, (app.clone(), due.clone()), release_due);
     ctx.timers
         .on_with(REGISTER, (app.clone(), due), registered::due);
+    ctx.timers.on_with(ORPHANED, app.clone(), orphaned::due);
     let app = app.clone();
     ctx.tasks.spawn("phone numbers", |stop| async move {
         while let Some(Some((kind, id))) = stop.run_until_cancelled(waiting.recv()).await {
@@ -108,9 +112,11 @@ async fn give_up(tx: &mut ChangeTx<'_>, id: Uuid, failure: &str) -> Result<()> {
     };
     let mut after = before.clone();
     failure.clone_into(&mut after.failure);
-    if before.status == NumberStatus::Purchasing {
-        after.status = NumberStatus::Failed;
-    }
+    after.status = match before.status {
+        NumberStatus::Purchasing => NumberStatus::Failed,
+        NumberStatus::Releasing => NumberStatus::ReleaseFailed,
+        other => other,
+    };
     write(tx, before.tm_update, after).await
 }
 
@@ -160,7 +166,11 @@ async fn release(app: &App, id: Uuid) -> Result<()> {
             Ok(()) => {}
             Err(CarrierFault::Refused(refusal)) => {
                 let failure = reason(refusal);
-                return ended(app, &row, RELEASE, |after| after.failure = failure).await;
+                return ended(app, &row, RELEASE, |after| {
+                    after.status = NumberStatus::ReleaseFailed;
+                    after.failure = failure;
+                })
+                .await;
             }
             Err(CarrierFault::Away(error)) => return Err(error),
         }

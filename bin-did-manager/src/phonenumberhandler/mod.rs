@@ -1,10 +1,12 @@
 //! The rules of numbers that businesses are called at.
 
 mod carried;
+mod orphaned;
 mod registered;
 mod resolve;
 
 pub(crate) use carried::start_jobs;
+pub(crate) use orphaned::orphan;
 pub(crate) use registered::register;
 pub(crate) use resolve::{Resolved, resolve};
 
@@ -93,6 +95,28 @@ pub(crate) fn ensure_reachable(app: &App, patch: &PhoneNumberPatch) -> Result<()
         app.carriers.hooks()?;
     }
     Ok(())
+}
+
+/// Deletes a number. One that could not be given back is tried once more; otherwise deleting what is deleted changes nothing.
+///
+/// # Errors
+/// 404; 503.
+pub(crate) async fn delete(app: &App, ctx: &RequestContext, id: Uuid) -> Result<PhoneNumber> {
+    let mut tx = app.store.begin(ctx).await?;
+    let found = tx.lock::<PhoneNumber>(id).await?;
+    let before = found
+        .filter(|number| ctx.scope.allows(number.customer_id))
+        .ok_or_else(resource::not_found::<PhoneNumber>)?;
+    let row = if before.tm_delete.is_none() {
+        resource::soft_delete(app, &mut tx, ctx, &before).await?
+    } else if before.is_kept() {
+        let mut after = before.clone();
+        after.failure.clear();
+        resource::update_locked(app, &mut tx, ctx, &before, after).await?
+    } else {
+        before
+    };
+    tx.commit(row).await
 }
 
 /// Tries once more to buy a number that could not be bought.

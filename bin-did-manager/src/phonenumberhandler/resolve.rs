@@ -11,7 +11,7 @@ use crate::{
     app::App,
     dbhandler::phonenumbers,
     models::{
-        customer::Customer,
+        customer::{Customer, CustomerStatus},
         phonenumber::{CampaignStatus, PhoneNumber},
         provider::{OptOutReplies, Provider},
     },
@@ -32,6 +32,7 @@ pub(crate) struct Resolved {
     account_id: String,
     secret: String,
     opt_out_replies: OptOutReplies,
+    suspended: bool,
     version: Timestamp,
 }
 
@@ -68,6 +69,7 @@ pub(crate) async fn resolve(app: &App, number: &str) -> Result<Resolved> {
         account_id: provider.account_id,
         secret: secret.expose().to_owned(),
         opt_out_replies: provider.opt_out_replies,
+        suspended: customer.status != CustomerStatus::Active,
         version: changes.into_iter().max().unwrap_or_default(),
     })
 }

@@ -470,7 +470,6 @@ async fn onboarding_tells_what_is_missing_until_nothing_is(
         "provider",
         "number.number",
         "number.forward_target",
-        "messaging.messaging_service_id",
         "messaging.campaign_status",
         "test",
     ];
@@ -486,7 +485,8 @@ async fn onboarding_tells_what_is_missing_until_nothing_is(
         "assistant": {"ai_takeover_delay_seconds": 0},
     });
     let next = onboard(body.clone()).await;
-    assert_eq!(missing(&next), ["messaging.messaging_service_id", "test"]);
+    // Texts leave by the number itself; a messaging service is for those who want one.
+    assert_eq!(missing(&next), ["test"]);
     // Once more: nothing is there twice.
     onboard(body).await;
     let numbers = town.client().ok(Get, "/v1/phone_numbers", None).await;
@@ -560,6 +560,77 @@ async fn an_onboarding_that_is_refused_changes_nothing(
     for what in ["providers", "phone_numbers"] {
         let rows = town.client().ok(Get, &format!("/v1/{what}"), None).await;
         assert_eq!(rows, json!([]), "{what}");
+    }
+    town.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_numbers_of_a_deleted_business_are_given_back_and_free(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let town = Town::new(kind).await;
+    let provider = town.provider().await;
+    let bought = town.number("+14155550104", &provider, true).await;
+    town.wait_for(&bought, "active").await;
+    town.number(OWN, &provider, false).await;
+    let operator = &town.world.operator;
+    let uri = format!("/v1/customers/{}", town.world.customer_id);
+    operator.ok(Delete, &uri, None).await;
+    until("the bought one is given back", async || {
+        town.carrier.numbers().is_empty().then_some(())
+    })
+    .await;
+    let other = json!({"name": "b"});
+    let other = operator.ok(Post, "/v1/customers", Some(other)).await;
+    let other = operator.within(id_of(&other));
+    let theirs = other.ok(Post, "/v1/providers", Some(town.account())).await;
+    for number in [OWN, "+14155550104"] {
+        let body = json!({"number": number, "provider_id": theirs["id"]});
+        other.ok(Post, "/v1/phone_numbers", Some(body)).await;
+    }
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_number_that_the_carrier_does_not_take_back_is_told_and_tried_again() {
+    let town = Town::new(Kind::Embedded).await;
+    let provider = town.provider().await;
+    let number = town.number("+14155550106", &provider, true).await;
+    town.wait_for(&number, "active").await;
+    town.carrier.fail(Route::Owned, Fault::Code(20003), 1);
+    let uri = format!("/v1/phone_numbers/{}", id_of(&number));
+    town.client().ok(Delete, &uri, None).await;
+    let kept = town.wait_for(&number, "release_failed").await;
+    assert!(!text(&kept, "failure").is_empty(), "{kept}");
+    // The account is still needed.
+    let account = format!("/v1/providers/{}", id_of(&provider));
+    assert_eq!(refused(town.client(), Delete, &account, None).await.0, 409);
+    let again = town.client().ok(Delete, &uri, None).await;
+    assert_eq!(
+        (text(&again, "status"), text(&again, "failure")),
+        ("releasing", "")
+    );
+    town.wait_for(&number, "released").await;
+    assert_eq!(town.carrier.numbers(), []);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_suspended_business_is_told_as_such() {
+    let town = Town::new(Kind::Embedded).await;
+    let provider = town.provider().await;
+    town.number(OWN, &provider, false).await;
+    let operator = &town.world.operator;
+    let uri = format!("/v1/customers/{}", town.world.customer_id);
+    for (status, is_suspended) in [("suspended", true), ("active", false)] {
+        let body = json!({ "status": status });
+        operator.ok(Put, &uri, Some(body)).await;
+        let body = json!({ "number": OWN });
+        let line = operator
+            .ok(Post, "/v1/phone_numbers/resolve", Some(body))
+            .await;
+        assert_eq!(line["suspended"], json!(is_suspended), "{line}");
     }
     town.end().await;
 }

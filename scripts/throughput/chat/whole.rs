@@ -48,6 +48,7 @@ async fn run(world: &World, rate: u32, seconds: u32) -> Result<f64> {
         .args(["--sockets", &SOCKETS.to_string()])
         .args(["--rate", &rate.to_string()])
         .args(["--seconds", &seconds.to_string()])
+        .args(["--customer", world.customer()])
         .args(["--address", &format!("http://{}", world.at)])
         .env("BRIDGE_ACCESS_KEY", World::operator());
     let output = tokio::task::spawn_blocking(move || load.output()).await??;

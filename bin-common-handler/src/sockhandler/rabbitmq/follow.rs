@@ -2,27 +2,24 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use futures_util::StreamExt;
+use async_trait::async_trait;
 use lapin::{
-    Channel, Consumer, ExchangeKind,
+    Channel, ExchangeKind,
     options::{
-        BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ExchangeBindOptions,
-        ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+        BasicQosOptions, ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions,
+        QueueDeclareOptions,
     },
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
 use super::{
     Inner,
-    connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
+    connection::{Fault, limit},
+    hear::{Listener, Queue},
     no_arguments,
-    probe::{check_rights, watch_rights},
-    subscribe::{PREFETCH, take},
+    subscribe::PREFETCH,
 };
 use crate::{
-    backoff::Backoff,
-    health::State,
     ids,
     sockhandler::{Bindings, EVENT_EXCHANGE, Live, Receive, SOCKET_EXCHANGE},
 };
@@ -33,107 +30,21 @@ pub(super) async fn follow(
     handler: Arc<dyn Receive>,
     stop: CancellationToken,
 ) {
-    let part = format!("events for {}", live.name);
-    let mut backoff = Backoff::default();
-    while !stop.is_cancelled() {
-        let mut served = false;
-        let consumed = consume(inner, &live, &handler, &part, &stop, &mut served).await;
-        live.bindings.lose();
-        let Err(fault) = consumed else {
-            return;
-        };
-        if served {
-            backoff.reset();
-        }
-        if inner.health.set(&part, State::Down(fault.to_string())) {
-            warn!(listener = live.name, %fault, "event queue lost, will be consumed again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_pause()) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-async fn consume(
-    inner: &Arc<Inner>,
-    live: &Live,
-    handler: &Arc<dyn Receive>,
-    part: &str,
-    stop: &CancellationToken,
-    served: &mut bool,
-) -> Result<(), Fault> {
-    let connection = connect(&inner.address, &live.name).await?;
-    // Boxed, as it is large and seldom.
-    Box::pin(check_rights(inner)).await?;
-    let channel = limit(connection.create_channel()).await?;
-    // Who waits for a binding does not wait for events, nor the other way round.
-    let side = limit(connection.create_channel()).await?;
-    // Another name each time: the broker may hold the old one a while.
-    let queue = format!("{}.{}", live.name, ids::next());
-    declare(&channel, &queue).await?;
-    let mut binder = Binder {
-        channel: &side,
-        queue: &queue,
+    let listener = Listener {
+        inner,
+        name: &live.name,
+        // Nothing is published for what cannot be read here: it is live, and gone.
+        durable: false,
+        handler,
+        stop,
+    };
+    let mut queue = Changing {
+        listener: &live.name,
+        queue: String::new(),
         bindings: &live.bindings,
         bound: HashSet::new(),
     };
-    live.bindings.renew();
-    binder.bind().await?;
-    let mut consumer = limit(channel.basic_consume(
-        queue.as_str().into(),
-        "".into(),
-        BasicConsumeOptions::default(),
-        no_arguments(),
-    ))
-    .await?;
-    inner.health.set(part, State::Up);
-    info!(queue, "listening to events");
-    handler.resumed();
-    let mut rights = Box::pin(watch_rights(inner));
-    let hearing = hear(inner, live, handler, &mut consumer, &channel, served);
-    tokio::select! {
-        fault = &mut rights => return Err(fault),
-        fault = binder.keep_bound() => return Err(fault),
-        fault = hearing => return Err(fault),
-        () = stop.cancelled() => {}
-    }
-    close(&connection).await;
-    Ok(())
-}
-
-/// Hands over each event, until the queue is lost.
-async fn hear(
-    inner: &Arc<Inner>,
-    live: &Live,
-    handler: &Arc<dyn Receive>,
-    consumer: &mut Consumer,
-    channel: &Channel,
-    served: &mut bool,
-) -> Fault {
-    loop {
-        let delivery = match consumer.next().await {
-            Some(Ok(delivery)) => delivery,
-            Some(Err(fault)) => return fault.into(),
-            None => return Fault::Timeout,
-        };
-        *served = true;
-        // Nothing is published for what cannot be read here: it is live, and gone.
-        let result = match take(handler, &delivery, channel, &live.name, false).await {
-            Ok(result) => result,
-            Err(fault) => return fault,
-        };
-        let labels = [live.name.as_str(), result];
-        inner
-            .metrics
-            .received_events
-            .with_label_values(&labels)
-            .inc();
-        let acked = limit_to(WRITE_MAX, delivery.acker.ack(BasicAckOptions::default())).await;
-        if let Err(fault) = acked {
-            return fault;
-        }
-    }
+    listener.run(&mut queue).await;
 }
 
 /// The exchange of events for sockets, which hears all of them under their second key, and a queue of this process.
@@ -168,21 +79,47 @@ async fn declare(channel: &Channel, queue: &str) -> Result<(), Fault> {
     limit(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await
 }
 
-/// Keeps the queue bound to what is held.
-struct Binder<'b> {
-    channel: &'b Channel,
-    queue: &'b str,
+/// A queue that is kept bound to what is held.
+struct Changing<'b> {
+    listener: &'b str,
+    queue: String,
     bindings: &'b Bindings,
     bound: HashSet<String>,
 }
 
-impl Binder<'_> {
+#[async_trait]
+impl Queue for Changing<'_> {
+    async fn declare(&mut self, channel: &Channel, side: &Channel) -> Result<String, Fault> {
+        // Another name each time: the broker may hold the old one a while.
+        self.queue = format!("{}.{}", self.listener, ids::next());
+        self.bound.clear();
+        declare(channel, &self.queue).await?;
+        self.bindings.renew();
+        self.bind(side).await?;
+        Ok(self.queue.clone())
+    }
+
+    async fn keep(&mut self, side: &Channel) -> Fault {
+        loop {
+            self.bindings.changed().await;
+            if let Err(fault) = self.bind(side).await {
+                return fault;
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        self.bindings.lose();
+    }
+}
+
+impl Changing<'_> {
     /// One round. The broker answers in order, so only the last answer is waited for.
-    async fn bind(&mut self) -> Result<(), Fault> {
+    async fn bind(&mut self, side: &Channel) -> Result<(), Fault> {
         let changes = self.bindings.changes(&self.bound);
         for key in changes.unbind {
-            limit(self.channel.queue_unbind(
-                self.queue.into(),
+            limit(side.queue_unbind(
+                self.queue.as_str().into(),
                 SOCKET_EXCHANGE.into(),
                 key.as_str().into(),
                 no_arguments(),
@@ -195,8 +132,8 @@ impl Binder<'_> {
             let options = QueueBindOptions {
                 nowait: position < last,
             };
-            limit(self.channel.queue_bind(
-                self.queue.into(),
+            limit(side.queue_bind(
+                self.queue.as_str().into(),
                 SOCKET_EXCHANGE.into(),
                 key.as_str().into(),
                 options,
@@ -207,15 +144,5 @@ impl Binder<'_> {
         }
         self.bindings.settle(changes.round);
         Ok(())
-    }
-
-    /// Until the queue is lost.
-    async fn keep_bound(&mut self) -> Fault {
-        loop {
-            self.bindings.changed().await;
-            if let Err(fault) = self.bind().await {
-                return fault;
-            }
-        }
     }
 }

@@ -12,6 +12,7 @@ mod consume;
 mod delay;
 mod follow;
 mod frames;
+mod hear;
 mod lease;
 mod lenient;
 mod post;

@@ -2,30 +2,28 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use async_trait::async_trait;
 use lapin::{
     Channel,
     message::Delivery,
     options::{
-        BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions,
-        ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+        BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+        QueueDeclareOptions,
     },
     types::FieldTable,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{
     Inner,
-    connection::{Fault, WRITE_MAX, close, connect, limit, limit_to},
+    connection::{Fault, limit},
+    hear::{Listener, Queue},
     no_arguments,
-    probe::{check_rights, watch_rights},
     retry::{VERSION_HEADER, attempt, customer_id, later_or_park, number_header, park, trace},
     unreadable,
 };
 use crate::{
-    backoff::Backoff,
-    health::State,
     ids,
     models::{
         encoding::{self, skip_bom},
@@ -44,87 +42,39 @@ pub(super) async fn subscribe(
     handler: Arc<dyn Receive>,
     stop: CancellationToken,
 ) {
-    let part = format!("events for {}", subscription.name);
     let queue = if subscription.durable {
         subscribe_queue(&subscription.name)
     } else {
         format!("{}.{}", subscription.name, ids::next())
     };
-    let mut backoff = Backoff::default();
-    while !stop.is_cancelled() {
-        let mut served = false;
-        let Err(fault) = consume(
-            inner,
-            &subscription,
-            &queue,
-            &handler,
-            &part,
-            &stop,
-            &mut served,
-        )
-        .await
-        else {
-            return;
-        };
-        if served {
-            backoff.reset();
-        }
-        if inner.health.set(&part, State::Down(fault.to_string())) {
-            warn!(queue, %fault, "event queue lost, will be consumed again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_pause()) => {}
-            () = stop.cancelled() => return,
-        }
-    }
+    let listener = Listener {
+        inner,
+        name: &subscription.name,
+        durable: subscription.durable,
+        handler,
+        stop,
+    };
+    let mut queue = Subscribed {
+        subscription: &subscription,
+        queue,
+    };
+    listener.run(&mut queue).await;
 }
 
-async fn consume(
-    inner: &Arc<Inner>,
-    subscription: &Subscription,
-    queue: &str,
-    handler: &Arc<dyn Receive>,
-    part: &str,
-    stop: &CancellationToken,
-    served: &mut bool,
-) -> Result<(), Fault> {
-    let connection = connect(&inner.address, &subscription.name).await?;
-    // Boxed, as it is large and seldom.
-    Box::pin(check_rights(inner)).await?;
-    let channel = limit(connection.create_channel()).await?;
-    // Retries are published here: a slow confirm must not hold up the acknowledgements.
-    let side = limit(connection.create_channel()).await?;
-    limit(side.confirm_select(ConfirmSelectOptions::default())).await?;
-    declare(&channel, subscription, queue, no_arguments()).await?;
-    let mut consumer = limit(channel.basic_consume(
-        queue.into(),
-        "".into(),
-        BasicConsumeOptions::default(),
-        no_arguments(),
-    ))
-    .await?;
-    inner.health.set(part, State::Up);
-    info!(queue, "listening to events");
-    handler.resumed();
-    let mut rights = Box::pin(watch_rights(inner));
-    loop {
-        let next = tokio::select! {
-            fault = &mut rights => return Err(fault),
-            () = stop.cancelled() => break,
-            next = consumer.next() => next,
-        };
-        let delivery = next.ok_or(Fault::Timeout)??;
-        *served = true;
-        let result = take(handler, &delivery, &side, queue, subscription.durable).await?;
-        inner
-            .metrics
-            .received_events
-            .with_label_values(&[subscription.name.as_str(), result])
-            .inc();
-        limit_to(WRITE_MAX, delivery.acker.ack(BasicAckOptions::default())).await?;
+/// The queue of a subscription.
+struct Subscribed<'s> {
+    subscription: &'s Subscription,
+    queue: String,
+}
+
+#[async_trait]
+impl Queue for Subscribed<'_> {
+    async fn declare(&mut self, channel: &Channel, side: &Channel) -> Result<String, Fault> {
+        // Retries are published there.
+        limit(side.confirm_select(ConfirmSelectOptions::default())).await?;
+        declare(channel, self.subscription, &self.queue, no_arguments()).await?;
+        Ok(self.queue.clone())
     }
-    close(&connection).await;
-    Ok(())
 }
 
 /// Declares the queue of a subscription and binds it.
