@@ -93,7 +93,8 @@ where
     };
     for (name, kept) in &known {
         let is_patched = R::Patch::KEYS.contains(&name.as_str()) || name == "tm_update";
-        let Some(sent) = json::field(fields, name)?.filter(|_| !is_patched) else {
+        let sent = json::field(fields, name)?.filter(|sent| !is_patched && *sent != kept);
+        let Some(sent) = sent else {
             continue;
         };
         let mut other = known.clone();
