@@ -6,6 +6,7 @@ use bin_common_handler::{
         check::{ensure, max_bytes, wrong},
         error::Result,
         point::Point,
+        text::check_shown,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,7 @@ pub(crate) async fn validate(
     request: AddressRequest,
 ) -> Result<AddressReply> {
     max_bytes("address", &request.address, ADDRESS_MAX)?;
+    check_shown("address", &request.address)?;
     let is_said = !request.address.trim().is_empty() || request.location.is_some();
     ensure(is_said, "address", "must not be empty")?;
     let given = request.location.map(|at| {

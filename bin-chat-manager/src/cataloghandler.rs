@@ -25,7 +25,10 @@ use crate::{
     },
     customerhandler::tenant,
     dbhandler::bookings::{self, Question},
-    models::{bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday, rate::Rate},
+    models::{
+        appointment::Appointment, bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday,
+        rate::Rate,
+    },
 };
 
 /// Items and rates of one question.
@@ -235,7 +238,47 @@ impl Priced {
     }
 }
 
-/// What a service costs when the work begins at `at`. The business's zone is asked for only where it has rates.
+/// What a service costs at any time, read once.
+pub(crate) struct Pricing {
+    item: CatalogItem,
+    rates: Vec<Rate>,
+    zone: Tz,
+}
+
+impl Pricing {
+    /// The business's zone is asked for only where it has rates.
+    ///
+    /// # Errors
+    /// 503 when there are rates, and the business's zone is not known now.
+    pub(crate) async fn of(app: &App, ctx: &RequestContext, item: &CatalogItem) -> Result<Self> {
+        let tail = "WHERE customer_id = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
+        let values = vec![item.customer_id.into(), ROWS_MAX.into()];
+        let rates: Vec<Rate> = app.store.db.select(tail, values).await?;
+        let zone = if rates.is_empty() {
+            Tz::UTC
+        } else {
+            app.businesses.get(ctx, item.customer_id).await?.zone()
+        };
+        Ok(Self {
+            item: item.clone(),
+            rates,
+            zone,
+        })
+    }
+
+    /// What it costs when the work begins at `at`.
+    ///
+    /// # Errors
+    /// 500 where a rate or a price of before cannot be read.
+    pub(crate) fn at(&self, at: Timestamp) -> Result<Priced> {
+        if self.rates.is_empty() {
+            return Priced::plain(&self.item);
+        }
+        at_rates(&self.item, &self.rates, self.zone, at)
+    }
+}
+
+/// What a service costs when the work begins at `at`.
 ///
 /// # Errors
 /// 503 when there are rates, and the business's zone is not known now.
@@ -245,14 +288,23 @@ pub(crate) async fn price(
     item: &CatalogItem,
     at: Timestamp,
 ) -> Result<Priced> {
-    let tail = "WHERE customer_id = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
-    let values = vec![item.customer_id.into(), ROWS_MAX.into()];
-    let rates: Vec<Rate> = app.store.db.select(tail, values).await?;
-    if rates.is_empty() {
-        return Priced::plain(item);
+    Pricing::of(app, ctx, item).await?.at(at)
+}
+
+/// The work of an appointment while the catalog has it, which says what it costs at another time.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn work_of(app: &App, appointment: &Appointment) -> Result<Option<CatalogItem>> {
+    if appointment.catalog_item_id.is_nil() {
+        return Ok(None);
     }
-    let business = app.businesses.get(ctx, item.customer_id).await?;
-    at_rates(item, &rates, business.zone(), at)
+    let found = app
+        .store
+        .get::<CatalogItem>(appointment.catalog_item_id)
+        .await?;
+    let customer_id = appointment.customer_id;
+    Ok(found.filter(|item| item.customer_id == customer_id && item.tm_delete.is_none()))
 }
 
 fn at_rates(item: &CatalogItem, rates: &[Rate], zone: Tz, at: Timestamp) -> Result<Priced> {

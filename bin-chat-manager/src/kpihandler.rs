@@ -87,7 +87,10 @@ async fn appointment(_: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Re
 
 async fn optout(_: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
     let entity: EntityEvent = event.data()?;
-    facts::keep(tx, &entity.optout(version(event))).await
+    match entity.optout(version(event)) {
+        Some(fact) => facts::keep(tx, &fact).await,
+        None => Ok(()),
+    }
 }
 
 /// What a caller asks.

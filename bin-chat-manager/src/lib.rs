@@ -17,6 +17,7 @@ mod businesshandler;
 mod calendarhandler;
 mod calendarsynchandler;
 mod cataloghandler;
+mod compliancehandler;
 mod conflicts;
 mod contacthandler;
 mod conversationhandler;

@@ -3,7 +3,10 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::{check::ensure, error::Result},
+    models::{
+        check::ensure,
+        error::{Error, Result},
+    },
     resource::ResourceHooks,
 };
 use uuid::Uuid;
@@ -23,7 +26,13 @@ impl ResourceHooks<Template> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        ctx.scope.owner(named.unwrap_or_default())
+        let owner = ctx.scope.owner(named.unwrap_or_default())?;
+        if owner.is_nil() {
+            // Nobody's template would be said to nobody.
+            let text = "Name the customer with customer_id.";
+            return Err(Error::invalid_argument("CUSTOMER_REQUIRED", text));
+        }
+        Ok(owner)
     }
 
     async fn before_write(

@@ -154,6 +154,8 @@ async fn hear(
         Some(Wish::Yes) => contacthandler::was_asked(&contact, tx.now()),
         _ => false,
     };
+    let is_stop = wish.is_some_and(Wish::is_stop);
+    text.is_first_stop = is_stop && open.is_none() && !contact.opted_out;
     contact.last_text = contact.last_text.saturating_add(1);
     // Whoever writes can be written to.
     contacthandler::note_reachable(&mut contact);
@@ -209,6 +211,7 @@ fn inbound(fields: &Fields, to: &str) -> Option<InboundText> {
         sid,
         media: pictures(fields),
         is_start: false,
+        is_first_stop: false,
     })
 }
 

@@ -19,7 +19,7 @@ use super::{File, files, say_it};
 use crate::{
     app::{App, Job},
     businesshandler,
-    conversationhandler::{change, say::Said},
+    conversationhandler::{change, say::Said, timers},
     models::{
         attachment::{Attachment, AttachmentStatus, SIZE_MAX},
         business::Business,
@@ -132,10 +132,11 @@ pub(crate) async fn fetch(app: &App, id: Uuid) -> Result<()> {
         warn!("a picture of a text could not be taken");
         return drop_it(app, id).await;
     };
-    take(app, row, file).await
+    take(app, &business, row, file).await
 }
 
-async fn take(app: &App, row: Attachment, file: File) -> Result<()> {
+/// Says a picture that is here. One that comes after its text was answered is answered, too.
+async fn take(app: &App, business: &Business, row: Attachment, file: File) -> Result<()> {
     let staged = Attachment {
         name: file.name,
         media_type: file.media_type.to_owned(),
@@ -160,6 +161,8 @@ async fn take(app: &App, row: Attachment, file: File) -> Result<()> {
     let now = tx.get::<Attachment>(staged.id).await?;
     if now.is_some_and(|now| now.status == AttachmentStatus::Pending) {
         say_it(&mut tx, &mut conversation, &staged, said).await?;
+        let delay = business.ai_takeover_delay_seconds;
+        timers::open_window(&mut tx, &mut conversation, delay).await?;
         change::save(&mut tx, &mut conversation).await?;
     }
     tx.commit(()).await

@@ -8,7 +8,7 @@ use bin_common_handler::{
         error::{Error, Result},
         identity::uuid_or_nil,
         money::Money,
-        text::{NAME_MAX, TEXT_MAX, check_name},
+        text::{NAME_MAX, TEXT_MAX, check_name, check_shown},
         time::Timestamp,
     },
     resource,
@@ -70,6 +70,8 @@ pub(crate) async fn create(
 ) -> Result<Appointment> {
     check_name("title", &body.title)?;
     bin_common_handler::models::check::max_bytes("address", &body.address, TEXT_MAX)?;
+    check_shown("title", &body.title)?;
+    check_shown("address", &body.address)?;
     mail_address("email", &body.email)?;
     let reservation: Reservation = resource::get(app, ctx, body.reservation_id).await?;
     let work = priced(app, ctx, &body, &reservation).await?;

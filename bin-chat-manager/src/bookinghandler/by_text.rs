@@ -4,11 +4,20 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
     ids,
-    models::{error::Result, identity::Scope, money::Money, text::NAME_MAX},
+    models::{
+        error::Result,
+        identity::Scope,
+        money::Money,
+        text::{NAME_MAX, shown},
+    },
 };
 use uuid::Uuid;
 
-use super::{appointments::keep, changes::shift_in, take};
+use super::{
+    appointments::keep,
+    changes::{Move, shift_in},
+    take,
+};
 use crate::{
     app::App,
     booking::interval::Interval,
@@ -34,7 +43,8 @@ pub(crate) struct Booking {
     pub work: Option<(Uuid, String, Money)>,
 }
 
-/// Makes a booking ready outside of any transaction: what the work costs at that time.
+/// Makes a booking ready outside of any transaction: what the work costs at that time; of an appointment that moves, `item` is
+/// its own work.
 ///
 /// # Errors
 /// 503.
@@ -72,7 +82,8 @@ pub(crate) async fn book(
     let time = Interval::new(slot.tm_start, slot.tm_end);
     check_time(time, tx.now())?;
     if let Some(id) = booking.moves {
-        return shift_in(app, tx, &ctx, id, slot).await;
+        let price = booking.work.as_ref().map(|(_, _, price)| *price);
+        return shift_in(app, tx, &ctx, id, Move { slot, price }).await;
     }
     let resource: Bookable = take(tx, &ctx, slot.resource_id, time, Uuid::nil()).await?;
     let reservation = reserve(tx, &resource, slot).await?;
@@ -90,8 +101,8 @@ pub(crate) async fn book(
         conversation_id: conversation.id,
         lead_id: conversation.lead_id.unwrap_or_default(),
         catalog_item_id: item,
-        title: title.chars().take(NAME_MAX).collect(),
-        address: address(&findings.address, &findings.zip),
+        title: shown(&title).chars().take(NAME_MAX).collect(),
+        address: shown(&address(&findings.address, &findings.zip)),
         status: AppointmentStatus::Pending,
         tm_start: slot.tm_start,
         tm_end: slot.tm_end,

@@ -3,10 +3,16 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::{error::Result, text::check_name, time::Timestamp},
-    resource::{self, ResourceHooks},
+    models::{
+        error::Result,
+        money::Money,
+        text::{check_name, check_shown},
+        time::Timestamp,
+    },
+    resource::{self, Resource, ResourceHooks},
 };
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
@@ -17,7 +23,7 @@ use super::{
 use crate::{
     app::App,
     booking::interval::Interval,
-    calendarsynchandler,
+    calendarsynchandler, cataloghandler,
     customerhandler::tenant,
     invitationhandler, leadhandler,
     models::slot::Slot,
@@ -95,6 +101,21 @@ async fn follow(tx: &mut ChangeTx<'_>, ctx: &RequestContext, after: &Appointment
     leadhandler::advance(tx, ctx, after.lead_id, next).await
 }
 
+/// Changes what may be changed of it; its time has a route of its own.
+///
+/// # Errors
+/// 400 naming a field that is not changed here, and whose value is another; 404; 409.
+pub(crate) async fn change(
+    app: &App,
+    ctx: &RequestContext,
+    id: Uuid,
+    (patch, fields): (&<Appointment as Resource>::Patch, &Map<String, Value>),
+) -> Result<Appointment> {
+    let seen: Appointment = resource::get(app, ctx, id).await?;
+    resource::ensure_kept(&seen, fields)?;
+    resource::update(app, ctx, id, patch).await
+}
+
 /// A person says that it takes place. Saying it twice changes nothing.
 pub(crate) async fn confirm(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Appointment> {
     become_(app, ctx, id, AppointmentStatus::Confirmed, "").await
@@ -108,6 +129,7 @@ pub(crate) async fn cancel(
     body: &Cancellation,
 ) -> Result<Appointment> {
     check_name("reason", &body.reason)?;
+    check_shown("reason", &body.reason)?;
     become_(app, ctx, id, AppointmentStatus::Canceled, &body.reason).await
 }
 
@@ -129,7 +151,7 @@ async fn become_(
     tx.commit(after).await
 }
 
-/// Moves it to another time, or to another resource.
+/// Moves it to another time, or to another resource. Its work costs what it costs then.
 ///
 /// # Errors
 /// 409 `SLOT_UNAVAILABLE` with other slots; 409 `INVALID_APPOINTMENT_STATE` for what has begun or is over.
@@ -147,15 +169,37 @@ pub(crate) async fn reschedule(
         tm_start: body.tm_start,
         tm_end: body.tm_end,
     };
-    match shift(app, ctx, id, slot).await {
+    let price = repriced(app, ctx, &seen, slot.tm_start).await?;
+    match shift(app, ctx, id, Move { slot, price }).await {
         Err(error) => Err(with_offers(app, ctx, seen.customer_id, slot, error).await),
         moved => moved,
     }
 }
 
-async fn shift(app: &App, ctx: &RequestContext, id: Uuid, slot: Slot) -> Result<Appointment> {
+/// Where an appointment goes.
+pub(super) struct Move {
+    pub slot: Slot,
+    /// What its work costs then; none where it has no work of the catalog, so that its price stays.
+    pub price: Option<Money>,
+}
+
+/// What the work of an appointment costs at another time; none where the catalog does not say.
+async fn repriced(
+    app: &App,
+    ctx: &RequestContext,
+    of: &Appointment,
+    at: Timestamp,
+) -> Result<Option<Money>> {
+    let Some(item) = cataloghandler::work_of(app, of).await? else {
+        return Ok(None);
+    };
+    let priced = cataloghandler::price(app, ctx, &item, at).await?;
+    Ok(Some(priced.price))
+}
+
+async fn shift(app: &App, ctx: &RequestContext, id: Uuid, to: Move) -> Result<Appointment> {
     let mut tx = app.store.begin(ctx).await?;
-    let after = shift_in(app, &mut tx, ctx, id, slot).await?;
+    let after = shift_in(app, &mut tx, ctx, id, to).await?;
     tx.commit(after).await
 }
 
@@ -168,8 +212,9 @@ pub(super) async fn shift_in(
     tx: &mut ChangeTx<'_>,
     ctx: &RequestContext,
     id: Uuid,
-    slot: Slot,
+    to: Move,
 ) -> Result<Appointment> {
+    let slot = to.slot;
     let time = Interval::new(slot.tm_start, slot.tm_end);
     let resource = take(tx, ctx, slot.resource_id, time, id).await?;
     let before = resource::lock_live::<Appointment>(tx, ctx, id).await?;
@@ -186,6 +231,10 @@ pub(super) async fn shift_in(
         tm_remind: None,
         ..before.clone()
     };
+    if let Some(price) = to.price {
+        after.price_cents = price.amount;
+        after.currency = price.currency.to_string();
+    }
     remind_later(tx, &mut after, app.remind_before).await?;
     resource::update_locked(app, tx, ctx, &before, after).await
 }

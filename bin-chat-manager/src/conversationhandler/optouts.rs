@@ -24,6 +24,9 @@ use crate::{
 /// How long people have to answer first where nobody says otherwise, in seconds.
 const DELAY: u32 = 60;
 
+/// What an opt-out came from that a person of the business wrote down.
+const BY_HAND: &str = "human";
+
 /// An opt-out that somebody told otherwise than by text.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct OptOutCreate {
@@ -151,7 +154,7 @@ pub(crate) async fn decide(
     let mut open = conversations::lock_open(&mut tx, customer_id, Channel::Sms, &number).await?;
     let mut contact = contacthandler::lock(&mut tx, customer_id, &hash, &number).await?;
     if decision.opted_out {
-        opt_out(&mut tx, open.as_mut(), &mut contact, "human").await?;
+        by_hand(&mut tx, open.as_mut(), &mut contact).await?;
         return tx.commit(contact).await;
     }
     if contact.opted_out {
@@ -182,6 +185,21 @@ pub(crate) async fn create(
     let mut tx = app.store.begin(ctx).await?;
     let mut open = conversations::lock_open(&mut tx, customer_id, Channel::Sms, &number).await?;
     let mut contact = contacthandler::lock(&mut tx, customer_id, &hash, &number).await?;
-    opt_out(&mut tx, open.as_mut(), &mut contact, "human").await?;
+    by_hand(&mut tx, open.as_mut(), &mut contact).await?;
     tx.commit(contact).await
+}
+
+/// An opt-out that a person of the business writes down. The others are told of it, also where no conversation is open.
+async fn by_hand(
+    tx: &mut ChangeTx<'_>,
+    open: Option<&mut Conversation>,
+    contact: &mut Contact,
+) -> Result<()> {
+    let is_told = open.is_some();
+    let is_new = opt_out(tx, open, contact, BY_HAND).await?;
+    if is_told || !is_new {
+        return Ok(());
+    }
+    let (customer_id, metric) = (contact.customer_id, Metric::OptOut);
+    alertrulehandler::notice(tx, customer_id, metric, contact.id, BY_HAND).await
 }

@@ -151,15 +151,26 @@ pub(crate) async fn release(app: &App, ctx: &RequestContext, id: Uuid) -> Result
         conversation.needs_human = come_back(&mut tx, customer_id, id, again).await?;
     }
     change::cancel_timers(&mut tx, &conversation).await?;
-    if let Some(business) = &business {
-        let delay = business.ai_takeover_delay_seconds;
-        timers::open_window(&mut tx, &mut conversation, delay).await?;
-    }
-    if conversation.is_unanswered() {
-        timers::watch_silence(&mut tx, &conversation).await?;
-    }
+    wait_anew(&mut tx, &mut conversation, business.as_deref()).await?;
     change::save(&mut tx, &mut conversation).await?;
     tx.commit(conversation).await
+}
+
+/// Whoever asked and was not answered: people have the whole window once more, then the assistant answers, and their
+/// silence is watched.
+async fn wait_anew(
+    tx: &mut ChangeTx<'_>,
+    conversation: &mut Conversation,
+    business: Option<&Business>,
+) -> Result<()> {
+    if let Some(business) = business {
+        let delay = business.ai_takeover_delay_seconds;
+        timers::open_window(tx, conversation, delay).await?;
+    }
+    if conversation.is_unanswered() {
+        timers::watch_silence(tx, conversation).await?;
+    }
+    Ok(())
 }
 
 /// The business of a number; pages have none.
@@ -201,7 +212,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) 
     change::save(tx, conversation).await
 }
 
-/// Opens a conversation again.
+/// Opens a conversation again. What was asked in it and not answered waits for an answer, as after a release.
 ///
 /// # Errors
 /// 404; 409 where it is open, or another one with the same person is.
@@ -230,6 +241,7 @@ pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<
         open::settle_blocks(&mut conversation, &contact, business);
     }
     timers::watch_quiet(&mut tx, &conversation).await?;
+    wait_anew(&mut tx, &mut conversation, business.as_deref()).await?;
     let saved = change::save(&mut tx, &mut conversation).await;
     saved.map_err(|error| match error.reason() {
         "ALREADY_EXISTS" => open_beside(),

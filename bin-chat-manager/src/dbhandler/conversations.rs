@@ -34,6 +34,24 @@ pub(crate) async fn lock_open(
     Ok(tx.sql().fetch_optional(&sql, values).await?)
 }
 
+/// As [`lock_open`], without holding it.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn find_open(
+    db: &Db,
+    customer_id: Uuid,
+    channel: Channel,
+    person: &str,
+) -> Result<Option<Conversation>> {
+    let key = Conversation::key(channel, person);
+    let values = vec![customer_id.into(), key.into()];
+    let found: Vec<Conversation> = db
+        .select("WHERE customer_id = ? AND open_key = ? LIMIT 1", values)
+        .await?;
+    Ok(found.into_iter().next())
+}
+
 /// The last conversation with somebody that ended.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     databasehandler::{ChangeTx, Db, Value},
-    models::error::Result,
+    models::{error::Result, time::Timestamp},
 };
 use uuid::Uuid;
 
@@ -42,6 +42,30 @@ pub(crate) async fn find_by_cause(
     let values = vec![customer_id.into(), cause_key.into()];
     let found: Vec<Message> = db.select(tail, values).await?;
     Ok(found.into_iter().next())
+}
+
+/// Whether something was said after `since` for a cause that begins so; its time in microseconds follows there.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_said_since(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    cause: &str,
+    since: Timestamp,
+) -> Result<bool> {
+    let sql = format!(
+        "{} WHERE customer_id = ? AND cause_key > ? AND cause_key < ? LIMIT 1",
+        select::<Message>()
+    );
+    let (from, until) = (format!("{cause}{}", since.micros()), format!("{cause}:"));
+    let values: Vec<Value> = vec![
+        customer_id.into(),
+        from.as_str().into(),
+        until.as_str().into(),
+    ];
+    let found: Option<Message> = tx.sql().fetch_optional(&sql, values).await?;
+    Ok(found.is_some())
 }
 
 /// Whether a message of ours has this id of the provider.

@@ -116,6 +116,8 @@ pub struct EntityEvent {
     #[serde(deserialize_with = "null_is_default")]
     sender: String,
     #[serde(deserialize_with = "null_is_default")]
+    kind: String,
+    #[serde(deserialize_with = "null_is_default")]
     cause_key: String,
     opted_out: bool,
     price_cents: i64,
@@ -141,10 +143,11 @@ impl EntityEvent {
         fact.labelled(&self.status)
     }
 
-    /// Those of a message: a text, and where it greets somebody who called, the first answer to that call.
+    /// Those of a message: a text, and where it greets somebody who called, the first answer to that call. What nobody but
+    /// the business's own people saw is none.
     pub fn message(&self, version: i64) -> Vec<Fact> {
         let mut text = self.fact(FactKind::Text, version).labelled(&self.sender);
-        text.counts &= self.status != "discarded";
+        text.counts &= self.kind != "note" && !matches!(&*self.status, "discarded" | "failed");
         let greeted = self.greeted(version);
         std::iter::once(text).chain(greeted).collect()
     }
@@ -167,15 +170,14 @@ impl EntityEvent {
         fact
     }
 
-    /// That of somebody's wish.
-    pub fn optout(&self, version: i64) -> Fact {
+    /// That of somebody's wish for silence; each time that they say so is one of its own, which no later wish takes away.
+    pub fn optout(&self, version: i64) -> Option<Fact> {
+        let at = self.tm_opted_out.or(self.tm_create)?;
         let mut fact = self.fact(FactKind::OptOut, version);
-        fact.tm_at = self
-            .tm_opted_out
-            .or(self.tm_create)
-            .unwrap_or(Timestamp::UNSET);
-        fact.counts &= self.opted_out;
-        fact
+        fact.entity_id =
+            Uuid::from_u128(self.id.as_u128() ^ u128::from(at.micros().unsigned_abs()));
+        fact.tm_at = at;
+        self.opted_out.then_some(fact)
     }
 }
 
@@ -219,12 +221,33 @@ mod tests {
 
     #[test]
     fn what_was_never_said_does_not_count() {
-        let facts = message(json!({"status": "discarded"}));
-        assert!(facts.iter().all(|fact| !fact.counts));
-        let back: EntityEvent = serde_json::from_value(json!({
-            "id": CALL, "customer_id": CALL, "opted_out": false, "tm_create": "2026-11-20T10:00:00Z",
+        for unsaid in [
+            json!({"status": "discarded"}),
+            json!({"status": "failed", "sender": "human"}),
+            json!({"status": "received", "sender": "human", "kind": "note"}),
+        ] {
+            let facts = message(unsaid);
+            assert!(facts.iter().all(|fact| !fact.counts), "{facts:?}");
+        }
+        assert!(message(json!({"kind": "text"}))[0].counts);
+    }
+
+    fn wish(opted_out: bool, at: Option<&str>) -> Option<Fact> {
+        let event: EntityEvent = serde_json::from_value(json!({
+            "id": CALL, "customer_id": CALL, "opted_out": opted_out, "tm_opted_out": at,
+            "tm_create": "2026-11-20T10:00:00Z",
         }))
         .unwrap();
-        assert!(!back.optout(1).counts);
+        event.optout(1)
+    }
+
+    #[test]
+    fn each_opt_out_counts_and_no_later_wish_takes_it_away() {
+        assert_eq!(wish(false, None), None);
+        let first = wish(true, Some("2026-11-21T10:00:00Z")).unwrap();
+        let second = wish(true, Some("2026-11-22T10:00:00Z")).unwrap();
+        assert!(first.counts && second.counts);
+        assert_ne!(first.entity_id, second.entity_id);
+        assert_eq!(Some(first), wish(true, Some("2026-11-21T10:00:00Z")));
     }
 }

@@ -83,9 +83,9 @@ pub struct Kpis {
     pub abandoned: u64,
     /// The same of all conversations; null without any.
     pub abandoned_share: Option<f64>,
-    /// Texts, both ways.
+    /// Texts, both ways, without notes and what could not be sent.
     pub texts: u64,
-    /// People who asked for silence.
+    /// Wishes for silence, also of those who want texts again by now.
     pub opt_outs: u64,
     /// Conversations in which a person of the business wrote, of all conversations; null without any.
     pub human_share: Option<f64>,

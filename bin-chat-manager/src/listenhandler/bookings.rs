@@ -4,7 +4,7 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::{Json, NamedTenant, OptionalJson, Path, Query, Routes, State},
     models::error::Result,
-    resource::{PatchJson, Resource},
+    resource::{PatchFields, PatchJson, Resource},
 };
 use uuid::Uuid;
 
@@ -163,9 +163,9 @@ async fn change(
     State(app): State<App>,
     ctx: RequestContext,
     Path(id): Path<Uuid>,
-    PatchJson(patch): PatchJson<<Appointment as Resource>::Patch>,
+    PatchFields(patch, fields): PatchFields<<Appointment as Resource>::Patch>,
 ) -> Result<Json<Appointment>> {
-    bin_common_handler::resource::update(&app, &ctx, id, &patch)
+    changes::change(&app, &ctx, id, (&patch, &fields))
         .await
         .map(Json)
 }

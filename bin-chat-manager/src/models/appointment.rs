@@ -4,7 +4,7 @@ use bin_common_handler::{
     Resource,
     models::{
         error::{Error, Result},
-        text::{NAME_MAX, TEXT_MAX},
+        text::{NAME_MAX, TEXT_MAX, check_shown},
         time::Timestamp,
     },
     text_enum,
@@ -160,6 +160,13 @@ impl Appointment {
 }
 
 fn check(after: &mut Appointment, before: Option<&Appointment>, _: Timestamp) -> Result<()> {
+    // What was written before there was this rule stays until somebody writes it anew.
+    if before.is_none_or(|before| before.title != after.title) {
+        check_shown("title", &after.title)?;
+    }
+    if before.is_none_or(|before| before.address != after.address) {
+        check_shown("address", &after.address)?;
+    }
     let Some(before) = before else {
         return Ok(());
     };

@@ -3,7 +3,12 @@
 use super::notification::mail_address;
 use bin_common_handler::{
     Resource,
-    models::{hours::Hours, text::NAME_MAX, time::Timestamp},
+    models::{
+        error::Result,
+        hours::Hours,
+        text::{NAME_MAX, check_shown},
+        time::Timestamp,
+    },
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -16,7 +21,7 @@ const BUFFER_MAX: i32 = 8 * 60;
 #[derive(
     Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Resource,
 )]
-#[resource(name = "resource", table = "chat_resources")]
+#[resource(name = "resource", table = "chat_resources", check = check)]
 #[schemars(rename = "BookableResource")]
 pub struct Bookable {
     /// UUIDv7.
@@ -49,4 +54,11 @@ impl Bookable {
     pub fn buffer(&self) -> std::time::Duration {
         std::time::Duration::from_secs(u64::from(self.buffer_minutes.max(0).unsigned_abs()) * 60)
     }
+}
+
+fn check(after: &mut Bookable, before: Option<&Bookable>, _: Timestamp) -> Result<()> {
+    if before.is_none_or(|before| before.name != after.name) {
+        check_shown("name", &after.name)?;
+    }
+    Ok(())
 }

@@ -169,6 +169,12 @@ impl Conversation {
         !self.block_reasons.0.is_empty()
     }
 
+    /// Whether the number itself may not send, whatever the person wishes: not even their opt-out is confirmed.
+    pub fn is_number_blocked(&self) -> bool {
+        let mut reasons = self.block_reasons.0.iter();
+        reasons.any(|reason| *reason != BlockReason::OptedOut)
+    }
+
     /// Whether the assistant may speak.
     pub fn is_assistants(&self) -> bool {
         !self.is_closed() && !self.is_blocked() && self.owner_id.is_none()

@@ -12,6 +12,8 @@ pub const UPDATED: &str = "message_updated";
 pub const BODY_MAX: usize = 1_600;
 /// What the cause of an opt-out's confirmation begins with.
 const CONFIRMATION: &str = "optout:";
+/// What the causes of answers to HELP begin with.
+const HELP: &str = "help:";
 /// What the causes of safety texts begin with.
 const EMERGENCY: &str = "emergency:";
 /// What the causes of opt-in questions begin with.
@@ -246,6 +248,11 @@ impl Message {
     /// The cause of a question whether somebody wants texts.
     pub fn question(contact_id: Uuid, at: Timestamp) -> String {
         format!("{QUESTION}{contact_id}:{}", at.micros())
+    }
+
+    /// What the causes of answers to HELP of one person at one number begin with; the time in microseconds follows.
+    pub fn help(contact_id: Uuid, number: &str) -> String {
+        format!("{HELP}{contact_id}:{number}:")
     }
 
     /// The cause of the greeting for a call.

@@ -71,6 +71,9 @@ pub struct InboundText {
     /// It was the wish for texts again, and the ledger has it.
     #[serde(default)]
     pub is_start: bool,
+    /// It was the wish for no more texts, new to the ledger, while no conversation was open in which people were told.
+    #[serde(default)]
+    pub is_first_stop: bool,
 }
 
 /// What became of a text of ours.

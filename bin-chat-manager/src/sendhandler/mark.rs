@@ -113,7 +113,9 @@ fn objection(
         return Some(Objection::Closed);
     }
     if message.is_confirmation() {
-        return None;
+        return conversation
+            .is_number_blocked()
+            .then_some(Objection::Blocked);
     }
     if contact.opted_out {
         return Some(Objection::OptedOut);
@@ -209,6 +211,12 @@ mod tests {
         conversation
     }
 
+    fn opted_out() -> Conversation {
+        let mut conversation = Conversation::default();
+        conversation.block(BlockReason::OptedOut);
+        conversation
+    }
+
     fn contact(opted_out: bool, paused: bool) -> Contact {
         Contact {
             opted_out,
@@ -252,9 +260,15 @@ mod tests {
     )]
     #[case::confirmation(
         message(Sender::System, "optout:1"),
-        conversation(0, false, true),
+        opted_out(),
         contact(true, false),
         None
+    )]
+    #[case::none_from_a_number_that_may_not_send(
+        message(Sender::System, "optout:1"),
+        conversation(0, false, true),
+        contact(true, false),
+        Some(O::Blocked)
     )]
     #[case::no_confirmation_by_the_model(
         message(Sender::Ai, "optout:1"),

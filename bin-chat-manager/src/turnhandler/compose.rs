@@ -125,7 +125,7 @@ fn judge(thought: &Thought, findings: &Findings, facts: &Facts) -> Composed {
     };
     if let Some(booked) = booked(answer, facts) {
         composed.source = TurnSource::Model;
-        composed.text = facts.booked(&booked.text);
+        composed.text = facts.booked(&booked.told());
         composed.taken = Some(booked.slot);
         composed.offered = Some(Vec::new());
         return composed;
@@ -226,7 +226,7 @@ pub(super) fn by_rules(findings: &Findings, facts: &Facts) -> Composed {
             return Composed {
                 taken: Some(offer.slot),
                 offered: Some(Vec::new()),
-                ..said(facts.booked(&offer.text), false)
+                ..said(facts.booked(&offer.told()), false)
             };
         }
         Chosen::Taken => {
@@ -273,11 +273,12 @@ fn offers(facts: &Facts) -> Option<(String, Vec<Slot>)> {
         [] => return None,
         [only] => format!(
             "We could come {}. Does that suit you, or is another time better?",
-            only.text
+            only.told()
         ),
         [first, second, ..] => format!(
             "We could come {} or {}. Which one suits you, or is another time better?",
-            first.text, second.text
+            first.told(),
+            second.told()
         ),
     };
     Some((text, some.iter().map(|offer| offer.slot).collect()))
@@ -285,6 +286,7 @@ fn offers(facts: &Facts) -> Option<(String, Vec<Slot>)> {
 
 #[cfg(test)]
 mod tests {
+    use bin_common_handler::models::money::{Currency, Money};
     use rstest::rstest;
 
     use super::{
@@ -440,6 +442,23 @@ mod tests {
         ] {
             assert_eq!(not.taken, None);
         }
+    }
+
+    #[test]
+    fn a_price_that_a_rate_makes_is_told_with_its_time() {
+        let mut facts = facts();
+        facts.times.told[0].price = Some(Money::new(30_000, Currency::USD));
+        let reply = r#"{"reply": "Does {slot:1} suit you?", "intent": "book", "confidence": 0.9}"#;
+        let offered = judge(&thought(reply), &Findings::default(), &facts);
+        assert_eq!(offered.text, "Does Tue 9:00 (300.00 USD) suit you?");
+        let (ruled, _) = offers(&facts).unwrap();
+        assert!(
+            ruled.contains("Tue 9:00 (300.00 USD) or Wed 14:00."),
+            "{ruled}"
+        );
+        facts.times.chosen = Chosen::Free(facts.times.told[0].clone());
+        let booked = by_rules(&Findings::default(), &facts);
+        assert_eq!(booked.text, "You are booked for Tue 9:00 (300.00 USD).");
     }
 
     #[test]

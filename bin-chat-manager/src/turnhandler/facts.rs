@@ -139,7 +139,7 @@ impl Facts {
             return Some(Money::new(price.cents, price.currency).to_string());
         }
         if let Some(at) = numbered("slot:") {
-            return Some(self.times.told.get(at)?.text.clone());
+            return Some(self.times.told.get(at)?.told());
         }
         let text = match name {
             "hours" => &self.hours,

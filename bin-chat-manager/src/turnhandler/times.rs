@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bin_common_handler::{
     context::RequestContext,
-    models::{error::Result, identity::Scope, time::Timestamp},
+    models::{error::Result, identity::Scope, money::Money, time::Timestamp},
 };
 use chrono::{DateTime, NaiveDate, Timelike};
 use chrono_tz::Tz;
@@ -13,18 +13,18 @@ use uuid::Uuid;
 use crate::{
     app::App,
     availabilityhandler::{self, AvailabilityQuery},
-    cataloghandler::{self, MatchRequest},
+    cataloghandler::{self, MatchRequest, Pricing},
     dbhandler::bookings,
     models::{
         appointment::Appointment,
         business::Business,
         catalogitem::CatalogItem,
         conversation::Conversation,
-        message::{Direction, Message},
+        message::{Direction, Message, MessageStatus},
         slot::Slot,
     },
     words::{
-        choice::{self, Choice, LocalTime},
+        choice::{self, Choice, LocalTime, Offered},
         intake::Findings,
     },
 };
@@ -37,6 +37,18 @@ const TOLD_MAX: usize = 4;
 pub(super) struct Offer {
     pub slot: Slot,
     pub text: String,
+    /// What the work costs then, where that is not what it usually costs, or costs now.
+    pub price: Option<Money>,
+}
+
+impl Offer {
+    /// For the person: the time, with a price that they could not know.
+    pub(super) fn told(&self) -> String {
+        match self.price {
+            Some(price) => format!("{} ({price})", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 /// What the person chose.
@@ -88,24 +100,51 @@ pub(super) async fn of(
     let mut ctx = RequestContext::internal();
     ctx.scope = Scope::tenant(customer_id);
     let findings = &conversation.findings.0;
-    let item = item(app, &ctx, findings).await?;
+    let ahead = bookings::ahead(&app.store.db, customer_id, conversation.id, now).await?;
+    // What is booked moves with its own work.
+    let item = match &ahead {
+        Some(ahead) => cataloghandler::work_of(app, ahead).await?,
+        None => item(app, &ctx, findings).await?,
+    };
     let query = AvailabilityQuery {
         service_id: item.as_ref().map(|item| item.id),
         ..AvailabilityQuery::default()
     };
     let free = availabilityhandler::list(app, &ctx, &query).await;
-    let ahead = bookings::ahead(&app.store.db, customer_id, conversation.id, now).await?;
     let calendar = Calendar {
         business,
         free: distinct(free.unwrap_or_default()),
         offered: conversation.offered_slots.0.clone(),
         now,
     };
-    let texts: Vec<_> = new_texts(conversation, history).collect();
+    let texts = calendar.new_texts(history, conversation.answered_seq);
     let mut times = calendar.read(&texts, findings, ahead.is_some());
+    if let Some(item) = &item {
+        let pricing = Pricing::of(app, &ctx, item).await?;
+        let usual = ahead
+            .as_ref()
+            .map_or(item.price_cents, |ahead| ahead.price_cents);
+        times.price(&pricing, &[item.price_cents, usual])?;
+    }
     times.ahead = ahead.and_then(|ahead| ahead_of(business, &ahead));
     times.item = item;
     Ok(times)
+}
+
+impl Times {
+    /// Notes what each time costs, where that is none of the prices that the person may expect.
+    fn price(&mut self, pricing: &Pricing, expected: &[i64]) -> Result<()> {
+        let chosen = match &mut self.chosen {
+            Chosen::Free(offer) => Some(offer),
+            _ => None,
+        };
+        for offer in self.told.iter_mut().chain(chosen) {
+            let price = pricing.at(offer.slot.tm_start)?.price;
+            let is_expected = expected.iter().all(|expected| *expected == price.amount);
+            offer.price = (!is_expected).then_some(price);
+        }
+        Ok(())
+    }
 }
 
 fn ahead_of(business: &Business, ahead: &Appointment) -> Option<Ahead> {
@@ -130,16 +169,21 @@ fn distinct(mut free: Vec<Slot>) -> Vec<Slot> {
     free
 }
 
-/// What the person wrote since the last answer, the newest first.
-fn new_texts<'m>(
-    conversation: &Conversation,
-    history: &'m [Message],
-) -> impl Iterator<Item = &'m str> {
-    let answered = conversation.answered_seq;
-    let inbound =
-        move |message: &&Message| message.direction == Direction::Inbound && message.seq > answered;
-    let new = history.iter().rev().filter(inbound);
-    new.map(|message| message.body.as_str())
+/// What the person wrote.
+#[derive(Debug, Clone, Copy)]
+struct Text<'t> {
+    body: &'t str,
+    /// Our last text before it offered the times.
+    is_asked: bool,
+}
+
+/// Whether the person may have got it.
+fn is_ours(message: &Message) -> bool {
+    let is_lost = matches!(
+        message.status,
+        MessageStatus::Discarded | MessageStatus::Failed | MessageStatus::Undelivered
+    );
+    message.direction == Direction::Outbound && !is_lost
 }
 
 struct Calendar<'c> {
@@ -150,13 +194,42 @@ struct Calendar<'c> {
 }
 
 impl Calendar<'_> {
-    fn read(&self, texts: &[&str], findings: &Findings, is_booked: bool) -> Times {
+    /// What the person wrote since the last answer, the newest first.
+    fn new_texts<'m>(&self, history: &'m [Message], answered_seq: i64) -> Vec<Text<'m>> {
+        let mut is_asked = false;
+        let mut texts = Vec::new();
+        for message in history {
+            if is_ours(message) {
+                is_asked = self.offers(&message.body);
+            } else if message.direction == Direction::Inbound && message.seq > answered_seq {
+                let body = &message.body;
+                texts.push(Text { body, is_asked });
+            }
+        }
+        texts.reverse();
+        texts
+    }
+
+    /// Whether a text names all times that were offered, in their order.
+    fn offers(&self, body: &str) -> bool {
+        let mut rest = body;
+        let mut times = self.offered.iter();
+        !self.offered.is_empty()
+            && times.all(|slot| {
+                let time = self.business.time_text(slot.tm_start);
+                let behind = time.and_then(|time| rest.split_once(&time));
+                rest = behind.map_or("", |(_, behind)| behind);
+                behind.is_some()
+            })
+    }
+
+    fn read(&self, texts: &[Text<'_>], findings: &Findings, is_booked: bool) -> Times {
         let mut times = Times {
             offered: self.offered.clone(),
             ..Times::default()
         };
         let is_about_times = !self.offered.is_empty() || is_booked;
-        let said = texts.iter().map(|text| self.choice(text));
+        let said = texts.iter().map(|text| self.choice(*text));
         let mut first = self.usual();
         match said.into_iter().find(|choice| *choice != Choice::Nothing) {
             Some(Choice::Offered(at)) => times.chosen = self.take(self.offered.get(at)),
@@ -171,7 +244,10 @@ impl Calendar<'_> {
                 first = near;
             }
             // What was said of times before, when something else was still missing.
-            _ => match self.choice(&findings.time) {
+            _ => match self.choice(Text {
+                body: &findings.time,
+                is_asked: false,
+            }) {
                 Choice::Free(at) if self.offered.is_empty() => first = vec![at],
                 Choice::Near(near) if self.offered.is_empty() => first = near,
                 _ => {}
@@ -181,7 +257,7 @@ impl Calendar<'_> {
         times
     }
 
-    fn choice(&self, text: &str) -> Choice {
+    fn choice(&self, text: Text<'_>) -> Choice {
         let Some(now) = self.local(self.now) else {
             return Choice::Nothing;
         };
@@ -189,7 +265,13 @@ impl Calendar<'_> {
             slots.iter().map(|slot| self.local(slot.tm_start)).collect()
         };
         match (local(&self.offered), local(&self.free)) {
-            (Some(offered), Some(free)) => choice::read(text, &offered, &free, now.date),
+            (Some(times), Some(free)) => {
+                let offered = Offered {
+                    times: &times,
+                    is_asked: text.is_asked,
+                };
+                choice::read(text.body, offered, &free, now.date)
+            }
             _ => Choice::Nothing,
         }
     }
@@ -227,7 +309,11 @@ impl Calendar<'_> {
 
     fn offer(&self, slot: Slot) -> Option<Offer> {
         let text = self.business.time_text(slot.tm_start)?;
-        Some(Offer { slot, text })
+        Some(Offer {
+            slot,
+            text,
+            price: None,
+        })
     }
 
     /// By the business's own clock.
@@ -251,6 +337,7 @@ pub(super) mod tests {
         let told = texts.iter().enumerate().map(|(at, text)| Offer {
             slot: slot(at as i64),
             text: (*text).to_owned(),
+            price: None,
         });
         Times {
             told: told.collect(),
@@ -269,19 +356,69 @@ pub(super) mod tests {
         }
     }
 
-    fn read(free: &[i64], offered: &[i64], texts: &[&str], time: &str) -> Times {
-        let business = Business::default();
-        let calendar = Calendar {
-            business: &business,
+    fn calendar<'b>(business: &'b Business, free: &[i64], offered: &[i64]) -> Calendar<'b> {
+        Calendar {
+            business,
             free: free.iter().map(|hour| slot(*hour)).collect(),
             offered: offered.iter().map(|hour| slot(*hour)).collect(),
             now: "2026-11-27T12:00:00Z".parse().unwrap(),
-        };
+        }
+    }
+
+    fn read(free: &[i64], offered: &[i64], texts: &[&str], time: &str) -> Times {
+        let business = Business::default();
+        let calendar = calendar(&business, free, offered);
+        let texts: Vec<_> = texts
+            .iter()
+            .map(|body| Text {
+                body,
+                is_asked: true,
+            })
+            .collect();
         let findings = Findings {
             time: time.to_owned(),
             ..Findings::default()
         };
-        calendar.read(texts, &findings, false)
+        calendar.read(&texts, &findings, false)
+    }
+
+    /// What was said, from the first: `>` by us, `x` by us in vain, and else by the person.
+    fn history(said: &[&str]) -> Vec<Message> {
+        let messages = said.iter().enumerate().map(|(at, said)| {
+            let (direction, status, body) = match said.split_at(1) {
+                (">", body) => (Direction::Outbound, MessageStatus::Sent, body),
+                ("x", body) => (Direction::Outbound, MessageStatus::Failed, body),
+                _ => (Direction::Inbound, MessageStatus::Received, *said),
+            };
+            Message {
+                seq: at as i64 + 1,
+                direction,
+                status,
+                body: body.to_owned(),
+                ..Message::default()
+            }
+        });
+        messages.collect()
+    }
+
+    const OFFER: &str = ">We could come Mon Nov 30, 9:00 AM or Mon Nov 30, 12:00 PM. Which one?";
+
+    #[rstest]
+    #[case(&[OFFER, "2"], &[true])]
+    #[case(&[OFFER, "how much?", ">How many sinks are clogged?", "2"], &[false, true])]
+    #[case(&[OFFER, "2", ">This is Mission Plumbing."], &[true])]
+    #[case(&[OFFER, "xHow many?", "2"], &[true])]
+    #[case(&["2"], &[false])]
+    // Other times, or those in another order.
+    #[case(&[">We could come Mon Nov 30, 12:00 PM or Mon Nov 30, 9:00 AM.", "2"], &[false])]
+    #[case(&[">We could come Mon Nov 30, 9:00 AM.", "2"], &[false])]
+    fn a_text_answers_our_last_one(#[case] said: &[&str], #[case] expected: &[bool]) {
+        let business = Business::default();
+        let calendar = calendar(&business, &[], &[0, 3]);
+        let history = history(said);
+        let texts = calendar.new_texts(&history, 0);
+        let asked: Vec<_> = texts.iter().map(|text| text.is_asked).collect();
+        assert_eq!(asked, expected);
     }
 
     fn hours(times: &Times) -> Vec<Slot> {

@@ -179,18 +179,33 @@ fn minute(found: &Captures<'_>) -> Option<u16> {
     (hour < 24 && minutes < 60).then_some(hour * 60 + minutes)
 }
 
+/// Times that were offered, by the business's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offered<'o> {
+    /// In the order of the text that offered them.
+    pub times: &'o [LocalTime],
+    /// Whether that text was our last one: only then "2", "the second" or "yes" answers it.
+    pub is_asked: bool,
+}
+
 /// What a text says of times that were `offered` and those that are `free`, both by the business's clock, whose day is
 /// `today`. What may mean two things means nothing.
 pub(crate) fn read(
     text: &str,
-    offered: &[LocalTime],
+    offered: Offered<'_>,
     free: &[LocalTime],
     today: NaiveDate,
 ) -> Choice {
+    let asked = if offered.is_asked {
+        offered.times.len()
+    } else {
+        0
+    };
+    let offered = offered.times;
     let is_question = text.contains(['?', '¿', '？']);
     let text = spoken(text);
     let is_refused = finds(&REFUSED, &text) || finds(&OTHERS, &text);
-    if !is_refused && let Some(at) = position(&text, offered.len()) {
+    if !is_refused && let Some(at) = position(&text, asked) {
         return Choice::Offered(at);
     }
     let is_bare = text.split(' ').count() <= BARE_WORDS;
@@ -336,7 +351,14 @@ mod tests {
     }
 
     fn chosen(text: &str) -> Choice {
-        read(text, &offered(), &free(), today())
+        read(text, asked(&offered()), &free(), today())
+    }
+
+    fn asked(times: &[LocalTime]) -> Offered<'_> {
+        Offered {
+            times,
+            is_asked: true,
+        }
     }
 
     #[rstest]
@@ -429,9 +451,38 @@ mod tests {
     #[case("book it")]
     fn a_single_offer_is_agreed_to(#[case] text: &str) {
         let one = [at(28, 10, 0)];
-        let choice = read(text, &one, &free(), today());
+        let choice = read(text, asked(&one), &free(), today());
         assert_eq!(choice, Choice::Offered(0), "{text}");
-        assert_eq!(read(text, &[], &free(), today()), Choice::Nothing, "{text}");
+        let nothing = read(text, asked(&[]), &free(), today());
+        assert_eq!(nothing, Choice::Nothing, "{text}");
+    }
+
+    #[rstest]
+    #[case("2", Choice::Nothing)]
+    #[case("the second", Choice::Nothing)]
+    #[case("2 please", Choice::Nothing)]
+    #[case("either", Choice::Nothing)]
+    #[case("yes", Choice::Nothing)]
+    // A time by its own name is no answer to a question about sinks.
+    #[case("tomorrow at 10", Choice::Offered(1))]
+    fn a_number_answers_what_was_asked_last(#[case] text: &str, #[case] expected: Choice) {
+        let offered = offered();
+        let before = Offered {
+            times: &offered,
+            is_asked: false,
+        };
+        assert_eq!(read(text, before, &free(), today()), expected, "{text}");
+        let one = Offered {
+            times: &offered[1..],
+            is_asked: false,
+        };
+        assert_eq!(
+            read(text, one, &free(), today()),
+            match expected {
+                Choice::Offered(_) => Choice::Offered(0),
+                other => other,
+            }
+        );
     }
 
     proptest! {

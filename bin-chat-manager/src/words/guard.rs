@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use bin_common_handler::text_enum;
 use regex::Regex;
 
-use super::{finds, narrow, pattern, segments};
+use super::{deed, finds, narrow, pattern, segments};
 
 /// Questions of one text.
 const QUESTIONS_MAX: usize = 2;
@@ -41,6 +41,10 @@ text_enum!(
         Placeholder = "placeholder",
         /// It asks for CANCEL or a bare YES, which mean something else to a carrier.
         Keyword = "keyword",
+        /// It says that something was done, which only code knows: booked, moved, called off, somebody sent.
+        Deed = "deed",
+        /// It asks for, or speaks of, what nobody should text: cards, PINs, passwords, social security numbers.
+        Secret = "secret",
         /// It ends texts by itself, which only the person does.
         Late = "late",
     }
@@ -140,6 +144,12 @@ pub(crate) fn check(own: &str, filled: &str) -> Result<(), Refusal> {
     if has_sum(&text) {
         return Err(Refusal::Money);
     }
+    if deed::names_secret(&text) {
+        return Err(Refusal::Secret);
+    }
+    if deed::is_claimed(&text) {
+        return Err(Refusal::Deed);
+    }
     if finds(&PRICE_TWISTED, &super::plain(own)) {
         return Err(Refusal::Discount);
     }
@@ -188,17 +198,20 @@ fn without_placeholders(text: &str) -> Result<String, Refusal> {
     Ok(outside)
 }
 
-/// Latin letters and figures only: a Cyrillic `е` would hide `free`, an Arabic `٩` a sum.
+/// Latin letters and figures only: a Cyrillic `е` would hide `free`, an Arabic `٩` a sum. No control but a line's end, and
+/// nothing that turns the direction of a text (Unicode's bidirectional formats).
 fn is_plain_script(text: &str) -> bool {
     text.chars().all(|c| {
         let c = narrow(c);
         let is_latin = c.is_ascii() || matches!(c, '\u{a1}'..='\u{17f}');
         let is_hidden = matches!(
             c,
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'
+                | '\u{2066}'..='\u{206f}' | '\u{feff}'
         );
+        let is_control = c.is_control() && c != '\n';
         let is_number = c.is_numeric() && !c.is_ascii_digit();
-        !is_number && !is_hidden && (is_latin || !c.is_alphabetic())
+        !is_number && !is_hidden && !is_control && (is_latin || !c.is_alphabetic())
     })
 }
 
@@ -332,6 +345,11 @@ mod tests {
     #[case("It is fr\u{435}e", R::Script)]
     #[case("It is fr\u{200b}ee", R::Script)]
     #[case("\u{669}\u{669}", R::Script)]
+    #[case("a\u{0}b", R::Script)]
+    #[case("nice \u{202e}evil", R::Script)]
+    #[case("nice \u{2066}evil\u{2069}", R::Script)]
+    #[case("one line\r\nBcc: x", R::Script)]
+    #[case("a bell \u{7}", R::Script)]
     #[case("{price:1", R::Placeholder)]
     #[case("price}", R::Placeholder)]
     #[case(" ", R::Empty)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod asking;
 pub(crate) mod choice;
+mod deed;
 pub(crate) mod emergency;
 pub(crate) mod extract;
 pub(crate) mod filetype;

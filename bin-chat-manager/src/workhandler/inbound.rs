@@ -18,7 +18,7 @@ use crate::{
         say::{self, Said},
         timers,
     },
-    dbhandler::webhooks,
+    dbhandler::{messages, webhooks},
     figures::alarm::Metric,
     models::{
         business::{Business, OptOutReplies},
@@ -47,6 +47,9 @@ struct Hearing<'h> {
 
 /// One text that cannot be worked on holds up those after it for so long.
 const HELD_UP_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// HELP is answered once in so long.
+const HELP_EACH: std::time::Duration = std::time::Duration::from_secs(3_600);
 
 /// Works on a text, after those of the same person that came before it.
 ///
@@ -128,6 +131,9 @@ async fn nobodys_number(
         cause_key: format!("in:{}", row.event_key),
     };
     say::say(&mut tx, &mut conversation, said).await?;
+    if let Some(wish) = optout::read(&text.body).filter(|wish| wish.is_stop()) {
+        tell_opt_out(&mut tx, &conversation, text, wish).await?;
+    }
     conversation.needs_human = true;
     let incident = Incident {
         metric: Metric::NeedsHuman,
@@ -174,21 +180,11 @@ async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> R
     if hearing.contact.opted_out {
         change::cancel_timers(tx, &hearing.conversation).await?;
     }
-    if optout::is_cancel(&hearing.text.body) {
-        alertrulehandler::tell(
-            tx,
-            &hearing.conversation,
-            Incident {
-                metric: Metric::OptOut,
-                reason: "bare_cancel",
-                message_id: None,
-            },
-        )
-        .await?;
-    }
-    // The carrier answers its own words, unless it was told not to.
-    let is_ours = hearing.business.opt_out_replies == OptOutReplies::Tandem
-        || !optout::is_answered_by_carriers(wish);
+    tell_opt_out(tx, &hearing.conversation, &hearing.text, wish).await?;
+    // The carrier answers its own words, unless it was told not to; a number that may not send confirms nothing.
+    let is_ours = !hearing.conversation.is_number_blocked()
+        && (hearing.business.opt_out_replies == OptOutReplies::Tandem
+            || !optout::is_answered_by_carriers(wish));
     if let Some(at) = hearing.contact.tm_opted_out.filter(|_| is_ours) {
         let cause_key = Message::confirmation(hearing.contact.id, at);
         reply(tx, hearing, "opt_out_confirmation", cause_key).await?;
@@ -196,15 +192,42 @@ async fn stop(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>, wish: Wish) -> R
     answered(tx, hearing).await
 }
 
+/// People are told of an opt-out that came when no conversation was open, and of a bare CANCEL, which may have been meant
+/// otherwise.
+async fn tell_opt_out(
+    tx: &mut ChangeTx<'_>,
+    conversation: &Conversation,
+    text: &InboundText,
+    wish: Wish,
+) -> Result<()> {
+    let reason = if optout::is_cancel(&text.body) {
+        "bare_cancel"
+    } else if text.is_first_stop {
+        wish.source()
+    } else {
+        return Ok(());
+    };
+    let incident = Incident {
+        metric: Metric::OptOut,
+        reason,
+        message_id: None,
+    };
+    alertrulehandler::tell(tx, conversation, incident).await
+}
+
 async fn help(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
     if hearing.business.opt_out_replies == OptOutReplies::Tandem
         && !hearing.conversation.is_blocked()
     {
-        let cause_key = format!(
-            "help:{}:{}",
-            hearing.conversation.id, hearing.conversation.last_seq
-        );
-        reply(tx, hearing, "help", cause_key).await?;
+        let help = Message::help(hearing.contact.id, &hearing.text.to);
+        let now = tx.now();
+        // Two programs that ask each other for help would never end.
+        if !messages::is_said_since(tx, hearing.contact.customer_id, &help, now.minus(HELP_EACH))
+            .await?
+        {
+            let cause_key = format!("{help}{}", now.micros());
+            reply(tx, hearing, "help", cause_key).await?;
+        }
     }
     answered(tx, hearing).await
 }

@@ -313,6 +313,8 @@ async fn without_a_model_that_answers_rules_do(#[case] next: Next, #[case] refus
 #[case("It is all free today!", "discount")]
 #[case("That will be $20, guaranteed.", "money")]
 #[case("See http://evil.example", "link")]
+#[case("You are booked for Monday.", "deed")]
+#[case("Please text your card and PIN.", "secret")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_model_says_nothing_that_only_code_may(
     #[case] reply: &'static str,

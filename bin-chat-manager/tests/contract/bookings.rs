@@ -316,3 +316,48 @@ async fn an_appointment_is_told_in_its_conversation_and_in_no_other() {
     );
     desk.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_says_what_it_does_not_change() {
+    let desk = Desk::new(Kind::Embedded).await;
+    let resource = desk.resource(json!({})).await;
+    let made = desk.appointment(&resource, 0, json!({})).await;
+    let uri = format!("/v1/appointments/{}", id(&made));
+    for (field, value) in [
+        ("tm_start", json!(desk.at(600))),
+        ("tm_end", json!(desk.at(660))),
+        ("resource_id", json!(Uuid::from_u128(1))),
+        ("conversation_id", json!(Uuid::from_u128(1))),
+        ("lead_id", json!(Uuid::from_u128(1))),
+        ("reservation_id", json!(Uuid::from_u128(1))),
+        ("price_cents", json!(1)),
+        ("sequence", json!(7)),
+        ("title", json!("a\u{0}b")),
+        ("title", json!("nice \u{202e}live")),
+        ("address", json!("1 Main St\u{1b}[2J")),
+    ] {
+        let refused = desk
+            .client
+            .call(Put, &uri, Some(json!({field: value})))
+            .await;
+        assert_eq!(reason(&refused), (400, "INVALID_FIELD"), "{field}");
+        let message = text(&refused.1, "message");
+        assert!(message.starts_with(field), "{message}");
+    }
+    // Who sends the whole of it back, with another title, changes that.
+    let mut whole = made.clone();
+    whole["title"] = json!("Leak, two sinks");
+    let changed = desk.client.ok(Put, &uri, Some(whole)).await;
+    assert_eq!(text(&changed, "title"), "Leak, two sinks");
+    assert_eq!(changed["tm_start"], made["tm_start"]);
+    for (what, field) in [("resources", "name"), ("addresses/validate", "address")] {
+        let wrong = json!({field: "Van \u{202e}1"});
+        let post = bin_common_handler::models::sock::Method::Post;
+        let refused = desk
+            .client
+            .call(post, &format!("/v1/{what}"), Some(wrong))
+            .await;
+        assert_eq!(reason(&refused), (400, "INVALID_FIELD"), "{what}");
+    }
+    desk.end().await;
+}

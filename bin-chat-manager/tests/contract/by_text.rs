@@ -1,7 +1,7 @@
 //! Appointments that are made by text: chosen from what was offered, booked once, moved, and reminded of by day.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Post},
+    models::sock::Method::{Delete, Get, Post},
     testing::{Kind, until},
 };
 use rstest::rstest;
@@ -24,7 +24,10 @@ struct Office {
 
 impl Office {
     async fn new(kind: Kind) -> Self {
-        let world = World::new(kind).await;
+        Self::of(World::new(kind).await).await
+    }
+
+    async fn of(world: World) -> Self {
         let van = json!({"name": "Van 1"});
         let van = world.of(AT_ONCE).ok(Post, "/v1/resources", Some(van)).await;
         let mut office = Self {
@@ -155,8 +158,61 @@ async fn whoever_wants_another_time_moves_the_appointment() {
     office.world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_answers_something_else_books_nothing() {
+    let mut office = Office::new(Kind::Embedded).await;
+    office.ask(PERSON, "12 Main Street, 94107").await;
+    let said = office.ask(PERSON, "HELP").await;
+    assert!(said.contains("Mission Plumbing"), "{said}");
+    let answer = office.ask(PERSON, "2").await;
+    assert!(!answer.contains("booked"), "{answer}");
+    assert_eq!(office.appointments().await, Vec::<Json>::new());
+    office.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_price_that_a_rate_makes_is_told_and_booked_and_goes_with_a_move() {
+    let world = World::new(Kind::Embedded).await;
+    let client = world.of(AT_ONCE);
+    let item = json!({
+        "name": "Drain cleaning", "aliases": ["clogged sink", "My sink is clogged"],
+        "duration_minutes": 60, "price_cents": 15_000, "currency": "USD", "active": true,
+    });
+    client.ok(Post, "/v1/catalog_items", Some(item)).await;
+    let rate = json!({"name": "twice", "from": "00:00", "to": "24:00", "factor": 2.0});
+    let rate = client.ok(Post, "/v1/rates", Some(rate)).await;
+    let mut office = Office::of(world).await;
+    let offered = office.ask(PERSON, "12 Main Street, 94107").await;
+    assert_eq!(offered.matches("(300.00 USD)").count(), 2, "{offered}");
+    let booked = office.ask(PERSON, "2").await;
+    assert!(booked.contains("(300.00 USD)"), "{booked}");
+    let price = async |office: &Office| office.appointments().await[0]["price_cents"].clone();
+    assert_eq!(price(&office).await, json!(30_000));
+
+    let rate = format!("/v1/rates/{}", id(&rate));
+    office.world.of(AT_ONCE).ok(Delete, &rate, None).await;
+    let others = office.ask(PERSON, "OTHER").await;
+    assert_eq!(others.matches("(150.00 USD)").count(), 2, "{others}");
+    office.ask(PERSON, "1").await;
+    assert_eq!(price(&office).await, json!(15_000), "moved by text");
+
+    let rate = json!({"name": "thrice", "from": "00:00", "to": "24:00", "factor": 3.0});
+    let client = office.world.of(AT_ONCE);
+    client.ok(Post, "/v1/rates", Some(rate)).await;
+    let appointment = office.appointments().await[0].clone();
+    let hours = |hours: u64| {
+        let at = office.world.clock.now();
+        at.plus(std::time::Duration::from_secs(hours * 3_600))
+    };
+    let uri = format!("/v1/appointments/{}/reschedule", id(&appointment));
+    let to = json!({"tm_start": hours(200), "tm_end": hours(201)});
+    let moved = client.ok(Post, &uri, Some(to)).await;
+    assert_eq!(moved["price_cents"], json!(45_000), "moved by a route");
+    office.world.end().await;
+}
+
 /// Seconds from now to the next time that it is `hour` in New York.
-fn until_hour(world: &World, hour: u32) -> i64 {
+pub fn until_hour(world: &World, hour: u32) -> i64 {
     use chrono::{TimeDelta, Timelike};
     let now = chrono::DateTime::from_timestamp_micros(world.clock.now().micros()).unwrap();
     let local = now.with_timezone(&chrono_tz::America::New_York);

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     contact_center::{ContactCenter, Visitor},
-    siblings::NUMBER,
+    siblings::{AT_ONCE, NUMBER},
     world::{PERSON, World, id, reason, text},
 };
 
@@ -225,5 +225,45 @@ async fn a_picture_of_a_text_is_fetched_from_the_carrier_and_from_nobody_else(
         .iter()
         .filter(|said| text(said, "kind") == "attachment");
     assert_eq!(files.count(), 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_comes_after_the_answer_is_answered_too() {
+    let world = World::new(Kind::Embedded).await;
+    let picture = world.provider.picture(PNG);
+    let away = provider_stand_in::Fault::Status(503);
+    world
+        .provider
+        .fail(provider_stand_in::Route::Picture, away, 100);
+    let hook = world.provider.text_hook(PERSON, AT_ONCE, "My sink leaks");
+    let hook = hook
+        .unwrap()
+        .with("NumMedia", "1")
+        .with("MediaUrl0", &picture);
+    assert_eq!(world.provider.send(&hook).await.unwrap().status, 200);
+    until("the carrier was asked in vain", async || {
+        (world.provider.pictures_asked() > 0).then_some(())
+    })
+    .await;
+    world.pass(4);
+    world
+        .until_messages("the text is answered", AT_ONCE, |all| all.len() == 2)
+        .await;
+    world.provider.heal();
+    world.pass(60);
+    world
+        .until_messages("the picture", AT_ONCE, |all| all.len() == 3)
+        .await;
+    world.pass(70);
+    let said = world
+        .until_messages("the picture is answered", AT_ONCE, |all| all.len() == 4)
+        .await;
+    assert_eq!(
+        (text(&said[2], "kind"), text(&said[3], "sender")),
+        ("attachment", "ai")
+    );
+    let conversation = world.conversations(AT_ONCE).await.remove(0);
+    assert_eq!(conversation["answered_seq"], conversation["inbound_seq"]);
     world.end().await;
 }

@@ -10,7 +10,8 @@ use serde_json::{Value as Json, json};
 use std::time::Duration;
 
 use super::{
-    siblings::{AT_ONCE, NUMBER},
+    by_text::until_hour,
+    siblings::{AT_ONCE, NUMBER, PENDING},
     world::{PERSON, World, all, id, reason, text},
 };
 
@@ -166,6 +167,72 @@ async fn an_opt_out_is_confirmed_at_most_once(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_may_not_send_confirms_nothing() {
+    let world = World::new(Kind::Embedded).await;
+    world.text(PERSON, PENDING, "please stop texting me").await;
+    let heard = |it: &Json| it["answered_seq"] == it["inbound_seq"] && it["last_seq"] != json!(0);
+    let conversation = world.conversation("heard", PENDING, heard).await;
+    assert_eq!(conversation["block_reasons"].as_array().unwrap().len(), 2);
+    let messages = world.messages(PENDING, &conversation).await;
+    assert_eq!(all(&messages, "sender"), ["customer"]);
+    assert_eq!(world.provider.texts_to(PERSON), []);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_told_once_of_an_opt_out_without_an_open_conversation(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let told = async || {
+        let alerts = world.client.ok(Get, "/v1/alerts", None).await;
+        let alerts = alerts.as_array().unwrap().clone();
+        let alerts = alerts.into_iter();
+        let reasons = alerts.filter(|it| text(it, "metric") == "optout");
+        reasons
+            .map(|it| text(&it, "reason").to_owned())
+            .collect::<Vec<_>>()
+    };
+    for said in ["STOP", "stop", "please stop texting me"] {
+        world.text(PERSON, NUMBER, said).await;
+    }
+    let heard = |it: &Json| it["answered_seq"].as_i64() >= Some(3);
+    world.conversation("heard", NUMBER, heard).await;
+    assert_eq!(told().await, ["word"]);
+    for _ in 0..2 {
+        let body = json!({"number": OTHER});
+        world.client.ok(Post, "/v1/optouts", Some(body)).await;
+    }
+    let mut all = told().await;
+    all.sort_unstable();
+    assert_eq!(all, ["human", "word"]);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_is_answered_once_an_hour_at_each_number() {
+    let world = World::new(Kind::Embedded).await;
+    let helped = async |heard: i64| {
+        world.text(PERSON, AT_ONCE, "HELP").await;
+        let is_heard = |it: &Json| it["answered_seq"].as_i64() >= Some(heard);
+        let conversation = world.conversation("heard", AT_ONCE, is_heard).await;
+        let messages = world.messages(AT_ONCE, &conversation).await;
+        all(&messages, "sender")
+            .iter()
+            .filter(|sender| **sender == "system")
+            .count()
+    };
+    assert_eq!(helped(1).await, 1);
+    assert_eq!(helped(3).await, 1);
+    world.pass(3_500);
+    assert_eq!(helped(4).await, 1);
+    world.pass(3_610);
+    assert_eq!(helped(5).await, 2);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_waits_when_the_opt_out_comes_is_not_sent() {
     let world = World::with(
         Kind::Embedded,
@@ -260,8 +327,25 @@ async fn a_bare_yes_lifts_only_as_the_answer_to_our_question() {
     world.text(PERSON, NUMBER, "Hello").await;
     world.conversation("heard", NUMBER, |_| true).await;
     let ask = json!({"number": PERSON});
+    // Nobody is asked at night, nor twice a day.
+    let night = until_hour(&world, 3);
+    world.pass(night);
+    let refused = client
+        .call(Post, "/v1/optouts/ask", Some(ask.clone()))
+        .await;
+    assert_eq!(reason(&refused), (409, "NOT_ALLOWED_NOW"));
+    assert!(
+        refused.1["details"].to_string().contains("next_allowed"),
+        "{}",
+        refused.1
+    );
+    world.pass(night + 9 * 3_600);
     let asked = client.ok(Post, "/v1/optouts/ask", Some(ask.clone())).await;
     assert!(asked["tm_asked"].is_string(), "{asked}");
+    let again = client
+        .call(Post, "/v1/optouts/ask", Some(ask.clone()))
+        .await;
+    assert_eq!(reason(&again), (409, "ALREADY_ASKED"));
     until("the question is sent", async || {
         let texts = world.provider.texts_to(PERSON);
         texts

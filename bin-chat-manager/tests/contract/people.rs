@@ -346,3 +346,32 @@ async fn nobody_is_told_of_who_wants_no_texts() {
     assert!(unanswered(&world, NUMBER).await.is_empty());
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_answered_waits_again_when_it_is_opened_again() {
+    let world = World::new(Kind::Embedded).await;
+    let conversation = talk(&world).await;
+    for what in ["takeover", "close"] {
+        let done = world.act(NUMBER, &conversation, what, None).await;
+        assert_eq!(done.0, 200, "{}", done.1);
+    }
+    world.pass(3_600);
+    let (status, opened) = world.act(NUMBER, &conversation, "reopen", None).await;
+    assert_eq!((status, text(&opened, "ai_state")), (200, "waiting"));
+    assert!(opened["window_ends"].is_string(), "{opened}");
+    // Whoever waits for an hour already is told of at once.
+    until("their silence is told", async || {
+        let alerts = world.client.ok(Get, "/v1/alerts", None).await;
+        let alerts = alerts.as_array().unwrap().clone();
+        all(&alerts, "metric")
+            .contains(&"unanswered_conversation")
+            .then_some(())
+    })
+    .await;
+    world.pass(3_600 + 62);
+    let messages = world
+        .until_messages("answered", NUMBER, |messages| messages.len() == 2)
+        .await;
+    assert_eq!(text(&messages[1], "sender"), "ai");
+    world.end().await;
+}

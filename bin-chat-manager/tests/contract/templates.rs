@@ -36,6 +36,14 @@ async fn a_name_is_there_once_until_it_is_deleted(
     let kept = client.ok(Get, &uri, None).await;
     assert_eq!(text(&kept, "body"), "Hi {customer_name}");
 
+    // Nobody's would be said to nobody.
+    let nobody = world.installation.client();
+    let refused = nobody.call(Post, "/v1/templates", Some(body.clone())).await;
+    assert_eq!(reason(&refused), (400, "CUSTOMER_REQUIRED"));
+    let mut named = body.clone();
+    named["customer_id"] = json!(Uuid::from_u128(12));
+    nobody.ok(Post, "/v1/templates", Some(named)).await;
+
     let stranger = world.installation.client().within(Uuid::from_u128(8));
     assert_eq!(stranger.call(Get, &uri, None).await.0, 404);
     stranger.ok(Post, "/v1/templates", Some(body.clone())).await;

@@ -88,6 +88,29 @@ pub fn check_said(field: &str, text: &str) -> Result<()> {
     )
 }
 
+/// What a person writes for others to read, also in calendars and mail, or nothing: no control but lines and tabs, and
+/// nothing that shows letters in another order (Unicode's bidirectional formats).
+///
+/// # Errors
+/// 400 naming `field`.
+pub fn check_shown(field: &str, text: &str) -> Result<()> {
+    ensure(
+        !text.contains(is_unshown),
+        field,
+        "must not have control characters, nor such as turn the direction of text",
+    )
+}
+
+/// The same text without what [`check_shown`] refuses.
+pub fn shown(text: &str) -> String {
+    text.chars().filter(|c| !is_unshown(*c)).collect()
+}
+
+fn is_unshown(c: char) -> bool {
+    let is_control = c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    is_control || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// For `#[serde(default, deserialize_with = "null_is_default")]`: null as if it were missing.
 ///
 /// # Errors
@@ -283,6 +306,22 @@ mod tests {
     #[case("\u{200b}\u{feff}\u{3164}", false)]
     fn what_is_said_can_be_read(#[case] text: &str, #[case] expected: bool) {
         assert_eq!(check_said("body", text).is_ok(), expected);
+    }
+
+    #[rstest]
+    #[case("", "")]
+    #[case(
+        "12 Main St\r\n\tAcme 日本 \u{200f}\u{5e9}",
+        "12 Main St\r\n\tAcme 日本 \u{200f}\u{5e9}"
+    )]
+    #[case("a\0b", "ab")]
+    #[case("a\u{1b}[2J", "a[2J")]
+    #[case("a\u{9b}", "a")]
+    #[case("nice \u{202e}live\u{202c}", "nice live")]
+    #[case("\u{2066}x\u{2069}", "x")]
+    fn what_others_read_hides_nothing(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(shown(text), expected);
+        assert_eq!(check_shown("title", text).is_ok(), text == expected);
     }
 
     #[rstest]

@@ -10,6 +10,7 @@ use crate::{
     listenhandler::{Extract, Input, Json as Body, Operation, Query},
     models::{
         bad_json,
+        check::ensure,
         error::{Error, Result},
         identity::parse_uuid,
         json,
@@ -62,6 +63,49 @@ impl<S, P: ResourcePatch> Extract<S> for PatchJson<P> {
     fn describe(operation: &mut Operation) {
         <Body<P> as Extract<S>>::describe(operation);
     }
+}
+
+/// As [`PatchJson`], with the fields as they were sent: a route can tell what it does not change ([`ensure_kept`]).
+pub struct PatchFields<P>(pub P, pub Map<String, Json>);
+
+impl<S, P: ResourcePatch> Extract<S> for PatchFields<P> {
+    fn extract(input: &mut Input<S>) -> Result<Self> {
+        let Body(fields) = Body::<Map<String, Json>>::extract(input)?;
+        Ok(Self(read_fields(fields.clone())?, fields))
+    }
+
+    fn describe(operation: &mut Operation) {
+        <Body<P> as Extract<S>>::describe(operation);
+    }
+}
+
+/// Makes sure that the fields of a row that no patch changes are sent as they are, if at all: whoever sends another value
+/// believes that it was taken. The time of the last change may be an older one.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn ensure_kept<R>(row: &R, fields: &Map<String, Json>) -> Result<()>
+where
+    R: Resource + DeserializeOwned,
+{
+    let Json::Object(known) = serde_json::to_value(row).map_err(Error::internal)? else {
+        return Ok(());
+    };
+    for (name, kept) in &known {
+        let is_patched = R::Patch::KEYS.contains(&name.as_str()) || name == "tm_update";
+        let sent = json::field(fields, name)?.filter(|sent| !is_patched && *sent != kept);
+        let Some(sent) = sent else {
+            continue;
+        };
+        let mut other = known.clone();
+        other.insert(name.clone(), sent.clone());
+        // Read as the field, a time in another form is the same time.
+        let other = bad_json::from_value::<R>(Json::Object(other)).ok();
+        let other = other.and_then(|row| serde_json::to_value(row).ok());
+        let is_kept = other.is_some_and(|other| other.get(name) == Some(kept));
+        ensure(is_kept, name, "cannot be changed here")?;
+    }
+    Ok(())
 }
 
 /// The `customer_id` of a body, as it was sent. Only a new row reads it: changes have the tenant of their row.

@@ -27,7 +27,8 @@ use crate::{
 };
 
 pub use body::{
-    NamedCustomer, PatchJson, ResourcePatch, named_customer, patched, query_customer, read_fields,
+    NamedCustomer, PatchFields, PatchJson, ResourcePatch, ensure_kept, named_customer, patched,
+    query_customer, read_fields,
 };
 
 /// An entity with routes of its own. Derive it: `#[derive(Resource)] #[resource(name = "didpool", table = "did_didpools")]`

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use sqlx::types::Json as Column;
 use uuid::Uuid;
 
-use super::{Resource, ResourcePatch, patched, read_fields};
+use super::{Resource, ResourcePatch, ensure_kept, patched, read_fields};
 use crate::{
     databasehandler::{Entity, Value, scratch},
     models::{
@@ -169,6 +169,38 @@ async fn a_row_is_read_whatever_its_columns_hold() {
         ..Dish::default()
     };
     assert_eq!(read, Some(expected));
+}
+
+#[rstest]
+#[case(json!({}), None)]
+// What a patch changes, and what nobody knows.
+#[case(json!({"name": "Soup", "note": "hot", "colour": "red"}), None)]
+#[case(json!({"code": "7", "tm_create": "1970-01-01T00:00:00.000005Z"}), None)]
+// The same time in another form, and an older version.
+#[case(json!({"tm_create": "1970-01-01T02:00:00.000005+02:00", "tm_update": "1970-01-01T00:00:09Z"}), None)]
+#[case(json!({"code": "8"}), Some("code"))]
+#[case(json!({"Code": "8"}), Some("code"))]
+#[case(json!({"code": 7}), Some("code"))]
+#[case(json!({"id": Uuid::from_u128(2)}), Some("id"))]
+#[case(json!({"tm_create": "1970-01-01T00:00:01Z"}), Some("tm_create"))]
+#[case(json!({"tm_create": "soon"}), Some("tm_create"))]
+fn what_no_patch_changes_is_sent_as_it_is_or_refused(
+    #[case] sent: Json,
+    #[case] refused: Option<&str>,
+) {
+    let dish = Dish {
+        id: Uuid::from_u128(1),
+        name: "Pie".to_owned(),
+        code: "7".to_owned(),
+        tm_create: Timestamp::from_micros(5),
+        ..Dish::default()
+    };
+    let kept = ensure_kept(&dish, sent.as_object().unwrap());
+    let named = kept.err().map(|error| error.message().to_owned());
+    assert_eq!(named.is_some(), refused.is_some(), "{named:?}");
+    if let (Some(named), Some(field)) = (named, refused) {
+        assert!(named.starts_with(field), "{named}");
+    }
 }
 
 #[test]

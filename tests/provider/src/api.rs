@@ -96,6 +96,8 @@ pub(crate) fn answer(route: Route, asked: &Asked, shared: &Arc<Shared>) -> Told 
         Route::Update => numbers::update(&call),
         Route::Release => numbers::release(&call),
         Route::Service => services::answer(&call),
+        // Pictures have no JSON, and are answered before.
+        Route::Picture => Told::unknown(),
     }
 }
 

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use crate::{
     Provider, api,
     server::Asked,
-    state::{Shared, sid},
+    state::{Fault, Route, Shared, sid},
 };
 
 /// What stands before the id of a picture.
@@ -38,15 +38,20 @@ pub(crate) fn answer(asked: &Asked, shared: &Arc<Shared>) -> Option<Response<Ful
     if asked.method != Method::GET || !asked.path.contains(MEDIA) {
         return None;
     }
-    let found = shared.change(|state| {
+    let (found, fault) = shared.change(|state| {
         state.pictures_asked += 1;
-        state.pictures.get(&asked.path).cloned()
+        let found = state.pictures.get(&asked.path).cloned();
+        (found, state.fault(Route::Picture))
     });
     let is_allowed = api::account(asked, shared).is_some();
-    let (status, bytes) = match found {
+    let (status, bytes) = match (fault, found) {
         _ if !is_allowed => (StatusCode::UNAUTHORIZED, Vec::new()),
-        Some(bytes) => (StatusCode::OK, bytes),
-        None => (StatusCode::NOT_FOUND, Vec::new()),
+        (Some(Fault::Status(status)), _) => {
+            let status = StatusCode::from_u16(status);
+            (status.unwrap_or(StatusCode::BAD_GATEWAY), Vec::new())
+        }
+        (_, Some(bytes)) => (StatusCode::OK, bytes),
+        (_, None) => (StatusCode::NOT_FOUND, Vec::new()),
     };
     let mut response = Response::new(Full::new(Bytes::from(bytes)));
     *response.status_mut() = status;

@@ -54,6 +54,8 @@ pub enum Route {
     Release,
     /// Anything about messaging services.
     Service,
+    /// A picture is fetched; of faults, only `Status` is for it.
+    Picture,
 }
 
 /// How a request goes wrong.
