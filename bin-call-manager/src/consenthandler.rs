@@ -6,14 +6,14 @@ use bin_common_handler::{
     ids,
     listenhandler::List,
     models::{
-        check::{ensure, short_list},
+        check::ensure,
         error::{Error, Result},
         identity::optional_owner,
         text::null_is_default,
         time::Timestamp,
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::{
     dbhandler::{consents, law},
     models::{
         businessrelationship::number,
-        consent::{self, Consent, ConsentStatus, Proof, check_proofs},
+        consent::{self, Consent, ConsentStatus, Proof, check_channels, check_proofs},
     },
     viewer::{ensure_operator, owner},
 };
@@ -51,8 +51,17 @@ pub(crate) struct Grant {
     /// Beside those that are there.
     #[serde(deserialize_with = "null_is_default")]
     proofs: Vec<Proof>,
-    /// Null = never.
-    expires: Option<Timestamp>,
+    /// Null = never; left out, it is as before.
+    #[serde(deserialize_with = "said")]
+    #[schemars(with = "Option<Timestamp>")]
+    expires: Option<Option<Timestamp>>,
+}
+
+/// What is there was said, null too.
+fn said<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<Timestamp>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Makes a pending consent.
@@ -66,10 +75,11 @@ pub(crate) async fn create(
     body: ConsentCreate,
 ) -> Result<Consent> {
     ensure_operator(ctx)?;
-    short_list("channels", &body.channels)?;
+    check_channels(&body.channels)?;
     check_proofs(&body.proofs)?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
     let (id, now) = (ids::next(), app.store.clock.now());
+    ensure_later(body.expires, now)?;
     let consent = Consent {
         id,
         customer_id,
@@ -89,6 +99,14 @@ pub(crate) async fn create(
     tx.commit(consent).await
 }
 
+fn ensure_later(expires: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    ensure(
+        expires.is_none_or(|ends| ends > now),
+        "expires",
+        "must be later than now",
+    )
+}
+
 /// The person agrees: a new version that is active. It needs a proof, its own or an earlier one.
 ///
 /// # Errors
@@ -104,11 +122,8 @@ pub(crate) async fn grant(
     let mut tx = app.store.begin(ctx).await?;
     let last = lock_last(&mut tx, ctx, id).await?;
     let now = tx.now();
-    ensure(
-        body.expires.is_none_or(|ends| ends > now),
-        "expires",
-        "must be later than now",
-    )?;
+    let expires = body.expires.unwrap_or(last.expires);
+    ensure_later(expires, now)?;
     // What was taken back is not given again by what proved it before.
     let mut proofs = if law::is_revoked_since(&mut tx, &last).await? {
         Vec::new()
@@ -126,7 +141,7 @@ pub(crate) async fn grant(
     let next = follow(&mut tx, last, |next| {
         next.status = ConsentStatus::Active;
         next.proofs = Json(proofs);
-        next.expires = body.expires;
+        next.expires = expires;
     })
     .await?;
     tx.emit(consent::GRANTED, &next, next.customer_id).await?;

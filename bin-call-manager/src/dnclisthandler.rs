@@ -154,6 +154,8 @@ pub(crate) async fn import(
             };
             dnc::add_block(&mut tx, &list, block).await?;
         }
+        // A list is as fresh as what was last read into it: rows without one number must not make it fresh.
+        None if count == 0 => {}
         None => {
             let list = ensure_list(&mut tx, customer_id, wanted.list, &state).await?;
             append(&mut tx, list, count, bitmap).await?;

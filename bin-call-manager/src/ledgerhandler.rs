@@ -10,10 +10,13 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::models::{
-    account::{Account, BALANCE_CHANGED},
-    ledgerentry::{LedgerEntry, POSTED, ReferenceType},
-    posting::{Posting, Side},
+use crate::{
+    dbhandler::ledger,
+    models::{
+        account::{Account, BALANCE_CHANGED},
+        ledgerentry::{LedgerEntry, POSTED, ReferenceType},
+        posting::{Posting, Side},
+    },
 };
 
 /// What a movement refers to.
@@ -101,43 +104,17 @@ pub enum LedgerFault {
     Overdrawn(Uuid),
 }
 
-#[derive(sqlx::FromRow)]
-struct Id {
-    id: Uuid,
-}
-
-#[derive(sqlx::FromRow)]
-struct Total {
-    customer_id: Uuid,
-    currency: String,
-}
-
 /// Adds every account up again. Reads all entries: for tests and for an operator who doubts.
 ///
 /// # Errors
 /// 503 when the database is away.
 pub async fn check(db: &Db) -> Result<Vec<LedgerFault>> {
-    let sums = "SELECT a.id AS id FROM exchange_accounts a LEFT JOIN exchange_ledger_entries e ON e.account_id = a.id \
-        GROUP BY a.id, a.balance, a.held \
-        HAVING a.balance <> SUM(CASE WHEN e.kind IN ('deposit', 'capture', 'payout', 'refund', 'adjustment') \
-            THEN e.amount ELSE 0 END) \
-        OR a.held <> SUM(CASE WHEN e.kind IN ('hold', 'release', 'capture') THEN e.amount ELSE 0 END)";
-    let totals = "SELECT customer_id, currency FROM exchange_ledger_entries \
-        GROUP BY customer_id, currency HAVING SUM(amount) <> 0";
-    let overdrawn = "SELECT id FROM exchange_accounts \
-        WHERE type = 'buyer' AND held > 0 AND balance - held < -credit_limit";
-    let mut faults: Vec<_> = db
-        .fetch_all::<Id>(sums, vec![])
-        .await?
-        .into_iter()
-        .map(|row| LedgerFault::Sum(row.id))
-        .collect();
-    let rows: Vec<Total> = db.fetch_all(totals, vec![]).await?;
-    faults.extend(
-        rows.into_iter()
-            .map(|row| LedgerFault::Total(row.customer_id, row.currency)),
-    );
-    let rows: Vec<Id> = db.fetch_all(overdrawn, vec![]).await?;
-    faults.extend(rows.into_iter().map(|row| LedgerFault::Overdrawn(row.id)));
-    Ok(faults)
+    let sums = ledger::wrong_sums(db).await?.into_iter();
+    let totals = ledger::wrong_totals(db).await?.into_iter();
+    let overdrawn = ledger::overdrawn(db).await?.into_iter();
+    Ok(sums
+        .map(LedgerFault::Sum)
+        .chain(totals.map(|(customer_id, currency)| LedgerFault::Total(customer_id, currency)))
+        .chain(overdrawn.map(LedgerFault::Overdrawn))
+        .collect())
 }

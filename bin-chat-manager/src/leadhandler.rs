@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     customerhandler::tenant,
+    dbhandler::leads,
     models::{
         catalogitem::{CatalogItem, PRICE_MAX},
         conversation::Conversation,
@@ -148,15 +149,8 @@ pub(crate) async fn open(app: &App, tx: &mut ChangeTx<'_>, contact: &Contact<'_>
 }
 
 async fn find_open(tx: &mut ChangeTx<'_>, contact: &Contact<'_>) -> Result<Option<Lead>> {
-    #[derive(sqlx::FromRow)]
-    struct Found {
-        id: Uuid,
-    }
-    let sql = "SELECT id FROM chat_leads WHERE customer_id = ? AND open_conversation_id = ?";
-    let values = vec![contact.customer_id.into(), contact.conversation_id.into()];
-    let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
-    match found {
-        Some(Found { id }) => tx.lock::<Lead>(id).await,
+    match leads::open_of(tx, contact.customer_id, contact.conversation_id).await? {
+        Some(id) => tx.lock::<Lead>(id).await,
         None => Ok(None),
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    dbhandler::templates,
     models::template::Template,
     words::asking::{Keyword, asks_for},
 };
@@ -141,16 +142,9 @@ pub(crate) async fn text(
     name: &str,
     filling: Filling<'_>,
 ) -> Result<String> {
-    #[derive(sqlx::FromRow)]
-    struct Found {
-        body: String,
-    }
-    let sql =
-        "SELECT body FROM chat_templates WHERE customer_id = ? AND name = ? AND tm_delete IS NULL";
-    let values = vec![customer_id.into(), name.into()];
-    let own: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
+    let own = templates::body_of(tx, customer_id, name).await?;
     let shipped = || shipped(name).to_owned();
-    Ok(fill(&own.map_or_else(shipped, |own| own.body), filling))
+    Ok(fill(&own.unwrap_or_else(shipped), filling))
 }
 
 /// Whether there is a template of this name: the tenant's own, or one that ships.

@@ -42,6 +42,8 @@ use bin_common_handler::{
     migrations, subjects,
 };
 
+use tracing::debug;
+
 use crate::app::App;
 
 /// The service's name on the wire.
@@ -100,6 +102,14 @@ const SETTINGS: &[AnySetting] = &[
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let app = App::new(ctx)?;
+    // Made at once: who would make it in the middle of a transaction waits for itself where one writer is all there is.
+    let hashing = app.clone();
+    ctx.tasks.spawn("hash key", |stop| async move {
+        if let Err(error) = hashing.hasher().await {
+            debug!(%error, "no hash key yet; the first who needs it makes it");
+        }
+        stop.cancelled().await;
+    });
     let statuses = app.clone();
     ctx.tasks.every("statuses", STATUS_PERIOD, move || {
         didhandler::expiry::end_statuses(statuses.clone())

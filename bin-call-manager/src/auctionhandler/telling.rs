@@ -5,9 +5,11 @@ use bin_common_handler::{
     models::error::{Error, Result},
 };
 use serde::Serialize;
-use uuid::Uuid;
 
-use crate::models::auction::{Announced, Auction};
+use crate::{
+    dbhandler::auctions,
+    models::auction::{Announced, Auction},
+};
 
 /// Buyers that an event names.
 const BUYERS_MAX: i64 = 1_000;
@@ -20,23 +22,15 @@ struct Told<'a> {
     announced: Announced,
 }
 
-#[derive(sqlx::FromRow)]
-struct Bidder {
-    buyer_id: Uuid,
-}
-
 /// Announces what became of an auction, once its bids are written.
 ///
 /// # Errors
 /// 503.
 pub(super) async fn announce(tx: &mut ChangeTx<'_>, kind: &str, auction: &Auction) -> Result<()> {
-    let sql = "SELECT DISTINCT buyer_id FROM exchange_bids WHERE auction_id = ? LIMIT ?";
-    let values = vec![auction.id.into(), BUYERS_MAX.into()];
-    let bidders: Vec<Bidder> = tx.sql().fetch_all(sql, values).await?;
     let told = Told {
         auction,
         announced: Announced {
-            buyer_ids: bidders.into_iter().map(|bidder| bidder.buyer_id).collect(),
+            buyer_ids: auctions::bidders(tx, auction.id, BUYERS_MAX).await?,
         },
     };
     let payload = EventPayload {

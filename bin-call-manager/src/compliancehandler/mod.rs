@@ -32,7 +32,7 @@ use crate::{
     app::App,
     choice::place::Code,
     compliance::{Address, Consent, Facts, Layer, Listed, Purpose, Relationship, Verdict, check},
-    dbhandler::{dnc, law, reader::Reader},
+    dbhandler::{dnc, frauds, law, reader::Reader},
     dncbookhandler::{DncBook, digits},
     dnclisthandler,
     models::{
@@ -456,7 +456,9 @@ pub(crate) async fn judge(
     let Some(mut knowledge) = knowledge else {
         return Ok(None);
     };
-    let attempts = law::lock_attempts(tx, call.customer_id, call.person()).await?;
+    // Attempts that are not there yet cannot be locked: whoever would make one has the person's turn first.
+    frauds::lock_turns(tx, call).await?;
+    let attempts = law::attempts(tx, call.customer_id, call.person()).await?;
     knowledge.set_attempts(call.person(), attempts);
     let opted_out = law::is_opted_out(tx, call.customer_id, call.person()).await?;
     knowledge.set_opted_out(call.person(), opted_out);

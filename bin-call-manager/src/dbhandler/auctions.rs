@@ -34,6 +34,25 @@ pub(crate) async fn has_bid(db: &Db, auction_id: Uuid, buyer_id: Uuid) -> Result
     Ok(found.is_some())
 }
 
+/// Who bids in an auction, each once, at most `most`.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn bidders(
+    tx: &mut ChangeTx<'_>,
+    auction_id: Uuid,
+    most: i64,
+) -> Result<Vec<Uuid>> {
+    #[derive(sqlx::FromRow)]
+    struct Bidder {
+        buyer_id: Uuid,
+    }
+    let sql = "SELECT DISTINCT buyer_id FROM exchange_bids WHERE auction_id = ? LIMIT ?";
+    let values = vec![auction_id.into(), most.into()];
+    let found: Vec<Bidder> = tx.sql().fetch_all(sql, values).await?;
+    Ok(found.into_iter().map(|bidder| bidder.buyer_id).collect())
+}
+
 /// Bids of an auction.
 ///
 /// # Errors

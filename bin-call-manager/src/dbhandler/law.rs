@@ -248,29 +248,25 @@ fn ensure_whole(rows: usize) -> Result<()> {
     ))
 }
 
-/// A number's attempts of the last 24 hours, held against others that place a call to it until the end of the
-/// transaction.
+/// A number's attempts of the last 24 hours, for whoever has the person's turn.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn lock_attempts(
+pub(crate) async fn attempts(
     tx: &mut ChangeTx<'_>,
     customer_id: Uuid,
     phone: &str,
 ) -> Result<Vec<Timestamp>> {
     let since = tx.now().minus(DAY);
-    let locking = tx.sql().dialect().for_update();
-    let sql = format!(
-        "SELECT phone, tm FROM exchange_attempts WHERE customer_id = ? AND phone = ? AND tm > ? \
-         ORDER BY tm LIMIT ?{locking}"
-    );
+    let sql = "SELECT phone, tm FROM exchange_attempts WHERE customer_id = ? AND phone = ? AND tm > ? \
+         ORDER BY tm LIMIT ?";
     let values = vec![
         customer_id.into(),
         phone.into(),
         since.into(),
         ROWS_MAX.into(),
     ];
-    let found: Vec<Attempt> = tx.sql().fetch_all(&sql, values).await?;
+    let found: Vec<Attempt> = tx.sql().fetch_all(sql, values).await?;
     Ok(found.into_iter().map(|attempt| attempt.tm).collect())
 }
 

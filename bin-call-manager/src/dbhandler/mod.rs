@@ -8,6 +8,7 @@ pub(crate) mod dncentries;
 pub(crate) mod frauds;
 pub(crate) mod inboundcalls;
 pub(crate) mod law;
+pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod numbers;
 pub(crate) mod pings;

@@ -27,6 +27,8 @@ const PROOFS_MAX: usize = 20;
 const TEXT_MAX: usize = 4_096;
 /// Channels by which people are called; a consent without channels holds for all.
 const VOICE: [&str; 2] = ["voice", "call"];
+/// Channels by which they are written to.
+const WRITING: [&str; 4] = ["sms", "mms", "email", "chat"];
 
 text_enum!(
     /// Whether a consent holds.
@@ -164,6 +166,26 @@ pub fn in_force(versions: Vec<Consent>) -> Vec<Consent> {
         one.status != ConsentStatus::Active || !revocations.iter().any(is_ended)
     });
     last
+}
+
+/// Checks channels: a word that nobody knows would count for nothing, without anybody being told.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn check_channels(channels: &[String]) -> Result<()> {
+    let known = VOICE.iter().chain(&WRITING);
+    ensure(
+        channels.len() <= VOICE.len() + WRITING.len(),
+        "channels",
+        "has too many entries",
+    )?;
+    ensure(
+        channels
+            .iter()
+            .all(|channel| known.clone().any(|word| word == channel)),
+        "channels",
+        "are some of voice, call, sms, mms, email, chat; none = all",
+    )
 }
 
 /// Checks proofs.

@@ -16,7 +16,10 @@ use uuid::Uuid;
 use crate::{
     app::App,
     customerhandler::tenant,
-    dbhandler::watches::{self, Key, Watched},
+    dbhandler::{
+        alerts,
+        watches::{self, Key, Watched},
+    },
     figures::alarm::{Metric, SHIPPED, Step, step},
     models::{
         alert::{Alert, AlertStatus},
@@ -192,16 +195,8 @@ async fn own(
     customer_id: Uuid,
     metric: Metric,
 ) -> Result<Option<AlertRule>> {
-    #[derive(sqlx::FromRow)]
-    struct Found {
-        id: Uuid,
-    }
-    let sql = "SELECT id FROM chat_alert_rules WHERE customer_id = ? AND metric = ? AND tm_delete IS NULL \
-               ORDER BY active DESC, id LIMIT 1";
-    let values = vec![customer_id.into(), metric.into()];
-    let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
-    match found {
-        Some(Found { id }) => tx.get::<AlertRule>(id).await,
+    match alerts::rule_of(tx, customer_id, metric).await? {
+        Some(id) => tx.get::<AlertRule>(id).await,
         None => Ok(None),
     }
 }
@@ -240,7 +235,7 @@ pub(crate) async fn tell(
         value: 1.0,
         ..Alert::default()
     };
-    if incident.message_id.is_none() && is_told(tx, &alert).await? {
+    if incident.message_id.is_none() && alerts::is_told(tx, &alert).await? {
         return Ok(());
     }
     trigger(tx, alert, &rule).await.map(drop)
@@ -269,26 +264,6 @@ pub(crate) async fn notice(
         ..Alert::default()
     };
     trigger(tx, alert, &rule).await.map(drop)
-}
-
-/// Whether the same stands, and nobody has looked.
-async fn is_told(tx: &mut ChangeTx<'_>, alert: &Alert) -> Result<bool> {
-    #[derive(sqlx::FromRow)]
-    struct Found {
-        #[expect(dead_code, reason = "only that there is one counts")]
-        id: Uuid,
-    }
-    let sql = "SELECT id FROM chat_alerts WHERE conversation_id = ? AND customer_id = ? AND metric = ? \
-               AND reason = ? AND status = ? LIMIT 1";
-    let values = vec![
-        alert.conversation_id.into(),
-        alert.customer_id.into(),
-        alert.metric.into(),
-        alert.reason.as_str().into(),
-        AlertStatus::Triggered.into(),
-    ];
-    let found: Option<Found> = tx.sql().fetch_optional(sql, values).await?;
-    Ok(found.is_some())
 }
 
 /// A conversation waits for an answer so long, in seconds; 0 when it does not any more.

@@ -1,6 +1,7 @@
 //! SQL for this daemon's tables.
 
 pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod attachments;
 pub(crate) mod bookings;
 pub(crate) mod buckets;
@@ -13,6 +14,7 @@ pub(crate) mod endpoints;
 pub(crate) mod entries;
 pub(crate) mod facts;
 pub(crate) mod keys;
+pub(crate) mod leads;
 pub(crate) mod messages;
 pub(crate) mod notifications;
 pub(crate) mod presences;
@@ -23,6 +25,7 @@ pub(crate) mod sights;
 pub(crate) mod subjects;
 pub(crate) mod summaries;
 pub(crate) mod tellings;
+pub(crate) mod templates;
 pub(crate) mod visitoremails;
 pub(crate) mod watches;
 pub(crate) mod webhooks;

@@ -1,6 +1,6 @@
 //! The times of a turn: what is free, what was offered before, and which of it the person chose.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bin_common_handler::{
     context::RequestContext,
@@ -28,6 +28,9 @@ use crate::{
         intake::Findings,
     },
 };
+
+/// No time is offered or booked by text that begins sooner: somebody has to read of it, and to get there.
+const NOTICE_MIN: Duration = Duration::from_secs(3_600);
 
 /// Free times that a model hears of.
 const TOLD_MAX: usize = 4;
@@ -108,6 +111,7 @@ pub(super) async fn of(
     };
     let query = AvailabilityQuery {
         service_id: item.as_ref().map(|item| item.id),
+        from: Some(now.plus(NOTICE_MIN).to_string()),
         ..AvailabilityQuery::default()
     };
     let free = availabilityhandler::list(app, &ctx, &query).await;

@@ -107,3 +107,25 @@ async fn the_keys_of_an_account_end_with_it() {
     assert!(key["tm_delete"].is_null(), "{key}");
     world.end().await;
 }
+
+/// Who would make the key in an event's transaction would wait for itself, where one writer is all there is.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_hashes_is_there_before_anybody_needs_it(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    #[derive(sqlx::FromRow)]
+    struct Name {
+        #[expect(dead_code, reason = "it is there or not")]
+        name: String,
+    }
+    let world = World::new(kind).await;
+    until("a new installation has its key", async || {
+        let db = world.installation.db();
+        let sql = "SELECT name FROM did_secrets";
+        let found: Option<Name> = db.fetch_optional(sql, vec![]).await.unwrap();
+        found.map(drop)
+    })
+    .await;
+    world.end().await;
+}

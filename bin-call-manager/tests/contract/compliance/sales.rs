@@ -248,3 +248,20 @@ async fn a_call_from_a_dialling_list_counts_once(#[values(Kind::Embedded, Kind::
     .await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_at_once_to_one_person_are_no_more_than_the_law_allows() {
+    let mut world = world(Kind::Full).await;
+    let second = world
+        .installation
+        .start_with_clock(world.clock.clone())
+        .await;
+    world.replicas.push(second);
+    import_federal(&world).await;
+    let campaign = world.campaign(json!({})).await;
+    let calls = (0..20).map(|_| call_out(&world, &campaign, FLORIDA, json!({})));
+    let told = futures_util::future::join_all(calls).await;
+    let made = told.iter().filter(|reply| reply.0 == 200).count();
+    assert_eq!(made, 3, "{told:?}");
+    world.end().await;
+}

@@ -214,3 +214,57 @@ async fn an_import_takes_the_place_of_a_list_at_once(
     assert_eq!(rule(&world, &number(5)).await, "ON_DNC_LIST");
     world.end().await;
 }
+
+#[rstest]
+#[case::nothing(json!([]))]
+#[case::no_number(json!([{"phone": "nonsense"}]))]
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_without_a_number_make_no_list_fresh(
+    #[case] rows: Json,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    let uri = "/v1/dnc_entries/bulk?list=federal";
+    let report = world.client.ok(Post, uri, Some(rows)).await;
+    assert_eq!(report["created"], 0, "{report}");
+    assert_eq!(rule(&world, FLORIDA).await, "DNC_LIST_STALE");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_ends_goes_on_to_end() {
+    let world = world(Kind::Embedded).await;
+    let proof = json!([{"kind": "web_form", "uri": "https://example.com/form/1"}]);
+    let made = |more: Json| {
+        let mut body = json!({"phone": GEORGIA, "proofs": proof});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+    for wrong in [
+        json!({"expires": "2026-12-01T00:00:00Z"}),
+        json!({"channels": ["carrier pigeon"]}),
+    ] {
+        let refused = world
+            .client
+            .call(Post, "/v1/consents", Some(made(wrong.clone())))
+            .await;
+        assert_eq!(reason(&refused), (400, "INVALID_FIELD"), "{wrong}");
+    }
+    let ends = json!({"expires": "2026-12-04T00:00:00Z"});
+    let first = world
+        .client
+        .ok(Post, "/v1/consents", Some(made(ends.clone())))
+        .await;
+    let grant = format!("/v1/consents/{}/grant", id(&first));
+    for (said, expected) in [
+        (None, ends["expires"].clone()),
+        (Some(json!({"expires": null})), Json::Null),
+    ] {
+        let granted = world.client.ok(Post, &grant, said).await;
+        let told = granted["expires"].as_str().map(|time| &time[..10]);
+        assert_eq!(told, expected.as_str().map(|time| &time[..10]), "{granted}");
+    }
+    world.end().await;
+}

@@ -151,7 +151,7 @@ fn sipp_load() -> (String, i64) {
             let rate = rate.expect("SIPP_RATE is a number");
             (rate.to_string(), rate * 30)
         }
-        None => ("20".to_owned(), 100),
+        None => ("10".to_owned(), 50),
     }
 }
 
