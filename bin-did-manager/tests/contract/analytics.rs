@@ -214,7 +214,6 @@ fn date_of(at: Timestamp) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_are_what_a_plain_count_says(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let mut world = World::new(kind).await;
-    world.fix_key().await;
     if kind == Kind::Full {
         world.join().await;
     }
@@ -280,7 +279,6 @@ async fn a_call_before_midnight_is_of_the_day_before(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::with(kind, json!({"timezone": "America/New_York"})).await;
-    world.fix_key().await;
     let did = world.did(json!({"number": "+12125550100"})).await;
     let calls = [
         "2026-03-08T04:59:59.999999Z",
@@ -311,7 +309,6 @@ async fn a_call_before_midnight_is_of_the_day_before(
 #[tokio::test]
 async fn today_at_a_glance(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
-    world.fix_key().await;
     let did = world
         .did(json!({"number": "+12125550100", "daily_cap": 10}))
         .await;
@@ -381,7 +378,6 @@ async fn today_at_a_glance(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
 #[tokio::test]
 async fn reports_are_of_the_tenant_alone(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
-    world.fix_key().await;
     let did = world.did(json!({"number": "+12125550100"})).await;
     let other = world
         .operator

@@ -37,7 +37,6 @@ fn uri(export: &Json) -> String {
 #[tokio::test]
 async fn an_export_is_a_file_of_its_own(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;
-    world.fix_key().await;
     let did = world.did(json!({"number": "+12125550100"})).await;
     world
         .give(&Given::new(world.customer_id, id_of(&did)))

@@ -66,7 +66,6 @@ async fn tell(world: &World, route: (Method, &str, &str), uniqueid: &str, word: 
 
 async fn world(kind: Kind) -> (World, Json) {
     let world = World::new(kind).await;
-    world.fix_key().await;
     let did = world.did(json!({"number": "+12125550100"})).await;
     (world, did)
 }

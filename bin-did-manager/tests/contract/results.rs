@@ -32,7 +32,6 @@ struct Sums {
 
 async fn world(kind: Kind) -> (World, Json) {
     let world = World::new(kind).await;
-    world.fix_key().await;
     let did = world.did(json!({"number": "+12125550100"})).await;
     (world, did)
 }

@@ -4,8 +4,9 @@ use bin_common_handler::{
     ids,
     models::sock::Method::{Get, Post},
     sockhandler::Outgoing,
-    testing::{Kind, until},
+    testing::{Installation, Kind, until},
 };
+use bin_did_manager::MANAGER;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -45,7 +46,6 @@ async fn a_person_is_found_by_the_hash_and_forgotten(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::new(kind).await;
-    world.fix_key().await;
     let did = world.did(json!({"number": "+12125550100"})).await;
     let given = Given::new(world.customer_id, id_of(&did));
     let person = world.give(&given).await;
@@ -119,13 +119,15 @@ async fn the_key_of_hashes_is_there_before_anybody_needs_it(
         #[expect(dead_code, reason = "it is there or not")]
         name: String,
     }
-    let world = World::new(kind).await;
+    let mut installation = Installation::new(kind, MANAGER, &[]).await;
+    let replica = installation.start().await;
     until("a new installation has its key", async || {
-        let db = world.installation.db();
+        let db = installation.db();
         let sql = "SELECT name FROM did_secrets";
         let found: Option<Name> = db.fetch_optional(sql, vec![]).await.unwrap();
         found.map(drop)
     })
     .await;
-    world.end().await;
+    replica.stop().await.unwrap();
+    installation.remove().await;
 }

@@ -20,7 +20,6 @@ async fn a_result_is_announced_once_and_a_repetition_not_at_all(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::new(kind).await;
-    world.fix_key().await;
     let did = world.did(json!({"number": "+12125550100"})).await;
     let events = world.operator.events().await;
     let given = Given {

@@ -14,7 +14,7 @@ use bin_did_manager::MANAGER;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::accounts::ACCOUNTS;
+use crate::{accounts::ACCOUNTS, given::HASH_KEY};
 
 /// A manager that runs, one customer, and someone who calls it in that customer's name.
 pub struct World {
@@ -39,19 +39,20 @@ impl World {
 
     /// With a clock that the test can shift; the database's stays.
     pub async fn with_clock(kind: Kind, customer: Json, clock: Clock) -> Self {
-        let installation = Installation::new(kind, MANAGER, &[]).await;
+        let installation = Installation::new(kind, MANAGER, &[HASH_KEY]).await;
         Self::on(installation, customer, clock).await
     }
 
     /// With settings of its own.
     pub async fn set(kind: Kind, settings: &[(&'static str, &str)]) -> Self {
-        let installation = Installation::new(kind, MANAGER, settings).await;
+        let installation =
+            Installation::new(kind, MANAGER, &[&[HASH_KEY], settings].concat()).await;
         Self::on(installation, json!({}), Clock::default()).await
     }
 
     /// Where there are accounts, too.
     pub async fn with_accounts(kind: Kind) -> Self {
-        let installation = Installation::new(kind, MANAGER, &[]).await;
+        let installation = Installation::new(kind, MANAGER, &[HASH_KEY]).await;
         Self::on(installation.with(ACCOUNTS), json!({}), Clock::default()).await
     }
 
