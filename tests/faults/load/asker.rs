@@ -144,6 +144,17 @@ impl Asker {
         self.manners.retries || !self.shared.is_steady.load(Ordering::Relaxed)
     }
 
+    /// Whether this refusal is one that may be, and is asked again.
+    fn forgives(&self, told: Option<&(u16, Json)>) -> bool {
+        let waited = told
+            .is_some_and(|(code, body)| *code == 503 && body["reason"] == "DATABASE_UNAVAILABLE");
+        if !waited || !self.manners.forgives_waits {
+            return false;
+        }
+        self.book().forgiven += 1;
+        true
+    }
+
     /// Bytes that every other change carries.
     pub fn ballast(&self) -> usize {
         self.manners.ballast
@@ -185,7 +196,7 @@ impl Asker {
                 self.shared.answer(kind, began);
                 return Some((status, body));
             }
-            if !retries {
+            if !retries && !self.forgives(last.as_ref()) {
                 break;
             }
             tokio::time::sleep(PAUSE).await;

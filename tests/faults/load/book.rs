@@ -120,6 +120,8 @@ pub struct Book {
     pub requests: u64,
     /// How often each status was answered.
     pub statuses: BTreeMap<u16, u64>,
+    /// Waits for the database that ended in vain, where such may be.
+    pub forgiven: u64,
     /// Attempts that nobody answered.
     pub unanswered: u64,
     /// Acknowledged creates and changes.

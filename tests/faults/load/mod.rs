@@ -42,6 +42,9 @@ pub struct Manners {
     pub crowd: u64,
     /// What is not answered well is asked again under the same key, else it is a fault.
     pub retries: bool,
+    /// Where nothing else is asked again: whether a wait for the database is, as a full machine makes some. The row says
+    /// how many there may be.
+    pub forgives_waits: bool,
     /// Answers that are no surprise.
     pub statuses: &'static [u16],
     /// How long one attempt waits.
@@ -57,6 +60,7 @@ impl Manners {
     pub const USUAL: Self = Self {
         crowd: 1,
         retries: true,
+        forgives_waits: false,
         // 409: a conflict that five attempts did not end, or a target that somebody else calls. 429: too many.
         statuses: &[200, 409, 429, 503],
         patience: Duration::from_secs(3),

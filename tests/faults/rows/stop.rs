@@ -13,6 +13,9 @@ use crate::{
 /// Changes without a key that wait when the replicas are stopped.
 const KEYLESS: usize = 200;
 
+/// Of so many requests one may wait for the database in vain.
+const FORGIVEN_SHARE: u64 = 50;
+
 pub const FAULTS: &[Fault] = &[
     fault(
         "stopped-in-flight",
@@ -24,6 +27,7 @@ pub const FAULTS: &[Fault] = &[
         // They ask all at once when a replica is stopped. In between a queue of theirs would say more of how
         // fast the machine is than of what a stop does.
         pause: Duration::from_secs(1),
+        forgives_waits: true,
         ..Manners::STRICT
     }),
     fault(
@@ -44,6 +48,12 @@ async fn in_flight(round: &mut Round<'_>) {
         round.world.ready().await;
         round.goes_on().await;
     }
+    // A stop that sent its requests away would do so to most of what was in flight.
+    let (forgiven, requests) = round.load.peek(|book| (book.forgiven, book.requests));
+    round.promise(
+        forgiven * FORGIVEN_SHARE <= requests,
+        format!("{forgiven} of {requests} waited for the database in vain"),
+    );
     round.heal();
 }
 
