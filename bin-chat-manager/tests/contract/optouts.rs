@@ -213,22 +213,27 @@ async fn people_are_told_once_of_an_opt_out_without_an_open_conversation(
 #[tokio::test(flavor = "multi_thread")]
 async fn help_is_answered_once_an_hour_at_each_number() {
     let world = World::new(Kind::Embedded).await;
-    let helped = async |heard: i64| {
+    let ask = async |heard: i64| {
         world.text(PERSON, AT_ONCE, "HELP").await;
-        let is_heard = |it: &Json| it["answered_seq"].as_i64() >= Some(heard);
-        let conversation = world.conversation("heard", AT_ONCE, is_heard).await;
-        let messages = world.messages(AT_ONCE, &conversation).await;
-        all(&messages, "sender")
-            .iter()
-            .filter(|sender| **sender == "system")
-            .count()
+        let is_heard = |it: &Json| it["inbound_seq"].as_i64() >= Some(heard);
+        let is_done = |it: &Json| is_heard(it) && it["answered_seq"] == it["inbound_seq"];
+        world.conversation("heard", AT_ONCE, is_done).await
     };
-    assert_eq!(helped(1).await, 1);
-    assert_eq!(helped(3).await, 1);
-    world.pass(3_500);
-    assert_eq!(helped(4).await, 1);
+    let answers = |messages: &[Json]| {
+        let senders = all(messages, "sender");
+        senders.iter().filter(|sender| **sender == "system").count()
+    };
+    for (passed, heard) in [(0, 1), (0, 3), (3_500, 4)] {
+        world.pass(passed);
+        let conversation = ask(heard).await;
+        let messages = world.messages(AT_ONCE, &conversation).await;
+        assert_eq!(answers(&messages), 1, "after {passed} s: {messages:?}");
+    }
     world.pass(3_610);
-    assert_eq!(helped(5).await, 2);
+    ask(5).await;
+    world
+        .until_messages("an hour later", AT_ONCE, |messages| answers(messages) == 2)
+        .await;
     world.end().await;
 }
 
