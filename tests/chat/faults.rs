@@ -161,22 +161,25 @@ async fn listen(at: String, key: String, visitor: Visitor, plan: Plan) -> (Vec<i
     (heard, left)
 }
 
-/// Until the socket ends, or everything was heard; why it ended.
+/// Until the socket ends, or everything was heard; why it ended, where it had been let in: a bridge that has just started
+/// and cannot check the key yet sends the reader away.
 async fn hear(
     socket: &mut Socket,
     heard: &mut Vec<i64>,
     is_all: &(impl Fn(&Vec<i64>) -> bool + Sync),
 ) -> Option<Left> {
+    let mut was_let_in = false;
     while !is_all(heard) {
         let text = match timeout(Duration::from_millis(500), socket.next()).await {
             Err(_) => continue,
             Ok(Heard::Text(text)) => text,
             Ok(Heard::Pong(_)) => continue,
-            Ok(Heard::Closed(code)) => return Some(Left::Code(code)),
-            Ok(Heard::Gone) => return Some(Left::Gone),
+            Ok(Heard::Closed(code)) => return was_let_in.then_some(Left::Code(code)),
+            Ok(Heard::Gone) => return was_let_in.then_some(Left::Gone),
         };
         let frame: serde_json::Value = serde_json::from_str(&text).unwrap();
         match frame["op"].as_str() {
+            Some("hello") => was_let_in = true,
             Some("ev") => heard.push(frame["seq"].as_i64().unwrap()),
             // The managers are away: it comes again.
             Some("err") => return None,
