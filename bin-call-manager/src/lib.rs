@@ -3,47 +3,60 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
-mod abandonmenthandler;
-mod accounthandler;
+// Every manager has these: URIs at the top, SQL and entities at the bottom.
 mod app;
+mod dbhandler;
+mod listenhandler;
+pub mod models;
+mod room;
+mod viewer;
+
+// The market: who sells, who buys, and which buyer gets a call.
+mod accounthandler;
 mod auctionhandler;
 mod bidprofilehandler;
-mod businessrelationshiphandler;
 mod callcampaignhandler;
-mod callhandler;
-mod carrierhandler;
 pub mod choice;
+mod pinghandler;
+mod refusing;
+mod routehandler;
+mod standing;
+mod turns;
+
+// Calls, and the money they move.
+mod callhandler;
+mod ledgerhandler;
+mod refundhandler;
+mod reporthandler;
+mod sweephandler;
+
+// The law: when a number may be called, and what a person may ask of us.
+mod abandonmenthandler;
+mod businessrelationshiphandler;
 pub mod compliance;
 mod compliancehandler;
 mod compliancerulehandler;
 mod consenthandler;
-mod dbhandler;
 mod dncbookhandler;
 mod dncentryhandler;
 mod dnclisthandler;
+mod subjectrequesthandler;
+
+// Fraud: windows, lists, and a learned score.
 mod fraudhandler;
+mod modelhandler;
+
+// Where calls come in: SIP, and carriers' webhooks.
+mod carrierhandler;
 mod goodbyes;
+mod inboundcallhandler;
+mod siphandler;
+mod watch;
+
+// For the command line, and for tests.
 #[cfg(any(test, feature = "test-support"))]
 pub mod hostile;
-mod inboundcallhandler;
-mod ledgerhandler;
-mod listenhandler;
-mod modelhandler;
-pub mod models;
-mod pinghandler;
-mod refundhandler;
-mod refusing;
-mod reporthandler;
-mod room;
-mod routehandler;
 pub mod simulate;
-mod siphandler;
-mod standing;
-mod subjectrequesthandler;
-mod sweephandler;
-mod turns;
-mod viewer;
-mod watch;
 
 use bin_common_handler::{
     config::{AnySetting, shared::CALL_MANAGER_NAME},

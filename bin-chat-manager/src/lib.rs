@@ -3,63 +3,84 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
-mod addresshandler;
-mod agenthandler;
-mod alertrulehandler;
+// Every manager has these: URIs at the top, SQL and entities at the bottom.
 mod app;
+mod dbhandler;
+mod listenhandler;
+pub mod models;
+mod room;
+
+// Conversations: how they open, what is said, who has them.
 mod attachmenthandler;
-mod attempthandler;
+mod buckethandler;
+mod conversationhandler;
+mod leadhandler;
+mod searchhandler;
+mod summaryhandler;
+mod templatehandler;
+mod transcripthandler;
+
+// Texts: carriers' webhooks in, texts out, and the law between.
+mod compliancehandler;
+mod contacthandler;
+mod sendhandler;
+mod suspensionhandler;
+mod webhookhandler;
+
+// The assistant: its turns, and the words it understands.
+mod turnhandler;
+pub mod words;
+
+// Appointments: what is offered, when, where, at what price, and in whose calendar.
+mod addresshandler;
 mod availabilityhandler;
 pub mod booking;
 mod bookinghandler;
-mod buckethandler;
-mod businesshandler;
 mod calendarhandler;
 mod calendarsynchandler;
 mod cataloghandler;
-mod compliancehandler;
-mod conflicts;
-mod contacthandler;
-mod conversationhandler;
-mod customerhandler;
-mod dbhandler;
-mod deliveryhandler;
-mod emailhandler;
-mod entryhandler;
-pub mod figures;
-mod framehandler;
 mod geocodehandler;
 mod holdhandler;
-mod inboundemailhandler;
 mod invitationhandler;
-mod kpihandler;
-mod leadhandler;
-mod listenhandler;
-pub mod models;
-mod notificationhandler;
 mod oauthhandler;
+
+// Live chat: visitors, agents, and the queue between them.
+mod agenthandler;
+mod entryhandler;
+mod framehandler;
 mod pace;
 mod presencehandler;
-mod pushhandler;
 mod queuehandler;
 pub mod queues;
-mod replyhandler;
-mod retentionhandler;
-mod room;
-mod searchhandler;
-mod sendhandler;
 mod sessionhandler;
-mod subjecthandler;
-mod summaryhandler;
-mod suspensionhandler;
-mod templatehandler;
-mod transcripthandler;
-mod turnhandler;
 mod visitoremailhandler;
-mod webhookendpointhandler;
-mod webhookhandler;
 mod widgethandler;
-pub mod words;
+
+// Notifications: mail, push and webhooks of our customers.
+mod deliveryhandler;
+mod emailhandler;
+mod inboundemailhandler;
+mod notificationhandler;
+mod pushhandler;
+mod replyhandler;
+mod webhookendpointhandler;
+
+// Figures and alarms.
+mod alertrulehandler;
+pub mod figures;
+mod kpihandler;
+
+// What did-manager knows of a customer.
+mod businesshandler;
+mod customerhandler;
+
+// What is kept, and until when.
+mod retentionhandler;
+mod subjecthandler;
+
+// Work beside requests.
+mod attempthandler;
+mod conflicts;
 mod workhandler;
 
 use bin_common_handler::{

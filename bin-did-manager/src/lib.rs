@@ -2,34 +2,41 @@
 //!
 //! The daemon on one page: its name, settings, schema, route table, and how its parts are wired.
 
-mod accesskeyhandler;
-mod analyticshandler;
+// Every manager has these: URIs at the top, SQL and entities at the bottom.
 mod app;
+mod dbhandler;
+mod listenhandler;
+pub mod models;
+mod room;
+
+// Caller-ID numbers: the pools, the choice of a number for a call, and what became of it.
+mod analyticshandler;
 pub mod area;
 mod callresulthandler;
-mod carriers;
 mod choice;
-mod customerhandler;
-mod dbhandler;
 mod didhandler;
 mod didpoolhandler;
-#[cfg(any(test, feature = "test-support"))]
-pub mod hostile;
-mod keyuses;
-mod listenhandler;
-#[cfg(any(test, feature = "test-support"))]
-pub mod measure;
-pub mod models;
 mod nexthandler;
-mod onboardinghandler;
 pub mod phone;
-mod phonenumberhandler;
 mod privacy;
-mod providerhandler;
 mod rolluphandler;
-mod room;
+
+// Customers, their keys, and the numbers that people call them on.
+mod accesskeyhandler;
+mod carriers;
+mod customerhandler;
+mod keyuses;
+mod onboardinghandler;
+mod phonenumberhandler;
+mod providerhandler;
 mod subjecthandler;
 mod tenancy;
+
+// For a clock that was wrong, for the benchmark, and for tests.
+#[cfg(any(test, feature = "test-support"))]
+pub mod hostile;
+#[cfg(any(test, feature = "test-support"))]
+pub mod measure;
 mod times;
 
 use std::time::Duration;
