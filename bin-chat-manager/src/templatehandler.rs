@@ -122,6 +122,10 @@ const SHIPPED: &[(&str, &str)] = &[
         "voice_missed",
         "Sorry, we cannot take your call right now. We will send you a text.",
     ),
+    (
+        "voice_missed_no_text",
+        "Sorry, we cannot take your call right now. Please call again later.",
+    ),
 ];
 
 /// What is filled in.
