@@ -80,6 +80,21 @@ mod tests {
             }
         }
 
+        fn chat(&self) -> Client {
+            let mut managers = self.whole.managers.iter();
+            let chat = managers.find(|manager| manager.name.starts_with("chat-manager"));
+            let mut chat = self.whole.client(chat.unwrap());
+            chat.customer_id = self.dids.customer_id;
+            chat
+        }
+
+        /// Texts may leave from the number.
+        async fn register(&self) {
+            let uri = format!("/v1/phone_numbers/{}", self.number);
+            let body = Some(json!({"campaign_status": "approved"}));
+            self.dids.ok(Put, &uri, body).await;
+        }
+
         async fn call(&self) -> Call {
             let call = self.carrier.call(CALLER, NUMBER).await.unwrap();
             assert_eq!(call.answer.status, 200, "{}", call.answer.body);
@@ -304,10 +319,8 @@ mod tests {
         #[case] expected: &str,
     ) {
         let town = Town::new(Kind::Embedded, &[]).await;
-        let mut managers = town.whole.managers.iter();
-        let chat = managers.find(|manager| manager.name.starts_with("chat-manager"));
-        let mut chat = town.whole.client(chat.unwrap());
-        chat.customer_id = town.dids.customer_id;
+        town.register().await;
+        let chat = town.chat();
         let words = json!({"name": "voice_missed", "body": "{business_name} will text you."});
         let own = chat.ok(Post, "/v1/templates", Some(words)).await;
         if is_deleted {
@@ -317,6 +330,43 @@ mod tests {
         let call = town.call().await;
         let told = town.carrier.end(&call, "no-answer").await.unwrap();
         assert!(told.body.contains(expected), "{}", told.body);
+        town.end().await;
+    }
+
+    #[rstest]
+    #[case::not_registered(false, false, false)]
+    #[case::suspended(true, true, false)]
+    #[case::the_caller_wants_none(true, false, true)]
+    #[tokio::test]
+    async fn nobody_is_promised_a_text_that_is_not_sent(
+        #[case] is_registered: bool,
+        #[case] is_suspended: bool,
+        #[case] is_opted_out: bool,
+    ) {
+        let town = Town::new(Kind::Embedded, &[]).await;
+        let chat = town.chat();
+        let words = json!({"name": "voice_missed", "body": "We will text you."});
+        chat.ok(Post, "/v1/templates", Some(words)).await;
+        if is_registered {
+            town.register().await;
+        }
+        if is_suspended {
+            let operator = Client {
+                customer_id: None,
+                ..town.dids.clone()
+            };
+            let uri = format!("/v1/customers/{}", town.dids.customer_id.unwrap());
+            let body = Some(json!({"status": "suspended"}));
+            operator.ok(Put, &uri, body).await;
+        }
+        if is_opted_out {
+            let body = Some(json!({"number": CALLER}));
+            chat.ok(Post, "/v1/optouts", body).await;
+        }
+        let call = town.call().await;
+        let told = town.carrier.end(&call, "no-answer").await.unwrap();
+        let is_plain = told.body.contains("Please call again later.");
+        assert!(is_plain && !told.body.contains("text"), "{}", told.body);
         town.end().await;
     }
 

@@ -1,5 +1,6 @@
-//! What a caller hears who is not put through: the business's template `voice_missed`, of which chat-manager knows. The
-//! caller is on the line, so that the words are remembered, and waited for only briefly.
+//! What a caller hears who is not put through: the business's template `voice_missed` where a text follows, else
+//! `voice_missed_no_text`, of which chat-manager knows. It knows, too, whether one follows: nothing is promised that is not
+//! done. The caller is on the line, so that the words are remembered, and waited for only briefly.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,34 +9,71 @@ use bin_common_handler::{
     webhooks::lines::Line,
 };
 use moka::sync::Cache;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// Who knows the templates.
+/// Who knows the templates, and who gets a text.
 const OWNER: &str = "chat-manager";
-/// The newest that lives.
-const TEMPLATE: &str = "/v1/templates?name=voice_missed&deleted=false&page_size=1";
+/// Where it tells whether a text follows; not served by the bridge.
+const PROMISE: &str = "/v1/greetings/promise";
 /// How long the words are believed.
 const FRESH: Duration = Duration::from_secs(60);
-/// Businesses that are remembered.
-const KNOWN_MAX: u64 = 10_000;
+/// Businesses whose words are remembered, on each occasion.
+const KNOWN_MAX: u64 = 20_000;
 /// How long a caller waits for words.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// The words of a business that has none of its own.
-const SHIPPED: &str =
-    "Sorry, nobody can take your call right now. We are sending you a text message.";
+
+/// When something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Occasion {
+    /// A text follows.
+    Text,
+    /// None does, as far as anybody knows.
+    NoText,
+}
+
+impl Occasion {
+    /// The newest template that lives.
+    const fn template(self) -> &'static str {
+        match self {
+            Self::Text => "/v1/templates?name=voice_missed&deleted=false&page_size=1",
+            Self::NoText => "/v1/templates?name=voice_missed_no_text&deleted=false&page_size=1",
+        }
+    }
+
+    /// The words of a business that has none of its own.
+    const fn shipped(self) -> &'static str {
+        match self {
+            Self::Text => {
+                "Sorry, nobody can take your call right now. We are sending you a text message."
+            }
+            Self::NoText => "Sorry, nobody can take your call right now. Please call again later.",
+        }
+    }
+}
 
 #[derive(Deserialize)]
 struct Template {
     body: String,
 }
 
+#[derive(Serialize)]
+struct Caller<'c> {
+    from: &'c str,
+    to: &'c str,
+}
+
+#[derive(Deserialize)]
+struct Promise {
+    greeting: bool,
+}
+
 /// The last words of businesses. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Goodbyes {
     rpc: RpcClient,
-    known: Cache<Uuid, Arc<str>>,
+    known: Cache<(Uuid, Occasion), Arc<str>>,
 }
 
 impl Goodbyes {
@@ -48,23 +86,53 @@ impl Goodbyes {
         Self { rpc, known }
     }
 
-    /// What the business says. Where nobody knows it at once, the words that ship.
-    pub(crate) async fn words(&self, ctx: &RequestContext, line: &Line) -> Arc<str> {
-        if let Some(known) = self.known.get(&line.customer_id) {
-            return known;
-        }
+    /// What the business says to whoever calls from `from`. Where nobody knows it at once, the words that ship and promise
+    /// nothing.
+    pub(crate) async fn words(&self, ctx: &RequestContext, line: &Line, from: &str) -> Arc<str> {
         let mut ctx = ctx.clone();
         ctx.scope = Scope::tenant(line.customer_id);
         // A read: it must not be answered from what an effect was answered before.
         (ctx.operation, ctx.origin) = (None, None);
-        let asked = self.rpc.get::<Vec<Template>>(OWNER, TEMPLATE, &ctx);
-        let Ok(Ok(found)) = timeout(PATIENCE, asked).await else {
-            return SHIPPED.into();
+        let asked = self.ask(&ctx, line, from);
+        match timeout(PATIENCE, asked).await {
+            Ok(words) => words,
+            Err(_) => Occasion::NoText.shipped().into(),
+        }
+    }
+
+    async fn ask(&self, ctx: &RequestContext, line: &Line, from: &str) -> Arc<str> {
+        let occasion = self.occasion(ctx, line, from).await;
+        let key = (line.customer_id, occasion);
+        if let Some(known) = self.known.get(&key) {
+            return known;
+        }
+        let asked = self
+            .rpc
+            .get::<Vec<Template>>(OWNER, occasion.template(), ctx);
+        let Ok(found) = asked.await else {
+            return occasion.shipped().into();
         };
-        let body = found.first().map_or(SHIPPED, |own| own.body.as_str());
+        let body = found
+            .first()
+            .map_or(occasion.shipped(), |own| own.body.as_str());
         let words: Arc<str> = filled(body, &line.business_name).into();
-        self.known.insert(line.customer_id, Arc::clone(&words));
+        self.known.insert(key, Arc::clone(&words));
         words
+    }
+
+    async fn occasion(&self, ctx: &RequestContext, line: &Line, from: &str) -> Occasion {
+        // Such a business sends nothing, so that nobody has to be asked.
+        if line.suspended {
+            return Occasion::NoText;
+        }
+        let caller = Caller {
+            from,
+            to: &line.number,
+        };
+        match self.rpc.post::<Promise>(OWNER, PROMISE, &caller, ctx).await {
+            Ok(promise) if promise.greeting => Occasion::Text,
+            _ => Occasion::NoText,
+        }
     }
 }
 

@@ -8,7 +8,10 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, entryhandler::dispatch, models::agent::Agent, queuehandler::lose};
+use crate::{
+    app::App, customerhandler::owner, entryhandler::dispatch, models::agent::Agent,
+    queuehandler::lose,
+};
 
 impl ResourceHooks<Agent> for App {
     fn store(&self) -> &Store {
@@ -16,7 +19,7 @@ impl ResourceHooks<Agent> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        ctx.scope.owner(named.unwrap_or_default())
+        owner(ctx, named)
     }
 
     async fn before_write(

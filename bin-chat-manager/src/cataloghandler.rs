@@ -21,7 +21,7 @@ use crate::{
     booking::{
         interval::Interval,
         matching,
-        quote::{PLAIN_MILLIONTHS, Tariff, quote},
+        quote::{Factors, PLAIN_MILLIONTHS, Tariff, factors, quote},
     },
     customerhandler::tenant,
     dbhandler::bookings::{self, Question},
@@ -238,43 +238,70 @@ impl Priced {
     }
 }
 
-/// What a service costs at any time, read once.
-pub(crate) struct Pricing {
-    item: CatalogItem,
+/// A tenant's rates, read once: what a service costs at any time.
+pub(crate) struct Rates {
     rates: Vec<Rate>,
     zone: Tz,
 }
 
-impl Pricing {
+impl Rates {
     /// The business's zone is asked for only where it has rates.
     ///
     /// # Errors
     /// 503 when there are rates, and the business's zone is not known now.
-    pub(crate) async fn of(app: &App, ctx: &RequestContext, item: &CatalogItem) -> Result<Self> {
-        let tail = "WHERE customer_id = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
-        let values = vec![item.customer_id.into(), ROWS_MAX.into()];
-        let rates: Vec<Rate> = app.store.db.select(tail, values).await?;
-        let zone = if rates.is_empty() {
-            Tz::UTC
-        } else {
-            app.businesses.get(ctx, item.customer_id).await?.zone()
-        };
-        Ok(Self {
-            item: item.clone(),
-            rates,
-            zone,
-        })
+    async fn of(app: &App, ctx: &RequestContext, customer_id: Uuid) -> Result<Self> {
+        let mut rates = Self::in_zone(app, customer_id, Tz::UTC).await?;
+        if !rates.rates.is_empty() {
+            rates.zone = app.businesses.get(ctx, customer_id).await?.zone();
+        }
+        Ok(rates)
     }
 
-    /// What it costs when the work begins at `at`.
+    /// Those of a business in this zone.
+    ///
+    /// # Errors
+    /// 503.
+    pub(crate) async fn in_zone(app: &App, customer_id: Uuid, zone: Tz) -> Result<Self> {
+        let tail = "WHERE customer_id = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
+        let values = vec![customer_id.into(), ROWS_MAX.into()];
+        let rates: Vec<Rate> = app.store.db.select(tail, values).await?;
+        Ok(Self { rates, zone })
+    }
+
+    /// What an item costs when the work begins at `at`.
     ///
     /// # Errors
     /// 500 where a rate or a price of before cannot be read.
-    pub(crate) fn at(&self, at: Timestamp) -> Result<Priced> {
+    pub(crate) fn price(&self, item: &CatalogItem, at: Timestamp) -> Result<Priced> {
         if self.rates.is_empty() {
-            return Priced::plain(&self.item);
+            return Priced::plain(item);
         }
-        at_rates(&self.item, &self.rates, self.zone, at)
+        let (tariffs, currency) = (self.tariffs()?, item.currency.parse()?);
+        let quoted = quote(item.price_cents, currency, &tariffs, self.zone, at)?;
+        Ok(Priced {
+            price: quoted.price,
+            rate: quoted.rate.map(str::to_owned),
+            factor_millionths: quoted.factor_millionths,
+        })
+    }
+
+    /// By how much prices are multiplied when the work begins at one of these times.
+    ///
+    /// # Errors
+    /// 500 where a rate of before cannot be read.
+    pub(crate) fn factors(&self, times: impl Iterator<Item = Timestamp>) -> Result<Factors> {
+        Ok(factors(&self.tariffs()?, self.zone, times))
+    }
+
+    fn tariffs(&self) -> Result<Vec<Tariff<'_>>> {
+        let tariffs = self.rates.iter().map(|rate| {
+            Ok(Tariff {
+                name: &rate.name,
+                hours: rate.hours()?,
+                factor_millionths: rate.factor_millionths(),
+            })
+        });
+        tariffs.collect()
     }
 }
 
@@ -288,7 +315,8 @@ pub(crate) async fn price(
     item: &CatalogItem,
     at: Timestamp,
 ) -> Result<Priced> {
-    Pricing::of(app, ctx, item).await?.at(at)
+    let rates = Rates::of(app, ctx, item.customer_id).await?;
+    rates.price(item, at)
 }
 
 /// The work of an appointment while the catalog has it, which says what it costs at another time.
@@ -305,23 +333,4 @@ pub(crate) async fn work_of(app: &App, appointment: &Appointment) -> Result<Opti
         .await?;
     let customer_id = appointment.customer_id;
     Ok(found.filter(|item| item.customer_id == customer_id && item.tm_delete.is_none()))
-}
-
-fn at_rates(item: &CatalogItem, rates: &[Rate], zone: Tz, at: Timestamp) -> Result<Priced> {
-    let tariffs = rates
-        .iter()
-        .map(|rate| {
-            Ok(Tariff {
-                name: &rate.name,
-                hours: rate.hours()?,
-                factor_millionths: rate.factor_millionths(),
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let quoted = quote(item.price_cents, item.currency.parse()?, &tariffs, zone, at)?;
-    Ok(Priced {
-        price: quoted.price,
-        rate: quoted.rate.map(str::to_owned),
-        factor_millionths: quoted.factor_millionths,
-    })
 }

@@ -3,16 +3,14 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::{
-        check::ensure,
-        error::{Error, Result},
-    },
+    models::{check::ensure, error::Result},
     resource::ResourceHooks,
 };
 use uuid::Uuid;
 
 use crate::{
     app::App,
+    customerhandler::owner,
     dbhandler::templates,
     models::template::Template,
     words::asking::{Keyword, asks_for},
@@ -27,13 +25,7 @@ impl ResourceHooks<Template> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        let owner = ctx.scope.owner(named.unwrap_or_default())?;
-        if owner.is_nil() {
-            // Nobody's template would be said to nobody.
-            let text = "Name the customer with customer_id.";
-            return Err(Error::invalid_argument("CUSTOMER_REQUIRED", text));
-        }
-        Ok(owner)
+        owner(ctx, named)
     }
 
     async fn before_write(
@@ -121,6 +113,10 @@ const SHIPPED: &[(&str, &str)] = &[
     (
         "voice_missed",
         "Sorry, we cannot take your call right now. We will send you a text.",
+    ),
+    (
+        "voice_missed_no_text",
+        "Sorry, we cannot take your call right now. Please call again later.",
     ),
 ];
 

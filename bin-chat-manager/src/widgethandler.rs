@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    customerhandler::owner,
     models::{cannedresponse::CannedResponse, queue::Queue, widget::Widget},
 };
 
@@ -20,7 +21,7 @@ impl ResourceHooks<Widget> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        ctx.scope.owner(named.unwrap_or_default())
+        owner(ctx, named)
     }
 
     fn quota(&self) -> Option<&Quota> {
@@ -57,7 +58,7 @@ impl ResourceHooks<CannedResponse> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        ctx.scope.owner(named.unwrap_or_default())
+        owner(ctx, named)
     }
 
     fn quota(&self) -> Option<&Quota> {

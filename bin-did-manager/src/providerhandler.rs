@@ -1,4 +1,4 @@
-//! The rules of providers: their secrets are sealed, and what still needs one keeps it.
+//! The rules of providers: their secrets are sealed, what still needs one keeps it, and one that is deleted has none.
 
 use bin_common_handler::{
     databasehandler::ChangeTx,
@@ -21,12 +21,17 @@ impl AuditedResource for Provider {
     }
 
     async fn verify(&mut self, tx: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
-        if self.tm_delete.is_some() && phonenumbers::is_needed(tx, self.id).await? {
+        if self.tm_delete.is_none() {
+            return Ok(());
+        }
+        if phonenumbers::is_needed(tx, self.id).await? {
             return Err(Error::failed_precondition(
                 "PROVIDER_IN_USE",
                 "Numbers are carried by this provider; delete them first.",
             ));
         }
+        // Nothing opens the account any more.
+        self.secret.clear();
         Ok(())
     }
 }

@@ -189,10 +189,10 @@ async fn work(
         call_sid: &form.call_sid,
         from: &from,
     };
-    // Asked before the transaction; the words that ship where nobody answers at once.
+    // Asked before the transaction; words that ship and promise nothing where nobody answers at once.
     let is_goodbye = kind == Kind::Dialled || line.forward_target.is_empty();
     let words = if is_goodbye {
-        app.goodbyes.words(ctx, line).await
+        app.goodbyes.words(ctx, line, &from).await
     } else {
         Arc::default()
     };

@@ -33,6 +33,63 @@ pub struct Quote<'r> {
 /// The factor of a price that no rate changes.
 pub const PLAIN_MILLIONTHS: u32 = 1_000_000;
 
+/// The lowest and the highest factor of some times, in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factors {
+    /// The lowest.
+    pub low_millionths: u32,
+    /// The highest.
+    pub high_millionths: u32,
+}
+
+impl Default for Factors {
+    /// No rate changes a price.
+    fn default() -> Self {
+        Self::of(PLAIN_MILLIONTHS)
+    }
+}
+
+impl Factors {
+    const fn of(factor_millionths: u32) -> Self {
+        Self {
+            low_millionths: factor_millionths,
+            high_millionths: factor_millionths,
+        }
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            low_millionths: self.low_millionths.min(other.low_millionths),
+            high_millionths: self.high_millionths.max(other.high_millionths),
+        }
+    }
+}
+
+/// The factors of work that begins at one of these times; of no times, that of the plain price.
+pub fn factors(
+    tariffs: &[Tariff<'_>],
+    zone: Tz,
+    times: impl Iterator<Item = Timestamp>,
+) -> Factors {
+    let each = times.map(|at| {
+        let dearest = dearest(tariffs, zone, at);
+        Factors::of(dearest.map_or(PLAIN_MILLIONTHS, |tariff| tariff.factor_millionths))
+    });
+    each.reduce(Factors::and).unwrap_or_default()
+}
+
+/// Of several rates that apply the one with the highest factor, and of equal ones the first by name.
+fn dearest<'t, 'r>(tariffs: &'t [Tariff<'r>], zone: Tz, at: Timestamp) -> Option<&'t Tariff<'r>> {
+    let minute = minute_of_week(zone, at);
+    let applies = tariffs.iter().filter(|tariff| tariff.hours.is_open(minute));
+    applies.max_by(|one, other| {
+        let by_factor = one.factor_millionths.cmp(&other.factor_millionths);
+        by_factor.then_with(|| other.name.cmp(one.name))
+    })
+}
+
 /// What work that begins at `at` costs. Of several rates that apply the one with the highest factor counts, and of equal
 /// ones the first by name; they are never multiplied with each other.
 ///
@@ -45,12 +102,7 @@ pub fn quote<'r>(
     zone: Tz,
     at: Timestamp,
 ) -> Result<Quote<'r>> {
-    let minute = minute_of_week(zone, at);
-    let applies = tariffs.iter().filter(|tariff| tariff.hours.is_open(minute));
-    let dearest = applies.max_by(|one, other| {
-        let by_factor = one.factor_millionths.cmp(&other.factor_millionths);
-        by_factor.then_with(|| other.name.cmp(one.name))
-    });
+    let dearest = dearest(tariffs, zone, at);
     let factor = dearest.map_or(PLAIN_MILLIONTHS, |tariff| tariff.factor_millionths);
     Ok(Quote {
         price: Money::new(price_cents, currency).share(factor)?,
@@ -96,6 +148,25 @@ mod tests {
         let zone = chrono_tz::America::New_York;
         let quoted = quote(12_500, Currency::USD, &tariffs, zone, at.parse().unwrap()).unwrap();
         assert_eq!((quoted.price.amount, quoted.rate), (price, rate));
+    }
+
+    #[rstest]
+    #[case::of_no_time(&[], 1_000_000, 1_000_000)]
+    #[case::evening(&["2026-11-20T23:30:00Z"], 1_500_000, 1_500_000)]
+    #[case::both(&["2026-11-20T15:00:00Z", "2026-11-20T23:30:00Z"], 1_000_000, 1_500_000)]
+    fn some_times_have_a_lowest_and_a_highest_factor(
+        #[case] times: &[&str],
+        #[case] low_millionths: u32,
+        #[case] high_millionths: u32,
+    ) {
+        let tariffs = [tariff("evening", r#""18:00-22:00""#, 1_500_000)];
+        let times = times.iter().map(|at| at.parse().unwrap());
+        let expected = Factors {
+            low_millionths,
+            high_millionths,
+        };
+        let zone = chrono_tz::America::New_York;
+        assert_eq!(factors(&tariffs, zone, times), expected);
     }
 
     #[rstest]

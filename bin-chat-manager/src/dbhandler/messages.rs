@@ -9,8 +9,11 @@ use uuid::Uuid;
 use super::select;
 use crate::models::{
     conversation::Conversation,
-    message::{Direction, Message},
+    message::{Direction, Message, MessageStatus},
 };
+
+/// How far back, in numbers of a conversation, texts are looked for that wait: what happens to one takes a few of them.
+const LOOKED_BACK: i64 = 2_048;
 
 /// The message of a cause.
 ///
@@ -78,6 +81,58 @@ pub(crate) async fn is_known_sid(db: &Db, customer_id: Uuid, sid: &str) -> Resul
         .select(tail, vec![sid.into(), customer_id.into()])
         .await?;
     Ok(!found.is_empty())
+}
+
+/// Whether a text before this one of the same conversation, said after `said_after`, waits to be sent, or was asked for
+/// after `asked_after` and is not answered. The conversation is held.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn is_one_before_waiting(
+    tx: &mut ChangeTx<'_>,
+    of: &Message,
+    said_after: Timestamp,
+    asked_after: Timestamp,
+) -> Result<bool> {
+    let sql = format!(
+        "{} WHERE conversation_id = ? AND customer_id = ? AND seq > ? AND seq < ? AND direction = ? \
+         AND status IN (?, ?) AND provider_sid IS NULL AND tm_create > ? \
+         AND (tm_attempt IS NULL OR tm_attempt > ?) LIMIT 1",
+        select::<Message>()
+    );
+    let values: Vec<Value> = vec![
+        of.conversation_id.into(),
+        of.customer_id.into(),
+        of.seq.saturating_sub(LOOKED_BACK).max(0).into(),
+        of.seq.into(),
+        Direction::Outbound.into(),
+        MessageStatus::Queued.into(),
+        MessageStatus::Sending.into(),
+        said_after.into(),
+        asked_after.into(),
+    ];
+    let found: Option<Message> = tx.sql().fetch_optional(&sql, values).await?;
+    Ok(found.is_some())
+}
+
+/// The text of the same conversation that waits next after this one. The conversation is held.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn next_queued(tx: &mut ChangeTx<'_>, of: &Message) -> Result<Option<Message>> {
+    let sql = format!(
+        "{} WHERE conversation_id = ? AND customer_id = ? AND seq > ? AND direction = ? AND status = ? \
+         ORDER BY seq LIMIT 1",
+        select::<Message>()
+    );
+    let values: Vec<Value> = vec![
+        of.conversation_id.into(),
+        of.customer_id.into(),
+        of.seq.into(),
+        Direction::Outbound.into(),
+        MessageStatus::Queued.into(),
+    ];
+    Ok(tx.sql().fetch_optional(&sql, values).await?)
 }
 
 /// Which messages of a conversation are wanted.

@@ -19,6 +19,7 @@ use crate::{
     models::{conversation::Conversation, message::Message, summary::Summary},
     searchhandler::{self, Hits, SearchQuery},
     summaryhandler,
+    workhandler::{self, Caller, Promise},
 };
 
 /// Which messages.
@@ -129,4 +130,12 @@ pub(super) async fn summary(
     Query(wanted): Query<summaryhandler::Wanted>,
 ) -> Result<Json<Summary>> {
     summaryhandler::get(&app, &ctx, id, &wanted).await.map(Json)
+}
+
+pub(super) async fn promise(
+    State(app): State<App>,
+    ctx: RequestContext,
+    Json(caller): Json<Caller>,
+) -> Result<Json<Promise>> {
+    workhandler::promise(&app, &ctx, &caller).await.map(Json)
 }

@@ -113,6 +113,8 @@ fn conversation_routes(routes: Routes<App>) -> Routes<App> {
         .scope(WRITE)
         .listed::<Turn>("/v1/turns")
         .scope(READ)
+        .post_without_effect("/v1/greetings/promise", conversations::promise)
+        .internal()
 }
 
 /// What the carrier tells. The wire is Twilio's.

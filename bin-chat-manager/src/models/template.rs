@@ -91,6 +91,7 @@ mod tests {
 
     #[rstest]
     #[case::unknown("greeting", "Hi {price}", "body")]
+    #[case::typo("greeting", "Hi {customer_name}, it is {nmae}", "body")]
     #[case::spaced("greeting", "Hi { slot }", "body")]
     #[case::open("greeting", "Hi {slot", "body")]
     #[case::closed("greeting", "Hi slot}", "body")]
@@ -107,5 +108,14 @@ mod tests {
         let refusal = checked(name, body).unwrap_err();
         assert_eq!(refusal.status().code(), 400);
         assert!(refusal.message().starts_with(field), "{refusal}");
+    }
+
+    #[test]
+    fn a_refusal_names_the_placeholders_that_exist() {
+        let refusal = checked("greeting", "Hi {nmae}").unwrap_err();
+        for placeholder in PLACEHOLDERS {
+            let named = format!("{{{placeholder}}}");
+            assert!(refusal.message().contains(&named), "{refusal}");
+        }
     }
 }

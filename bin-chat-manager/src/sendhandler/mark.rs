@@ -1,5 +1,5 @@
-//! The last look before a request: fence, ledger, state and rate, under the locks that those who change them hold. Only
-//! a message that is marked may leave.
+//! The last look before a request: fence, ledger, state, order and rate, under the locks that those who change them hold.
+//! Only a message that is marked may leave.
 
 use bin_common_handler::{
     context::RequestContext,
@@ -7,7 +7,7 @@ use bin_common_handler::{
     models::{error::Result, time::Timestamp},
 };
 
-use super::{greeting, provider::DEADLINE};
+use super::{greeting, order, provider::DEADLINE};
 use crate::{
     app::App,
     contacthandler,
@@ -62,6 +62,10 @@ pub(super) async fn mark(
         objection
             .write(&mut tx, &mut conversation, &mut message)
             .await?;
+        tx.commit(()).await?;
+        return Ok(Marked::Left);
+    }
+    if order::waits(&mut tx, &message).await? {
         tx.commit(()).await?;
         return Ok(Marked::Left);
     }
@@ -182,7 +186,8 @@ impl Objection {
         code.clone_into(&mut message.error_code);
         text.clone_into(&mut message.error_message);
         tx.cancel(SEND, message.id).await?;
-        say::rewrite(tx, conversation, message).await
+        say::rewrite(tx, conversation, message).await?;
+        order::wake_next(tx, message).await
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod greeting;
 mod mark;
+mod order;
 mod provider;
 mod record;
 

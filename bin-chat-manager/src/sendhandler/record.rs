@@ -14,7 +14,7 @@ use rand::RngExt;
 use uuid::Uuid;
 
 use super::{
-    greeting,
+    greeting, order,
     provider::{Outcome, is_of_number, meaning},
 };
 use crate::{
@@ -119,7 +119,8 @@ async fn take(
     message.tm_sent = message.tm_sent.or(Some(tx.now()));
     // Whatever comes later is reported.
     tx.cancel(SEND, message.id).await?;
-    say::rewrite(tx, conversation, message).await
+    say::rewrite(tx, conversation, message).await?;
+    order::wake_next(tx, message).await
 }
 
 /// It is never tried again, and somebody is told.
@@ -139,6 +140,7 @@ async fn fail(
     text.clone_into(&mut message.error_message);
     tx.cancel(SEND, message.id).await?;
     say::rewrite(tx, conversation, message).await?;
+    order::wake_next(tx, message).await?;
     alertrulehandler::tell(
         tx,
         conversation,

@@ -11,9 +11,10 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use super::times::{self, Times};
+use super::times::{self, Offer, Times};
 use crate::{
     app::App,
+    booking::quote::Factors,
     models::{
         business::Business, catalogitem::CatalogItem, conversation::Conversation, message::Message,
         slot::Slot,
@@ -27,6 +28,31 @@ pub(super) struct Price {
     pub name: String,
     pub cents: i64,
     pub currency: Currency,
+}
+
+impl Price {
+    /// The lowest and the highest at times with these factors; none where no money is that much.
+    fn at(&self, factors: Factors) -> Option<(Money, Money)> {
+        let plain = Money::new(self.cents, self.currency);
+        let low = plain.share(factors.low_millionths).ok()?;
+        let high = plain.share(factors.high_millionths).ok()?;
+        Some((low, high))
+    }
+
+    /// The same for people.
+    fn told(&self, factors: Factors) -> Option<String> {
+        let (low, high) = self.at(factors)?;
+        Some(if low == high {
+            low.to_string()
+        } else {
+            format!("{low} to {high}, depending on the time")
+        })
+    }
+
+    fn costs(&self, cents: i64, factors: Factors) -> bool {
+        self.at(factors)
+            .is_some_and(|(low, high)| low.amount == cents || high.amount == cents)
+    }
 }
 
 /// Everything that placeholders may stand for.
@@ -109,13 +135,17 @@ impl Facts {
         self.booking.replace(SLOT, time)
     }
 
-    /// The times that a text with placeholders offers, in its order.
-    pub(super) fn offers(&self, text: &str) -> Vec<Slot> {
+    /// What a text with placeholders offers, in its order.
+    fn mentioned(&self, text: &str) -> impl Iterator<Item = &Offer> {
         let mentions = text.split("{slot:").skip(1);
         let numbers = mentions.filter_map(|rest| rest.split_once('}')?.0.parse::<usize>().ok());
-        let told = numbers.filter_map(|number| self.times.told.get(number.checked_sub(1)?));
+        numbers.filter_map(move |number| self.times.told.get(number.checked_sub(1)?))
+    }
+
+    /// The times that a text with placeholders offers, in its order.
+    pub(super) fn offers(&self, text: &str) -> Vec<Slot> {
         let mut offers: Vec<Slot> = Vec::new();
-        for offer in told {
+        for offer in self.mentioned(text) {
             if !offers.contains(&offer.slot) {
                 offers.push(offer.slot);
             }
@@ -123,20 +153,29 @@ impl Facts {
         offers
     }
 
-    /// Whether something of the catalog costs so much, in minor units.
-    pub(super) fn has_price(&self, cents: i64) -> bool {
-        self.prices.iter().any(|price| price.cents == cents)
+    /// What prices are multiplied by at the times that a text offers; at all free ones where it offers none.
+    fn factors(&self, text: &str) -> Factors {
+        let each = self.mentioned(text).map(|offer| offer.factors);
+        each.reduce(Factors::and).unwrap_or(self.times.factors)
     }
 
-    /// What a placeholder stands for; nothing for one that stands for nothing here.
-    fn value(&self, name: &str) -> Option<String> {
+    /// Whether something of the catalog costs so much, in minor units, at a time that may be told.
+    pub(super) fn has_price(&self, cents: i64) -> bool {
+        let offers = self.times.told.iter().map(|offer| offer.factors);
+        let mut factors = [Factors::default(), self.times.factors]
+            .into_iter()
+            .chain(offers);
+        factors.any(|factors| self.prices.iter().any(|price| price.costs(cents, factors)))
+    }
+
+    /// What a placeholder stands for, prices at times with these factors; nothing for one that stands for nothing here.
+    fn value(&self, name: &str, factors: Factors) -> Option<String> {
         let numbered = |prefix: &str| -> Option<usize> {
             let number = name.strip_prefix(prefix)?;
             number.parse::<usize>().ok()?.checked_sub(1)
         };
         if let Some(at) = numbered("price:") {
-            let price = self.prices.get(at)?;
-            return Some(Money::new(price.cents, price.currency).to_string());
+            return self.prices.get(at)?.told(factors);
         }
         if let Some(at) = numbered("slot:") {
             return Some(self.times.told.get(at)?.told());
@@ -152,11 +191,12 @@ impl Facts {
 
     /// Fills placeholders in, once; none where one stands for nothing.
     pub(super) fn fill(&self, text: &str) -> Option<String> {
+        let factors = self.factors(text);
         let (mut filled, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once('{') {
             let (name, behind) = after.split_once('}')?;
             filled.push_str(before);
-            filled.push_str(&self.value(name)?);
+            filled.push_str(&self.value(name, factors)?);
             rest = behind;
         }
         filled.push_str(rest);
@@ -213,5 +253,30 @@ pub(super) mod tests {
     fn a_price_is_the_catalogs() {
         let filled = facts().fill("It is {price:1}.").unwrap();
         assert!(filled.contains("99.00"), "{filled}");
+    }
+
+    #[rstest]
+    // Nobody has said when: it depends.
+    #[case(
+        "It is {price:1}.",
+        "It is 99.00 USD to 198.00 USD, depending on the time."
+    )]
+    #[case("It is {price:1} {slot:1}.", "It is 99.00 USD Tue 9:00.")]
+    #[case("It is {price:1} {slot:2}.", "It is 148.50 USD Wed 14:00.")]
+    #[case(
+        "It is {price:1}: {slot:2} or {slot:1}?",
+        "It is 99.00 USD to 148.50 USD, depending on the time: Wed 14:00 or Tue 9:00?"
+    )]
+    fn a_price_is_what_a_booking_would_cost(#[case] text: &str, #[case] expected: &str) {
+        let mut facts = facts();
+        facts.times.factors.high_millionths = 2_000_000;
+        facts.times.told[1].factors = Factors {
+            low_millionths: 1_500_000,
+            high_millionths: 1_500_000,
+        };
+        assert_eq!(facts.fill(text).as_deref(), Some(expected));
+        for (cents, expected) in [(9_900, true), (14_850, true), (19_800, true), (99, false)] {
+            assert_eq!(facts.has_price(cents), expected, "{cents}");
+        }
     }
 }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::{
     app::App,
     availabilityhandler::{self, AvailabilityQuery},
-    cataloghandler::{self, MatchRequest, Pricing},
+    booking::quote::Factors,
+    cataloghandler::{self, MatchRequest, Rates},
     dbhandler::bookings,
     models::{
         appointment::Appointment,
@@ -35,6 +36,11 @@ const NOTICE_MIN: Duration = Duration::from_secs(3_600);
 /// Free times that a model hears of.
 const TOLD_MAX: usize = 4;
 
+/// A week has so many …
+const STEPS: u32 = 7 * 24 * 4;
+/// … of these.
+const STEP: Duration = Duration::from_secs(15 * 60);
+
 /// A time, and its words.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Offer {
@@ -42,6 +48,8 @@ pub(super) struct Offer {
     pub text: String,
     /// What the work costs then, where that is not what it usually costs, or costs now.
     pub price: Option<Money>,
+    /// What prices are multiplied by then.
+    pub factors: Factors,
 }
 
 impl Offer {
@@ -87,6 +95,8 @@ pub(super) struct Times {
     pub ahead: Option<Ahead>,
     /// The work that the person means.
     pub item: Option<CatalogItem>,
+    /// What prices are multiplied by at the times that are free; at those of a week where none is.
+    pub factors: Factors,
 }
 
 /// Reads what is free, and what the person said of it. Where free times cannot be told now, none are.
@@ -123,12 +133,20 @@ pub(super) async fn of(
     };
     let texts = calendar.new_texts(history, conversation.answered_seq);
     let mut times = calendar.read(&texts, findings, ahead.is_some());
+    let zone: Tz = business.timezone.parse().unwrap_or(Tz::UTC);
+    let rates = Rates::in_zone(app, customer_id, zone).await?;
+    times.factors = if calendar.free.is_empty() {
+        let later = |step| now.plus(STEP.saturating_mul(step));
+        rates.factors((0..STEPS).map(later))?
+    } else {
+        rates.factors(calendar.free.iter().map(|slot| slot.tm_start))?
+    };
+    times.rate(&rates)?;
     if let Some(item) = &item {
-        let pricing = Pricing::of(app, &ctx, item).await?;
         let usual = ahead
             .as_ref()
             .map_or(item.price_cents, |ahead| ahead.price_cents);
-        times.price(&pricing, &[item.price_cents, usual])?;
+        times.price(&rates, item, usual)?;
     }
     times.ahead = ahead.and_then(|ahead| ahead_of(business, &ahead));
     times.item = item;
@@ -136,15 +154,29 @@ pub(super) async fn of(
 }
 
 impl Times {
-    /// Notes what each time costs, where that is none of the prices that the person may expect.
-    fn price(&mut self, pricing: &Pricing, expected: &[i64]) -> Result<()> {
+    /// Every time that is told, or was chosen.
+    fn offers(&mut self) -> impl Iterator<Item = &mut Offer> {
         let chosen = match &mut self.chosen {
             Chosen::Free(offer) => Some(offer),
             _ => None,
         };
-        for offer in self.told.iter_mut().chain(chosen) {
-            let price = pricing.at(offer.slot.tm_start)?.price;
-            let is_expected = expected.iter().all(|expected| *expected == price.amount);
+        self.told.iter_mut().chain(chosen)
+    }
+
+    /// Notes what prices are multiplied by at each time.
+    fn rate(&mut self, rates: &Rates) -> Result<()> {
+        for offer in self.offers() {
+            offer.factors = rates.factors(std::iter::once(offer.slot.tm_start))?;
+        }
+        Ok(())
+    }
+
+    /// Notes what each time costs, where that is none of the prices that the person may expect: the item's own, and the
+    /// usual one.
+    fn price(&mut self, rates: &Rates, item: &CatalogItem, usual: i64) -> Result<()> {
+        for offer in self.offers() {
+            let price = rates.price(item, offer.slot.tm_start)?.price;
+            let is_expected = price.amount == item.price_cents && price.amount == usual;
             offer.price = (!is_expected).then_some(price);
         }
         Ok(())
@@ -316,7 +348,7 @@ impl Calendar<'_> {
         Some(Offer {
             slot,
             text,
-            price: None,
+            ..Offer::default()
         })
     }
 
@@ -341,7 +373,7 @@ pub(super) mod tests {
         let told = texts.iter().enumerate().map(|(at, text)| Offer {
             slot: slot(at as i64),
             text: (*text).to_owned(),
-            price: None,
+            ..Offer::default()
         });
         Times {
             told: told.collect(),

@@ -8,6 +8,9 @@ use bin_common_handler::{
     models::{error::Result, time::Timestamp},
     phone,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{read, take};
 use crate::{
@@ -19,6 +22,7 @@ use crate::{
         open::{self, Party},
         say::{self, Said},
     },
+    dbhandler::{contacts, conversations},
     figures::alarm::Metric,
     models::{
         contact::Contact,
@@ -89,7 +93,7 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
         call_back(&mut tx, &mut conversation).await?;
     }
     let mut greeting = None;
-    if own.is_none() && may_greet(now, &call, &conversation, &contact) {
+    if own.is_none() && may_greet(now, call.tm_ended, &conversation, &contact) {
         let filling = Filling {
             business_name: &business.name,
             customer_name: &conversation.person_name,
@@ -120,6 +124,53 @@ pub(super) async fn missed(app: &App, row: &Webhook) -> Result<()> {
     Ok(())
 }
 
+/// Who is on the line, as call-manager asks before it says anything.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Caller {
+    /// Who calls; whatever the network said.
+    pub from: String,
+    /// Our number.
+    pub to: String,
+}
+
+/// What they can be promised.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Promise {
+    /// A text goes to them when their call is missed now.
+    pub greeting: bool,
+}
+
+/// Whether whoever is on the line gets a text when their call is missed now, by the rules of [`missed`].
+///
+/// # Errors
+/// 503.
+pub(crate) async fn promise(app: &App, ctx: &RequestContext, caller: &Caller) -> Result<Promise> {
+    let greeting = is_expected(app, ctx, caller).await?;
+    Ok(Promise { greeting })
+}
+
+async fn is_expected(app: &App, ctx: &RequestContext, caller: &Caller) -> Result<bool> {
+    let customer_id = ctx.scope.owner(Uuid::nil())?;
+    let (Ok(person), Ok(number)) = (phone::parse(&caller.from), phone::parse(&caller.to)) else {
+        return Ok(false);
+    };
+    let (person, number) = (person.as_str(), number.as_str());
+    let Some(business) = businesshandler::of_tenant(app, number, customer_id).await? else {
+        return Ok(false);
+    };
+    let own = businesshandler::of_tenant(app, person, customer_id).await?;
+    if own.is_some() {
+        return Ok(false);
+    }
+    let (db, hash) = (&app.store.db, contacthandler::hash(app, person).await?);
+    let contact = contacts::find(db, customer_id, &hash).await?;
+    let found = conversations::find_open(db, customer_id, Channel::Sms, person).await?;
+    let (contact, mut conversation) = (contact.unwrap_or_default(), found.unwrap_or_default());
+    open::settle_blocks(&mut conversation, &contact, &business);
+    let now = app.store.clock.now();
+    Ok(may_greet(now, now, &conversation, &contact))
+}
+
 /// Nobody can write to this number, so a person has to call it.
 async fn call_back(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Result<()> {
     conversation.needs_human = true;
@@ -134,12 +185,12 @@ async fn call_back(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) -> Re
 /// Whether whoever called in vain gets a text.
 fn may_greet(
     now: Timestamp,
-    call: &MissedCall,
+    tm_ended: Timestamp,
     conversation: &Conversation,
     contact: &Contact,
 ) -> bool {
     let is_within = |at: Option<Timestamp>, span| at.is_some_and(|at| now < at.plus(span));
-    let is_stale = now >= call.tm_ended.plus(STALE);
+    let is_stale = now >= tm_ended.plus(STALE);
     !is_stale
         && !contact.opted_out
         && !contact.paused
@@ -153,7 +204,6 @@ fn may_greet(
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use uuid::Uuid;
 
     use super::*;
     use crate::models::conversation::BlockReason;
@@ -162,17 +212,6 @@ mod tests {
 
     fn ago(seconds: i64) -> Timestamp {
         Timestamp::from_micros(NOW - seconds * 1_000_000)
-    }
-
-    fn call(ended: Timestamp) -> MissedCall {
-        MissedCall {
-            call_id: Uuid::from_u128(1),
-            customer_id: Uuid::from_u128(7),
-            from: "+14155550123".to_owned(),
-            to: "+14155550100".to_owned(),
-            reason: "no_answer".to_owned(),
-            tm_ended: ended,
-        }
     }
 
     #[rstest]
@@ -204,10 +243,7 @@ mod tests {
             ..Contact::default()
         };
         let now = Timestamp::from_micros(NOW);
-        assert_eq!(
-            may_greet(now, &call(ended), &conversation, &contact),
-            expected
-        );
+        assert_eq!(may_greet(now, ended, &conversation, &contact), expected);
     }
 
     #[rstest]
@@ -224,10 +260,7 @@ mod tests {
         };
         let now = Timestamp::from_micros(NOW);
         let conversation = Conversation::default();
-        assert_eq!(
-            may_greet(now, &call(ago(1)), &conversation, &contact),
-            expected
-        );
+        assert_eq!(may_greet(now, ago(1), &conversation, &contact), expected);
     }
 
     #[test]
@@ -237,12 +270,7 @@ mod tests {
             ..Contact::default()
         };
         let now = Timestamp::from_micros(NOW);
-        assert!(!may_greet(
-            now,
-            &call(ago(1)),
-            &Conversation::default(),
-            &contact
-        ));
+        assert!(!may_greet(now, ago(1), &Conversation::default(), &contact));
     }
 
     #[test]
@@ -250,11 +278,6 @@ mod tests {
         let mut conversation = Conversation::default();
         conversation.block(BlockReason::CampaignPending);
         let now = Timestamp::from_micros(NOW);
-        assert!(!may_greet(
-            now,
-            &call(ago(1)),
-            &conversation,
-            &Contact::default()
-        ));
+        assert!(!may_greet(now, ago(1), &conversation, &Contact::default()));
     }
 }

@@ -32,6 +32,8 @@ use crate::{
     sendhandler, turnhandler,
 };
 
+pub(crate) use greeting::{Caller, Promise, promise};
+
 /// Jobs at the same time.
 const WORKERS: usize = 16;
 /// Tries of one piece of work, four hours in all.

@@ -524,3 +524,25 @@ async fn a_danger_that_only_the_model_sees_is_told() {
     );
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_the_model_names_is_what_a_booking_would_cost() {
+    let script = [Next::Say("A drain cleaning is {price:1}.")];
+    let (world, _) = with_model(Kind::Embedded, &script).await;
+    let client = world.of(AT_ONCE);
+    let item = json!({
+        "name": "Drain cleaning", "duration_minutes": 60, "price_cents": 15_000, "currency": "USD",
+        "active": true,
+    });
+    client.ok(Post, "/v1/catalog_items", Some(item)).await;
+    let rate = json!({"name": "twice", "from": "00:00", "to": "24:00", "factor": 2.0});
+    client.ok(Post, "/v1/rates", Some(rate)).await;
+    world
+        .text(PERSON, AT_ONCE, "How much is a drain cleaning?")
+        .await;
+    world.conversation("heard", AT_ONCE, |_| true).await;
+    world.pass(5);
+    let reply = answer(&world, AT_ONCE).await;
+    assert_eq!(text(&reply, "body"), "A drain cleaning is 300.00 USD.");
+    world.end().await;
+}

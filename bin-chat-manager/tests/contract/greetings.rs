@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use bin_common_handler::testing::{Kind, until};
+use bin_common_handler::{
+    models::sock::Method::Post,
+    testing::{Kind, until},
+};
 use provider_stand_in::{Fault, Route};
 use rstest::rstest;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    siblings::{AT_ONCE, CUSTOMER, NUMBER, PENDING, give, owner},
+    siblings::{AT_ONCE, CUSTOMER, NUMBER, PENDING, SUSPENDED, give, owner},
     world::{PERSON, World, all, text},
 };
 
@@ -212,5 +215,40 @@ async fn a_registration_that_is_approved_opens_conversations_without_stale_greet
         .await;
     world.pass(600);
     assert_eq!(world.provider.texts_to(PERSON), []);
+    world.end().await;
+}
+
+/// The daemon that has the caller on the line asks before it promises anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_is_promised_only_to_whoever_gets_one() {
+    const WAITING: &str = "+14155550124";
+    give(SUSPENDED, Some(CUSTOMER));
+    let world = World::new(Kind::Embedded).await;
+    let is_promised = async |from: &str, to: &str| {
+        let body = json!({"from": from, "to": to});
+        let client = world.of(to);
+        let told = client.ok(Post, "/v1/greetings/promise", Some(body)).await;
+        told["greeting"] == json!(true)
+    };
+    for (from, to, expected) in [
+        (PERSON, NUMBER, true),
+        (PERSON, PENDING, false),
+        (PERSON, SUSPENDED, false),
+        (NUMBER, NUMBER, false),
+        ("anonymous", NUMBER, false),
+        (PERSON, "+14155550199", false),
+    ] {
+        assert_eq!(is_promised(from, to).await, expected, "{from} {to}");
+    }
+    // Nothing was written: who asks is greeted all the same.
+    world.miss(1, PERSON, NUMBER).await;
+    world
+        .until_messages("greeted", NUMBER, |messages| messages.len() == 1)
+        .await;
+    assert!(!is_promised(PERSON, NUMBER).await);
+    assert!(is_promised(WAITING, NUMBER).await);
+    let out = Some(json!({"number": WAITING}));
+    world.client.ok(Post, "/v1/optouts", out).await;
+    assert!(!is_promised(WAITING, NUMBER).await);
     world.end().await;
 }

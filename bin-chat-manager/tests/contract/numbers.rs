@@ -63,13 +63,16 @@ async fn what_waits_when_a_number_changes_hands_fails_and_says_why() {
             !messages.iter().any(waits)
         })
         .await;
-    // Those of one second may go in any order, so not always the last one is left.
-    assert!(
-        messages
-            .iter()
-            .any(|it| text(it, "error_code") == "NUMBER_GONE"),
-        "{messages:#?}"
+    let last = messages.last().unwrap();
+    assert_eq!(
+        (text(last, "status"), text(last, "error_code")),
+        ("failed", "NUMBER_GONE")
     );
+    // They leave in their order: after one that is left, all are.
+    let codes = all(&messages, "error_code");
+    let first = codes.iter().position(|code| *code == "NUMBER_GONE");
+    let left = &codes[first.unwrap()..];
+    assert!(left.iter().all(|code| *code == "NUMBER_GONE"), "{codes:?}");
     until_refused(&world, &conversation).await;
     let sent = world.provider.texts_to(PERSON).len();
     assert!((1..9).contains(&sent), "{sent}");

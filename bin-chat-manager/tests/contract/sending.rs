@@ -286,3 +286,60 @@ async fn a_landline_is_texted_once_and_people_are_told_to_call(#[case] at_once: 
     assert_eq!(said("b").await.0, 200);
     world.end().await;
 }
+
+/// A conversation in which somebody of the business may write.
+async fn heard(world: &World) -> Json {
+    world.text(PERSON, NUMBER, "My sink leaks").await;
+    world.conversation("heard", NUMBER, |_| true).await
+}
+
+async fn say(world: &World, conversation: &Json, body: &str) {
+    let word = json!({"client_message_id": body, "body": body});
+    let said = world
+        .act(NUMBER, conversation, "messages", Some(word))
+        .await;
+    assert_eq!(said.0, 200, "{}", said.1);
+}
+
+/// What the carrier took, in its order, once it is so much.
+async fn taken(world: &World, count: usize) -> Vec<String> {
+    until("the carrier has them", async || {
+        let texts = world.provider.texts_to(PERSON);
+        let bodies: Vec<_> = texts.into_iter().map(|it| it.body).collect();
+        (bodies.len() == count).then_some(bodies)
+    })
+    .await
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_of_one_conversation_leave_in_their_order(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::replicated(kind).await;
+    let conversation = heard(&world).await;
+    // The first waits for its second try, while those after it could leave.
+    world.provider.fail(Route::Send, Fault::Status(503), 1);
+    let bodies = ["one", "two", "three", "four"];
+    for body in bodies {
+        say(&world, &conversation, body).await;
+    }
+    assert_eq!(taken(&world, bodies.len()).await, bodies);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_of_which_nobody_knows_holds_up_the_next_for_its_deadline_only() {
+    let world = World::new(Kind::Embedded).await;
+    let conversation = heard(&world).await;
+    world.provider.fail(Route::Send, Fault::Drop, 1);
+    say(&world, &conversation, "one").await;
+    until("it was asked for", async || {
+        (world.provider.requests(Route::Send) == 1).then_some(())
+    })
+    .await;
+    say(&world, &conversation, "two").await;
+    world.pass(12);
+    assert_eq!(taken(&world, 1).await, ["two"]);
+    world.end().await;
+}

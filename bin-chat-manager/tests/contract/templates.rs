@@ -5,7 +5,7 @@ use bin_common_handler::{
     testing::Kind,
 };
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::world::{World, id, reason, text};
@@ -50,5 +50,26 @@ async fn a_name_is_there_once_until_it_is_deleted(
 
     client.ok(Delete, &uri, None).await;
     client.ok(Post, "/v1/templates", Some(body)).await;
+    world.end().await;
+}
+
+/// What people keep by hand: nobody's would do nothing.
+#[rstest]
+#[case("/v1/templates", json!({"name": "greeting", "body": "Hello."}))]
+#[case("/v1/queues", json!({"name": "sales"}))]
+#[case("/v1/agents", json!({"name": "Ann", "user_id": Uuid::from_u128(21)}))]
+#[case("/v1/widgets", json!({"name": "shop"}))]
+#[case("/v1/canned_responses", json!({"shortcut": "hi", "body": "Hello."}))]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_no_customer_is_refused(#[case] uri: &str, #[case] body: Json) {
+    let world = World::new(Kind::Embedded).await;
+    let operator = world.installation.client();
+    let refused = operator.call(Post, uri, Some(body.clone())).await;
+    assert_eq!(reason(&refused), (400, "CUSTOMER_REQUIRED"));
+    assert!(text(&refused.1, "message").contains("customer_id"));
+    assert_eq!(operator.ok(Get, uri, None).await, json!([]));
+    let mut named = body;
+    named["customer_id"] = json!(Uuid::from_u128(12));
+    operator.ok(Post, uri, Some(named)).await;
     world.end().await;
 }

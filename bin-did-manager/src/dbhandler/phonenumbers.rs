@@ -73,6 +73,24 @@ pub(crate) async fn is_needed(tx: &mut ChangeTx<'_>, provider_id: Uuid) -> Resul
     Ok(found.is_some())
 }
 
+/// Some providers of a customer that live, and that no number needs.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn some_unneeded(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    most: u32,
+) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM did_providers WHERE customer_id = ? AND tm_delete IS NULL AND NOT EXISTS \
+               (SELECT 1 FROM did_phone_numbers WHERE did_phone_numbers.provider_id = did_providers.id AND \
+               (did_phone_numbers.tm_delete IS NULL OR \
+               did_phone_numbers.status IN ('releasing', 'release_failed'))) ORDER BY id LIMIT ?";
+    let values = vec![customer_id.into(), most.into()];
+    let found: Vec<Id> = tx.sql().fetch_all(sql, values).await?;
+    Ok(found.into_iter().map(|row| row.id).collect())
+}
+
 fn select<E: Entity>() -> String {
     format!("SELECT {} FROM {}", E::COLUMNS.join(", "), E::TABLE)
 }

@@ -223,7 +223,11 @@ async fn ended(
     {
         let mut after = before.clone();
         change(&mut after);
+        let (customer_id, status) = (after.customer_id, after.status);
         write(&mut tx, before.tm_update, after).await?;
+        if status == NumberStatus::Released {
+            orphaned::given_back(&mut tx, customer_id).await?;
+        }
     }
     tx.commit(()).await
 }

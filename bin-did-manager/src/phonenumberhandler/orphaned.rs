@@ -1,5 +1,6 @@
 //! The numbers of a business that was deleted are deleted with it, and given back where they were bought, so that somebody
-//! else may have them. Some at a time: a business may have thousands.
+//! else may have them. Its providers follow, with their secrets, each once no number is to be given back by it. Some at a
+//! time: a business may have thousands.
 
 use bin_common_handler::{
     context::RequestContext, databasehandler::ChangeTx, models::error::Result, resource,
@@ -7,11 +8,15 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, dbhandler::phonenumbers, models::phonenumber::PhoneNumber};
+use crate::{
+    app::App,
+    dbhandler::phonenumbers,
+    models::{customer::Customer, phonenumber::PhoneNumber, provider::Provider},
+};
 
-/// The timer of a business whose numbers are to be deleted.
+/// The timer of a business whose numbers and providers are to be deleted.
 pub(super) const ORPHANED: &str = "customer_phone_numbers";
-/// Numbers of one transaction.
+/// Numbers or providers of one transaction.
 const BATCH: u32 = 100;
 
 /// The business is deleted in this transaction; its numbers follow.
@@ -23,19 +28,51 @@ pub(crate) async fn orphan(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<(
     tx.schedule(ORPHANED, customer_id, now, &()).await
 }
 
-/// Deletes some numbers, and goes on while there are more.
+/// A number was given back. The account of a business that is gone may be needed no more.
+///
+/// # Errors
+/// 503.
+pub(super) async fn given_back(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<()> {
+    let customer = tx.get::<Customer>(customer_id).await?;
+    if customer.is_some_and(|customer| customer.tm_delete.is_some()) {
+        orphan(tx, customer_id).await?;
+    }
+    Ok(())
+}
+
+/// Deletes some numbers, then some providers, and goes on while there are more.
 pub(super) async fn due(app: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    let customer_id = timer.entity_id;
+    let numbers = delete_numbers(&app, tx, customer_id).await?;
+    let providers = delete_providers(&app, tx, customer_id).await?;
+    if numbers == BATCH || providers == BATCH {
+        return orphan(tx, customer_id).await;
+    }
+    Ok(())
+}
+
+async fn delete_numbers(app: &App, tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<u32> {
     let ctx = RequestContext::internal();
-    let ids = phonenumbers::some_of(tx, timer.entity_id, BATCH).await?;
-    let is_last = ids.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+    let ids = phonenumbers::some_of(tx, customer_id, BATCH).await?;
+    let count = u32::try_from(ids.len()).unwrap_or(BATCH);
     for id in ids {
         let found = tx.lock::<PhoneNumber>(id).await?;
         if let Some(live) = found.filter(|number| number.tm_delete.is_none()) {
-            resource::soft_delete(&app, tx, &ctx, &live).await?;
+            resource::soft_delete(app, tx, &ctx, &live).await?;
         }
     }
-    if is_last {
-        return Ok(());
+    Ok(count)
+}
+
+async fn delete_providers(app: &App, tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<u32> {
+    let ctx = RequestContext::internal();
+    let ids = phonenumbers::some_unneeded(tx, customer_id, BATCH).await?;
+    let count = u32::try_from(ids.len()).unwrap_or(BATCH);
+    for id in ids {
+        let found = tx.lock::<Provider>(id).await?;
+        if let Some(live) = found.filter(|provider| provider.tm_delete.is_none()) {
+            resource::soft_delete(app, tx, &ctx, &live).await?;
+        }
     }
-    orphan(tx, timer.entity_id).await
+    Ok(count)
 }

@@ -65,6 +65,18 @@ impl Town {
         .await
     }
 
+    /// The secret of the first provider, as its column has it.
+    async fn sealed(&self) -> String {
+        #[derive(sqlx::FromRow)]
+        struct Stored {
+            secret: String,
+        }
+        let sql = "SELECT secret FROM did_providers ORDER BY id LIMIT 1";
+        let db = self.world.installation.db();
+        let stored: Option<Stored> = db.fetch_optional(sql, vec![]).await.unwrap();
+        stored.unwrap().secret
+    }
+
     async fn end(self) {
         self.world.end().await;
         self.carrier.stop().await;
@@ -89,14 +101,7 @@ async fn a_secret_is_sealed_and_never_shown(#[values(Kind::Embedded, Kind::Full)
             "{told}"
         );
     }
-    #[derive(sqlx::FromRow)]
-    struct Stored {
-        secret: String,
-    }
-    let sql = "SELECT secret FROM did_providers";
-    let db = town.world.installation.db();
-    let stored: Option<Stored> = db.fetch_optional(sql, vec![]).await.unwrap();
-    let stored = stored.unwrap().secret;
+    let stored = town.sealed().await;
     assert!(stored.starts_with("v1.") && !stored.contains(&secret));
     // The secret stayed what it was: it still opens.
     town.number(OWN, &provider, false).await;
@@ -581,6 +586,10 @@ async fn the_numbers_of_a_deleted_business_are_given_back_and_free(
         town.carrier.numbers().is_empty().then_some(())
     })
     .await;
+    until("the account's secret is gone", async || {
+        town.sealed().await.is_empty().then_some(())
+    })
+    .await;
     let other = json!({"name": "b"});
     let other = operator.ok(Post, "/v1/customers", Some(other)).await;
     let other = operator.within(id_of(&other));
@@ -613,6 +622,42 @@ async fn a_number_that_the_carrier_does_not_take_back_is_told_and_tried_again() 
     );
     town.wait_for(&number, "released").await;
     assert_eq!(town.carrier.numbers(), []);
+    town.end().await;
+}
+
+#[tokio::test]
+async fn a_deleted_provider_keeps_no_secret() {
+    let town = Town::new(Kind::Embedded).await;
+    let provider = town.provider().await;
+    assert!(!town.sealed().await.is_empty());
+    let uri = format!("/v1/providers/{}", id_of(&provider));
+    town.client().ok(Delete, &uri, None).await;
+    assert_eq!(town.sealed().await, "");
+    town.end().await;
+}
+
+#[tokio::test]
+async fn the_secret_of_a_deleted_business_stays_while_a_number_is_to_be_given_back() {
+    let town = Town::new(Kind::Embedded).await;
+    let provider = town.provider().await;
+    let number = town.number("+14155550107", &provider, true).await;
+    town.wait_for(&number, "active").await;
+    town.carrier.fail(Route::Owned, Fault::Code(20003), 1);
+    let operator = &town.world.operator;
+    let uri = format!("/v1/customers/{}", town.world.customer_id);
+    operator.ok(Delete, &uri, None).await;
+    let uri = format!("/v1/phone_numbers/{}", id_of(&number));
+    until("it could not be given back", async || {
+        let row = operator.ok(Get, &uri, None).await;
+        (text(&row, "status") == "release_failed").then_some(())
+    })
+    .await;
+    assert!(!town.sealed().await.is_empty());
+    operator.ok(Delete, &uri, None).await;
+    until("the account's secret is gone", async || {
+        town.sealed().await.is_empty().then_some(())
+    })
+    .await;
     town.end().await;
 }
 

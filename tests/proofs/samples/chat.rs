@@ -64,6 +64,9 @@ fn conversation_sample(route: &RouteInfo, picker: &Picker<'_>) -> Option<Sample>
             409,
             body(json!({"client_message_id": "f", "content_base64": "aGk="})),
         ),
+        (Post, "/v1/greetings/promise") => body(json!({
+            "from": picker.own("phone"), "to": picker.own("number"),
+        })),
         (Post, "/v1/subjects/lookup") => body(json!({"phone": picker.own("phone")})),
         // It is closed, and another one with the same person is open.
         (
