@@ -7,7 +7,7 @@ use bin_common_handler::{
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use crate::world::{World, reason};
+use crate::world::{World, reason, text};
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +78,40 @@ async fn wrong_fields_are_refused_by_name(
     let world = World::new(Kind::Embedded).await;
     let reply = world.client.call(Post, uri, Some(body)).await;
     assert_eq!(reason(&reply), (status, why), "{reply:?}");
+    world.end().await;
+}
+
+/// An empty one would be taken for all defaults.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_where_an_object_belongs_wipes_nothing() {
+    let world = World::new(Kind::Embedded).await;
+    let terms = json!({
+        "duplicates": {"scope": "buyer", "after": "connect", "days": 30},
+        "auction": {"window_ms": 600_000},
+    });
+    let campaign = world.campaign(terms).await;
+    let buyer = world.buyer(0, json!({})).await;
+    let criteria = json!({"criteria": {"states": ["CA"]}});
+    let profile = world.profile(&buyer, &campaign, 100, criteria).await;
+    for (what, id, fields) in [
+        (
+            "call_campaigns",
+            &campaign,
+            &["auction", "conversion", "duplicates", "fraud"][..],
+        ),
+        ("bid_profiles", &profile, &["criteria", "endpoint"][..]),
+    ] {
+        let before = world.get(what, id).await;
+        for field in fields {
+            let uri = format!("/v1/{what}/{id}");
+            let body = json!({ *field: [] });
+            let reply = world.client.call(Put, &uri, Some(body)).await;
+            assert_eq!(reason(&reply), (400, "INVALID_FIELD"), "{reply:?}");
+            let said = text(&reply.1, "message");
+            assert_eq!(said, format!("{field} must be an object."));
+        }
+        assert_eq!(world.get(what, id).await, before);
+    }
     world.end().await;
 }
 
