@@ -75,11 +75,7 @@ pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<C
 ///
 /// # Errors
 /// As [`route`].
-pub(crate) async fn route_or_turn_away(
-    app: &App,
-    ctx: &RequestContext,
-    id: Uuid,
-) -> Result<Call> {
+pub(crate) async fn route_or_turn_away(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
     let routed = Box::pin(route(app, ctx, id)).await;
     if let Err(refusal) = &routed {
         unsold::turned_away(&app.store, ctx, id, refusal).await;
