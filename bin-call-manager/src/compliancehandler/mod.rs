@@ -158,7 +158,9 @@ struct DialledAddress {
 async fn dialled(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
     let call: Dialled = event.data()?;
     match number("destination", &call.destination.target) {
-        Ok(phone) => law::add_attempt(tx, call.customer_id, &phone, call.tm_create).await,
+        Ok(phone) => {
+            law::add_attempt(tx, ids::next(), call.customer_id, &phone, call.tm_create).await
+        }
         // No phone number: the law does not count it.
         Err(_) => Ok(()),
     }
@@ -469,7 +471,8 @@ pub(crate) async fn judge(
     Ok(Some(verdict))
 }
 
-/// Counts an outbound call that is placed, and keeps what the law said.
+/// Counts an outbound call that is about to be placed, and keeps what the law said. Until it is sold or ends it keeps its
+/// place among the calls that the law allows.
 ///
 /// # Errors
 /// 503.
@@ -482,8 +485,7 @@ pub(crate) async fn count(
         return Ok(());
     };
     law::save_verdict(tx, call.customer_id, call.id, &verdict).await?;
-    let now = tx.now();
-    law::add_attempt(tx, call.customer_id, call.person(), now).await
+    law::add_attempt(tx, call.id, call.customer_id, call.person(), call.tm_create).await
 }
 
 fn question(call: &Call, requires_consent: bool, at: Timestamp) -> Question {
