@@ -18,7 +18,7 @@ const YES: [&str; 8] = [
     "ok", "yes", "true", "accept", "accepted", "success", "taken", "won",
 ];
 /// Why an answer does not count that says no, and one that says neither yes nor no.
-pub(super) const REJECTED: &str = "REJECTED";
+const REJECTED: &str = "REJECTED";
 const UNCLEAR: &str = "UNCLEAR";
 
 /// What a bidder says.
