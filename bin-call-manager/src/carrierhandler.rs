@@ -157,13 +157,13 @@ async fn sell(
 
 async fn make(app: &App, ctx: &RequestContext, body: CallCreate) -> Result<Call> {
     let call = create::create(app, ctx, None, body).await?;
-    routehandler::route(app, ctx, call.id).await
+    routehandler::route_or_turn_away(app, ctx, call.id).await
 }
 
 /// What is said of a call that was there before: its buyer, as long as one is waited for or has it.
 async fn go_on(app: &App, ctx: &RequestContext, known: Call) -> Result<Call> {
     match known.status {
-        CallStatus::Pending => routehandler::route(app, ctx, known.id).await,
+        CallStatus::Pending => routehandler::route_or_turn_away(app, ctx, known.id).await,
         status if status.is_final() => Err(invalid_state(&known, "The call is over.")),
         _ => Ok(known),
     }

@@ -6,7 +6,7 @@ use bin_common_handler::{
     ids,
     listenhandler::List,
     models::{
-        check::ensure,
+        check::{ensure, plain},
         error::{Error, Result},
         identity::optional_owner,
         text::{check_name, null_is_default},
@@ -71,6 +71,7 @@ pub(crate) async fn create(
 ) -> Result<DncEntry> {
     ensure_operator(ctx)?;
     check_name("reason", &body.reason)?;
+    plain("reason", &body.reason)?;
     let state = checked_state(body.list, &body.state)?;
     let phone = number("phone", &body.phone)?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::models::text::is_invisible;
+
 /// What makes a spreadsheet calculate, plain, full-width and small.
 const FORMULA_STARTS: [char; 12] = [
     '=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫',
@@ -78,10 +80,7 @@ fn begins(text: &str) -> bool {
 
 /// What is not seen: white space of every kind, controls, and what only steers the text around it.
 fn is_blank(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    c.is_whitespace() || c.is_control() || is_invisible(c)
 }
 
 fn is_phone(text: &str) -> bool {

@@ -145,10 +145,11 @@ pub(crate) fn check_facts(zip: &str, state: &str, tags: &BTreeMap<String, String
 /// 400.
 pub(crate) fn check_reference(reference: &str) -> Result<()> {
     ensure(
-        reference.len() <= TEXT_MAX && !reference.chars().any(char::is_control),
+        reference.len() <= TEXT_MAX,
         "reference",
-        "has at most 255 bytes, none of them control characters",
-    )
+        "has at most 255 bytes",
+    )?;
+    plain("reference", reference)
 }
 
 /// E.164 in its one form.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bin_common_handler::models::check::plain;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,15 @@ impl TagRule {
         }
         if spec.value.len() > TEXT_MAX {
             return Err(("value", "must have at most 256 bytes"));
+        }
+        for (field, text) in [("key", &spec.key), ("value", &spec.value)] {
+            // It stands in explanations.
+            if plain(field, text).is_err() {
+                return Err((
+                    field,
+                    "must have no control characters, nor any that turn the order of letters",
+                ));
+            }
         }
         let number = || number(&spec.value).ok_or(("value", "must be a number for lt and gt"));
         let test = match spec.op {

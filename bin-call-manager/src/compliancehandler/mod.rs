@@ -158,19 +158,22 @@ struct DialledAddress {
 async fn dialled(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
     let call: Dialled = event.data()?;
     match number("destination", &call.destination.target) {
-        Ok(phone) => law::add_attempt(tx, call.customer_id, &phone, call.tm_create).await,
+        Ok(phone) => {
+            law::add_attempt(tx, ids::next(), call.customer_id, &phone, call.tm_create).await
+        }
         // No phone number: the law does not count it.
         Err(_) => Ok(()),
     }
 }
 
 impl CheckBody {
-    fn question(&self, now: Timestamp, requires_consent: bool) -> Result<Question> {
+    /// The question; `place` stands before the fields that a refusal names.
+    fn question(&self, place: &str, now: Timestamp, requires_consent: bool) -> Result<Question> {
         let address = self.address.clone().unwrap_or_default();
-        short("address.zip", &address.zip)?;
-        short("address.state", &address.state)?;
+        short(&format!("{place}address.zip"), &address.zip)?;
+        short(&format!("{place}address.state"), &address.state)?;
         Ok(Question {
-            phone: number("phone", &self.phone)?,
+            phone: number(&format!("{place}phone"), &self.phone)?,
             at: self.at.unwrap_or(now),
             purpose: self.purpose,
             is_inbound: self.direction == Some(Direction::Inbound),
@@ -194,7 +197,7 @@ pub(crate) async fn check_one(
     ensure_operator(ctx)?;
     let customer_id = owner(ctx, body.customer_id.or(named))?;
     let requires_consent = requires_consent(app, ctx, customer_id, body.call_campaign_id).await?;
-    let question = body.question(app.store.clock.now(), requires_consent)?;
+    let question = body.question("", app.store.clock.now(), requires_consent)?;
     let views = answers(app, customer_id, &[question]).await?;
     views
         .into_iter()
@@ -205,7 +208,7 @@ pub(crate) async fn check_one(
 /// Whether many calls may be placed, in the order of the questions.
 ///
 /// # Errors
-/// As [`check_one`].
+/// As [`check_one`], with the `index` of the question in `details`.
 pub(crate) async fn check_many(
     app: &App,
     ctx: &RequestContext,
@@ -222,18 +225,21 @@ pub(crate) async fn check_many(
     let now = app.store.clock.now();
     let mut campaigns: Vec<(Option<Uuid>, bool)> = vec![(None, false)];
     let mut questions = Vec::with_capacity(body.checks.len());
-    for check in &body.checks {
+    for (index, check) in body.checks.iter().enumerate() {
+        let of_this = |error: Error| error.with_detail(json!({ "index": index }));
         let id = check.call_campaign_id;
         let known = campaigns.iter().find(|(known, _)| *known == id);
         let requires = match known {
             Some((_, requires)) => *requires,
             None => {
-                let requires = requires_consent(app, ctx, customer_id, id).await?;
+                let requires = requires_consent(app, ctx, customer_id, id).await;
+                let requires = requires.map_err(of_this)?;
                 campaigns.push((id, requires));
                 requires
             }
         };
-        questions.push(check.question(now, requires)?);
+        let question = check.question(&format!("checks[{index}]."), now, requires);
+        questions.push(question.map_err(of_this)?);
     }
     answers(app, customer_id, &questions).await
 }
@@ -469,7 +475,8 @@ pub(crate) async fn judge(
     Ok(Some(verdict))
 }
 
-/// Counts an outbound call that is placed, and keeps what the law said.
+/// Counts an outbound call that is about to be placed, and keeps what the law said. Until it is sold or ends it keeps its
+/// place among the calls that the law allows.
 ///
 /// # Errors
 /// 503.
@@ -482,8 +489,7 @@ pub(crate) async fn count(
         return Ok(());
     };
     law::save_verdict(tx, call.customer_id, call.id, &verdict).await?;
-    let now = tx.now();
-    law::add_attempt(tx, call.customer_id, call.person(), now).await
+    law::add_attempt(tx, call.id, call.customer_id, call.person(), call.tm_create).await
 }
 
 fn question(call: &Call, requires_consent: bool, at: Timestamp) -> Question {

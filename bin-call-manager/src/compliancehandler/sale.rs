@@ -8,7 +8,7 @@ use bin_common_handler::{
 
 use super::{Knowledge, VerdictView, announce, question, refusal};
 use crate::{
-    dbhandler::reader::Reader,
+    dbhandler::{law, reader::Reader},
     dncbookhandler::DncBook,
     models::{
         call::{Call, Direction},
@@ -36,6 +36,30 @@ async fn forbidden(
     knowledge.forget_attempts_since(phone, call.tm_create);
     let verdict = knowledge.answer(&question(call, campaign.require_consent, now));
     Ok(Some(verdict).filter(|verdict| !verdict.allowed))
+}
+
+/// An outbound call was sold, and is placed: it counts from now.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn placed(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
+    match call.tm_route {
+        Some(at) if call.direction == Direction::Outbound => {
+            law::move_attempt(tx, call.customer_id, call.id, at).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A call ended: one that nobody ever bought called nobody, and counts no more.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ended(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
+    if call.direction != Direction::Outbound || call.tm_route.is_some() {
+        return Ok(());
+    }
+    law::remove_attempt(tx, call.customer_id, call.id).await
 }
 
 /// The rule that forbids now that a call is sold, such as `OPTED_OUT`; nothing where it may be.

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 use bin_common_handler::{
     StoredRow,
     databasehandler::{ChangeTx, Db, Entity, Value, list},
-    ids,
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -270,23 +269,50 @@ pub(crate) async fn attempts(
     Ok(found.into_iter().map(|attempt| attempt.tm).collect())
 }
 
-/// A call to that number was placed.
+/// A call to that number was placed, or is about to be; one of ours has the id of its call.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn add_attempt(
     tx: &mut ChangeTx<'_>,
+    id: Uuid,
     customer_id: Uuid,
     phone: &str,
     at: Timestamp,
 ) -> Result<()> {
     let sql = "INSERT INTO exchange_attempts (id, customer_id, phone, tm) VALUES (?, ?, ?, ?)";
-    let values = vec![
-        ids::next().into(),
-        customer_id.into(),
-        phone.into(),
-        at.into(),
-    ];
+    let values = vec![id.into(), customer_id.into(), phone.into(), at.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// The call of an attempt was placed at that time.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn move_attempt(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    id: Uuid,
+    at: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE exchange_attempts SET tm = ? WHERE id = ? AND customer_id = ?";
+    let values = vec![at.into(), id.into(), customer_id.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// The call of an attempt was never placed.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn remove_attempt(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    id: Uuid,
+) -> Result<()> {
+    let sql = "DELETE FROM exchange_attempts WHERE id = ? AND customer_id = ?";
+    let values = vec![id.into(), customer_id.into()];
     tx.sql().execute(sql, values).await?;
     Ok(())
 }

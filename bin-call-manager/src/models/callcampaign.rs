@@ -3,12 +3,12 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, in_range, max_bytes, short, timezone, within, wrong},
+        check::{ensure, in_range, max_bytes, plain, short, timezone, within, wrong},
         error::Result,
         hours::Hours,
         identity::uuid_or_nil,
         money::Currency,
-        text::{check_name, check_text},
+        text::{check_name, check_shown, check_text},
         time::Timestamp,
     },
     phone, text_enum,
@@ -244,7 +244,9 @@ impl Default for CallCampaign {
 
 fn check(campaign: &mut CallCampaign, before: Option<&CallCampaign>, _: Timestamp) -> Result<()> {
     check_name("name", &campaign.name)?;
+    plain("name", &campaign.name)?;
     check_text("whisper", &campaign.whisper)?;
+    check_shown("whisper", &campaign.whisper)?;
     short("carrier_account", &campaign.carrier_account)?;
     max_bytes("carrier_token", &campaign.carrier_token, TOKEN_MAX)?;
     if let Some(before) = before {

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, short_list, within},
+        check::{ensure, plain, short_list, within},
         error::Result,
         text::check_name,
         time::Timestamp,
@@ -131,8 +131,11 @@ fn check(rule: &mut ComplianceRule, _: Option<&ComplianceRule>, _: Timestamp) ->
         "effective_to",
         "must not be before effective_from, as the rule would never hold",
     )?;
-    check_name("citation", &rule.citation)?;
-    check_name("source", &rule.source)
+    for (field, text) in [("citation", &rule.citation), ("source", &rule.source)] {
+        check_name(field, text)?;
+        plain(field, text)?;
+    }
+    Ok(())
 }
 
 impl ComplianceRule {

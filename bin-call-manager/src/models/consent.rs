@@ -3,9 +3,10 @@
 use bin_common_handler::{
     Entity,
     models::{
-        check::{ensure, short},
+        check::{ensure, plain, short},
         error::Result,
         page::{Filter, FilterKind},
+        text::check_shown,
         time::Timestamp,
     },
     text_enum,
@@ -199,17 +200,18 @@ pub fn check_proofs(proofs: &[Proof]) -> Result<()> {
         "has at most 20 entries",
     )?;
     for proof in proofs {
-        let fits = |text: &str| text.len() <= TEXT_MAX && !text.chars().any(char::is_control);
         ensure(
-            fits(&proof.uri),
+            proof.uri.len() <= TEXT_MAX,
             "proofs.uri",
-            "has at most 4096 bytes, none of them control characters",
+            "has at most 4096 bytes",
         )?;
+        plain("proofs.uri", &proof.uri)?;
         ensure(
             proof.text.len() <= TEXT_MAX,
             "proofs.text",
             "has at most 4096 bytes",
         )?;
+        check_shown("proofs.text", &proof.text)?;
         short("proofs.sha256", &proof.sha256)?;
         let is_hash =
             proof.sha256.len() == 64 && proof.sha256.bytes().all(|b| b.is_ascii_hexdigit());

@@ -3,7 +3,7 @@
 use bin_common_handler::{
     Resource,
     models::{
-        check::{ensure, wrong},
+        check::{ensure, plain, wrong},
         error::Result,
         identity::optional_uuid,
         page::FilterKind,
@@ -61,6 +61,7 @@ pub struct FraudEntry {
 
 fn check(entry: &mut FraudEntry, before: Option<&FraudEntry>, now: Timestamp) -> Result<()> {
     check_name("reason", &entry.reason)?;
+    plain("reason", &entry.reason)?;
     // One that is there may be ended by it.
     let counts = before.is_some() || entry.expires.is_none_or(|ends| ends > now);
     ensure(counts, "expires", "must be later than now")?;

@@ -1,5 +1,6 @@
 //! What a bidder says, read with suspicion: anything may stand there.
 
+use bin_common_handler::models::{json, text::shown};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -12,6 +13,13 @@ const EXPIRES_DEFAULT: u64 = 30;
 const EXPIRES_MAX: u64 = 300;
 /// What is kept of a reason, in characters.
 const REASON_MAX: usize = 100;
+/// Words with which a post is taken.
+const YES: [&str; 8] = [
+    "ok", "yes", "true", "accept", "accepted", "success", "taken", "won",
+];
+/// Why an answer does not count that says no, and one that says neither yes nor no.
+const REJECTED: &str = "REJECTED";
+const UNCLEAR: &str = "UNCLEAR";
 
 /// What a bidder says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,16 +77,76 @@ pub fn read(body: &[u8]) -> Said {
     }
 }
 
-/// Whether an answer to a post refuses the call; one that says nothing takes it.
-pub(super) fn refuses(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Refusal {
-        reject_reason: Option<String>,
+/// Why an answer to a post refuses the call; nothing where it takes it. Only what clearly does is a yes: nothing at all, a
+/// word such as `ok`, or an object in which nothing says no.
+pub(super) fn refusal(body: &[u8]) -> Option<String> {
+    let Ok(text) = std::str::from_utf8(body).map(str::trim) else {
+        return Some(UNCLEAR.to_owned());
+    };
+    if text.is_empty() || is_yes(text) {
+        return None;
     }
-    serde_json::from_slice::<Refusal>(body)
-        .ok()
-        .and_then(|body| body.reject_reason)
-        .is_some_and(|reason| !reason.is_empty())
+    match json::from_str::<Json>(text) {
+        Ok(Json::Object(fields)) => fields.iter().find_map(|(key, value)| no(key, value)),
+        Ok(Json::String(word)) if is_yes(&word) => None,
+        Ok(Json::Null) => None,
+        Ok(Json::Bool(false)) => Some(REJECTED.to_owned()),
+        _ => Some(UNCLEAR.to_owned()),
+    }
+}
+
+/// Why a field refuses a call, however its name is written; nothing where it does not.
+fn no(key: &str, value: &Json) -> Option<String> {
+    let letters = key.chars().filter(char::is_ascii_alphanumeric);
+    let key = letters.collect::<String>().to_ascii_lowercase();
+    let is_no = match key.as_str() {
+        "reject" | "rejected" | "rejectcode" | "rejectreason" | "rejection" | "rejectionreason"
+        | "declined" | "refused" | "error" | "errors" => !is_nothing(value),
+        "accept" | "accepted" | "ok" | "result" | "status" | "success" | "taken" => {
+            !says_yes(value)
+        }
+        // As in an answer to a ping: no bid is a no.
+        "amount" => !value.is_null() && value.as_i64().is_none_or(|amount| amount < 1),
+        _ => false,
+    };
+    is_no.then(|| rejected(value.as_str().unwrap_or_default()))
+}
+
+/// As the reason stands among those whose answers do not count.
+pub(super) fn rejected(reason: &str) -> String {
+    match plain(reason) {
+        reason if reason.is_empty() => REJECTED.to_owned(),
+        reason => format!("{REJECTED}: {reason}"),
+    }
+}
+
+fn is_nothing(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Bool(is_so) => !is_so,
+        Json::Number(number) => number.as_i64() == Some(0),
+        Json::String(text) => text.trim().is_empty(),
+        Json::Array(parts) => parts.is_empty(),
+        Json::Object(parts) => parts.is_empty(),
+    }
+}
+
+fn says_yes(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Bool(is_so) => *is_so,
+        // As HTTP says it.
+        Json::Number(number) => number
+            .as_i64()
+            .is_some_and(|number| number == 1 || (200..300).contains(&number)),
+        Json::String(text) => is_yes(text),
+        Json::Array(_) | Json::Object(_) => false,
+    }
+}
+
+fn is_yes(text: &str) -> bool {
+    let text = text.trim();
+    YES.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 fn seconds(given: Option<&Json>) -> u64 {
@@ -87,9 +155,10 @@ fn seconds(given: Option<&Json>) -> u64 {
         .map_or(EXPIRES_DEFAULT, |seconds| seconds.min(EXPIRES_MAX))
 }
 
-/// A line without anything that a terminal would obey.
+/// A line without anything that a terminal would obey, or that turns the order of letters.
 fn plain(text: &str) -> String {
-    text.chars()
+    shown(text)
+        .chars()
         .filter(|c| !c.is_control())
         .take(REASON_MAX)
         .collect()
@@ -116,7 +185,10 @@ pub(crate) fn hostile(data: &[u8]) {
         }
         Said::Broken => {}
     }
-    let _ = refuses(data);
+    if let Some(reason) = refusal(data) {
+        assert!(reason.starts_with(REJECTED) || reason == UNCLEAR);
+        assert!(reason.chars().count() <= REASON_MAX + REJECTED.len() + 2);
+    }
 }
 
 #[cfg(test)]
@@ -160,12 +232,45 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", false)]
-    #[case("ok", false)]
-    #[case(r#"{"reject_reason": ""}"#, false)]
-    #[case(r#"{"reject_reason": "full"}"#, true)]
-    fn a_post_is_taken_unless_it_is_refused(#[case] body: &str, #[case] refused: bool) {
-        assert_eq!(refuses(body.as_bytes()), refused);
+    #[case::nothing("", None)]
+    #[case::blank(" \n", None)]
+    #[case::word("ok", None)]
+    #[case::capitals("OK\n", None)]
+    #[case::text(r#""accepted""#, None)]
+    #[case::null("null", None)]
+    #[case::yes("true", None)]
+    #[case::empty("{}", None)]
+    #[case::bid(r#"{"amount": 500, "destination": "+14155550191"}"#, None)]
+    #[case::no_reason(r#"{"reject_reason": ""}"#, None)]
+    #[case::null_reason(r#"{"reject_reason": null, "reject_code": 0}"#, None)]
+    #[case::taken(r#"{"accepted": true, "status": "success", "error": null}"#, None)]
+    #[case::status(r#"{"status": 200, "id": "x"}"#, None)]
+    #[case::refused(r#"{"reject_reason": "full"}"#, Some("REJECTED: full"))]
+    #[case::in_another_case(r#"{"Reject_Reason": "full"}"#, Some("REJECTED: full"))]
+    #[case::in_another_form(r#"{"rejectReason": "full"}"#, Some("REJECTED: full"))]
+    #[case::turned(r#"{"reject_reason": "\u202efull\u0007"}"#, Some("REJECTED: full"))]
+    #[case::no_text(r#"{"reject_reason": ["full"]}"#, Some("REJECTED"))]
+    #[case::number(r#"{"reject_reason": 5}"#, Some("REJECTED"))]
+    #[case::code(r#"{"reject_code": 1006}"#, Some("REJECTED"))]
+    #[case::not_accepted(r#"{"accepted": false}"#, Some("REJECTED"))]
+    #[case::not_by_text(r#"{"accepted": "no"}"#, Some("REJECTED: no"))]
+    #[case::rejected(r#"{"status": "rejected"}"#, Some("REJECTED: rejected"))]
+    #[case::failed(r#"{"status": 500}"#, Some("REJECTED"))]
+    #[case::error(r#"{"error": {"code": 1}}"#, Some("REJECTED"))]
+    #[case::no_bid(r#"{"amount": 0}"#, Some("REJECTED"))]
+    #[case::no("false", Some("REJECTED"))]
+    #[case::twice(r#"{"reject_reason": "full", "reject_reason": ""}"#, Some("UNCLEAR"))]
+    #[case::cut_off(r#"{"reject_reason": "ful"#, Some("UNCLEAR"))]
+    #[case::page("<html>Sorry</html>", Some("UNCLEAR"))]
+    #[case::no_word("full", Some("UNCLEAR"))]
+    #[case::list("[]", Some("UNCLEAR"))]
+    fn only_a_clear_yes_takes_a_post(#[case] body: &str, #[case] refused: Option<&str>) {
+        assert_eq!(refusal(body.as_bytes()).as_deref(), refused);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_no_yes() {
+        assert_eq!(refusal(&[0xff, 0xfe]).as_deref(), Some("UNCLEAR"));
     }
 
     proptest! {

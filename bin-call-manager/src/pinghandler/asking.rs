@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::answer::{ANSWER_BYTES_MAX, Said, read};
+use super::answer::{ANSWER_BYTES_MAX, Said, read, rejected};
 use crate::{
     app::App,
     dbhandler::refusals,
@@ -99,7 +99,8 @@ fn by_turns(profiles: Vec<BidProfile>) -> Vec<BidProfile> {
     turns.into_iter().map(|(_, profile)| profile).collect()
 }
 
-fn drop_of(profile: &BidProfile, reason: String) -> Dropped {
+/// Notes that the answer of a profile's endpoint does not count.
+pub(super) fn drop_of(profile: &BidProfile, reason: String) -> Dropped {
     Dropped {
         profile_id: profile.id,
         buyer_id: profile.buyer_id,
@@ -157,8 +158,7 @@ fn judge(
                 expires: now.plus(Duration::from_secs(expires_in_seconds)),
             })
         }
-        Said::No(reason) if reason.is_empty() => Err("REJECTED".to_owned()),
-        Said::No(reason) => Err(format!("REJECTED: {reason}")),
+        Said::No(reason) => Err(rejected(&reason)),
         Said::Broken => Err("BROKEN".to_owned()),
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     accepting::{reject, save},
-    answer::refuses,
+    answer::refusal,
     asking,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
         bidprofile::BidProfile,
         call::Call,
         callstatus::CallStatus,
-        ping::{Ping, Reject},
+        ping::{Dropped, Ping, Reject},
     },
     refusing,
     routehandler::{
@@ -124,39 +124,49 @@ pub(super) async fn tell(app: &App, call_id: Uuid) -> Result<Told> {
     if ping.told_bid_id == Some(bid_id) || !is_open {
         return Ok(Told::Taken);
     }
-    let is_taken = post(app, &call, &ping, bid_id).await?;
+    let refused = post(app, &call, &ping, bid_id).await?;
     let turn = turns::without(&RequestContext::internal());
     loop {
         // What it answered is kept: it is not told again because a transaction was rolled back.
-        match Box::pin(note(app, call_id, ping_id, bid_id, is_taken)).await {
+        match Box::pin(note(app, call_id, ping_id, bid_id, refused.as_ref())).await {
             Err(error) => turn.again(error).await?,
             noted => return noted,
         }
     }
 }
 
-/// Whether the bidder takes the call. One that cannot be reached, or does not answer in time, does not.
-async fn post(app: &App, call: &Call, ping: &Ping, bid_id: Uuid) -> Result<bool> {
+/// Why the bidder does not take the call; nothing where it does. One that cannot be reached, or does not answer in time,
+/// does not.
+async fn post(app: &App, call: &Call, ping: &Ping, bid_id: Uuid) -> Result<Option<Dropped>> {
     let Some(bid) = app.store.get::<Bid>(bid_id).await? else {
-        return Ok(true);
+        return Ok(None);
     };
     let profile = match bid.profile_id {
         Some(id) => app.store.get::<BidProfile>(id).await?,
         None => None,
     };
     let Some(profile) = profile.filter(|profile| profile.endpoint.0.is_some()) else {
-        return Ok(true);
+        return Ok(None);
     };
     let body = body(call, ping, &bid);
     let key = bid.id.to_string();
     let answer = asking::send(app, &profile, &body, Duration::from_secs(5), Some(&key)).await;
-    let is_taken = answer.is_ok_and(|answer| answer.status.is_success() && !refuses(&answer.body));
-    let noted = refusing::note(&app.store, call.customer_id, profile.buyer_id, is_taken).await;
-    if let Err(error) = noted {
+    let why = match answer {
+        Ok(answer) if answer.status.is_success() => refusal(&answer.body),
+        Ok(answer) => Some(format!("STATUS_{}", answer.status.as_u16())),
+        Err(fault) => Some(fault.as_str().to_ascii_uppercase()),
+    };
+    let noted = refusing::note(
+        &app.store,
+        call.customer_id,
+        profile.buyer_id,
+        why.is_none(),
+    );
+    if let Err(error) = noted.await {
         // One refusal less is known, which costs no money; what the bidder said counts.
         debug!(%error, %call.id, "a bidder's answer was not noted");
     }
-    Ok(is_taken)
+    Ok(why.map(|why| asking::drop_of(&profile, format!("POST_{why}"))))
 }
 
 fn body(call: &Call, ping: &Ping, bid: &Bid) -> Json {
@@ -174,7 +184,7 @@ async fn note(
     call_id: Uuid,
     ping_id: Uuid,
     bid_id: Uuid,
-    is_taken: bool,
+    refused: Option<&Dropped>,
 ) -> Result<Told> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
@@ -194,23 +204,25 @@ async fn note(
         };
         return Ok(told);
     }
-    if is_taken || ping.told_bid_id == Some(bid_id) {
+    let refused = refused.filter(|_| ping.told_bid_id != Some(bid_id));
+    let Some(refused) = refused else {
         ping.told_bid_id = Some(bid_id);
         save(&mut tx, &mut ping).await?;
         tx.cancel(TELL, call_id).await?;
         return tx.commit(Told::Taken).await;
-    }
+    };
     let was = call.status;
     ending::next_buyer(&mut tx, &app.standing, &mut call, Missed::Refused).await?;
+    ping.dropped.0.push(refused.clone());
     let told = if call.status.is_final() {
         reject(&mut ping, Reject::FinalCapacity);
-        save(&mut tx, &mut ping).await?;
         Told::Over
     } else {
         // Whoever told this one goes on; if it dies, the job does.
         timers::tell_bidder(&mut tx, &call, PAUSE).await?;
         Told::Again
     };
+    save(&mut tx, &mut ping).await?;
     ending::announce(&mut tx, &mut call, was).await?;
     tx.commit(told).await
 }

@@ -190,7 +190,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, call: &mut Call, status: CallStat
     call.tm_end = Some(tx.now());
     timers::cancel_all(tx, call).await?;
     if !was_open {
-        return Ok(());
+        return sale::ended(tx, call).await;
     }
     let bid = current_bid(tx, call).await?;
     let mut account = lock_account(tx, bid.buyer_id).await?;

@@ -70,6 +70,19 @@ pub(crate) async fn route(app: &App, ctx: &RequestContext, id: Uuid) -> Result<C
     }
 }
 
+/// As [`route`], for a caller who is on the line and hears a refusal as the end: the call ends with its reason. After a
+/// fault of ours it stays, as the same call may come again.
+///
+/// # Errors
+/// As [`route`].
+pub(crate) async fn route_or_turn_away(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Call> {
+    let routed = Box::pin(route(app, ctx, id)).await;
+    if let Err(refusal) = &routed {
+        unsold::turned_away(&app.store, ctx, id, refusal).await;
+    }
+    routed
+}
+
 /// One transaction: winner, hold, and what is said of it.
 async fn sell(app: &App, ctx: &RequestContext, viewer: Viewer, id: Uuid) -> Result<Call> {
     let mut tx = app.store.begin(ctx).await?;

@@ -1,18 +1,23 @@
-//! Calls that nobody buys: none stays pending for ever.
+//! Calls that nobody buys: none stays pending for ever, and one whose caller was turned away not at all.
 
 use std::time::Duration;
 
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::{error::Result, time::Timestamp},
+    models::{
+        error::{Error, Result},
+        time::Timestamp,
+    },
 };
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{choose::Explanation, ending};
 use crate::{
     dbhandler::{calls, market},
     models::{call::Call, callcampaign::CallCampaign, callstatus::CallStatus},
+    turns,
 };
 
 /// How long a call may wait for a buyer. No caller waits so long, but calls that go out may be made the day before.
@@ -50,38 +55,89 @@ async fn end(store: &Store, id: Uuid, until: Timestamp) -> Result<()> {
     let ctx = RequestContext::internal();
     let mut tx = store.begin(&ctx).await?;
     let found = tx.lock::<Call>(id).await?;
-    let Some(mut call) = found.filter(|call| is_left(call, until)) else {
+    let Some(mut call) = found.filter(|call| is_left(call) && call.tm_create < until) else {
         // It was sold, auctioned or ended meanwhile.
         return Ok(());
     };
-    let was = call.status;
-    explain(&mut tx, &call).await?;
-    ending::end(&mut tx, &mut call, CallStatus::Failed).await?;
-    REASON.clone_into(&mut call.reason);
-    ending::announce(&mut tx, &mut call, was).await?;
+    let told = Told {
+        below: "Nobody had bought the call 24 hours after its arrival, so it ended.",
+        alone: "No buyer was asked for within 24 hours of the call's arrival, so it ended.",
+    };
+    end_as(&mut tx, &mut call, REASON, &told).await?;
     tx.commit(()).await
 }
 
-/// Whether nobody has it, nor is about to: an open auction ends by its own timer.
-fn is_left(call: &Call, until: Timestamp) -> bool {
-    call.status == CallStatus::Pending && call.auction_id.is_none() && call.tm_create < until
+/// Ends a call whose caller was told `refusal` and is gone. One that cannot be ended now ends with the others after a day.
+pub(super) async fn turned_away(store: &Store, ctx: &RequestContext, id: Uuid, refusal: &Error) {
+    if !is_final(refusal) {
+        return;
+    }
+    let turn = turns::without(ctx);
+    let ended = loop {
+        match Box::pin(turn_away(store, ctx, id, refusal.reason())).await {
+            // It was rolled back, e.g. beside the same call in another request.
+            Err(error) => {
+                if let Err(error) = turn.again(error).await {
+                    break Err(error);
+                }
+            }
+            ended => break ended,
+        }
+    };
+    if let Err(error) = ended {
+        warn!(%error, "a call whose caller was turned away stays pending for a day");
+    }
 }
 
-/// Says so in the explanation, below the last decision where there was one.
-async fn explain(tx: &mut ChangeTx<'_>, call: &Call) -> Result<()> {
-    if market::extend_explanation(
-        tx,
-        call,
-        "Nobody had bought the call 24 hours after its arrival, so it ended.",
-    )
-    .await?
-    {
+/// Whether whoever hears it does not come again: after a fault or a lack of room they do.
+fn is_final(refusal: &Error) -> bool {
+    refusal.is_decided() && refusal.reason() != "CALL_ALREADY_ROUTED"
+}
+
+async fn turn_away(store: &Store, ctx: &RequestContext, id: Uuid, reason: &str) -> Result<()> {
+    let mut tx = store.begin(ctx).await?;
+    let found = tx.lock::<Call>(id).await?;
+    let is_own = |call: &Call| ctx.scope.allows(call.customer_id);
+    let Some(mut call) = found.filter(|call| is_own(call) && is_left(call)) else {
+        // It was sold or ended by the same call in another request.
+        return Ok(());
+    };
+    let told = Told {
+        below: "The caller was turned away, so the call ended.",
+        alone: "The caller was turned away before any buyer was asked for, so the call ended.",
+    };
+    end_as(&mut tx, &mut call, reason, &told).await?;
+    tx.commit(()).await
+}
+
+/// What the explanation says of the end.
+struct Told {
+    /// Below the last decision, where there was one.
+    below: &'static str,
+    alone: &'static str,
+}
+
+async fn end_as(tx: &mut ChangeTx<'_>, call: &mut Call, reason: &str, told: &Told) -> Result<()> {
+    let was = call.status;
+    explain(tx, call, told).await?;
+    ending::end(tx, call, CallStatus::Failed).await?;
+    reason.clone_into(&mut call.reason);
+    ending::announce(tx, call, was).await
+}
+
+/// Whether nobody has it, nor is about to: an open auction ends by its own timer.
+fn is_left(call: &Call) -> bool {
+    call.status == CallStatus::Pending && call.auction_id.is_none()
+}
+
+/// Says so in the explanation.
+async fn explain(tx: &mut ChangeTx<'_>, call: &Call, told: &Told) -> Result<()> {
+    if market::extend_explanation(tx, call, told.below).await? {
         return Ok(());
     }
     let campaign = tx.get::<CallCampaign>(call.call_campaign_id).await?;
     let strategy = campaign.unwrap_or_default().strategy;
-    let text = "No buyer was asked for within 24 hours of the call's arrival, so it ended.";
-    let none = Explanation::of_nobody(strategy.as_str(), text.to_owned());
+    let none = Explanation::of_nobody(strategy.as_str(), told.alone.to_owned());
     market::save_explanation(tx, call, &none).await
 }
 
@@ -92,18 +148,24 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::old(|_: &mut Call| {}, true)]
+    #[case::pending(|_: &mut Call| {}, true)]
     #[case::sold(|call: &mut Call| call.status = CallStatus::Queued, false)]
     #[case::over(|call: &mut Call| call.status = CallStatus::Canceled, false)]
     #[case::auctioned(|call: &mut Call| call.auction_id = Some(Uuid::nil()), false)]
-    #[case::in_time(|call: &mut Call| call.tm_create = until(), false)]
     fn what_nobody_has_or_may_get_is_left(#[case] change: fn(&mut Call), #[case] left: bool) {
         let mut call = Call::default();
         change(&mut call);
-        assert_eq!(is_left(&call, until()), left);
+        assert_eq!(is_left(&call), left);
     }
 
-    fn until() -> Timestamp {
-        Timestamp::default().plus(Duration::from_secs(1))
+    #[rstest]
+    #[case::nobody(Error::failed_precondition("NO_BIDS_AVAILABLE", "No."), true)]
+    #[case::forbidden(Error::permission_denied("CALLING_HOURS", "No."), true)]
+    #[case::sold(Error::failed_precondition("CALL_ALREADY_ROUTED", "No."), false)]
+    #[case::room(Error::resource_exhausted("RATE", "Not now."), false)]
+    #[case::away(Error::unavailable("database", "gone"), false)]
+    #[case::fault(Error::internal("a bug"), false)]
+    fn only_a_considered_no_turns_a_caller_away(#[case] refusal: Error, #[case] ends: bool) {
+        assert_eq!(is_final(&refusal), ends);
     }
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     choice::explain::Row,
+    compliancehandler::sale,
     dbhandler::market,
     ledgerhandler::{self, Reference},
     models::{
@@ -77,6 +78,7 @@ async fn win(
     call.tm_route = Some(now);
     call.tm_update = now;
     tx.update(call).await?;
+    sale::placed(tx, call).await?;
     // Nobody rings before the call is there; until then the ping's own end is waited for.
     if ping.is_none_or(|ping| ping.status == PingStatus::Used) {
         timers::await_answer(tx, call, ring_time(campaign)).await?;

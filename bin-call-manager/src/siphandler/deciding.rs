@@ -199,7 +199,7 @@ async fn bring(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Cal
         return Box::pin(pinghandler::arrive(app, ctx, body)).await;
     }
     let call = create::create(app, ctx, None, body).await?;
-    Box::pin(routehandler::route(app, ctx, call.id)).await
+    Box::pin(routehandler::route_or_turn_away(app, ctx, call.id)).await
 }
 
 /// The same INVITE in another transaction has the same answer while its buyer is waited for.
@@ -210,7 +210,7 @@ async fn known(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Opt
     if found.status != CallStatus::Pending {
         return waiting(found).map(Some);
     }
-    match Box::pin(routehandler::route(app, ctx, found.id)).await {
+    match Box::pin(routehandler::route_or_turn_away(app, ctx, found.id)).await {
         // The transaction that made it was faster.
         Err(error) if error.reason() == "CALL_ALREADY_ROUTED" => {
             match by_call_id(app, asked).await? {
@@ -238,6 +238,10 @@ async fn by_call_id(app: &App, asked: &Asked<'_>) -> Result<Option<Call>> {
 fn waiting(call: Call) -> Result<Call> {
     match call.status {
         CallStatus::Queued | CallStatus::Ringing => Ok(call),
+        // Its caller was turned away, and hears the same again.
+        CallStatus::Failed if call.tm_route.is_none() && !call.reason.is_empty() => Err(
+            Error::failed_precondition(call.reason, "The call was refused."),
+        ),
         _ => Err(invalid_state(&call, "The call is over.")),
     }
 }

@@ -11,7 +11,7 @@ use bin_common_handler::{
         },
     },
     redact::Secret,
-    testing::Kind,
+    testing::{Kind, until},
     webhooks::twilio::{SIGNATURE, Signed},
 };
 use futures_util::future::join_all;
@@ -232,5 +232,38 @@ async fn a_caller_who_hangs_up_is_sold_to_nobody_else_and_nobody_is_blamed(
     assert_eq!(world.money(&first).await, (10_000, 0));
     assert_eq!(world.money(&second).await, (10_000, 0));
     assert_eq!(world.get("accounts", &first).await["quality"], before);
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_of_a_caller_who_is_turned_away_ends(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let events = world.client.events().await;
+    for _ in 0..2 {
+        let (status, xml) = webhook(&world, &campaign, "voice", "CallSid=CA1", TOKEN).await;
+        assert_eq!((status, xml.contains("<Reject/>")), (200, true), "{xml}");
+    }
+    let calls = world.client.ok(Get, "/v1/calls", None).await;
+    assert_eq!(calls.as_array().unwrap().len(), 1, "{calls}");
+    let call = &calls[0];
+    assert_eq!(
+        (text(call, "status"), text(call, "reason")),
+        ("failed", "NO_BIDS_AVAILABLE"),
+        "{call}"
+    );
+    assert!(call["tm_end"].is_string(), "{call}");
+    let whose = format!("calls/{}", text(call, "id"));
+    let said = world.get(&whose, "explanation").await;
+    assert!(text(&said, "text").contains("turned away"), "{said}");
+    until("the end is told", async || {
+        let heard = events.heard();
+        let mut kinds = heard.iter().map(|heard| heard.event.kind.as_str());
+        kinds.any(|kind| kind == "call_completed").then_some(())
+    })
+    .await;
     world.end().await;
 }

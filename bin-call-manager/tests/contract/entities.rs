@@ -7,7 +7,7 @@ use bin_common_handler::{
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use crate::world::{World, reason};
+use crate::world::{World, reason, text};
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +78,115 @@ async fn wrong_fields_are_refused_by_name(
     let world = World::new(Kind::Embedded).await;
     let reply = world.client.call(Post, uri, Some(body)).await;
     assert_eq!(reason(&reply), (status, why), "{reply:?}");
+    world.end().await;
+}
+
+/// An empty one would be taken for all defaults.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_where_an_object_belongs_wipes_nothing() {
+    let world = World::new(Kind::Embedded).await;
+    let terms = json!({
+        "duplicates": {"scope": "buyer", "after": "connect", "days": 30},
+        "auction": {"window_ms": 600_000},
+    });
+    let campaign = world.campaign(terms).await;
+    let buyer = world.buyer(0, json!({})).await;
+    let criteria = json!({"criteria": {"states": ["CA"]}});
+    let profile = world.profile(&buyer, &campaign, 100, criteria).await;
+    for (what, id, fields) in [
+        (
+            "call_campaigns",
+            &campaign,
+            &["auction", "conversion", "duplicates", "fraud"][..],
+        ),
+        ("bid_profiles", &profile, &["criteria", "endpoint"][..]),
+    ] {
+        let before = world.get(what, id).await;
+        for field in fields {
+            let uri = format!("/v1/{what}/{id}");
+            let body = json!({ *field: [] });
+            let reply = world.client.call(Put, &uri, Some(body)).await;
+            assert_eq!(reason(&reply), (400, "INVALID_FIELD"), "{reply:?}");
+            let said = text(&reply.1, "message");
+            assert_eq!(said, format!("{field} must be an object."));
+        }
+        assert_eq!(world.get(what, id).await, before);
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_for_people_turn_no_letters() {
+    const TURNED: &str = "nice \u{202e}live";
+    let world = World::new(Kind::Embedded).await;
+    let campaign = world.campaign(json!({})).await;
+    let call = world.call(&campaign).await;
+    let own = format!("/v1/call_campaigns/{campaign}");
+    let status = format!("/v1/calls/{call}/status");
+    let (phone, rule) = ("+14045550123", json!({"state": "GA", "citation": TURNED}));
+    let tag = json!({"key": "k", "op": "eq", "value": TURNED});
+    let cases = [
+        (Put, own.as_str(), json!({"name": TURNED}), "name"),
+        (Put, own.as_str(), json!({"whisper": TURNED}), "whisper"),
+        (
+            Post,
+            "/v1/fraud/entries",
+            json!({"phone": phone, "reason": TURNED}),
+            "reason",
+        ),
+        (
+            Post,
+            "/v1/dnc_entries",
+            json!({"phone": phone, "reason": TURNED}),
+            "reason",
+        ),
+        (
+            Post,
+            "/v1/refunds",
+            json!({"call_id": call, "amount": 1, "currency": "USD", "reason": TURNED}),
+            "reason",
+        ),
+        (Post, "/v1/compliance/rules", rule, "citation"),
+        (
+            Post,
+            "/v1/consents",
+            json!({"phone": phone, "proofs": [{"kind": "web_form", "uri": TURNED}]}),
+            "proofs.uri",
+        ),
+        (
+            Post,
+            "/v1/calls",
+            json!({
+                "call_campaign_id": campaign, "from_number": phone, "to_number": "+14155550100",
+                "reference": TURNED,
+            }),
+            "reference",
+        ),
+        (
+            Post,
+            status.as_str(),
+            json!({"status": "canceled", "hangup_cause": TURNED}),
+            "hangup_cause",
+        ),
+        (
+            Post,
+            "/v1/bid_profiles",
+            json!({
+                "buyer_id": campaign, "amount": 1, "destination": "+14155550199",
+                "criteria": {"tags": [tag]},
+            }),
+            "criteria.tags",
+        ),
+    ];
+    for (method, uri, body, field) in cases {
+        let reply = world.client.call(method, uri, Some(body)).await;
+        assert_eq!(reply.0, 400, "{uri}: {reply:?}");
+        let said = text(&reply.1, "message");
+        assert!(said.starts_with(field), "{uri}: {said}");
+    }
+    // Lines may be spoken, and letters may run from right to left.
+    let body = json!({"whisper": "One\nשתיים"});
+    world.client.ok(Put, &own, Some(body)).await;
     world.end().await;
 }
 

@@ -120,12 +120,12 @@ impl<N: MaybeNumber> MaybeNumber for Option<N> {
     }
 }
 
-/// A short text without control characters.
+/// A short text without control characters, those that turn the order of letters included.
 ///
 /// # Errors
 /// 400 naming `field`.
 pub fn short(field: &str, text: &str) -> Result<()> {
-    let holds = text.len() <= SHORT_MAX && !text.chars().any(char::is_control);
+    let holds = text.len() <= SHORT_MAX && is_plain(text);
     ensure(
         holds,
         field,
@@ -138,12 +138,15 @@ pub fn short(field: &str, text: &str) -> Result<()> {
 /// # Errors
 /// 400 naming `field`.
 pub fn plain(field: &str, text: &str) -> Result<()> {
-    let holds = !text.contains(|c: char| c.is_control() || is_obeyed(c));
     ensure(
-        holds,
+        is_plain(text),
         field,
         "must have no control characters, nor any that turn the order of letters",
     )
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.contains(|c: char| c.is_control() || is_obeyed(c))
 }
 
 /// A short list of short texts.
@@ -209,6 +212,11 @@ mod tests {
     #[case::turned(
         plain("name", "\u{202e}a"),
         "INVALID_FIELD name must have no control characters, nor any that turn the order of letters."
+    )]
+    #[case::short(short("tag", "José, 日本"), "")]
+    #[case::short_and_turned(
+        short("tag", "\u{202e}a"),
+        "INVALID_FIELD tag has at most 64 bytes, none of them control characters."
     )]
     #[case::no_number(
         within("latitude", &Some(f64::NAN), -90.0, 90.0),

@@ -1,5 +1,6 @@
-//! JSON of others, read to the letter: a key that is there twice is refused, and a key in another case is the field
-//! that it means. Both would be lost without a word.
+//! JSON of others, read to the letter: a key that is there twice is refused, a key in another case is the field
+//! that it means, and a list is no object: serde takes its entries for the fields in their order, and an empty one for an
+//! object of defaults. All of these would be lost without a word.
 
 use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
 
@@ -7,7 +8,7 @@ use serde::{
     Deserializer,
     de::{
         DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess,
-        SeqAccess, Visitor, value::CowStrDeserializer,
+        SeqAccess, Unexpected, Visitor, value::CowStrDeserializer,
     },
 };
 use serde_json::{Map, Value};
@@ -122,8 +123,12 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0
-            .deserialize_struct(name, fields, Seen { visitor, fields })
+        let seen = Seen {
+            visitor,
+            fields,
+            is_object: true,
+        };
+        self.0.deserialize_struct(name, fields, seen)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -168,6 +173,8 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<A> {
 struct Seen<V> {
     visitor: V,
     fields: &'static [&'static str],
+    /// Whether its parts have names.
+    is_object: bool,
 }
 
 impl<V> Seen<V> {
@@ -175,6 +182,7 @@ impl<V> Seen<V> {
         Self {
             visitor,
             fields: &[],
+            is_object: false,
         }
     }
 }
@@ -218,6 +226,9 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Seen<V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<V::Value, A::Error> {
+        if self.is_object {
+            return Err(A::Error::invalid_type(Unexpected::Seq, &self));
+        }
         self.visitor.visit_seq(Strict(parts))
     }
 
@@ -317,6 +328,7 @@ mod tests {
     use serde_json::{json, value::RawValue};
 
     use super::*;
+    use crate::models::bad_json;
 
     #[derive(Debug, Default, PartialEq, Deserialize)]
     #[serde(default)]
@@ -360,6 +372,21 @@ mod tests {
             "{fault}"
         );
         assert!(fault.contains("at line 1 column"), "{fault}");
+        assert!(from_slice::<Body>(json.as_bytes()).is_err());
+    }
+
+    #[rstest]
+    #[case(r#"[]"#, "it must be a JSON object")]
+    #[case(r#"["a"]"#, "it must be a JSON object")]
+    #[case(r#"{"place":[]}"#, "place must be an object")]
+    #[case(r#"{"PLACE":["sf",94105]}"#, "place must be an object")]
+    #[case(r#"{"places":[{"city":"a"},[]]}"#, "places[1] must be an object")]
+    fn a_list_is_no_object(#[case] json: &str, #[case] told: &str) {
+        let said = bad_json::from_str::<Body>(json).unwrap_err().to_string();
+        assert_eq!(said, told);
+        let value = serde_json::from_str(json).unwrap();
+        let said = bad_json::from_value::<Body>(value).unwrap_err().to_string();
+        assert_eq!(said, told);
         assert!(from_slice::<Body>(json.as_bytes()).is_err());
     }
 

@@ -57,20 +57,23 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Controls (C0, DEL, C1), what turns the direction of a text, other line ends, marks of annotations, and tags.
+/// What [`check_shown`] refuses, returns of the carriage, marks of direction, other line ends, marks of annotations, and tags.
 pub(super) fn is_obeyed(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
+    c == '\r'
+        || is_unshown(c)
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{206a}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Whether a character shows nothing of its own: formats (Unicode category Cf), joiners, selectors of variants, and letters
 /// that are blank.
 pub const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{115f}' | '\u{1160}'
-        | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}'
+        | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+        | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e01ef}')
 }
 
 /// What a person says to another: something that can be seen, and no control but lines and tabs.
@@ -106,6 +109,7 @@ pub fn shown(text: &str) -> String {
     text.chars().filter(|c| !is_unshown(*c)).collect()
 }
 
+/// Controls (C0, DEL, C1) but lines and tabs, and what turns the direction of a text.
 fn is_unshown(c: char) -> bool {
     let is_control = c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     is_control || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -304,6 +308,7 @@ mod tests {
     #[case("a\u{1b}[2J", false)]
     #[case("\u{202e}\u{202e}", false)]
     #[case("\u{200b}\u{feff}\u{3164}", false)]
+    #[case("\u{891}\u{110bd}\u{1d173}", false)]
     fn what_is_said_can_be_read(#[case] text: &str, #[case] expected: bool) {
         assert_eq!(check_said("body", text).is_ok(), expected);
     }

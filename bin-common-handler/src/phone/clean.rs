@@ -1,6 +1,7 @@
 //! What programs and spreadsheets put around a phone number, taken off; and what is wrong with the rest.
 
 use super::PhoneFault;
+use crate::models::text::is_invisible;
 
 /// A longer text is no phone number, whatever invisible characters it has.
 const TEXT_BYTES_MAX: usize = 256;
@@ -31,17 +32,6 @@ pub(super) fn clean(text: &str) -> Result<String, PhoneFault> {
 /// A text without the characters that nobody sees, as names of columns and short words are compared.
 pub fn visible(text: &str) -> String {
     text.chars().filter(|c| !is_invisible(*c)).collect()
-}
-
-/// Formatting characters of Unicode (category Cf) and variation selectors: they come with numbers that were copied.
-const fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
-        | '\u{8e2}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}'
-        | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// Full-width forms, which East Asian keyboards write, as ASCII.

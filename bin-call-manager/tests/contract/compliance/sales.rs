@@ -249,6 +249,38 @@ async fn a_call_from_a_dialling_list_counts_once(#[values(Kind::Embedded, Kind::
     world.end().await;
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_counts_from_when_it_was_placed_and_never_where_it_was_not(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    import_federal(&world).await;
+    let campaign = world.campaign(json!({})).await;
+    let counted = async || check(&world, FLORIDA, json!({})).await["facts"]["attempts_24h"].clone();
+    let made = async || {
+        let (status, call) = call_out(&world, &campaign, FLORIDA, json!({})).await;
+        assert_eq!(status, 200, "{call}");
+        id(&call)
+    };
+    let unsold = made().await;
+    assert_eq!(counted().await, 1, "it is about to be placed");
+    let (status, ended) = world.report(&unsold, json!({"status": "canceled"})).await;
+    assert_eq!((status, text(&ended, "status")), (200, "canceled"));
+    assert_eq!(counted().await, 0);
+    let buyer = world.buyer(1_000, json!({})).await;
+    world.profile(&buyer, &campaign, 5, json!({})).await;
+    let sold = made().await;
+    go_to(&world, "2026-12-02T23:00:00Z");
+    assert_eq!(world.route(&sold).await.0, 200);
+    // A day after it was made, and less after it was sold.
+    go_to(&world, "2026-12-03T18:30:00Z");
+    assert_eq!(counted().await, 1);
+    go_to(&world, "2026-12-03T23:01:00Z");
+    assert_eq!(counted().await, 0);
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_at_once_to_one_person_are_no_more_than_the_law_allows() {
     let mut world = world(Kind::Full).await;

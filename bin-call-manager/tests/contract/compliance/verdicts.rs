@@ -27,6 +27,17 @@ async fn a_verdict_names_rule_citation_and_next_instant(
         .call(Post, "/v1/compliance/checks/bulk", Some(many))
         .await;
     assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    let said = text(&refused.1, "message");
+    assert!(said.starts_with("checks[2].phone must"), "{said}");
+    assert_eq!(refused.1["details"], json!([{"index": 2}]));
+    let nowhere = json!({"phone": GEORGIA, "call_campaign_id": uuid::Uuid::from_u128(9)});
+    let many = json!({"checks": [{"phone": GEORGIA}, nowhere]});
+    let refused = world
+        .client
+        .call(Post, "/v1/compliance/checks/bulk", Some(many))
+        .await;
+    assert_eq!(reason(&refused), (404, "CALLCAMPAIGN_NOT_FOUND"));
+    assert_eq!(refused.1["details"], json!([{"index": 1}]));
     let many = json!({"checks": [{"phone": GEORGIA}, {"phone": "+12125550199"}]});
     let both = world
         .client

@@ -140,3 +140,39 @@ async fn who_takes_a_call_may_refuse_as_often_again(
     assert_eq!(ping["accepted"], false, "{ping}");
     world.end().await;
 }
+
+#[rstest]
+#[case::by_code(200, r#"{"reject_code": 1006}"#, "POST_REJECTED")]
+#[case::with_its_words(200, r#"{"accepted": false, "rejectReason": 5}"#, "POST_REJECTED")]
+#[case::by_a_page(200, "<html>Sorry</html>", "POST_UNCLEAR")]
+#[case::by_status(409, "{}", "POST_STATUS_409")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_no_clear_yes_takes_goes_to_the_next(
+    #[case] status: u16,
+    #[case] said: &'static str,
+    #[case] why: &str,
+) {
+    let world = World::open(Kind::Embedded).await;
+    let terms = json!({"payout": 300, "ping_ms": 2_000});
+    let campaign = world.campaign(terms).await;
+    let odd = Bidder::new(move |asked| match asked.is_post() {
+        true => (status, said.to_owned()),
+        false => (
+            200,
+            r#"{"amount": 700, "expires_in_seconds": 300}"#.to_owned(),
+        ),
+    });
+    let odd_buyer = world.outside(&campaign, &odd, json!({})).await;
+    let plain = Bidder::bidding(500);
+    let plain_buyer = world.outside(&campaign, &plain, json!({})).await;
+    let ping = world.ping(&campaign, json!({})).await;
+    let (code, accepted) = world.accept(&ping).await;
+    assert_eq!(code, 200, "{accepted}");
+    let call = world.get("calls", text(&accepted, "call_id")).await;
+    assert_eq!(text(&call, "buyer_id"), plain_buyer, "{call}");
+    assert_eq!(call["attempts"][0]["outcome"], "refused");
+    let kept = world.get("pings", text(&ping, "id")).await;
+    assert_eq!(reason_of(&kept, &odd_buyer), why, "{kept}");
+    assert_eq!(world.money(&odd_buyer).await, (100_000, 0));
+    world.end().await;
+}

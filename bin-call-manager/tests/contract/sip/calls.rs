@@ -192,6 +192,26 @@ async fn who_is_not_sold_hears_why(#[values(Kind::Embedded, Kind::Full)] kind: K
         assert!(header(&refused, "Reason").contains(why), "{refused}");
         switch.send(&to("ACK", called, caller, &call, "")).await;
     }
+    // Nobody waits on the line any more; the same INVITE by another way hears the same.
+    let calls = calls(&world).await;
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert_eq!(
+        (text(&calls[0], "status"), text(&calls[0], "reason")),
+        ("failed", "NO_BIDS_AVAILABLE")
+    );
+    switch.send(&in_branch("INVITE", "call0", "again")).await;
+    let again = loop {
+        let last = switch.last().await;
+        if last.contains("branch=z9hG4bKagain") {
+            break last;
+        }
+    };
+    let why = header(&again, "Reason");
+    assert!(
+        code(&again) == 480 && why.contains("NO_BIDS_AVAILABLE"),
+        "{again}"
+    );
+    switch.send(&in_branch("ACK", "call0", "again")).await;
     switch.send(&message("OPTIONS", "o", "")).await;
     let options = switch.last().await;
     assert_eq!(
