@@ -17,6 +17,11 @@ const REASON_MAX: usize = 100;
 const YES: [&str; 8] = [
     "ok", "yes", "true", "accept", "accepted", "success", "taken", "won",
 ];
+/// Words with which a field such as `status` refuses a post.
+const NO: [&str; 14] = [
+    "no", "false", "reject", "rejected", "refused", "decline", "declined", "denied", "error",
+    "fail", "failed", "failure", "busy", "full",
+];
 /// Why an answer does not count that says no, and one that says neither yes nor no.
 const REJECTED: &str = "REJECTED";
 const UNCLEAR: &str = "UNCLEAR";
@@ -77,8 +82,8 @@ pub fn read(body: &[u8]) -> Said {
     }
 }
 
-/// Why an answer to a post refuses the call; nothing where it takes it. Only what clearly does is a yes: nothing at all, a
-/// word such as `ok`, or an object in which nothing says no.
+/// Why an answer to a post refuses the call; nothing where it takes it. It takes it by nothing at all, by a word such as
+/// `ok`, or by an object in which nothing says no; anything else is no answer to a post.
 pub(super) fn refusal(body: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(body).map(str::trim) else {
         return Some(UNCLEAR.to_owned());
@@ -102,11 +107,9 @@ fn no(key: &str, value: &Json) -> Option<String> {
     let is_no = match key.as_str() {
         "reject" | "rejected" | "rejectcode" | "rejectreason" | "rejection" | "rejectionreason"
         | "declined" | "refused" | "error" | "errors" => !is_nothing(value),
-        "accept" | "accepted" | "ok" | "result" | "status" | "success" | "taken" => {
-            !says_yes(value)
-        }
+        "accept" | "accepted" | "ok" | "result" | "status" | "success" | "taken" => says_no(value),
         // As in an answer to a ping: no bid is a no.
-        "amount" => !value.is_null() && value.as_i64().is_none_or(|amount| amount < 1),
+        "amount" => value.as_i64() == Some(0),
         _ => false,
     };
     is_no.then(|| rejected(value.as_str().unwrap_or_default()))
@@ -131,22 +134,25 @@ fn is_nothing(value: &Json) -> bool {
     }
 }
 
-fn says_yes(value: &Json) -> bool {
+fn says_no(value: &Json) -> bool {
     match value {
-        Json::Null => true,
-        Json::Bool(is_so) => *is_so,
+        Json::Bool(is_so) => !is_so,
         // As HTTP says it.
         Json::Number(number) => number
             .as_i64()
-            .is_some_and(|number| number == 1 || (200..300).contains(&number)),
-        Json::String(text) => is_yes(text),
-        Json::Array(_) | Json::Object(_) => false,
+            .is_none_or(|number| number != 1 && !(200..300).contains(&number)),
+        Json::String(text) => is_one_of(&NO, text),
+        Json::Null | Json::Array(_) | Json::Object(_) => false,
     }
 }
 
 fn is_yes(text: &str) -> bool {
+    is_one_of(&YES, text)
+}
+
+fn is_one_of(words: &[&str], text: &str) -> bool {
     let text = text.trim();
-    YES.iter().any(|word| word.eq_ignore_ascii_case(text))
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 fn seconds(given: Option<&Json>) -> u64 {
@@ -255,6 +261,7 @@ mod tests {
     #[case::not_accepted(r#"{"accepted": false}"#, Some("REJECTED"))]
     #[case::not_by_text(r#"{"accepted": "no"}"#, Some("REJECTED: no"))]
     #[case::rejected(r#"{"status": "rejected"}"#, Some("REJECTED: rejected"))]
+    #[case::underway(r#"{"status": "queued"}"#, None)]
     #[case::failed(r#"{"status": 500}"#, Some("REJECTED"))]
     #[case::error(r#"{"error": {"code": 1}}"#, Some("REJECTED"))]
     #[case::no_bid(r#"{"amount": 0}"#, Some("REJECTED"))]
@@ -264,7 +271,7 @@ mod tests {
     #[case::page("<html>Sorry</html>", Some("UNCLEAR"))]
     #[case::no_word("full", Some("UNCLEAR"))]
     #[case::list("[]", Some("UNCLEAR"))]
-    fn only_a_clear_yes_takes_a_post(#[case] body: &str, #[case] refused: Option<&str>) {
+    fn an_answer_to_a_post_takes_it_or_says_why_not(#[case] body: &str, #[case] refused: Option<&str>) {
         assert_eq!(refusal(body.as_bytes()).as_deref(), refused);
     }
 

@@ -116,7 +116,6 @@ async fn a_secret_is_sealed_and_never_shown(#[values(Kind::Embedded, Kind::Full)
         (&*secret, "tandem")
     );
     assert_eq!(line["dial_timeout_seconds"], 20);
-    drop(db);
     town.end().await;
 }
 
