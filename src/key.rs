@@ -141,7 +141,7 @@ fn how_to_use(made: &Made, address: &Address) -> String {
     let (to_do, request) = example(&key.scopes.0, &bridge);
     format!(
         "{}  {} may {} and {end}\n\n    {token}\n\n\
-         It is shown this once. {to_do}\n  curl -fsS -H 'x-api-key: {token}' {request}",
+         It is shown this once. {to_do}\n  curl -sS --fail-with-body -H 'x-api-key: {token}' {request}",
         key.id,
         output::printable(&key.name),
         key.scopes.0.join(", "),
@@ -292,7 +292,9 @@ mod tests {
             ("amqp://h", BRIDGE),
         ] {
             let said = how_to_use(&made, &address.parse().unwrap());
-            let line = format!("curl -fsS -H 'x-api-key: did_00' '{bridge}/api/v1/dids/next?");
+            let line = format!(
+                "curl -sS --fail-with-body -H 'x-api-key: did_00' '{bridge}/api/v1/dids/next?"
+            );
             assert!(said.contains(&line), "{said}");
             assert!(said.contains("\n    did_00\n"), "{said}");
         }

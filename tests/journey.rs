@@ -196,7 +196,7 @@ fn a_customer_a_key_numbers_and_a_call() {
         .find(|word| word.len() == 68)
         .unwrap();
     let line = format!(
-        "curl -fsS -H 'x-api-key: {token}' '{}/api/v1/dids/next?",
+        "curl -sS --fail-with-body -H 'x-api-key: {token}' '{}/api/v1/dids/next?",
         here.address
     );
     assert!(said.contains(&line), "{said}");

@@ -108,6 +108,11 @@ impl Sealer {
         Ok(Self { keys })
     }
 
+    /// False where every [`Self::seal`] and [`Self::open`] is [`SealFault::NoKey`].
+    pub const fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Encrypts `secret` for `place`, e.g. `<customer id>/call_bid_profiles/headers/<id>`.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tracing::warn;
+
 use super::StartError;
 use crate::{
     config::{Config, settings},
@@ -17,6 +19,10 @@ use crate::{
 const KEY_PREFIX: &str = "tandem_seal_";
 /// Shortest key that is believed, in characters.
 const KEY_LENGTH_MIN: usize = 32;
+/// What an operator has to know at the start, not at the first refusal.
+const NO_KEY: &str = "SECRETS_KEY is not set: carriers, webhooks, live chat and whatever else keeps a secret are refused \
+                      with 503 SECRETS_KEY_MISSING; make one with \"openssl rand -hex 32\", set it for every replica, \
+                      and keep it";
 
 /// The client for third parties and the keys of secrets. Clones share them.
 #[derive(Clone, Default)]
@@ -45,8 +51,15 @@ impl Shared {
         if let Some(sealer) = self.sealer.get() {
             return Ok(Arc::clone(sealer));
         }
-        let sealer = Arc::new(sealer(config)?);
-        Ok(Arc::clone(self.sealer.get_or_init(|| sealer)))
+        let made = sealer(config)?;
+        // Said once, however many managers ask at the same time.
+        let sealer = self.sealer.get_or_init(|| {
+            if !made.has_keys() {
+                warn!("{NO_KEY}");
+            }
+            Arc::new(made)
+        });
+        Ok(Arc::clone(sealer))
     }
 }
 
@@ -69,10 +82,14 @@ fn sealer(config: &Config) -> Result<Sealer, StartError> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::{config::COMMON, redact::Secret, sealer::SealFault};
+    use crate::{config::COMMON, redact::Secret, sealer::SealFault, testing::Log};
+
+    const SHARED: (&str, &str) = ("DATABASE_DSN", "mysql://a:b@127.0.0.1:3306/c");
+    const KEY: (&str, &str) = ("SECRETS_KEY", "0123456789abcdef0123456789abcdef");
 
     fn config(dir: &TempDir, values: &[(&'static str, &'static str)]) -> Config {
         let dir = dir.path().to_str().unwrap().to_owned().leak();
@@ -97,13 +114,35 @@ mod tests {
     #[test]
     fn a_shared_database_needs_a_key_that_is_set() {
         let dir = TempDir::new().unwrap();
-        let dsn = ("DATABASE_DSN", "mysql://a:b@127.0.0.1:3306/c");
-        let none = sealer(&config(&dir, &[dsn])).unwrap();
+        let none = sealer(&config(&dir, &[SHARED])).unwrap();
         let fault = none.seal(&Secret::new("password"), "place").unwrap_err();
         assert_eq!(fault, SealFault::NoKey);
         assert!(!dir.path().join(files::SECRETS_KEY).exists());
-        let key = ("SECRETS_KEY", "0123456789abcdef0123456789abcdef");
-        let some = sealer(&config(&dir, &[dsn, key])).unwrap();
+        let some = sealer(&config(&dir, &[SHARED, KEY])).unwrap();
         assert!(some.seal(&Secret::new("password"), "place").is_ok());
+    }
+
+    #[rstest]
+    #[case::shared_without_a_key(&[SHARED], 1)]
+    #[case::shared_with_a_key(&[SHARED, KEY], 0)]
+    #[case::embedded(&[], 0)]
+    fn a_missing_key_is_told_once_at_the_start(
+        #[case] values: &[(&'static str, &'static str)],
+        #[case] told: usize,
+    ) {
+        let dir = TempDir::new().unwrap();
+        let (config, shared) = (config(&dir, values), Shared::default());
+        let log = Log::listen();
+        for _manager in 0..2 {
+            shared.sealer(&config).unwrap();
+        }
+        let lines = log.lines("SECRETS_KEY");
+        assert_eq!(lines.len(), told, "{lines:?}");
+        for line in lines {
+            assert!(
+                line.contains("WARN") && line.contains("openssl rand -hex 32"),
+                "{line}"
+            );
+        }
     }
 }
