@@ -6,7 +6,10 @@ use bin_common_handler::{
     models::error::{Error, Result},
 };
 
-use super::{Knowledge, VerdictView, announce, question, refusal};
+use super::{
+    Knowledge, VerdictView,
+    call::{announce, question, refusal},
+};
 use crate::{
     dbhandler::{law, reader::Reader},
     dncbookhandler::DncBook,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Question;
+use super::checks::Question;
 use crate::compliance::{Listed, Purpose, Reason, Verdict};
 
 /// What the law says about a call.

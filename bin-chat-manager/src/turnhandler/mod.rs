@@ -4,8 +4,10 @@
 mod answer;
 mod compose;
 mod facts;
+mod judge;
 pub(crate) mod model;
 mod prompt;
+mod rules;
 mod times;
 
 use bin_common_handler::{
@@ -155,7 +157,7 @@ async fn think(
         Err(error) if is_booking && is_refusal(&error) => {
             facts = facts::of(app, conversation, business, history).await?;
             facts.times.chosen = Chosen::Taken;
-            let composed = compose::by_rules(&conversation.findings.0, &facts);
+            let composed = rules::by_rules(&conversation.findings.0, &facts);
             end(app, turn.id, &composed, None).await
         }
         ended => ended,
