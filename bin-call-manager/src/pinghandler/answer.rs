@@ -271,7 +271,10 @@ mod tests {
     #[case::page("<html>Sorry</html>", Some("UNCLEAR"))]
     #[case::no_word("full", Some("UNCLEAR"))]
     #[case::list("[]", Some("UNCLEAR"))]
-    fn an_answer_to_a_post_takes_it_or_says_why_not(#[case] body: &str, #[case] refused: Option<&str>) {
+    fn an_answer_to_a_post_takes_it_or_says_why_not(
+        #[case] body: &str,
+        #[case] refused: Option<&str>,
+    ) {
         assert_eq!(refusal(body.as_bytes()).as_deref(), refused);
     }
 
