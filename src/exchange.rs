@@ -14,6 +14,7 @@ use crate::{
     Outcome,
     client::{Ask, fetch, get, with_client},
     customer::{self, Asking, uuid},
+    demo::{Made, Undo},
     output,
 };
 
@@ -68,38 +69,49 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     let What::Demo(demo) = What::from_arg_matches(matches)?;
     let customer = customer::of_demo(&demo.asking.options, demo.customer, "Exchange demo")?;
     with_client(&demo.asking.options, MANAGER, async |client| {
-        let market = Market::open(client, &customer).await?;
-        for number in 1..=CALLS {
-            market.trade(client, number, demo.asking.json).await?;
-        }
-        market.close(client, demo.asking.json).await
+        let made = Made::default();
+        let played = Box::pin(play(client, &customer, &made, demo.asking.json)).await;
+        played.and(made.undo(client).await)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the demo made.
-struct Market {
+async fn play(ask: &impl Ask, customer: &str, made: &Made, is_json: bool) -> Result<(), String> {
+    let market = Market::open(ask, customer, made).await?;
+    for number in 1..=CALLS {
+        market.trade(ask, number, is_json).await?;
+    }
+    market.close(ask, is_json).await
+}
+
+/// What the demo trades with.
+struct Market<'m> {
     customer: String,
     campaign: String,
     seller: String,
     buyers: Vec<String>,
+    /// What goes again in the end.
+    made: &'m Made,
 }
 
-impl Market {
-    async fn open(ask: &impl Ask, customer: &str) -> Result<Self, String> {
+impl<'m> Market<'m> {
+    async fn open(ask: &impl Ask, customer: &str, made: &'m Made) -> Result<Self, String> {
         let seller = json!({
             "customer_id": customer, "type": "seller", "name": "Leads Inc", "status": "active",
         });
         let seller = post(ask, "/v1/accounts", &seller).await?;
+        made.note(Undo::Empty(format!("/v1/accounts/{seller}")));
         let campaign = json!({
             "customer_id": customer, "name": "solar, demo", "seller_id": seller, "payout": PAYOUT,
         });
         let campaign = post(ask, "/v1/call_campaigns", &campaign).await?;
+        made.note(Undo::Delete(format!("/v1/call_campaigns/{campaign}")));
         let mut market = Self {
             customer: customer.to_owned(),
             campaign,
             seller,
             buyers: Vec::new(),
+            made,
         };
         for (at, (name, amount, criteria)) in BUYERS.into_iter().enumerate() {
             let cap = (at == 1).then_some(DAILY_CAP);
@@ -123,6 +135,7 @@ impl Market {
             "daily_cap": cap,
         });
         let buyer = post(ask, "/v1/accounts", &account).await?;
+        self.made.note(Undo::Empty(format!("/v1/accounts/{buyer}")));
         let money = json!({"amount": DEPOSIT, "currency": "USD"});
         let uri = format!("/v1/accounts/{buyer}/deposits");
         fetch(ask, Method::Post, &uri, Some(&money)).await?;
@@ -131,7 +144,9 @@ impl Market {
             "customer_id": self.customer, "buyer_id": buyer, "call_campaign_id": self.campaign,
             "amount": amount, "criteria": criteria, "destination": "sip:desk@example.com",
         });
-        post(ask, "/v1/bid_profiles", &profile).await?;
+        let profile = post(ask, "/v1/bid_profiles", &profile).await?;
+        self.made
+            .note(Undo::Delete(format!("/v1/bid_profiles/{profile}")));
         Ok(buyer)
     }
 

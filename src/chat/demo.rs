@@ -28,7 +28,8 @@ impl Demo {
         let customer = customer::of_demo(&self.options, self.customer, "Chat demo")?;
         with_client(&self.options, MANAGER, async |client| {
             let desk = Desk::new(client, at.clone(), customer.clone());
-            Box::pin(play(&desk)).await
+            let played = Box::pin(play(&desk)).await;
+            played.and(desk.clear().await)
         })
     }
 }
@@ -56,10 +57,7 @@ async fn reads(visitor: &mut Line) -> Result<String, String> {
 }
 
 async fn play(desk: &Desk<'_>) -> Result<(), String> {
-    let queue = text(
-        &desk.post("/v1/queues", json!({"name": "sales"})).await?,
-        "id",
-    );
+    let queue = desk.queue("sales").await?;
     let widget = desk.widget(Some(&queue)).await?;
     let (ann, ben) = (desk.agent("Ann").await?, desk.agent("Ben").await?);
     let mut at_ann = arrive(desk, &ann).await?;
@@ -101,10 +99,6 @@ async fn play(desk: &Desk<'_>) -> Result<(), String> {
     desk.post(&format!("/v1/conversations/{chat}/close"), json!({}))
         .await?;
     tell("ben", "closes the chat")?;
-    // The next demonstration has agents of its own; nothing is offered to these any more.
-    for agent in [&ann, &ben] {
-        desk.delete(&format!("/v1/agents/{}", agent.id)).await?;
-    }
     let uri = format!("/v1/conversations/{chat}/transcript");
     let transcript = text(&desk.get(&uri).await?, "text");
     let lines = transcript.lines().map(output::printable);
