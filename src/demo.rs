@@ -1,11 +1,23 @@
-//! What a demonstration made, and takes away again, also where it broke off.
+//! What demonstrations share: what they say of themselves, and what they made and take away again, also where they
+//! broke off.
 
 use std::sync::{Mutex, PoisonError};
 
 use bin_common_handler::models::sock::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Ask, fetch, get};
+use crate::{
+    client::{Ask, fetch, get},
+    output,
+};
+
+/// Says something of the demonstration itself, on lines of its own.
+///
+/// # Errors
+/// When nobody reads any more.
+pub fn tell(text: &str) -> Result<(), String> {
+    output::line(text).map_err(|fault| fault.to_string())
+}
 
 /// How one thing goes again; each has its path.
 #[derive(Debug)]
