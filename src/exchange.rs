@@ -14,6 +14,7 @@ use crate::{
     Outcome,
     client::{Ask, fetch, get, with_client},
     customer::{self, Asking, uuid},
+    demo::{Made, Undo, tell},
     output,
 };
 
@@ -30,6 +31,7 @@ const BUYERS: [(&str, i64, &str); 3] = [
     ("Three a Day", 550, "{}"),
     ("Takes All", 400, "{}"),
 ];
+const SELLER: &str = "Leads Inc";
 /// Calls a day of the second buyer.
 const DAILY_CAP: i64 = 3;
 /// What the seller gets for a call, in cents.
@@ -68,38 +70,69 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     let What::Demo(demo) = What::from_arg_matches(matches)?;
     let customer = customer::of_demo(&demo.asking.options, demo.customer, "Exchange demo")?;
     with_client(&demo.asking.options, MANAGER, async |client| {
-        let market = Market::open(client, &customer).await?;
-        for number in 1..=CALLS {
-            market.trade(client, number, demo.asking.json).await?;
-        }
-        market.close(client, demo.asking.json).await
+        let made = Made::default();
+        let played = Box::pin(play(client, &customer, &made, demo.asking.json)).await;
+        played.and(made.undo(client).await)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the demo made.
-struct Market {
+async fn play(ask: &impl Ask, customer: &str, made: &Made, is_json: bool) -> Result<(), String> {
+    if !is_json {
+        tell(&intro())?;
+    }
+    let market = Market::open(ask, customer, made).await?;
+    for number in 1..=CALLS {
+        market.trade(ask, number, is_json).await?;
+    }
+    market.close(ask, is_json).await
+}
+
+/// Who trades, and by which rules.
+fn intro() -> String {
+    let money = |cents| Money::new(cents, Currency::USD);
+    let [(first, most, _), (second, less, _), (third, least, _)] = BUYERS;
+    format!(
+        "{CALLS} calls of the seller {SELLER} come in, and each is sold to the highest bid that may have it:\n\
+         \x20 {first} bids {} for callers of area code 415, as odd calls are,\n\
+         \x20 {second} bids {} for {DAILY_CAP} calls a day,\n\
+         \x20 {third} bids {} for any call.\n\
+         The seller gets {} of each. The buyer of call {BUSY_CALL} is busy, so that it goes on to the next.\n",
+        money(most),
+        money(less),
+        money(least),
+        money(PAYOUT),
+    )
+}
+
+/// What the demo trades with.
+struct Market<'m> {
     customer: String,
     campaign: String,
     seller: String,
     buyers: Vec<String>,
+    /// What goes again in the end.
+    made: &'m Made,
 }
 
-impl Market {
-    async fn open(ask: &impl Ask, customer: &str) -> Result<Self, String> {
+impl<'m> Market<'m> {
+    async fn open(ask: &impl Ask, customer: &str, made: &'m Made) -> Result<Self, String> {
         let seller = json!({
-            "customer_id": customer, "type": "seller", "name": "Leads Inc", "status": "active",
+            "customer_id": customer, "type": "seller", "name": SELLER, "status": "active",
         });
         let seller = post(ask, "/v1/accounts", &seller).await?;
+        made.note(Undo::Empty(format!("/v1/accounts/{seller}")));
         let campaign = json!({
             "customer_id": customer, "name": "solar, demo", "seller_id": seller, "payout": PAYOUT,
         });
         let campaign = post(ask, "/v1/call_campaigns", &campaign).await?;
+        made.note(Undo::Delete(format!("/v1/call_campaigns/{campaign}")));
         let mut market = Self {
             customer: customer.to_owned(),
             campaign,
             seller,
             buyers: Vec::new(),
+            made,
         };
         for (at, (name, amount, criteria)) in BUYERS.into_iter().enumerate() {
             let cap = (at == 1).then_some(DAILY_CAP);
@@ -123,6 +156,7 @@ impl Market {
             "daily_cap": cap,
         });
         let buyer = post(ask, "/v1/accounts", &account).await?;
+        self.made.note(Undo::Empty(format!("/v1/accounts/{buyer}")));
         let money = json!({"amount": DEPOSIT, "currency": "USD"});
         let uri = format!("/v1/accounts/{buyer}/deposits");
         fetch(ask, Method::Post, &uri, Some(&money)).await?;
@@ -131,7 +165,9 @@ impl Market {
             "customer_id": self.customer, "buyer_id": buyer, "call_campaign_id": self.campaign,
             "amount": amount, "criteria": criteria, "destination": "sip:desk@example.com",
         });
-        post(ask, "/v1/bid_profiles", &profile).await?;
+        let profile = post(ask, "/v1/bid_profiles", &profile).await?;
+        self.made
+            .note(Undo::Delete(format!("/v1/bid_profiles/{profile}")));
         Ok(buyer)
     }
 
@@ -191,7 +227,12 @@ impl Market {
         // What was paid in, and nobody of these has.
         lines.push(line("the exchange", "house", kept, 0));
         let table = output::table(&["ACCOUNT", "TYPE", "BALANCE", "HELD"], lines);
-        output::line(&format!("\n{table}")).map_err(|fault| fault.to_string())
+        tell(&format!(
+            "\nWhat each has in the end (HELD: set aside for calls whose worth is not decided):\n{table}"
+        ))?;
+        tell(
+            "\nThe accounts are deleted now; the calls and the ledger stay. Next: docs/exchange.md",
+        )
     }
 }
 
@@ -276,6 +317,22 @@ mod tests {
         rows.extend(others);
         let why = json!({ "candidates": rows });
         assert_eq!(outbidders(&why), told);
+    }
+
+    #[test]
+    fn the_beginning_names_everybody_and_what_they_bid() {
+        let said = intro();
+        for (name, cents, _) in BUYERS {
+            let bid = Money::new(cents, Currency::USD);
+            assert!(
+                said.contains(&format!("\n  {name} bids {bid} for ")),
+                "{said}"
+            );
+        }
+        assert!(
+            said.contains(SELLER) && said.contains("gets 3.00 USD of each"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod chat;
 mod client;
 mod completions;
 mod customer;
+mod demo;
 mod exchange;
 mod export;
 mod import;

@@ -19,6 +19,7 @@ fn tandem(args: &[&str], dir: &Path) -> Output {
         .current_dir(dir)
         .env_remove("BRIDGE_ACCESS_KEY")
         .env_remove("RABBITMQ_ADDRESS")
+        .env_remove("DATABASE_DSN")
         .output()
         .unwrap()
 }
@@ -158,6 +159,33 @@ fn a_new_migration_has_the_next_number_in_one_file() {
     );
     let files = std::fs::read_dir(dir.path().join("migrations")).unwrap();
     assert_eq!(files.count(), 3);
+}
+
+#[test]
+fn the_last_line_of_a_status_has_its_sums() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |args: &[&str]| {
+        let args = [&["migrate"], args, &["--data-dir", "data"]].concat();
+        let output = tandem(&args, dir.path());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    said(&["up", "--manager", "outdial"]);
+    let table = said(&["status"]);
+    let mut lines: Vec<_> = table.lines().collect();
+    let last = lines.pop().unwrap();
+    let marked = |mark: &str| {
+        let words = lines.iter().map(|line| line.split_whitespace().nth(2));
+        words.filter(|word| *word == Some(mark)).count()
+    };
+    let (applied, missing) = (marked("applied"), marked("missing"));
+    assert_eq!(last, format!("{applied} applied, {missing} missing"));
+    assert!(applied > 0 && missing > 0, "{table}");
+    assert_eq!(applied + missing, lines.len(), "{table}");
+    for line in said(&["status", "--json"]).lines() {
+        let of: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(of["migrations"].is_array(), "{line}");
+    }
 }
 
 #[test]

@@ -229,6 +229,32 @@ fn a_customer_a_key_numbers_and_a_call() {
 }
 
 #[test]
+fn a_demonstration_takes_away_what_it_made() {
+    let here = Installation::start();
+    for (name, last) in [("exchange", "the exchange"), ("chat", "closes the chat")] {
+        let said = here.ok(&[name, "demo"]);
+        assert!(said.contains(last), "{said}");
+    }
+    for (manager, list, stays) in [
+        ("did", "accesskeys", false),
+        ("chat", "agents", false),
+        ("chat", "queues", false),
+        ("chat", "widgets", false),
+        ("chat", "conversations", true),
+        ("call", "accounts", false),
+        ("call", "call_campaigns", false),
+        ("call", "bid_profiles", false),
+        ("call", "calls", true),
+    ] {
+        let rows = here.ok(&["request", manager, "GET", &format!("/v1/{list}")]);
+        let rows: Value = serde_json::from_str(&rows).unwrap();
+        let mut rows = rows.as_array().unwrap().iter();
+        let is_there = rows.any(|row| row["tm_delete"].is_null());
+        assert_eq!(is_there, stays, "{list}");
+    }
+}
+
+#[test]
 fn what_was_exported_can_be_edited_and_imported() {
     let here = Installation::start();
     let customer = here.json(&["customer", "create", "--name", "Acme"]);

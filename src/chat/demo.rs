@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::people::{Agent, Desk, Line, bridge, text};
 use crate::{
     client::{Options, with_client},
-    customer, output,
+    customer,
+    demo::tell,
+    output,
 };
 
 /// The manager of chats.
@@ -28,14 +30,17 @@ impl Demo {
         let customer = customer::of_demo(&self.options, self.customer, "Chat demo")?;
         with_client(&self.options, MANAGER, async |client| {
             let desk = Desk::new(client, at.clone(), customer.clone());
-            Box::pin(play(&desk)).await
+            let played = Box::pin(play(&desk)).await;
+            played.and(desk.clear().await)
         })
     }
 }
 
-fn tell(who: &str, what: &str) -> Result<(), String> {
-    let line = format!("{who:<8} {}", output::printable(what));
-    output::line(&line).map_err(|fault| fault.to_string())
+const INTRO: &str = "A visitor opens the chat of a web page and waits in a queue; Ann, an agent, accepts the chat and transfers it \
+                     to Ben.\nEach has a WebSocket at the bridge, as a browser would.\n";
+
+fn told(who: &str, what: &str) -> Result<(), String> {
+    tell(&format!("{who:<8} {}", output::printable(what)))
 }
 
 /// The agent is there, and hears of offers.
@@ -56,14 +61,12 @@ async fn reads(visitor: &mut Line) -> Result<String, String> {
 }
 
 async fn play(desk: &Desk<'_>) -> Result<(), String> {
-    let queue = text(
-        &desk.post("/v1/queues", json!({"name": "sales"})).await?,
-        "id",
-    );
+    tell(INTRO)?;
+    let queue = desk.queue("sales").await?;
     let widget = desk.widget(Some(&queue)).await?;
     let (ann, ben) = (desk.agent("Ann").await?, desk.agent("Ben").await?);
     let mut at_ann = arrive(desk, &ann).await?;
-    tell("ann", "is online")?;
+    told("ann", "is online")?;
 
     let visitor = desk.visitor(&widget).await?;
     let chat = visitor.conversation.as_str();
@@ -72,44 +75,43 @@ async fn play(desk: &Desk<'_>) -> Result<(), String> {
     page.follow(&scope).await?;
     page.talk(chat, "v1", "Hello, do you repair boilers?")
         .await?;
-    tell("visitor", "Hello, do you repair boilers?")?;
-    tell("queue", "sales: the chat waits for an agent")?;
+    told("visitor", "Hello, do you repair boilers?")?;
+    told("queue", "sales: the chat waits for an agent")?;
 
     let is_offer = |frame: &Value| frame.get("type") == Some(&json!("offer_created"));
     let offer = at_ann.until("an offer", is_offer).await?;
     let offer = text(offer.get("data").unwrap_or(&Value::Null), "id");
-    tell("ann", "is offered the chat, and takes it")?;
+    told("ann", "is offered the chat, and accepts")?;
     desk.post(&format!("/v1/offers/{offer}/accept"), json!({}))
         .await?;
     at_ann
         .talk(chat, "a1", "We do. I give you to Ben, who knows them.")
         .await?;
-    tell("ann", &reads(&mut page).await?)?;
+    told("ann", &reads(&mut page).await?)?;
 
     let mut at_ben = arrive(desk, &ben).await?;
     at_ben.follow(&scope).await?;
     let transferred = json!({"agent_id": ben.id});
     transfer(desk, chat, &transferred).await?;
-    tell("queue", "Ann has transferred the chat to Ben")?;
+    told("ann", "transfers the chat to Ben")?;
     at_ben
         .talk(chat, "b1", "Is tomorrow at nine all right?")
         .await?;
-    tell("ben", &reads(&mut page).await?)?;
+    told("ben", &reads(&mut page).await?)?;
     page.talk(chat, "v2", "Yes, thank you!").await?;
-    tell("visitor", "Yes, thank you!")?;
+    told("visitor", "Yes, thank you!")?;
 
     desk.post(&format!("/v1/conversations/{chat}/close"), json!({}))
         .await?;
-    tell("ben", "closes the chat")?;
-    // The next demonstration has agents of its own; nothing is offered to these any more.
-    for agent in [&ann, &ben] {
-        desk.delete(&format!("/v1/agents/{}", agent.id)).await?;
-    }
+    told("ben", "closes the chat")?;
     let uri = format!("/v1/conversations/{chat}/transcript");
     let transcript = text(&desk.get(&uri).await?, "text");
     let lines = transcript.lines().map(output::printable);
     let shown = lines.collect::<Vec<_>>().join("\n");
-    output::line(&format!("\n{shown}")).map_err(|fault| fault.to_string())
+    tell(&format!(
+        "\nThe transcript, as the business keeps it:\n{shown}"
+    ))?;
+    tell("\nKeys, agents, queue and widget are deleted now; the chat stays. Next: docs/chat.md")
 }
 
 /// A presence is written a moment after its frame: an agent who is not there yet is asked for again.

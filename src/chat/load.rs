@@ -73,7 +73,8 @@ impl Load {
         let customer = customer::of_demo(&self.options, self.customer, "Chat load")?;
         with_client(&self.options, MANAGER, async |client| {
             let desk = Desk::new(client, at.clone(), customer.clone());
-            Box::pin(self.measure(&desk)).await
+            let measured = Box::pin(self.measure(&desk)).await;
+            measured.and(desk.clear().await)
         })
     }
 
@@ -109,10 +110,6 @@ impl Load {
             all.lost += tally.lost;
             all.repeated += tally.repeated;
             all.unordered += tally.unordered;
-        }
-        for visitor in &visitors {
-            let uri = format!("/v1/conversations/{}/close", visitor.conversation);
-            desk.post(&uri, json!({})).await?;
         }
         print(sockets, connect_ms, plan, all)
     }

@@ -11,7 +11,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::client::{Address, Client, fetch};
+use crate::{
+    client::{Address, Client, fetch},
+    demo::{Made, Undo},
+};
 
 /// The page that shows the widget.
 const PAGE: &str = "https://shop.example.com";
@@ -28,6 +31,8 @@ pub struct Desk<'c> {
     /// The bridge's `host:port`.
     pub at: String,
     pub customer: String,
+    /// What is there because of this desk.
+    made: Made,
 }
 
 /// An agent with a key of their own.
@@ -64,12 +69,21 @@ pub fn bridge(address: &Address) -> Result<String, String> {
 
 impl<'c> Desk<'c> {
     /// The desk of a customer.
-    pub const fn new(client: &'c Client, at: String, customer: String) -> Self {
+    pub fn new(client: &'c Client, at: String, customer: String) -> Self {
         Self {
             client,
             at,
             customer,
+            made: Made::default(),
         }
+    }
+
+    /// Takes away what was made here: keys, agents, queues and widgets; conversations are closed, and stay.
+    ///
+    /// # Errors
+    /// What stays, and why.
+    pub async fn clear(&self) -> Result<(), String> {
+        self.made.undo(self.client).await
     }
 
     /// Makes or does something for the customer.
@@ -83,13 +97,12 @@ impl<'c> Desk<'c> {
         fetch(self.client, Method::Post, uri, Some(&body)).await
     }
 
-    /// Deletes something.
-    ///
-    /// # Errors
-    /// The refusal in one line.
-    pub async fn delete(&self, uri: &str) -> Result<(), String> {
-        let deleted = fetch(self.client, Method::Delete, uri, None::<&()>).await;
-        deleted.map(drop)
+    /// Makes a row of a list, until the desk is cleared.
+    async fn make(&self, list: &str, body: Value) -> Result<Value, String> {
+        let made = self.post(list, body).await?;
+        self.made
+            .note(Undo::Delete(format!("{list}/{}", text(&made, "id"))));
+        Ok(made)
     }
 
     /// Reads something.
@@ -106,7 +119,7 @@ impl<'c> Desk<'c> {
     /// The refusal in one line.
     pub async fn key(&self, name: &str) -> Result<(String, String), String> {
         let body = json!({"name": name, "scopes": ["chat:read", "chat:write"]});
-        let made = self.post("/v1/accesskeys", body).await?;
+        let made = self.make("/v1/accesskeys", body).await?;
         Ok((text(&made, "id"), text(&made, "token")))
     }
 
@@ -117,11 +130,20 @@ impl<'c> Desk<'c> {
     pub async fn agent(&self, name: &str) -> Result<Agent, String> {
         let (user, token) = self.key(name).await?;
         let body = json!({"user_id": user, "name": name});
-        let made = self.post("/v1/agents", body).await?;
+        let made = self.make("/v1/agents", body).await?;
         Ok(Agent {
             id: text(&made, "id"),
             token,
         })
+    }
+
+    /// A queue's id.
+    ///
+    /// # Errors
+    /// The refusal in one line.
+    pub async fn queue(&self, name: &str) -> Result<String, String> {
+        let made = self.make("/v1/queues", json!({"name": name})).await?;
+        Ok(text(&made, "id"))
     }
 
     /// A widget's public id.
@@ -130,7 +152,7 @@ impl<'c> Desk<'c> {
     /// The refusal in one line.
     pub async fn widget(&self, queue: Option<&str>) -> Result<String, String> {
         let body = json!({"name": "shop", "origins": [PAGE], "queue_id": queue});
-        let made = self.post("/v1/widgets", body).await?;
+        let made = self.make("/v1/widgets", body).await?;
         Ok(text(&made, "public_id"))
     }
 
@@ -143,8 +165,11 @@ impl<'c> Desk<'c> {
         for _ in 0..TRIES {
             made = self.begin(widget).await?;
             if made.get("token").is_some_and(Value::is_string) {
+                let conversation = text(&made, "conversation_id");
+                self.made
+                    .note(Undo::Close(format!("/v1/conversations/{conversation}")));
                 return Ok(Visitor {
-                    conversation: text(&made, "conversation_id"),
+                    conversation,
                     token: text(&made, "token"),
                 });
             }

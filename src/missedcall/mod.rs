@@ -13,7 +13,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use self::{
     installation::Installation, signature::Signature, story::Story, transcript::Transcript,
 };
-use crate::Outcome;
+use crate::{Outcome, demo::tell};
 
 const EXAMPLES: &str = "Examples:
   tandem missed-call demo
@@ -24,6 +24,10 @@ const EXAMPLES: &str = "Examples:
 
 The demonstration starts Tandem on a database of its own in a temporary folder, with a carrier that is built in: no account is needed,
 and nothing leaves this machine.";
+
+const INTRO: &str = "Ann calls a plumber, and nobody answers: a text leaves, an assistant asks and books, the owner takes over, and STOP \
+                     ends it.\nFirst Tandem starts in a folder of its own, with a carrier that is built in. Each line has the \
+                     seconds since the call came in; * is what happens between the texts.\n";
 
 #[derive(Subcommand)]
 enum What {
@@ -74,6 +78,9 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 }
 
 async fn play(demo: &Demo) -> Result<(), String> {
+    if !demo.json {
+        tell(INTRO)?;
+    }
     let installation = Installation::start().await?;
     let transcript = Transcript::new(demo.json);
     let story = Story::begin(&installation, transcript, demo.within).await;
@@ -84,5 +91,9 @@ async fn play(demo: &Demo) -> Result<(), String> {
     // What the daemons said helps whoever sees a failure.
     let played = played.map_err(|fault| installation.explained(&fault));
     installation.stop().await;
-    played
+    played?;
+    if demo.json {
+        return Ok(());
+    }
+    tell("\nThe folder is deleted. Next, with a real number: docs/missed-calls.md")
 }

@@ -17,6 +17,8 @@ mod calendars;
 #[cfg(test)]
 mod callids;
 #[cfg(test)]
+mod campaigns;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod exports;
@@ -33,6 +35,10 @@ mod next;
 #[cfg(test)]
 mod numbers;
 #[cfg(test)]
+mod onboardings;
+#[cfg(test)]
+mod purchases;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod results;
@@ -44,6 +50,8 @@ mod subjects;
 mod tenants;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod town;
 #[cfg(test)]
 mod words;
 #[cfg(test)]
