@@ -44,6 +44,12 @@ mod roles;
 #[cfg(test)]
 mod shares;
 #[cfg(test)]
+mod socket_client;
+#[cfg(test)]
+mod socket_keys;
+#[cfg(test)]
+mod socket_limits;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod upload;
