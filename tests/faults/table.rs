@@ -29,7 +29,7 @@ impl Table {
         }
     }
 
-    /// Notes that a round was made twice, and that the second one counts.
+    /// Notes that a round was made again; the last one counts.
     pub fn note_second_try(&mut self, fault: &Fault) {
         self.second_tries.push(fault.name);
     }
@@ -83,7 +83,7 @@ impl Table {
             self.explain(line);
         }
         if !self.second_tries.is_empty() {
-            println!("made once more: {}", self.second_tries.join(", "));
+            println!("made again: {}", self.second_tries.join(", "));
         }
         let failed = self.lines.iter().filter(|line| line.failed > 0).count();
         println!("{} passed, {failed} failed", self.lines.len() - failed);

@@ -22,6 +22,8 @@ use super::{Book, Kind, Manners};
 const OPERATION_MAX: Duration = Duration::from_secs(75);
 /// Faults that are noted.
 const FAULTS_MAX: usize = 6;
+/// Refusals of who waited for the database in vain, by itself or in a group that chooses numbers.
+const WAITED: [&str; 2] = ["DATABASE_UNAVAILABLE", "CHOOSER_UNAVAILABLE"];
 /// Before it is asked for again.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -146,8 +148,9 @@ impl Asker {
 
     /// Whether this refusal is one that may be, and is asked again.
     fn forgives(&self, told: Option<&(u16, Json)>) -> bool {
-        let waited = told
-            .is_some_and(|(code, body)| *code == 503 && body["reason"] == "DATABASE_UNAVAILABLE");
+        let waited = told.is_some_and(|(code, body)| {
+            *code == 503 && WAITED.iter().any(|reason| body["reason"] == *reason)
+        });
         if !waited || !self.manners.forgives_waits {
             return false;
         }
