@@ -28,7 +28,7 @@ use crate::{
         ledgerentry::{LedgerEntry, ReferenceType},
         posting,
     },
-    viewer::{Viewer, ensure_operator, owner},
+    viewer::{Viewer, ensure_operator},
 };
 
 /// Rows of one statement as CSV.
@@ -50,7 +50,7 @@ impl ResourceHooks<Account> for App {
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
         ensure_operator(ctx)?;
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     fn quota(&self) -> Option<&Quota> {

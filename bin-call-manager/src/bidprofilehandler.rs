@@ -25,7 +25,7 @@ use crate::{
         callcampaign::CallCampaign,
         destination::called_number,
     },
-    viewer::{Viewer, owner},
+    viewer::Viewer,
 };
 
 impl ResourceHooks<BidProfile> for App {
@@ -34,7 +34,7 @@ impl ResourceHooks<BidProfile> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

@@ -10,9 +10,7 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use crate::{
-    app::App,
-    models::businessrelationship::BusinessRelationship,
-    viewer::{ensure_operator, owner},
+    app::App, models::businessrelationship::BusinessRelationship, viewer::ensure_operator,
 };
 
 impl ResourceHooks<BusinessRelationship> for App {
@@ -22,7 +20,7 @@ impl ResourceHooks<BusinessRelationship> for App {
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
         ensure_operator(ctx)?;
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     fn quota(&self) -> Option<&Quota> {

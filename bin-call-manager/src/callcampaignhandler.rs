@@ -22,7 +22,7 @@ use crate::{
         account::{Account, AccountType},
         callcampaign::CallCampaign,
     },
-    viewer::{Viewer, ensure_operator, owner},
+    viewer::{Viewer, ensure_operator},
 };
 
 impl ResourceHooks<CallCampaign> for App {
@@ -32,7 +32,7 @@ impl ResourceHooks<CallCampaign> for App {
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
         ensure_operator(ctx)?;
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

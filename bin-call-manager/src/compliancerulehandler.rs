@@ -12,7 +12,7 @@ use crate::{
     app::App,
     dbhandler::law::{self, RULES_MAX},
     models::compliancerule::ComplianceRule,
-    viewer::{ensure_operator, owner},
+    viewer::ensure_operator,
 };
 
 impl ResourceHooks<ComplianceRule> for App {
@@ -22,7 +22,7 @@ impl ResourceHooks<ComplianceRule> for App {
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
         ensure_operator(ctx)?;
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

@@ -25,7 +25,7 @@ use crate::{
         businessrelationship::number,
         consent::{self, Consent, ConsentStatus, Proof, check_channels, check_proofs},
     },
-    viewer::{ensure_operator, owner},
+    viewer::ensure_operator,
 };
 
 /// Body of `POST /v1/consents`.
@@ -77,7 +77,7 @@ pub(crate) async fn create(
     ensure_operator(ctx)?;
     check_channels(&body.channels)?;
     check_proofs(&body.proofs)?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let (id, now) = (ids::next(), app.store.clock.now());
     ensure_later(body.expires, now)?;
     let consent = Consent {

@@ -25,7 +25,7 @@ use crate::{
         businessrelationship::number,
         dncentry::{self, DncEntry, DncKind},
     },
-    viewer::{ensure_operator, owner},
+    viewer::ensure_operator,
 };
 
 /// Body of `POST /v1/dnc_entries`.
@@ -74,7 +74,7 @@ pub(crate) async fn create(
     plain("reason", &body.reason)?;
     let state = checked_state(body.list, &body.state)?;
     let phone = number("phone", &body.phone)?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let mut tx = app.store.begin(ctx).await?;
     let now = tx.now();
     ensure(

@@ -30,7 +30,7 @@ use crate::{
         dncentry::{self, DncKind},
         dnclist::{COLUMNS, DncList},
     },
-    viewer::{ensure_operator, owner},
+    viewer::ensure_operator,
 };
 
 /// The timer that deletes parts of imports that are over.
@@ -131,7 +131,9 @@ pub(crate) async fn import(
         ));
     }
     let state = checked_state(wanted.list, &wanted.state)?;
-    let customer_id = owner(ctx, wanted.customer_id.filter(|id| !id.is_nil()))?;
+    let customer_id = ctx
+        .scope
+        .required_owner(wanted.customer_id.filter(|id| !id.is_nil()))?;
     let (numbers, report) = read_all(rows)?;
     let bitmap = written(&numbers)?;
     let count = i64::from(report.created);
@@ -290,7 +292,7 @@ pub(crate) async fn finish(
 ) -> Result<DncList> {
     ensure_operator(ctx)?;
     let state = checked_state(body.list, &body.state)?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let mut tx = app.store.begin(ctx).await?;
     let before = ensure_list(&mut tx, customer_id, body.list, &state).await?;
     let Some(import_id) = body.import.filter(|id| !id.is_nil()) else {

@@ -30,7 +30,7 @@ use crate::{
     },
     standing::Standing,
     turns,
-    viewer::{Viewer, ensure_operator, owner},
+    viewer::{Viewer, ensure_operator},
 };
 
 /// Longest call, in seconds.
@@ -95,7 +95,7 @@ pub(crate) async fn report_by_reference(
     body: &ReferredReport,
 ) -> Result<Call> {
     ensure_operator(ctx)?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let call = by_reference(app, customer_id, body.source, &body.reference).await?;
     report(app, ctx, call.id, &body.report).await
 }

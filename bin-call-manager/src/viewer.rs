@@ -66,18 +66,3 @@ pub(crate) fn ensure_operator(ctx: &RequestContext) -> Result<()> {
         "This access key is bound to an account; this needs one with the scope exchange:write.",
     ))
 }
-
-/// The customer that a new thing belongs to.
-///
-/// # Errors
-/// 400 when nobody names one; 403 when it is not the caller's.
-pub(crate) fn owner(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-    let owner = ctx.scope.owner(named.unwrap_or_default())?;
-    if owner.is_nil() {
-        return Err(Error::invalid_argument(
-            "CUSTOMER_REQUIRED",
-            "Name the customer with customer_id.",
-        ));
-    }
-    Ok(owner)
-}

@@ -8,10 +8,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::{
-    app::App, customerhandler::owner, entryhandler::dispatch, models::agent::Agent,
-    queuehandler::lose,
-};
+use crate::{app::App, entryhandler::dispatch, models::agent::Agent, queuehandler::lose};
 
 impl ResourceHooks<Agent> for App {
     fn store(&self) -> &Store {
@@ -19,7 +16,7 @@ impl ResourceHooks<Agent> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

@@ -194,21 +194,6 @@ impl Businesses {
     }
 }
 
-/// The tenant of something new. Nobody's would do nothing.
-///
-/// # Errors
-/// 400 when a caller who is confined to none names none; 403 when it names another than its own.
-pub(crate) fn owner(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-    let owner = ctx.scope.owner(named.unwrap_or_default())?;
-    if owner.is_nil() {
-        return Err(Error::invalid_argument(
-            "CUSTOMER_REQUIRED",
-            "Name the customer with customer_id.",
-        ));
-    }
-    Ok(owner)
-}
-
 /// The tenant that a request is about.
 ///
 /// # Errors

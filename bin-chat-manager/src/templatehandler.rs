@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    customerhandler::owner,
     dbhandler::templates,
     models::template::Template,
     words::asking::{Keyword, asks_for},
@@ -25,7 +24,7 @@ impl ResourceHooks<Template> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    customerhandler::owner,
     models::{cannedresponse::CannedResponse, queue::Queue, widget::Widget},
 };
 
@@ -21,7 +20,7 @@ impl ResourceHooks<Widget> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     fn quota(&self) -> Option<&Quota> {
@@ -58,7 +57,7 @@ impl ResourceHooks<CannedResponse> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     fn quota(&self) -> Option<&Quota> {

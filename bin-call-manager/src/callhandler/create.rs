@@ -32,7 +32,7 @@ use crate::{
         callcampaign::CallCampaign,
         fraudcheck::FraudAction,
     },
-    viewer::{Viewer, owner},
+    viewer::Viewer,
 };
 
 /// Tags of one call.
@@ -175,7 +175,7 @@ pub(crate) async fn create(
     let viewer = Viewer::of(&app.store, ctx).await?;
     body.check()?;
     body.check_purpose(viewer)?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let campaign = campaign_of(app, customer_id, &body).await?;
     if !viewer.sees(None, Some(campaign.seller_id)) {
         return Err(resource::not_found::<CallCampaign>());

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     compliance::Purpose,
     models::{businessrelationship::number, call::Direction, callcampaign::CallCampaign},
-    viewer::{ensure_operator, owner},
+    viewer::ensure_operator,
 };
 
 /// Questions of one request.
@@ -109,7 +109,7 @@ pub(crate) async fn check_one(
     body: &CheckBody,
 ) -> Result<VerdictView> {
     ensure_operator(ctx)?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let requires_consent = requires_consent(app, ctx, customer_id, body.call_campaign_id).await?;
     let question = body.question("", app.store.clock.now(), requires_consent)?;
     let views = answers(app, customer_id, &[question]).await?;
@@ -135,7 +135,7 @@ pub(crate) async fn check_many(
         "checks",
         "has at most 1000 entries",
     )?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let now = app.store.clock.now();
     let mut campaigns: Vec<(Option<Uuid>, bool)> = vec![(None, false)];
     let mut questions = Vec::with_capacity(body.checks.len());

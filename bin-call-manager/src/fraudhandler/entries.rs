@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     models::{account::Account, fraudentry::FraudEntry},
-    viewer::{ensure_operator, owner},
+    viewer::ensure_operator,
 };
 
 impl ResourceHooks<FraudEntry> for App {
@@ -22,7 +22,7 @@ impl ResourceHooks<FraudEntry> for App {
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
         ensure_operator(ctx)?;
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     fn quota(&self) -> Option<&Quota> {

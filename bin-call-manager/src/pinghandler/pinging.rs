@@ -38,7 +38,7 @@ use crate::{
     },
     routehandler::offers::{self, Preview},
     turns,
-    viewer::{Viewer, owner},
+    viewer::Viewer,
 };
 
 /// How long an offer stands where no bidder says less.
@@ -85,7 +85,7 @@ pub(crate) async fn ping(
     if !body.from_number.is_empty() {
         body.from_number = number("from_number", &body.from_number)?;
     }
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let found = app
         .store
         .get::<CallCampaign>(body.call_campaign_id)

@@ -42,7 +42,7 @@ use crate::{
         ping::Ping,
         subjectrequest::{ERASED, SubjectKind, SubjectRequest, email},
     },
-    viewer::{ensure_operator, owner},
+    viewer::ensure_operator,
 };
 
 /// Bytes of a pseudonym: with its prefix it fits where a number stands.
@@ -179,7 +179,7 @@ pub(crate) async fn create(
 ) -> Result<SubjectAnswer> {
     ensure_operator(ctx)?;
     let person = body.person()?;
-    let customer_id = owner(ctx, body.customer_id.or(named))?;
+    let customer_id = ctx.scope.required_owner(body.customer_id.or(named))?;
     let now = app.store.clock.now();
     let request = SubjectRequest {
         id: ids::next(),

@@ -16,7 +16,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, customerhandler::owner, dbhandler::entries, models::queue::Queue};
+use crate::{app::App, dbhandler::entries, models::queue::Queue};
 
 /// Names the handlers, at start.
 pub(crate) fn start(ctx: &ManagerContext) {
@@ -30,7 +30,7 @@ impl ResourceHooks<Queue> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        owner(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

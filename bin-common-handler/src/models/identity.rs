@@ -47,6 +47,21 @@ impl Scope {
             None => Ok(in_body),
         }
     }
+
+    /// As [`Self::owner`], of what would do nothing if it were nobody's.
+    ///
+    /// # Errors
+    /// 403 as there; 400 `CUSTOMER_REQUIRED` when neither scope nor request names a tenant.
+    pub fn required_owner(self, named: Option<Uuid>) -> Result<Uuid> {
+        let owner = self.owner(named.unwrap_or_default())?;
+        if owner.is_nil() {
+            return Err(Error::invalid_argument(
+                "CUSTOMER_REQUIRED",
+                "Name the customer with customer_id.",
+            ));
+        }
+        Ok(owner)
+    }
 }
 
 /// For `#[serde(default, deserialize_with = "uuid_or_nil")]`: every written form; null or missing is nil.
