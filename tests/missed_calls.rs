@@ -396,7 +396,7 @@ mod tests {
         };
         let sql = format!("SELECT {key} AS id FROM {table}");
         if table.ends_with("_inbox") {
-            #[derive(sqlx::FromRow)]
+            #[derive(bin_common_handler::FromRow)]
             struct Key {
                 #[expect(dead_code, reason = "only counted")]
                 id: Vec<u8>,

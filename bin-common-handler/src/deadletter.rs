@@ -99,7 +99,7 @@ pub struct DeadLetters {
     prefix: &'static str,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Row {
     id: i64,
     source: String,
@@ -144,7 +144,7 @@ impl DeadLetters {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Number {
     id: i64,
 }

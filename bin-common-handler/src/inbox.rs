@@ -28,7 +28,7 @@ pub struct Inbox {
     table: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Recorded {
     fingerprint: Vec<u8>,
     status_code: i32,
@@ -36,12 +36,12 @@ struct Recorded {
     reply: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Key {
     op_key: Vec<u8>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Owner {
     owner: Vec<u8>,
     surplus: i64,

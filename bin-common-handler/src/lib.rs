@@ -58,7 +58,7 @@ pub mod vitals;
 pub mod webhooks;
 pub mod worker;
 
-pub use bin_common_derive::{Entity, Resource, StoredRow};
+pub use bin_common_derive::{Entity, FromRow, Resource, StoredRow};
 pub use schemars;
 
 /// What derived code names.

@@ -89,7 +89,7 @@ pub(crate) struct Room {
     rows: u64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     n: i64,
 }

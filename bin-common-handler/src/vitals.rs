@@ -135,7 +135,7 @@ fn id_of(manager: &str) -> Uuid {
 /// # Errors
 /// 503.
 pub async fn outbox_age(store: &Store) -> Result<f64> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Oldest {
         at: Option<i64>,
     }

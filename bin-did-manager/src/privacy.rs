@@ -79,7 +79,7 @@ pub(crate) struct Privacy {
     hasher: Arc<OnceCell<PhoneHasher>>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Kept {
     secret: Vec<u8>,
 }

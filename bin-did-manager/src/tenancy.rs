@@ -76,7 +76,7 @@ impl<R: AuditedResource> ResourceHooks<R> for App {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Version {
     version: i64,
 }

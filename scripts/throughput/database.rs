@@ -22,7 +22,7 @@ pub(crate) struct Database {
     name: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Number {
     n: i64,
 }

@@ -12,12 +12,12 @@ use crate::models::bid::{Bid, BidStatus};
 pub(crate) const BID_IN: &str = "EXISTS (SELECT 1 FROM exchange_bids \
     WHERE exchange_bids.auction_id = exchange_auctions.id AND exchange_bids.buyer_id = ?)";
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     n: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     #[expect(dead_code, reason = "it is there or not")]
     id: Uuid,
@@ -43,7 +43,7 @@ pub(crate) async fn bidders(
     auction_id: Uuid,
     most: i64,
 ) -> Result<Vec<Uuid>> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Bidder {
         buyer_id: Uuid,
     }

@@ -11,7 +11,7 @@ use crate::models::{
     callcampaign::CallCampaign,
 };
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }
@@ -29,7 +29,7 @@ pub(crate) async fn unsold(db: &Db, until: Timestamp, most: usize) -> Result<Vec
 }
 
 /// How many outbound calls were offered to a buyer and have ended, and how many of them were answered.
-#[derive(Default, sqlx::FromRow)]
+#[derive(Default, bin_common_handler::FromRow)]
 pub(crate) struct Ended {
     pub calls: i64,
     pub answered: i64,

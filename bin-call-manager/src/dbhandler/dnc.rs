@@ -22,18 +22,18 @@ pub(crate) const SWEPT_AT_ONCE: usize = 500;
 const IMPORT_AGE_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// A part of an import.
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 pub(crate) struct Block {
     pub id: Uuid,
     pub bitmap: Vec<u8>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Sum {
     numbers: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }

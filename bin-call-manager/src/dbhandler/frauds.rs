@@ -21,12 +21,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Calls of an account that are looked at.
 pub(crate) const RECENT_MAX: i64 = 200;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     n: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Turn {
     #[expect(dead_code, reason = "it is locked, not read")]
     turn: i64,
@@ -150,7 +150,7 @@ async fn count(
 }
 
 /// The latest calls of an account, added up.
-#[derive(Debug, Clone, Copy, Default, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, Default, bin_common_handler::FromRow)]
 pub(crate) struct Recent {
     /// Calls that ended after an answer.
     pub ended: i64,

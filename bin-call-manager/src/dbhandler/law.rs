@@ -52,7 +52,7 @@ pub(crate) struct Known {
 /// # Errors
 /// 503.
 pub(crate) async fn count_rules(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Count {
         n: i64,
     }
@@ -153,7 +153,7 @@ pub(crate) async fn is_revoked_since(tx: &mut ChangeTx<'_>, version: &Consent) -
     Ok(last.is_some_and(|last| last.tm_create >= version.tm_create))
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Revocation {
     tm_create: Timestamp,
 }
@@ -201,7 +201,7 @@ async fn about(
     Ok(found)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct OptOut {
     number: String,
 }
@@ -322,7 +322,7 @@ pub(crate) async fn remove_attempt(
 /// # Errors
 /// 503.
 pub(crate) async fn forget_attempts(db: &Db, now: Timestamp) -> Result<()> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Old {
         id: Uuid,
     }
@@ -358,7 +358,7 @@ pub(crate) async fn own_rules(
         .await
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Kept {
     verdict: sqlx::types::Json<serde_json::Value>,
 }

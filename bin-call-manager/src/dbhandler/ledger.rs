@@ -3,12 +3,12 @@
 use bin_common_handler::{databasehandler::Db, models::error::Result};
 use uuid::Uuid;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Total {
     customer_id: Uuid,
     currency: String,

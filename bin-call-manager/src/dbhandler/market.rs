@@ -40,7 +40,7 @@ pub(crate) struct Version {
     pub tm_update: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct SetVersion {
     version: i64,
 }
@@ -141,7 +141,7 @@ pub(crate) async fn accounts(
     by_id::<Account>(tx, ids).await
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Held {
     #[expect(dead_code, reason = "it is there or not")]
     id: Uuid,
@@ -224,7 +224,7 @@ fn person_column(call: &Call) -> &'static str {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Payer {
     buyer_id: Uuid,
 }
@@ -251,7 +251,7 @@ pub(crate) async fn waiting(tx: &mut ChangeTx<'_>, call: &Call) -> Result<Vec<Uu
     Ok(rows.into_iter().map(|row| row.buyer_id).collect())
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Text {
     text: String,
 }

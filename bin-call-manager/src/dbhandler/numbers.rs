@@ -6,7 +6,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Owner {
     call_campaign_id: Uuid,
 }
@@ -72,7 +72,7 @@ pub(crate) async fn is_campaigns(
 }
 
 /// Whose a number is.
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, bin_common_handler::FromRow)]
 pub(crate) struct Belongs {
     pub customer_id: Uuid,
     pub call_campaign_id: Uuid,

@@ -30,7 +30,7 @@ pub(crate) async fn same(
     Ok(db.fetch_optional(&sql, values).await?)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Claim {
     ping_id: Uuid,
     expires: Timestamp,
@@ -82,7 +82,7 @@ pub(crate) async fn release(tx: &mut ChangeTx<'_>, ping: &Ping) -> Result<()> {
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }
@@ -128,7 +128,7 @@ pub(crate) async fn is_caller_reserved(tx: &mut ChangeTx<'_>, ping: &Ping) -> Re
     Ok(found.is_some())
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Text {
     text: String,
 }

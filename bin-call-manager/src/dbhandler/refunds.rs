@@ -5,7 +5,7 @@ use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use crate::models::call::Call;
 
 /// What of a call's price and payout went back already, in minor units.
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 pub(crate) struct Refunded {
     pub amount: i64,
     pub reversed: i64,

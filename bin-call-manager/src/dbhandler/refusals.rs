@@ -9,7 +9,7 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 /// How often a buyer refused in a row, and what follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bin_common_handler::FromRow)]
 pub(crate) struct Refusals {
     pub in_a_row: i32,
     /// It is not asked before.
@@ -70,7 +70,7 @@ pub(crate) async fn forget(db: &Db, customer_id: Uuid, buyer_id: Uuid) -> Result
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Buyer {
     buyer_id: Uuid,
 }

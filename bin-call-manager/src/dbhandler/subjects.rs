@@ -11,7 +11,7 @@ pub(crate) const ROWS_MAX: i64 = 1_000;
 
 const KEY: &str = "SELECT sealed FROM exchange_subject_keys WHERE customer_id = ?";
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Sealed {
     sealed: String,
 }

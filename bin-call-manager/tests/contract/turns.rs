@@ -20,12 +20,12 @@ use crate::world::{World, reason};
 /// Of one campaign so many calls are at the database at a time.
 const AT_ONCE: usize = 2;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Statement {
     query_id: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Turns {
     #[expect(dead_code, reason = "only its lock matters")]
     counters: String,

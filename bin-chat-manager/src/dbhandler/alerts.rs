@@ -8,7 +8,7 @@ use crate::{
     models::alert::{Alert, AlertStatus},
 };
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Found {
     id: Uuid,
 }

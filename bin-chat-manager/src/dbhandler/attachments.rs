@@ -42,7 +42,7 @@ pub(crate) async fn bytes_since(db: &Db, customer_id: Uuid, since: Timestamp) ->
 }
 
 async fn bytes(db: &Db, condition: &str, values: Vec<Value>) -> Result<i64> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Sum {
         bytes: i64,
     }

@@ -24,7 +24,7 @@ const HELD_MAX: u32 = 1_000;
 const LENGTH_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// A stretch of a resource that is taken.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, bin_common_handler::FromRow)]
 pub(crate) struct Busy {
     /// Whose; nil = everybody's.
     pub resource_id: Uuid,
@@ -147,7 +147,7 @@ pub(crate) async fn held_for(
     customer_id: Uuid,
     person: &str,
 ) -> Result<Vec<Uuid>> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         id: Uuid,
     }

@@ -10,7 +10,7 @@ use bin_common_handler::{
 
 use super::insert_new;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Level {
     next_free: i64,
 }

@@ -25,7 +25,7 @@ const EVENTS_MAX: u32 = 50_000;
 const ROWS_MAX: usize = 200;
 
 /// What is known of a calendar elsewhere.
-#[derive(Debug, Clone, Default, sqlx::FromRow)]
+#[derive(Debug, Clone, Default, bin_common_handler::FromRow)]
 pub(crate) struct Sync {
     /// What the server gave to ask for changes by; empty without.
     pub state: String,
@@ -41,12 +41,12 @@ pub(crate) struct Sync {
     pub tm_lease: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Known {
     appointment_id: Uuid,
     remote_id: String,

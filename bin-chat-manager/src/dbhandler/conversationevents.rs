@@ -10,7 +10,7 @@ use crate::models::{
     conversation::Conversation, conversationevent::ConversationEvent, message::Message,
 };
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Oldest {
     seq: Option<i64>,
 }

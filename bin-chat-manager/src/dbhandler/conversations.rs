@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::select;
 use crate::models::conversation::{BlockReason, Channel, Conversation};
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Found {
     id: Uuid,
 }
@@ -143,7 +143,7 @@ pub(crate) async fn number_with(
     customer_id: Uuid,
     person: &str,
 ) -> Result<Option<String>> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         number: String,
     }

@@ -25,20 +25,20 @@ const NOTIFICATIONS: &str = "SELECT id, subject, body, data FROM chat_notificati
      WHERE customer_id = ? AND id > ? AND (LOWER(data) LIKE ? ESCAPE '!' OR LOWER(body) LIKE ? ESCAPE '!' \
      OR LOWER(subject) LIKE ? ESCAPE '!') ORDER BY id LIMIT ?";
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Session {
     id: Uuid,
     conversation_id: Uuid,
     visitor: Json<Visitor>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Delivery {
     id: Uuid,
     payload: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Told {
     id: Uuid,
     subject: String,
@@ -46,12 +46,12 @@ struct Told {
     data: Json<Data>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct OfConversation {
     conversation_id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }

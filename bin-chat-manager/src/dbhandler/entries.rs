@@ -19,28 +19,28 @@ const LOADS: &str = "SELECT agent_id, COUNT(*) AS n FROM chat_queue_entries \
      WHERE customer_id = ? AND status IN ('offered', 'assigned') AND agent_id IS NOT NULL \
      GROUP BY agent_id";
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     n: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Load {
     agent_id: Uuid,
     n: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Found {
     id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Handled {
     agent_id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct ByStatus {
     status: String,
     n: i64,
@@ -248,7 +248,7 @@ pub(crate) async fn ahead(db: &Db, entry: &QueueEntry, queue_id: Uuid) -> Result
     Ok(found.map_or(0, |count| count.n))
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Span {
     tm_assigned: Timestamp,
     tm_ended: Timestamp,

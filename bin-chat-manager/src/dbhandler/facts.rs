@@ -26,7 +26,7 @@ const BUSINESSES_MAX: u32 = 10_000;
 /// # Errors
 /// 503.
 pub(crate) async fn keep(tx: &mut ChangeTx<'_>, fact: &Fact) -> Result<()> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Known {
         version: i64,
     }
@@ -82,7 +82,7 @@ pub(crate) async fn between(
 /// # Errors
 /// 503.
 pub(crate) async fn with_missed_calls(db: &Db, since: Timestamp) -> Result<Vec<Uuid>> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         customer_id: Uuid,
     }
@@ -103,7 +103,7 @@ pub(crate) async fn greetings_waiting(
     customer_id: Uuid,
     since: Timestamp,
 ) -> Result<HashSet<Uuid>> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         cause_key: String,
     }

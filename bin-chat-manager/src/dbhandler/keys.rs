@@ -4,7 +4,7 @@ use bin_common_handler::{databasehandler::Db, models::error::Result};
 
 use super::insert_new;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Sealed {
     sealed: String,
 }

@@ -16,7 +16,7 @@ use crate::{
     queues::presence::{Device, PresenceStatus},
 };
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct DeviceRow {
     status: String,
     expires_at: Timestamp,

@@ -35,12 +35,12 @@ const OF_BUSINESSES: [&str; 4] = [
     "chat_presences",
 ];
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Customer {
     customer_id: Uuid,
 }
@@ -215,7 +215,7 @@ pub(crate) async fn delete_old(
     before: Timestamp,
     limit: u32,
 ) -> Result<u64> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct At {
         tm_create: Timestamp,
     }

@@ -25,7 +25,7 @@ pub(crate) struct Walk {
     pub sight: Option<Sight>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct At {
     tm_create: Timestamp,
 }

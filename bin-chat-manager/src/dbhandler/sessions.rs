@@ -61,7 +61,7 @@ pub(crate) async fn visitor_of(
     Ok(found.map(|session| session.visitor.0))
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Found {
     customer_id: Uuid,
 }

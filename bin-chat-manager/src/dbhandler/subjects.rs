@@ -11,12 +11,12 @@ use crate::models::notification::Notification;
 /// Rows of each kind that an answer has at most.
 pub(crate) const ROWS_MAX: usize = 1_000;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Name {
     name: String,
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::models::summary::{Summary, SummaryKind, SummarySource};
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Row {
     up_to_seq: i64,
     text: String,

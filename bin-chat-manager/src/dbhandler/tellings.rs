@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Rows of one statement.
 const ROWS_MAX: usize = 500;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }

@@ -3,7 +3,7 @@
 use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
 use uuid::Uuid;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Found {
     body: String,
 }

@@ -12,7 +12,7 @@ use crate::models::visitoremail::VisitorEmail;
 /// Rows that are counted of one address or conversation; far more than any may have.
 const COUNTED_MAX: u32 = 100;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Mails {
     mails: i32,
 }

@@ -145,7 +145,7 @@ pub(crate) async fn forget(tx: &mut ChangeTx<'_>, key: Key) -> Result<()> {
 /// # Errors
 /// 503.
 pub(crate) async fn businesses(db: &Db, metric: Metric) -> Result<Vec<Uuid>> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         customer_id: Uuid,
     }
@@ -165,7 +165,7 @@ pub(crate) async fn alerts_since(
     metric: Metric,
     since: Timestamp,
 ) -> Result<HashMap<Uuid, i64>> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         customer_id: Uuid,
         n: i64,

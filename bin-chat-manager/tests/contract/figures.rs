@@ -311,7 +311,7 @@ async fn two_replicas_keep_facts_and_begin_one_alert(
     desk.act("appointments", &id(&made), "confirm", json!({}))
         .await;
     let db = desk.installation.db();
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         label: String,
     }

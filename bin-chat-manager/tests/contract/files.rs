@@ -111,7 +111,7 @@ async fn a_file_that_is_not_said_leaves_nothing() {
     let desk = ContactCenter::new(Kind::Embedded).await;
     let visitor = desk.visitor(&desk.widget(None).await).await;
     let stored = async || {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Count {
             n: i64,
         }

@@ -246,7 +246,7 @@ async fn a_secret_is_shown_once_and_two_sign_for_a_day(
     assert!(!is_signed(&one, &first) && is_signed(&one, &second));
 
     // Nothing of it stands anywhere in the database.
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Row {
         secret: String,
         previous_secret: String,
@@ -258,7 +258,7 @@ async fn a_secret_is_shown_once_and_two_sign_for_a_day(
     for secret in [&first, &second] {
         assert!(!row.secret.contains(secret) && !row.previous_secret.contains(secret));
     }
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Reply {
         reply: Option<String>,
     }

@@ -7,6 +7,7 @@ mod entity;
 mod input;
 mod patch;
 mod resource;
+mod row;
 mod rules;
 
 use proc_macro::TokenStream;
@@ -28,6 +29,16 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
 pub fn derive_stored_row(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     tokens(entity::derive_row(input))
+}
+
+/// Implements the reading of a row whose values sqlx reads as they are: small rows of one query.
+///
+/// A field is the column of its name, or what `#[row(…)]` says: `rename = "column"`, or `flatten`, for a struct that reads
+/// columns of the same row.
+#[proc_macro_derive(FromRow, attributes(row))]
+pub fn derive_from_row(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    tokens(row::derive(input))
 }
 
 /// Implements `Entity` and `Resource`, and makes the struct's patch:

@@ -275,7 +275,7 @@ async fn prepare_database(
     identity(&data.db, manager.prefix()).await
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Identity {
     id: Uuid,
 }
@@ -295,7 +295,7 @@ async fn identity(db: &Db, prefix: &str) -> Result<Uuid> {
         .ok_or_else(|| crate::models::error::Error::unavailable("database", "it keeps no identity"))
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Flag {
     value: String,
 }

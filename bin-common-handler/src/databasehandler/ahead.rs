@@ -95,7 +95,7 @@ fn columns(prefix: &str, own: &[TimeColumn]) -> Vec<(String, TimeColumn)> {
         .collect()
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     count: i64,
 }

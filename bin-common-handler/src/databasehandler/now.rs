@@ -7,13 +7,13 @@ use super::{Db, Dialect, Tx};
 use crate::models::time::Timestamp;
 
 /// A row of one id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bin_common_handler::FromRow)]
 pub struct Id {
     /// The column `id`.
     pub id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Now {
     now: i64,
 }

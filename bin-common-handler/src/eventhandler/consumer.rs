@@ -36,7 +36,7 @@ pub(super) struct EventQueue {
 }
 
 /// An event that waits.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, bin_common_handler::FromRow)]
 pub(super) struct Row {
     seq: i64,
     event_key: Vec<u8>,
@@ -50,7 +50,7 @@ pub(super) struct Row {
     traceparent: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Number {
     number: i64,
 }

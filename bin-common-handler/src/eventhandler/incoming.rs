@@ -46,12 +46,12 @@ pub(super) struct Collector {
     pub(super) wake: Arc<Wake>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     rows_waiting: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Key {
     row_key: Vec<u8>,
 }

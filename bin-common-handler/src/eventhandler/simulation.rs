@@ -151,18 +151,18 @@ struct World<'d> {
     passed: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Effect {
     entity: i64,
     version: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Dead {
     message_id: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     rows_there: i64,
 }

@@ -113,7 +113,7 @@ impl World {
     }
 
     async fn rows(&self, table: &str) -> i64 {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Count {
             rows_there: i64,
         }

@@ -49,7 +49,7 @@ struct Made {
     id: Uuid,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     rows_there: i64,
 }

@@ -36,11 +36,11 @@ pub(crate) fn insert(prefix: &str, rows: usize) -> String {
 }
 
 /// One event that waits.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, bin_common_handler::FromRow)]
 pub(super) struct Waiting {
     pub id: i64,
     pub event_id: Uuid,
-    #[sqlx(rename = "type")]
+    #[row(rename = "type")]
     pub kind: String,
     pub resource_id: Uuid,
     pub customer_id: Uuid,
@@ -92,7 +92,7 @@ pub(super) struct Outbox {
     prefix: &'static str,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Depth {
     rows_waiting: i64,
     oldest: Option<i64>,
@@ -170,7 +170,7 @@ impl Outbox {
 impl Outbox {
     /// The ids of the events that were set aside.
     pub(super) async fn parked(&self) -> Vec<String> {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Parked {
             event_id: Uuid,
         }

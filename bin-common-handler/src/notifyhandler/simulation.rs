@@ -292,7 +292,7 @@ impl<'d> World<'d> {
 
     /// What is gone from the outbox was told, and so was everything of its entity before it.
     fn check(&self) {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Left {
             event_id: Uuid,
         }
@@ -344,7 +344,7 @@ impl<'d> World<'d> {
     }
 
     fn waiting(&self) -> usize {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Count {
             rows_left: i64,
         }

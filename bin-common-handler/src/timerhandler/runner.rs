@@ -42,12 +42,12 @@ pub(super) struct KindQueue {
     alone: AtomicI64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Next {
     next_at: Option<i64>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Row {
     id: Uuid,
     entity_id: Uuid,

@@ -73,7 +73,7 @@ struct World {
     _dir: TempDir,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     rows_there: i64,
 }

@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 /// One connection for single statements, one for transactions.
 const FEWEST: usize = 2;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     rows_there: i64,
 }

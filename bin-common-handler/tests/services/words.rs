@@ -191,7 +191,7 @@ async fn installation(kind: Kind) -> (Installation, Db) {
     (installation, db)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     rows_there: i64,
     different: i64,
@@ -205,7 +205,7 @@ async fn count(db: &Db, table: &str, what: &str) -> (i64, i64) {
     (count.rows_there, count.different)
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, bin_common_handler::FromRow)]
 struct Heard {
     entity_id: Uuid,
     version: i64,

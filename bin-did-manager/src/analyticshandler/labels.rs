@@ -14,7 +14,7 @@ use crate::models::rollup::Dimension;
 /// Ids of one statement at most.
 const ROWS_MAX: usize = 500;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Label {
     id: Uuid,
     label: String,

@@ -8,7 +8,7 @@ use sqlx::{Error as SqlError, types::Json};
 use uuid::Uuid;
 
 /// A live key of an active customer.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, bin_common_handler::FromRow)]
 pub(crate) struct KeyRow {
     pub id: Uuid,
     pub customer_id: Uuid,

@@ -23,9 +23,9 @@ pub(crate) struct NewUsage {
 }
 
 /// A usage found by its request.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, bin_common_handler::FromRow)]
 pub(crate) struct StoredUsage {
-    #[sqlx(flatten)]
+    #[row(flatten)]
     pub usage: Usage,
     request_key: Vec<u8>,
     /// Until when (µs) a repetition gets the same number.

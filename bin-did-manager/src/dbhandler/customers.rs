@@ -11,7 +11,7 @@ use crate::models::calendar::Calendar;
 /// Tenants of one statement at most.
 const ROWS_MAX: usize = 500;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Zone {
     id: Uuid,
     timezone: String,

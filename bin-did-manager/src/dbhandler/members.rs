@@ -13,7 +13,7 @@ use crate::models::did::Did;
 
 const ROWS_MAX: usize = 500;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     count: i64,
 }
@@ -96,7 +96,7 @@ pub(crate) async fn count(db: &Db, pool: Uuid) -> Result<i64, SqlError> {
     Ok(row.map_or(0, |row| row.count))
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct PoolCount {
     didpool_id: Uuid,
     count: i64,

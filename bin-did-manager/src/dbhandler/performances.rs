@@ -89,7 +89,7 @@ pub(crate) async fn update(
 }
 
 /// Calls and answered calls of each of a tenant's numbers.
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, bin_common_handler::FromRow)]
 pub(crate) struct Record {
     pub did_id: Uuid,
     pub calls: i64,

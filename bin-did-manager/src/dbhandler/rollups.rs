@@ -29,7 +29,7 @@ impl FromIterator<(Cell, Counts)> for Increments {
 }
 
 /// Up to where usages were counted: everything not after this instant and id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bin_common_handler::FromRow)]
 pub(crate) struct Watermark {
     pub tm_create: Timestamp,
     pub id: Uuid,
@@ -89,12 +89,12 @@ pub(crate) struct Rolled {
     pub by_item: HashMap<String, Counts>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct RolledRow {
     tm_create: Timestamp,
     id: Uuid,
     item: Option<String>,
-    #[sqlx(flatten)]
+    #[row(flatten)]
     counts: Counts,
 }
 

@@ -93,7 +93,7 @@ pub(crate) async fn write(tx: &mut ChangeTx<'_>, states: &[State]) -> Result<()>
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     did_id: Uuid,
     day: i64,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// A person (a keyed hash), their tenant, and the number.
 pub(crate) type Sticky = ([u8; 16], Uuid, Uuid);
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Row {
     phone_hash: Vec<u8>,
     did_id: Uuid,

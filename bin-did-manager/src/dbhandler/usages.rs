@@ -16,7 +16,7 @@ const CANDIDATE: &str = "SELECT id, call_ref, call_id, phone_hash, number, vicid
      tm_create FROM did_usages";
 
 /// A usage that a result may be about.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, bin_common_handler::FromRow)]
 pub(crate) struct Candidate {
     pub id: Uuid,
     pub call_ref: Option<i64>,
@@ -99,7 +99,7 @@ pub(crate) async fn of_number(
     db.fetch_all(&sql, values).await
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Known {
     #[expect(dead_code, reason = "it is there, or it is not")]
     id: Uuid,
@@ -118,7 +118,7 @@ pub(crate) async fn is_number_of(
 }
 
 /// What a usage is counted by.
-#[derive(Debug, Clone, PartialEq, Eq, Default, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, bin_common_handler::FromRow)]
 pub(crate) struct Origin {
     pub id: Uuid,
     pub customer_id: Uuid,
@@ -132,9 +132,9 @@ pub(crate) struct Origin {
 const ORIGIN: &str = "id, customer_id, did_id, didpool_id, campaign_id, phone_npa, tm_create";
 
 /// What a usage knows of its call.
-#[derive(Debug, Clone, PartialEq, Eq, Default, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, bin_common_handler::FromRow)]
 pub(crate) struct Settled {
-    #[sqlx(flatten)]
+    #[row(flatten)]
     pub origin: Origin,
     pub uniqueid: String,
     pub call_id: String,

@@ -6,7 +6,7 @@ use bin_common_handler::databasehandler::{Db, list};
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Row {
     customer_id: Uuid,
     version: i64,

@@ -13,7 +13,7 @@ use crate::{
 /// Numbers looked at in one round.
 const BATCH: u32 = 500;
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Due {
     id: Uuid,
 }

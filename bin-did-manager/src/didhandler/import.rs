@@ -74,7 +74,7 @@ pub(crate) struct Wanted {
     pub update: bool,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Known {
     id: Uuid,
     number: String,

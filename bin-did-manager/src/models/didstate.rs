@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 /// How often a number was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bin_common_handler::FromRow)]
 pub(crate) struct State {
     pub did_id: Uuid,
     pub customer_id: Uuid,

@@ -30,7 +30,7 @@ impl Tally {
 }
 
 /// The figures of one number: calls whose outcome is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bin_common_handler::FromRow)]
 pub struct Performance {
     /// Calls.
     pub calls: i64,

@@ -30,7 +30,15 @@ text_enum!(
 
 /// Calls and what became of them.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, sqlx::FromRow, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    bin_common_handler::FromRow,
+    schemars::JsonSchema,
 )]
 #[schemars(rename = "CallCounts")]
 pub struct Counts {

@@ -84,12 +84,12 @@ struct World<'d> {
     wanted: Vec<Wanted>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Count {
     rows_there: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Given {
     did_id: Uuid,
     number: String,

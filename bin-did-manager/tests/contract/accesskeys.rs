@@ -55,7 +55,7 @@ fn uri(key: &Json) -> String {
     format!("{KEYS}/{}", text(key, "id"))
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Text {
     text: Option<String>,
 }

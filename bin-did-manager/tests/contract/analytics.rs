@@ -30,7 +30,7 @@ const GROUPS: [&str; 6] = ["day", "hour", "did", "pool", "campaign", "area_code"
 type Counts = (i64, i64, i64, i64);
 
 /// A usage as its table has it.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, bin_common_handler::FromRow)]
 struct Row {
     did_id: Uuid,
     didpool_id: Uuid,
@@ -131,7 +131,7 @@ async fn reported(
 
 /// Waits until the job has counted every call that is old enough.
 async fn counted(world: &World, last: Uuid) {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Mark {
         id: Uuid,
     }

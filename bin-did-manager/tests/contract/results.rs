@@ -15,7 +15,7 @@ use crate::{
     world::{World, id_of, list, refused, text},
 };
 
-#[derive(Debug, PartialEq, sqlx::FromRow)]
+#[derive(Debug, PartialEq, bin_common_handler::FromRow)]
 struct Performance {
     calls: i64,
     answered: i64,
@@ -23,7 +23,7 @@ struct Performance {
     duration_seconds: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Sums {
     answered: i64,
     human: i64,

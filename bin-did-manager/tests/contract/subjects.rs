@@ -114,7 +114,7 @@ async fn the_keys_of_an_account_end_with_it() {
 async fn the_key_of_hashes_is_there_before_anybody_needs_it(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Name {
         #[expect(dead_code, reason = "it is there or not")]
         name: String,

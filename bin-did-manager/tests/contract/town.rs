@@ -67,7 +67,7 @@ impl Town {
 
     /// The secret of the first provider, as its column has it.
     pub async fn sealed(&self) -> String {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Stored {
             secret: String,
         }

@@ -22,9 +22,9 @@ pub(crate) struct LockedTarget {
     pub(crate) now: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct LockedRow {
-    #[sqlx(flatten)]
+    #[row(flatten)]
     target: OutdialTarget,
     refusals: i32,
     refused_until: Option<i64>,
@@ -132,7 +132,7 @@ pub(crate) async fn known_keys(
     Ok(rows.into_iter().map(|row| row.import_key).collect())
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Now {
     db_now: i64,
 }
@@ -174,12 +174,12 @@ pub(crate) async fn stuck(db: &Db, timeout: Duration) -> Result<Vec<Uuid>> {
 }
 
 /// A new target with the key that it was imported under.
-#[derive(Debug, Clone, serde::Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, serde::Serialize, bin_common_handler::FromRow)]
 pub(crate) struct KeyedTarget {
-    #[sqlx(flatten)]
+    #[row(flatten)]
     #[serde(flatten)]
     pub(crate) target: OutdialTarget,
-    #[sqlx(rename = "import_key")]
+    #[row(rename = "import_key")]
     #[serde(skip)]
     pub(crate) key: Option<String>,
 }

@@ -339,7 +339,7 @@ impl<'m> World<'m> {
     }
 
     fn audit(&self) {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Open {
             open_calls: i64,
         }

@@ -237,7 +237,7 @@ async fn sweep(
     customer_id: Uuid,
     outdial_id: Uuid,
 ) -> Result<()> {
-    #[derive(sqlx::FromRow)]
+    #[derive(bin_common_handler::FromRow)]
     struct Found {
         id: Uuid,
     }

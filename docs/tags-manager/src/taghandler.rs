@@ -51,7 +51,7 @@ pub(crate) async fn expire(tags: TagHandler, tx: &mut ChangeTx<'_>, timer: Timer
 }
 
 /// What we want to know of an outdial, and of its tags.
-#[derive(Deserialize, sqlx::FromRow)]
+#[derive(Deserialize, bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }

@@ -89,7 +89,7 @@ impl Market {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Column {
     name: String,
 }

@@ -23,7 +23,7 @@ pub(crate) struct Filling {
     pub(crate) age: &'static str,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Id {
     id: Uuid,
 }

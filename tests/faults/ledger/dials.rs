@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{load::Book, tally::Tally};
 
 /// A target, and its attempts.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, bin_common_handler::FromRow)]
 struct Row {
     id: Uuid,
     status: String,

@@ -10,7 +10,7 @@ use crate::{
     tally::Tally,
 };
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Row {
     id: Uuid,
     name: String,

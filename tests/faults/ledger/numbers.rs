@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A number that was given, as its row tells.
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Usage {
     did_id: Uuid,
     number: String,
@@ -30,7 +30,7 @@ struct Usage {
 const SPREAD_MAX_US: i64 = 1_000;
 
 /// The counters of a number.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, bin_common_handler::FromRow)]
 struct Counters {
     did_id: Uuid,
     day_count: i32,

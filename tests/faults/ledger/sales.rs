@@ -41,7 +41,7 @@ const LEFT_OVER: [(&str, &str); 6] = [
 ];
 
 /// A call, its winners and its captures, as the rows tell.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, bin_common_handler::FromRow)]
 struct Row {
     id: Uuid,
     status: String,

@@ -22,7 +22,7 @@ const LOOK_PERIOD: Duration = Duration::from_millis(200);
 /// Texts of which it is not yet known whether the carrier has them. It reports nothing later, as nobody hears it.
 const OPEN: &str = "status IN ('queued', 'sending') AND provider_sid IS NULL";
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Row {
     id: Uuid,
     direction: String,

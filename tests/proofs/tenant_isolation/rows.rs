@@ -24,13 +24,13 @@ const ON_THEIR_OWN: [&str; 11] = [
 /// What each manager's tables begin with.
 const MANAGERS: [&str; 4] = ["did_", "outdial_", "exchange_", "chat_"];
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Column {
     in_table: String,
     name: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(bin_common_handler::FromRow)]
 struct Line {
     text: String,
 }

@@ -180,7 +180,7 @@ async fn headers_are_sealed_and_stay_with_their_host() {
         .await;
     let uri = format!("/v1/bid_profiles/{profile}");
     let kept = async || {
-        #[derive(sqlx::FromRow)]
+        #[derive(bin_common_handler::FromRow)]
         struct Row {
             endpoint: String,
             endpoint_headers: String,
