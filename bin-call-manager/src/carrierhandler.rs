@@ -255,8 +255,14 @@ pub(crate) async fn dialed(
         "failed" => CallStatus::Failed,
         _ => CallStatus::NoAnswer,
     };
-    let seconds = form.dial_call_duration.parse().unwrap_or(0);
+    let seconds: i64 = form.dial_call_duration.parse().unwrap_or(0);
     let call = current(app, &campaign, &form.call_sid).await?;
+    let bid_id = parse_uuid(bid_id).unwrap_or_default();
+    let has_talked = status == CallStatus::Completed && seconds > 0;
+    if is_over_elsewhere(&call, bid_id, has_talked || form.is_over()) {
+        stop(app, &campaign, call).await?;
+        return Ok(response("<Hangup/>"));
+    }
     let is_waiting = matches!(call.status, CallStatus::Queued | CallStatus::Ringing);
     let status = match status {
         CallStatus::Completed => status,
@@ -264,12 +270,29 @@ pub(crate) async fn dialed(
         _ if is_waiting && form.is_over() => CallStatus::Canceled,
         status => status,
     };
-    let bid_id = parse_uuid(bid_id).unwrap_or_default();
     let call = Box::pin(advance(app, &campaign, call, bid_id, status, seconds)).await?;
     if call.status == CallStatus::Queued {
         return Ok(dial(&campaign, &call, raw.url()));
     }
     Ok(response("<Hangup/>"))
+}
+
+/// Whether a report ends a call that waits for another buyer than the report is about. The reports of an earlier buyer were
+/// lost, so its time ran out while it talked with the caller, and the next one was chosen, whom nobody has dialled.
+fn is_over_elsewhere(call: &Call, bid_id: Uuid, is_over: bool) -> bool {
+    let is_earlier = call
+        .attempts
+        .0
+        .iter()
+        .any(|attempt| attempt.bid_id == bid_id);
+    is_over && is_earlier && call.status == CallStatus::Queued && call.bid_id != Some(bid_id)
+}
+
+/// The call ends, and nobody is blamed: the buyer that waited for it was never dialled.
+async fn stop(app: &App, campaign: &CallCampaign, call: Call) -> Result<()> {
+    let bid_id = call.bid_id.unwrap_or_default();
+    let stopped = advance(app, campaign, call, bid_id, CallStatus::Canceled, 0);
+    Box::pin(stopped).await.map(drop)
 }
 
 /// The leg to a buyer rings, or was answered.

@@ -88,6 +88,8 @@ async fn a_call_is_dialled_to_one_buyer_after_the_other(
     );
     let again = send("voice", "CallSid=CA1&CallStatus=ringing").await;
     assert_eq!(again, (200, xml.clone()), "the same call again");
+    let spaced = send("voice", "CallSid=CA1+&CallStatus=ringing").await;
+    assert_eq!(spaced, again, "white space makes no other call");
     assert_eq!(world.money(&first).await, (10_000, 500));
     let (_, said) = send("whisper", "CallSid=CA2&ParentCallSid=CA1").await;
     assert!(
@@ -265,5 +267,52 @@ async fn the_call_of_a_caller_who_is_turned_away_ends(
         kinds.any(|kind| kind == "call_completed").then_some(())
     })
     .await;
+    world.end().await;
+}
+
+/// Reports of the first buyer are lost until its time is over, and the second has its turn.
+#[rstest]
+#[case::talked("DialCallStatus=completed&DialCallDuration=61", false)]
+#[case::answered("DialCallStatus=answered&DialCallDuration=61", false)]
+#[case::hung_up("CallStatus=completed&DialCallStatus=no-answer", false)]
+#[case::nobody_talked("DialCallStatus=completed&DialCallDuration=0", true)]
+#[case::rang("DialCallStatus=no-answer", true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_has_talked_is_led_to_nobody_else_though_the_reports_were_lost(
+    #[case] report: &str,
+    #[case] is_dialled: bool,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let first = world.buyer(10_000, json!({})).await;
+    let second = world.buyer(10_000, json!({})).await;
+    world.profile(&first, &campaign, 500, json!({})).await;
+    world.profile(&second, &campaign, 400, json!({})).await;
+    let send =
+        async |what: &str, fields: &str| webhook(&world, &campaign, what, fields, TOKEN).await;
+    let (_, xml) = send("voice", "CallSid=CA1&CallStatus=ringing").await;
+    world.clock.shift(31 * 1_000_000);
+    until("the second has its turn", async || {
+        (world.money(&second).await == (10_000, 400)).then_some(())
+    })
+    .await;
+    let before = world.get("accounts", &second).await["quality"].clone();
+
+    let over = format!("dialed?bid_id={}", bid_of(&xml));
+    let fields = format!("CallSid=CA1&{report}");
+    for _ in 0..2 {
+        let (status, xml) = send(&over, &fields).await;
+        assert_eq!((status, xml.contains("<Dial")), (200, is_dialled), "{xml}");
+    }
+    let calls = world.client.ok(Get, "/v1/calls", None).await;
+    let (status, held) = if is_dialled {
+        ("queued", 400)
+    } else {
+        ("canceled", 0)
+    };
+    assert_eq!(text(&calls[0], "status"), status, "{calls}");
+    assert_eq!(world.money(&second).await, (10_000, held));
+    assert_eq!(world.get("accounts", &second).await["quality"], before);
     world.end().await;
 }
