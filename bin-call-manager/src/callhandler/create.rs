@@ -111,7 +111,8 @@ impl CallCreate {
         self.from_number = number("from_number", &self.from_number)?;
         self.to_number = number("to_number", &self.to_number)?;
         check_facts(&self.zip, &self.state, &self.tags)?;
-        check_reference(&self.reference)
+        self.reference = reference(&self.reference)?;
+        Ok(())
     }
 }
 
@@ -139,17 +140,18 @@ pub(crate) fn check_facts(zip: &str, state: &str, tags: &BTreeMap<String, String
     Ok(())
 }
 
-/// The carrier's id.
+/// The carrier's id in its one form; empty = none.
 ///
 /// # Errors
 /// 400.
-pub(crate) fn check_reference(reference: &str) -> Result<()> {
+pub(crate) fn reference(given: &str) -> Result<String> {
     ensure(
-        reference.len() <= TEXT_MAX,
+        given.len() <= TEXT_MAX,
         "reference",
         "has at most 255 bytes",
     )?;
-    plain("reference", reference)
+    plain("reference", given)?;
+    Ok(call::reference_key(given).to_owned())
 }
 
 /// E.164 in its one form.

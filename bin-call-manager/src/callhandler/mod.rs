@@ -6,7 +6,10 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, ListQuery},
     listenhandler::List,
-    models::error::{Error, Result},
+    models::{
+        error::{Error, Result},
+        page::FilterValue,
+    },
 };
 use uuid::Uuid;
 
@@ -14,7 +17,7 @@ use crate::{
     app::App,
     models::{
         account::{Account, AccountStatus},
-        call::Call,
+        call::{Call, reference_key},
     },
     viewer::Viewer,
 };
@@ -112,7 +115,10 @@ pub(crate) async fn find(
         .ok_or_else(not_found)
 }
 
-pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Call>> {
+pub(crate) async fn list(app: &App, ctx: &RequestContext, mut wanted: List) -> Result<Vec<Call>> {
+    if let Some(FilterValue::Text(reference)) = wanted.filters.get_mut("reference") {
+        *reference = reference_key(reference).to_owned();
+    }
     let viewer = Viewer::of(&app.store, ctx).await?;
     let mut query = ListQuery::new(&wanted.filters, wanted.page);
     if let Some(customer_id) = ctx.scope.customer_id() {

@@ -7,7 +7,7 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use crate::models::{
-    call::{Call, Source},
+    call::{Call, Source, reference_key},
     callcampaign::CallCampaign,
 };
 
@@ -69,6 +69,6 @@ pub(crate) async fn by_reference(
     );
     let mut values: Vec<Value> = vec![customer_id.into()];
     values.extend(sources);
-    values.push(reference.into());
+    values.push(reference_key(reference).into());
     Ok(db.fetch_all(&sql, values).await?)
 }

@@ -168,6 +168,12 @@ pub const FILTERS: &[Filter] = &[
     ("reference", FilterKind::Text),
 ];
 
+/// A carrier's id as it is kept and looked for: without the white space around it. For MariaDB "a" and "a " are one key, for
+/// SQLite two.
+pub fn reference_key(text: &str) -> &str {
+    text.trim()
+}
+
 impl Call {
     /// The number of the person who is sold: who calls in, or who is called.
     pub fn person(&self) -> &str {

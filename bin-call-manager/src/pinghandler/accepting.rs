@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{apart, find, not_found, pinging, telling};
 use crate::{
     app::App,
-    callhandler::create::{add, check_reference},
+    callhandler::create::{self, add},
     dbhandler::pings,
     modelhandler::Learned,
     models::{
@@ -57,7 +57,9 @@ pub(crate) async fn accept(
 ) -> Result<PingReply> {
     let started = Instant::now();
     let viewer = Viewer::of(&app.store, ctx).await?;
-    check_reference(&body.reference)?;
+    let body = &Acceptance {
+        reference: create::reference(&body.reference)?,
+    };
     let ping = find(app, ctx, viewer, id).await?;
     let _turn = app.turns.of_ping(ctx, id).await?;
     let learned = app.model.score(&pinging::call_of(&ping)).await;

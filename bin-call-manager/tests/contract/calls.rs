@@ -349,3 +349,42 @@ async fn a_call_converts_by_the_terms_it_was_won_under(
     assert_eq!(world.money(&buyer).await, (200, 0));
     world.end().await;
 }
+
+#[rstest]
+#[case::behind("CA1 ")]
+#[case::before(" CA1")]
+#[case::wide("\u{3000}CA1\u{2003}")]
+#[tokio::test(flavor = "multi_thread")]
+async fn white_space_around_a_reference_makes_no_other_call(
+    #[case] spaced: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let body = |reference: &str| {
+        json!({
+            "call_campaign_id": campaign, "from_number": "+14155550123", "to_number": "+14155550100",
+            "reference": reference,
+        })
+    };
+    let made = world.client.ok(Post, "/v1/calls", Some(body(spaced))).await;
+    assert_eq!(text(&made, "reference"), "CA1");
+    for reference in ["CA1", spaced] {
+        let again = Some(body(reference));
+        let again = world.client.call(Post, "/v1/calls", again).await;
+        assert_eq!(reason(&again), (409, "CALL_EXISTS"), "{reference:?}");
+        let filter = Some(json!({"reference": reference}));
+        let found = world.client.ok(Get, "/v1/calls", filter).await;
+        assert_eq!(found[0]["id"], made["id"], "{reference:?}: {found}");
+        let report = json!({"reference": reference, "status": "canceled"});
+        let told = world
+            .client
+            .ok(Post, "/v1/calls/status", Some(report))
+            .await;
+        assert_eq!(told["id"], made["id"], "{reference:?}");
+    }
+    let blank = Some(body(" "));
+    let blank = world.client.ok(Post, "/v1/calls", blank).await;
+    assert_eq!(blank["reference"], Json::Null);
+    world.end().await;
+}

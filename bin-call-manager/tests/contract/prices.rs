@@ -256,6 +256,9 @@ async fn one_caller_is_held_once(#[values(Kind::Embedded, Kind::Full)] kind: Kin
     assert_eq!(again.0, 200, "{again:?}");
     let same = accept(&world, taken[0], json!({"reference": id(taken[0])})).await;
     assert_eq!(same.0, 200, "{same:?}");
+    let spaced = json!({"reference": format!(" {} ", id(taken[0]))});
+    let same = accept(&world, taken[0], spaced).await;
+    assert_eq!(same.0, 200, "{same:?}");
     let other = accept(&world, taken[0], json!({"reference": "R2"})).await;
     assert_eq!(reason(&other), (409, "REFERENCE_MISMATCH"));
     // Another caller is another call.
