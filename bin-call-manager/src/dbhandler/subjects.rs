@@ -1,12 +1,15 @@
 //! Everything about one number, and its pseudonym.
 
+use std::collections::BTreeMap;
+
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Entity, Value},
+    databasehandler::{ChangeTx, Db, Entity, Id, Value},
     models::error::Result,
 };
+use sqlx::types::Json;
 use uuid::Uuid;
 
-/// Rows of each kind that an answer has at most.
+/// Rows of each kind that an answer has at most, and that one statement of an erasure reads.
 pub(crate) const ROWS_MAX: i64 = 1_000;
 
 const KEY: &str = "SELECT sealed FROM exchange_subject_keys WHERE customer_id = ?";
@@ -72,6 +75,113 @@ pub(crate) async fn forget_questions(
     let values = vec![customer_id.into(), pseudonym.into()];
     tx.sql().execute(sql, values).await?;
     Ok(())
+}
+
+/// The tags of a row.
+#[derive(bin_common_handler::FromRow)]
+pub(crate) struct Tagged {
+    pub id: Uuid,
+    pub tags: Json<BTreeMap<String, String>>,
+}
+
+/// Tags of the next rows behind `after` in which a column is the number, or what stands for it.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn tagged(
+    tx: &mut ChangeTx<'_>,
+    table: &'static str,
+    column: &'static str,
+    customer_id: Uuid,
+    number: &str,
+    after: Uuid,
+) -> Result<Vec<Tagged>> {
+    let sql = format!(
+        "SELECT id, tags FROM {table} WHERE customer_id = ? AND {column} = ? AND id > ? ORDER BY id LIMIT ?"
+    );
+    let values = vec![
+        customer_id.into(),
+        number.into(),
+        after.into(),
+        ROWS_MAX.into(),
+    ];
+    Ok(tx.sql().fetch_all(&sql, values).await?)
+}
+
+/// Writes the tags of a row.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn set_tags(
+    tx: &mut ChangeTx<'_>,
+    table: &'static str,
+    customer_id: Uuid,
+    row: Tagged,
+) -> Result<()> {
+    let sql = format!("UPDATE {table} SET tags = ? WHERE customer_id = ? AND id = ?");
+    let values = vec![row.tags.into(), customer_id.into(), row.id.into()];
+    tx.sql().execute(&sql, values).await?;
+    Ok(())
+}
+
+/// Puts the pseudonym into what was decided about a call, wherever these words stand.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn replace_explained(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    call_id: Uuid,
+    words: &str,
+    pseudonym: &str,
+) -> Result<()> {
+    let sql = "UPDATE exchange_decisions SET explanation = REPLACE(explanation, ?, ?) \
+         WHERE call_id = ? AND customer_id = ?";
+    let values = vec![
+        words.into(),
+        pseudonym.into(),
+        call_id.into(),
+        customer_id.into(),
+    ];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
+}
+
+/// The customer's next profiles behind `after` whose conditions have these words: as digits, nothing that LIKE knows.
+fn conditions_with(customer_id: Uuid, words: &str, after: Uuid) -> (&'static str, Vec<Value>) {
+    let sql = "SELECT id FROM exchange_bid_profiles \
+         WHERE customer_id = ? AND id > ? AND criteria LIKE ? ORDER BY id LIMIT ?";
+    let values = vec![
+        customer_id.into(),
+        after.into(),
+        format!("%{words}%").into(),
+        ROWS_MAX.into(),
+    ];
+    (sql, values)
+}
+
+/// Profiles in whose conditions these digits stand, behind `after`, deleted ones included.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn profiles_with(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    digits: &str,
+    after: Uuid,
+) -> Result<Vec<Id>> {
+    let (sql, values) = conditions_with(customer_id, digits, after);
+    Ok(tx.sql().fetch_all(sql, values).await?)
+}
+
+/// Profiles in whose conditions the number stands as a text of its own.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn profiles_naming(db: &Db, customer_id: Uuid, phone: &str) -> Result<Vec<Uuid>> {
+    let (sql, values) = conditions_with(customer_id, &format!("\"{phone}\""), Uuid::nil());
+    let found: Vec<Id> = db.fetch_all(sql, values).await?;
+    Ok(found.into_iter().map(|row| row.id).collect())
 }
 
 /// The sealed key of a customer's pseudonyms.

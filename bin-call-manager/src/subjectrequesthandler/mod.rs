@@ -2,6 +2,8 @@
 //! known by a mail address: of those this manager knows nothing itself.
 
 mod by_email;
+mod kept;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +29,7 @@ use serde_json::{Value as Json, json};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use self::{kept::Kept, words::Number};
 use crate::{
     app::App,
     compliancehandler::{Knowledge, OnList},
@@ -115,6 +118,8 @@ pub(crate) struct SubjectAnswer {
     /// Imported lists that it stands on.
     dnc_lists: Vec<OnList>,
     business_relationships: Vec<BusinessRelationship>,
+    /// Bid profiles whose conditions name it.
+    bid_profiles: Vec<Uuid>,
     /// When it was called in the last 24 hours.
     attempts: Vec<Timestamp>,
     /// The person told us to stop.
@@ -131,41 +136,6 @@ pub(crate) struct SubjectAnswer {
     /// Erasure: what the law wants kept.
     kept: Vec<Kept>,
 }
-
-/// What is kept, and why.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-pub(crate) struct Kept {
-    what: &'static str,
-    why: &'static str,
-}
-
-/// What stays when a number is erased.
-const KEPT: [(&str, &str); 6] = [
-    (
-        "dnc_entries",
-        "47 CFR 64.1200(d)(6): who must not be called is kept",
-    ),
-    (
-        "consents",
-        "16 CFR 310.5: records of consent are kept for five years",
-    ),
-    (
-        "opted_out",
-        "47 CFR 64.1200(a)(10): a word to stop is kept and obeyed",
-    ),
-    (
-        "attempts",
-        "state laws such as Fla. Stat. § 501.616(6) limit calls in 24 hours: they are kept for three days to be counted",
-    ),
-    (
-        "fraud_entries",
-        "GDPR, article 6(1)(f) and recital 47: who must not defraud again is kept",
-    ),
-    (
-        "replies",
-        "an answer is kept for a day at most, for whoever repeats the request; then it goes",
-    ),
-];
 
 /// Answers a request, and notes that it was made.
 ///
@@ -220,6 +190,7 @@ async fn access(
     let inbound_calls: Vec<InboundCall> = rows_of::rows(db, both, customer_id, phone).await?;
     let fraud_checks: Vec<FraudCheck> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
     let fraud_entries: Vec<FraudEntry> = rows_of::rows(db, &["phone"], customer_id, phone).await?;
+    let bid_profiles = rows_of::profiles_naming(db, customer_id, phone).await?;
     let knowledge = Knowledge::read(app, customer_id, &[phone]).await?;
     let body = json!({"customer_id": customer_id, "phone": phone});
     let (others, unanswered) = elsewhere(app, ctx, ELSEWHERE, &body).await?;
@@ -233,6 +204,7 @@ async fn access(
         inbound_calls.len(),
         fraud_checks.len(),
         fraud_entries.len(),
+        bid_profiles.len(),
     ];
     let answer = SubjectAnswer {
         id: request.id,
@@ -248,6 +220,7 @@ async fn access(
         fraud_entries,
         dnc_lists: knowledge.lists_with(phone),
         business_relationships: relationships,
+        bid_profiles,
         attempts: knowledge.attempts_of(phone).to_vec(),
         opted_out: knowledge.is_opted_out(phone),
         others,
@@ -311,13 +284,17 @@ async fn erase(
     }
     // By its digest a ping would be found again by whoever guesses the number.
     rows_of::forget_questions(&mut tx, request.customer_id, &request.pseudonym).await?;
+    let number = Number::new(request.customer_id, phone, &request.pseudonym);
+    words::erase_tags(&mut tx, &number).await?;
+    let profiles = words::erase_conditions(&mut tx, &number).await?;
+    erased.insert("bid_profiles".to_owned(), profiles);
     keep_and_tell(&mut tx, &request, ERASED, ("phone", phone)).await?;
     let answer = SubjectAnswer {
         id: request.id,
         kind: request.kind,
         pseudonym: Some(request.pseudonym),
         erased,
-        kept: KEPT.map(|(what, why)| Kept { what, why }).into(),
+        kept: kept::all(),
         ..SubjectAnswer::default()
     };
     tx.commit(answer).await

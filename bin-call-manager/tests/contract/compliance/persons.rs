@@ -1,5 +1,7 @@
 //! A person asks what is known of a number, or to be forgotten.
 
+use uuid::Uuid;
+
 use super::*;
 
 #[rstest]
@@ -57,7 +59,7 @@ async fn a_person_learns_everything_and_is_forgotten(
         erased["erased"],
         json!({
             "calls": 1, "pings": 1, "fraud_checks": 1, "inbound_calls": 0,
-            "business_relationships": 0,
+            "business_relationships": 0, "bid_profiles": 0,
         })
     );
     let ping = world.get("pings", &ping).await;
@@ -151,5 +153,74 @@ async fn an_erasure_makes_no_room_for_more_calls(#[values(Kind::Embedded, Kind::
     assert!(kept.iter().any(|kept| kept["what"] == "attempts"));
     let fourth = call_out(&world, &campaign, FLORIDA, json!({})).await;
     assert_eq!(reason(&fourth), (403, "MAX_ATTEMPTS"));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, &[("SECRETS_KEY", KEY)]).await;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    let lists = json!({"criteria": {"exclude_numbers": [GEORGIA, FLORIDA]}});
+    let profile = world.profile(&buyer, &campaign, 100, lists).await;
+    let rival = world.buyer(1_000, json!({})).await;
+    let wants =
+        json!({"criteria": {"tags": [{"key": "lead", "op": "match", "value": "^nobody$"}]}});
+    world.profile(&rival, &campaign, 100, wants).await;
+    // Somebody else's list stays as it is.
+    let foreign = world.client.within(Uuid::from_u128(8));
+    let body = json!({"type": "buyer", "name": "buyer", "status": "active"});
+    let other = id(&foreign.ok(Post, "/v1/accounts", Some(body)).await);
+    let body = json!({
+        "buyer_id": other, "amount": 100, "criteria": {"exclude_numbers": [GEORGIA]},
+        "destination": "+14155550199",
+    });
+    let other = id(&foreign.ok(Post, "/v1/bid_profiles", Some(body)).await);
+    let come = async || {
+        let body = json!({
+            "call_campaign_id": campaign, "from_number": GEORGIA, "to_number": "+14155550100",
+            "tags": {"lead": "(404) 555-0123", "note": "ask +14045550123 \"soon\"", "age": "65"},
+        });
+        id(&world.client.ok(Post, "/v1/calls", Some(body)).await)
+    };
+    let call = come().await;
+    let refused = world.route(&call).await;
+    assert_eq!(reason(&refused), (409, "NO_BIDS_AVAILABLE"), "{refused:?}");
+    let offered = json!({
+        "call_campaign_id": campaign, "from_number": GEORGIA, "tags": {"lead": GEORGIA},
+    });
+    let ping = id(&world.client.ok(Post, "/v1/pings", Some(offered)).await);
+    let uri = "/v1/subject_requests";
+    let ask = |kind: &str| json!({"phone": GEORGIA, "kind": kind});
+    let known = world.client.ok(Post, uri, Some(ask("access"))).await;
+    assert_eq!(known["bid_profiles"], json!([profile]));
+
+    let before = world.get("bid_profiles", &profile).await;
+    let erased = world.client.ok(Post, uri, Some(ask("erasure"))).await;
+    assert_eq!(erased["erased"]["bid_profiles"], 1, "{erased}");
+    let after = world.get("bid_profiles", &profile).await;
+    assert_eq!(after["criteria"]["exclude_numbers"], json!([FLORIDA]));
+    assert_ne!(after["tm_update"], before["tm_update"]);
+    let others = foreign.ok(Get, &format!("/v1/bid_profiles/{other}"), None);
+    let others = others.await;
+    assert_eq!(others["criteria"]["exclude_numbers"], json!([GEORGIA]));
+    let pseudonym = text(&erased, "pseudonym");
+    let tags = world.get("calls", &call).await["tags"].clone();
+    assert_eq!(
+        tags,
+        json!({"lead": pseudonym, "note": format!("ask {pseudonym} \"soon\""), "age": "65"})
+    );
+    let said = world.get(&format!("calls/{call}"), "explanation").await;
+    let said = said.to_string();
+    let is_named = said.contains("4045550123") || said.contains("555-0123");
+    assert!(!is_named && said.contains(pseudonym), "{said}");
+    let tags = world.get("pings", &ping).await["tags"].clone();
+    assert_eq!(tags, json!({"lead": pseudonym}));
+    // What was compiled of the list before is read again.
+    let (status, routed) = world.route(&come().await).await;
+    assert_eq!((status, text(&routed, "buyer_id")), (200, buyer.as_str()));
     world.end().await;
 }
