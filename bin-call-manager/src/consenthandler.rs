@@ -136,7 +136,8 @@ pub(crate) async fn grant(
         return Err(Error::failed_precondition(
             "CONSENT_NOT_PROVED",
             "A consent becomes active with a proof.",
-        ));
+        )
+        .with_detail(serde_json::json!({"status": last.status})));
     }
     let next = follow(&mut tx, last, |next| {
         next.status = ConsentStatus::Active;

@@ -84,7 +84,7 @@ pub(crate) async fn place(
         .with_detail(serde_json::json!({"status": buyer.status})));
     }
     if auction.status != AuctionStatus::Active {
-        return Err(refused(BidRefusal::AuctionExpired));
+        return Err(refused(BidRefusal::AuctionExpired, &auction));
     }
     ensure_room(&mut tx, auction.id, buyer_id).await?;
     let now = tx.now();
@@ -101,7 +101,8 @@ pub(crate) async fn place(
     };
     ensure_leads_out(&mut tx, bid.customer_id, &bid.destination).await?;
     let terms = terms_of(&mut tx, &auction).await?;
-    accept(&placed_bid(&bid)?, &terms, auction.tm_end, now).map_err(refused)?;
+    accept(&placed_bid(&bid)?, &terms, auction.tm_end, now)
+        .map_err(|refusal| refused(refusal, &auction))?;
     tx.insert(&bid).await?;
     soft_close(&mut tx, &mut auction, now).await?;
     tx.emit(bid::PLACED, &bid, bid.customer_id).await?;
@@ -125,10 +126,13 @@ fn bidder(viewer: Viewer, body: &BidCreate) -> Result<Uuid> {
     }
 }
 
-fn refused(refusal: BidRefusal) -> Error {
+fn refused(refusal: BidRefusal, auction: &Auction) -> Error {
     match refusal {
         BidRefusal::AuctionExpired => {
             Error::failed_precondition(refusal.reason(), "The auction takes no more bids.")
+                .with_detail(
+                    serde_json::json!({"status": auction.status, "tm_end": auction.tm_end}),
+                )
         }
         BidRefusal::CurrencyMismatch => {
             Error::invalid_argument(refusal.reason(), "The auction is in another currency.")

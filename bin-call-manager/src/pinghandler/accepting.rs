@@ -80,7 +80,7 @@ pub(crate) async fn accept(
     let tx = app.store.begin(ctx).await?;
     let ping = find(app, ctx, viewer, id).await?;
     if ping.status == PingStatus::Expired {
-        return Err(expired());
+        return Err(expired(&ping));
     }
     tx.commit(ping.reply(false, viewer == Viewer::Operator))
         .await
@@ -202,14 +202,15 @@ fn ensure_open(ping: &Ping, now: bin_common_handler::models::time::Timestamp) ->
         .with_detail(json!({"reject_code": ping.reject_code})));
     }
     if ping.expires <= now || ping.status != PingStatus::Offered {
-        return Err(expired());
+        return Err(expired(ping));
     }
     Ok(())
 }
 
 /// 409: the offer is over.
-pub(super) fn expired() -> Error {
+pub(super) fn expired(ping: &Ping) -> Error {
     Error::failed_precondition("PING_EXPIRED", "The ping has expired; ping again.")
+        .with_detail(json!({"status": ping.status, "expires": ping.expires}))
 }
 
 /// Nobody takes the call after all.

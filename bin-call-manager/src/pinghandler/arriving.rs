@@ -9,6 +9,7 @@ use bin_common_handler::{
     },
     timerhandler::Timer,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -106,8 +107,9 @@ async fn ensure_as_pinged(app: &App, ping: &Ping, body: &CallCreate) -> Result<(
 fn not_accepted(ping: &Ping) -> Error {
     if ping.is_accepted() {
         Error::failed_precondition("PING_NOT_ACCEPTED", "The ping must be accepted first.")
+            .with_detail(json!({"status": ping.status}))
     } else {
-        expired()
+        expired(ping)
     }
 }
 
@@ -124,7 +126,7 @@ fn ensure_expected(
         ));
     }
     if ping.status != PingStatus::Reserved || ping.expires <= now {
-        return Err(expired());
+        return Err(expired(ping));
     }
     if ping.from_number != from_number {
         return Err(Error::failed_precondition(

@@ -81,6 +81,7 @@ async fn the_best_bid_wins_at_the_price_of_its_form(
     assert_eq!(states, ["won", "lost"]);
     let late = bid(&world, &auction, &other, 900).await;
     assert_eq!(reason(&late), (409, "AUCTION_EXPIRED"));
+    assert_eq!(late.1["details"][0]["status"], "completed");
 
     // The winner is busy: the standing bid is next, and no bid of the winner sets its price.
     let call = id(&call);

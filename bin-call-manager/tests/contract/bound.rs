@@ -51,6 +51,12 @@ async fn a_bound_key_sees_its_own_and_nothing_else(
         (404, "CALL_NOT_FOUND")
     );
 
+    // Who won is told to whoever may see it.
+    let route = format!("{call_uri}/route");
+    let again = as_account(client, &seller, Post, &route, None).await;
+    assert_eq!(reason(&again), (409, "CALL_ALREADY_ROUTED"));
+    assert!(!again.1.to_string().contains(&winner), "{again:?}");
+
     let (_, whole) = ask(&winner, &why).await;
     assert_eq!(whole["candidates"].as_array().unwrap().len(), 1);
     assert_eq!(whole["winner"]["buyer_id"], json!(winner));

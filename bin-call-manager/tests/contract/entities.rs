@@ -6,6 +6,7 @@ use bin_common_handler::{
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use crate::world::{World, reason, text};
 
@@ -261,5 +262,29 @@ async fn accounts_are_listed_by_their_type(#[values(Kind::Embedded, Kind::Full)]
         .call(Get, "/v1/accounts?type=broker", None)
         .await;
     assert_eq!(reason(&wrong).0, 400, "{wrong:?}");
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_belongs_to_one_live_campaign_of_the_installation(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let numbers = json!({"numbers": ["+14155550100"]});
+    let campaign = world.campaign(numbers).await;
+    let uri = "/v1/call_campaigns";
+    let foreign = world.client.within(Uuid::from_u128(8));
+    let seller = json!({"type": "seller", "name": "other", "status": "active"});
+    let seller = foreign.ok(Post, "/v1/accounts", Some(seller)).await;
+    let body = json!({
+        "name": "other", "seller_id": seller["id"], "numbers": ["(415) 555-0100"],
+    });
+    let taken = foreign.call(Post, uri, Some(body.clone())).await;
+    assert_eq!(reason(&taken), (409, "NUMBER_TAKEN"));
+    let deleted = format!("{uri}/{campaign}");
+    world.client.ok(Delete, &deleted, None).await;
+    let made = foreign.ok(Post, uri, Some(body)).await;
+    assert_eq!(made["numbers"], json!(["+14155550100"]));
     world.end().await;
 }

@@ -45,6 +45,8 @@ mod sellers;
 #[cfg(test)]
 mod sip;
 #[cfg(test)]
+mod told;
+#[cfg(test)]
 mod turns;
 #[cfg(test)]
 mod unsold;

@@ -1,7 +1,7 @@
 //! Routing: who wins, who does not and why, and who may know.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Put},
+    models::sock::Method::{Get, Post, Put},
     testing::Kind,
 };
 use rstest::rstest;
@@ -312,6 +312,41 @@ async fn no_cap_is_overrun_when_it_counts_otherwise_meanwhile(
     assert_eq!(
         fourth.1["details"][0]["candidates"][0]["excluded_by"], "CAP_REACHED",
         "{fourth:?}"
+    );
+    world.end().await;
+}
+
+#[rstest]
+#[case::highest_bid("highest_bid", 0)]
+#[case::priority("priority", 1)]
+#[case::skill("skill", 2)]
+#[case::least_cost("least_cost", 2)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_campaigns_strategy_chooses(
+    #[case] strategy: &str,
+    #[case] winner: usize,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({"strategy": strategy})).await;
+    let solar = json!({"tags": [{"key": "product", "op": "eq", "value": "solar"}]});
+    let mut buyers = Vec::new();
+    for (amount, priority, criteria) in [(900, 2, json!({})), (800, 1, json!({})), (700, 3, solar)]
+    {
+        let buyer = world.buyer(1_000, json!({"priority": priority})).await;
+        let criteria = json!({"criteria": criteria});
+        world.profile(&buyer, &campaign, amount, criteria).await;
+        buyers.push(buyer);
+    }
+    let body = json!({
+        "call_campaign_id": campaign, "from_number": "+14155550123", "to_number": "+14155550100",
+        "tags": {"product": "solar"},
+    });
+    let call = world.client.ok(Post, "/v1/calls", Some(body)).await;
+    let (status, routed) = world.route(text(&call, "id")).await;
+    assert_eq!(
+        (status, text(&routed, "buyer_id")),
+        (200, buyers[winner].as_str())
     );
     world.end().await;
 }

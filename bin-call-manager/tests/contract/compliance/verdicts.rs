@@ -63,6 +63,7 @@ async fn a_consent_is_followed_and_never_changed(#[values(Kind::Embedded, Kind::
     let grant = format!("/v1/consents/{first}/grant");
     let unproved = world.client.call(Post, &grant, None).await;
     assert_eq!(reason(&unproved), (409, "CONSENT_NOT_PROVED"));
+    assert_eq!(unproved.1["details"][0]["status"], "pending");
     let proof = || json!({"proofs": [{"kind": "web_form", "uri": "https://example.com/form/1"}]});
     let second = world.client.ok(Post, &grant, Some(proof())).await;
     assert_eq!(

@@ -95,12 +95,14 @@ async fn an_offer_ends(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     world.clock.shift(31 * 1_000_000);
     let late = world.accept(&ignored).await;
     assert_eq!(reason(&late), (409, "PING_EXPIRED"));
+    assert_eq!(late.1["details"][0]["expires"], ignored["expires"]);
     until("the hold is gone", async || {
         (world.money(&buyer).await == (1_000, 0)).then_some(())
     })
     .await;
     let late = world.arrive(&taken, CALLER).await;
     assert_eq!(reason(&late), (409, "PING_EXPIRED"));
+    assert_eq!(late.1["details"][0]["status"], "expired");
     let call = world.get("calls", text(&accepted, "call_id")).await;
     assert_eq!(
         (text(&call, "status"), text(&call, "reason")),
@@ -246,5 +248,22 @@ async fn what_standing_profiles_bid_is_one_offer_in_all_processes(
         // It comes, so the next question is another one.
         assert_eq!(world.arrive(&pings[0], CALLER).await.0, 200);
     }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_calls_too_often_is_refused_by_the_trades_number_for_it() {
+    let world = World::open(Kind::Embedded).await;
+    let fraud = json!({"calls_per_caller_hour": 1});
+    let campaign = world.campaign(json!({"fraud": fraud})).await;
+    let buyer = world.buyer(1_000, json!({})).await;
+    world.profile(&buyer, &campaign, 400, json!({})).await;
+    world.call(&campaign).await;
+    let ping = world.ping(&campaign, json!({})).await;
+    assert_eq!(
+        (&ping["accepted"], &ping["reject_code"]),
+        (&json!(false), &json!(1024)),
+        "{ping}"
+    );
     world.end().await;
 }
