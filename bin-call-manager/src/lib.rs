@@ -152,6 +152,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;
     siphandler::start(ctx, &app)?;
+    subjectrequesthandler::start(ctx, &app);
     sweephandler::start(ctx);
     Ok(Wired::new(listenhandler::routes(), app))
 }

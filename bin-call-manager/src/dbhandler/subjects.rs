@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use bin_common_handler::{
     databasehandler::{ChangeTx, Db, Entity, Id, Value},
-    models::error::Result,
+    models::{error::Result, time::Timestamp},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
 
 /// Rows of each kind that an answer has at most, and that one statement of an erasure reads.
 pub(crate) const ROWS_MAX: i64 = 1_000;
+
+/// Rows that one part of a look through all of a customer's reads.
+pub(crate) const PART: usize = 1_000;
 
 const KEY: &str = "SELECT sealed FROM exchange_subject_keys WHERE customer_id = ?";
 
@@ -82,6 +85,26 @@ pub(crate) async fn forget_questions(
 pub(crate) struct Tagged {
     pub id: Uuid,
     pub tags: Json<BTreeMap<String, String>>,
+    pub tm_create: Timestamp,
+}
+
+/// Tags of a customer's rows that were made within these times, the oldest first; [`PART`] of them at most.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn tagged_within(
+    tx: &mut ChangeTx<'_>,
+    table: &'static str,
+    customer_id: Uuid,
+    (since, until): (Timestamp, Timestamp),
+) -> Result<Vec<Tagged>> {
+    let sql = format!(
+        "SELECT id, tags, tm_create FROM {table} \
+         WHERE customer_id = ? AND tm_create >= ? AND tm_create <= ? ORDER BY tm_create LIMIT ?"
+    );
+    let most = i64::try_from(PART).unwrap_or(i64::MAX);
+    let values = vec![customer_id.into(), since.into(), until.into(), most.into()];
+    Ok(tx.sql().fetch_all(&sql, values).await?)
 }
 
 /// Tags of the next rows behind `after` in which a column is the number, or what stands for it.
@@ -97,7 +120,8 @@ pub(crate) async fn tagged(
     after: Uuid,
 ) -> Result<Vec<Tagged>> {
     let sql = format!(
-        "SELECT id, tags FROM {table} WHERE customer_id = ? AND {column} = ? AND id > ? ORDER BY id LIMIT ?"
+        "SELECT id, tags, tm_create FROM {table} \
+         WHERE customer_id = ? AND {column} = ? AND id > ? ORDER BY id LIMIT ?"
     );
     let values = vec![
         customer_id.into(),

@@ -3,12 +3,14 @@
 
 mod by_email;
 mod kept;
+mod leftover;
 mod words;
 
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
     context::RequestContext,
+    daemon::ManagerContext,
     databasehandler::{ChangeTx, EventPayload},
     ids,
     models::{
@@ -135,6 +137,11 @@ pub(crate) struct SubjectAnswer {
     erased: BTreeMap<String, u64>,
     /// Erasure: what the law wants kept.
     kept: Vec<Kept>,
+}
+
+/// Names the timer's handler, at start.
+pub(crate) fn start(ctx: &ManagerContext, app: &App) {
+    leftover::start(ctx, app);
 }
 
 /// Answers a request, and notes that it was made.
@@ -286,6 +293,7 @@ async fn erase(
     rows_of::forget_questions(&mut tx, request.customer_id, &request.pseudonym).await?;
     let number = Number::new(request.customer_id, phone, &request.pseudonym);
     words::erase_tags(&mut tx, &number).await?;
+    leftover::begin(&mut tx, &app.sealer, &request, phone).await?;
     let profiles = words::erase_conditions(&mut tx, &number).await?;
     erased.insert("bid_profiles".to_owned(), profiles);
     keep_and_tell(&mut tx, &request, ERASED, ("phone", phone)).await?;

@@ -139,7 +139,11 @@ pub(super) async fn erase_tags(tx: &mut ChangeTx<'_>, number: &Number<'_>) -> Re
     Ok(())
 }
 
-async fn erase_tags_of(
+/// Takes it out of the tags of one row, and out of what was decided by them.
+///
+/// # Errors
+/// 503.
+pub(super) async fn erase_tags_of(
     tx: &mut ChangeTx<'_>,
     table: &'static str,
     number: &Number<'_>,

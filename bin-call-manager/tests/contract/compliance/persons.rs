@@ -187,6 +187,11 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
         id(&world.client.ok(Post, "/v1/calls", Some(body)).await)
     };
     let call = come().await;
+    let body = json!({
+        "call_campaign_id": campaign, "from_number": "+14155550150", "to_number": "+14155550100",
+        "tags": {"referred_by": "404-555-0123", "age": "65"},
+    });
+    let referred = id(&world.client.ok(Post, "/v1/calls", Some(body)).await);
     let refused = world.route(&call).await;
     assert_eq!(reason(&refused), (409, "NO_BIDS_AVAILABLE"), "{refused:?}");
     let offered = json!({
@@ -219,6 +224,12 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
     assert!(!is_named && said.contains(pseudonym), "{said}");
     let tags = world.get("pings", &ping).await["tags"].clone();
     assert_eq!(tags, json!({"lead": pseudonym}));
+    // The calls of others are looked through afterwards.
+    until("the number is out of somebody else's call", async || {
+        let tags = world.get("calls", &referred).await["tags"].clone();
+        (tags == json!({"referred_by": pseudonym, "age": "65"})).then_some(())
+    })
+    .await;
     // What was compiled of the list before is read again.
     let (status, routed) = world.route(&come().await).await;
     assert_eq!((status, text(&routed, "buyer_id")), (200, buyer.as_str()));
