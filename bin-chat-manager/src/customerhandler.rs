@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bin_common_handler::{
     context::RequestContext,
     models::{
-        error::{Error, Result, Status},
+        error::{Result, Status},
         hours::Hours,
         identity::Scope,
         point::Point,
@@ -194,24 +194,12 @@ impl Businesses {
     }
 }
 
-/// The tenant that a request is about.
-///
-/// # Errors
-/// 400 when a caller who is confined to none names none; 403 when it names another than its own.
-pub(crate) fn tenant(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-    let owner = ctx.scope.owner(named.unwrap_or_default())?;
-    if owner.is_nil() {
-        return Err(Error::invalid_argument(
-            "INVALID_CUSTOMER_ID",
-            "customer_id must name a customer.",
-        ));
-    }
-    Ok(owner)
-}
-
 #[cfg(test)]
 mod tests {
-    use bin_common_handler::{models::sock::Response, requesthandler::MockRpc};
+    use bin_common_handler::{
+        models::{error::Error, sock::Response},
+        requesthandler::MockRpc,
+    };
     use rstest::rstest;
     use serde_json::json;
 
