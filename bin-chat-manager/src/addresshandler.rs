@@ -12,10 +12,7 @@ use bin_common_handler::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    app::App,
-    customerhandler::{Business, tenant},
-};
+use crate::{app::App, customerhandler::Business};
 
 /// Longest address, in bytes.
 const ADDRESS_MAX: usize = 500;
@@ -75,7 +72,7 @@ pub(crate) async fn validate(
         Point::new(at.lat, at.lon).ok_or_else(|| wrong("location", "must be degrees lat and lon"))
     });
     let given = given.transpose()?;
-    let customer_id = tenant(ctx, request.customer_id)?;
+    let customer_id = ctx.scope.required_owner(request.customer_id)?;
     let business = app.businesses.get(ctx, customer_id).await?;
     let found = match given {
         Some(_) => None,

@@ -23,7 +23,7 @@ use crate::{
         interval::Interval,
         slots::{self, RANGE_MAX, Rules},
     },
-    customerhandler::{Business, tenant},
+    customerhandler::Business,
     dbhandler::bookings::{self, Busy, Question},
     models::{bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday, slot::Slot},
 };
@@ -63,7 +63,7 @@ pub(crate) async fn list(
     ctx: &RequestContext,
     query: &AvailabilityQuery,
 ) -> Result<Vec<Slot>> {
-    let customer_id = tenant(ctx, query.customer_id)?;
+    let customer_id = ctx.scope.required_owner(query.customer_id)?;
     let mut ctx = ctx.clone();
     ctx.scope = bin_common_handler::models::identity::Scope::tenant(customer_id);
     let business = app.businesses.get(&ctx, customer_id).await?;

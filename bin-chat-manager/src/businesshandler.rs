@@ -90,6 +90,7 @@ async fn of_line(app: &App, ctx: &RequestContext, line: &Line) -> Result<Arc<Bus
         trade: customer.trade().to_owned(),
         timezone: customer.zone_name().to_owned(),
         hours: customer.hours(),
+        emergency: customer.emergency(),
         ai_takeover_delay_seconds: customer.takeover_delay_seconds(),
         opt_out_replies: OptOutReplies::read(&line.opt_out_replies),
         suspended: line.suspended,

@@ -23,7 +23,6 @@ use uuid::Uuid;
 use crate::{
     app::App,
     booking::ical::{self, Event, Invitation, Method, Status},
-    customerhandler::tenant,
     dbhandler::calendars,
     models::{
         appointment::{Appointment, AppointmentStatus},
@@ -49,7 +48,7 @@ impl ResourceHooks<Calendar> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

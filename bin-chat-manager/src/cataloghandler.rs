@@ -23,7 +23,6 @@ use crate::{
         matching,
         quote::{Factors, PLAIN_MILLIONTHS, Tariff, factors, quote},
     },
-    customerhandler::tenant,
     dbhandler::bookings::{self, Question},
     models::{
         appointment::Appointment, bookable::Bookable, catalogitem::CatalogItem, holiday::Holiday,
@@ -45,7 +44,7 @@ macro_rules! kept {
             }
 
             async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-                tenant(ctx, named)
+                ctx.scope.required_owner(named)
             }
 
             async fn before_write(
@@ -72,7 +71,7 @@ impl ResourceHooks<Bookable> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(
@@ -150,7 +149,7 @@ pub(crate) async fn find(
 ) -> Result<Vec<Match>> {
     not_blank("text", &request.text)?;
     max_bytes("text", &request.text, TEXT_MAX)?;
-    let customer_id = tenant(ctx, request.customer_id)?;
+    let customer_id = ctx.scope.required_owner(request.customer_id)?;
     let tail = "WHERE customer_id = ? AND active = ? AND tm_delete IS NULL ORDER BY id LIMIT ?";
     let values = vec![customer_id.into(), true.into(), ROWS_MAX.into()];
     let items: Vec<CatalogItem> = app.store.db.select(tail, values).await?;

@@ -154,14 +154,14 @@ pub(crate) struct OptOutState {
 /// Whether a number opted out.
 ///
 /// # Errors
-/// 400 naming the number, 503.
+/// 400 naming the number, or `CUSTOMER_REQUIRED`; 503.
 pub(crate) async fn state(
     app: &App,
     ctx: &RequestContext,
     customer_id: Option<Uuid>,
     number: &str,
 ) -> Result<OptOutState> {
-    let customer_id = ctx.scope.owner(customer_id.unwrap_or_default())?;
+    let customer_id = ctx.scope.required_owner(customer_id)?;
     let number = parse(number)?;
     let hash = hash(app, &number).await?;
     let found = contacts::find(&app.store.db, customer_id, &hash).await?;

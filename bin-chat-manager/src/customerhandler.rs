@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bin_common_handler::{
     context::RequestContext,
     models::{
-        error::{Error, Result, Status},
+        error::{Result, Status},
         hours::Hours,
         identity::Scope,
         point::Point,
@@ -18,6 +18,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value as Json;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::models::business::Emergency;
 
 /// Who is asked.
 const DID_MANAGER: &str = "did-manager";
@@ -43,6 +45,8 @@ pub(crate) struct Business {
     timezone: Option<String>,
     #[serde(deserialize_with = "lenient")]
     hours: Option<Hours>,
+    #[serde(deserialize_with = "lenient")]
+    emergency: Option<Emergency>,
     #[serde(deserialize_with = "lenient")]
     location: Option<Location>,
     /// How far it drives, in miles; none = anywhere.
@@ -96,6 +100,11 @@ impl Business {
     /// Its opening hours; always open where it has none.
     pub(crate) fn hours(&self) -> Hours {
         self.hours.clone().unwrap_or_default()
+    }
+
+    /// What it calls danger.
+    pub(crate) fn emergency(&self) -> Emergency {
+        self.emergency.clone().unwrap_or_default()
     }
 
     /// Where it is.
@@ -194,24 +203,12 @@ impl Businesses {
     }
 }
 
-/// The tenant that a request is about.
-///
-/// # Errors
-/// 400 when a caller who is confined to none names none; 403 when it names another than its own.
-pub(crate) fn tenant(ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-    let owner = ctx.scope.owner(named.unwrap_or_default())?;
-    if owner.is_nil() {
-        return Err(Error::invalid_argument(
-            "INVALID_CUSTOMER_ID",
-            "customer_id must name a customer.",
-        ));
-    }
-    Ok(owner)
-}
-
 #[cfg(test)]
 mod tests {
-    use bin_common_handler::{models::sock::Response, requesthandler::MockRpc};
+    use bin_common_handler::{
+        models::{error::Error, sock::Response},
+        requesthandler::MockRpc,
+    };
     use rstest::rstest;
     use serde_json::json;
 
@@ -220,17 +217,18 @@ mod tests {
     #[rstest]
     #[case::whole(
         json!({"timezone": "America/New_York", "hours": "09:00-17:00", "location": {"lat": 40.0, "lon": -74.0},
-            "service_radius_miles": 20, "hold_ttl_seconds": 300}),
-        ("America/New_York", 1, true, 300)
+            "service_radius_miles": 20, "hold_ttl_seconds": 300, "emergency": {"words": ["no heat"]}}),
+        ("America/New_York", 1, true, 300, 1)
     )]
-    #[case::absent(json!({}), ("UTC", 0, false, 600))]
+    #[case::absent(json!({}), ("UTC", 0, false, 600, 0))]
     #[case::strange(
-        json!({"timezone": "Mars", "hours": 7, "location": [1], "service_radius_miles": "far", "hold_ttl_seconds": 0}),
-        ("UTC", 0, false, 1)
+        json!({"timezone": "Mars", "hours": 7, "location": [1], "service_radius_miles": "far", "hold_ttl_seconds": 0,
+            "emergency": {"words": "no heat"}}),
+        ("UTC", 0, false, 1, 0)
     )]
     fn what_is_not_understood_is_as_if_it_were_not_set(
         #[case] customer: Json,
-        #[case] expected: (&str, usize, bool, i32),
+        #[case] expected: (&str, usize, bool, i32, usize),
     ) {
         let business: Business = serde_json::from_value(customer).unwrap();
         let read = (
@@ -238,6 +236,7 @@ mod tests {
             business.hours().windows().len(),
             business.point().is_some(),
             business.hold_ttl_seconds(3_600),
+            business.emergency().words.len(),
         );
         assert_eq!(read, expected);
     }

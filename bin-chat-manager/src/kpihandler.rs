@@ -21,7 +21,6 @@ use uuid::Uuid;
 use crate::{
     app::App,
     booking::{days, interval::Interval},
-    customerhandler::tenant,
     dbhandler::facts::{self, FACTS_MAX},
     figures::{
         facts::{CallEvent, EntityEvent, FactKind},
@@ -109,7 +108,7 @@ pub(crate) struct KpiQuery {
 
 /// The figures by group, the earliest first; a group in which nothing happened is left out.
 pub(crate) async fn list(app: &App, ctx: &RequestContext, query: &KpiQuery) -> Result<Vec<Kpis>> {
-    let customer_id = tenant(ctx, query.customer_id)?;
+    let customer_id = ctx.scope.required_owner(query.customer_id)?;
     let group_by = match query.group_by.as_deref().unwrap_or_default() {
         "" => GroupBy::Day,
         word => GroupBy::parse(word)

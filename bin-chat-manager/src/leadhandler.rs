@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    customerhandler::tenant,
     dbhandler::leads,
     models::{
         catalogitem::{CatalogItem, PRICE_MAX},
@@ -27,7 +26,7 @@ impl ResourceHooks<Lead> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

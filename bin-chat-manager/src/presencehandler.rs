@@ -63,10 +63,11 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
 /// A device is there, or goes.
 ///
 /// # Errors
-/// 400 naming the field; 429 when the user has too many devices, or changes too often, but for going; 503.
+/// 400 naming the field, or `CUSTOMER_REQUIRED`; 429 when the user has too many devices, or changes too often, but for
+/// going; 503.
 pub(crate) async fn beat(app: &App, ctx: &RequestContext, body: &Heartbeat) -> Result<Presence> {
-    let customer_id = ctx.scope.owner(body.customer_id.unwrap_or_default())?;
-    check(customer_id, body)?;
+    let customer_id = ctx.scope.required_owner(body.customer_id)?;
+    check(body)?;
     people::actor(ctx, Some(body.user_id))?;
     let mut tx = app.store.begin(ctx).await?;
     let mut presence = match presences::lock(&mut tx, customer_id, body.user_id).await? {
@@ -109,8 +110,7 @@ pub(crate) async fn beat(app: &App, ctx: &RequestContext, body: &Heartbeat) -> R
     tx.commit(presence).await
 }
 
-fn check(customer_id: Uuid, body: &Heartbeat) -> Result<()> {
-    ensure(!customer_id.is_nil(), "customer_id", "must name a customer")?;
+fn check(body: &Heartbeat) -> Result<()> {
     ensure(!body.user_id.is_nil(), "user_id", "must name a user")?;
     let device = &body.device;
     let is_name = !device.is_empty()

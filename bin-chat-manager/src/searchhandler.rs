@@ -86,7 +86,7 @@ impl From<Message> for Hit {
 /// Messages of the caller's conversations that hold all words.
 ///
 /// # Errors
-/// 400 naming the field; 503.
+/// 400 naming the field, or `CUSTOMER_REQUIRED`; 503.
 pub(crate) async fn search(app: &App, ctx: &RequestContext, wanted: &SearchQuery) -> Result<Hits> {
     let words = words(&wanted.query)?;
     let page = wanted.page_size.unwrap_or(PAGE_USUAL);
@@ -99,7 +99,7 @@ pub(crate) async fn search(app: &App, ctx: &RequestContext, wanted: &SearchQuery
                 .map_err(|_| wrong("page_token", "must be one that a page ended with"))?,
         ),
     };
-    let customer_id = ctx.scope.owner(wanted.customer_id.unwrap_or_default())?;
+    let customer_id = ctx.scope.required_owner(wanted.customer_id)?;
     let db = &app.store.db;
     let walk = Walk {
         customer_id,

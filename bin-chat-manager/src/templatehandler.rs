@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     dbhandler::templates,
-    models::template::Template,
+    models::{business::Business, template::Template},
     words::asking::{Keyword, asks_for},
 };
 
@@ -140,6 +140,22 @@ pub(crate) async fn text(
     let own = templates::body_of(tx, customer_id, name).await?;
     let shipped = || shipped(name).to_owned();
     Ok(fill(&own.unwrap_or_else(shipped), filling))
+}
+
+/// What is said in danger: the business's own message, else its template, else the one that ships.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn safety(
+    tx: &mut ChangeTx<'_>,
+    business: &Business,
+    filling: Filling<'_>,
+) -> Result<String> {
+    let own = business.emergency.message.trim();
+    if own.is_empty() {
+        return text(tx, business.customer_id, "emergency", filling).await;
+    }
+    Ok(own.to_owned())
 }
 
 /// Whether there is a template of this name: the tenant's own, or one that ships.

@@ -95,6 +95,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1051_phone_numbers",
         "1060_accesskey_roles",
         "1070_campaign_registrations",
+        "1071_deleted_providers",
     ]
 );
 

@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::{RESOLVED, TRIGGERED};
 use crate::{
     app::App,
-    customerhandler::tenant,
     models::alert::{Alert, AlertStatus},
 };
 
@@ -35,7 +34,7 @@ impl ResourceHooks<Alert> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

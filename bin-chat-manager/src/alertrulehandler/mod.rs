@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    customerhandler::tenant,
     dbhandler::{
         alerts,
         watches::{self, Key, Watched},
@@ -42,7 +41,7 @@ impl ResourceHooks<AlertRule> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(
@@ -101,7 +100,7 @@ pub(crate) async fn report(
     told: &Observation,
 ) -> Result<Observed> {
     let key = Key {
-        customer_id: tenant(ctx, told.customer_id)?,
+        customer_id: ctx.scope.required_owner(told.customer_id)?,
         metric: told.metric,
         entity_id: told.entity_id,
     };

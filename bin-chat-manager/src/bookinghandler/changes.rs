@@ -23,9 +23,7 @@ use super::{
 use crate::{
     app::App,
     booking::interval::Interval,
-    calendarsynchandler, cataloghandler,
-    customerhandler::tenant,
-    invitationhandler, leadhandler,
+    calendarsynchandler, cataloghandler, invitationhandler, leadhandler,
     models::slot::Slot,
     models::{
         appointment::{Appointment, AppointmentStatus},
@@ -60,7 +58,7 @@ impl ResourceHooks<Appointment> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

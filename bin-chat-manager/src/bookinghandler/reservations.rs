@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{take, timers::RESERVATION_EXPIRE, with_offers};
 use crate::{
     app::App,
-    customerhandler::{HOLD_TTL_DEFAULT, tenant},
+    customerhandler::HOLD_TTL_DEFAULT,
     holdhandler,
     models::conversation::Conversation,
     models::reservation::{Reservation, ReservationPatch, TTL_MAX},
@@ -26,7 +26,7 @@ impl ResourceHooks<Reservation> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

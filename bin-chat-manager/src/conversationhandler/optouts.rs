@@ -139,13 +139,13 @@ pub(crate) struct Decision {
 /// told it.
 ///
 /// # Errors
-/// 400 naming the number; 403 `OPTED_OUT` where they did; 503.
+/// 400 naming the number, or `CUSTOMER_REQUIRED`; 403 `OPTED_OUT` where they did; 503.
 pub(crate) async fn decide(
     app: &App,
     ctx: &RequestContext,
     decision: &Decision,
 ) -> Result<Contact> {
-    let customer_id = ctx.scope.owner(decision.customer_id.unwrap_or_default())?;
+    let customer_id = ctx.scope.required_owner(decision.customer_id)?;
     let number = contacthandler::parse(&decision.number)?;
     let hash = contacthandler::hash(app, &number).await?;
     let business = app.businesses.find(ctx, customer_id).await;
@@ -173,13 +173,13 @@ pub(crate) async fn decide(
 /// Notes an opt-out by hand, e.g. one that was told on the phone.
 ///
 /// # Errors
-/// 400 naming the number, 503.
+/// 400 naming the number, or `CUSTOMER_REQUIRED`; 503.
 pub(crate) async fn create(
     app: &App,
     ctx: &RequestContext,
     body: &OptOutCreate,
 ) -> Result<Contact> {
-    let customer_id = ctx.scope.owner(body.customer_id.unwrap_or_default())?;
+    let customer_id = ctx.scope.required_owner(body.customer_id)?;
     let number = contacthandler::parse(&body.number)?;
     let hash = contacthandler::hash(app, &number).await?;
     let mut tx = app.store.begin(ctx).await?;

@@ -33,10 +33,11 @@ use crate::{
 /// Asks whoever is at a number, in the open conversation with them.
 ///
 /// # Errors
-/// 400 naming the number; 403 `OPTED_OUT`: whoever wants no texts is not asked by one; 404 without a conversation; 409
-/// where nothing may be sent, `ALREADY_ASKED` within a day, or `NOT_ALLOWED_NOW` with `next_allowed` where that is known.
+/// 400 naming the number, or `CUSTOMER_REQUIRED`; 403 `OPTED_OUT`: whoever wants no texts is not asked by one; 404 without a
+/// conversation; 409 where nothing may be sent, `ALREADY_ASKED` within a day, or `NOT_ALLOWED_NOW` with `next_allowed`
+/// where that is known.
 pub(crate) async fn ask(app: &App, ctx: &RequestContext, body: &OptOutCreate) -> Result<Contact> {
-    let customer_id = ctx.scope.owner(body.customer_id.unwrap_or_default())?;
+    let customer_id = ctx.scope.required_owner(body.customer_id)?;
     let number = contacthandler::parse(&body.number)?;
     let hash = contacthandler::hash(app, &number).await?;
     let business = app.businesses.find(ctx, customer_id).await;

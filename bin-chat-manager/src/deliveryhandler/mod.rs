@@ -22,7 +22,6 @@ use uuid::Uuid;
 use crate::{
     app::App,
     attempthandler,
-    customerhandler::tenant,
     dbhandler::endpoints,
     models::{
         delivery::{Delivery, DeliveryStatus},
@@ -49,7 +48,7 @@ impl ResourceHooks<Delivery> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

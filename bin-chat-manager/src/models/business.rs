@@ -9,6 +9,7 @@ use bin_common_handler::{
 };
 use chrono::DateTime;
 use chrono_tz::Tz;
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// Who answers an opt-out.
@@ -67,6 +68,16 @@ impl CampaignStatus {
     }
 }
 
+/// What a business calls danger, beside what is one everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct Emergency {
+    /// Words and phrases, e.g. `no heat`.
+    pub words: Vec<String>,
+    /// Said first, before anything else; empty for the template.
+    pub message: String,
+}
+
 /// The business behind a number, as far as conversations need it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Business {
@@ -92,6 +103,8 @@ pub struct Business {
     pub timezone: String,
     /// When it is open.
     pub hours: Hours,
+    /// What it calls danger.
+    pub emergency: Emergency,
     /// How long people have to answer before the assistant does, in seconds.
     pub ai_takeover_delay_seconds: u32,
     /// Who answers an opt-out.

@@ -32,7 +32,6 @@ use uuid::Uuid;
 use crate::{
     app::App,
     attempthandler,
-    customerhandler::tenant,
     dbhandler::notifications,
     models::{
         notification::{Notification, NotificationChannel, NotificationStatus, recipient},
@@ -67,7 +66,7 @@ impl ResourceHooks<Notification> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(
@@ -87,7 +86,7 @@ impl ResourceHooks<NotificationSubscription> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(
@@ -148,7 +147,7 @@ pub(crate) async fn create(
     ctx: &RequestContext,
     body: NotificationCreate,
 ) -> Result<Notification> {
-    let customer_id = tenant(ctx, body.customer_id)?;
+    let customer_id = ctx.scope.required_owner(body.customer_id)?;
     let mut tx = app.store.begin(ctx).await?;
     let row = put(&mut tx, customer_id, body).await?;
     tx.commit(row).await

@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    customerhandler::tenant,
     dbhandler::notifications,
     models::{
         notification::Notification,
@@ -49,7 +48,7 @@ impl ResourceHooks<PushSubscription> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

@@ -92,15 +92,7 @@ pub(super) async fn send(
     message: &Message,
 ) -> Outcome {
     let callback = callback(&app.settings.public_url, message);
-    let sender = match business.messaging_service_id.as_str() {
-        "" => ("From", conversation.number.as_str()),
-        service => ("MessagingServiceSid", service),
-    };
-    let mut fields = vec![
-        ("To", conversation.person.as_str()),
-        sender,
-        ("Body", message.body.as_str()),
-    ];
+    let mut fields = fields(business, conversation, message);
     if !callback.is_empty() {
         fields.push(("StatusCallback", &callback));
     }
@@ -112,6 +104,23 @@ pub(super) async fn send(
         Err(fault) => Err(fault),
     };
     outcome(sent)
+}
+
+/// To whom, from whom and what: by the messaging service where there is one, else from the number itself.
+fn fields<'f>(
+    business: &'f Business,
+    conversation: &'f Conversation,
+    message: &'f Message,
+) -> Vec<(&'static str, &'f str)> {
+    let sender = match business.messaging_service_id.as_str() {
+        "" => ("From", conversation.number.as_str()),
+        service => ("MessagingServiceSid", service),
+    };
+    vec![
+        ("To", conversation.person.as_str()),
+        sender,
+        ("Body", message.body.as_str()),
+    ]
 }
 
 /// Where the provider tells what became of a message; the message's id is part of what it signs.
@@ -304,6 +313,30 @@ mod tests {
         #[case] expected: Outcome,
     ) {
         assert_eq!(outcome(sent), expected);
+    }
+
+    #[rstest]
+    #[case::from_the_number("", ("From", "+14155550100"))]
+    #[case::by_a_service("MG1", ("MessagingServiceSid", "MG1"))]
+    fn a_text_leaves_by_its_messaging_service(
+        #[case] messaging_service_id: &str,
+        #[case] sender: (&str, &str),
+    ) {
+        let business = Business {
+            messaging_service_id: messaging_service_id.to_owned(),
+            ..Business::default()
+        };
+        let conversation = Conversation {
+            person: "+14155550123".to_owned(),
+            number: "+14155550100".to_owned(),
+            ..Conversation::default()
+        };
+        let message = Message {
+            body: "Hi".to_owned(),
+            ..Message::default()
+        };
+        let expected = [("To", "+14155550123"), sender, ("Body", "Hi")];
+        assert_eq!(fields(&business, &conversation, &message), expected);
     }
 
     #[rstest]

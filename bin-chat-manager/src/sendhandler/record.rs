@@ -166,9 +166,10 @@ async fn refuse(tx: &mut ChangeTx<'_>, held: &mut Held, code: &str) -> Result<()
     let code = if code.is_empty() { "REFUSED" } else { code };
     let Held {
         conversation,
+        contact,
         message,
-        ..
     } = held;
+    greeting::forget(tx, conversation, contact, message).await?;
     fail(tx, conversation, message, MessageStatus::Failed, code, text).await
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn of(
     };
     let customer_id = conversation.customer_id;
     let fallback = templatehandler::text(&mut tx, customer_id, "fallback", filling).await?;
-    let safety = templatehandler::text(&mut tx, customer_id, "emergency", filling).await?;
+    let safety = templatehandler::safety(&mut tx, business, filling).await?;
     let open = Filling {
         slot: SLOT,
         ..filling

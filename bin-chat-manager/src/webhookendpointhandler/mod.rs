@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    customerhandler::tenant,
     models::webhookendpoint::{WebhookEndpoint, WebhookEndpointPatch},
 };
 
@@ -38,7 +37,7 @@ impl ResourceHooks<WebhookEndpoint> for App {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        tenant(ctx, named)
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(

@@ -1,4 +1,5 @@
-//! Words that mean danger, in every trade: gas, fire, current, water that floods, and poison in the air.
+//! Words that mean danger, in every trade: gas, fire, current, water that floods, and poison in the air. A business may have
+//! more of its own.
 
 use std::sync::LazyLock;
 
@@ -31,6 +32,28 @@ pub(crate) fn is_one(text: &str) -> bool {
         let is_danger = finds(&DANGER, sentence) || finds(&ALARM, sentence);
         is_danger && !finds(&HARMLESS, sentence)
     })
+}
+
+/// Whether the text has one of a business's own words or phrases for danger. Nothing makes them harmless: the business knows
+/// what it cannot wait for.
+pub(crate) fn names(text: &str, phrases: &[String]) -> bool {
+    let text = spaced(text);
+    phrases.iter().any(|phrase| {
+        let phrase = spaced(phrase);
+        !phrase.trim().is_empty() && text.contains(&phrase)
+    })
+}
+
+/// The words of a text, each with a space before and behind it.
+fn spaced(text: &str) -> String {
+    let mut spaced = " ".to_owned();
+    for word in plain(text).split(|c: char| !c.is_alphanumeric()) {
+        if !word.is_empty() {
+            spaced.push_str(word);
+            spaced.push(' ');
+        }
+    }
+    spaced
 }
 
 #[cfg(test)]
@@ -90,5 +113,19 @@ mod tests {
     #[case("a fireplace in the living room")]
     fn daily_work_is_none(#[case] text: &str) {
         assert!(!is_one(text), "{text}");
+    }
+
+    #[rstest]
+    #[case("We have NO HEAT since last night", true)]
+    #[case("there's no heat!", true)]
+    #[case("No  heat.", true)]
+    #[case("Dentist? My tooth was knocked out", true)]
+    #[case("no heater needed", false)]
+    #[case("the heat is on", false)]
+    #[case("", false)]
+    fn a_business_has_words_of_its_own(#[case] text: &str, #[case] expected: bool) {
+        let phrases = ["No heat", "knocked-out", "knocked out", "", " ! "].map(str::to_owned);
+        assert_eq!(names(text, &phrases), expected, "{text}");
+        assert!(!names(text, &[]));
     }
 }

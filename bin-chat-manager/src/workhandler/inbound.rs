@@ -30,6 +30,7 @@ use crate::{
     templatehandler::{self, Filling},
     words::{
         emergency,
+        intake::Urgency,
         optout::{self, Wish},
     },
 };
@@ -234,16 +235,23 @@ async fn help(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
 
 /// Everything else is talk: danger first, then whoever answers.
 async fn talk(tx: &mut ChangeTx<'_>, hearing: &mut Hearing<'_>) -> Result<()> {
-    hearing.conversation.findings.0.read(&hearing.text.body);
     let (app, business) = (hearing.app, hearing.business);
+    let body = &hearing.text.body;
+    let is_danger = emergency::is_one(body) || emergency::names(body, &business.emergency.words);
+    let findings = &mut hearing.conversation.findings.0;
+    findings.read(body);
+    if is_danger {
+        findings.urgency = Urgency::Emergency;
+    }
     open::attach_lead(app, tx, &mut hearing.conversation, None, business).await?;
     // Nothing is sent to whoever may get no texts; people are told of their danger all the same.
     let is_blocked = hearing.conversation.is_blocked();
-    if emergency::is_one(&hearing.text.body) {
+    if is_danger {
         if !is_blocked {
             let first = hearing.conversation.answered_seq;
             let cause_key = Message::emergency(hearing.conversation.id, first);
-            reply(tx, hearing, "emergency", cause_key).await?;
+            let body = templatehandler::safety(tx, business, filling(hearing)).await?;
+            answer_with(tx, hearing, &body, cause_key).await?;
         }
         hearing.conversation.needs_human = true;
         alertrulehandler::tell(
@@ -277,17 +285,29 @@ async fn reply(
     template: &str,
     cause_key: String,
 ) -> Result<()> {
-    let filling = Filling {
+    let customer_id = hearing.conversation.customer_id;
+    let body = templatehandler::text(tx, customer_id, template, filling(hearing)).await?;
+    answer_with(tx, hearing, &body, cause_key).await
+}
+
+fn filling<'h>(hearing: &'h Hearing<'_>) -> Filling<'h> {
+    Filling {
         business_name: &hearing.business.name,
         customer_name: &hearing.conversation.person_name,
         ..Filling::default()
-    };
-    let customer_id = hearing.conversation.customer_id;
-    let body = templatehandler::text(tx, customer_id, template, filling).await?;
+    }
+}
+
+async fn answer_with(
+    tx: &mut ChangeTx<'_>,
+    hearing: &mut Hearing<'_>,
+    body: &str,
+    cause_key: String,
+) -> Result<()> {
     let said = Said {
         sender: Sender::System,
         sender_id: None,
-        body: &body,
+        body,
         status: MessageStatus::Queued,
         cause_key,
     };

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    siblings::{AT_ONCE, NUMBER},
+    siblings::{AT_ONCE, NUMBER, SAFETY},
     world::{PERSON, World, all, reason, text},
 };
 
@@ -192,6 +192,31 @@ async fn people_have_the_window_and_then_one_turn_answers_everything(
                 == 2
         })
         .await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_business_has_words_of_its_own_for_danger() {
+    let world = World::new(Kind::Embedded).await;
+    let said = "We have had NO HEAT since last night";
+    world.text(PERSON, AT_ONCE, said).await;
+    let messages = world
+        .until_messages("the safety text", AT_ONCE, |messages| messages.len() >= 2)
+        .await;
+    assert_eq!(
+        (text(&messages[1], "sender"), text(&messages[1], "body")),
+        ("system", SAFETY)
+    );
+    let conversation = &world.conversations(AT_ONCE).await[0];
+    assert_eq!(conversation["needs_human"], json!(true));
+    assert_eq!(text(&conversation["findings"], "urgency"), "emergency");
+    let uri = "/v1/alerts?metric=emergency";
+    let alerts = world.of(AT_ONCE).ok(Get, uri, None).await;
+    assert_eq!(text(&alerts[0], "reason"), "words");
+    // Of another business the same words are daily work.
+    world.text(PERSON, NUMBER, said).await;
+    let other = world.conversation("heard", NUMBER, |_| true).await;
+    assert_eq!(other["needs_human"], json!(false));
     world.end().await;
 }
 

@@ -12,7 +12,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    siblings::{AT_ONCE, CUSTOMER, NUMBER, PENDING, SUSPENDED, give, owner},
+    by_text::until_hour,
+    siblings::{AT_NOON, AT_ONCE, CUSTOMER, NUMBER, PENDING, SUSPENDED, give, owner},
     world::{PERSON, World, all, text},
 };
 
@@ -43,6 +44,23 @@ async fn a_missed_call_is_a_conversation_and_a_text_that_arrives(
     let texts = world.provider.texts_to(PERSON);
     assert_eq!(texts.len(), 1);
     assert_eq!(texts[0].from, NUMBER);
+    world.end().await;
+}
+
+#[rstest]
+#[case::open(12, "Sorry we missed your call")]
+#[case::closed(3, "We are closed right now")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_greeting_knows_the_hours(#[case] hour: u32, #[case] expected: &str) {
+    let world = World::new(Kind::Embedded).await;
+    world.own(AT_NOON);
+    world.pass(until_hour(&world, hour));
+    world.miss(1, PERSON, AT_NOON).await;
+    let messages = world
+        .until_messages("greeted", AT_NOON, |messages| messages.len() == 1)
+        .await;
+    let body = text(&messages[0], "body");
+    assert!(body.contains(expected), "{body}");
     world.end().await;
 }
 

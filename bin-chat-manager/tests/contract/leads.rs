@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     models::sock::Method::{Delete, Post, Put},
-    testing::Kind,
+    testing::{Kind, until},
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -19,6 +19,7 @@ const CONVERSATION: Uuid = Uuid::from_u128(1);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_has_one_open_lead(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let desk = Desk::new(kind).await;
+    let events = desk.client.events().await;
     let body =
         json!({"conversation_id": desk.conversation(CONVERSATION).await, "person": "+14155550123"});
     let first = id(&desk.make("leads", body.clone()).await);
@@ -38,6 +39,18 @@ async fn a_conversation_has_one_open_lead(#[values(Kind::Embedded, Kind::Full)] 
         .act("leads", &first, "status", json!({"status": "qualified"}))
         .await;
     assert_eq!(reason(&back), (409, "INVALID_LEAD_STATE"));
+    let told = until("what became of the first is told", async || {
+        let heard = events.heard();
+        let kinds: Vec<String> = heard
+            .iter()
+            .filter(|heard| heard.event.kind.starts_with("lead_"))
+            .filter(|heard| id(&heard.data::<Json>().unwrap()) == first)
+            .map(|heard| heard.event.kind.clone())
+            .collect();
+        (kinds.len() >= 2).then_some(kinds)
+    })
+    .await;
+    assert_eq!(told, ["lead_created", "lead_updated"]);
     desk.end().await;
 }
 

@@ -200,6 +200,38 @@ async fn what_comes_after_a_close_is_a_new_conversation(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_are_read_page_by_page_in_both_directions() {
+    let world = World::new(Kind::Embedded).await;
+    for (count, body) in [(1, "one"), (2, "two"), (3, "three")] {
+        world.text(PERSON, NUMBER, body).await;
+        world
+            .conversation("heard", NUMBER, |it| {
+                it["inbound_seq"].as_i64() >= Some(count)
+            })
+            .await;
+    }
+    let conversation = id(&world.conversations(NUMBER).await[0]);
+    let page = async |query: &str| {
+        let uri = format!("/v1/conversations/{conversation}/messages{query}");
+        world.of(NUMBER).call(Get, &uri, None).await
+    };
+    let cases: [(&str, &[&str]); 5] = [
+        ("", &["one", "two", "three"]),
+        ("?limit=2", &["two", "three"]),
+        ("?before_seq=3&limit=1", &["two"]),
+        ("?after_seq=1&limit=1", &["two"]),
+        ("?after_seq=1&before_seq=3", &["two"]),
+    ];
+    for (query, expected) in cases {
+        let (status, found) = page(query).await;
+        assert_eq!(status, 200, "{query}: {found}");
+        assert_eq!(all(found.as_array().unwrap(), "body"), expected, "{query}");
+    }
+    assert_eq!(page("?limit=0").await.0, 400);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_conversation_closes_after_three_days() {
     let world = World::new(Kind::Embedded).await;
     let conversation = talk(&world).await;
@@ -231,6 +263,14 @@ async fn a_quiet_conversation_closes_after_three_days() {
     world
         .conversation("closed", NUMBER, |it| text(it, "status") == "closed")
         .await;
+    until("its end is told", async || {
+        let heard = events.heard();
+        let mut kinds = heard.iter().map(|heard| heard.event.kind.as_str());
+        kinds
+            .any(|kind| kind == "conversation_closed")
+            .then_some(())
+    })
+    .await;
     world.end().await;
 }
 

@@ -73,6 +73,22 @@ async fn a_greeting_that_never_left_is_none() {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_greeting_that_the_carrier_refuses_is_none() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.fail(Route::Send, Fault::Code(30_034), 1);
+    world.miss(1, PERSON, NUMBER).await;
+    let refused = greeting(&world, "failed").await;
+    assert_eq!(text(&refused, "error_code"), "30034");
+    world.miss(2, PERSON, NUMBER).await;
+    world
+        .until_messages("whoever calls again is greeted", NUMBER, |messages| {
+            all(messages, "status") == ["failed", "delivered"]
+        })
+        .await;
+    world.end().await;
+}
+
 #[rstest]
 #[case("21211", 21_211, "no phone number")]
 #[case("21614", 21_614, "landline")]

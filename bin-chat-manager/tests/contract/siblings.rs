@@ -28,6 +28,12 @@ pub const PENDING: &str = "+14155550102";
 /// One of a business that is suspended, once it is somebody's.
 pub const SUSPENDED: &str = "+14155550103";
 
+/// One of a business that is open at noon only.
+pub const AT_NOON: &str = "+14155550105";
+
+/// What the business of [`AT_ONCE`] says in danger, which it also calls "no heat".
+pub const SAFETY: &str = "Leave the house, then call 911. Mission Plumbing is told.";
+
 /// Whose the numbers are that change hands in a test, each of which has one of its own.
 static MOVED: Mutex<BTreeMap<String, Uuid>> = Mutex::new(BTreeMap::new());
 
@@ -94,7 +100,7 @@ fn call_routes() -> Routes<Store> {
 async fn resolve(_: State<Store>, Json(wanted): Json<Value>) -> Result<Json<Value>> {
     let number = wanted["number"].as_str().unwrap_or_default();
     let moved = moved(number);
-    if ![NUMBER, AT_ONCE, PENDING].contains(&number) && moved.is_none() {
+    if ![NUMBER, AT_ONCE, PENDING, AT_NOON].contains(&number) && moved.is_none() {
         let text = "The phone number was not found.";
         return Err(Error::not_found("PHONE_NUMBER_NOT_FOUND", text));
     }
@@ -164,16 +170,24 @@ pub fn owner(number: &str) -> Uuid {
     match number {
         AT_ONCE => Uuid::from_u128(8),
         PENDING => Uuid::from_u128(9),
+        AT_NOON => Uuid::from_u128(13),
         _ => CUSTOMER,
     }
 }
 
 async fn customer(_: State<Store>, Path(id): Path) -> Result<Json<Value>> {
-    let delay = if id == owner(AT_ONCE) { 0 } else { 60 };
-    Ok(Json(json!({
+    let mut customer = json!({
         "id": id, "trade": "plumbing", "timezone": "America/New_York",
-        "ai_takeover_delay_seconds": delay,
-    })))
+        "ai_takeover_delay_seconds": 60,
+    });
+    if id == owner(AT_ONCE) {
+        customer["ai_takeover_delay_seconds"] = json!(0);
+        customer["emergency"] = json!({"words": ["no heat"], "message": SAFETY});
+    }
+    if id == owner(AT_NOON) {
+        customer["hours"] = json!("12:00-13:00");
+    }
+    Ok(Json(customer))
 }
 
 async fn erased(

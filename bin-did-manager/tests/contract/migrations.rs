@@ -1,8 +1,9 @@
 //! Migrations: up, down to nothing, up again, and broken off, on both databases; their schema and the entities.
 
 use bin_common_handler::{
-    models::sock::Method::Post,
-    testing::{Kind, migrations, schema::all_are_listed},
+    databasehandler::Value,
+    models::{sock::Method::Post, time::Timestamp},
+    testing::{Installation, Kind, migrations, schema::all_are_listed},
 };
 use bin_did_manager::{
     MANAGER,
@@ -14,6 +15,7 @@ use bin_did_manager::{
 };
 use rstest::rstest;
 use serde_json::json;
+use uuid::Uuid;
 
 /// Tables of which MySQL has a column more, in the place of a partial index: table, index, column of the others.
 const LIVE_KEYS: &[(&str, &str, &str)] = &[
@@ -95,4 +97,43 @@ async fn an_entity_has_a_column_for_each_field(#[values(Kind::Embedded, Kind::Fu
 #[tokio::test]
 async fn both_databases_have_the_same_schema() {
     migrations::same_on_both(MANAGER, LIVE_KEYS).await;
+}
+
+/// One of them was deleted while deletion still left the secret in the row.
+#[rstest]
+#[tokio::test]
+async fn what_was_deleted_before_its_secret_was_wiped_loses_it(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    #[derive(bin_common_handler::FromRow)]
+    struct Stored {
+        secret: String,
+    }
+    let installation = Installation::new(kind, MANAGER, &[]).await;
+    let (db, migrations) = (installation.db(), MANAGER.migrations);
+    migrations.up(&db).await.unwrap();
+    let states = migrations.status(&db).await.unwrap();
+    let after = states.iter().filter(|state| state.version >= 1071).count();
+    migrations.down(&db, after).await.unwrap();
+    let then = Timestamp::from_micros(1_700_000_000_000_000);
+    for (id, tm_delete) in [(1, None), (2, Some(then))] {
+        let make = "INSERT INTO did_providers (id, customer_id, type, account_id, secret, opt_out_replies, tm_create, \
+                    tm_update, tm_delete) VALUES (?, ?, 'twilio', 'AC1', 'v1.sealed', 'provider', ?, ?, ?)";
+        let values: Vec<Value> = vec![
+            Uuid::from_u128(id).into(),
+            Uuid::from_u128(7).into(),
+            then.into(),
+            then.into(),
+            tm_delete.into(),
+        ];
+        db.execute(make, values).await.unwrap();
+    }
+    migrations.up(&db).await.unwrap();
+    let stored: Vec<Stored> = db
+        .fetch_all("SELECT secret FROM did_providers ORDER BY id", vec![])
+        .await
+        .unwrap();
+    let secrets: Vec<&str> = stored.iter().map(|row| row.secret.as_str()).collect();
+    assert_eq!(secrets, ["v1.sealed", ""]);
+    installation.remove().await;
 }
