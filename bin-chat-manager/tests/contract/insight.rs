@@ -102,6 +102,7 @@ async fn all_words_are_found_page_by_page_within_the_tenant(
     };
     let first = search("query=water%20heater&page_size=1").await;
     assert_eq!(text(&first["hits"][0], "body"), "heater and WATER");
+    assert_eq!(text(&first, "source"), "full_text", "there is no model");
     let token = text(&first, "next_page_token").replace(':', "%3A");
     let second = search(&format!(
         "query=water%20heater&page_size=1&page_token={token}"

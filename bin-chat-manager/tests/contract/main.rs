@@ -35,6 +35,8 @@ mod leads;
 #[cfg(test)]
 mod mailserver;
 #[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod notifications;
