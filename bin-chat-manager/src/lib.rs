@@ -203,7 +203,7 @@ const SETTINGS: &[AnySetting] = &[
     embeddinghandler::API_KEY.erased(),
     embeddinghandler::MODEL.erased(),
     embeddinghandler::DIMENSIONS.erased(),
-    embeddinghandler::PERIOD.erased(),
+    searchhandler::indexing::PERIOD.erased(),
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
     app::WEBHOOK_DISABLE_AFTER.erased(),
@@ -264,7 +264,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
         subjecthandler::by_email::erased,
     );
     retentionhandler::start(ctx, &app)?;
-    embeddinghandler::start(ctx, &app);
+    searchhandler::indexing::start(ctx, &app);
     timers.on_with(timers::CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);

@@ -7,6 +7,7 @@
 //! write; a tenant's messages of half a year are walked through in steps of [`WALKED_MAX`]. A page may therefore be short,
 //! or empty, and still have a next one.
 
+pub(crate) mod indexing;
 mod meaning;
 
 use bin_common_handler::{
