@@ -39,6 +39,8 @@ mod meaning;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod notifications;
 #[cfg(test)]
 mod numbers;
