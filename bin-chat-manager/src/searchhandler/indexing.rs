@@ -1,6 +1,6 @@
-//! What messages mean, as vectors of a model elsewhere, for searches by meaning: a job beside everything else asks for them, some at a time, the
-//! newest first, and goes back through older messages little by little. Nothing waits for it. Without a server it does not
-//! run, and nothing is kept.
+//! What messages mean, as vectors of a model elsewhere, for searches by meaning. A job beside everything else asks for
+//! them, some at a time, the newest first, and goes back through older messages little by little. Nothing waits for it.
+//! Without a server it does not run, and nothing is kept.
 //!
 //! A message waits in a row of its own, by its event; what an event never told of (the daemon had no server then, or
 //! another model) is found by the walk back, which every process makes once.
