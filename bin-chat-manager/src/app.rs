@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use crate::{
     buckethandler::Bucket, customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer,
-    geocodehandler::Geocoder, oauthhandler::Tokens, pace::Pace, queues::presence::Times,
-    room::Rooms,
+    embeddinghandler::Embedder, geocodehandler::Geocoder, oauthhandler::Tokens, pace::Pace,
+    queues::presence::Times, room::Rooms,
 };
 
 /// What the keys of this daemon begin with.
@@ -144,6 +144,7 @@ pub(crate) struct App {
     pub figures: Figures,
     pub businesses: Businesses,
     pub geocoder: Geocoder,
+    pub embedder: Embedder,
     pub remind_before: Duration,
     pub mailer: Mailer,
     pub push_key: Arc<OnceCell<Secret>>,
@@ -200,6 +201,7 @@ impl App {
             figures: Figures::new(ctx)?,
             businesses: Businesses::new(ctx.rpc.clone()),
             geocoder: Geocoder::new(ctx.http()?, config),
+            embedder: Embedder::new(ctx.http()?, config),
             remind_before: config.get(&REMIND_BEFORE),
             mailer: Mailer::new(config)?,
             push_key: Arc::default(),

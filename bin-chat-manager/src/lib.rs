@@ -14,6 +14,7 @@ mod room;
 mod attachmenthandler;
 mod buckethandler;
 mod conversationhandler;
+mod embeddinghandler;
 mod leadhandler;
 mod searchhandler;
 mod summaryhandler;
@@ -177,6 +178,7 @@ const MIGRATIONS: Migrations = migrations!(
         "1362_invitations",
         "1380_visitor_emails",
         "1381_messages_about_appointments",
+        "1382_embeddings",
     ]
 );
 
@@ -197,6 +199,11 @@ const SETTINGS: &[AnySetting] = &[
     app::LLM_API_KEY.erased(),
     app::LLM_MODEL.erased(),
     app::LLM_TIMEOUT.erased(),
+    embeddinghandler::BASE_URL.erased(),
+    embeddinghandler::API_KEY.erased(),
+    embeddinghandler::MODEL.erased(),
+    embeddinghandler::DIMENSIONS.erased(),
+    searchhandler::indexing::PERIOD.erased(),
     room::RECORDS.erased(),
     app::REMIND_BEFORE.erased(),
     app::WEBHOOK_DISABLE_AFTER.erased(),
@@ -257,6 +264,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
         subjecthandler::by_email::erased,
     );
     retentionhandler::start(ctx, &app)?;
+    searchhandler::indexing::start(ctx, &app);
     timers.on_with(timers::CALENDAR_SYNC, app.clone(), calendarsynchandler::due);
     kpihandler::start(ctx, &app);
     watch::start(ctx, &app);

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     attachmenthandler::files,
-    dbhandler::{attachments, retentions},
+    dbhandler::{attachments, embeddings, retentions},
     models::retention::{ABSENT, PENDING, Spans, WEBHOOKS},
 };
 
@@ -97,13 +97,13 @@ impl Told {
 impl Pass {
     async fn run(&self) -> Result<()> {
         let (db, now) = (&self.app.store.db, self.app.store.clock.now());
-        if !retentions::take(db, now, LEASE).await? {
+        if !retentions::take(db, retentions::NAME, now, LEASE).await? {
             return Ok(());
         }
         let done = self.work(now).await;
         // Whoever comes next goes on, also after a failure.
         let end = matches!(done, Ok(true)).then(Uuid::nil);
-        retentions::leave(db, end).await?;
+        retentions::leave(db, retentions::NAME, end).await?;
         done.map(drop)
     }
 
@@ -163,6 +163,7 @@ impl Pass {
             files::remove(&self.app, &files).await?;
             retentions::delete(db, "chat_attachments", &owned).await?;
             self.count("attachments", u64::try_from(files.len()).unwrap_or(0));
+            embeddings::delete(db, customer_id, &ids).await?;
             let rows = retentions::delete(db, "chat_messages", &ids).await?;
             self.count("messages", rows);
         }

@@ -96,11 +96,21 @@ async fn too_large_a_frame_and_too_many_end_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_stop_everybody_is_told_to_come_again() {
     let world = start().await;
-    let mut client = Client::connect(&world, KEY).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(Client::connect(&world, KEY).await);
+    }
     world.stop.cancel();
-    let bye = client.next().await;
-    assert_eq!((&bye["op"], &bye["code"]), (&json!("bye"), &json!(1012)));
-    assert_eq!(client.closed().await, 1012);
+    let mut waits = Vec::new();
+    for client in &mut clients {
+        let bye = client.next().await;
+        assert_eq!((&bye["op"], &bye["code"]), (&json!("bye"), &json!(1012)));
+        waits.push(bye["retry_after_ms"].as_u64().unwrap());
+        assert_eq!(client.closed().await, 1012);
+    }
+    assert!(waits.iter().all(|wait| *wait < 5_000), "{waits:?}");
+    waits.dedup();
+    assert!(waits.len() > 1, "all come at once: {waits:?}");
     timeout(PATIENCE, world.bridge).await.unwrap().unwrap();
 }
 

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     app::App,
+    dbhandler::embeddings,
     models::{
         conversation::{Channel, Conversation},
         message::{BODY_MAX, Message, MessageKind, Sender, UPDATED},
@@ -132,6 +133,8 @@ async fn save(
 ) -> Result<()> {
     message.tm_update = tx.next_version(message.tm_update);
     tx.update(message).await?;
+    // Its vector is of other words; the event below has it made anew.
+    embeddings::forget(tx, message.customer_id, message.id).await?;
     tx.emit(UPDATED, message, message.customer_id).await?;
     events::changed(tx, conversation, message).await?;
     events::keep_numbers(tx, conversation).await

@@ -10,6 +10,7 @@ pub(crate) mod contacts;
 pub(crate) mod conversationevents;
 pub(crate) mod conversations;
 pub(crate) mod emailsubjects;
+pub(crate) mod embeddings;
 pub(crate) mod endpoints;
 pub(crate) mod entries;
 pub(crate) mod facts;

@@ -10,14 +10,17 @@ use uuid::Uuid;
 
 use super::insert_new;
 
-/// The row of the job.
-const NAME: &str = "all";
+/// The row of the job that deletes.
+pub(crate) const NAME: &str = "all";
+/// The row of the job that asks for vectors.
+pub(crate) const EMBEDDINGS: &str = "embeddings";
 /// What is of a conversation alone, and goes with it.
-const OF_CONVERSATIONS: [(&str, &str); 11] = [
+const OF_CONVERSATIONS: [(&str, &str); 12] = [
     ("chat_offers", "conversation_id"),
     ("chat_queue_entries", "conversation_id"),
     ("chat_attachments", "conversation_id"),
     ("chat_conversation_events", "conversation_id"),
+    ("chat_embeddings", "conversation_id"),
     ("chat_messages", "conversation_id"),
     ("chat_turns", "conversation_id"),
     ("chat_summaries", "conversation_id"),
@@ -53,19 +56,24 @@ fn until(now: Timestamp, lease: Duration) -> Value {
     now.plus(lease).micros().into()
 }
 
-/// Takes the job; false while another replica has it.
+/// Takes a job; false while another replica has it.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn take(db: &Db, now: Timestamp, lease: Duration) -> Result<bool> {
+pub(crate) async fn take(
+    db: &Db,
+    name: &'static str,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<bool> {
     let make = format!(
         "{} INTO chat_retentions (name, customer_id, leased_until) VALUES (?, ?, 0)",
         insert_new(db.dialect())
     );
-    db.execute(&make, vec![NAME.into(), Uuid::nil().into()])
+    db.execute(&make, vec![name.into(), Uuid::nil().into()])
         .await?;
     let sql = "UPDATE chat_retentions SET leased_until = ? WHERE name = ? AND leased_until < ?";
-    let values = vec![until(now, lease), NAME.into(), now.micros().into()];
+    let values = vec![until(now, lease), name.into(), now.micros().into()];
     Ok(db.execute(sql, values).await? > 0)
 }
 
@@ -95,16 +103,16 @@ pub(crate) async fn move_on(
     Ok(())
 }
 
-/// Leaves the job to whoever comes next.
+/// Leaves a job to whoever comes next.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn leave(db: &Db, cursor: Option<Uuid>) -> Result<()> {
+pub(crate) async fn leave(db: &Db, name: &'static str, cursor: Option<Uuid>) -> Result<()> {
     let sql = "UPDATE chat_retentions SET leased_until = 0 WHERE name = ?";
-    db.execute(sql, vec![NAME.into()]).await?;
+    db.execute(sql, vec![name.into()]).await?;
     if let Some(cursor) = cursor {
         let sql = "UPDATE chat_retentions SET customer_id = ? WHERE name = ?";
-        db.execute(sql, vec![cursor.into(), NAME.into()]).await?;
+        db.execute(sql, vec![cursor.into(), name.into()]).await?;
     }
     Ok(())
 }

@@ -137,6 +137,7 @@ pub(crate) async fn erase_words(
         "UPDATE chat_turns SET refused_text = '' WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_attachments SET status = 'erased', name = '', source_url = NULL WHERE customer_id = ? AND conversation_id = ?",
         "DELETE FROM chat_visitor_emails WHERE customer_id = ? AND conversation_id = ?",
+        "DELETE FROM chat_embeddings WHERE customer_id = ? AND conversation_id = ?",
         "DELETE FROM chat_summaries WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_csats SET comment = '' WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_sessions SET visitor = '{}' WHERE customer_id = ? AND conversation_id = ?",

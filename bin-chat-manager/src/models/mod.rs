@@ -31,6 +31,7 @@ pub mod rate;
 pub mod reservation;
 pub mod retention;
 pub mod retry;
+pub mod search;
 pub mod slot;
 pub mod summary;
 pub mod template;

@@ -51,8 +51,13 @@ impl Visitor {
 impl ContactCenter {
     /// Two replicas where there can be two: the embedded default is one process.
     pub async fn new(kind: Kind) -> Self {
-        let key = "0123456789abcdef0123456789abcdef";
-        let settings = [("SECRETS_KEY", key)];
+        Self::with(kind, &[]).await
+    }
+
+    /// The same by these settings.
+    pub async fn with(kind: Kind, more: &[(&'static str, &str)]) -> Self {
+        let key = [("SECRETS_KEY", "0123456789abcdef0123456789abcdef")];
+        let settings = [&key[..], more].concat();
         Self::of(Installation::new(kind, MANAGER, &settings).await, kind).await
     }
 

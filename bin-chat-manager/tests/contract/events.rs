@@ -46,6 +46,29 @@ fn list<'j>(page: &'j Json, key: &str) -> Vec<&'j Json> {
     events.iter().map(|event| &event[key]).collect()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_has_arrived() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let visitor = desk.visitor(&desk.widget(None).await).await;
+    desk.say(&visitor, "1", "Hello?").await;
+    let answer = json!({"client_message_id": "a", "body": "Hi"});
+    let (_, said) = desk.act(&visitor.conversation, "messages", answer).await;
+    let seq = json!({"seq": said["seq"]});
+    let read = desk.as_visitor(&visitor, Post, "read", Some(seq)).await;
+    assert_eq!(read.0, 200, "{}", read.1);
+    let uri = format!(
+        "/v1/conversations/{}/messages?after_seq=0",
+        visitor.conversation
+    );
+    let all = desk.client.ok(Get, &uri, None).await;
+    let all = all.as_array().unwrap();
+    let now = all.iter().find(|it| id(it) == id(&said)).unwrap();
+    for time in ["delivered_at", "read_at"] {
+        assert!(now[time].is_string(), "{time}: {now}");
+    }
+    desk.end().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_all_can_see_takes_the_next_number(

@@ -267,3 +267,39 @@ async fn a_picture_that_comes_after_the_answer_is_answered_too() {
     assert_eq!(conversation["answered_seq"], conversation["inbound_seq"]);
     world.end().await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_goes_with_its_message(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let desk = ContactCenter::mailing(kind, &[("RETENTION_PERIOD", "100ms")]).await;
+    let visitor = desk.visitor(&desk.widget(None).await).await;
+    let (status, said) = bring(&desk, &visitor, file("1", "leak.png", PNG)).await;
+    assert_eq!(status, 200, "{said}");
+    let link = text(&said["messages"][0]["attachment"], "url").to_owned();
+    let anyone = desk.installation.client();
+    anyone.ok(Get, &link, None).await;
+    let uri = format!("/v1/attachments/{}", id(&said["messages"][0]));
+    desk.client.ok(Get, &uri, None).await;
+    desk.at(179 * 86_400);
+    desk.client.ok(Get, &uri, None).await;
+    desk.at(181 * 86_400);
+    until("it is gone", async || {
+        let gone = desk.client.call(Get, &uri, None).await;
+        (gone.0 == 404).then_some(())
+    })
+    .await;
+    assert_eq!(
+        files_in(&desk.installation.data_dir().join("attachments")),
+        0
+    );
+    desk.end().await;
+}
+
+/// Files in a folder, and in those below.
+fn files_in(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| if path.is_dir() { files_in(&path) } else { 1 })
+        .sum()
+}

@@ -16,7 +16,9 @@ use uuid::Uuid;
 
 use super::{
     contact_center::ContactCenter,
-    world::{reason, text},
+    model::{Next, with_model},
+    siblings::NUMBER,
+    world::{PERSON, id, reason, text},
 };
 
 /// What a key of an agent is answered, as the bridge asks for it.
@@ -81,6 +83,65 @@ async fn a_summary_without_a_model_is_an_extract_and_says_so(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
+async fn a_model_sums_up_once_until_something_else_is_said(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let script = [
+        Next::Content("The heater leaks."),
+        Next::Content("Negative."),
+        Next::Content("The heater leaks, on Main Street."),
+        Next::Never,
+        Next::Content("It was long."),
+    ];
+    let (world, model) = with_model(kind, &script).await;
+    world.text(PERSON, NUMBER, "My heater leaks").await;
+    let conversation = world.conversation("heard", NUMBER, |_| true).await;
+    // A person answers, and the assistant asks the model for nothing.
+    let taken = world.act(NUMBER, &conversation, "takeover", None).await;
+    assert_eq!(taken.0, 200, "{}", taken.1);
+    let client = world.of(NUMBER);
+    let sum_up = async |query: &str| {
+        let uri = format!("/v1/conversations/{}/summary{query}", id(&conversation));
+        let summary = client.ok(Get, &uri, None).await;
+        let word = |key: &str| text(&summary, key).to_owned();
+        (word("source"), word("text"), summary["up_to_seq"].clone())
+    };
+    let hear = async |words: &str| {
+        let before = world.conversations(NUMBER).await[0]["inbound_seq"].clone();
+        world.text(PERSON, NUMBER, words).await;
+        world
+            .conversation("heard", NUMBER, |it| it["inbound_seq"] != before)
+            .await;
+    };
+    let first = sum_up("").await;
+    assert_eq!(
+        (first.0.as_str(), first.1.as_str()),
+        ("model", "The heater leaks.")
+    );
+    assert_eq!(sum_up("?kind=conversation").await, first);
+    assert_eq!(model.asked(), 1, "it is kept");
+    assert_eq!(sum_up("?kind=sentiment").await.1, "negative");
+    assert_eq!(model.asked(), 2, "each kind has its own");
+
+    hear("12 Main Street").await;
+    let second = sum_up("").await;
+    assert_eq!(second.1, "The heater leaks, on Main Street.");
+    assert!(second.2.as_i64() > first.2.as_i64(), "{second:?}");
+    assert_eq!(model.asked(), 3);
+
+    // A model that does not answer in time is asked again by the next who wants to know.
+    hear("Please come soon").await;
+    assert_eq!(sum_up("").await.0, "extract");
+    let last = sum_up("").await;
+    assert_eq!(
+        (last.0.as_str(), last.1.as_str()),
+        ("model", "It was long.")
+    );
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
 async fn all_words_are_found_page_by_page_within_the_tenant(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
@@ -102,6 +163,7 @@ async fn all_words_are_found_page_by_page_within_the_tenant(
     };
     let first = search("query=water%20heater&page_size=1").await;
     assert_eq!(text(&first["hits"][0], "body"), "heater and WATER");
+    assert_eq!(text(&first, "source"), "full_text", "there is no model");
     let token = text(&first, "next_page_token").replace(':', "%3A");
     let second = search(&format!(
         "query=water%20heater&page_size=1&page_token={token}"

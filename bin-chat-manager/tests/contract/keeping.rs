@@ -26,12 +26,17 @@ async fn messages_go_after_180_days_and_conversations_after_13_months(
     world
         .until_messages("the first", NUMBER, |all| holds(all, "STOP"))
         .await;
+    assert!(webhooks(&world).await > 0);
     world.pass(2 * DAY);
     world.text(PERSON, NUMBER, "my heater leaks").await;
     world
         .until_messages("the second", NUMBER, |all| holds(all, "my heater leaks"))
         .await;
     world.pass(181 * DAY);
+    until("what the carrier told is gone", async || {
+        (webhooks(&world).await == 0).then_some(())
+    })
+    .await;
     let left = world
         .until_messages("the first is gone", NUMBER, |all| !holds(all, "STOP"))
         .await;
@@ -100,6 +105,18 @@ async fn notifications_deliveries_and_absent_users_are_not_kept_for_ever(
     client.ok(Put, "/v1/presence", Some(beat)).await;
     are("presences", 1).await;
     world.end().await;
+}
+
+/// Webhooks of carriers that are kept.
+async fn webhooks(world: &World) -> i64 {
+    #[derive(bin_common_handler::FromRow)]
+    struct Count {
+        n: i64,
+    }
+    let db = world.installation.db();
+    let sql = "SELECT COUNT(*) AS n FROM chat_webhooks";
+    let found: Option<Count> = db.fetch_optional(sql, Vec::new()).await.unwrap();
+    found.unwrap().n
 }
 
 async fn opted_out(world: &World) -> Json {

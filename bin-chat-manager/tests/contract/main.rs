@@ -35,7 +35,11 @@ mod leads;
 #[cfg(test)]
 mod mailserver;
 #[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod notifications;
 #[cfg(test)]

@@ -68,6 +68,34 @@ async fn the_last_device_ends_presence_once(#[values(Kind::Embedded, Kind::Full)
     desk.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_leaves_no_ghosts() {
+    let mut desk = ContactCenter::new(Kind::Full).await;
+    let events = desk.client.events().await;
+    desk.presence(1, "desk", "online").await;
+    desk.replicas.pop().unwrap().kill();
+    desk.at(118);
+    assert_eq!(status(&desk).await, "online", "not before its time");
+    desk.at(121);
+    until("nobody is there", async || {
+        (status(&desk).await == "offline").then_some(())
+    })
+    .await;
+    desk.presence(1, "desk", "busy").await;
+    let told = until("who came back is told of", async || {
+        let heard = events.heard();
+        let told: Vec<String> = heard
+            .iter()
+            .filter(|event| event.event.kind == "presence_changed")
+            .map(|event| text(&event.data::<Json>().unwrap(), "status").to_owned())
+            .collect();
+        told.contains(&"busy".to_owned()).then_some(told)
+    })
+    .await;
+    assert_eq!(told, ["online", "offline", "busy"], "once each");
+    desk.end().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn chats_of_who_is_gone_go_to_others_after_the_grace(

@@ -5,7 +5,7 @@ use bin_common_handler::{
     testing::Kind,
 };
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     contact_center::{ContactCenter, PAGE},
@@ -134,5 +134,81 @@ async fn a_shortcut_is_there_once_until_it_is_deleted() {
     let delete = bin_common_handler::models::sock::Method::Delete;
     desk.client.ok(delete, &one, None).await;
     desk.client.ok(Post, uri, Some(body)).await;
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_visitor_says_of_themselves_leads_to_no_earlier_chat() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let widget = desk.widget(None).await;
+    let ann = "ann@example.org";
+    let first = desk.visitor_who_is(&widget, ann).await;
+    assert_eq!(desk.say(&first, "1", "My code is 7").await.0, 200);
+    let second = desk.visitor_who_is(&widget, ann).await;
+    assert_ne!(first.conversation, second.conversation);
+    assert_eq!(desk.history(&second).await, Vec::<Json>::new());
+    let one = desk.conversation(&first.conversation).await;
+    let two = desk.conversation(&second.conversation).await;
+    assert_ne!(one["person"], two["person"]);
+    for conversation in [&one, &two] {
+        let person = text(conversation, "person");
+        assert!(person.starts_with("visitor:"), "{person}");
+    }
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_told_what_its_widget_looks_like() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let colors = json!({"accent": "#336699"});
+    let body = json!({"name": "shop", "origins": [PAGE], "greeting": "Hi!", "colors": colors});
+    let widget = desk.client.ok(Post, "/v1/widgets", Some(body)).await;
+    let (status, opened) = desk.open(text(&widget, "public_id"), PAGE).await;
+    assert_eq!(status, 200, "{opened}");
+    assert_eq!(
+        (text(&opened, "greeting"), &opened["colors"]),
+        ("Hi!", &colors)
+    );
+    assert_eq!(opened["is_open"], json!(true), "it has no hours");
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_widget_takes_so_many_visitors_at_once_and_closes_no_other() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let (busy, other) = (desk.widget(None).await, desk.widget(None).await);
+    let mut opened = 0;
+    let refused = loop {
+        let answer = desk.open(&busy, PAGE).await;
+        if answer.0 != 200 {
+            break answer;
+        }
+        opened += 1;
+        assert!(opened < 300, "nobody is refused");
+    };
+    assert!(opened >= 30, "{opened}");
+    assert_eq!(reason(&refused), (429, "TOO_MANY_SESSIONS"));
+    assert_eq!(desk.open(&other, PAGE).await.0, 200);
+    desk.at(60);
+    assert_eq!(desk.open(&busy, PAGE).await.0, 200);
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transcript_is_json_or_text() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let visitor = desk.visitor(&desk.widget(None).await).await;
+    desk.say(&visitor, "1", "Hello?").await;
+    let uri = format!("/v1/conversations/{}/transcript", visitor.conversation);
+    for format in ["", "?format=json", "?format=text"] {
+        let read = desk.client.ok(Get, &format!("{uri}{format}"), None).await;
+        assert_eq!(text(&read["messages"][0], "body"), "Hello?", "{format}");
+        assert!(text(&read, "text").contains("Hello?"), "{format}: {read}");
+    }
+    let other = desk
+        .client
+        .call(Get, &format!("{uri}?format=pdf"), None)
+        .await;
+    assert_eq!(reason(&other), (400, "INVALID_FIELD"));
     desk.end().await;
 }

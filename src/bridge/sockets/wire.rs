@@ -190,3 +190,30 @@ pub(super) async fn goodbye(socket: &mut WebSocket, end: End) {
     let patience = if end == End::SlowReader { 0 } else { 1 };
     let _ = timeout(Duration::from_secs(patience), said).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_answers_no_ping_in_time_is_gone() {
+        let (start, mut liveness) = (Instant::now(), Liveness::default());
+        liveness.pinged();
+        advance(PONG_MAX / 2).await;
+        // The oldest that nothing was heard after counts.
+        liveness.pinged();
+        liveness.lost().await;
+        let waited = start.elapsed();
+        let slack = Duration::from_millis(10);
+        assert!((PONG_MAX..PONG_MAX + slack).contains(&waited), "{waited:?}");
+        assert_eq!(End::Idle.code(), 4408);
+
+        liveness.heard();
+        tokio::select! {
+            () = liveness.lost() => panic!("it answered"),
+            () = sleep(PING_EVERY) => {}
+        }
+    }
+}
