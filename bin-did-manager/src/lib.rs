@@ -32,12 +32,11 @@ mod providerhandler;
 mod subjecthandler;
 mod tenancy;
 
-// For a clock that was wrong, for the benchmark, and for tests.
+// For the benchmark, and for tests.
 #[cfg(any(test, feature = "test-support"))]
 pub mod hostile;
 #[cfg(any(test, feature = "test-support"))]
 pub mod measure;
-mod times;
 
 use std::time::Duration;
 
@@ -63,7 +62,7 @@ pub const MANAGER: Manager = Manager {
     crate_name: env!("CARGO_CRATE_NAME"),
     migrations: MIGRATIONS,
     settings: SETTINGS,
-    times: times::COLUMNS,
+    times: dbhandler::times::COLUMNS,
     routes: || listenhandler::routes().infos(),
     start,
 };

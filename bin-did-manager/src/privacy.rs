@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::phone::E164;
+use crate::{dbhandler::secrets, phone::E164};
 
 /// The key of the hashes; empty for the one kept in the database.
 pub(crate) const HASH_KEY: Setting<Secret> = Setting::hash_key(
@@ -79,11 +79,6 @@ pub(crate) struct Privacy {
     hasher: Arc<OnceCell<PhoneHasher>>,
 }
 
-#[derive(bin_common_handler::FromRow)]
-struct Kept {
-    secret: Vec<u8>,
-}
-
 impl Privacy {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
@@ -112,10 +107,7 @@ async fn kept_key(db: &Db) -> Result<[u8; KEY_BYTES]> {
         return Ok(key);
     }
     let made: [u8; KEY_BYTES] = rand::random();
-    let sql = "INSERT INTO did_secrets (name, secret) VALUES (?, ?)";
-    let written = db
-        .execute(sql, vec![KEPT.into(), made.to_vec().into()])
-        .await;
+    let written = secrets::insert(db, KEPT, made.to_vec()).await;
     // Another replica may have been faster: what stands there counts.
     match (read_key(db).await?, written) {
         (Some(key), _) => Ok(key),
@@ -125,13 +117,13 @@ async fn kept_key(db: &Db) -> Result<[u8; KEY_BYTES]> {
 }
 
 async fn read_key(db: &Db) -> Result<Option<[u8; KEY_BYTES]>> {
-    let sql = "SELECT secret FROM did_secrets WHERE name = ?";
-    let row: Option<Kept> = db.fetch_optional(sql, vec![KEPT.into()]).await?;
-    row.map(|row| {
-        let bytes = row.secret.try_into();
-        bytes.map_err(|_| Error::internal("a secret of the database has a wrong length"))
-    })
-    .transpose()
+    let Some(secret) = secrets::get(db, KEPT).await? else {
+        return Ok(None);
+    };
+    let key: [u8; KEY_BYTES] = secret
+        .try_into()
+        .map_err(|_| Error::internal("a secret of the database has a wrong length"))?;
+    Ok(Some(key))
 }
 
 #[cfg(test)]

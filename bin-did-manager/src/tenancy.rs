@@ -7,7 +7,7 @@ use std::future::Future;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::{ChangeTx, Id, Store},
+    databasehandler::{ChangeTx, Store},
     ids,
     models::error::{Error, Result},
     resource::{self, Resource, ResourceHooks},
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    dbhandler::{customers, versions},
     models::{auditlog::AuditLog, customer::Customer},
 };
 
@@ -63,7 +64,7 @@ impl<R: AuditedResource> ResourceHooks<R> for App {
             resource::ensure_owned::<Customer>(tx, customer_id, customer_id).await?;
         }
         let version = match (is_new_tenant, R::AFFECTS_ROUTING) {
-            (true, _) => begin_versions(tx, customer_id).await?,
+            (true, _) => versions::begin(tx, customer_id).await?,
             (false, true) => next_version(tx, customer_id).await?,
             (false, false) => 0,
         };
@@ -74,11 +75,6 @@ impl<R: AuditedResource> ResourceHooks<R> for App {
         after.verify(tx, before, version).await?;
         audit(tx, ctx, before, after).await
     }
-}
-
-#[derive(bin_common_handler::FromRow)]
-struct Version {
-    version: i64,
 }
 
 /// The tenant that a request without a scope is for: the one it names, else the only one there is.
@@ -96,10 +92,8 @@ pub(crate) async fn owner(
 }
 
 async fn only_tenant(store: &Store) -> Result<Uuid> {
-    let sql = "SELECT id FROM did_customers WHERE tm_delete IS NULL ORDER BY id LIMIT 2";
-    let tenants: Vec<Id> = store.db.fetch_all(sql, vec![]).await?;
-    match tenants.as_slice() {
-        [only] => Ok(only.id),
+    match customers::first_two(&store.db).await?.as_slice() {
+        [only] => Ok(*only),
         [] => Err(Error::failed_precondition(
             "NO_CUSTOMER",
             "There is no customer yet; create one first (POST /v1/customers, or tandem customer create).",
@@ -124,23 +118,10 @@ pub(crate) async fn customer(
         .ok_or_else(resource::not_found::<Customer>)
 }
 
-async fn begin_versions(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
-    let sql = "INSERT INTO did_versions (customer_id, version) VALUES (?, 1)";
-    tx.sql().execute(sql, vec![customer_id.into()]).await?;
-    Ok(1)
-}
-
 /// Moves a tenant's version on and holds it.
 pub(crate) async fn next_version(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
-    let sql = "UPDATE did_versions SET version = version + 1 WHERE customer_id = ?";
-    tx.sql().execute(sql, vec![customer_id.into()]).await?;
-    let sql = "SELECT version FROM did_versions WHERE customer_id = ?";
-    let row: Option<Version> = tx
-        .sql()
-        .fetch_optional(sql, vec![customer_id.into()])
-        .await?;
-    row.map(|row| row.version)
-        .ok_or_else(resource::not_found::<Customer>)
+    let version = versions::next(tx, customer_id).await?;
+    version.ok_or_else(resource::not_found::<Customer>)
 }
 
 async fn audit<R: Resource>(

@@ -16,7 +16,8 @@ struct Line {
 pub struct Table {
     seed: u64,
     lines: Vec<Line>,
-    second_tries: Vec<&'static str>,
+    /// Faults whose rounds were made again, and how often.
+    second_tries: Vec<(&'static str, u32)>,
 }
 
 impl Table {
@@ -31,7 +32,13 @@ impl Table {
 
     /// Notes that a round was made again; the last one counts.
     pub fn note_second_try(&mut self, fault: &Fault) {
-        self.second_tries.push(fault.name);
+        let mut tries = self.second_tries.iter_mut();
+        let known = tries.find(|(name, _)| *name == fault.name);
+        if let Some((_, times)) = known {
+            *times += 1;
+        } else {
+            self.second_tries.push((fault.name, 1));
+        }
     }
 
     /// Adds a round.
@@ -83,7 +90,11 @@ impl Table {
             self.explain(line);
         }
         if !self.second_tries.is_empty() {
-            println!("made again: {}", self.second_tries.join(", "));
+            let told = self.second_tries.iter();
+            let told: Vec<_> = told
+                .map(|(name, times)| format!("{name} ({times})"))
+                .collect();
+            println!("rounds made again: {}", told.join(", "));
         }
         let failed = self.lines.iter().filter(|line| line.failed > 0).count();
         println!("{} passed, {failed} failed", self.lines.len() - failed);

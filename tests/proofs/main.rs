@@ -4,7 +4,7 @@
 //! nobody's, and changes nothing of the other's. `leak_scan`: phone numbers and secrets that were planted are in no
 //! log, no figure and no refusal.
 //!
-//! A route without a sample in `samples.rs`, and an id without a holder in `tenant.rs`, fail the first.
+//! A route without a sample in `samples`, and an id without a holder in `tenant`, fail the first.
 
 #[cfg(test)]
 mod contact_center;

@@ -15,7 +15,7 @@ const STATEMENT_MAX: Duration = Duration::from_secs(8);
 /// How long an abandoned transaction may take to be rolled back.
 const ROLLBACK_MAX: Duration = Duration::from_secs(1);
 
-/// What can be read from a row of either database; `#[derive(sqlx::FromRow)]` gives it.
+/// What can be read from a row of either database; `#[derive(bin_common_handler::FromRow)]` gives it.
 pub trait Row:
     for<'r> FromRow<'r, MySqlRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin
 {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
-    StoredRow,
     databasehandler::Db,
     models::{error::Result, time::Timestamp},
 };
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use crate::{
     choice::{number::daily_cap, view::defaults},
+    dbhandler::dids::{self, Standing},
     models::{
         customer::Customer,
         didstatus::{DidStatus, StatusPeriod},
@@ -28,27 +28,13 @@ pub(crate) struct Numbers {
     pub exhausted: u32,
 }
 
-#[derive(Debug, Clone, StoredRow)]
-#[entity(table = "did_dids")]
-struct Number {
-    status: DidStatus,
-    until: Option<Timestamp>,
-    tm_status: Timestamp,
-    daily_cap: Option<i32>,
-    day_start: Option<i64>,
-    day_count: Option<i32>,
-}
-
 /// Reads all of a tenant's numbers, a few columns of each.
 pub(super) async fn of(db: &Db, customer: &Customer, now: Timestamp) -> Result<Numbers> {
-    let sql = "SELECT d.status, d.until, d.tm_status, d.daily_cap, s.day_start, s.day_count \
-               FROM did_dids d LEFT JOIN did_states s ON s.did_id = d.id \
-               WHERE d.customer_id = ? AND d.tm_delete IS NULL";
-    let rows: Vec<Number> = db.fetch_all(sql, vec![customer.id.into()]).await?;
+    let rows = dids::standings(db, customer.id).await?;
     Ok(count(&rows, customer, now))
 }
 
-fn count(rows: &[Number], customer: &Customer, now: Timestamp) -> Numbers {
+fn count(rows: &[Standing], customer: &Customer, now: Timestamp) -> Numbers {
     let defaults = defaults(customer);
     let today = customer.calendar().windows(now.micros()).day;
     let mut numbers = Numbers {
@@ -71,7 +57,7 @@ fn count(rows: &[Number], customer: &Customer, now: Timestamp) -> Numbers {
         }
         let since = row.tm_status.micros();
         let cap = daily_cap(row.daily_cap, status_period, since, &defaults, now.micros());
-        let left = cap.map(|cap| i64::from(cap) - i64::from(row.used(today)));
+        let left = cap.map(|cap| i64::from(cap) - i64::from(used(row, today)));
         numbers.exhausted += u32::from(left.is_some_and(|left| left <= 0));
         numbers.capacity_left = numbers
             .capacity_left
@@ -81,12 +67,10 @@ fn count(rows: &[Number], customer: &Customer, now: Timestamp) -> Numbers {
     numbers
 }
 
-impl Number {
-    /// Calls of the day that began at `today`.
-    fn used(&self, today: i64) -> i32 {
-        let is_today = self.day_start.is_some_and(|start| start >= today);
-        self.day_count.filter(|_| is_today).unwrap_or_default()
-    }
+/// Calls of the day that began at `today`.
+fn used(row: &Standing, today: i64) -> i32 {
+    let is_today = row.day_start.is_some_and(|start| start >= today);
+    row.day_count.filter(|_| is_today).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -97,8 +81,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_micros(1_795_168_800_000_000);
 
-    fn number(status: DidStatus, cap: Option<i32>, used: i32) -> Number {
-        Number {
+    fn number(status: DidStatus, cap: Option<i32>, used: i32) -> Standing {
+        Standing {
             status,
             until: None,
             tm_status: NOW,
@@ -108,13 +92,13 @@ mod tests {
         }
     }
 
-    fn seen(rows: &[Number]) -> Numbers {
+    fn seen(rows: &[Standing]) -> Numbers {
         count(rows, &Customer::default(), NOW)
     }
 
     #[test]
     fn capacity_is_what_the_numbers_in_use_have_left() {
-        let yesterday = Number {
+        let yesterday = Standing {
             day_start: Some(0),
             ..number(DidStatus::Active, Some(10), 9)
         };
@@ -143,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_status_that_has_ended_is_the_one_that_followed() {
-        let rested = Number {
+        let rested = Standing {
             until: Some(NOW.minus(Duration::from_secs(1))),
             ..number(DidStatus::Resting, None, 0)
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bin_common_handler::{
     daemon::Tasks,
-    databasehandler::{ChangeTx, Id, Store, list},
+    databasehandler::{ChangeTx, Store},
     ids,
     models::{error::Result, time::Timestamp},
 };
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{Reported, matching::Keys};
 use crate::{
     app::App,
+    dbhandler::callresults,
     models::callresult::{CallResult, Unmatched},
 };
 
@@ -85,15 +86,9 @@ pub(crate) fn start_jobs(app: &App, tasks: &Tasks) {
 async fn sweep(store: &Store) -> std::result::Result<(), sqlx::Error> {
     let end = store.clock.now().minus(KEPT_FOR);
     for _ in 0..SWEEP_BATCHES_MAX {
-        let sql = "SELECT id FROM did_callresults WHERE tm_create < ? ORDER BY tm_create LIMIT ?";
-        let bound = vec![end.into(), SWEEP_BATCH.into()];
-        let rows: Vec<Id> = store.db.fetch_all(sql, bound).await?;
-        if rows.is_empty() {
+        if !callresults::delete_before(&store.db, end, SWEEP_BATCH).await? {
             return Ok(());
         }
-        let (marks, ids) = list(rows.into_iter().map(|row| row.id));
-        let sql = format!("DELETE FROM did_callresults WHERE id IN ({marks})");
-        store.db.execute(&sql, ids).await?;
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! What many tenants are asked at once.
+//! SQL of tenants: one, the only one, and what many are asked at once.
 
 use std::collections::HashMap;
 
-use bin_common_handler::databasehandler::{Db, Tx, Value, list};
+use bin_common_handler::databasehandler::{Db, Id, Tx, Value, list};
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
-use crate::models::calendar::Calendar;
+use crate::models::{calendar::Calendar, customer::Customer};
 
 /// Tenants of one statement at most.
 const ROWS_MAX: usize = 500;
@@ -16,6 +16,19 @@ struct Zone {
     id: Uuid,
     timezone: String,
     day_start: String,
+}
+
+/// A tenant, deleted or not.
+pub(crate) async fn get(db: &Db, id: Uuid) -> Result<Option<Customer>, SqlError> {
+    let rows: Vec<Customer> = db.select("WHERE id = ?", vec![id.into()]).await?;
+    Ok(rows.into_iter().next())
+}
+
+/// Live tenants, two at most: whether there is just one.
+pub(crate) async fn first_two(db: &Db) -> Result<Vec<Uuid>, SqlError> {
+    let sql = "SELECT id FROM did_customers WHERE tm_delete IS NULL ORDER BY id LIMIT 2";
+    let rows: Vec<Id> = db.fetch_all(sql, vec![]).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// The calendars of some tenants.

@@ -72,6 +72,13 @@ pub(crate) async fn clear(tx: &mut ChangeTx<'_>, pool: Uuid) -> Result<()> {
     Ok(())
 }
 
+/// All numbers of a pool, deleted ones too.
+pub(crate) async fn all(db: &Db, pool: Uuid) -> Result<Vec<Uuid>, SqlError> {
+    let sql = "SELECT did_id AS id FROM did_didpool_members WHERE didpool_id = ?";
+    let rows: Vec<Id> = db.fetch_all(sql, vec![pool.into()]).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
 const PAGE: &str = "SELECT m.did_id AS id FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \
      WHERE m.didpool_id = ? AND m.did_id > ? AND d.tm_delete IS NULL ORDER BY m.did_id LIMIT ?";
 const COUNT: &str = "SELECT COUNT(*) AS count FROM did_didpool_members m JOIN did_dids d ON d.id = m.did_id \

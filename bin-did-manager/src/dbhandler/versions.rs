@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use bin_common_handler::databasehandler::{Db, list};
+use bin_common_handler::{
+    databasehandler::{ChangeTx, Db, list},
+    models::error::Result,
+};
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
@@ -34,4 +37,34 @@ pub(crate) async fn read(db: &Db, customers: &[Uuid]) -> Result<Versions, SqlErr
         versions.of.insert(row.customer_id, row.version);
     }
     Ok(versions)
+}
+
+#[derive(bin_common_handler::FromRow)]
+struct Version {
+    version: i64,
+}
+
+/// Begins the versions of a new tenant; the first of them.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn begin(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<i64> {
+    let sql = "INSERT INTO did_versions (customer_id, version) VALUES (?, 1)";
+    tx.sql().execute(sql, vec![customer_id.into()]).await?;
+    Ok(1)
+}
+
+/// Moves a tenant's version on and holds it; none where there is no such tenant.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn next(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<Option<i64>> {
+    let sql = "UPDATE did_versions SET version = version + 1 WHERE customer_id = ?";
+    tx.sql().execute(sql, vec![customer_id.into()]).await?;
+    let sql = "SELECT version FROM did_versions WHERE customer_id = ?";
+    let row: Option<Version> = tx
+        .sql()
+        .fetch_optional(sql, vec![customer_id.into()])
+        .await?;
+    Ok(row.map(|row| row.version))
 }

@@ -7,16 +7,12 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    dbhandler::dids,
     models::{did::Did, didstatus::StatusPeriod},
 };
 
 /// Numbers looked at in one round.
 const BATCH: u32 = 500;
-
-#[derive(bin_common_handler::FromRow)]
-struct Due {
-    id: Uuid,
-}
 
 /// One round; a failure waits for the next.
 pub(crate) async fn end_statuses(app: App) {
@@ -28,15 +24,9 @@ pub(crate) async fn end_statuses(app: App) {
 }
 
 async fn end_all(app: &App) -> Result<usize> {
-    let sql =
-        "SELECT id FROM did_dids WHERE until <= ? AND tm_delete IS NULL ORDER BY until LIMIT ?";
     let now = app.store.clock.now();
-    let due: Vec<Due> = app
-        .store
-        .db
-        .fetch_all(sql, vec![now.into(), BATCH.into()])
-        .await?;
-    for Due { id } in &due {
+    let due = dids::ended(&app.store.db, now, BATCH).await?;
+    for id in &due {
         end_one(app, *id).await?;
     }
     Ok(due.len())

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::{ChangeTx, list},
+    databasehandler::ChangeTx,
     ids,
     models::{
         error::{Error, Result},
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::row;
 use crate::{
     app::App,
-    dbhandler::states,
+    dbhandler::{dids, states},
     didpoolhandler,
     models::{
         did::{Did, DidPatch},
@@ -32,8 +32,6 @@ use crate::{
 
 /// Rows of one request at most; a longer file comes in batches.
 pub(crate) const ROWS_MAX: usize = 1_000;
-/// Numbers looked up by one statement.
-const NUMBERS_PER_QUERY: usize = 500;
 
 /// What became of the rows.
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
@@ -74,12 +72,6 @@ pub(crate) struct Wanted {
     pub update: bool,
 }
 
-#[derive(bin_common_handler::FromRow)]
-struct Known {
-    id: Uuid,
-    number: String,
-}
-
 /// Rows that could be read, by number; the first of each.
 struct Rows {
     order: Vec<E164>,
@@ -110,7 +102,7 @@ pub(crate) async fn import(
     let rows = read_all(&columns, rows, &mut report);
     let mut tx = app.store.begin(ctx).await?;
     let version = tenancy::next_version(&mut tx, customer_id).await?;
-    let known = known(&mut tx, customer_id, &rows.order).await?;
+    let known = dids::known(&mut tx, customer_id, &rows.order).await?;
     let made = make_all(app, customer_id, version, &rows, &known, &mut report);
     let count = made.len();
     app.rooms.take::<Did>(&mut tx, customer_id, count).await?;
@@ -161,25 +153,6 @@ impl Report {
             message: error.message().to_owned(),
         });
     }
-}
-
-async fn known(
-    tx: &mut ChangeTx<'_>,
-    customer_id: Uuid,
-    numbers: &[E164],
-) -> Result<HashMap<String, Uuid>> {
-    let mut known = HashMap::new();
-    for some in numbers.chunks(NUMBERS_PER_QUERY) {
-        let (marks, numbers) = list(some.iter().map(E164::as_str));
-        let sql = format!(
-            "SELECT id, number FROM did_dids WHERE customer_id = ? AND tm_delete IS NULL AND number IN ({marks})"
-        );
-        let mut values = vec![customer_id.into()];
-        values.extend(numbers);
-        let rows: Vec<Known> = tx.sql().fetch_all(&sql, values).await?;
-        known.extend(rows.into_iter().map(|row| (row.number, row.id)));
-    }
-    Ok(known)
 }
 
 /// The numbers that are new, each made in its own microsecond, as lists want it.

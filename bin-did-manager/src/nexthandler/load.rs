@@ -5,10 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use bin_common_handler::{
-    databasehandler::{Db, Id, Value},
-    models::time::Timestamp,
-};
+use bin_common_handler::{databasehandler::Db, models::time::Timestamp};
 use sqlx::Error as SqlError;
 use uuid::Uuid;
 
@@ -17,11 +14,10 @@ use crate::{
         number::{Limits, Number, Performance},
         view::View,
     },
-    dbhandler::{performances, states},
+    dbhandler::{customers, dids, live, members, performances, states},
     models::{
         accesskey::Accesskey,
         campaign::Campaign,
-        customer::Customer,
         did::Did,
         didpool::Didpool,
         didstate::State,
@@ -50,7 +46,7 @@ impl TenantSnapshot {
         customer_id: Uuid,
         version: i64,
     ) -> Result<Option<Self>, SqlError> {
-        let Some(customer) = customer(db, customer_id).await? else {
+        let Some(customer) = customers::get(db, customer_id).await? else {
             return Ok(None);
         };
         let mut snapshot = Self {
@@ -77,7 +73,7 @@ impl TenantSnapshot {
         now: i64,
     ) -> Result<(), SqlError> {
         let customer_id = self.view.customer.id;
-        if let Some(customer) = customer(db, customer_id).await?
+        if let Some(customer) = customers::get(db, customer_id).await?
             && customer != self.view.customer
         {
             let is_recounted = customer.calendar() != self.view.customer.calendar();
@@ -129,18 +125,10 @@ impl TenantSnapshot {
         db: &Db,
         states: &HashMap<Uuid, State>,
     ) -> Result<(), SqlError> {
-        let customer_id = Value::from(self.view.customer.id);
+        let customer_id = self.view.customer.id;
         let (mut seq, mut id) = (self.view.version, Uuid::max());
         loop {
-            let tail = "WHERE customer_id = ? AND (seq > ? OR (seq = ? AND id > ?)) ORDER BY seq, id LIMIT ?";
-            let values = vec![
-                customer_id.clone(),
-                seq.into(),
-                seq.into(),
-                id.into(),
-                PAGE.into(),
-            ];
-            let dids: Vec<Did> = db.select(tail, values).await?;
+            let dids = dids::changed_after(db, customer_id, (seq, id), PAGE).await?;
             let Some(last) = dids.last() else {
                 return Ok(());
             };
@@ -209,12 +197,11 @@ impl TenantSnapshot {
 
     /// Campaigns, rules, and the members of pools that changed.
     async fn read_settings(&mut self, db: &Db) -> Result<(), SqlError> {
-        let live = "WHERE customer_id = ? AND tm_delete IS NULL";
-        let customer_id = || vec![Value::from(self.view.customer.id)];
-        let campaigns: Vec<Campaign> = db.select(live, customer_id()).await?;
-        let rules: Vec<RotationRule> = db.select(live, customer_id()).await?;
-        let keys: Vec<Accesskey> = db.select(live, customer_id()).await?;
-        let pools: Vec<Didpool> = db.select(live, customer_id()).await?;
+        let customer_id = self.view.customer.id;
+        let campaigns: Vec<Campaign> = live::of_customer(db, customer_id).await?;
+        let rules: Vec<RotationRule> = live::of_customer(db, customer_id).await?;
+        let keys: Vec<Accesskey> = live::of_customer(db, customer_id).await?;
+        let pools: Vec<Didpool> = live::of_customer(db, customer_id).await?;
         let by_name = campaigns.into_iter();
         self.view.campaigns = by_name
             .map(|campaign| (campaign.vicidial_campaign_id.clone(), campaign))
@@ -238,18 +225,11 @@ impl TenantSnapshot {
         }
         for pool in pools {
             if self.pools.get(&pool.id) != Some(&pool.tm_update) {
-                let sql = "SELECT did_id AS id FROM did_didpool_members WHERE didpool_id = ?";
-                let rows: Vec<Id> = db.fetch_all(sql, vec![pool.id.into()]).await?;
-                let members = rows.into_iter().map(|row| row.id).collect();
+                let members = members::all(db, pool.id).await?.into_iter().collect();
                 self.view.set_pool(pool.id, Some(members));
                 self.pools.insert(pool.id, pool.tm_update);
             }
         }
         Ok(())
     }
-}
-
-async fn customer(db: &Db, id: Uuid) -> Result<Option<Customer>, SqlError> {
-    let rows: Vec<Customer> = db.select("WHERE id = ?", vec![id.into()]).await?;
-    Ok(rows.into_iter().next())
 }

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     dbhandler::phonenumbers,
     models::{customer::Customer, phonenumber::PhoneNumber, provider::Provider},
+    tenancy::AuditedResource,
 };
 
 /// The timer of a business whose numbers and providers are to be deleted.
@@ -43,36 +44,34 @@ pub(super) async fn given_back(tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Resu
 /// Deletes some numbers, then some providers, and goes on while there are more.
 pub(super) async fn due(app: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let customer_id = timer.entity_id;
-    let numbers = delete_numbers(&app, tx, customer_id).await?;
-    let providers = delete_providers(&app, tx, customer_id).await?;
-    if numbers == BATCH || providers == BATCH {
+    let numbers = phonenumbers::some_of(tx, customer_id, BATCH).await?;
+    delete_live::<PhoneNumber>(&app, tx, &numbers).await?;
+    // Asked only now: the numbers that were deleted may have been the last that needed their provider.
+    let providers = phonenumbers::some_unneeded(tx, customer_id, BATCH).await?;
+    delete_live::<Provider>(&app, tx, &providers).await?;
+    if is_full(&numbers) || is_full(&providers) {
         return orphan(tx, customer_id).await;
     }
     Ok(())
 }
 
-async fn delete_numbers(app: &App, tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<u32> {
-    let ctx = RequestContext::internal();
-    let ids = phonenumbers::some_of(tx, customer_id, BATCH).await?;
-    let count = u32::try_from(ids.len()).unwrap_or(BATCH);
-    for id in ids {
-        let found = tx.lock::<PhoneNumber>(id).await?;
-        if let Some(live) = found.filter(|number| number.tm_delete.is_none()) {
-            resource::soft_delete(app, tx, &ctx, &live).await?;
-        }
-    }
-    Ok(count)
+/// Whether there may be more than these.
+fn is_full(ids: &[Uuid]) -> bool {
+    u32::try_from(ids.len()).is_ok_and(|count| count == BATCH)
 }
 
-async fn delete_providers(app: &App, tx: &mut ChangeTx<'_>, customer_id: Uuid) -> Result<u32> {
+/// Deletes those of some rows that still live.
+async fn delete_live<R: AuditedResource>(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    ids: &[Uuid],
+) -> Result<()> {
     let ctx = RequestContext::internal();
-    let ids = phonenumbers::some_unneeded(tx, customer_id, BATCH).await?;
-    let count = u32::try_from(ids.len()).unwrap_or(BATCH);
     for id in ids {
-        let found = tx.lock::<Provider>(id).await?;
-        if let Some(live) = found.filter(|provider| provider.tm_delete.is_none()) {
+        let found = tx.lock::<R>(*id).await?;
+        if let Some(live) = found.filter(|row| row.tm_delete().is_none()) {
             resource::soft_delete(app, tx, &ctx, &live).await?;
         }
     }
-    Ok(count)
+    Ok(())
 }

@@ -1,175 +1,20 @@
-//! Where a call or a message goes: a type and a target that fits it.
+//! Whether a target fits its type, and its one form.
 
-use std::{fmt, net::Ipv6Addr};
+use std::net::Ipv6Addr;
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{
-        self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor,
-        value::{MapAccessDeserializer, StringDeserializer},
-    },
-};
-use serde_json::Value;
-
-use super::{
-    error::{Error, Result},
-    identity::parse_uuid,
-};
+use super::{Address, AddressType};
 use crate::{
-    databasehandler::{StoredJson, lasting},
-    phone, text_enum,
+    models::{
+        error::{Error, Result},
+        identity::parse_uuid,
+    },
+    phone,
 };
 
-/// Of an address, as the wire has them.
-const FIELDS: [&str; 5] = ["type", "target", "target_name", "name", "detail"];
 /// Longest target, in bytes.
 const TARGET_MAX: usize = 255;
 /// Longest extension, in bytes.
 const EXTENSION_MAX: usize = 64;
-
-text_enum!(
-    /// What a target is.
-    pub enum AddressType {
-        /// Not said.
-        None = "",
-        /// An agent: its UUID or its name.
-        Agent = "agent",
-        /// An AI, by UUID.
-        Ai = "ai",
-        /// A team of AIs, by UUID.
-        AiTeam = "ai_team",
-        /// A conference, by UUID.
-        Conference = "conference",
-        /// An e-mail address.
-        Email = "email",
-        /// An extension: its UUID, or what is dialled.
-        Extension = "extension",
-        /// A LINE user.
-        Line = "line",
-        /// A SIP URI.
-        Sip = "sip",
-        /// A phone number, E.164.
-        Tel = "tel",
-        /// A web chat, by UUID.
-        Webchat = "webchat",
-        /// A web session, by UUID.
-        WebSession = "web_session",
-        /// A WhatsApp number, E.164.
-        Whatsapp = "whatsapp",
-    }
-);
-
-/// An address; on the wire each field is left out when empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
-#[schemars(default)]
-pub struct Address {
-    /// What the target is.
-    #[serde(rename = "type", skip_serializing_if = "is_none")]
-    pub kind: AddressType,
-    /// The number, URI or id.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub target: String,
-    /// The target's own name.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub target_name: String,
-    /// A name for people.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    /// More for people.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-}
-
-/// As a caller writes it: whatever is null is not there.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Given {
-    #[serde(rename = "type")]
-    kind: Option<AddressType>,
-    target: Option<String>,
-    target_name: Option<String>,
-    name: Option<String>,
-    detail: Option<String>,
-}
-
-impl From<Given> for Address {
-    fn from(given: Given) -> Self {
-        Self {
-            kind: given.kind.unwrap_or_default(),
-            target: given.target.unwrap_or_default(),
-            target_name: given.target_name.unwrap_or_default(),
-            name: given.name.unwrap_or_default(),
-            detail: given.detail.unwrap_or_default(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Address {
-    /// Fields have names; the derived form would take an array for them in their order.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Address;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("must be an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Address, A::Error> {
-                let mut counted = Counted {
-                    map,
-                    known: 0,
-                    others: 0,
-                };
-                let given = Given::deserialize(MapAccessDeserializer::new(&mut counted))?;
-                if counted.known == 0 && counted.others > 0 {
-                    // An empty object is no address; one whose every field is misspelt would be lost.
-                    return Err(de::Error::custom("must have type and target"));
-                }
-                Ok(Address::from(given))
-            }
-        }
-
-        // As a struct, so that a field is found in any case.
-        deserializer.deserialize_struct("Address", &FIELDS, Object)
-    }
-}
-
-/// An object of which is known how many of its fields are an address's.
-struct Counted<A> {
-    map: A,
-    known: usize,
-    others: usize,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut Counted<A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, A::Error> {
-        let Some(key) = self.map.next_key::<String>()? else {
-            return Ok(None);
-        };
-        if FIELDS.contains(&key.as_str()) {
-            self.known += 1;
-        } else {
-            self.others += 1;
-        }
-        let key: StringDeserializer<A::Error> = key.into_deserializer();
-        seed.deserialize(key).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        self.map.next_value_seed(seed)
-    }
-}
-
-fn is_none(kind: &AddressType) -> bool {
-    *kind == AddressType::None
-}
 
 impl Address {
     /// The address with its target normalised.
@@ -305,42 +150,6 @@ fn is_extension(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "_.-+*#".contains(c))
 }
 
-impl StoredJson for Address {
-    /// Fields that are no text are empty; an unknown type is passed on, and `{}` is no address.
-    fn stored_json(value: Value) -> Result<Option<Self>, Option<Self>> {
-        let Value::Object(fields) = value else {
-            return Err(None);
-        };
-        let mut understood = true;
-        let mut text = |name: &str| match fields.get(name) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(_) => {
-                understood = false;
-                String::new()
-            }
-        };
-        let kind = text("type");
-        let mut address = Self {
-            kind: AddressType::None,
-            target: text("target"),
-            target_name: text("target_name"),
-            name: text("name"),
-            detail: text("detail"),
-        };
-        address.kind = AddressType::parse(&kind).unwrap_or_else(|| {
-            understood = false;
-            AddressType::Other(lasting(&kind))
-        });
-        let address = Some(address).filter(|address| *address != Self::default());
-        if understood {
-            Ok(address)
-        } else {
-            Err(address)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -427,61 +236,6 @@ mod tests {
         assert_eq!(sip_uri(&once).unwrap(), kept);
     }
 
-    fn stored(text: &str) -> Result<Option<Address>, Option<Address>> {
-        Address::stored_json(serde_json::from_str(text).unwrap())
-    }
-
-    #[rstest]
-    #[case("{}")]
-    #[case(r#"{"type":"","target":""}"#)]
-    #[case(r#"{"type":null,"target":null,"name":null}"#)]
-    fn an_address_without_anything_is_none(#[case] text: &str) {
-        assert_eq!(stored(text), Ok(None));
-    }
-
-    #[rstest]
-    #[case(r#""tel""#)]
-    #[case("7")]
-    #[case("[]")]
-    #[case("true")]
-    fn what_is_no_object_is_no_address(#[case] text: &str) {
-        assert_eq!(stored(text), Err(None));
-    }
-
-    #[rstest]
-    #[case(r#"{"type":"fax","target":"1"}"#, "fax", "1")]
-    #[case(r#"{"type":"TEL","target":"1"}"#, "TEL", "1")]
-    #[case(r#"{"type":"tel","target":14155550123}"#, "tel", "")]
-    #[case(r#"{"type":{"a":1},"target":"1"}"#, "", "1")]
-    fn what_is_odd_in_an_address_is_passed_on_or_left_out(
-        #[case] text: &str,
-        #[case] kind: &str,
-        #[case] target: &str,
-    ) {
-        let address = stored(text).unwrap_err().unwrap();
-        assert_eq!(
-            (address.kind.as_str(), address.target.as_str()),
-            (kind, target)
-        );
-    }
-
-    #[rstest]
-    #[case("[]")]
-    #[case(r#"["tel","+14155550123"]"#)]
-    #[case(r#""tel""#)]
-    #[case("7")]
-    fn an_address_is_an_object(#[case] text: &str) {
-        assert!(serde_json::from_str::<Address>(text).is_err());
-    }
-
-    #[test]
-    fn nothing_in_an_address_must_be_there() {
-        let read: Address =
-            serde_json::from_str(r#"{"type":null,"target":null,"name":null,"detail":null}"#)
-                .unwrap();
-        assert_eq!(read, Address::default());
-    }
-
     #[test]
     fn phone_numbers_are_read_as_everywhere() {
         let read = |text: &str| {
@@ -503,23 +257,5 @@ mod tests {
                 "{text:?}"
             );
         }
-    }
-
-    #[test]
-    fn empty_fields_are_left_out() {
-        let address = Address {
-            kind: AddressType::Tel,
-            target: "+14155550123".into(),
-            ..Address::default()
-        };
-        assert_eq!(
-            serde_json::to_string(&address).unwrap(),
-            r#"{"type":"tel","target":"+14155550123"}"#
-        );
-        assert_eq!(serde_json::to_string(&Address::default()).unwrap(), "{}");
-        assert_eq!(
-            serde_json::from_str::<Address>("{}").unwrap(),
-            Address::default()
-        );
     }
 }

@@ -1,156 +1,54 @@
-//! Requests delivered again and again, at once on two replicas, while statements fail, commits go unanswered
-//! and processes die: each operation has one effect and one reply.
+//! Who asks what, who works on it, and all that befalls them.
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Intake, Json, Router, RouterContext, Routes, State, Wired};
+use super::{
+    MINUTE, NAMES, OPERATIONS, TICK,
+    replica::{Count, Nobody, Replica, Thing},
+};
 use crate::{
-    cachehandler::Cache,
     clock::Clock,
-    context::{DeliveryInfo, RequestContext},
-    databasehandler::{EventPayload, InjectedFault, Store, Value, scratch},
+    context::DeliveryInfo,
+    databasehandler::{InjectedFault, Value},
     ids,
     inbox::Inbox,
-    metrics::Metrics,
-    models::{
-        error::{Error, Result},
-        sock::{Method, Request, Response},
-    },
-    sockhandler::{Delivered, Probe, Serve},
-    testing::sim::{Actor, Disk, Process, Sim, Turn, simulate},
+    models::sock::{Method, Request, Response},
+    sockhandler::{Delivered, Serve},
+    testing::sim::{Actor, Disk, Process, Sim, Turn},
 };
 
 const REPLICAS: usize = 2;
-const OPERATIONS: usize = 4;
-/// Fewer names than operations: some must be refused.
-const NAMES: usize = 2;
 /// Turns within which everything ends once nothing fails any more.
 const CALM_TURNS_MAX: usize = 2_000;
-/// SQLite's clock counts milliseconds: what is to be older must be older by more than one.
-const TICK: Duration = Duration::from_millis(2);
 /// Minutes that pass in a run at most: a key that was not given is remembered for ten.
 const MINUTES_MAX: u32 = 8;
-const MINUTE: i64 = 60_000_000;
-const DAY: i64 = 24 * 60 * MINUTE;
-
-#[derive(Serialize, Deserialize, schemars::JsonSchema)]
-struct Thing {
-    name: String,
-    operation: i64,
-}
-
-#[derive(Serialize, schemars::JsonSchema)]
-struct Made {
-    id: Uuid,
-}
-
-#[derive(bin_common_handler::FromRow)]
-struct Count {
-    rows_there: i64,
-}
-
-/// The rule: one thing of each name.
-async fn make(
-    State(store): State<Store>,
-    ctx: RequestContext,
-    Json(thing): Json<Thing>,
-) -> Result<Json<Made>> {
-    let mut tx = store.begin(&ctx).await?;
-    let sql = "SELECT COUNT(*) AS rows_there FROM t_things WHERE name = ?";
-    let name = Value::from(thing.name.as_str());
-    let there: Option<Count> = tx.sql().fetch_optional(sql, vec![name.clone()]).await?;
-    if there.is_some_and(|count| count.rows_there > 0) {
-        return Err(Error::failed_precondition("NAME_TAKEN", "There is one."));
-    }
-    let id = ids::next();
-    let sql = "INSERT INTO t_things (id, name, operation) VALUES (?, ?, ?)";
-    let values = vec![id.into(), name, Value::Int(thing.operation)];
-    tx.sql().execute(sql, values).await?;
-    let payload = EventPayload {
-        resource_id: id,
-        customer_id: Uuid::nil(),
-        version: store.clock.now(),
-        data: "{}".to_owned(),
-    };
-    tx.emit_payload("thing_created", payload).await?;
-    tx.commit(Made { id }).await.map(Json)
-}
-
-struct Nobody;
-
-#[async_trait]
-impl Probe for Nobody {
-    async fn is_gone(&self, _: &str) -> bool {
-        false
-    }
-}
-
-struct Replica {
-    process: Process,
-    router: Arc<Router>,
-}
-
-impl Replica {
-    fn new(disk: &Disk) -> Self {
-        let process = Process::new(disk);
-        process.wait_before_transactions();
-        let (clock, metrics) = (Clock::default(), Metrics::new().unwrap());
-        let inbox = Inbox::new(process.db.clone(), "t");
-        let store = Store::new(
-            process.db.clone(),
-            clock.clone(),
-            Cache::local(),
-            Arc::default(),
-            "t",
-            "sim",
-        );
-        let figures = metrics.for_manager("sim").unwrap();
-        let routes = Routes::default().post("/v1/things", make);
-        let context = RouterContext {
-            domain: "sim",
-            inbox,
-            clock,
-            metrics,
-            manager_metrics: figures,
-            intake: Intake::default(),
-            work: TaskTracker::new(),
-        };
-        let router = Router::new(Wired::new(routes, store), context).unwrap();
-        Self {
-            process,
-            router: Arc::new(router),
-        }
-    }
-}
 
 /// What makes a repeated operation known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+pub(super) enum Known {
     Key,
     MessageId,
     Way,
 }
 
-struct Operation {
-    known: Known,
-    name: String,
+/// What somebody wants done once.
+pub(super) struct Operation {
+    pub known: Known,
+    pub name: String,
     /// It came after its deadline.
-    is_late: bool,
-    replies: Vec<Response>,
+    pub is_late: bool,
+    pub replies: Vec<Response>,
     /// Its caller was told to try again, and cannot: a new request would be another operation.
-    given_up: bool,
+    pub given_up: bool,
 }
 
 /// A message of an operation.
 #[derive(Debug, Clone, Copy)]
-struct Message {
-    operation: usize,
-    redelivered: bool,
+pub(super) struct Message {
+    pub operation: usize,
+    pub redelivered: bool,
 }
 
 struct Delivery {
@@ -161,11 +59,12 @@ struct Delivery {
     is_cut: bool,
 }
 
-struct World<'d> {
+/// Replicas, those who ask them, and the broker between them.
+pub(super) struct World<'d> {
     disk: &'d Disk,
     observer: &'d Process,
     replicas: [Replica; REPLICAS],
-    operations: Vec<Operation>,
+    pub operations: Vec<Operation>,
     waiting: Vec<Message>,
     delivered: Vec<Delivery>,
     run: Uuid,
@@ -173,7 +72,7 @@ struct World<'d> {
 }
 
 impl<'d> World<'d> {
-    fn new(sim: &mut Sim, disk: &'d Disk, observer: &'d Process) -> Self {
+    pub(super) fn new(sim: &mut Sim, disk: &'d Disk, observer: &'d Process) -> Self {
         let mut world = Self {
             disk,
             observer,
@@ -208,14 +107,14 @@ impl<'d> World<'d> {
         self.observer.run(db.execute(sql, values)).unwrap()
     }
 
-    fn count(&self, from: &str) -> i64 {
+    pub(super) fn count(&self, from: &str) -> i64 {
         let sql = format!("SELECT COUNT(*) AS rows_there FROM {from}");
         let db = &self.observer.db;
         let count: Option<Count> = self.observer.run(db.fetch_optional(&sql, vec![])).unwrap();
         count.unwrap().rows_there
     }
 
-    fn step(&mut self, sim: &mut Sim) {
+    pub(super) fn step(&mut self, sim: &mut Sim) {
         match sim.below(20) {
             0..=4 => self.deliver_any(sim),
             5..=13 => self.go_on(sim),
@@ -405,18 +304,18 @@ impl<'d> World<'d> {
         }
     }
 
-    fn age(&self, micros: i64) {
+    pub(super) fn age(&self, micros: i64) {
         let sql = "UPDATE t_inbox SET tm_expire = tm_expire - ?";
         self.sql(sql, vec![Value::Int(micros)]);
     }
 
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         let inbox = Inbox::new(self.observer.db.clone(), "t");
         self.observer.run(inbox.sweep()).unwrap();
     }
 
     /// Nothing fails any more, and everybody is answered.
-    fn settle(&mut self, sim: &mut Sim) {
+    pub(super) fn settle(&mut self, sim: &mut Sim) {
         self.replicas
             .iter()
             .for_each(|replica| replica.process.clear_faults());
@@ -441,7 +340,7 @@ impl<'d> World<'d> {
     }
 
     /// Serves a message with nothing else going on.
-    fn ask(&mut self, message: Message, body_of: usize) -> Response {
+    pub(super) fn ask(&mut self, message: Message, body_of: usize) -> Response {
         let mut work = self.serve(0, message, body_of);
         loop {
             match self.replicas[0].process.turn(&mut work) {
@@ -451,91 +350,4 @@ impl<'d> World<'d> {
             }
         }
     }
-
-    fn audit(&self) {
-        let mut made = 0;
-        for (number, operation) in self.operations.iter().enumerate() {
-            let effects = self.count(&format!("t_things WHERE operation = {number}"));
-            made += effects;
-            assert!(effects <= 1, "operation {number} had {effects} effects");
-            if operation.is_late {
-                assert_eq!(effects, 0, "a late request had an effect");
-                continue;
-            }
-            let first = operation.replies.first().expect("it was answered");
-            for reply in &operation.replies {
-                assert_eq!(
-                    (reply.status_code, reply.body()),
-                    (first.status_code, first.body()),
-                    "operation {number} was answered differently"
-                );
-            }
-            let is_made = first.status_code == 200;
-            assert_eq!(i64::from(is_made), effects, "operation {number}: {first:?}");
-        }
-        assert_eq!(self.count("t_outbox"), made, "one event for each effect");
-        for name in 0..NAMES {
-            assert!(self.count(&format!("t_things WHERE name = 'name {name}'")) <= 1);
-        }
-    }
-
-    /// Keys are not to be used twice, and what only looks the same is another operation.
-    fn audit_keys(&mut self) {
-        let in_time: Vec<usize> = (0..self.operations.len())
-            .filter(|number| !self.operations[*number].is_late)
-            .collect();
-        let before = self.count("t_things");
-        for number in in_time {
-            let message = Message {
-                operation: number,
-                redelivered: false,
-            };
-            if self.operations[number].known == Known::Way {
-                std::thread::sleep(TICK);
-                let reply = self.ask(message, number);
-                assert!(reply.body().contains("NAME_TAKEN"), "{}", reply.body());
-                let again = Message {
-                    redelivered: true,
-                    ..message
-                };
-                assert_eq!(self.ask(again, number).body(), reply.body());
-            } else {
-                let other = (number + 1) % OPERATIONS;
-                let reply = self.ask(message, other);
-                assert!(
-                    reply.body().contains("IDEMPOTENCY_KEY_REUSED"),
-                    "{}",
-                    reply.body()
-                );
-            }
-        }
-        assert_eq!(self.count("t_things"), before);
-    }
-
-    fn audit_forgetting(&self) {
-        self.age(DAY + MINUTE);
-        self.sweep();
-        assert_eq!(self.count("t_inbox"), 0, "keys are forgotten in time");
-    }
-}
-
-#[test]
-fn an_operation_has_one_effect_and_one_reply_however_often_it_comes() {
-    let disk = Disk::new();
-    let observer = Process::new(&disk);
-    let things = "CREATE TABLE t_things (id BLOB PRIMARY KEY, name TEXT, operation INTEGER)";
-    observer.run(async {
-        scratch::create_tables(&observer.db).await;
-        observer.db.execute(things, vec![]).await.unwrap();
-    });
-    simulate(200, |sim| {
-        let mut world = World::new(sim, &disk, &observer);
-        for _ in 0..20 + sim.below(60) {
-            world.step(sim);
-        }
-        world.settle(sim);
-        world.audit();
-        world.audit_keys();
-        world.audit_forgetting();
-    });
 }

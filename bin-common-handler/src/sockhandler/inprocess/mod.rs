@@ -1,5 +1,9 @@
 //! The transport inside one process: the same promises, bounded queues, no broker.
 
+mod events;
+mod letters;
+mod topic;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
@@ -9,21 +13,24 @@ use std::{
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot},
+    sync::{Semaphore, broadcast, mpsc, oneshot},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
-use uuid::Uuid;
 
+pub(crate) use self::topic::matches;
+use self::{
+    events::{Collector, InProcessLease, deliver},
+    letters::{Held, Letter, next, serve_all},
+};
 use super::{
-    Collect, DRAIN_MAX, Delivered, Incoming, Live, Outgoing, Probe, PublisherLease, RETRIES,
-    Receive, ReceivedEvent, Serve, Subscription, Transport,
-    admission::{Admission, AdmissionQueue, HELD_MAX, Queued, TICK_PERIOD, busy},
+    Collect, DRAIN_MAX, Delivered, Live, Outgoing, PublisherLease, Receive, Serve, Subscription,
+    Transport,
+    admission::{Admission, AdmissionQueue, HELD_MAX, TICK_PERIOD},
 };
 use crate::{
     context::DeliveryInfo,
-    failpoint,
     health::{Health, State},
     ids,
     models::{
@@ -48,112 +55,6 @@ struct Inner {
     /// By the name of their subscription; they stay until the process ends, as a broker's durable queues do.
     collectors: Mutex<BTreeMap<String, Collector>>,
     tracker: TaskTracker,
-}
-
-/// A durable subscription and what keeps its events.
-#[derive(Clone)]
-struct Collector {
-    subscription: Subscription,
-    keeper: Arc<dyn Collect>,
-}
-
-impl Collector {
-    async fn take(&self, events: &[Outgoing]) -> Result<()> {
-        let is_wanted = |event: &&Outgoing| {
-            let patterns = &self.subscription.patterns;
-            patterns
-                .iter()
-                .any(|pattern| matches(pattern, &event.routing_key))
-        };
-        let wanted: Vec<Incoming> = events.iter().filter(is_wanted).map(incoming).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        self.keeper.collect(wanted).await
-    }
-}
-
-fn incoming(event: &Outgoing) -> Incoming {
-    Incoming {
-        trace: event.trace,
-        routing_key: event.routing_key.clone(),
-        message_id: event.message_id.clone(),
-        version: Some(event.version),
-        customer_id: event.customer_id,
-        body: event.body.clone(),
-    }
-}
-
-struct Letter {
-    delivered: Delivered,
-    reply: oneshot::Sender<Response>,
-    tenant: Option<Uuid>,
-}
-
-impl Letter {
-    fn wants_reply(&self) -> bool {
-        !self.delivered.delivery_info.reply_to.is_empty()
-    }
-
-    /// Its caller gave up.
-    fn is_late(&self) -> bool {
-        self.wants_reply() && self.reply.is_closed()
-    }
-}
-
-/// A letter that was taken out of its queue.
-struct Held {
-    letter: Letter,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Held {
-    fn refuse(self, name: &str) {
-        let _ = self.letter.reply.send(busy(name));
-    }
-}
-
-/// The next letter, once there is a place for it; nothing when there will be none.
-async fn next(letters: &mut mpsc::Receiver<Letter>, places: &Arc<Semaphore>) -> Option<Held> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    let letter = letters.recv().await?;
-    Some(Held {
-        letter,
-        _place: place,
-    })
-}
-
-impl Queued for Held {
-    fn tenant(&self) -> Option<Uuid> {
-        self.letter.tenant
-    }
-
-    fn can_be_refused(&self) -> bool {
-        self.letter.wants_reply()
-    }
-}
-
-/// One after the other, until nobody waits.
-async fn serve_all(handler: Arc<dyn Serve>, admission: Arc<AdmissionQueue<Held>>, held: Held) {
-    let mut turn = Some(held);
-    while let Some(Held { letter, _place }) = turn {
-        if !letter.is_late()
-            && let Some(response) = handler.serve(letter.delivered, &NeverGone).await
-        {
-            let _ = letter.reply.send(response);
-        }
-        turn = admission.next();
-    }
-}
-
-/// In one process a caller that went away is noticed when its reply cannot be handed over.
-struct NeverGone;
-
-#[async_trait]
-impl Probe for NeverGone {
-    async fn is_gone(&self, _reply_to: &str) -> bool {
-        false
-    }
 }
 
 impl Default for InProcess {
@@ -411,10 +312,7 @@ impl Transport for InProcess {
                 .or_insert_with(|| Arc::new(Semaphore::new(1))),
         );
         let permit = one.acquire_owned().await.map_err(Error::internal)?;
-        Ok(Box::new(InProcessLease {
-            bus: self.clone(),
-            _permit: permit,
-        }))
+        Ok(Box::new(InProcessLease::new(self.clone(), permit)))
     }
 
     async fn wake(&self, _publisher: &str, _database_id: &str) {}
@@ -428,125 +326,4 @@ fn not_served(queue: &str) -> Error {
         "The service is not serving now; try again.",
     )
     .caused_by(format!("nobody serves {queue}"))
-}
-
-async fn deliver(outgoing: &Outgoing, handler: &Arc<dyn Receive>, tracker: &TaskTracker) {
-    let Ok(event) = serde_json::from_slice(&outgoing.body) else {
-        return;
-    };
-    let received = ReceivedEvent {
-        trace: outgoing.trace,
-        event,
-        routing_key: outgoing.routing_key.clone(),
-        message_id: outgoing.message_id.clone(),
-        version: Some(outgoing.version),
-        customer_id: outgoing.customer_id,
-    };
-    if handler.receive(received.clone()).await.is_ok() {
-        return;
-    }
-    let handler = Arc::clone(handler);
-    tracker.spawn(async move {
-        for pause in RETRIES {
-            tokio::time::sleep(pause).await;
-            if handler.receive(received.clone()).await.is_ok() {
-                return;
-            }
-        }
-        warn!(
-            topic = received.routing_key,
-            "event parked after its last retry"
-        );
-    });
-}
-
-struct InProcessLease {
-    bus: InProcess,
-    _permit: tokio::sync::OwnedSemaphorePermit,
-}
-
-#[async_trait]
-impl PublisherLease for InProcessLease {
-    async fn publish(&mut self, events: &[Outgoing]) -> Vec<bool> {
-        // First who must not miss any: an event counts as published when each of them has written it down.
-        let collectors = self.bus.collectors();
-        for collector in &collectors {
-            if let Err(error) = collector.take(events).await {
-                let subscriber = &collector.subscription.name;
-                warn!(subscriber, %error, "events were not taken, and are published again");
-                return vec![false; events.len()];
-            }
-        }
-        failpoint::reach("after_publish");
-        for event in events {
-            // Nobody listening is no failure.
-            let _ = self.bus.0.events.send(Arc::new(event.clone()));
-        }
-        vec![true; events.len()]
-    }
-
-    fn is_held(&self) -> bool {
-        true
-    }
-
-    async fn woken(&mut self) {
-        std::future::pending().await
-    }
-
-    async fn forward(&mut self, queue: &str, _message_id: &str, body: Vec<u8>) -> bool {
-        serde_json::from_slice(&body).is_ok_and(|request| {
-            self.bus
-                .put(queue, &request, DeliveryInfo::default())
-                .is_ok()
-        })
-    }
-}
-
-/// Whether a topic fits a pattern: words between dots, `*` one word, `#` any number of them.
-pub(crate) fn matches(pattern: &str, topic: &str) -> bool {
-    fn fits(pattern: &[&str], topic: &[&str]) -> bool {
-        match (pattern.split_first(), topic.split_first()) {
-            (None, None) => true,
-            (Some((&"#", rest)), None) => fits(rest, topic),
-            (Some((&"#", rest)), Some((_, tail))) => fits(rest, topic) || fits(pattern, tail),
-            (Some((word, rest)), Some((head, tail))) => {
-                (*word == "*" || word == head) && fits(rest, tail)
-            }
-            _ => false,
-        }
-    }
-    fits(
-        &pattern.split('.').collect::<Vec<_>>(),
-        &topic.split('.').collect::<Vec<_>>(),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::matches;
-
-    #[rstest]
-    #[case("outdial-manager.#", "outdial-manager.outdial.1.created", true)]
-    #[case(
-        "outdial-manager.outdial.*.created",
-        "outdial-manager.outdial.1.created",
-        true
-    )]
-    #[case(
-        "outdial-manager.outdial.*",
-        "outdial-manager.outdial.1.created",
-        false
-    )]
-    #[case("#.created", "outdial-manager.outdial.1.created", true)]
-    #[case("did-manager.#", "outdial-manager.outdial.1.created", false)]
-    #[case("#", "", true)]
-    fn a_pattern_fits_as_on_the_broker(
-        #[case] pattern: &str,
-        #[case] topic: &str,
-        #[case] fits: bool,
-    ) {
-        assert_eq!(matches(pattern, topic), fits);
-    }
 }
