@@ -14,6 +14,8 @@ use crate::{Result, line::Line, load::Job};
 
 /// What each buyer has, in cents: more than a run can spend.
 const MONEY: i64 = 1_000_000_000_000;
+/// The longest that a buyer may have.
+const RING_SECONDS: u32 = 300;
 /// Rows of one transaction while calls are prepared.
 const ROWS: usize = 1_000;
 /// All columns of a call but its id.
@@ -35,6 +37,8 @@ impl Market {
         let seller = made(line, "/v1/accounts", &account("seller")).await?;
         let campaign = json!({
             "customer_id": customer_id, "name": strategy, "seller_id": seller, "strategy": strategy,
+            // Nobody answers: within the run no timer leads a call on to the next buyer.
+            "ring_seconds": RING_SECONDS,
         });
         let campaign = made(line, "/v1/call_campaigns", &campaign).await?;
         for number in 0..buyers {
