@@ -48,7 +48,7 @@ pub struct Metrics {
     pub outbox_oldest_ms: IntGaugeVec,
     /// `tandem_events_total{manager,result}`: published, repeated, parked.
     pub events: IntCounterVec,
-    /// `tandem_received_events_total{subscriber,result}`: taken; done, repeated, outdated, unwanted, retried, parked,
+    /// `tandem_received_events_total{subscriber,result}`: taken, unheard; done, repeated, outdated, unwanted, retried, parked,
     /// dead.
     pub received_events: IntCounterVec,
     /// `tandem_incoming_depth{manager}`: events that wait to be worked on.

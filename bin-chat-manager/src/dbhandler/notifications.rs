@@ -1,7 +1,10 @@
 //! Notifications by their cause, and who wants any.
 
+use std::collections::BTreeSet;
+
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Entity},
+    FromRow,
+    databasehandler::{ChangeTx, Db, Entity, list},
     models::error::Result,
 };
 use uuid::Uuid;
@@ -15,6 +18,14 @@ use crate::models::{
 const SUBSCRIPTIONS_MAX: u32 = 1_000;
 /// Browsers of one user.
 const BROWSERS_MAX: u32 = 50;
+
+/// Customers of one statement.
+const CUSTOMERS_MAX: usize = 500;
+
+#[derive(FromRow)]
+struct Listener {
+    customer_id: Uuid,
+}
 
 /// Every column; `to` is a word of SQL.
 fn select<E: Entity>() -> String {
@@ -56,12 +67,34 @@ pub(crate) async fn subscribed(
     Ok(tx.sql().fetch_all(&sql, values).await?)
 }
 
+/// Which of these customers have a webhook endpoint that is served, or a subscription.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn listeners(db: &Db, customers: Vec<Uuid>) -> Result<BTreeSet<Uuid>> {
+    let mut found = BTreeSet::new();
+    for some in customers.chunks(CUSTOMERS_MAX) {
+        let (marks, mut values) = list(some.iter().copied());
+        values.push(true.into());
+        values.extend(list(some.iter().copied()).1);
+        let sql = format!(
+            "SELECT customer_id FROM chat_webhook_endpoints \
+             WHERE customer_id IN ({marks}) AND enabled = ? AND tm_delete IS NULL \
+             UNION SELECT customer_id FROM chat_notification_subscriptions \
+             WHERE customer_id IN ({marks}) AND tm_delete IS NULL"
+        );
+        let rows: Vec<Listener> = db.fetch_all(&sql, values).await?;
+        found.extend(rows.into_iter().map(|row| row.customer_id));
+    }
+    Ok(found)
+}
+
 /// The browsers of a user, the newest.
 ///
 /// # Errors
 /// 503.
 pub(crate) async fn browsers(
-    db: &bin_common_handler::databasehandler::Db,
+    db: &Db,
     customer_id: Uuid,
     user_id: Uuid,
 ) -> Result<Vec<PushSubscription>> {

@@ -1,21 +1,23 @@
 //! What happens in this house: webhook endpoints hear of it, and users who subscribed.
 
+use std::collections::BTreeSet;
+
 use bin_common_handler::{
     daemon::ManagerContext,
-    databasehandler::ChangeTx,
+    databasehandler::{ChangeTx, Db},
     models::{
         error::{Error, Result},
         time::Timestamp,
     },
     sockhandler::ReceivedEvent,
 };
+use futures_util::future::BoxFuture;
 use serde_json::{json, value::RawValue};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::{NotificationCreate, alerts, put};
 use crate::{
-    app::App,
     dbhandler::notifications,
     deliveryhandler::{self, Happened},
     models::{alert::Alert, eventtype, notificationsubscription::NotificationSubscription},
@@ -23,18 +25,27 @@ use crate::{
 
 /// Those that are told to whom the alert's channels name.
 const ALERTS: [&str; 2] = ["alert_triggered", "alert_escalated"];
+const ALERT_TOPIC: &str = "chat-manager.alert.#";
 /// Largest event that is passed on, in bytes.
 const EVENT_MAX: usize = 256 * 1_024;
 
-/// Subscribes.
-pub(super) fn start(ctx: &ManagerContext, app: &App) {
+/// Subscribes. Most customers listen to nothing, so their events are not even kept; alerts are told without being asked for.
+pub(super) fn start(ctx: &ManagerContext) {
     for topic in eventtype::topics() {
-        ctx.events.on_with(topic, app.clone(), heard);
+        if topic == ALERT_TOPIC {
+            ctx.events.on(topic, heard);
+        } else {
+            ctx.events.on_for(topic, listeners, heard);
+        }
     }
 }
 
+fn listeners(db: &Db, customers: Vec<Uuid>) -> BoxFuture<'_, Result<BTreeSet<Uuid>>> {
+    Box::pin(notifications::listeners(db, customers))
+}
+
 /// Everything that is made of an event commits with the memory of it: once, whatever dies when.
-async fn heard(_: App, tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+async fn heard(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
     let customer_id = event.customer_id.filter(|id| !id.is_nil());
     let (Some(customer_id), Some(data)) = (customer_id, &event.event.data) else {
         return Ok(());

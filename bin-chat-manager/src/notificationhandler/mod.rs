@@ -57,7 +57,7 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
     attempthandler::start(ctx, app, NOTIFY, WORKERS, |app, id| {
         Box::pin(attempt::attempt(app, id))
     });
-    events::start(ctx, app);
+    events::start(ctx);
 }
 
 impl ResourceHooks<Notification> for App {

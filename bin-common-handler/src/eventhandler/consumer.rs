@@ -1,13 +1,13 @@
 //! Works off `<prefix>_incoming`: effect, memory of the id, and deletion in one transaction.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use tracing::{debug, error};
 use uuid::Uuid;
 
-use super::{Handler, incoming::entity};
+use super::{Listener, incoming::entity};
 use crate::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store, Value},
@@ -32,7 +32,7 @@ pub(super) struct EventQueue {
     pub(super) store: Store,
     pub(super) metrics: Metrics,
     pub(super) manager: &'static str,
-    pub(super) handlers: Vec<(&'static str, Handler)>,
+    pub(super) listeners: Arc<[Listener]>,
 }
 
 /// An event that waits.
@@ -163,9 +163,9 @@ impl EventQueue {
             trace,
         );
         let mut result = "unwanted";
-        for (pattern, handler) in &self.handlers {
-            if matches(pattern, &row.routing_key) {
-                guarded(within(trace, handler(tx, &event))).await?;
+        for listener in &*self.listeners {
+            if matches(listener.pattern, &row.routing_key) {
+                guarded(within(trace, (listener.handler)(tx, &event))).await?;
                 result = "done";
             }
         }

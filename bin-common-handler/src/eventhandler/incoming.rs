@@ -1,12 +1,13 @@
 //! From the bus into `<prefix>_incoming`: each event once, in the order in which it came.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use tracing::error;
 use uuid::Uuid;
 
+use super::{Audience, Listener};
 use crate::{
     context::hash,
     databasehandler::{Dialect, Store, Tx, Value, list, runs},
@@ -17,7 +18,7 @@ use crate::{
         sock::Event,
         time::Timestamp,
     },
-    sockhandler::{Collect, Incoming},
+    sockhandler::{Collect, Incoming, inprocess::matches},
     trace::told,
     worker::Wake,
 };
@@ -44,6 +45,7 @@ pub(super) struct Collector {
     pub(super) metrics: Metrics,
     pub(super) manager: &'static str,
     pub(super) wake: Arc<Wake>,
+    pub(super) listeners: Arc<[Listener]>,
 }
 
 #[derive(bin_common_handler::FromRow)]
@@ -82,6 +84,21 @@ enum Read {
     Kept(Kept),
     /// It never will be an event, and why.
     Bad(Incoming, String),
+}
+
+impl Read {
+    /// Whose event it is, where it says so.
+    fn customer(&self) -> Option<Uuid> {
+        match self {
+            Self::Kept(kept) => kept.event.customer_id,
+            Self::Bad(..) => None,
+        }
+    }
+}
+
+/// Two handlers of one audience ask once.
+fn is_same(one: Audience, other: Audience) -> bool {
+    std::ptr::fn_addr_eq(one, other)
 }
 
 /// What an envelope must have; its data is read by the handler.
@@ -152,6 +169,61 @@ impl Collector {
             .with_label_values(&[self.manager])
             .set(waiting);
         Ok(waiting < WAITING_MAX)
+    }
+
+    /// Leaves out what only handlers fit that have an audience, of customers who are in none. Where nobody knows yet who is
+    /// to hear, the event is kept.
+    async fn leave_out_unheard(&self, read: Vec<Read>) -> Result<Vec<Read>> {
+        let audiences: Vec<Option<Vec<Audience>>> =
+            read.iter().map(|it| self.audiences(it)).collect();
+        let mut asked: Vec<(Audience, BTreeSet<Uuid>)> = Vec::new();
+        for (read, audiences) in read.iter().zip(&audiences) {
+            for audience in audiences.iter().flatten() {
+                let Some(customer) = read.customer() else {
+                    continue;
+                };
+                match asked
+                    .iter_mut()
+                    .find(|(known, _)| is_same(*known, *audience))
+                {
+                    Some((_, customers)) => {
+                        customers.insert(customer);
+                    }
+                    None => asked.push((*audience, BTreeSet::from([customer]))),
+                }
+            }
+        }
+        let mut heard = BTreeSet::new();
+        for (audience, customers) in asked {
+            heard.extend(audience(&self.store.db, customers.into_iter().collect()).await?);
+        }
+        let all = read.len();
+        let kept: Vec<Read> = read
+            .into_iter()
+            .zip(audiences)
+            .filter(|(read, audiences)| {
+                audiences.is_none() || read.customer().is_some_and(|id| heard.contains(&id))
+            })
+            .map(|(read, _)| read)
+            .collect();
+        let unheard = u64::try_from(all - kept.len()).unwrap_or_default();
+        self.count("unheard", unheard);
+        Ok(kept)
+    }
+
+    /// The audiences of an event; none where some handler wants it whoever it is about.
+    fn audiences(&self, read: &Read) -> Option<Vec<Audience>> {
+        let Read::Kept(kept) = read else {
+            return None;
+        };
+        let fitting = self
+            .listeners
+            .iter()
+            .filter(|listener| matches(listener.pattern, &kept.topic));
+        let audiences: Vec<_> = fitting
+            .map(|listener| listener.audience)
+            .collect::<Option<_>>()?;
+        (!audiences.is_empty()).then_some(audiences)
     }
 
     async fn insert(&self, tx: &mut Tx, kept: &[Kept]) -> Result<()> {
@@ -244,11 +316,17 @@ impl Collect for Collector {
             let text = format!("{WAITING_MAX} events wait already");
             return Err(Error::unavailable("events", text));
         }
-        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let heard = self
+            .leave_out_unheard(events.into_iter().map(read).collect())
+            .await?;
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let count = u64::try_from(heard.len()).unwrap_or(u64::MAX);
         let mut tx = self.store.db.begin().await?;
         let (mut kept, mut bytes) = (Vec::new(), 0);
-        for event in events {
-            match read(event) {
+        for event in heard {
+            match event {
                 Read::Kept(event) => {
                     bytes += event.event.body.len();
                     kept.push(event);

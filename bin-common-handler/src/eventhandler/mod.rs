@@ -7,7 +7,7 @@
 //!
 //! **Lifecycle.** The bus hands events to `<prefix>_incoming` (`incoming.rs`), and forgets them when they stand
 //! there: RabbitMQ by an acknowledgement, the bus inside a process by letting the publisher's relay delete its
-//! outbox row. From there on both are alike (`consumer.rs`): the oldest event of an entity is locked and deleted,
+//! outbox row. What only an [`Audience`] would hear that is not there is forgotten at once. From there on both are alike (`consumer.rs`): the oldest event of an entity is locked and deleted,
 //! its id is noted in `<prefix>_received`, every handler whose pattern fits runs, and all of that commits at once. One
 //! that fails is tried again after growing pauses ([`crate::worker`]), and is a dead letter in the end.
 //!
@@ -27,16 +27,18 @@ mod simulation;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use tracing::warn;
+use uuid::Uuid;
 
 use crate::{
     daemon::{Siblings, Tasks},
-    databasehandler::{ChangeTx, Store},
+    databasehandler::{ChangeTx, Db, Store},
     metrics::Metrics,
     models::error::Result,
     sockhandler::{ReceivedEvent, Subscription, Transport},
@@ -54,10 +56,22 @@ type Handler = Arc<
         + Sync,
 >;
 
+/// For which of these customers anybody listens now. It is asked for many events at once, before they are kept.
+pub type Audience = for<'d> fn(&'d Db, Vec<Uuid>) -> BoxFuture<'d, Result<BTreeSet<Uuid>>>;
+
+/// Who works on events of a topic.
+#[derive(Clone)]
+struct Listener {
+    pattern: &'static str,
+    /// Where there is one, events of others are not kept.
+    audience: Option<Audience>,
+    handler: Handler,
+}
+
 /// What is wanted, and who works on it.
 #[derive(Clone, Default)]
 struct Wanted {
-    handlers: Vec<(&'static str, Handler)>,
+    listeners: Vec<Listener>,
     /// Older services, whose events come without a topic.
     fanouts: Vec<&'static str>,
 }
@@ -99,7 +113,7 @@ impl Events {
         F: for<'t> TxFn<'t, &'t ReceivedEvent> + 'static,
     {
         let handler: Handler = Arc::new(move |tx, event| Box::pin(handler.call(tx, event)));
-        self.want(pattern, handler);
+        self.want(pattern, None, handler);
     }
 
     /// As [`Self::on`], for a handler that needs a state, e.g. the manager's `App`.
@@ -110,7 +124,17 @@ impl Events {
     {
         let handler: Handler =
             Arc::new(move |tx, event| Box::pin(handler.call(state.clone(), tx, event)));
-        self.want(pattern, handler);
+        self.want(pattern, None, handler);
+    }
+
+    /// As [`Self::on`], for events that few customers want: those of others, and of nobody, are dropped as they come,
+    /// which costs one look for a whole batch. Whoever begins to listen hears what comes after that.
+    pub fn on_for<F>(&self, pattern: &'static str, audience: Audience, handler: F)
+    where
+        F: for<'t> TxFn<'t, &'t ReceivedEvent> + 'static,
+    {
+        let handler: Handler = Arc::new(move |tx, event| Box::pin(handler.call(tx, event)));
+        self.want(pattern, Some(audience), handler);
     }
 
     /// Events of an older `service` (e.g. `call-manager`), which it sends to a fanout of its own, are wanted too.
@@ -119,9 +143,13 @@ impl Events {
         self.with_wanted(|wanted| wanted.fanouts.push(service));
     }
 
-    fn want(&self, pattern: &'static str, handler: Handler) {
-        let pattern = self.siblings.pattern(pattern);
-        self.with_wanted(|wanted| wanted.handlers.push((pattern, handler)));
+    fn want(&self, pattern: &'static str, audience: Option<Audience>, handler: Handler) {
+        let listener = Listener {
+            pattern: self.siblings.pattern(pattern),
+            audience,
+            handler,
+        };
+        self.with_wanted(|wanted| wanted.listeners.push(listener));
     }
 
     fn with_wanted<T>(&self, work: impl FnOnce(&mut Wanted) -> T) -> T {
@@ -132,15 +160,15 @@ impl Events {
     /// process publishes, or a first event finds nobody.
     pub(crate) fn start(&self, transport: &dyn Transport, tasks: &Tasks) {
         let wanted = self.with_wanted(|wanted| wanted.clone());
-        if wanted.handlers.is_empty() {
+        if wanted.listeners.is_empty() {
             return;
         }
         let subscription = Subscription {
             name: self.manager.to_owned(),
             patterns: wanted
-                .handlers
+                .listeners
                 .iter()
-                .map(|(pattern, _)| (*pattern).to_owned())
+                .map(|listener| listener.pattern.to_owned())
                 .collect(),
             fanouts: wanted
                 .fanouts
@@ -172,17 +200,21 @@ impl Events {
             metrics: self.metrics.clone(),
             manager: self.manager,
             wake: Arc::clone(&self.wake),
+            listeners: self.listeners(),
         }
     }
 
+    fn listeners(&self) -> Arc<[Listener]> {
+        self.with_wanted(|wanted| wanted.listeners.as_slice().into())
+    }
+
     fn worker(&self) -> Worker<EventQueue> {
-        let handlers = self.with_wanted(|wanted| wanted.handlers.clone());
         Worker {
             queue: EventQueue {
                 store: self.store.clone(),
                 metrics: self.metrics.clone(),
                 manager: self.manager,
-                handlers,
+                listeners: self.listeners(),
             },
             name: format!("events of {}", self.manager),
             wake: Arc::clone(&self.wake),
