@@ -9,7 +9,7 @@ use std::{
 };
 
 use bin_common_handler::models::error::{Error, Result};
-use roaring::RoaringTreemap;
+use roaring::{MultiOps, RoaringTreemap};
 use uuid::Uuid;
 
 use crate::{
@@ -71,6 +71,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<RoaringTreemap> {
     RoaringTreemap::deserialize_from(bytes).map_err(Error::internal)
 }
 
+/// All at once: one after the other, each block would copy most of what is there, where numbers come in no order.
+fn joined(numbers: RoaringTreemap, blocks: &[dnc::Block]) -> Result<RoaringTreemap> {
+    let blocks = blocks.iter().map(|block| read(&block.bitmap));
+    std::iter::once(Ok(numbers)).chain(blocks).union()
+}
+
 impl DncBook {
     /// The numbers of a list, as its row says.
     ///
@@ -126,15 +132,14 @@ impl Loaded {
         let mut from = Uuid::nil();
         loop {
             let blocks = dnc::blocks(reader, list, import_id, after, from).await?;
-            for block in &blocks {
-                numbers |= read(&block.bitmap)?;
-                from = block.id;
-                // A long list must not keep others from their turn.
-                tokio::task::yield_now().await;
-            }
-            if blocks.is_empty() {
+            let Some(last) = blocks.last() else {
                 break;
-            }
+            };
+            from = last.id;
+            // A long list must not keep others from their turn.
+            let work = move || joined(numbers, &blocks);
+            let worked = tokio::task::spawn_blocking(work).await;
+            numbers = worked.map_err(Error::internal)??;
         }
         numbers.optimize();
         *self = Self {
