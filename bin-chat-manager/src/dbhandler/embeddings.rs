@@ -69,6 +69,7 @@ pub(crate) struct Stored {
 
 #[derive(bin_common_handler::FromRow)]
 struct Id {
+    #[expect(dead_code, reason = "it is there or not")]
     message_id: Uuid,
 }
 

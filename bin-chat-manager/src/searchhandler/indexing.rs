@@ -74,7 +74,7 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
     ctx.tasks.spawn("embeddings", |stop| async move {
         let pause = || tokio::time::sleep(period);
         while stop.run_until_cancelled(pause()).await.is_some() {
-            if let Err(fault) = job.pass(&stop).await {
+            if let Err(fault) = Box::pin(job.pass(&stop)).await {
                 warn!(%fault, "messages wait for their vectors");
             }
         }
@@ -126,7 +126,7 @@ impl Job {
         if !retentions::take(db, retentions::EMBEDDINGS, now, LEASE).await? {
             return Ok(());
         }
-        let done = stop.run_until_cancelled(self.work()).await;
+        let done = stop.run_until_cancelled(Box::pin(self.work())).await;
         // Whoever comes next goes on, also after a failure.
         retentions::leave(db, retentions::EMBEDDINGS, None).await?;
         done.unwrap_or(Ok(()))

@@ -28,7 +28,7 @@ pub(crate) async fn of(
         Dimension::Did => ("did_dids", "number"),
         Dimension::Pool => ("did_didpools", "name"),
         Dimension::Campaign => ("did_campaigns", "vicidial_campaign_id"),
-        Dimension::AreaCode | Dimension::Hour | Dimension::Total => return Ok(HashMap::new()),
+        _ => return Ok(HashMap::new()),
     };
     let mut labels = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS_MAX) {
