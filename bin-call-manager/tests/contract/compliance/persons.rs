@@ -209,8 +209,8 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
     let after = world.get("bid_profiles", &profile).await;
     assert_eq!(after["criteria"]["exclude_numbers"], json!([FLORIDA]));
     assert_ne!(after["tm_update"], before["tm_update"]);
-    let others = foreign.ok(Get, &format!("/v1/bid_profiles/{other}"), None);
-    let others = others.await;
+    let uri = format!("/v1/bid_profiles/{other}");
+    let others = foreign.ok(Get, &uri, None).await;
     assert_eq!(others["criteria"]["exclude_numbers"], json!([GEORGIA]));
     let pseudonym = text(&erased, "pseudonym");
     let tags = world.get("calls", &call).await["tags"].clone();
