@@ -222,7 +222,8 @@ pub fn until_hour(world: &World, hour: u32) -> i64 {
     let then = then
         .and_local_timezone(chrono_tz::America::New_York)
         .unwrap();
-    let seconds = (then - local).num_seconds();
+    // At the hour or a little after it, never before.
+    let seconds = (then - local).num_seconds() + 1;
     if seconds > 0 {
         seconds
     } else {
