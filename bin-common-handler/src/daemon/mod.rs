@@ -10,7 +10,13 @@ mod storage;
 mod supervise;
 
 use std::{
-    future::Future, net::SocketAddr, pin::Pin, process::ExitCode, sync::Arc, time::Duration,
+    collections::BTreeMap,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    process::ExitCode,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use clap::Command;
@@ -175,6 +181,8 @@ pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
     died: CancellationToken,
+    /// Jobs that have not ended, by name.
+    running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
 
 impl Tasks {
@@ -183,6 +191,20 @@ impl Tasks {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
             died: CancellationToken::new(),
+            running: Arc::default(),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a job until what is returned is dropped.
+    fn count(&self, name: &'static str) -> Running {
+        *self.running().entry(name).or_default() += 1;
+        Running {
+            tasks: self.clone(),
+            name,
         }
     }
 
@@ -202,7 +224,9 @@ impl Tasks {
     {
         let (stop, died) = (self.stop.clone(), self.died.clone());
         let job = job(stop.clone());
+        let running = self.count(name);
         self.tracker.spawn(async move {
+            let _running = running;
             let ended =
                 futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(job)).await;
             if ended.is_err() || !stop.is_cancelled() {
@@ -230,6 +254,24 @@ impl Tasks {
                 }
             }
         });
+    }
+}
+
+/// A job that has not ended.
+struct Running {
+    tasks: Tasks,
+    name: &'static str,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = self.tasks.running();
+        if let Some(count) = running.get_mut(self.name) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(self.name);
+            }
+        }
     }
 }
 
@@ -356,6 +398,14 @@ pub async fn run_with(
         }
     };
     let in_time = tokio::time::timeout(STOP_MAX, stopped).await.is_ok();
+    if !in_time {
+        let groups = [&parts.tasks, &serving, &relaying];
+        let jobs: Vec<&str> = groups
+            .iter()
+            .flat_map(|tasks| tasks.running().keys().copied().collect::<Vec<_>>())
+            .collect();
+        error!(jobs = jobs.join(", "), "the drain took too long");
+    }
     match (died, in_time) {
         (true, _) => Err(StartError::Died),
         (false, false) => Err(StartError::DrainTooLong),
