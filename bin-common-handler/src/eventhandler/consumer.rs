@@ -1,6 +1,6 @@
 //! Works off `<prefix>_incoming`: effect, memory of the id, and deletion in one transaction.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
@@ -32,7 +32,7 @@ pub(super) struct EventQueue {
     pub(super) store: Store,
     pub(super) metrics: Metrics,
     pub(super) manager: &'static str,
-    pub(super) listeners: Arc<[Listener]>,
+    pub(super) listeners: Vec<Listener>,
 }
 
 /// An event that waits.
@@ -163,8 +163,8 @@ impl EventQueue {
             trace,
         );
         let mut result = "unwanted";
-        for listener in &*self.listeners {
-            if matches(listener.pattern, &row.routing_key) {
+        for listener in &self.listeners {
+            if matches(listener.topic.pattern, &row.routing_key) {
                 guarded(within(trace, (listener.handler)(tx, &event))).await?;
                 result = "done";
             }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tracing::error;
 use uuid::Uuid;
 
-use super::{Audience, Listener};
+use super::{Audience, Topic};
 use crate::{
     context::hash,
     databasehandler::{Dialect, Store, Tx, Value, list, runs},
@@ -45,7 +45,8 @@ pub(super) struct Collector {
     pub(super) metrics: Metrics,
     pub(super) manager: &'static str,
     pub(super) wake: Arc<Wake>,
-    pub(super) listeners: Arc<[Listener]>,
+    /// Without the handlers: what they hold must not live as long as the bus.
+    pub(super) topics: Arc<[Topic]>,
 }
 
 #[derive(bin_common_handler::FromRow)]
@@ -217,12 +218,10 @@ impl Collector {
             return None;
         };
         let fitting = self
-            .listeners
+            .topics
             .iter()
-            .filter(|listener| matches(listener.pattern, &kept.topic));
-        let audiences: Vec<_> = fitting
-            .map(|listener| listener.audience)
-            .collect::<Option<_>>()?;
+            .filter(|topic| matches(topic.pattern, &kept.topic));
+        let audiences: Vec<_> = fitting.map(|topic| topic.audience).collect::<Option<_>>()?;
         (!audiences.is_empty()).then_some(audiences)
     }
 

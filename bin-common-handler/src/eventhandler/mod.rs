@@ -59,12 +59,18 @@ type Handler = Arc<
 /// For which of these customers anybody listens now. It is asked for many events at once, before they are kept.
 pub type Audience = for<'d> fn(&'d Db, Vec<Uuid>) -> BoxFuture<'d, Result<BTreeSet<Uuid>>>;
 
-/// Who works on events of a topic.
-#[derive(Clone)]
-struct Listener {
+/// What a handler listens to.
+#[derive(Clone, Copy)]
+struct Topic {
     pattern: &'static str,
     /// Where there is one, events of others are not kept.
     audience: Option<Audience>,
+}
+
+/// Who works on events of a topic.
+#[derive(Clone)]
+struct Listener {
+    topic: Topic,
     handler: Handler,
 }
 
@@ -144,9 +150,9 @@ impl Events {
     }
 
     fn want(&self, pattern: &'static str, audience: Option<Audience>, handler: Handler) {
+        let pattern = self.siblings.pattern(pattern);
         let listener = Listener {
-            pattern: self.siblings.pattern(pattern),
-            audience,
+            topic: Topic { pattern, audience },
             handler,
         };
         self.with_wanted(|wanted| wanted.listeners.push(listener));
@@ -168,7 +174,7 @@ impl Events {
             patterns: wanted
                 .listeners
                 .iter()
-                .map(|listener| listener.pattern.to_owned())
+                .map(|listener| listener.topic.pattern.to_owned())
                 .collect(),
             fanouts: wanted
                 .fanouts
@@ -200,12 +206,11 @@ impl Events {
             metrics: self.metrics.clone(),
             manager: self.manager,
             wake: Arc::clone(&self.wake),
-            listeners: self.listeners(),
+            topics: self.with_wanted(|wanted| {
+                let topics = wanted.listeners.iter().map(|listener| listener.topic);
+                topics.collect()
+            }),
         }
-    }
-
-    fn listeners(&self) -> Arc<[Listener]> {
-        self.with_wanted(|wanted| wanted.listeners.as_slice().into())
     }
 
     fn worker(&self) -> Worker<EventQueue> {
@@ -214,7 +219,7 @@ impl Events {
                 store: self.store.clone(),
                 metrics: self.metrics.clone(),
                 manager: self.manager,
-                listeners: self.listeners(),
+                listeners: self.with_wanted(|wanted| wanted.listeners.clone()),
             },
             name: format!("events of {}", self.manager),
             wake: Arc::clone(&self.wake),
