@@ -63,6 +63,7 @@ fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
 #[case(&["migrate", "status", "--rabbitmq-address", "http://u:hunter2@h"], "RABBITMQ_ADDRESS")]
 #[case(&["migrate", "status", "--manager", "nobody"], "--manager")]
 #[case(&["request", "Out.dial", "GET", "/"], "outdial-manager")]
+#[case(&["request", "outdail", "GET", "/v1/outdials"], "no manager 'outdail'; there are did, outdial, call, chat")]
 #[case(&["request", "outdial", "FETCH", "/"], "GET, POST, PUT or DELETE")]
 #[case(&["request", "outdial", "POST", "/v1/outdials", "{"], "not JSON")]
 #[case(&["request", "outdial", "GET", "/", "--timeout", "soon"], "--timeout")]
