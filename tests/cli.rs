@@ -38,7 +38,7 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 #[case(&["--help"], &["serve", "customer", "key", "request", "listen", "migrate", "backup", "restore", "import", "completions", "Examples:"])]
 #[case(&["serve", "--help"], &["--database-dsn", "--rabbitmq-address", "[env: DATABASE_DSN]", "Examples:"])]
 #[case(&["request", "--help"], &["--address", "--timeout", "--repeat", "--idempotency-key", "Examples:"])]
-#[case(&["listen", "--help"], &["--pattern", "--json", "Ctrl-C", "Examples:"])]
+#[case(&["listen", "--help"], &["--pattern", "--json", "Ctrl-C", "RABBITMQ_ADDRESS", "/ws/v1/events", "Examples:"])]
 #[case(&["migrate", "--help"], &["up", "down", "status", "create", "--manager", "--database-dsn", "Examples:"])]
 #[case(&["backup", "--help"], &["FILE", "--force", "--data-dir", "while it is used", "Examples:"])]
 #[case(&["restore", "--help"], &["FILE", "--data-dir", "Stop tandem first", "Examples:"])]
