@@ -273,7 +273,12 @@ async fn only_or_new(ask: &impl Ask, name: &str) -> Result<String, String> {
             fetch(ask, Method::Post, "/v1/customers", Some(&body)).await?
         }
         (1, Some(only)) => only,
-        _ => return Err("there are several customers; name one with --customer".to_owned()),
+        _ => {
+            return Err(
+                "there are several customers; name one with --customer: tandem customer list shows their ids"
+                    .to_owned(),
+            );
+        }
     };
     let id = customer.get("id").and_then(Value::as_str);
     id.map(str::to_owned)
@@ -297,9 +302,32 @@ async fn one(ask: &impl Ask, id: Option<Uuid>) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use bin_common_handler::models::{
+        error::Result as Reply,
+        sock::{Request, Response},
+    };
     use serde_json::json;
 
     use super::*;
+
+    /// Has two customers.
+    struct Two;
+
+    #[async_trait]
+    impl Ask for Two {
+        async fn ask(&self, _: &Request) -> Reply<Response> {
+            Ok(Response::ok(&json!([{"id": "1"}, {"id": "2"}])))
+        }
+    }
+
+    #[tokio::test]
+    async fn whose_a_demo_is_has_to_be_said_and_where_ids_are_is_told() {
+        let demo = only_or_new(&Two, "Demo").await.unwrap_err();
+        assert!(demo.contains("--customer: tandem customer list"), "{demo}");
+        let shown = one(&Two, None).await.unwrap_err();
+        assert!(shown.contains("tandem customer list"), "{shown}");
+    }
 
     fn fields(args: &[&str]) -> Value {
         let args = [&["customer", "create"], args].concat();

@@ -36,7 +36,12 @@ const EXAMPLES: &str = "Examples:
   tandem listen outdial --pattern 'outdial.*.created' --pattern 'outdialtarget.#'
   tandem listen outdial --json --address amqp://guest:guest@127.0.0.1:5672 | jq .data
 
-A line is: time, topic, version, the entity. Ctrl-C ends it.";
+A line is: time, topic, version, the entity. Ctrl-C ends it.
+
+It needs the broker that daemons use. A tandem without RABBITMQ_ADDRESS, as it is by default, keeps its events inside:
+they are heard at its bridge, over the socket /ws/v1/events, which the page http://127.0.0.1:8080/ follows. With a broker:
+  tandem serve --rabbitmq-address amqp://guest:guest@127.0.0.1:5672
+  tandem listen outdial --address amqp://guest:guest@127.0.0.1:5672";
 
 #[derive(Args)]
 struct Flags {
@@ -69,7 +74,7 @@ fn known_manager(text: &str) -> Result<String, String> {
 
 pub fn command() -> Command {
     Flags::augment_args(Command::new("listen"))
-        .about("Print a manager's events as they come")
+        .about("Print a manager's events as they come over RabbitMQ")
         .after_help(EXAMPLES)
 }
 

@@ -38,7 +38,7 @@ const EXAMPLES: &str = "Examples:
   tandem plan --calls-per-hour 500
   tandem import dids numbers.csv
   tandem request outdial GET '/v1/outdials?page_size=10'
-  tandem listen outdial
+  tandem listen outdial                       its events, where RABBITMQ_ADDRESS names a broker
   tandem migrate status
   tandem backup monday.db
   tandem exchange demo

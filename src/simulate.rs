@@ -101,6 +101,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         [] => USUAL.to_vec(),
         named => named.iter().map(|chosen| chosen.0).collect(),
     };
+    let mut compared = Vec::new();
     for (at, strategy) in strategies.into_iter().enumerate() {
         let traded = simulate::run(&Plan {
             seed: flags.seed,
@@ -123,6 +124,11 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         for line in said(strategy, &traded) {
             output::line(&line)?;
         }
+        compared.push((strategy, traded));
+    }
+    if compared.len() > 1 {
+        output::line("")?;
+        output::line(&comparison(&compared))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -146,9 +152,9 @@ fn said(strategy: Strategy, traded: &Traded) -> Vec<String> {
         traded.held,
     ));
     lines.push(format!(
-        "difference {} turns, deviation {:.2} %",
+        "difference {} turns, deviation {}",
         whole(traded.round_robin_difference),
-        traded.weighted_deviation * 100.0,
+        deviation(traded),
     ));
     let refused = traded.refused.iter();
     let refused: Vec<String> = refused
@@ -168,6 +174,31 @@ fn said(strategy: Strategy, traded: &Traded) -> Vec<String> {
     let table = output::table(&header, shares(traded));
     lines.extend(table.lines().map(str::to_owned));
     lines
+}
+
+/// The strategies side by side, and what the columns say.
+fn comparison(compared: &[(Strategy, Traded)]) -> String {
+    let rows = compared.iter().map(|(strategy, traded)| {
+        vec![
+            strategy.to_string(),
+            money(traded.revenue),
+            output::grouped(traded.unsold),
+            deviation(traded),
+        ]
+    });
+    let table = output::table(
+        &["STRATEGY", "REVENUE", "UNSOLD", "DEVIATION"],
+        rows.collect(),
+    );
+    format!(
+        "{}\n\nrevenue is what buyers paid; unsold are calls that nobody took; deviation is how far a buyer's part of all turns \
+         is from what weights give it, at most",
+        table.trim_end()
+    )
+}
+
+fn deviation(traded: &Traded) -> String {
+    format!("{:.2} %", traded.weighted_deviation * 100.0)
 }
 
 fn shares(traded: &Traded) -> Vec<Vec<String>> {
@@ -205,6 +236,30 @@ mod tests {
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(0, 0), "0.0 %");
         assert_eq!(percent(5, 5), "100.0 %");
+    }
+
+    #[test]
+    fn strategies_stand_side_by_side() {
+        let traded = |strategy| {
+            let plan = Plan {
+                seed: 1,
+                calls: 50,
+                buyers: 3,
+                calls_a_day: 50,
+                strategy,
+            };
+            (strategy, simulate::run(&plan).unwrap())
+        };
+        let compared = [traded(Strategy::HighestBid), traded(Strategy::RoundRobin)];
+        let text = comparison(&compared);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("STRATEGY"), "{text}");
+        for (line, (strategy, traded)) in lines[1..].iter().zip(&compared) {
+            assert!(line.starts_with(strategy.as_str()), "{text}");
+            assert!(line.contains(&money(traded.revenue)), "{text}");
+            assert!(line.ends_with('%'), "{text}");
+        }
+        assert!(text.contains("unsold are calls that nobody took"), "{text}");
     }
 
     #[test]

@@ -291,6 +291,9 @@ fn what_was_exported_can_be_edited_and_imported() {
     assert!(here.ok(&["export", "dids"]).contains("acme"));
 
     here.json(&["customer", "create", "--name", "Other"]);
+    let said = here.run(&["request", "did", "POST", "/v1/didpools", r#"{"name": "a"}"#]);
+    let hint = "(customer_id in the query or body; tandem customer list";
+    assert!(said.err.contains(hint), "{}", said.err);
     let said = here.run(&["import", "dids", "out.csv"]);
     assert!(
         said.err.contains("CUSTOMER_REQUIRED") && said.err.contains("tandem customer list"),

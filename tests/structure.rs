@@ -214,13 +214,36 @@ mod tests {
             .collect()
     }
 
+    /// The sources of every manager, and of those that docs/new-manager.md shows: these are copied.
+    fn sources() -> Vec<PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let ours = managers::ALL.iter();
+        let mut found: Vec<PathBuf> = ours
+            .map(|manager| root.join(manager.crate_name.replace('_', "-")))
+            .collect();
+        for entry in fs::read_dir(root.join("docs")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().ends_with("-manager") {
+                found.push(path);
+            }
+        }
+        found.iter().map(|folder| folder.join("src")).collect()
+    }
+
+    #[test]
+    fn the_examples_of_managers_are_looked_at() {
+        let sources = sources();
+        for name in ["notes-manager", "tags-manager"] {
+            let example = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("docs")
+                .join(name);
+            assert!(sources.contains(&example.join("src")), "{name}");
+        }
+    }
+
     #[test]
     fn in_every_manager_imports_go_down() {
-        for manager in managers::ALL {
-            let folder = manager.crate_name.replace('_', "-");
-            let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join(folder)
-                .join("src");
+        for source in sources() {
             let faults = faults(&source);
             assert!(faults.is_empty(), "{}", faults.join("\n"));
         }
@@ -339,11 +362,7 @@ mod tests {
     #[test]
     fn sql_stands_in_dbhandler() {
         let mut found = Vec::new();
-        for manager in managers::ALL {
-            let folder = manager.crate_name.replace('_', "-");
-            let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join(folder)
-                .join("src");
+        for source in sources() {
             let mut all = Vec::new();
             files(&source, &[], &mut all);
             for (path, module, _) in all {

@@ -11,7 +11,8 @@ pub mod models;
 mod room;
 mod viewer;
 
-// The market: who sells, who buys, and which buyer gets a call.
+// The market: who sells, who buys, and which buyer gets a call. `routehandler` sells it (`route`, then `sell`): `choice` decides,
+// `turns` lets one sale of a campaign follow another, `standing` and `refusing` say which buyers are out.
 mod accounthandler;
 mod auctionhandler;
 mod bidprofilehandler;

@@ -86,6 +86,10 @@ impl Load {
         for _ in 0..CONVERSATIONS {
             visitors.push(Arc::new(desk.visitor(&widget).await?));
         }
+        output::say(&format!(
+            "{CONVERSATIONS} conversations are open; {} sockets connect, then {} messages a second for {} s",
+            self.sockets, self.rate, self.seconds
+        ));
         let began = Instant::now();
         let lines = connect(&desk.at, &token, &visitors, sockets).await?;
         let connect_ms = began.elapsed().as_millis();
@@ -153,6 +157,7 @@ async fn speak(at: &str, token: &str, visitors: &[Arc<Visitor>], plan: Plan) -> 
         let (visitor, step) = (Arc::clone(visitor), visitors.len());
         speaking.spawn(async move {
             let own = (0..plan.count).skip(first).step_by(step);
+            let mut unanswered = own.clone().count();
             for number in own {
                 sleep_until(intended(plan, number).into()).await;
                 let frame = json!({
@@ -161,9 +166,12 @@ async fn speak(at: &str, token: &str, visitors: &[Arc<Visitor>], plan: Plan) -> 
                 });
                 line.say(&frame).await?;
             }
-            // Until everything was acknowledged or is late.
-            let end = plan.end;
-            while let Ok(Heard::Text(_)) = timeout_at(end.into(), line.0.next()).await {}
+            // Until everything was answered or is late.
+            while unanswered > 0
+                && let Ok(Heard::Text(text)) = timeout_at(plan.end.into(), line.0.next()).await
+            {
+                unanswered = unanswered.saturating_sub(usize::from(is_answer(&text)));
+            }
             Ok::<(), String>(())
         });
     }
@@ -171,6 +179,12 @@ async fn speak(at: &str, token: &str, visitors: &[Arc<Visitor>], plan: Plan) -> 
         spoken.map_err(|fault| fault.to_string())??;
     }
     Ok(())
+}
+
+/// Whether a frame answers what was said: an acknowledgement or a refusal.
+fn is_answer(text: &str) -> bool {
+    let frame: Value = serde_json::from_str(text).unwrap_or_default();
+    matches!(frame.get("op").and_then(Value::as_str), Some("ack" | "err"))
 }
 
 fn intended(plan: Plan, number: u32) -> Instant {
@@ -233,4 +247,23 @@ fn print(sockets: usize, connect_ms: u128, plan: Plan, mut all: Tally) -> Result
         return Err("not everything was heard once and in order".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::acknowledged(r#"{"op": "ack", "client_message_id": "l1"}"#, true)]
+    #[case::refused(r#"{"op": "err", "reason": "TOO_MANY"}"#, true)]
+    #[case::event(r#"{"op": "event", "seq": 1}"#, false)]
+    #[case::no_frame("words", false)]
+    fn what_was_said_is_waited_for_until_it_is_answered(
+        #[case] text: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_answer(text), expected);
+    }
 }

@@ -1,6 +1,6 @@
 //! Asking for one thing, or for every row of a list, and reading the reply.
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, path::Path, process::ExitCode};
 
 use bin_common_handler::{
     daemon::block_on,
@@ -13,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Ask, Client, Options};
+use crate::settings;
 
 /// Rows of one page: as many as a manager gives at once.
 const PAGE_SIZE: usize = 1_000;
@@ -101,6 +102,19 @@ fn told(fault: &Refusal) -> String {
 
 /// E.g. `404 OUTDIAL_NOT_FOUND: The outdial was not found.`, and which flag helps.
 pub fn status_line(response: &Response) -> String {
+    line_with(
+        response,
+        "--customer ID, or customer_id in the query or body",
+    )
+}
+
+/// As [`status_line`], where no flag names the customer: that of `tandem request` is for brokers.
+pub fn status_line_without_flag(response: &Response) -> String {
+    line_with(response, "customer_id in the query or body")
+}
+
+/// A refusal in one line; `naming` is how a customer is named.
+fn line_with(response: &Response, naming: &str) -> String {
     let body: Value = serde_json::from_str(response.body()).unwrap_or_default();
     let text = |key| body.get(key).and_then(Value::as_str);
     let mut line = response.status_code.to_string();
@@ -110,13 +124,29 @@ pub fn status_line(response: &Response) -> String {
         line = format!("{line} {reason}: {message}");
     }
     let hint = match (response.status_code, text("reason")) {
-        (401, _) => " (the key comes from --key, BRIDGE_ACCESS_KEY or DATA_DIR/bridge.key)",
-        (_, Some("CUSTOMER_REQUIRED")) => {
-            " (--customer ID, or customer_id in the query or body; tandem customer list shows the ids)"
+        (401, _) => {
+            let file = key_file().unwrap_or_default();
+            format!(" (the key comes from --key, BRIDGE_ACCESS_KEY or DATA_DIR/bridge.key{file})")
         }
-        _ => "",
+        (_, Some("CUSTOMER_REQUIRED")) => {
+            format!(" ({naming}; tandem customer list shows the ids)")
+        }
+        _ => String::new(),
     };
-    line + hint
+    line + &hint
+}
+
+/// Which file has the key here; none where the settings are wrong.
+fn key_file() -> Option<String> {
+    let config = settings::without_flags().ok()?;
+    Some(place(&config.data_dir().join("bridge.key")))
+}
+
+/// A file in full, and whether it is there: a wrong DATA_DIR, or folder, is seen by that.
+fn place(file: &Path) -> String {
+    let is = if file.exists() { "is" } else { "is not" };
+    let full = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    format!(", here {}, which {is} there", full.display())
 }
 
 #[cfg(test)]
@@ -163,6 +193,36 @@ mod tests {
                 "/v1/things?deleted=false&page_size=1000&page_token="
             );
         }
+    }
+
+    #[test]
+    fn whoever_names_no_customer_hears_what_works() {
+        let error = Refusal::invalid_argument("CUSTOMER_REQUIRED", "Name the customer.");
+        let reply = error.to_response("did-manager");
+        let with_flag = status_line(&reply);
+        assert!(
+            with_flag.contains("(--customer ID, or customer_id in"),
+            "{with_flag}"
+        );
+        let without = status_line_without_flag(&reply);
+        assert!(
+            without.contains("(customer_id in the query or body; "),
+            "{without}"
+        );
+    }
+
+    #[test]
+    fn whose_key_is_wrong_hears_where_it_was_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("bridge.key");
+        let full = file.display();
+        assert_eq!(place(&file), format!(", here {full}, which is not there"));
+        std::fs::write(&file, "key").unwrap();
+        assert_eq!(place(&file), format!(", here {full}, which is there"));
+        assert!(place(Path::new("data/bridge.key")).starts_with(", here /"));
+        let reply = Refusal::unauthenticated("INVALID_KEY", "No.").to_response("http-bridge");
+        let told = status_line(&reply);
+        assert!(told.contains("DATA_DIR/bridge.key, here /"), "{told}");
     }
 
     #[test]

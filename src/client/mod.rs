@@ -7,4 +7,6 @@ mod http;
 
 pub use address::{Address, manager_name, path};
 pub use ask::{Ask, Client, Options, broker};
-pub use fetch::{fetch, get, not_understood, rows, status_line, with_client};
+pub use fetch::{
+    fetch, get, not_understood, rows, status_line, status_line_without_flag, with_client,
+};

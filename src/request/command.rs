@@ -15,12 +15,15 @@ use bin_common_handler::{
 };
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::value::RawValue;
+use tandem::managers;
 use uuid::Uuid;
 
 use super::repeat;
 use crate::{
     Outcome,
-    client::{Address, Ask, Client, Options, manager_name, path, status_line},
+    client::{
+        Address, Ask, Client, Options, manager_name, path, status_line, status_line_without_flag,
+    },
     output,
 };
 
@@ -74,6 +77,7 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let flags = Flags::from_arg_matches(matches)?;
+    known(&flags)?;
     let request = request(&flags)?;
     let client = Client::open(&flags.options, &flags.manager)?;
     let address = &flags.options.address;
@@ -84,13 +88,36 @@ pub fn run(matches: &ArgMatches) -> Outcome {
                 repeat::run(&client, &request, times, flags.concurrency, flags.json).await
             }
             None => match client.ask(&request).await {
-                Ok(response) => show(&response, flags.json),
+                Ok(response) => show(&response, &flags),
                 Err(fault) => Ok(fail(&format!("{address}: {fault}"))),
             },
         };
         ExitCode::SUCCESS
     });
     outcome
+}
+
+/// A bridge goes by the path alone, so a mistyped manager would go unnoticed there. Over a broker any service may be
+/// asked.
+fn known(flags: &Flags) -> Result<(), String> {
+    let short = |name: &str| name.trim_end_matches("-manager").to_owned();
+    let mut names = managers::ALL.iter().map(|manager| manager.name);
+    if !is_bridge(flags) || names.any(|name| name == flags.manager) {
+        return Ok(());
+    }
+    let names: Vec<String> = managers::ALL
+        .iter()
+        .map(|manager| short(manager.name))
+        .collect();
+    Err(format!(
+        "no manager '{}'; there are {}",
+        short(&flags.manager),
+        names.join(", ")
+    ))
+}
+
+fn is_bridge(flags: &Flags) -> bool {
+    matches!(flags.options.address, Address::Http(_))
 }
 
 fn method(text: &str) -> Result<Method, String> {
@@ -107,9 +134,11 @@ fn request(flags: &Flags) -> Result<Request, Box<dyn std::error::Error>> {
     if let Some(body) = &flags.body {
         request = request.json(&body_of(body)?)?;
     }
-    if flags.customer.is_some() && matches!(flags.options.address, Address::Http(_)) {
+    if flags.customer.is_some() && is_bridge(flags) {
         return Err(
-            "--customer works over a broker only; a bridge knows its caller by the key".into(),
+            "--customer works over a broker only; a bridge knows its caller by the key, and its own key names \
+             the customer by customer_id in the query or body"
+                .into(),
         );
     }
     request.customer_id = flags.customer;
@@ -131,8 +160,8 @@ fn body_of(given: &str) -> Result<Box<RawValue>, String> {
     bad_json::from_str(&text).map_err(|bad| format!("the body is not right: {bad}"))
 }
 
-fn show(response: &Response, as_json: bool) -> Outcome {
-    if as_json {
+fn show(response: &Response, flags: &Flags) -> Outcome {
+    if flags.json {
         output::line(&serde_json::to_string(response)?)?;
     } else if response.data.is_some() {
         output::line(&output::pretty(response.body()))?;
@@ -140,7 +169,11 @@ fn show(response: &Response, as_json: bool) -> Outcome {
     if response.status_code < 400 {
         return Ok(ExitCode::SUCCESS);
     }
-    output::say(&status_line(response));
+    output::say(&if is_bridge(flags) {
+        status_line_without_flag(response)
+    } else {
+        status_line(response)
+    });
     Ok(ExitCode::FAILURE)
 }
 

@@ -1,6 +1,7 @@
 //! notes-manager: notes about outdials, with reminders. The example of docs/new-manager.md.
 
 mod callhandler;
+mod dbhandler;
 mod listenhandler;
 pub mod models;
 mod notehandler;
@@ -38,7 +39,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
         notes.clone(),
         notehandler::outdial_deleted,
     );
-    // The first four files are a manager; calling the URLs of due notes comes on top.
+    // The first five files are a manager; calling the URLs of due notes comes on top.
     callhandler::start(ctx, notes.clone())?;
     Ok(Wired::new(listenhandler::routes(), notes))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bin_common_handler::{
     config::Setting,
-    context::RequestContext,
+    context::{Operation, RequestContext},
     daemon::{ManagerContext, StartError},
     databasehandler::{ChangeTx, Store},
     listenhandler::Raw,
@@ -27,7 +27,10 @@ use serde::Deserialize;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::models::{Note, NotePatch};
+use crate::{
+    dbhandler::{self, SWEEP_MAX},
+    models::{Note, NotePatch},
+};
 
 /// The timer that makes a note due.
 pub(crate) const REMIND: &str = "note_remind";
@@ -35,8 +38,6 @@ pub(crate) const REMIND: &str = "note_remind";
 pub(crate) const CALL: &str = "note_call";
 /// The timer that goes on deleting the notes about an outdial.
 pub(crate) const SWEEP: &str = "note_sweep";
-/// Notes that one transaction deletes at most.
-const SWEEP_MAX: usize = 100;
 
 pub(crate) const LIMIT: Setting<u64> = quota::setting(
     "NOTES_PER_CUSTOMER",
@@ -68,7 +69,8 @@ impl NoteHandler {
         resource::get::<Note, _>(self, ctx, id).await?.fee()
     }
 
-    /// Counts a webhook whose signature is right. A stranger learns nothing of which notes exist.
+    /// Counts a webhook whose signature is right, once however often it comes. A stranger learns nothing of which notes
+    /// exist.
     pub(crate) async fn receive(&self, ctx: &RequestContext, id: Uuid, raw: &Raw) -> Result<()> {
         let refused = || Error::permission_denied("BAD_SIGNATURE", "The signature is not right.");
         let note = self.store.get::<Note>(id).await?.ok_or_else(refused)?;
@@ -80,8 +82,17 @@ impl NoteHandler {
         if !is_signed(&secret, raw.body(), signature) {
             return Err(refused());
         }
-        let mut tx = self.store.begin(ctx).await?;
-        let before = resource::lock_live::<Note>(&mut tx, ctx, id).await?;
+        // Senders repeat what they are not sure of. The body names the effect: it has the sender's own id.
+        let operation = Operation::once(note.customer_id, &[id.as_bytes(), raw.body()]);
+        if let Some(reply) = self.store.inbox.find(&operation).await? {
+            return Err(Error::replay(reply));
+        }
+        let own = RequestContext {
+            operation: Some(operation),
+            ..ctx.clone()
+        };
+        let mut tx = self.store.begin(&own).await?;
+        let before = resource::lock_live::<Note>(&mut tx, &own, id).await?;
         let mut after = before.clone();
         after.inbound_count = before.inbound_count.saturating_add(1);
         write(&mut tx, &before, after, "note_received").await?;
@@ -105,7 +116,7 @@ impl ResourceHooks<Note> for NoteHandler {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        ctx.scope.owner(named.unwrap_or_default())
+        ctx.scope.required_owner(named)
     }
 
     fn quota(&self) -> Option<&Quota> {
@@ -237,18 +248,9 @@ async fn sweep(
     customer_id: Uuid,
     outdial_id: Uuid,
 ) -> Result<()> {
-    #[derive(bin_common_handler::FromRow)]
-    struct Found {
-        id: Uuid,
-    }
-    let sql = format!(
-        "SELECT id FROM note_notes WHERE customer_id = ? AND outdial_id = ? AND tm_delete IS NULL \
-         LIMIT {SWEEP_MAX}"
-    );
-    let values = vec![customer_id.into(), outdial_id.into()];
-    let found: Vec<Found> = tx.sql().fetch_all(&sql, values).await?;
+    let found = dbhandler::live_about(tx, customer_id, outdial_id).await?;
     let ctx = tx.context().clone();
-    for Found { id } in &found {
+    for id in &found {
         if let Some(note) = tx
             .lock::<Note>(*id)
             .await?

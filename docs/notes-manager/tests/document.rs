@@ -1,11 +1,12 @@
 //! What docs/new-manager.md quotes stands in the sources.
 
 const DOCUMENT: &str = include_str!("../../new-manager.md");
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../src/lib.rs"),
     include_str!("../src/models.rs"),
     include_str!("../src/listenhandler.rs"),
     include_str!("../src/notehandler.rs"),
+    include_str!("../src/dbhandler.rs"),
     include_str!("../src/callhandler.rs"),
     include_str!("notes.rs"),
 ];

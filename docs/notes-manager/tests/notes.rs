@@ -129,6 +129,20 @@ async fn a_note_is_its_tenants_and_its_secret_nobodys(#[case] kind: Kind) {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_of_nobody_is_refused() {
+    let world = World::new(Kind::Embedded).await;
+    let body = json!({"text": "whose?"});
+    let operator = world.installation.client();
+    let (status, said) = operator.call(Post, "/v1/notes", Some(body)).await;
+    assert_eq!(
+        (status, &said["reason"]),
+        (400, &json!("CUSTOMER_REQUIRED"))
+    );
+    assert_eq!(world.read("/v1/notes").await, json!([]));
+    world.end().await;
+}
+
 #[rstest]
 #[case(json!({"url": "ftp://h/"}), "url")]
 #[case(json!({"secret": "short"}), "secret")]
@@ -245,6 +259,8 @@ async fn a_webhook_counts_when_its_signature_is_right(#[case] kind: Kind) {
         (&uri, vec![right.clone(), right.clone()], 403),
         (&open, vec![unkeyed], 403),
         (&unknown, vec![right.clone()], 403),
+        // A repeat is answered like the first, and counts for nothing.
+        (&uri, vec![right.clone()], 200),
     ] {
         let inbound = format!("{uri}/inbound");
         let headers = BTreeMap::from([("x-signature".to_owned(), signature)]);

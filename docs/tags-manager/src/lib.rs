@@ -1,12 +1,12 @@
 //! tags-manager: tags on outdials. The smallest manager of docs/new-manager.md.
 
+mod dbhandler;
 pub mod models;
 mod taghandler;
 
 use bin_common_handler::{
     daemon::{Manager, ManagerContext, StartError},
     listenhandler::{Routes, Wired},
-    migrations,
 };
 
 use crate::{models::Tag, taghandler::TagHandler};
@@ -16,7 +16,7 @@ pub const MANAGER: Manager = Manager {
     name: "tags-manager",
     renamed_by: None,
     crate_name: env!("CARGO_CRATE_NAME"),
-    migrations: migrations!("tag", ["1001_tags"]),
+    migrations: bin_common_handler::migrations!("tag", ["1001_tags"]),
     settings: &[],
     times: &[],
     routes: || routes().infos(),
@@ -29,13 +29,9 @@ fn routes() -> Routes<TagHandler> {
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let tags = TagHandler(ctx.store.clone());
-    ctx.timers
-        .on_with(taghandler::EXPIRE, tags.clone(), taghandler::expire);
-    ctx.timers
-        .on_with(taghandler::SWEEP, tags.clone(), taghandler::sweep);
-    ctx.events.on(
-        "outdial-manager.outdial.*.deleted",
-        taghandler::outdial_deleted,
-    );
+    let (timers, events) = (&ctx.timers, &ctx.events);
+    timers.on_with(taghandler::EXPIRE, tags.clone(), taghandler::expire);
+    timers.on_with(taghandler::SWEEP, tags.clone(), taghandler::sweep);
+    events.on("outdial-manager.outdial.*.deleted", taghandler::sweep_soon);
     Ok(Wired::new(routes(), tags))
 }

@@ -8,16 +8,13 @@ use bin_common_handler::{
     sockhandler::ReceivedEvent,
     timerhandler::Timer,
 };
-use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::models::Tag;
+use crate::{dbhandler, models::Tag};
 
-/// The timer that deletes a tag.
+/// The timers: one deletes a tag, one the tags of an outdial.
 pub(crate) const EXPIRE: &str = "tag_expire";
-/// The timer that deletes the tags of an outdial, and how many in one transaction.
 pub(crate) const SWEEP: &str = "tag_sweep";
-const TAGS_MAX: i64 = 100;
 
 /// Creates, reads, changes and deletes tags.
 #[derive(Clone)]
@@ -29,7 +26,7 @@ impl ResourceHooks<Tag> for TagHandler {
     }
 
     async fn owner(&self, ctx: &RequestContext, named: Option<Uuid>) -> Result<Uuid> {
-        ctx.scope.owner(named.unwrap_or_default())
+        ctx.scope.required_owner(named)
     }
 
     async fn before_write(
@@ -50,29 +47,26 @@ pub(crate) async fn expire(tags: TagHandler, tx: &mut ChangeTx<'_>, timer: Timer
     remove(&tags, tx, timer.entity_id).await
 }
 
-/// What we want to know of an outdial, and of its tags.
-#[derive(Deserialize, bin_common_handler::FromRow)]
-struct Id {
+/// What we want to know of an outdial.
+#[derive(serde::Deserialize)]
+struct Outdial {
     id: Uuid,
 }
 
 /// The tags of an outdial go with it, some at a time.
-pub(crate) async fn outdial_deleted(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
-    let (outdial, now): (Id, _) = (event.data()?, tx.now());
+pub(crate) async fn sweep_soon(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+    let (outdial, now): (Outdial, _) = (event.data()?, tx.now());
     tx.schedule(SWEEP, outdial.id, now, &()).await
 }
 
 pub(crate) async fn sweep(tags: TagHandler, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
-    let sql = "SELECT id FROM tag_tags WHERE outdial_id = ? AND tm_delete IS NULL LIMIT ?";
-    let values = vec![timer.entity_id.into(), TAGS_MAX.into()];
-    let found: Vec<Id> = tx.sql().fetch_all(sql, values).await?;
-    for tag in &found {
-        remove(&tags, tx, tag.id).await?;
+    let (found, now) = (dbhandler::live_of(tx, timer.entity_id).await?, tx.now());
+    for id in &found {
+        remove(&tags, tx, *id).await?;
     }
     if found.is_empty() {
         return Ok(());
     }
-    let now = tx.now();
     tx.schedule(SWEEP, timer.entity_id, now, &()).await
 }
 
