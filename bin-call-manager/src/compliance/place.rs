@@ -9,7 +9,7 @@ use crate::choice::place::Code;
 
 /// Zones of each state and province.
 const STATES: &str = include_str!("data/states.tsv");
-/// State of each three-digit ZIP prefix.
+/// State of each three-digit ZIP prefix, and of whole ZIP codes that lie elsewhere.
 const ZIPS: &str = include_str!("data/zips.tsv");
 const PREFIXES: usize = 1_000;
 
@@ -30,6 +30,12 @@ static BY_ZIP: LazyLock<Box<[Option<Zip>]>> = LazyLock::new(|| {
         }
     }
     zips
+});
+
+static BY_WHOLE_ZIP: LazyLock<BTreeMap<usize, Zip>> = LazyLock::new(|| {
+    let found = rows(ZIPS).filter_map(|row| Zip::read(&row));
+    let whole = found.filter(|(range, _)| *range.start() >= PREFIXES);
+    whole.map(|(range, zip)| (*range.start(), zip)).collect()
 });
 
 /// A place: its local time, and whose law holds there.
@@ -80,8 +86,9 @@ fn of_state(state: Code) -> Option<&'static [Tz]> {
 
 fn of_zip(zip: &str) -> Option<Zip> {
     let is_zip = zip.len() >= 5 && zip.bytes().take(5).all(|byte| byte.is_ascii_digit());
-    let prefix: usize = zip.get(..3).filter(|_| is_zip)?.parse().ok()?;
-    *BY_ZIP.get(prefix)?
+    let whole: usize = zip.get(..5).filter(|_| is_zip)?.parse().ok()?;
+    let elsewhere = BY_WHOLE_ZIP.get(&whole).copied();
+    elsewhere.or(*BY_ZIP.get(whole / 100)?)
 }
 
 /// Whether a place of this name exists.
@@ -157,6 +164,18 @@ mod tests {
         "CA America/Los_Angeles, NY America/New_York"
     )]
     #[case("+14155550123", "94105", "CA", "CA America/Los_Angeles")]
+    #[case(
+        "+18085550123",
+        "96799",
+        "",
+        "HI Pacific/Honolulu, AS Pacific/Pago_Pago"
+    )]
+    #[case(
+        "+12085550123",
+        "83414-0001",
+        "",
+        "ID America/Boise, WY America/Denver"
+    )]
     #[case(
         "+12125550123",
         "32501",

@@ -65,7 +65,8 @@ pub(crate) async fn replace(
     Ok(tx.sql().execute(&sql, values).await?)
 }
 
-/// Pings of an erased number are not found by what was asked any more: that is a hash of the number.
+/// Pings of an erased number are not found by what was asked any more: that is a hash of the number. Who asks the same again
+/// has a new ping at once.
 ///
 /// # Errors
 /// 503.
@@ -74,6 +75,10 @@ pub(crate) async fn forget_questions(
     customer_id: Uuid,
     pseudonym: &str,
 ) -> Result<()> {
+    let claims = "DELETE FROM exchange_ping_claims WHERE customer_id = ? AND ping_id IN \
+         (SELECT id FROM exchange_pings WHERE customer_id = ? AND from_number = ?)";
+    let values = vec![customer_id.into(), customer_id.into(), pseudonym.into()];
+    tx.sql().execute(claims, values).await?;
     let sql = "UPDATE exchange_pings SET digest = '' WHERE customer_id = ? AND from_number = ?";
     let values = vec![customer_id.into(), pseudonym.into()];
     tx.sql().execute(sql, values).await?;

@@ -1,5 +1,7 @@
 //! Where a call goes that came in by SIP.
 
+use std::time::Duration;
+
 use bin_common_handler::{
     context::RequestContext,
     models::{
@@ -8,6 +10,7 @@ use bin_common_handler::{
     },
     phone,
 };
+use tracing::debug;
 use uuid::Uuid;
 
 use super::message::{Request, Status};
@@ -39,6 +42,14 @@ const CALL_ID_TAKEN: &str = "CALL_ID_TAKEN";
 
 /// How often a decision is tried that the database rolled back.
 const TRIES_MAX: u32 = 5;
+
+/// Before a call that was cancelled is given up once more.
+const GIVE_UP_PAUSES: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::ZERO,
+];
 
 /// What the sender is told.
 pub(super) struct Decided {
@@ -246,14 +257,23 @@ fn waiting(call: Call) -> Result<Call> {
     }
 }
 
-/// Nobody waits for the call any more: its buyer is told nothing, and its hold goes back.
-pub(super) async fn give_up(app: &App, (customer_id, call_id): (Uuid, Uuid)) -> Result<()> {
+/// Nobody waits for the call any more: its buyer is told nothing, and its hold goes back. Where that cannot be written for a
+/// while, the call's timer gives the hold back.
+pub(super) async fn give_up(app: App, (customer_id, call_id): (Uuid, Uuid)) {
     let ctx = RequestContext {
         scope: Scope::tenant(customer_id),
         ..RequestContext::internal()
     };
     let report = Report::of(CallStatus::Canceled);
-    reporthandler::report(app, &ctx, call_id, &report)
-        .await
-        .map(drop)
+    for pause in GIVE_UP_PAUSES {
+        match Box::pin(reporthandler::report(&app, &ctx, call_id, &report)).await {
+            Ok(_) => return,
+            Err(error) if error.status().code() < 500 => {
+                debug!(%error, "a call that was cancelled is over");
+                return;
+            }
+            Err(error) => debug!(%error, "a call that was cancelled is still held"),
+        }
+        tokio::time::sleep(pause).await;
+    }
 }

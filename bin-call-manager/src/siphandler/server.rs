@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::info;
 
 use super::{
     access::{Access, Verdict},
@@ -48,7 +48,7 @@ const CONNECTIONS_OF_ADDRESS_MAX: usize = 32;
 /// Messages of all connections that wait, and answers of one.
 const HEARD_MAX: usize = 256;
 const ANSWERS_MAX: usize = 64;
-/// Calls that are decided at a time; each has a database connection for a while.
+/// Calls that are decided or given up at a time; each has a database connection for a while.
 const DECISIONS_MAX: usize = 256;
 
 /// Binds the sockets, and starts the job.
@@ -91,6 +91,7 @@ pub(super) fn start(
         rates: Rates::new(ctx.config.get(&RATE)),
         transactions: Transactions::default(),
         decisions: FuturesUnordered::new(),
+        given_up: FuturesUnordered::new(),
         connections: HashMap::new(),
         serving: FuturesUnordered::new(),
         next_connection: 0,
@@ -127,6 +128,8 @@ struct Server {
     rates: Rates,
     transactions: Transactions,
     decisions: FuturesUnordered<BoxFuture<'static, (Key, String, Decided)>>,
+    /// Calls whose callers went away, while their holds go back.
+    given_up: FuturesUnordered<BoxFuture<'static, ()>>,
     connections: HashMap<u64, Connection>,
     serving: FuturesUnordered<BoxFuture<'static, u64>>,
     next_connection: u64,
@@ -162,8 +165,9 @@ impl Server {
                     self.connections.remove(&number);
                 }
                 Some((key, tag, decided)) = self.decisions.next() => {
-                    self.finish(&key, &tag, decided).await;
+                    self.finish(&key, &tag, decided);
                 }
+                Some(()) = self.given_up.next() => {}
                 _ = ticks.tick() => {
                     let due = self.transactions.tick(Instant::now());
                     self.act(due, "");
@@ -171,8 +175,14 @@ impl Server {
             }
         }
         // What is being decided takes holds: it is not cut off.
-        while let Some((key, tag, decided)) = self.decisions.next().await {
-            self.finish(&key, &tag, decided).await;
+        loop {
+            tokio::select! {
+                Some((key, tag, decided)) = self.decisions.next() => {
+                    self.finish(&key, &tag, decided);
+                }
+                Some(()) = self.given_up.next() => {}
+                else => break,
+            }
         }
     }
 
@@ -210,7 +220,7 @@ impl Server {
         }
         if !is_known && request.method == "INVITE" {
             match self.access.check(&request, peer, self.clock.now()) {
-                Verdict::Allowed if self.decisions.len() >= DECISIONS_MAX => {
+                Verdict::Allowed if self.decisions.len() + self.given_up.len() >= DECISIONS_MAX => {
                     (self.count)("busy");
                     let later = [("Retry-After", "1".to_owned())];
                     let busy = reply(&request, peer, Status::BUSY, &tag, &later);
@@ -260,7 +270,7 @@ impl Server {
         }
     }
 
-    async fn finish(&mut self, key: &Key, tag: &str, decided: Decided) {
+    fn finish(&mut self, key: &Key, tag: &str, decided: Decided) {
         let now = Instant::now();
         let Decided {
             status,
@@ -271,11 +281,9 @@ impl Server {
             Some(action) => self.act(vec![action], tag),
             None => {
                 (self.count)("given_up");
-                if let Some(sold) = sold
-                    && let Err(error) = Box::pin(give_up(&self.app, sold)).await
-                {
-                    // Its timer gives the hold back.
-                    debug!(%error, "a call that was cancelled is still held");
+                if let Some(sold) = sold {
+                    // Beside the decisions: they hold what it waits for.
+                    self.given_up.push(give_up(self.app.clone(), sold).boxed());
                 }
             }
         }

@@ -20,7 +20,6 @@ use bin_common_handler::{
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use tokio::{sync::OnceCell, time::Instant};
-use tracing::debug;
 use uuid::Uuid;
 
 use super::{
@@ -207,11 +206,8 @@ async fn finish(
         });
     }
     (sockets.0.count)("given_up");
-    if let Some(sold) = sold
-        && let Err(error) = Box::pin(give_up(app, sold)).await
-    {
-        // Its timer gives the hold back.
-        debug!(%error, "a call that was cancelled is still held");
+    if let Some(sold) = sold {
+        Box::pin(give_up(app.clone(), sold)).await;
     }
     Ok(Frames::default())
 }

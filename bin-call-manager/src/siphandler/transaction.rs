@@ -112,6 +112,10 @@ impl Transactions {
     ) -> Vec<Action> {
         let key = Key::of(&request, peer);
         match request.method.as_str() {
+            // Of a dialog, which a redirect never begins (RFC 3261, 12.2.2).
+            "INVITE" if request.has_to_tag => {
+                vec![reply(&request, peer, Status::NO_TRANSACTION, tag, &[])]
+            }
             "INVITE" => self.invite(key, request, peer, tag, now),
             "ACK" => {
                 self.acknowledge(&key, now);

@@ -46,7 +46,8 @@ pub(crate) struct Request {
     /// The user of From, or of P-Asserted-Identity where there is one.
     pub caller: String,
     pub to: String,
-    has_to_tag: bool,
+    /// It is of a dialog.
+    pub has_to_tag: bool,
     pub call_id: String,
     pub cseq: String,
     pub authorization: Option<String>,

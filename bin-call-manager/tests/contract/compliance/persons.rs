@@ -203,7 +203,8 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
     let offered = json!({
         "call_campaign_id": campaign, "from_number": GEORGIA, "tags": {"lead": GEORGIA},
     });
-    let ping = id(&world.client.ok(Post, "/v1/pings", Some(offered)).await);
+    let asked = Some(offered.clone());
+    let ping = id(&world.client.ok(Post, "/v1/pings", asked).await);
     let uri = "/v1/subject_requests";
     let ask = |kind: &str| json!({"phone": GEORGIA, "kind": kind});
     let known = world.client.ok(Post, uri, Some(ask("access"))).await;
@@ -239,6 +240,9 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
         .unwrap();
     let tags: Json = serde_json::from_str(&tags.unwrap().text).unwrap();
     assert_eq!(tags, json!({"lead": pseudonym}));
+    // Whoever asks the same again is not taken for the one who was forgotten.
+    let again = world.client.ok(Post, "/v1/pings", Some(offered)).await;
+    assert_ne!(id(&again), ping);
     // The calls of others are looked through afterwards.
     until("the number is out of somebody else's call", async || {
         let tags = world.get("calls", &referred).await["tags"].clone();

@@ -83,6 +83,76 @@ async fn what_is_cancelled_is_not_sold(#[values(Kind::Embedded, Kind::Full)] kin
 }
 
 /// The same call in another transaction.
+/// Those who stay are sold while the holds of others go back.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_away_holds_up_nobody(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    const PAIRS: usize = 10;
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 100).await;
+    let switch = Switch::new(address).await;
+    for pair in 0..PAIRS {
+        switch
+            .send(&message("INVITE", &format!("gone{pair}"), ""))
+            .await;
+        switch
+            .send(&message("CANCEL", &format!("gone{pair}"), ""))
+            .await;
+        switch
+            .send(&message("INVITE", &format!("stays{pair}"), ""))
+            .await;
+    }
+    let (mut cancelled, mut finals) = (Vec::new(), 0);
+    while finals < 2 * PAIRS {
+        let next = switch.last().await;
+        if header(&next, "CSeq") != "1 INVITE" {
+            continue;
+        }
+        finals += 1;
+        let call_id = header(&next, "Call-ID").to_owned();
+        // As often as the answer comes before the CANCEL, a call that is cancelled has one.
+        match code(&next) {
+            302 => {}
+            487 if call_id.starts_with("gone") => cancelled.push(call_id.clone()),
+            code => panic!("{code} for {call_id}"),
+        }
+        let name = call_id.split('@').next().unwrap();
+        switch.send(&message("ACK", name, "")).await;
+    }
+    until("what was cancelled is held no more", async || {
+        let calls = calls(&world).await;
+        let is_held = |call: &&Json| {
+            let reference = text(call, "reference");
+            let is_cancelled = cancelled.iter().any(|id| id == reference);
+            is_cancelled && !matches!(text(call, "status"), "canceled" | "pending")
+        };
+        calls.iter().all(|call| !is_held(&call)).then_some(())
+    })
+    .await;
+    let sold = 2 * PAIRS - cancelled.len();
+    let held = i64::try_from(sold * 100).unwrap();
+    assert_eq!(world.money(&buyer).await, (10_000, held));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_of_a_dialog_sells_nothing(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    let again =
+        message("INVITE", "one", "").replace("@sip.example>\r\n", "@sip.example>;tag=b\r\n");
+    assert!(again.contains(";tag=b"));
+    switch.send(&again).await;
+    assert_eq!(code(&switch.last().await), 481);
+    assert_eq!(
+        (calls(&world).await.len(), world.money(&buyer).await),
+        (0, (10_000, 0))
+    );
+    world.end().await;
+}
+
 fn in_branch(method: &str, call: &str, branch: &str) -> String {
     message(method, call, "").replace(
         &format!("branch=z9hG4bK{call}"),
