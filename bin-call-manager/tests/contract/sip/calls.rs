@@ -91,16 +91,16 @@ async fn who_goes_away_holds_up_nobody(#[values(Kind::Embedded, Kind::Full)] kin
     let (world, address) = open(kind, &[]).await;
     let (_, buyer) = sold_at(&world, 100).await;
     let switch = Switch::new(address).await;
+    // Each with a number of its own.
+    let said = |method: &str, who: &str, pair: usize| {
+        let place = usize::from(who == "stays");
+        let caller = format!("+1415555{:04}", 1_000 + 2 * pair + place);
+        to(method, CALLED, &caller, &format!("{who}{pair}"), "")
+    };
     for pair in 0..PAIRS {
-        switch
-            .send(&message("INVITE", &format!("gone{pair}"), ""))
-            .await;
-        switch
-            .send(&message("CANCEL", &format!("gone{pair}"), ""))
-            .await;
-        switch
-            .send(&message("INVITE", &format!("stays{pair}"), ""))
-            .await;
+        for (method, who) in [("INVITE", "gone"), ("CANCEL", "gone"), ("INVITE", "stays")] {
+            switch.send(&said(method, who, pair)).await;
+        }
     }
     let (mut cancelled, mut finals) = (Vec::new(), 0);
     while finals < 2 * PAIRS {
