@@ -290,6 +290,13 @@ fn what_was_exported_can_be_edited_and_imported() {
     );
     assert!(here.ok(&["export", "dids"]).contains("acme"));
 
+    // A list that is empty by mistake is not taken for renewed.
+    here.write("empty.csv", "phone\n");
+    let list = ["import", "dnc", "empty.csv", "--list", "federal"];
+    let said = here.run(&[&list[..], &["--customer", id]].concat());
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("it has no rows"), "{}", said.err);
+
     here.json(&["customer", "create", "--name", "Other"]);
     let said = here.run(&["request", "did", "POST", "/v1/didpools", r#"{"name": "a"}"#]);
     let hint = "(customer_id in the query or body; tandem customer list";

@@ -141,6 +141,8 @@ impl Flow<'_> {
             Some((uri, body)) if report.has_sent() => {
                 import.finish(uri, body).await.map_err(GivenUp::Sending)
             }
+            // What is there is not taken for renewed.
+            Some(_) if report.is_empty() => Err(GivenUp::File("it has no rows".to_owned())),
             _ => Ok(()),
         }
     }

@@ -159,6 +159,11 @@ impl Report {
         counts.rows() > counts.bad
     }
 
+    /// Whether the file had no rows at all.
+    pub fn is_empty(&self) -> bool {
+        self.counts().rows() == 0
+    }
+
     /// Something for people, above the bar.
     pub fn note(&self, text: &str) {
         match &self.how {

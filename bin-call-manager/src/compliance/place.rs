@@ -174,7 +174,7 @@ mod tests {
         "+12085550123",
         "83414-0001",
         "",
-        "ID America/Boise, WY America/Denver"
+        "ID America/Boise, ID America/Denver, ID America/Los_Angeles, WY America/Denver"
     )]
     #[case(
         "+12125550123",
