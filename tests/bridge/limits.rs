@@ -15,10 +15,11 @@ const MIB: usize = 1024 * 1024;
 async fn a_body_of_more_than_1_mib_is_413() {
     let world = start().await;
     let announced = format!(
-        "POST /v1/notes HTTP/1.1\r\nhost: b\r\nx-api-key: {KEY}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/notes HTTP/1.1\r\nhost: b\r\nx-api-key: {KEY}\r\ncontent-length: {}\r\n\r\n",
         MIB + 1
     );
     let answer = raw(world.at, &announced).await;
+    assert_eq!(answer.header("connection"), Some("close"));
     assert_eq!(
         (answer.status, answer.reason()),
         (413, "REQUEST_TOO_LARGE".to_owned())

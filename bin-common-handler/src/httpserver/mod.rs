@@ -18,7 +18,7 @@ use std::{convert::Infallible, future::Future, net::IpAddr, sync::Arc, time::Dur
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response, Uri, header},
+    http::{HeaderValue, Request, Response, StatusCode, Uri, header},
 };
 use hyper::{
     body::Incoming,
@@ -220,6 +220,8 @@ fn answer(
             Ok(answered) => answered.await?,
             Err(refusal) => refusal.answer(name),
         };
+        // Nobody reads the rest of a body that is too large, so nothing can follow it.
+        let ends_here = ends_here || response.status() == StatusCode::PAYLOAD_TOO_LARGE;
         let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
         if ends_here {
