@@ -7,9 +7,10 @@
 //!
 //! **Lifecycle.** The bus hands events to `<prefix>_incoming` (`incoming.rs`), and forgets them when they stand
 //! there: RabbitMQ by an acknowledgement, the bus inside a process by letting the publisher's relay delete its
-//! outbox row. What only an [`Audience`] would hear that is not there is forgotten at once. From there on both are alike (`consumer.rs`): the oldest event of an entity is locked and deleted,
-//! its id is noted in `<prefix>_received`, every handler whose pattern fits runs, and all of that commits at once. One
-//! that fails is tried again after growing pauses ([`crate::worker`]), and is a dead letter in the end.
+//! outbox row. What only an [`Audience`] would hear that is not there is forgotten at once. From there on both are
+//! alike (`consumer.rs`): the oldest event of an entity is locked and deleted, its id is noted in `<prefix>_received`,
+//! every handler whose pattern fits runs, and all of that commits at once. One that fails is tried again after growing
+//! pauses ([`crate::worker`]), and is a dead letter in the end.
 //!
 //! **Concurrency.** Replicas share the table; a row is claimed by its lock. Only the oldest event of an entity is ever
 //! worked on, so a failing one holds up the later ones of its entity, and nobody else's, until it is done or dead.
