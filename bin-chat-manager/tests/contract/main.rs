@@ -41,6 +41,8 @@ mod migrations;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod modelserver;
+#[cfg(test)]
 mod notifications;
 #[cfg(test)]
 mod numbers;

@@ -7,18 +7,15 @@ use bin_common_handler::{
         role::Role,
         sock::Method::{Delete, Get, Post, Put},
     },
-    testing::{Installation, Kind, spawn, until},
+    testing::{Installation, Kind, until},
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
 use uuid::Uuid;
 
 use super::{
     contact_center::ContactCenter,
+    modelserver::serve,
     siblings::NUMBER,
     world::{PERSON, World, id, reason, text},
 };
@@ -53,15 +50,9 @@ impl Model {
     /// The model, and its URL.
     async fn start() -> (Self, String) {
         let model = Self::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = model.clone();
-        spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                spawn(serving.clone().serve(stream));
-            }
-        });
-        (model, url)
+        let address = serve(move |head, body| serving.clone().answer(head, body)).await;
+        (model, format!("http://{address}"))
     }
 
     fn be(&self, mood: Mood) {
@@ -73,24 +64,7 @@ impl Model {
         self.asked.lock().unwrap()[0].clone()
     }
 
-    async fn serve(self, mut stream: TcpStream) {
-        let mut bytes = Vec::new();
-        let (head, body): (String, Json) = loop {
-            let mut chunk = [0; 8_192];
-            let Ok(count) = stream.read(&mut chunk).await else {
-                return;
-            };
-            if count == 0 {
-                return;
-            }
-            bytes.extend_from_slice(&chunk[..count]);
-            let all = String::from_utf8_lossy(&bytes).into_owned();
-            if let Some((head, body)) = all.split_once("\r\n\r\n")
-                && let Ok(body) = serde_json::from_str(body)
-            {
-                break (head.to_owned(), body);
-            }
-        };
+    async fn answer(self, head: String, body: Json) -> (u16, Json) {
         let texts: Vec<String> = serde_json::from_value(body["input"].clone()).unwrap();
         let is_poisoned = texts.iter().any(|it| it.contains(POISON));
         let mood = *self.mood.lock().unwrap();
@@ -114,12 +88,7 @@ impl Model {
             .map(|(index, it)| json!({"index": index, "embedding": vector(it)}))
             .rev()
             .collect();
-        let answer = json!({ "data": data }).to_string();
-        let answer = format!(
-            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
-            answer.len()
-        );
-        let _ = stream.write_all(answer.as_bytes()).await;
+        (status, json!({ "data": data }))
     }
 }
 

@@ -7,14 +7,10 @@ use std::{
     time::Duration,
 };
 
-use bin_common_handler::testing::{Kind, spawn};
+use bin_common_handler::testing::Kind;
 use serde_json::{Value as Json, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
 
-use super::world::World;
+use super::{modelserver::serve, world::World};
 
 /// What the model does next.
 #[derive(Clone)]
@@ -43,14 +39,8 @@ impl Model {
     async fn start(script: &[Next]) -> (Self, SocketAddr) {
         let model = Self::default();
         model.script.lock().unwrap().extend(script.iter().cloned());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let serving = model.clone();
-        spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                spawn(serving.clone().serve(stream));
-            }
-        });
+        let address = serve(move |_, body| serving.clone().answer(body)).await;
         (model, address)
     }
 
@@ -58,24 +48,7 @@ impl Model {
         self.asked.lock().unwrap().len()
     }
 
-    async fn serve(self, mut stream: tokio::net::TcpStream) {
-        let mut bytes = Vec::new();
-        let body: Json = loop {
-            let mut chunk = [0; 8_192];
-            let Ok(count) = stream.read(&mut chunk).await else {
-                return;
-            };
-            if count == 0 {
-                return;
-            }
-            bytes.extend_from_slice(&chunk[..count]);
-            let all = String::from_utf8_lossy(&bytes).into_owned();
-            if let Some((_, body)) = all.split_once("\r\n\r\n")
-                && let Ok(body) = serde_json::from_str(body)
-            {
-                break body;
-            }
-        };
+    async fn answer(self, body: Json) -> (u16, Json) {
         self.asked.lock().unwrap().push(body);
         let next = self.script.lock().unwrap().pop_front();
         let (status, content) = match next.unwrap_or(Next::Say("Understood.")) {
@@ -91,13 +64,8 @@ impl Model {
         let answer = json!({
             "choices": [{"message": {"role": "assistant", "content": content}}],
             "usage": {"prompt_tokens": 11, "completion_tokens": 5},
-        })
-        .to_string();
-        let answer = format!(
-            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
-            answer.len()
-        );
-        let _ = stream.write_all(answer.as_bytes()).await;
+        });
+        (status, answer)
     }
 }
 
