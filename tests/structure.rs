@@ -42,6 +42,7 @@ mod tests {
         ("compliance", GROUND),
         ("conflicts", GROUND),
         ("figures", GROUND),
+        ("modelserver", GROUND),
         ("phone", GROUND),
         ("queues", GROUND),
         ("settings", GROUND),

@@ -18,9 +18,17 @@ use tokio::sync::{OnceCell, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    buckethandler::Bucket, customerhandler::Businesses, dbhandler::keys, emailhandler::Mailer,
-    embeddinghandler::Embedder, geocodehandler::Geocoder, oauthhandler::Tokens, pace::Pace,
-    queues::presence::Times, room::Rooms,
+    buckethandler::Bucket,
+    customerhandler::Businesses,
+    dbhandler::keys,
+    emailhandler::Mailer,
+    embeddinghandler::Embedder,
+    geocodehandler::Geocoder,
+    modelserver::{ModelServer, ModelSettings},
+    oauthhandler::Tokens,
+    pace::Pace,
+    queues::presence::Times,
+    room::Rooms,
 };
 
 /// What the keys of this daemon begin with.
@@ -72,23 +80,12 @@ pub(crate) const TEXTS_BURST: Setting<u64> = Setting::number(
     "40",
 );
 /// The model's server.
-pub(crate) const LLM_BASE_URL: Setting<String> = Setting::text(
-    "LLM_BASE_URL",
-    "",
+pub(crate) const LLM: ModelSettings = ModelSettings::new(
+    ["LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL"],
     "An OpenAI-compatible server whose model writes the assistant's texts; empty = rules write them",
-    "https://api.openai.com",
+    ("gpt-4o-mini", "The model of that server"),
 );
-/// Its key.
-pub(crate) const LLM_API_KEY: Setting<Secret> =
-    Setting::secret("LLM_API_KEY", "", "The key of that server", "sk-...");
-/// The model.
-pub(crate) const LLM_MODEL: Setting<String> = Setting::text(
-    "LLM_MODEL",
-    "gpt-4o-mini",
-    "The model of that server",
-    "gpt-4o-mini",
-);
-/// How long it may think.
+/// How long its model may think.
 pub(crate) const LLM_TIMEOUT: Setting<Duration> = Setting::duration(
     "LLM_TIMEOUT",
     "10s",
@@ -117,9 +114,7 @@ pub(crate) struct Settings {
     pub texts_per_second: u64,
     pub texts_burst: u64,
     pub public_url: String,
-    pub llm_url: String,
-    pub llm_key: Secret,
-    pub llm_model: String,
+    pub llm: ModelServer,
     pub llm_timeout: Duration,
     pub webhook_disable_after: Duration,
 }
@@ -177,9 +172,7 @@ impl App {
             texts_per_second: config.get(&TEXTS_PER_SECOND),
             texts_burst: config.get(&TEXTS_BURST),
             public_url: config.get(&settings::PUBLIC_URL),
-            llm_url: config.get(&LLM_BASE_URL),
-            llm_key: config.get(&LLM_API_KEY),
-            llm_model: config.get(&LLM_MODEL),
+            llm: ModelServer::new(config, &LLM),
             llm_timeout: config.get(&LLM_TIMEOUT),
             webhook_disable_after: config.get(&WEBHOOK_DISABLE_AFTER),
         };

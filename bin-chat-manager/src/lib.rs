@@ -28,7 +28,8 @@ mod sendhandler;
 mod suspensionhandler;
 mod webhookhandler;
 
-// The assistant: its turns, and the words it understands.
+// The assistant: the model's server, turns, and the words it understands.
+mod modelserver;
 mod turnhandler;
 pub mod words;
 
@@ -195,13 +196,13 @@ const SETTINGS: &[AnySetting] = &[
     room::ENTITIES.erased(),
     app::TEXTS_PER_SECOND.erased(),
     app::TEXTS_BURST.erased(),
-    app::LLM_BASE_URL.erased(),
-    app::LLM_API_KEY.erased(),
-    app::LLM_MODEL.erased(),
+    app::LLM.base_url.erased(),
+    app::LLM.api_key.erased(),
+    app::LLM.model.erased(),
     app::LLM_TIMEOUT.erased(),
-    embeddinghandler::BASE_URL.erased(),
-    embeddinghandler::API_KEY.erased(),
-    embeddinghandler::MODEL.erased(),
+    embeddinghandler::SERVER.base_url.erased(),
+    embeddinghandler::SERVER.api_key.erased(),
+    embeddinghandler::SERVER.model.erased(),
     embeddinghandler::DIMENSIONS.erased(),
     searchhandler::indexing::PERIOD.erased(),
     room::RECORDS.erased(),

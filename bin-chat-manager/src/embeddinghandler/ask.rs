@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bin_common_handler::{
     config::{Config, Setting},
-    httphandler::{HttpClient, HttpFault, HttpRequest, Method},
-    redact::Secret,
+    httphandler::{HttpClient, HttpFault},
 };
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::vector::Vector;
+use crate::modelserver::{ModelServer, ModelSettings};
 
 /// Largest answer that is read, in bytes: a batch of the longest vectors as text.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
@@ -20,21 +20,17 @@ const TEXT_MAX: usize = 4_000;
 const NAME_MAX: usize = 255;
 
 /// The model's server.
-pub(crate) const BASE_URL: Setting<String> = Setting::text(
-    "EMBEDDINGS_BASE_URL",
-    "",
+pub(crate) const SERVER: ModelSettings = ModelSettings::new(
+    [
+        "EMBEDDINGS_BASE_URL",
+        "EMBEDDINGS_API_KEY",
+        "EMBEDDINGS_MODEL",
+    ],
     "An OpenAI-compatible server whose model finds messages by their meaning, for which it reads them; empty = by their words",
-    "https://api.openai.com",
-);
-/// Its key.
-pub(crate) const API_KEY: Setting<Secret> =
-    Setting::secret("EMBEDDINGS_API_KEY", "", "The key of that server", "sk-...");
-/// The model.
-pub(crate) const MODEL: Setting<String> = Setting::text(
-    "EMBEDDINGS_MODEL",
-    "text-embedding-3-small",
-    "The model of that server; with another one all messages are read anew",
-    "text-embedding-3-small",
+    (
+        "text-embedding-3-small",
+        "The model of that server; with another one all messages are read anew",
+    ),
 );
 /// How long its vectors are.
 pub(crate) const DIMENSIONS: Setting<u64> = Setting::number(
@@ -64,9 +60,7 @@ impl From<HttpFault> for Fault {
 #[derive(Clone)]
 pub(crate) struct Embedder {
     http: HttpClient,
-    url: String,
-    key: Secret,
-    model: String,
+    server: ModelServer,
     dimensions: u64,
 }
 
@@ -87,21 +81,19 @@ impl Embedder {
     pub(crate) fn new(http: HttpClient, config: &Config) -> Self {
         Self {
             http,
-            url: config.get(&BASE_URL),
-            key: config.get(&API_KEY),
-            model: config.get(&MODEL),
+            server: ModelServer::new(config, &SERVER),
             dimensions: config.get(&DIMENSIONS),
         }
     }
 
     /// Whether there is anybody to ask.
     pub(crate) const fn is_set(&self) -> bool {
-        !self.url.is_empty()
+        self.server.is_set()
     }
 
     /// What vectors are called that can be compared.
     pub(crate) fn name(&self) -> String {
-        let name = format!("{}/{}", self.dimensions, self.model);
+        let name = format!("{}/{}", self.dimensions, self.server.model);
         name.chars().take(NAME_MAX).collect()
     }
 
@@ -114,15 +106,8 @@ impl Embedder {
         texts: &[&str],
         within: Duration,
     ) -> Result<Vec<Vector>, Fault> {
-        let base = self.url.trim_end_matches('/');
-        let mut request = HttpRequest::new(Method::POST, format!("{base}/v1/embeddings"))
-            .within(within)
-            .at_most(ANSWER_MAX)
-            .json(&self.body(texts))?;
-        if !self.key.is_empty() {
-            let bearer = format!("Bearer {}", self.key.expose());
-            request = request.header("authorization", &bearer)?;
-        }
+        let request = self.server.post("/v1/embeddings", &self.body(texts))?;
+        let request = request.within(within).at_most(ANSWER_MAX);
         let sent = self.http.send(&request).await?;
         match sent.status.as_u16() {
             200..=299 => read(sent.json()?, texts.len()),
@@ -134,7 +119,8 @@ impl Embedder {
 
     fn body(&self, texts: &[&str]) -> Json {
         let texts: Vec<&str> = texts.iter().map(|text| cut(text)).collect();
-        let mut body = json!({ "model": self.model, "input": texts, "encoding_format": "float" });
+        let mut body =
+            json!({ "model": self.server.model, "input": texts, "encoding_format": "float" });
         if self.dimensions > 0
             && let Some(fields) = body.as_object_mut()
         {

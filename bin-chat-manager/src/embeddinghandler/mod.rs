@@ -4,5 +4,5 @@
 mod ask;
 mod vector;
 
-pub(crate) use ask::{API_KEY, BASE_URL, DIMENSIONS, Embedder, Fault, MODEL};
+pub(crate) use ask::{DIMENSIONS, Embedder, Fault, SERVER};
 pub(crate) use vector::Vector;

@@ -107,10 +107,10 @@ async fn said(
 
 async fn written(app: &App, kind: SummaryKind, said: &[Message]) -> Option<String> {
     let settings = &app.settings;
-    if settings.llm_url.is_empty() || said.is_empty() {
+    if !settings.llm.is_set() || said.is_empty() {
         return None;
     }
-    let body = prompt::request(&settings.llm_model, kind, said);
+    let body = prompt::request(&settings.llm.model, kind, said);
     match model::write(app, &body, settings.llm_timeout.min(WAIT_MAX)).await {
         Ok(written) => prompt::read(kind, &written.text),
         Err(fault) => {

@@ -74,12 +74,12 @@ pub(super) async fn compose(
 ) -> Composed {
     // Whoever names a time by its number or its hour is understood without a model.
     let is_understood = matches!(facts.times.chosen, Chosen::Free(_) | Chosen::Taken);
-    if app.settings.llm_url.is_empty() || is_understood {
+    if !app.settings.llm.is_set() || is_understood {
         return by_rules(&conversation.findings.0, facts);
     }
     let thought = model::ask(app, history, facts).await;
     let mut composed = judge(&thought, &conversation.findings.0, facts);
-    composed.model.clone_from(&app.settings.llm_model);
+    composed.model.clone_from(&app.settings.llm.model);
     composed.tokens_in = thought.tokens_in;
     composed.tokens_out = thought.tokens_out;
     composed.latency_ms = i64::try_from(thought.took.as_millis()).unwrap_or(i64::MAX);

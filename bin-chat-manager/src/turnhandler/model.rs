@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bin_common_handler::httphandler::{HttpRequest, Method};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -83,19 +82,12 @@ pub(crate) async fn write(
     body: &serde_json::Value,
     within: Duration,
 ) -> Result<Written, &'static str> {
-    let settings = &app.settings;
-    let base = settings.llm_url.trim_end_matches('/');
-    let mut request = HttpRequest::new(Method::POST, format!("{base}/v1/chat/completions"))
+    let server = &app.settings.llm;
+    let request = server
+        .post("/v1/chat/completions", body)
+        .map_err(|fault| fault.as_str())?
         .within(within)
-        .at_most(ANSWER_MAX)
-        .json(body)
-        .map_err(|fault| fault.as_str())?;
-    if !settings.llm_key.is_empty() {
-        let bearer = format!("Bearer {}", settings.llm_key.expose());
-        request = request
-            .header("authorization", &bearer)
-            .map_err(|fault| fault.as_str())?;
-    }
+        .at_most(ANSWER_MAX);
     let sent = app
         .http
         .send(&request)
@@ -120,7 +112,7 @@ pub(crate) async fn write(
 
 async fn exchange(app: &App, history: &[Message], facts: &Facts) -> Result<Thought, &'static str> {
     let settings = &app.settings;
-    let body = prompt::request(&settings.llm_model, history, facts);
+    let body = prompt::request(&settings.llm.model, history, facts);
     let written = write(app, &body, settings.llm_timeout).await?;
     let answer = answer::read(&written.text);
     let fault = if answer.is_none() {
