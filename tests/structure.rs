@@ -86,7 +86,7 @@ mod tests {
     fn imports(text: &str, depth: usize) -> Vec<Import> {
         let text: String = text
             .lines()
-            .take_while(|line| !line.starts_with("mod tests"))
+            .take_while(|line| !line.starts_with("mod tests {"))
             .map(|line| format!("{}\n", line.split("//").next().unwrap_or_default()))
             .collect();
         let mut found = Vec::new();
@@ -333,6 +333,10 @@ mod tests {
             "use crate::{NAME, models::c, onehandler::a};\n",
         );
         assert_eq!(faults(dir.path()).len(), 2);
+        // Tests in a file of their own are named before the imports.
+        let beside = "#[cfg(test)]\nmod tests;\nuse crate::onehandler::a;\n";
+        write("twohandler.rs", beside);
+        assert_eq!(faults(dir.path()).len(), 2);
     }
 
     /// Whether a text of a program's code is a statement, or has one in brackets.
@@ -368,7 +372,7 @@ mod tests {
             files(&source, &[], &mut all);
             for (path, module, _) in all {
                 let text = fs::read_to_string(&path).unwrap();
-                let code = text.split("\nmod tests").next().unwrap_or_default();
+                let code = text.split("\nmod tests {").next().unwrap_or_default();
                 if module != "dbhandler" && has_sql(code) {
                     found.push(path);
                 }
