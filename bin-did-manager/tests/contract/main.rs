@@ -19,6 +19,8 @@ mod callids;
 #[cfg(test)]
 mod campaigns;
 #[cfg(test)]
+mod caps;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod exports;
