@@ -10,17 +10,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use axum::extract::ws::Utf8Bytes;
-use serde_json::value::RawValue;
 use tokio::{
-    sync::Notify,
     task::yield_now,
     time::{Instant, timeout},
 };
 use uuid::Uuid;
 
 use bin_common_handler::{
-    listenhandler::{RouteInfo, Views},
     models::{
         error::{Error, Result},
         role::Reach,
@@ -29,33 +25,17 @@ use bin_common_handler::{
 };
 
 use super::{
-    frames::{Numbers, ServerFrame},
     outbox::Outbox,
     patience::{Patience, WAIT_MAX},
     rooms::Rooms,
+    scope::Scope,
+    visitors::Visitors,
 };
 use crate::bridge::{
     NAME,
     keys::Grant,
     table::{Table, Target},
 };
-
-/// Sockets of one visitor at this bridge; more than one page has, as some may be dead and not known to be.
-const VISITOR_SOCKETS_MAX: usize = 8;
-
-/// A list that can be followed.
-struct Scope {
-    name: &'static str,
-    service: &'static str,
-    topic: &'static str,
-    /// The field of its events that names the account which may see them.
-    account_field: Option<&'static str>,
-    /// What each account sees of an event.
-    views: Option<Views>,
-    route: RouteInfo,
-    /// The number of its last event that anybody here followed.
-    last_seq: AtomicI64,
-}
 
 /// Those who get the same events: of one scope and one tenant, or one account of it, or of all tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,29 +89,14 @@ impl Audiences {
     }
 }
 
-/// A visitor's socket among those that look at their token again when they are told; until this is dropped.
-pub(super) struct VisitorWatch {
-    hub: Arc<Hub>,
-    session: Uuid,
-    socket: Uuid,
-}
-
-impl Drop for VisitorWatch {
-    fn drop(&mut self) {
-        self.hub.forget_visitor(self.session, self.socket);
-    }
-}
-
 /// The scopes of all managers and the sockets that follow them.
 pub(in crate::bridge) struct Hub {
     scopes: Vec<Scope>,
     audiences: Mutex<HashMap<Audience, HashMap<Uuid, Arc<Outbox>>>>,
     /// What can be followed beside lists.
     rooms: Rooms,
-    /// Sockets of visitors by their sessions, and what makes them look at their token again.
-    visitors: Mutex<HashMap<Uuid, HashMap<Uuid, Arc<Notify>>>>,
-    /// Whose events (manager's name, resource) say that a visitor's session changed.
-    visitor_topic: Option<(&'static str, &'static str)>,
+    /// Whose token may have ended.
+    visitors: Arc<Visitors>,
     /// What is heard: the events that somebody here follows.
     bindings: Arc<Bindings>,
     patience: Mutex<Patience>,
@@ -156,12 +121,13 @@ impl Hub {
             scopes: scopes.collect(),
             audiences: Mutex::default(),
             rooms: Rooms::new(table.live()),
-            visitors: Mutex::default(),
+            visitors: Arc::new(Visitors::new(
+                table
+                    .visitors()
+                    .map(|route| (route.service, route.identity.topic)),
+            )),
             patience: Mutex::new(Patience::new(Instant::now())),
             bindings: Arc::default(),
-            visitor_topic: table
-                .visitors()
-                .map(|route| (route.service, route.identity.topic)),
         }
     }
 
@@ -170,53 +136,9 @@ impl Hub {
         &self.rooms
     }
 
-    /// A visitor's socket looks at its token again when it is notified; none where the visitor has too many.
-    pub(super) fn watch_visitor(
-        self: &Arc<Self>,
-        session: Uuid,
-        socket: Uuid,
-        look: &Arc<Notify>,
-    ) -> Option<VisitorWatch> {
-        let mut visitors = self.visitors();
-        let sockets = visitors.entry(session).or_default();
-        if sockets.len() >= VISITOR_SOCKETS_MAX {
-            return None;
-        }
-        sockets.insert(socket, Arc::clone(look));
-        Some(VisitorWatch {
-            hub: Arc::clone(self),
-            session,
-            socket,
-        })
-    }
-
-    fn forget_visitor(&self, session: Uuid, socket: Uuid) {
-        let mut visitors = self.visitors();
-        if let Some(sockets) = visitors.get_mut(&session) {
-            sockets.remove(&socket);
-            if sockets.is_empty() {
-                visitors.remove(&session);
-            }
-        }
-    }
-
-    fn visitors(&self) -> MutexGuard<'_, HashMap<Uuid, HashMap<Uuid, Arc<Notify>>>> {
-        lock(&self.visitors)
-    }
-
-    fn look_again(&self, data: &RawValue) {
-        #[derive(serde::Deserialize)]
-        struct Session {
-            id: Uuid,
-        }
-        let Ok(session) = serde_json::from_str::<Session>(data.get()) else {
-            return;
-        };
-        let visitors = self.visitors();
-        let sockets = visitors.get(&session.id).into_iter();
-        sockets
-            .flat_map(HashMap::values)
-            .for_each(|it| it.notify_one());
+    /// Sockets of visitors.
+    pub(super) fn visitors(&self) -> &Arc<Visitors> {
+        &self.visitors
     }
 
     /// The events to hear: those that somebody here follows.
@@ -236,8 +158,7 @@ impl Hub {
 
     /// As [`Self::hold`] for what says that a visitor's session changed.
     pub(super) fn hold_visitors(&self, grant: &Grant) -> Held {
-        let kinds = self.visitor_topic.into_iter().map(|(_, topic)| topic);
-        self.hold_kinds(grant, kinds)
+        self.hold_kinds(grant, self.visitors.kind().into_iter())
     }
 
     fn hold_kinds(&self, grant: &Grant, kinds: impl Iterator<Item = &'static str>) -> Held {
@@ -329,8 +250,8 @@ impl Hub {
         };
         let mut words = event.routing_key.split('.');
         let topic = (words.next(), words.next());
-        if self.visitor_topic.map(|it| (Some(it.0), Some(it.1))) == Some(topic) {
-            self.look_again(data);
+        if self.visitors.are_told_by(topic) {
+            self.visitors.look_again(data);
         }
         self.rooms.publish(event, data, &mut heard);
         for (position, scope) in self.scopes.iter().enumerate() {
@@ -413,61 +334,6 @@ fn lock<T>(all: &Mutex<T>) -> MutexGuard<'_, T> {
     all.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Scope {
-    /// Whether keys that are bound to an account may follow it.
-    fn is_for_accounts(&self) -> bool {
-        self.account_field.is_some() || self.views.is_some()
-    }
-
-    /// Puts an event into these outboxes, once for a socket, in whatever scopes it is.
-    fn tell(
-        &self,
-        r#type: &str,
-        data: &RawValue,
-        followers: Vec<(Uuid, Arc<Outbox>)>,
-        heard: &mut Audiences,
-    ) {
-        if followers.is_empty() {
-            return;
-        }
-        let frame = self.frame(r#type, data);
-        for (socket, outbox) in followers {
-            if heard.told.insert(socket) && outbox.push(&frame) {
-                heard.crowded.push(outbox);
-            }
-        }
-    }
-
-    /// Says that it is followed from here on: what was before is in the list.
-    fn subscribed(&self) -> Utf8Bytes {
-        ServerFrame::Subscribed {
-            scope: self.name,
-            last_seq: self.last_seq.load(Ordering::Relaxed),
-            last_note_seq: None,
-        }
-        .text()
-    }
-
-    /// The account that an event is about.
-    fn account_of(&self, data: &RawValue) -> Option<Uuid> {
-        let field = self.account_field?;
-        let fields: HashMap<String, &RawValue> = serde_json::from_str(data.get()).ok()?;
-        serde_json::from_str(fields.get(field)?.get()).ok()
-    }
-
-    fn frame(&self, r#type: &str, data: &RawValue) -> Utf8Bytes {
-        let seq = self.last_seq.fetch_add(1, Ordering::Relaxed) + 1;
-        let scope = self.name;
-        ServerFrame::Ev {
-            scope,
-            numbers: Numbers { seq, note_seq: 0 },
-            r#type,
-            data,
-        }
-        .text()
-    }
-}
-
 #[async_trait]
 impl Receive for Hub {
     async fn receive(&self, event: ReceivedEvent) -> Result<()> {
@@ -487,8 +353,6 @@ impl Receive for Hub {
                 });
             }
         }
-        let visitors = self.visitors();
-        let sockets = visitors.values().flat_map(HashMap::values);
-        sockets.for_each(|look| look.notify_one());
+        self.visitors.all_look_again();
     }
 }

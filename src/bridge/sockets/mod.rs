@@ -27,8 +27,10 @@ mod outbox;
 mod patience;
 mod replay;
 mod rooms;
+mod scope;
 mod session;
 mod told;
+mod visitors;
 mod wire;
 
 use std::{sync::Arc, time::Duration};

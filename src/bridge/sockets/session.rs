@@ -16,11 +16,12 @@ use bin_common_handler::{ids, models::error::Error, sockhandler::Held};
 use super::{
     At,
     frames::{ClientFrame, ServerFrame, ToldFrame},
-    hub::{Hub, VisitorWatch},
+    hub::Hub,
     manager::Managers,
     outbox::Outbox,
     replay::{Entered, Known},
     told::{Told, refused},
+    visitors::VisitorWatch,
     wire::{End, FrameCount, Liveness, PING_EVERY, frame, goodbye, send},
 };
 use crate::bridge::keys::{Grant, Keys, is_visitors};
@@ -149,7 +150,7 @@ impl Session {
         }
         let grant = self.check().await.map_err(|error| End::of(&error))?;
         if let Some(session) = grant.visitor_id() {
-            let watch = self.hub.watch_visitor(session, self.id, &self.look);
+            let watch = self.hub.visitors().watch(session, self.id, &self.look);
             let watch = watch.ok_or(End::TooMany)?;
             let held = self.hub.hold_visitors(&grant);
             if !held.is_ready() {
