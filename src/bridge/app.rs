@@ -1,62 +1,44 @@
 //! One HTTP request from its headers to its answer: who asks, where it goes, what is counted.
 
+mod refuse;
+mod serve;
+
 use std::sync::{Arc, OnceLock};
 
 use axum::{
     Router,
-    body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
-use serde_json::json;
 use tokio::time::Instant;
 use tower_http::cors::CorsLayer;
 use tracing::{debug, warn};
-use uuid::Uuid;
 
+use self::refuse::health;
 use super::{
-    AccessKey, Limits, NAME, Table, answer, bulk, export,
+    AccessKey, Limits, NAME, Table,
     form::Form,
-    forward,
-    forward::Outbound,
-    incoming::{Incoming, is_health, is_health_path},
-    keys,
-    keys::{Grant, KeyVerifier, Keys, VisitorVerifier},
+    incoming::{Incoming, is_health},
+    keys::{KeyVerifier, Keys, VisitorVerifier},
     openapi,
     openapi::Document,
-    raw,
-    raw::{PublicUrl, RawHead},
+    raw::PublicUrl,
     request_id,
     request_id::RequestId,
-    rows::BULK_LIMIT,
     sockets::{Carried, Hub, Managers, Origins, Sockets},
-    table::Target,
-    unpack::unpacked,
 };
 use crate::pages::Pages;
 use bin_common_handler::{
     clock::Clock,
-    httpserver::Caller,
-    listenhandler::{Access, HttpOptions, RouteInfo, describe::FORM},
+    listenhandler::RouteInfo,
     metrics::Metrics,
-    models::{
-        error::{Error, Result, Status},
-        sock::{self, BODY_LIMIT},
-    },
+    models::error::Error,
     requesthandler::Requester,
     sockhandler::{Live, Receive, Subscription},
     trace::Span,
 };
-
-/// What the health of the bridge may be asked with.
-const HEALTH_ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
-/// What the bridge as a whole knows.
-const ALL_ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS");
-
-/// Whose share of memory the bodies of public routes take.
-const STRANGERS: Uuid = Uuid::max();
 
 /// What every request needs.
 pub struct Bridge {
@@ -230,148 +212,6 @@ impl Bridge {
         })
     }
 
-    /// Who has no key learns not even which routes there are, but for those that are for everybody.
-    async fn refuse(&self, head: &Parts, id: &RequestId, started: Instant) -> Response {
-        if head.method == Method::OPTIONS && head.uri.path() == "*" {
-            return answer::options(ALL_ALLOW);
-        }
-        let targets = self.table.all(head.uri.path());
-        let is_public = |target: &Target<'_>| target.route.edge.access == Access::Public;
-        if !targets.iter().any(is_public) {
-            let deadline = started + HttpOptions::default().within;
-            if let Err(error) = self.keys.check(keys::shown(&head.headers), deadline).await {
-                return refusal(Form::default(), &error, id);
-            }
-        }
-        let (form, allow) = match targets.first() {
-            Some(target) => (Form::of(&target.route.edge, false, false), allow(&targets)),
-            None if is_health_path(head.uri.path()) => (Form::default(), HEALTH_ALLOW),
-            None if head.uri.path() == openapi::PATH => (Form::default(), openapi::ALLOW),
-            None => {
-                let error = Error::not_found("ROUTE_NOT_FOUND", "There is no such route.");
-                return refusal(Form::default(), &error, id);
-            }
-        };
-        if head.method == Method::OPTIONS {
-            answer::options(allow)
-        } else {
-            answer::not_allowed(form, allow)
-        }
-    }
-
-    async fn serve(&self, incoming: Incoming<'_>, body: Body) -> Result<Response> {
-        let caller = incoming.signer();
-        let answered = self.pass_on(incoming, body).await;
-        let is_wrong = match &answered {
-            Ok(response) => response.status() == StatusCode::FORBIDDEN,
-            Err(error) => error.status() == Status::PermissionDenied,
-        };
-        if let Some(address) = caller.filter(|_| is_wrong) {
-            self.limits.forged(address).await;
-        }
-        answered
-    }
-
-    async fn pass_on(&self, incoming: Incoming<'_>, body: Body) -> Result<Response> {
-        let grant = self.admit(&incoming).await?;
-        let headers = &incoming.head.headers;
-        let customer = match &grant {
-            Grant::Public => STRANGERS,
-            grant => grant.scope().customer_id().unwrap_or_default(),
-        };
-        let outbound = self.outbound(incoming, &grant)?;
-        let edge = outbound.route.edge;
-        if outbound.route.is_bulk {
-            let _one = self.limits.shares().bulk(customer)?;
-            let body = unpacked(headers, body, BULK_LIMIT)?;
-            // Boxed, as these are large and seldom: else every request would carry room for them.
-            return Box::pin(bulk::forward(outbound, headers, body)).await;
-        }
-        let body = if outbound.raw.is_some() {
-            raw::ensure_plain(headers)?;
-            body
-        } else {
-            unpacked(headers, body, outbound.body_max)?
-        };
-        let (body, _bytes) = self.limits.shares().metered(customer, body);
-        if let Some(file) = edge.export {
-            Box::pin(export::forward(outbound, file, body)).await
-        } else if edge.is_deferred {
-            forward::defer(outbound, body).await
-        } else {
-            forward::forward(outbound, body).await
-        }
-    }
-
-    /// Who asks, and whether they may, now.
-    async fn admit(&self, incoming: &Incoming<'_>) -> Result<Grant> {
-        if incoming.target.route.edge.access == Access::Public {
-            if let Some(caller) = incoming.head.extensions.get::<Caller>() {
-                if incoming.is_signed() {
-                    self.limits.take_webhook(caller.address).await?;
-                } else {
-                    self.limits.take_address(caller.address).await?;
-                }
-                if let Some(rate) = incoming.target.route.edge.address_rate {
-                    let template = incoming.target.route.template;
-                    self.limits
-                        .take_route(caller.address, template, rate)
-                        .await?;
-                }
-            }
-            if let Some(session) = incoming.visitor() {
-                self.limits.take_visitor(session).await?;
-            }
-            return Ok(Grant::Public);
-        }
-        let grant = self.keys.check(incoming.shown(), incoming.deadline).await?;
-        grant.allow(&incoming.target)?;
-        if let Grant::Key(key) = &grant {
-            self.limits.take(key).await?;
-        }
-        Ok(grant)
-    }
-
-    fn outbound<'a>(&'a self, incoming: Incoming<'a>, grant: &Grant) -> Result<Outbound<'a>> {
-        let route = incoming.target.route;
-        let mut envelope = sock::Request::new(route.method, incoming.uri, NAME);
-        envelope.request_id.clone_from(&incoming.id.text);
-        envelope.trace = Some(incoming.id.trace);
-        envelope.customer_id = grant.scope().customer_id();
-        envelope.access_key_id = grant.access_key_id();
-        envelope.account_id = grant.account_id();
-        (envelope.role, envelope.user_id) = grant.person();
-        // Only who is confined to an account is judged by them.
-        if envelope.account_id.is_some() {
-            envelope.scopes = grant.scopes().to_vec();
-        }
-        let (head, edge) = (incoming.head, route.edge);
-        let is_public = *grant == Grant::Public;
-        if !is_public {
-            // Of strangers one could take another's.
-            envelope.client_request_id = incoming.id.given();
-            envelope.idempotency_key = forward::idempotency_key(&head.headers, route.is_bulk)?;
-        }
-        let raw = edge
-            .raw
-            .map(|chosen| RawHead::read(head, route.method, chosen, &self.public_url));
-        Ok(Outbound {
-            requester: &self.requester,
-            service: incoming.target.service,
-            route,
-            envelope,
-            deadline: incoming.deadline,
-            form: incoming.form,
-            is_form: edge.is_form && is_form(&head.headers),
-            body_max: if !edge.is_large && (is_public || raw.is_some()) {
-                raw::BODY_MAX
-            } else {
-                BODY_LIMIT
-            },
-            raw,
-        })
-    }
-
     fn count(&self, status: StatusCode, started: Instant) {
         self.metrics
             .bridge_requests
@@ -414,34 +254,6 @@ async fn handle(State(bridge): State<Arc<Bridge>>, request: Request) -> Response
             .insert(header::WWW_AUTHENTICATE, scheme);
     }
     response
-}
-
-fn health(head: &Parts) -> Response {
-    if head.method == Method::OPTIONS {
-        return answer::options(HEALTH_ALLOW);
-    }
-    answer::json(StatusCode::OK, &json!({ "status": "ok", "success": true }))
-}
-
-/// The methods of a path.
-fn allow(targets: &[Target<'_>]) -> HeaderValue {
-    let mut methods = Vec::new();
-    for target in targets {
-        let route = target.route;
-        methods.push(route.method.as_str());
-        if route.method == sock::Method::Get && !route.is_effect {
-            methods.push("HEAD");
-        }
-    }
-    methods.push("OPTIONS");
-    HeaderValue::from_str(&methods.join(", ")).unwrap_or(ALL_ALLOW)
-}
-
-/// Whether the body says that it is a form.
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
-    kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
 }
 
 /// Whether OPTIONS comes from a browser that is about to send a page's request.
