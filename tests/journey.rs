@@ -297,6 +297,20 @@ fn what_was_exported_can_be_edited_and_imported() {
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("it has no rows"), "{}", said.err);
 
+    // A script takes one field, and nothing in its place.
+    let field = |uri: &str, name: &str| here.run(&["request", "did", "GET", uri, "--field", name]);
+    let uri = format!("/v1/customers/{id}");
+    assert_eq!(field(&uri, "id").out, format!("{id}\n"));
+    let nobody = "/v1/customers/5b1a0000-0000-4000-8000-000000000001";
+    for (uri, name, why) in [
+        (&*uri, "ids", "no field 'ids' in the answer: there are "),
+        (nobody, "id", "404"),
+    ] {
+        let said = field(uri, name);
+        assert_eq!((said.code, &*said.out), (Some(1), ""), "{name}");
+        assert!(said.err.contains(why), "{}", said.err);
+    }
+
     here.json(&["customer", "create", "--name", "Other"]);
     let said = here.run(&["request", "did", "POST", "/v1/didpools", r#"{"name": "a"}"#]);
     let hint = "(customer_id in the query or body; tandem customer list";

@@ -18,7 +18,10 @@ use serde_json::value::RawValue;
 use tandem::managers;
 use uuid::Uuid;
 
-use super::repeat;
+use super::{
+    field::{self, FieldPath},
+    repeat,
+};
 use crate::{
     Outcome,
     client::{
@@ -30,11 +33,12 @@ use crate::{
 const EXAMPLES: &str = "Examples:
   tandem request outdial GET '/v1/outdials?page_size=10'
   tandem request outdial POST /v1/outdials '{\"name\":\"spring\"}' --idempotency-key spring-1
+  id=$(tandem request outdial POST /v1/outdials '{\"name\":\"spring\"}' --field id)
   tandem request outdial POST /v1/outdials @outdial.json --address amqp://guest:guest@127.0.0.1:5672
   echo '{\"deleted\":false}' | tandem request outdial GET /v1/outdials -
   tandem request outdial GET /v1/outdials --repeat 10000 --concurrency 32
 
-Exits with 1 when the status is 400 or more, or when no reply came.";
+Exits with 1 when the status is 400 or more, when no reply came, or when it has no such field.";
 
 #[derive(Args)]
 pub struct Flags {
@@ -67,6 +71,9 @@ pub struct Flags {
     /// Print the whole reply, or the figures, as one line of JSON
     #[arg(long)]
     json: bool,
+    /// Print this field of the reply alone: a text without quotes, anything else as JSON; e.g. id, endpoint.url, or 0.id of a list
+    #[arg(long, value_name = "NAME", value_parser = field::parse, conflicts_with_all = ["json", "repeat"])]
+    field: Option<FieldPath>,
 }
 
 pub fn command() -> Command {
@@ -161,12 +168,20 @@ fn body_of(given: &str) -> Result<Box<RawValue>, String> {
 }
 
 fn show(response: &Response, flags: &Flags) -> Outcome {
-    if flags.json {
+    let is_refused = response.status_code >= 400;
+    if let Some(field) = &flags.field {
+        if !is_refused {
+            output::line(&field.find(response.body())?)?;
+        } else if response.data.is_some() {
+            // Whoever reads the output wants the field, and nothing else.
+            output::say(&output::pretty(response.body()));
+        }
+    } else if flags.json {
         output::line(&serde_json::to_string(response)?)?;
     } else if response.data.is_some() {
         output::line(&output::pretty(response.body()))?;
     }
-    if response.status_code < 400 {
+    if !is_refused {
         return Ok(ExitCode::SUCCESS);
     }
     output::say(&if is_bridge(flags) {
