@@ -259,6 +259,9 @@ pub(crate) async fn dialed(
     let call = current(app, &campaign, &form.call_sid).await?;
     let bid_id = parse_uuid(bid_id).unwrap_or_default();
     let has_talked = status == CallStatus::Completed && seconds > 0;
+    if has_talked && is_too_late(&call, bid_id) {
+        app.watch.answered_too_late();
+    }
     if is_over_elsewhere(&call, bid_id, has_talked || form.is_over()) {
         stop(app, &campaign, call).await?;
         return Ok(response("<Hangup/>"));
@@ -277,15 +280,21 @@ pub(crate) async fn dialed(
     Ok(response("<Hangup/>"))
 }
 
-/// Whether a report ends a call that waits for another buyer than the report is about. The reports of an earlier buyer were
-/// lost, so its time ran out while it talked with the caller, and the next one was chosen, whom nobody has dialled.
-fn is_over_elsewhere(call: &Call, bid_id: Uuid, is_over: bool) -> bool {
-    let is_earlier = call
+/// Whether a report is about a buyer whose time ran out. Its hold is gone, so that it pays nothing.
+fn is_too_late(call: &Call, bid_id: Uuid) -> bool {
+    let was_its_turn = call
         .attempts
         .0
         .iter()
         .any(|attempt| attempt.bid_id == bid_id);
-    is_over && is_earlier && call.status == CallStatus::Queued && call.bid_id != Some(bid_id)
+    was_its_turn && matches!(call.status, CallStatus::Queued | CallStatus::NoAnswer)
+}
+
+/// Whether a report ends a call that waits for another buyer than the report is about. The reports of an earlier buyer were
+/// lost, so its time ran out while it talked with the caller, and the next one was chosen, whom nobody has dialled.
+fn is_over_elsewhere(call: &Call, bid_id: Uuid, is_over: bool) -> bool {
+    let is_waiting = call.status == CallStatus::Queued && call.bid_id != Some(bid_id);
+    is_over && is_waiting && is_too_late(call, bid_id)
 }
 
 /// The call ends, and nobody is blamed: the buyer that waited for it was never dialled.

@@ -144,7 +144,7 @@ const SETTINGS: &[AnySetting] = &[
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let standing = standing::Standing::new();
-    routehandler::timers::start(ctx, &standing);
+    routehandler::timers::start(ctx, &standing)?;
     auctionhandler::start(ctx, &standing);
     inboundcallhandler::start(ctx);
     // The law asks its table.

@@ -1,4 +1,5 @@
-//! Counts webhooks, and says so when somebody tries signatures, or calls numbers that nobody knows.
+//! Counts webhooks and calls that cost nobody anything, and says so when somebody tries signatures, or calls numbers that
+//! nobody knows.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ pub(crate) struct Watch(Arc<Inner>);
 
 struct Inner {
     webhooks: IntCounterVec,
+    uncharged: Uncharged,
     signatures: BadSignatures,
     unknown: LogLimit,
 }
@@ -32,6 +34,7 @@ impl Watch {
             .map_err(|fault| StartError::Other(fault.to_string()))?;
         Ok(Self(Arc::new(Inner {
             webhooks,
+            uncharged: Uncharged::new(ctx)?,
             signatures: BadSignatures::new(ctx)?,
             unknown: LogLimit::new(MINUTE),
         })))
@@ -52,5 +55,52 @@ impl Watch {
     /// A wrong signature.
     pub(crate) fn wrong(&self) {
         self.0.signatures.note();
+    }
+
+    /// A buyer talked to a caller after its turn was over: its answer was told too late.
+    pub(crate) fn answered_too_late(&self) {
+        self.0.uncharged.count(Missing::Answer);
+    }
+}
+
+/// What was not told of a call in time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Missing {
+    /// That its buyer answered.
+    Answer,
+    /// That it ended.
+    End,
+    /// Whether it converted.
+    Conversion,
+}
+
+impl Missing {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::End => "end",
+            Self::Conversion => "conversion",
+        }
+    }
+}
+
+/// Counts calls that were talked and cost nobody anything, as a report did not come in time.
+#[derive(Clone)]
+pub(crate) struct Uncharged(IntCounterVec);
+
+impl Uncharged {
+    /// The same figure each time.
+    pub(crate) fn new(ctx: &ManagerContext) -> Result<Self, StartError> {
+        let help =
+            "Calls that were talked and that nobody paid, by the report that did not come in time";
+        let counter = ctx
+            .metrics
+            .counter("uncharged_calls_total", help, &["missing"]);
+        let counter = counter.map_err(|fault| StartError::Other(fault.to_string()))?;
+        Ok(Self(counter))
+    }
+
+    pub(crate) fn count(&self, missing: Missing) {
+        self.0.with_label_values(&[missing.as_str()]).inc();
     }
 }

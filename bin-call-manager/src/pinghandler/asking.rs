@@ -147,7 +147,13 @@ fn judge(
             }
             let destination = bidprofile::destination(&destination)
                 .map_err(|_| "DESTINATION_NOT_ALLOWED".to_owned())?;
-            if !destination.is_empty() && !campaign.may_call(&destination) {
+            let leads_to = if destination.is_empty() {
+                &profile.destination
+            } else {
+                &destination
+            };
+            // Nor one that leads nowhere.
+            if !campaign.may_call(leads_to) {
                 return Err("DESTINATION_NOT_ALLOWED".to_owned());
             }
             Ok(Answer {
@@ -234,9 +240,41 @@ mod tests {
             expires_in_seconds,
             destination: String::new(),
         };
-        let (profile, campaign) = (BidProfile::default(), CallCampaign::default());
+        let (profile, campaign) = (profile_to("+14155550199"), CallCampaign::default());
         let judged = judge(Timestamp::default(), &profile, &campaign, said);
         let judged = judged.map(|answer| answer.amount);
         assert_eq!(judged, expected.map_err(str::to_owned));
+    }
+
+    fn profile_to(destination: &str) -> BidProfile {
+        BidProfile {
+            destination: destination.to_owned(),
+            ..BidProfile::default()
+        }
+    }
+
+    #[rstest]
+    #[case::profiles("+14155550199", "", true)]
+    #[case::own("", "+14155550191", true)]
+    #[case::own_first("+19005550123", "+14155550191", true)]
+    #[case::none("", "", false)]
+    #[case::premium("", "+19005550123", false)]
+    #[case::profiles_premium("+19005550123", "", false)]
+    #[case::no_number("+14155550199", "somewhere", false)]
+    fn a_bid_says_where_its_call_would_go_or_its_profile_does(
+        #[case] profile: &str,
+        #[case] destination: &str,
+        #[case] counts: bool,
+    ) {
+        let said = Said::Bid {
+            amount: 500,
+            currency: String::new(),
+            expires_in_seconds: 30,
+            destination: destination.to_owned(),
+        };
+        let (profile, campaign) = (profile_to(profile), CallCampaign::default());
+        let judged = judge(Timestamp::default(), &profile, &campaign, said);
+        let refused = (!counts).then(|| "DESTINATION_NOT_ALLOWED".to_owned());
+        assert_eq!(judged.err(), refused);
     }
 }

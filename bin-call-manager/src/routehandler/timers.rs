@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bin_common_handler::{
-    daemon::ManagerContext, databasehandler::ChangeTx, models::error::Result, timerhandler::Timer,
+    daemon::{ManagerContext, StartError},
+    databasehandler::ChangeTx,
+    models::error::Result,
+    timerhandler::Timer,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,6 +15,7 @@ use super::ending::{self, Missed};
 use crate::{
     models::{call::Call, callstatus::CallStatus},
     standing::Standing,
+    watch::{Missing, Uncharged},
 };
 
 /// Until a buyer must have answered.
@@ -40,10 +44,18 @@ pub(crate) struct Turn {
 }
 
 /// Names the handlers, at start.
-pub(crate) fn start(ctx: &ManagerContext, standing: &Standing) {
+///
+/// # Errors
+/// When the figure of what they count is one of another kind.
+pub(crate) fn start(
+    ctx: &ManagerContext,
+    standing: &Standing,
+) -> std::result::Result<(), StartError> {
+    let uncharged = Uncharged::new(ctx)?;
     ctx.timers.on_with(ANSWER, standing.clone(), no_answer);
-    ctx.timers.on(LENGTH, too_long);
-    ctx.timers.on(CONVERSION, never_told);
+    ctx.timers.on_with(LENGTH, uncharged.clone(), too_long);
+    ctx.timers.on_with(CONVERSION, uncharged, never_told);
+    Ok(())
 }
 
 async fn set(tx: &mut ChangeTx<'_>, kind: &str, call: &Call, after: Duration) -> Result<()> {
@@ -112,7 +124,7 @@ async fn no_answer(standing: Standing, tx: &mut ChangeTx<'_>, timer: Timer) -> R
     ending::announce(tx, &mut call, was).await
 }
 
-async fn too_long(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+async fn too_long(uncharged: Uncharged, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let Some(mut call) = due(tx, &timer).await? else {
         return Ok(());
     };
@@ -120,18 +132,22 @@ async fn too_long(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if was != CallStatus::InProgress {
         return Ok(());
     }
+    if ending::is_held(&call) {
+        uncharged.count(Missing::End);
+    }
     ending::end(tx, &mut call, CallStatus::Failed).await?;
     "NO_END_REPORTED".clone_into(&mut call.reason);
     ending::announce(tx, &mut call, was).await
 }
 
-async fn never_told(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+async fn never_told(uncharged: Uncharged, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let Some(mut call) = due(tx, &timer).await? else {
         return Ok(());
     };
     if !ending::is_held(&call) || !call.status.is_final() {
         return Ok(());
     }
+    uncharged.count(Missing::Conversion);
     ending::forgo(tx, &mut call).await?;
     let was = call.status;
     ending::announce(tx, &mut call, was).await

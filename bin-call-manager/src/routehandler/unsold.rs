@@ -59,11 +59,13 @@ async fn end(store: &Store, id: Uuid, until: Timestamp) -> Result<()> {
         // It was sold, auctioned or ended meanwhile.
         return Ok(());
     };
-    let told = Told {
+    let end = End {
+        status: CallStatus::Failed,
+        reason: REASON,
         below: "Nobody had bought the call 24 hours after its arrival, so it ended.",
         alone: "No buyer was asked for within 24 hours of the call's arrival, so it ended.",
     };
-    end_as(&mut tx, &mut call, REASON, &told).await?;
+    end_as(&mut tx, &mut call, &end).await?;
     tx.commit(()).await
 }
 
@@ -72,20 +74,39 @@ pub(super) async fn turned_away(store: &Store, ctx: &RequestContext, id: Uuid, r
     if !is_final(refusal) {
         return;
     }
-    let turn = turns::without(ctx);
-    let ended = loop {
-        match Box::pin(turn_away(store, ctx, id, refusal.reason())).await {
-            // It was rolled back, e.g. beside the same call in another request.
-            Err(error) => {
-                if let Err(error) = turn.again(error).await {
-                    break Err(error);
-                }
-            }
-            ended => break ended,
-        }
+    let end = End {
+        status: CallStatus::Failed,
+        reason: refusal.reason(),
+        below: "The caller was turned away, so the call ended.",
+        alone: "The caller was turned away before any buyer was asked for, so the call ended.",
     };
-    if let Err(error) = ended {
+    if let Err(error) = end_left(store, ctx, id, &end).await {
         warn!(%error, "a call whose caller was turned away stays pending for a day");
+    }
+}
+
+/// Ends a call whose caller went away before it was sold. One that the same call in another request sold or ended stays as it is.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn gone(store: &Store, ctx: &RequestContext, id: Uuid) -> Result<()> {
+    let end = End {
+        status: CallStatus::Canceled,
+        reason: "",
+        below: "The caller went away, so the call ended.",
+        alone: "The caller went away before any buyer was asked for, so the call ended.",
+    };
+    end_left(store, ctx, id, &end).await
+}
+
+async fn end_left(store: &Store, ctx: &RequestContext, id: Uuid, end: &End<'_>) -> Result<()> {
+    let turn = turns::without(ctx);
+    loop {
+        match Box::pin(end_left_once(store, ctx, id, end)).await {
+            // It was rolled back, e.g. beside the same call in another request.
+            Err(error) => turn.again(error).await?,
+            ended => return ended,
+        }
     }
 }
 
@@ -94,7 +115,8 @@ fn is_final(refusal: &Error) -> bool {
     refusal.is_decided() && refusal.reason() != "CALL_ALREADY_ROUTED"
 }
 
-async fn turn_away(store: &Store, ctx: &RequestContext, id: Uuid, reason: &str) -> Result<()> {
+/// One transaction.
+async fn end_left_once(store: &Store, ctx: &RequestContext, id: Uuid, end: &End<'_>) -> Result<()> {
     let mut tx = store.begin(ctx).await?;
     let found = tx.lock::<Call>(id).await?;
     let is_own = |call: &Call| ctx.scope.allows(call.customer_id);
@@ -102,26 +124,24 @@ async fn turn_away(store: &Store, ctx: &RequestContext, id: Uuid, reason: &str) 
         // It was sold or ended by the same call in another request.
         return Ok(());
     };
-    let told = Told {
-        below: "The caller was turned away, so the call ended.",
-        alone: "The caller was turned away before any buyer was asked for, so the call ended.",
-    };
-    end_as(&mut tx, &mut call, reason, &told).await?;
+    end_as(&mut tx, &mut call, end).await?;
     tx.commit(()).await
 }
 
-/// What the explanation says of the end.
-struct Told {
-    /// Below the last decision, where there was one.
+/// How a call ends that nobody bought.
+struct End<'e> {
+    status: CallStatus,
+    reason: &'e str,
+    /// What the explanation says, below the last decision where there was one.
     below: &'static str,
     alone: &'static str,
 }
 
-async fn end_as(tx: &mut ChangeTx<'_>, call: &mut Call, reason: &str, told: &Told) -> Result<()> {
+async fn end_as(tx: &mut ChangeTx<'_>, call: &mut Call, end: &End<'_>) -> Result<()> {
     let was = call.status;
-    explain(tx, call, told).await?;
-    ending::end(tx, call, CallStatus::Failed).await?;
-    reason.clone_into(&mut call.reason);
+    explain(tx, call, end).await?;
+    ending::end(tx, call, end.status).await?;
+    end.reason.clone_into(&mut call.reason);
     ending::announce(tx, call, was).await
 }
 
@@ -131,13 +151,13 @@ fn is_left(call: &Call) -> bool {
 }
 
 /// Says so in the explanation.
-async fn explain(tx: &mut ChangeTx<'_>, call: &Call, told: &Told) -> Result<()> {
-    if market::extend_explanation(tx, call, told.below).await? {
+async fn explain(tx: &mut ChangeTx<'_>, call: &Call, end: &End<'_>) -> Result<()> {
+    if market::extend_explanation(tx, call, end.below).await? {
         return Ok(());
     }
     let campaign = tx.get::<CallCampaign>(call.call_campaign_id).await?;
     let strategy = campaign.unwrap_or_default().strategy;
-    let none = Explanation::of_nobody(strategy.as_str(), told.alone.to_owned());
+    let none = Explanation::of_nobody(strategy.as_str(), end.alone.to_owned());
     market::save_explanation(tx, call, &none).await
 }
 

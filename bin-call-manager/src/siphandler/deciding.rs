@@ -31,7 +31,7 @@ use crate::{
     },
     pinghandler,
     reporthandler::{self, Report},
-    routehandler,
+    routehandler::{self, unsold},
 };
 
 /// Longest Call-ID that a call is kept under, in bytes; SIP itself has no limit.
@@ -55,23 +55,45 @@ const GIVE_UP_PAUSES: [Duration; 4] = [
 pub(super) struct Decided {
     pub status: Status,
     pub headers: Vec<(&'static str, String)>,
-    /// The call that this very transaction made and sold: given up where it was cancelled meanwhile.
-    pub sold: Option<(Uuid, Uuid)>,
+    /// Given up where it was cancelled meanwhile.
+    pub own: Option<Own>,
+}
+
+/// The call that this very transaction made or sold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own {
+    customer_id: Uuid,
+    call_id: Uuid,
+    /// By this transaction; another one of the same call may have sold it.
+    is_sold: bool,
+}
+
+impl Own {
+    const fn of(call: &Call, is_sold: bool) -> Self {
+        Self {
+            customer_id: call.customer_id,
+            call_id: call.id,
+            is_sold,
+        }
+    }
 }
 
 /// Sells the call of an INVITE.
 pub(super) async fn decide(app: &App, request: &Request) -> Decided {
-    match Box::pin(sell(app, request)).await {
-        Ok(Some((call, _))) if call.destination.is_empty() => {
+    let mut own = None;
+    let sold = Box::pin(sell(app, request, &mut own)).await;
+    let decided = match sold {
+        Ok(Some(call)) if call.destination.is_empty() => {
             refused(Status::NOBODY, "NO_BIDS_AVAILABLE")
         }
-        Ok(Some((call, is_own))) => moved(request, &call, is_own),
+        Ok(Some(call)) => moved(request, &call),
         Ok(None) => refused(Status::NOT_FOUND, "NUMBER_UNKNOWN"),
         Err(error) => refused(status_of(&error), error.reason()),
-    }
+    };
+    Decided { own, ..decided }
 }
 
-fn moved(request: &Request, call: &Call, is_own: bool) -> Decided {
+fn moved(request: &Request, call: &Call) -> Decided {
     let destination = match call.destination.strip_prefix('+') {
         Some(digits) => format!("sip:+{digits}@{};user=phone", request.host),
         None => call.destination.clone(),
@@ -86,7 +108,7 @@ fn moved(request: &Request, call: &Call, is_own: bool) -> Decided {
     Decided {
         status: Status::MOVED,
         headers,
-        sold: is_own.then_some((call.customer_id, call.id)),
+        own: None,
     }
 }
 
@@ -100,7 +122,7 @@ fn refused(status: Status, reason: &str) -> Decided {
     Decided {
         status,
         headers,
-        sold: None,
+        own: None,
     }
 }
 
@@ -135,8 +157,9 @@ impl Asked<'_> {
     }
 }
 
-/// The call, sold, and whether this transaction brought it; nothing where the number is no campaign's.
-async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
+/// The call, sold; nothing where the number is no campaign's. What this transaction did is noted in `own`, also where it
+/// fails.
+async fn sell(app: &App, request: &Request, own: &mut Option<Own>) -> Result<Option<Call>> {
     if request.call_id.len() > CALL_ID_MAX {
         let message = "The Call-ID has more than 255 bytes.";
         return Err(Error::invalid_argument(CALL_ID_TOO_LONG, message));
@@ -166,7 +189,8 @@ async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match Box::pin(sell_once(app, &ctx, &asked)).await {
+        let sold = Box::pin(sell_once(app, &ctx, &asked, own)).await;
+        match sold {
             // It was rolled back, e.g. beside the same INVITE in another transaction.
             Err(error) if error.is_retriable() && tries < TRIES_MAX => {}
             sold => return sold.map(Some),
@@ -174,22 +198,32 @@ async fn sell(app: &App, request: &Request) -> Result<Option<(Call, bool)>> {
     }
 }
 
-async fn sell_once(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<(Call, bool)> {
-    if let Some(known) = known(app, ctx, asked).await? {
-        return Ok((known, false));
+async fn sell_once(
+    app: &App,
+    ctx: &RequestContext,
+    asked: &Asked<'_>,
+    own: &mut Option<Own>,
+) -> Result<Call> {
+    if let Some(known) = known(app, ctx, asked, own).await? {
+        return Ok(known);
     }
-    match Box::pin(bring(app, ctx, asked)).await {
+    let brought = Box::pin(bring(app, ctx, asked, own)).await;
+    match brought {
         // The same INVITE was decided about at the same time.
         Err(error) if matches!(error.reason(), "CALL_EXISTS" | "CALL_ALREADY_ROUTED") => {
-            let found = known(app, ctx, asked).await?;
-            found.map(|known| (known, false)).ok_or(error)
+            known(app, ctx, asked, own).await?.ok_or(error)
         }
-        brought => brought.map(|call| (call, true)),
+        brought => brought,
     }
 }
 
 /// Brings a new call: the one that a ping waits for, or one that is sold now.
-async fn bring(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Call> {
+async fn bring(
+    app: &App,
+    ctx: &RequestContext,
+    asked: &Asked<'_>,
+    own: &mut Option<Own>,
+) -> Result<Call> {
     let (db, now) = (&app.store.db, app.store.clock.now());
     let Belongs {
         customer_id,
@@ -207,21 +241,32 @@ async fn bring(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Cal
         ..CallCreate::default()
     };
     if pinged.is_some() {
-        return Box::pin(pinghandler::arrive(app, ctx, body)).await;
+        let call = Box::pin(pinghandler::arrive(app, ctx, body)).await?;
+        *own = Some(Own::of(&call, true));
+        return Ok(call);
     }
     let call = create::create(app, ctx, None, body).await?;
-    Box::pin(routehandler::route_or_turn_away(app, ctx, call.id)).await
+    *own = Some(Own::of(&call, false));
+    let call = Box::pin(routehandler::route_or_turn_away(app, ctx, call.id)).await?;
+    *own = Some(Own::of(&call, true));
+    Ok(call)
 }
 
 /// The same INVITE in another transaction has the same answer while its buyer is waited for.
-async fn known(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Option<Call>> {
+async fn known(
+    app: &App,
+    ctx: &RequestContext,
+    asked: &Asked<'_>,
+    own: &mut Option<Own>,
+) -> Result<Option<Call>> {
     let Some(found) = by_call_id(app, asked).await? else {
         return Ok(None);
     };
     if found.status != CallStatus::Pending {
         return waiting(found).map(Some);
     }
-    match Box::pin(routehandler::route_or_turn_away(app, ctx, found.id)).await {
+    let routed = Box::pin(routehandler::route_or_turn_away(app, ctx, found.id)).await;
+    match routed {
         // The transaction that made it was faster.
         Err(error) if error.reason() == "CALL_ALREADY_ROUTED" => {
             match by_call_id(app, asked).await? {
@@ -229,7 +274,11 @@ async fn known(app: &App, ctx: &RequestContext, asked: &Asked<'_>) -> Result<Opt
                 None => Err(error),
             }
         }
-        routed => routed.map(Some),
+        routed => {
+            let call = routed?;
+            *own = Some(Own::of(&call, true));
+            Ok(Some(call))
+        }
     }
 }
 
@@ -257,22 +306,28 @@ fn waiting(call: Call) -> Result<Call> {
     }
 }
 
-/// Nobody waits for the call any more: its buyer is told nothing, and its hold goes back. Where that cannot be written for a
-/// while, the call's timer gives the hold back.
-pub(super) async fn give_up(app: App, (customer_id, call_id): (Uuid, Uuid)) {
+/// Nobody waits for the call any more: its buyer is told nothing, its hold goes back, and one that was not sold ends. Where
+/// that cannot be written for a while, the call's timer gives the hold back, and the other ends with those that nobody buys.
+pub(super) async fn give_up(app: App, own: Own) {
     let ctx = RequestContext {
-        scope: Scope::tenant(customer_id),
+        scope: Scope::tenant(own.customer_id),
         ..RequestContext::internal()
     };
     let report = Report::of(CallStatus::Canceled);
     for pause in GIVE_UP_PAUSES {
-        match Box::pin(reporthandler::report(&app, &ctx, call_id, &report)).await {
-            Ok(_) => return,
+        let given_up = if own.is_sold {
+            let reported = reporthandler::report(&app, &ctx, own.call_id, &report);
+            Box::pin(reported).await.map(drop)
+        } else {
+            Box::pin(unsold::gone(&app.store, &ctx, own.call_id)).await
+        };
+        match given_up {
+            Ok(()) => return,
             Err(error) if error.status().code() < 500 => {
                 debug!(%error, "a call that was cancelled is over");
                 return;
             }
-            Err(error) => debug!(%error, "a call that was cancelled is still held"),
+            Err(error) => debug!(%error, "a call that was cancelled is not given up yet"),
         }
         tokio::time::sleep(pause).await;
     }

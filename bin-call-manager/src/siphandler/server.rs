@@ -128,7 +128,7 @@ struct Server {
     rates: Rates,
     transactions: Transactions,
     decisions: FuturesUnordered<BoxFuture<'static, (Key, String, Decided)>>,
-    /// Calls whose callers went away, while their holds go back.
+    /// Calls whose callers went away, while they end and their holds go back.
     given_up: FuturesUnordered<BoxFuture<'static, ()>>,
     connections: HashMap<u64, Connection>,
     serving: FuturesUnordered<BoxFuture<'static, u64>>,
@@ -275,15 +275,15 @@ impl Server {
         let Decided {
             status,
             headers,
-            sold,
+            own,
         } = decided;
         match self.transactions.decided(key, status, tag, &headers, now) {
             Some(action) => self.act(vec![action], tag),
             None => {
                 (self.count)("given_up");
-                if let Some(sold) = sold {
+                if let Some(own) = own {
                     // Beside the decisions: they hold what it waits for.
-                    self.given_up.push(give_up(self.app.clone(), sold).boxed());
+                    self.given_up.push(give_up(self.app.clone(), own).boxed());
                 }
             }
         }

@@ -143,7 +143,7 @@ async fn hear(sockets: &SipSockets, app: &App, frame: &Frame) -> Result<Frames> 
         Decided {
             status: Status::UNAUTHORIZED,
             headers: sockets.with(|state| state.access.asked_again(now)),
-            sold: None,
+            own: None,
         }
     };
     finish(sockets, app, &key, &tag, decided).await
@@ -196,7 +196,7 @@ async fn finish(
     let Decided {
         status,
         headers,
-        sold,
+        own,
     } = decided;
     let now = Instant::now();
     let answer = sockets.with(|state| state.transactions.decided(key, status, tag, &headers, now));
@@ -206,8 +206,8 @@ async fn finish(
         });
     }
     (sockets.0.count)("given_up");
-    if let Some(sold) = sold {
-        Box::pin(give_up(app.clone(), sold)).await;
+    if let Some(own) = own {
+        Box::pin(give_up(app.clone(), own)).await;
     }
     Ok(Frames::default())
 }

@@ -245,14 +245,17 @@ async fn a_call_is_paid_when_it_converted(
 }
 
 #[rstest]
-#[case::no_answer(&[], 31, "no_answer")]
-#[case::endless(&["ringing", "in_progress"], 4 * 3_600 + 1, "failed")]
-#[case::never_told(&["ringing", "in_progress", "completed"], 24 * 3_600 + 1, "completed")]
+#[case::no_answer(&[], 31, "no_answer", "")]
+#[case::endless(&["ringing", "in_progress"], 4 * 3_600 + 1, "failed", "end")]
+#[case::never_told(
+    &["ringing", "in_progress", "completed"], 24 * 3_600 + 1, "completed", "conversion"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_durable_timer_ends_every_hold(
     #[case] reports: &[&str],
     #[case] seconds: i64,
     #[case] status: &str,
+    #[case] uncharged: &str,
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::new(kind).await;
@@ -272,6 +275,10 @@ async fn a_durable_timer_ends_every_hold(
     .await;
     let call = world.get("calls", &call).await;
     assert_eq!(text(&call, "status"), status);
+    for missing in ["answer", "end", "conversion"] {
+        let expected = u64::from(missing == uncharged);
+        assert_eq!(world.uncharged(missing), expected, "{missing}");
+    }
     world.end().await;
 }
 

@@ -314,5 +314,38 @@ async fn a_caller_who_has_talked_is_led_to_nobody_else_though_the_reports_were_l
     assert_eq!(text(&calls[0], "status"), status, "{calls}");
     assert_eq!(world.money(&second).await, (10_000, held));
     assert_eq!(world.get("accounts", &second).await["quality"], before);
+    let has_talked = report.ends_with("Duration=61");
+    assert_eq!(world.uncharged("answer"), u64::from(has_talked));
+    world.end().await;
+}
+
+/// The reports of the only buyer are lost until its time is over.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_too_late_to_have_talked_pays_nothing_and_is_counted(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let buyer = world.buyer(10_000, json!({})).await;
+    world.profile(&buyer, &campaign, 500, json!({})).await;
+    let send =
+        async |what: &str, fields: &str| webhook(&world, &campaign, what, fields, TOKEN).await;
+    let (_, xml) = send("voice", "CallSid=CA1&CallStatus=ringing").await;
+    world.clock.shift(31 * 1_000_000);
+    until("its time is over", async || {
+        (world.money(&buyer).await == (10_000, 0)).then_some(())
+    })
+    .await;
+    let over = format!("dialed?bid_id={}", bid_of(&xml));
+    for (seconds, counted) in [(0, 0), (61, 1)] {
+        let fields = format!("CallSid=CA1&DialCallStatus=completed&DialCallDuration={seconds}");
+        let (status, xml) = send(&over, &fields).await;
+        assert_eq!((status, xml.contains("<Hangup/>")), (200, true), "{xml}");
+        assert_eq!(world.uncharged("answer"), counted);
+    }
+    let calls = world.client.ok(Get, "/v1/calls", None).await;
+    assert_eq!(text(&calls[0], "status"), "no_answer", "{calls}");
+    assert_eq!(world.money(&buyer).await, (10_000, 0));
     world.end().await;
 }

@@ -173,6 +173,20 @@ impl World {
         let sum = |field: &str| account[field].as_i64().unwrap();
         (sum("balance"), sum("held"))
     }
+
+    /// How many calls were talked and cost nobody anything, as this was not told in time.
+    pub fn uncharged(&self, missing: &str) -> u64 {
+        let label = format!("uncharged_calls_total{{missing=\"{missing}\"}} ");
+        let counted = |replica: &Replica| -> u64 {
+            let figures = replica.parts.metrics.encode().unwrap();
+            let figures = String::from_utf8(figures).unwrap();
+            let found = figures
+                .lines()
+                .find_map(|line| line.split_once(label.as_str()));
+            found.map_or(0, |(_, count)| count.parse().unwrap())
+        };
+        self.replicas.iter().map(counted).sum()
+    }
 }
 
 /// A call by a key that is bound to an account.

@@ -31,13 +31,9 @@ const EVENT_MAX: usize = 256 * 1_024;
 
 /// Subscribes. Most customers listen to nothing, so their events are not even kept; alerts are told without being asked for.
 pub(super) fn start(ctx: &ManagerContext) {
-    for topic in eventtype::topics() {
-        if topic == ALERT_TOPIC {
-            ctx.events.on(topic, heard);
-        } else {
-            ctx.events.on_for(topic, listeners, heard);
-        }
-    }
+    ctx.events.on(ALERT_TOPIC, heard);
+    let others = eventtype::topics().filter(|topic| *topic != ALERT_TOPIC);
+    ctx.events.on_for(others, listeners, heard);
 }
 
 fn listeners(db: &Db, customers: Vec<Uuid>) -> BoxFuture<'_, Result<BTreeSet<Uuid>>> {

@@ -8,26 +8,21 @@ mod shared;
 mod siblings;
 mod storage;
 mod supervise;
+mod tasks;
 
 use std::{
-    collections::BTreeMap,
-    future::Future,
-    net::SocketAddr,
-    pin::Pin,
-    process::ExitCode,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    future::Future, net::SocketAddr, pin::Pin, process::ExitCode, sync::Arc, time::Duration,
 };
 
 use clap::Command;
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{error, info};
+use tracing::info;
 
 pub use process::{ProcessContext, StartError};
 use shared::Shared;
 pub use siblings::Siblings;
 pub use storage::Storage;
+pub use tasks::Tasks;
 
 use crate::{
     clock::Clock,
@@ -48,8 +43,6 @@ use crate::{
 
 /// Longest name of a manager, in bytes: it is part of the names of queues.
 const NAME_MAX: usize = 64;
-/// Longest time for everything to finish after SIGTERM; then the process ends with an error.
-const STOP_MAX: Duration = Duration::from_secs(30);
 /// What the process wants of its environment, unless somebody set it otherwise.
 const ENVIRONMENT: [(&str, &str); 2] = [
     // The AMQP client parses nested tables by recursion; this survives the deepest that a frame can hold.
@@ -175,106 +168,6 @@ pub fn scopes(config: &Config, managers: &[Manager]) -> Scopes {
     Scopes::new(&tables, config.get(&settings::RABBITMQ_ADDRESS).is_empty())
 }
 
-/// Jobs that a drain waits for. Each gets the token that tells it to stop.
-#[derive(Debug, Clone)]
-pub struct Tasks {
-    tracker: TaskTracker,
-    stop: CancellationToken,
-    died: CancellationToken,
-    /// Jobs that have not ended, by name.
-    running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
-}
-
-impl Tasks {
-    fn new() -> Self {
-        Self {
-            tracker: TaskTracker::new(),
-            stop: CancellationToken::new(),
-            died: CancellationToken::new(),
-            running: Arc::default(),
-        }
-    }
-
-    fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts a job until what is returned is dropped.
-    fn count(&self, name: &'static str) -> Running {
-        *self.running().entry(name).or_default() += 1;
-        Running {
-            tasks: self.clone(),
-            name,
-        }
-    }
-
-    /// Tells every job to stop and waits until all have.
-    async fn finish(&self) {
-        self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
-    }
-
-    /// Starts a job that runs until `stop` is cancelled. One that ends before, or panics, ends the process:
-    /// a daemon without one of its jobs would look healthy and not be.
-    pub fn spawn<F, Fut>(&self, name: &'static str, job: F)
-    where
-        F: FnOnce(CancellationToken) -> Fut,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let (stop, died) = (self.stop.clone(), self.died.clone());
-        let job = job(stop.clone());
-        let running = self.count(name);
-        self.tracker.spawn(async move {
-            let _running = running;
-            let ended =
-                futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(job)).await;
-            if ended.is_err() || !stop.is_cancelled() {
-                error!(
-                    job = name,
-                    panicked = ended.is_err(),
-                    "background job exited unexpectedly"
-                );
-                died.cancel();
-            }
-        });
-    }
-
-    /// Repeats a short job until the daemon stops. A failure is the job's own to report.
-    pub fn every<F, Fut>(&self, name: &'static str, period: Duration, mut job: F)
-    where
-        F: FnMut() -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn(name, |stop| async move {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(period) => job().await,
-                }
-            }
-        });
-    }
-}
-
-/// A job that has not ended.
-struct Running {
-    tasks: Tasks,
-    name: &'static str,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let mut running = self.tasks.running();
-        if let Some(count) = running.get_mut(self.name) {
-            *count -= 1;
-            if *count == 0 {
-                running.remove(self.name);
-            }
-        }
-    }
-}
-
 /// A job that runs beside the managers in the same process, such as the bridge.
 pub type Sidecar = Box<
     dyn FnOnce(ProcessContext) -> Pin<Box<dyn Future<Output = Result<(), StartError>> + Send>>
@@ -391,21 +284,8 @@ pub async fn run_with(
     parts
         .health
         .set("process", State::Down("stopping".to_owned()));
-    let stopped = async {
-        // First who lets requests in, then what makes changes, then what carries their events.
-        for tasks in [&parts.tasks, &serving, &relaying] {
-            tasks.finish().await;
-        }
-    };
-    let in_time = tokio::time::timeout(STOP_MAX, stopped).await.is_ok();
-    if !in_time {
-        let groups = [&parts.tasks, &serving, &relaying];
-        let jobs: Vec<&str> = groups
-            .iter()
-            .flat_map(|tasks| tasks.running().keys().copied().collect::<Vec<_>>())
-            .collect();
-        error!(jobs = jobs.join(", "), "the drain took too long");
-    }
+    // First who lets requests in, then what makes changes, then what carries their events.
+    let in_time = tasks::drain([&parts.tasks, &serving, &relaying]).await;
     match (died, in_time) {
         (true, _) => Err(StartError::Died),
         (false, false) => Err(StartError::DrainTooLong),

@@ -18,7 +18,7 @@ use crate::{
         identity::Scope,
         text::hex,
     },
-    sockhandler::{ReceivedEvent, inprocess::matches},
+    sockhandler::ReceivedEvent,
     trace::{Kind, Span, TraceContext, told, within},
     worker::{Attempt, Look, Queue, guarded, jittered, pause_after},
 };
@@ -164,7 +164,7 @@ impl EventQueue {
         );
         let mut result = "unwanted";
         for listener in &self.listeners {
-            if matches(listener.topic.pattern, &row.routing_key) {
+            if listener.topic.fits(&row.routing_key) {
                 guarded(within(trace, (listener.handler)(tx, &event))).await?;
                 result = "done";
             }

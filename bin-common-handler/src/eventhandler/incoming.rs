@@ -1,16 +1,16 @@
 //! From the bus into `<prefix>_incoming`: each event once, in the order in which it came.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use tracing::error;
 use uuid::Uuid;
 
-use super::{Audience, Topic};
+use super::Topic;
 use crate::{
     context::hash,
-    databasehandler::{Dialect, Store, Tx, Value, list, runs},
+    databasehandler::{Dialect, Store, Tx, Value, runs},
     deadletter::{Letter, bury},
     metrics::Metrics,
     models::{
@@ -18,7 +18,7 @@ use crate::{
         sock::Event,
         time::Timestamp,
     },
-    sockhandler::{Collect, Incoming, inprocess::matches},
+    sockhandler::{Collect, Incoming},
     trace::told,
     worker::Wake,
 };
@@ -29,8 +29,6 @@ const WAITING_MAX: i64 = 100_000;
 const EVENT_MAX: usize = 8 * 1024 * 1024;
 /// Bytes that one statement writes, beside its last event: servers refuse more than 16 MiB.
 const STATEMENT_BYTES: usize = 1024 * 1024;
-/// Rows of one statement of the sweep.
-const SWEEP_BATCH: i64 = 1_000;
 /// Bytes of a topic that are kept: its column.
 const TOPIC_MAX: usize = 255;
 
@@ -54,15 +52,10 @@ struct Count {
     rows_waiting: i64,
 }
 
-#[derive(bin_common_handler::FromRow)]
-struct Key {
-    row_key: Vec<u8>,
-}
-
 /// An event that can be kept.
-struct Kept {
-    topic: String,
-    event: Incoming,
+pub(super) struct Kept {
+    pub(super) topic: String,
+    pub(super) event: Incoming,
     key: [u8; 32],
 }
 
@@ -81,25 +74,10 @@ impl Kept {
     }
 }
 
-enum Read {
+pub(super) enum Read {
     Kept(Kept),
     /// It never will be an event, and why.
     Bad(Incoming, String),
-}
-
-impl Read {
-    /// Whose event it is, where it says so.
-    fn customer(&self) -> Option<Uuid> {
-        match self {
-            Self::Kept(kept) => kept.event.customer_id,
-            Self::Bad(..) => None,
-        }
-    }
-}
-
-/// Two handlers of one audience ask once.
-fn is_same(one: Audience, other: Audience) -> bool {
-    std::ptr::fn_addr_eq(one, other)
 }
 
 /// What an envelope must have; its data is read by the handler.
@@ -158,7 +136,7 @@ pub(super) fn entity(topic: &str) -> ([u8; 32], bool) {
 }
 
 impl Collector {
-    async fn has_room(&self) -> Result<bool> {
+    pub(super) async fn has_room(&self) -> Result<bool> {
         let sql = format!(
             "SELECT COUNT(*) AS rows_waiting FROM {}_incoming",
             self.store.prefix()
@@ -170,59 +148,6 @@ impl Collector {
             .with_label_values(&[self.manager])
             .set(waiting);
         Ok(waiting < WAITING_MAX)
-    }
-
-    /// Leaves out what only handlers fit that have an audience, of customers who are in none. Where nobody knows yet who is
-    /// to hear, the event is kept.
-    async fn leave_out_unheard(&self, read: Vec<Read>) -> Result<Vec<Read>> {
-        let audiences: Vec<Option<Vec<Audience>>> =
-            read.iter().map(|it| self.audiences(it)).collect();
-        let mut asked: Vec<(Audience, BTreeSet<Uuid>)> = Vec::new();
-        for (read, audiences) in read.iter().zip(&audiences) {
-            for audience in audiences.iter().flatten() {
-                let Some(customer) = read.customer() else {
-                    continue;
-                };
-                match asked
-                    .iter_mut()
-                    .find(|(known, _)| is_same(*known, *audience))
-                {
-                    Some((_, customers)) => {
-                        customers.insert(customer);
-                    }
-                    None => asked.push((*audience, BTreeSet::from([customer]))),
-                }
-            }
-        }
-        let mut heard = BTreeSet::new();
-        for (audience, customers) in asked {
-            heard.extend(audience(&self.store.db, customers.into_iter().collect()).await?);
-        }
-        let all = read.len();
-        let kept: Vec<Read> = read
-            .into_iter()
-            .zip(audiences)
-            .filter(|(read, audiences)| {
-                audiences.is_none() || read.customer().is_some_and(|id| heard.contains(&id))
-            })
-            .map(|(read, _)| read)
-            .collect();
-        let unheard = u64::try_from(all - kept.len()).unwrap_or_default();
-        self.count("unheard", unheard);
-        Ok(kept)
-    }
-
-    /// The audiences of an event; none where some handler wants it whoever it is about.
-    fn audiences(&self, read: &Read) -> Option<Vec<Audience>> {
-        let Read::Kept(kept) = read else {
-            return None;
-        };
-        let fitting = self
-            .topics
-            .iter()
-            .filter(|topic| matches(topic.pattern, &kept.topic));
-        let audiences: Vec<_> = fitting.map(|topic| topic.audience).collect::<Option<_>>()?;
-        (!audiences.is_empty()).then_some(audiences)
     }
 
     async fn insert(&self, tx: &mut Tx, kept: &[Kept]) -> Result<()> {
@@ -266,45 +191,11 @@ impl Collector {
         Ok(())
     }
 
-    fn count(&self, result: &str, events: u64) {
+    pub(super) fn count(&self, result: &str, events: u64) {
         self.metrics
             .received_events
             .with_label_values(&[self.manager, result])
             .inc_by(events);
-    }
-
-    /// Forgets ids and versions that are old enough; counts what waits.
-    pub(super) async fn sweep(&self) -> Result<u64> {
-        self.has_room().await?;
-        let mut removed = 0;
-        for (table, column) in [("received", "event_key"), ("seen_versions", "entity")] {
-            let table = format!("{}_{table}", self.store.prefix());
-            loop {
-                let rows = self.sweep_some(&table, column).await?;
-                removed += rows;
-                if rows == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(removed)
-    }
-
-    async fn sweep_some(&self, table: &str, column: &str) -> Result<u64> {
-        let db = &self.store.db;
-        let now = db.dialect().now_micros();
-        let old = format!(
-            "SELECT {column} AS row_key FROM {table} WHERE tm_expire < {now} \
-             ORDER BY tm_expire LIMIT ?"
-        );
-        let keys: Vec<Key> = db.fetch_all(&old, vec![SWEEP_BATCH.into()]).await?;
-        if keys.is_empty() {
-            return Ok(0);
-        }
-        let (marks, values) = list(keys.into_iter().map(|key| key.row_key));
-        // A version that was seen again meanwhile is not old any more.
-        let sql = format!("DELETE FROM {table} WHERE {column} IN ({marks}) AND tm_expire < {now}");
-        Ok(db.execute(&sql, values).await?)
     }
 }
 

@@ -7,10 +7,10 @@
 //!
 //! **Lifecycle.** The bus hands events to `<prefix>_incoming` (`incoming.rs`), and forgets them when they stand
 //! there: RabbitMQ by an acknowledgement, the bus inside a process by letting the publisher's relay delete its
-//! outbox row. What only an [`Audience`] would hear that is not there is forgotten at once. From there on both are
-//! alike (`consumer.rs`): the oldest event of an entity is locked and deleted, its id is noted in `<prefix>_received`,
-//! every handler whose pattern fits runs, and all of that commits at once. One that fails is tried again after growing
-//! pauses ([`crate::worker`]), and is a dead letter in the end.
+//! outbox row. What only an [`Audience`] would hear that is not there is forgotten at once (`unheard.rs`). From there
+//! on both are alike (`consumer.rs`): the oldest event of an entity is locked and deleted, its id is noted in
+//! `<prefix>_received` (`sweep.rs` forgets it), every handler whose pattern fits runs, and all of that commits at once.
+//! One that fails is tried again after growing pauses ([`crate::worker`]), and is a dead letter in the end.
 //!
 //! **Concurrency.** Replicas share the table; a row is claimed by its lock. Only the oldest event of an entity is ever
 //! worked on, so a failing one holds up the later ones of its entity, and nobody else's, until it is done or dead.
@@ -24,8 +24,10 @@ mod consumer;
 mod incoming;
 #[cfg(test)]
 mod simulation;
+mod sweep;
 #[cfg(test)]
 mod tests;
+mod unheard;
 
 use std::{
     collections::BTreeSet,
@@ -42,7 +44,7 @@ use crate::{
     databasehandler::{ChangeTx, Db, Store},
     metrics::Metrics,
     models::error::Result,
-    sockhandler::{ReceivedEvent, Subscription, Transport},
+    sockhandler::{ReceivedEvent, Subscription, Transport, inprocess::matches},
     worker::{TxFn, TxFnWith, Wake, Worker, workers},
 };
 use consumer::EventQueue;
@@ -61,11 +63,17 @@ type Handler = Arc<
 pub type Audience = for<'d> fn(&'d Db, Vec<Uuid>) -> BoxFuture<'d, Result<BTreeSet<Uuid>>>;
 
 /// What a handler listens to.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Topic {
-    pattern: &'static str,
+    patterns: Vec<&'static str>,
     /// Where there is one, events of others are not kept.
     audience: Option<Audience>,
+}
+
+impl Topic {
+    fn fits(&self, topic: &str) -> bool {
+        self.patterns.iter().any(|pattern| matches(pattern, topic))
+    }
 }
 
 /// Who works on events of a topic.
@@ -120,7 +128,7 @@ impl Events {
         F: for<'t> TxFn<'t, &'t ReceivedEvent> + 'static,
     {
         let handler: Handler = Arc::new(move |tx, event| Box::pin(handler.call(tx, event)));
-        self.want(pattern, None, handler);
+        self.want([pattern], None, handler);
     }
 
     /// As [`Self::on`], for a handler that needs a state, e.g. the manager's `App`.
@@ -131,17 +139,21 @@ impl Events {
     {
         let handler: Handler =
             Arc::new(move |tx, event| Box::pin(handler.call(state.clone(), tx, event)));
-        self.want(pattern, None, handler);
+        self.want([pattern], None, handler);
     }
 
     /// As [`Self::on`], for events that few customers want: those of others, and of nobody, are dropped as they come,
-    /// which costs one look for a whole batch. Whoever begins to listen hears what comes after that.
-    pub fn on_for<F>(&self, pattern: &'static str, audience: Audience, handler: F)
-    where
+    /// which costs one look for a whole batch, whatever the patterns. Whoever begins to listen hears what comes after that.
+    pub fn on_for<F>(
+        &self,
+        patterns: impl IntoIterator<Item = &'static str>,
+        audience: Audience,
+        handler: F,
+    ) where
         F: for<'t> TxFn<'t, &'t ReceivedEvent> + 'static,
     {
         let handler: Handler = Arc::new(move |tx, event| Box::pin(handler.call(tx, event)));
-        self.want(pattern, Some(audience), handler);
+        self.want(patterns, Some(audience), handler);
     }
 
     /// Events of an older `service` (e.g. `call-manager`), which it sends to a fanout of its own, are wanted too.
@@ -150,10 +162,16 @@ impl Events {
         self.with_wanted(|wanted| wanted.fanouts.push(service));
     }
 
-    fn want(&self, pattern: &'static str, audience: Option<Audience>, handler: Handler) {
-        let pattern = self.siblings.pattern(pattern);
+    fn want(
+        &self,
+        patterns: impl IntoIterator<Item = &'static str>,
+        audience: Option<Audience>,
+        handler: Handler,
+    ) {
+        let here = |pattern| self.siblings.pattern(pattern);
+        let patterns = patterns.into_iter().map(here).collect();
         let listener = Listener {
-            topic: Topic { pattern, audience },
+            topic: Topic { patterns, audience },
             handler,
         };
         self.with_wanted(|wanted| wanted.listeners.push(listener));
@@ -175,7 +193,8 @@ impl Events {
             patterns: wanted
                 .listeners
                 .iter()
-                .map(|listener| listener.topic.pattern.to_owned())
+                .flat_map(|listener| &listener.topic.patterns)
+                .map(|pattern| (*pattern).to_owned())
                 .collect(),
             fanouts: wanted
                 .fanouts
@@ -208,8 +227,8 @@ impl Events {
             manager: self.manager,
             wake: Arc::clone(&self.wake),
             topics: self.with_wanted(|wanted| {
-                let topics = wanted.listeners.iter().map(|listener| listener.topic);
-                topics.collect()
+                let topics = wanted.listeners.iter();
+                topics.map(|listener| listener.topic.clone()).collect()
             }),
         }
     }

@@ -1,11 +1,9 @@
 //! Events on one process, with a clock that the test moves.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+mod unheard;
 
-use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex};
+
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -16,7 +14,7 @@ use super::Events;
 use crate::{
     cachehandler::Cache,
     clock::Clock,
-    databasehandler::{ChangeTx, Db, Store, scratch},
+    databasehandler::{ChangeTx, Store, scratch},
     deadletter::DeadLetters,
     metrics::Metrics,
     models::error::{Error, Result},
@@ -429,37 +427,4 @@ async fn the_bus_inside_a_process_loses_no_event_of_a_durable_subscription() {
     world.store.db.execute(table, vec![]).await.unwrap();
     world.work().await;
     assert_eq!(world.values(), (1..=100).collect::<Vec<_>>());
-}
-
-/// Only this customer listens.
-const LISTENER: Uuid = Uuid::from_u128(7);
-
-fn listeners(_: &Db, customers: Vec<Uuid>) -> BoxFuture<'_, Result<BTreeSet<Uuid>>> {
-    let listens = |id: &Uuid| *id == LISTENER;
-    Box::pin(async move { Ok(customers.into_iter().filter(listens).collect()) })
-}
-
-#[tokio::test]
-async fn what_nobody_listens_for_is_not_kept() {
-    let world = World::new().await;
-    world.events.on_for("p.*.*.heard", listeners, nothing);
-    let of = |customer_id: Option<Uuid>, topic: &str| Incoming {
-        customer_id,
-        routing_key: topic.to_owned(),
-        ..event(topic, 1)
-    };
-    let stranger = Some(Uuid::from_u128(8));
-    world
-        .take(&[
-            of(Some(LISTENER), "p.other.1.heard"),
-            of(stranger, "p.other.2.heard"),
-            of(None, "p.other.3.heard"),
-            // Another handler wants it whoever it is about.
-            of(stranger, "p.thing.4.heard"),
-        ])
-        .await;
-    assert_eq!(world.rows("t_incoming").await, 2);
-    assert_eq!((world.counted("taken"), world.counted("unheard")), (2, 2));
-    world.work().await;
-    assert_eq!((world.values(), world.counted("done")), (vec![1], 2));
 }

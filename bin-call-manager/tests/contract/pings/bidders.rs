@@ -151,6 +151,14 @@ async fn a_hostile_bidder_harms_nobody(#[values(Kind::Embedded, Kind::Full)] kin
     for (why, bidder) in &cases {
         hostile.push((*why, world.outside(&campaign, bidder, json!({})).await));
     }
+    // Neither it nor its profile says where the call would go.
+    let nowhere = Bidder::bidding(800);
+    let buyer = world.buyer(100_000, json!({})).await;
+    let more = json!({
+        "amount": null, "destination": "", "endpoint": endpoint(&nowhere, json!({})),
+    });
+    world.profile(&buyer, &campaign, 0, more).await;
+    hostile.push(("DESTINATION_NOT_ALLOWED", buyer));
     let honest = Bidder::bidding(500);
     world.outside(&campaign, &honest, json!({})).await;
     let started = std::time::Instant::now();

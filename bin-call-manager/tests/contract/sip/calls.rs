@@ -82,7 +82,56 @@ async fn what_is_cancelled_is_not_sold(#[values(Kind::Embedded, Kind::Full)] kin
     world.end().await;
 }
 
-/// The same call in another transaction.
+/// Nobody brings it again. The next call is sold.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cancelled_ends_though_its_decision_fails(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    // The call is made, and nobody can win it.
+    let db = world.installation.db();
+    let away = "ALTER TABLE exchange_bids RENAME COLUMN price TO price_away";
+    db.execute(away, vec![]).await.unwrap();
+    switch.send(&message("INVITE", "one", "")).await;
+    switch.send(&message("CANCEL", "one", "")).await;
+    let mut codes = Vec::new();
+    while codes.len() < 3 {
+        codes.push(code(&switch.next().await));
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [100, 200, 487]);
+    switch.send(&message("ACK", "one", "")).await;
+    let ended = until("the call is over", async || {
+        let call = calls(&world).await.into_iter().next()?;
+        (text(&call, "status") == "canceled").then_some(call)
+    })
+    .await;
+    assert!(ended["tm_end"].is_string(), "{ended}");
+    let back = "ALTER TABLE exchange_bids RENAME COLUMN price_away TO price";
+    db.execute(back, vec![]).await.unwrap();
+    drop(db);
+    let said = world
+        .get(&format!("calls/{}", id(&ended)), "explanation")
+        .await;
+    assert!(
+        text(&said, "text").contains("The caller went away"),
+        "{said}"
+    );
+    switch.send(&message("INVITE", "two", "")).await;
+    let moved = loop {
+        let last = switch.last().await;
+        if header(&last, "Call-ID").starts_with("two") {
+            break last;
+        }
+    };
+    assert_eq!(code(&moved), 302, "{moved}");
+    assert_eq!(world.money(&buyer).await, (10_000, 500));
+    world.end().await;
+}
+
 /// Those who stay are sold while the holds of others go back.
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -153,6 +202,7 @@ async fn an_invite_of_a_dialog_sells_nothing(#[values(Kind::Embedded, Kind::Full
     world.end().await;
 }
 
+/// The same call in another transaction.
 fn in_branch(method: &str, call: &str, branch: &str) -> String {
     message(method, call, "").replace(
         &format!("branch=z9hG4bK{call}"),
