@@ -42,6 +42,7 @@ pub(crate) struct Report {
     status: CallStatus,
     #[serde(default, deserialize_with = "null_is_default")]
     duration_seconds: i64,
+    /// A cause of Q.850 or a phrase of SIP; kept are letters, digits, spaces, `-`, `_` and `.`.
     #[serde(default, deserialize_with = "null_is_default")]
     hangup_cause: String,
     /// Whose turn it is about; one that is not the current one's changes nothing.
@@ -168,11 +169,20 @@ async fn report_once(app: &App, ctx: &RequestContext, id: Uuid, report: &Report)
     ensure_come(&mut tx, &call, report).await?;
     let was = call.status;
     apply(&mut tx, &app.standing, &mut call, report).await?;
-    if !report.hangup_cause.is_empty() {
-        call.hangup_cause.clone_from(&report.hangup_cause);
+    let cause = cause_of(&report.hangup_cause);
+    if !cause.is_empty() {
+        call.hangup_cause = cause;
     }
     ending::announce(&mut tx, &mut call, was).await?;
     tx.commit(call).await
+}
+
+/// What is kept of how a carrier says that a call ended: what causes of Q.850 and SIP's phrases are written with. Anything else
+/// becomes a space, as a report counts whatever words it brings: refused, it would leave money held.
+fn cause_of(text: &str) -> String {
+    let is_kept = |c: char| c.is_alphabetic() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let words = text.split(|c| !is_kept(c)).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A call that its ping still waits for can end, and nothing else: it rings nowhere before it came.
@@ -318,4 +328,26 @@ async fn convert_once(app: &App, ctx: &RequestContext, id: Uuid, told: &Told) ->
     }
     ending::announce(&mut tx, &mut call, was).await?;
     tx.commit(call).await
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::q850("16", "16")]
+    #[case::name("NORMAL_CLEARING", "NORMAL_CLEARING")]
+    #[case::sip("SIP 603 Decline", "SIP 603 Decline")]
+    #[case::reason("Q.850;cause=16;text=\"Terminated\"", "Q.850 cause 16 text Terminated")]
+    #[case::parted("Call/Transaction Does Not Exist", "Call Transaction Does Not Exist")]
+    #[case::comma("Normal, unspecified", "Normal unspecified")]
+    #[case::letters("besetzt-übermittelt", "besetzt-übermittelt")]
+    #[case::markup("<b>busy</b>", "b busy b")]
+    #[case::other_digits("\u{ff11}\u{ff16}", "")]
+    #[case::nothing(" ;, ", "")]
+    fn a_cause_is_a_token(#[case] text: &str, #[case] kept: &str) {
+        assert_eq!(cause_of(text), kept);
+    }
 }

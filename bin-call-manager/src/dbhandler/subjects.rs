@@ -85,15 +85,31 @@ pub(crate) async fn forget_questions(
     Ok(())
 }
 
-/// The tags of a row.
+/// What others wrote of a call or a ping.
 #[derive(bin_common_handler::FromRow)]
 pub(crate) struct Tagged {
     pub id: Uuid,
     pub tags: Json<BTreeMap<String, String>>,
+    /// Of a call.
+    pub reference: Option<String>,
+    /// Of a call.
+    pub hangup_cause: String,
     pub tm_create: Timestamp,
 }
 
-/// Tags of a customer's rows that were made within these times, the oldest first; [`PART`] of them at most.
+/// Where calls are.
+const CALLS: &str = "exchange_calls";
+
+/// The texts of a table's rows; those of a ping are its tags.
+fn texts_of(table: &str) -> &'static str {
+    if table == CALLS {
+        "tags, reference, hangup_cause"
+    } else {
+        "tags, NULL AS reference, '' AS hangup_cause"
+    }
+}
+
+/// Texts of a customer's rows that were made within these times, the oldest first; [`PART`] of them at most.
 ///
 /// # Errors
 /// 503.
@@ -104,15 +120,16 @@ pub(crate) async fn tagged_within(
     (since, until): (Timestamp, Timestamp),
 ) -> Result<Vec<Tagged>> {
     let sql = format!(
-        "SELECT id, tags, tm_create FROM {table} \
-         WHERE customer_id = ? AND tm_create >= ? AND tm_create <= ? ORDER BY tm_create LIMIT ?"
+        "SELECT id, {}, tm_create FROM {table} \
+         WHERE customer_id = ? AND tm_create >= ? AND tm_create <= ? ORDER BY tm_create LIMIT ?",
+        texts_of(table)
     );
     let most = i64::try_from(PART).unwrap_or(i64::MAX);
     let values = vec![customer_id.into(), since.into(), until.into(), most.into()];
     Ok(tx.sql().fetch_all(&sql, values).await?)
 }
 
-/// Tags of the next rows behind `after` in which a column is the number, or what stands for it.
+/// Texts of the next rows behind `after` in which a column is the number, or what stands for it.
 ///
 /// # Errors
 /// 503.
@@ -125,8 +142,9 @@ pub(crate) async fn tagged(
     after: Uuid,
 ) -> Result<Vec<Tagged>> {
     let sql = format!(
-        "SELECT id, tags, tm_create FROM {table} \
-         WHERE customer_id = ? AND {column} = ? AND id > ? ORDER BY id LIMIT ?"
+        "SELECT id, {}, tm_create FROM {table} \
+         WHERE customer_id = ? AND {column} = ? AND id > ? ORDER BY id LIMIT ?",
+        texts_of(table)
     );
     let values = vec![
         customer_id.into(),
@@ -137,18 +155,27 @@ pub(crate) async fn tagged(
     Ok(tx.sql().fetch_all(&sql, values).await?)
 }
 
-/// Writes the tags of a row.
+/// Writes the texts of a row.
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn set_tags(
+pub(crate) async fn set_texts(
     tx: &mut ChangeTx<'_>,
     table: &'static str,
     customer_id: Uuid,
     row: Tagged,
 ) -> Result<()> {
-    let sql = format!("UPDATE {table} SET tags = ? WHERE customer_id = ? AND id = ?");
-    let values = vec![row.tags.into(), customer_id.into(), row.id.into()];
+    let mut values: Vec<Value> = vec![row.tags.into()];
+    let more = if table == CALLS {
+        values.push(row.reference.into());
+        values.push(row.hangup_cause.into());
+        ", reference = ?, hangup_cause = ?"
+    } else {
+        ""
+    };
+    let sql = format!("UPDATE {table} SET tags = ?{more} WHERE customer_id = ? AND id = ?");
+    values.push(customer_id.into());
+    values.push(row.id.into());
     tx.sql().execute(&sql, values).await?;
     Ok(())
 }

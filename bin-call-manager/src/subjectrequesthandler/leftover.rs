@@ -1,5 +1,5 @@
-//! Other people's calls and pings may name an erased number in their tags, too. There may be millions: after the erasure a
-//! durable timer looks at those that were made before it, some at a time. The number is sealed meanwhile.
+//! Other people's calls and pings may name an erased number in their tags, references and causes, too. There may be millions:
+//! after the erasure a durable timer looks at those that were made before it, some at a time. The number is sealed meanwhile.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::{
 const SWEEP: &str = "subject_tags";
 /// Between two parts, so that others have their turn.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Where tags stand.
+/// Where such texts stand.
 const TABLES: &[&str] = &["exchange_calls", "exchange_pings"];
 
 /// How far it came.
@@ -89,7 +89,7 @@ async fn next_part(sealer: Arc<Sealer>, tx: &mut ChangeTx<'_>, timer: Timer) -> 
     let is_full = page.len() >= PART;
     let last = page.last().map(|row| row.tm_create);
     for row in page {
-        words::erase_tags_of(tx, table, &number, row).await?;
+        words::erase_texts_of(tx, table, &number, row).await?;
     }
     match last.filter(|_| is_full) {
         // Rows of the last instant are looked at again, unless they alone fill a part.

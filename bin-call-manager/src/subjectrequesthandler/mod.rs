@@ -292,7 +292,7 @@ async fn erase(
     // By its digest a ping would be found again by whoever guesses the number.
     rows_of::forget_questions(&mut tx, request.customer_id, &request.pseudonym).await?;
     let number = Number::new(request.customer_id, phone, &request.pseudonym);
-    words::erase_tags(&mut tx, &number).await?;
+    words::erase_texts(&mut tx, &number).await?;
     leftover::begin(&mut tx, &app.sealer, &request, phone).await?;
     let profiles = words::erase_conditions(&mut tx, &number).await?;
     erased.insert("bid_profiles".to_owned(), profiles);

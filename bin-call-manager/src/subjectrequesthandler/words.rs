@@ -1,4 +1,5 @@
-//! A number among words of the customer's own: in tags of the person's calls and pings, and in conditions of bid profiles.
+//! A number among words of the customer's own: in tags of the person's calls and pings, in what carriers and sellers called a
+//! call and its end, and in conditions of bid profiles.
 
 use std::{collections::BTreeMap, mem};
 
@@ -18,7 +19,7 @@ use crate::{
     models::bidprofile::BidProfile,
 };
 
-/// Rows with tags, by the column where their person's number stands.
+/// Rows with texts, by the column where their person's number stands.
 const TAGGED: &[(&str, &str)] = &[
     ("exchange_calls", "from_number"),
     ("exchange_calls", "to_number"),
@@ -87,6 +88,24 @@ impl<'n> Number<'n> {
         changed
     }
 
+    /// Whether its digits stand in a text, however they are parted.
+    fn is_within(&self, text: &str) -> bool {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let shortest = self.forms.last();
+        shortest.is_some_and(|form| digits.contains(form.as_str()))
+    }
+
+    /// Forgets a call's reference, or how it ended, where these name it; whether one did. Of a reference, which is a key, no
+    /// part is replaced: two might become one.
+    fn take_from_reports(&self, row: &mut Tagged) -> bool {
+        let reference = row.reference.take_if(|text| self.is_within(text));
+        let is_in_cause = self.is_within(&row.hangup_cause);
+        if is_in_cause {
+            row.hangup_cause.clear();
+        }
+        reference.is_some() || is_in_cause
+    }
+
     /// Takes it out of conditions; whether they had it. A tag is compared with what stands in calls from now on, so the
     /// condition means what it meant; a pattern or a limit is no number of a person.
     fn take_from_conditions(&self, conditions: &mut CriteriaSpec) -> bool {
@@ -115,12 +134,12 @@ fn stands_alone(text: &str, digits: &str) -> bool {
     })
 }
 
-/// Takes the number out of the tags of the person's calls and pings, which have its pseudonym already, and out of what was
-/// decided by them.
+/// Takes the number out of the texts of the person's calls and pings, which have its pseudonym already, and out of what was
+/// decided by their tags.
 ///
 /// # Errors
 /// 503.
-pub(super) async fn erase_tags(tx: &mut ChangeTx<'_>, number: &Number<'_>) -> Result<()> {
+pub(super) async fn erase_texts(tx: &mut ChangeTx<'_>, number: &Number<'_>) -> Result<()> {
     for (table, column) in TAGGED {
         let mut after = Uuid::nil();
         loop {
@@ -132,32 +151,35 @@ pub(super) async fn erase_tags(tx: &mut ChangeTx<'_>, number: &Number<'_>) -> Re
             };
             after = last.id;
             for row in page {
-                erase_tags_of(tx, table, number, row).await?;
+                erase_texts_of(tx, table, number, row).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Takes it out of the tags of one row, and out of what was decided by them.
+/// Takes it out of the texts of one row, and out of what was decided by its tags.
 ///
 /// # Errors
 /// 503.
-pub(super) async fn erase_tags_of(
+pub(super) async fn erase_texts_of(
     tx: &mut ChangeTx<'_>,
     table: &'static str,
     number: &Number<'_>,
     mut row: Tagged,
 ) -> Result<()> {
+    let is_reported = number.take_from_reports(&mut row);
     let changed = number.take_from_tags(&mut row.tags.0);
-    if changed.is_empty() {
+    if changed.is_empty() && !is_reported {
         return Ok(());
     }
-    for text in number.forms.iter().chain(&changed) {
-        let (customer_id, pseudonym) = (number.customer_id, number.pseudonym);
-        rows_of::replace_explained(tx, customer_id, row.id, text, pseudonym).await?;
+    if !changed.is_empty() {
+        for text in number.forms.iter().chain(&changed) {
+            let (customer_id, pseudonym) = (number.customer_id, number.pseudonym);
+            rows_of::replace_explained(tx, customer_id, row.id, text, pseudonym).await?;
+        }
     }
-    rows_of::set_tags(tx, table, number.customer_id, row).await
+    rows_of::set_texts(tx, table, number.customer_id, row).await
 }
 
 /// Takes the number out of the conditions of the customer's profiles, deleted ones included; in how many. Sets of profiles that
@@ -207,7 +229,9 @@ async fn erase_conditions_of(tx: &mut ChangeTx<'_>, number: &Number<'_>, id: Uui
 
 #[cfg(test)]
 mod tests {
+    use bin_common_handler::models::time::Timestamp;
     use rstest::rstest;
+    use sqlx::types::Json;
 
     use super::*;
     use crate::choice::tags::TagSpec;
@@ -226,6 +250,33 @@ mod tests {
     fn a_text_is_freed_of_the_number(#[case] text: &str, #[case] expected: Option<&str>) {
         let number = Number::new(Uuid::nil(), PHONE, "erased:1");
         assert_eq!(number.without(text).as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case::all(Some("4045550123"), "", true, None, "")]
+    #[case::part(Some("lead-404-555-0123/7"), "16", true, None, "16")]
+    #[case::call_id(Some("+14045550123@pbx.example"), "", true, None, "")]
+    #[case::cause(Some("CA1"), "to 14045550123", true, Some("CA1"), "")]
+    #[case::other(Some("4045550124"), "16", false, Some("4045550124"), "16")]
+    #[case::none(None, "NORMAL_CLEARING", false, None, "NORMAL_CLEARING")]
+    fn what_names_a_call_and_its_end_is_forgotten_with_the_number(
+        #[case] reference: Option<&str>,
+        #[case] cause: &str,
+        #[case] had_it: bool,
+        #[case] kept: Option<&str>,
+        #[case] kept_cause: &str,
+    ) {
+        let number = Number::new(Uuid::nil(), PHONE, "erased:1");
+        let mut row = Tagged {
+            id: Uuid::nil(),
+            tags: Json(BTreeMap::new()),
+            reference: reference.map(str::to_owned),
+            hangup_cause: cause.to_owned(),
+            tm_create: Timestamp::default(),
+        };
+        assert_eq!(number.take_from_reports(&mut row), had_it);
+        assert_eq!(row.reference.as_deref(), kept);
+        assert_eq!(row.hangup_cause, kept_cause);
     }
 
     #[test]

@@ -123,11 +123,7 @@ async fn an_auction_that_nobody_closes_is_closed_by_its_timer(
         "a late bid moves the end"
     );
     world.clock.shift(70_000_000);
-    until("the auction is closed", async || {
-        let auction = world.get("auctions", &id(&auction)).await;
-        (auction["status"] == "completed").then_some(())
-    })
-    .await;
+    world.closed(&auction).await;
     assert_eq!(world.get("calls", &call).await["price"], 310);
     world.end().await;
 }
@@ -189,28 +185,11 @@ async fn an_auction_ends_as_it_stood_at_its_end_and_under_its_own_terms(
     let campaign = world.campaign(json!({"auction": terms})).await;
     let call = world.call(&campaign).await;
     let auction = open(&world, &call).await;
-    let uri = format!("/v1/auctions/{}/bids", id(&auction));
-    let mut buyers = Vec::new();
-    for (amount, seconds) in [(800, 59), (700, 65), (600, 300), (500, 300)] {
-        let buyer = world.buyer(1_000, json!({})).await;
-        let expires = world
-            .clock
-            .now()
-            .plus(std::time::Duration::from_secs(seconds));
-        let body = json!({
-            "buyer_id": buyer, "amount": amount, "currency": "USD", "expires": expires,
-            "destination": "+14155550177",
-        });
-        world.client.ok(Post, &uri, Some(body)).await;
-        buyers.push(buyer);
-    }
+    let bids = [(800, 59), (700, 65), (600, 300), (500, 300)];
+    let buyers = world.bids(&auction, &bids).await;
     // Nobody was there at its end; what ended before it is out, what ended since is not.
     world.clock.shift(90_000_000);
-    until("the auction is closed", async || {
-        let auction = world.get("auctions", &id(&auction)).await;
-        (auction["status"] == "completed").then_some(())
-    })
-    .await;
+    world.closed(&auction).await;
     let sold = world.get("calls", &call).await;
     assert_eq!(
         (&sold["buyer_id"], &sold["price"]),

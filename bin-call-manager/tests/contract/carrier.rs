@@ -209,10 +209,7 @@ async fn a_caller_who_hangs_up_is_sold_to_nobody_else_and_nobody_is_blamed(
 ) {
     let world = World::with_settings(kind, SETTINGS).await;
     let campaign = campaign(&world).await;
-    let first = world.buyer(10_000, json!({})).await;
-    let second = world.buyer(10_000, json!({})).await;
-    world.profile(&first, &campaign, 500, json!({})).await;
-    world.profile(&second, &campaign, 400, json!({})).await;
+    let (first, second) = world.rivals(&campaign).await;
     let send =
         async |what: &str, fields: &str| webhook(&world, &campaign, what, fields, TOKEN).await;
     let (_, xml) = send("voice", "CallSid=CA1&CallStatus=ringing").await;
@@ -285,10 +282,7 @@ async fn a_caller_who_has_talked_is_led_to_nobody_else_though_the_reports_were_l
 ) {
     let world = World::with_settings(kind, SETTINGS).await;
     let campaign = campaign(&world).await;
-    let first = world.buyer(10_000, json!({})).await;
-    let second = world.buyer(10_000, json!({})).await;
-    world.profile(&first, &campaign, 500, json!({})).await;
-    world.profile(&second, &campaign, 400, json!({})).await;
+    let (_, second) = world.rivals(&campaign).await;
     let send =
         async |what: &str, fields: &str| webhook(&world, &campaign, what, fields, TOKEN).await;
     let (_, xml) = send("voice", "CallSid=CA1&CallStatus=ringing").await;

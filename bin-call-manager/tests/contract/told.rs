@@ -72,25 +72,10 @@ async fn auctioned(world: &World) {
     let call = world.call(&campaign).await;
     let body = json!({"call_id": call});
     let auction = world.client.ok(Post, "/v1/auctions", Some(body)).await;
-    let uri = format!("/v1/auctions/{}/bids", id(&auction));
-    for (amount, seconds) in [(800, 30), (700, 300), (600, 300)] {
-        let buyer = world.buyer(1_000, json!({})).await;
-        let expires = world
-            .clock
-            .now()
-            .plus(std::time::Duration::from_secs(seconds));
-        let body = json!({
-            "buyer_id": buyer, "amount": amount, "currency": "USD", "expires": expires,
-            "destination": "+14155550177",
-        });
-        world.client.ok(Post, &uri, Some(body)).await;
-    }
+    let bids = [(800, 30), (700, 300), (600, 300)];
+    world.bids(&auction, &bids).await;
     world.clock.shift(90 * 1_000_000);
-    until("the auction is closed", async || {
-        let auction = world.get("auctions", &id(&auction)).await;
-        (auction["status"] == "completed").then_some(())
-    })
-    .await;
+    world.closed(&auction).await;
 }
 
 /// What the law and the look for fraud say.

@@ -1,6 +1,6 @@
 //! An installation with its replicas, one exchange in it, and the sentences that most tests begin with.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bin_call_manager::{MANAGER, ledger_faults, sweep};
 use bin_common_handler::{
@@ -14,7 +14,7 @@ use bin_common_handler::{
         },
         time::Timestamp,
     },
-    testing::{Client, Installation, Kind, Replica},
+    testing::{Client, Installation, Kind, Replica, until},
 };
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -131,6 +131,41 @@ impl World {
         });
         merge(&mut body, more);
         id(&self.client.ok(Post, "/v1/bid_profiles", Some(body)).await)
+    }
+
+    /// Two buyers with money, of whom the first bids more for every call of a campaign.
+    pub async fn rivals(&self, campaign: &str) -> (String, String) {
+        let first = self.buyer(10_000, json!({})).await;
+        let second = self.buyer(10_000, json!({})).await;
+        self.profile(&first, campaign, 500, json!({})).await;
+        self.profile(&second, campaign, 400, json!({})).await;
+        (first, second)
+    }
+
+    /// Bids in an auction, each of a new buyer, for so many seconds; the buyers.
+    pub async fn bids(&self, auction: &Json, bids: &[(i64, u64)]) -> Vec<String> {
+        let uri = format!("/v1/auctions/{}/bids", id(auction));
+        let mut buyers = Vec::new();
+        for (amount, seconds) in bids {
+            let buyer = self.buyer(1_000, json!({})).await;
+            let expires = self.clock.now().plus(Duration::from_secs(*seconds));
+            let body = json!({
+                "buyer_id": buyer, "amount": amount, "currency": "USD", "expires": expires,
+                "destination": "+14155550177",
+            });
+            self.client.ok(Post, &uri, Some(body)).await;
+            buyers.push(buyer);
+        }
+        buyers
+    }
+
+    /// Waits until an auction that is over was closed by its timer.
+    pub async fn closed(&self, auction: &Json) {
+        until("the auction is closed", async || {
+            let auction = self.get("auctions", &id(auction)).await;
+            (auction["status"] == "completed").then_some(())
+        })
+        .await;
     }
 
     pub async fn call(&self, campaign: &str) -> String {

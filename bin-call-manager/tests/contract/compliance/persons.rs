@@ -185,19 +185,23 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
         "destination": "+14155550199",
     });
     let other = id(&foreign.ok(Post, "/v1/bid_profiles", Some(body)).await);
-    let come = async || {
+    let come = async |reference: &str| {
         let body = json!({
             "call_campaign_id": campaign, "from_number": GEORGIA, "to_number": "+14155550100",
+            "reference": reference,
             "tags": {"lead": "(404) 555-0123", "note": "ask +14045550123 \"soon\"", "age": "65"},
         });
         id(&world.client.ok(Post, "/v1/calls", Some(body)).await)
     };
-    let call = come().await;
+    let call = come("4045550123").await;
     let body = json!({
         "call_campaign_id": campaign, "from_number": "+14155550150", "to_number": "+14155550100",
-        "tags": {"referred_by": "404-555-0123", "age": "65"},
+        "tags": {"referred_by": "404-555-0123", "age": "65"}, "reference": "lead-404-555-0123",
     });
     let referred = id(&world.client.ok(Post, "/v1/calls", Some(body)).await);
+    let end = json!({"status": "canceled", "hangup_cause": "Moved to <14045550123>"});
+    let (_, ended) = world.report(&referred, end).await;
+    assert_eq!(text(&ended, "hangup_cause"), "Moved to 14045550123");
     let refused = world.route(&call).await;
     assert_eq!(reason(&refused), (409, "NO_BIDS_AVAILABLE"), "{refused:?}");
     let offered = json!({
@@ -220,9 +224,10 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
     let others = foreign.ok(Get, &uri, None).await;
     assert_eq!(others["criteria"]["exclude_numbers"], json!([GEORGIA]));
     let pseudonym = text(&erased, "pseudonym");
-    let tags = world.get("calls", &call).await["tags"].clone();
+    let freed = world.get("calls", &call).await;
+    assert_eq!(freed["reference"], Json::Null);
     assert_eq!(
-        tags,
+        freed["tags"],
         json!({"lead": pseudonym, "note": format!("ask {pseudonym} \"soon\""), "age": "65"})
     );
     let said = world.get(&format!("calls/{call}"), "explanation").await;
@@ -249,8 +254,13 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
         (tags == json!({"referred_by": pseudonym, "age": "65"})).then_some(())
     })
     .await;
+    let freed = world.get("calls", &referred).await;
+    assert_eq!(
+        (&freed["reference"], text(&freed, "hangup_cause")),
+        (&Json::Null, "")
+    );
     // What was compiled of the list before is read again.
-    let (status, routed) = world.route(&come().await).await;
+    let (status, routed) = world.route(&come("").await).await;
     assert_eq!((status, text(&routed, "buyer_id")), (200, buyer.as_str()));
     world.end().await;
 }
