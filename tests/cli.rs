@@ -40,6 +40,7 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 #[case(&["request", "--help"], &["--address", "--timeout", "--repeat", "--idempotency-key", "Examples:"])]
 #[case(&["listen", "--help"], &["--pattern", "--json", "Ctrl-C", "RABBITMQ_ADDRESS", "/ws/v1/events", "Examples:"])]
 #[case(&["migrate", "--help"], &["up", "down", "status", "create", "--manager", "--database-dsn", "Examples:"])]
+#[case(&["migrate", "down", "--help"], &["--yes", "--steps", "rows of dropped tables", "not filled again"])]
 #[case(&["backup", "--help"], &["FILE", "--force", "--data-dir", "while it is used", "Examples:"])]
 #[case(&["restore", "--help"], &["FILE", "--data-dir", "Stop tandem first", "Examples:"])]
 #[case(&["customer", "--help"], &["create", "list", "show", "Examples:"])]
@@ -187,6 +188,53 @@ fn the_last_line_of_a_status_has_its_sums() {
         let of: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(of["migrations"].is_array(), "{line}");
     }
+}
+
+#[test]
+fn a_step_down_is_done_only_where_it_is_meant_and_nobody_else_is_on_the_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let migrate = |args: &[&str]| {
+        let args = [
+            &["migrate", "--manager", "outdial", "--data-dir", "data"],
+            args,
+        ]
+        .concat();
+        let output = tandem(&args, dir.path());
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert!(migrate(&["up"]).0);
+    let before = migrate(&["status"]).1;
+
+    let (is_done, listed, err) = migrate(&["down"]);
+    assert!(!is_done && err.contains("--yes"), "{err}");
+    assert!(
+        listed.contains("1004  optouts: drops outdial_optouts (0 rows)"),
+        "{listed}"
+    );
+    assert_eq!(migrate(&["status"]).1, before);
+
+    // As a daemon holds it.
+    let lock = std::fs::File::options()
+        .write(true)
+        .open(dir.path().join("data/tandem.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let (is_done, _, err) = migrate(&["down", "--yes"]);
+    assert!(
+        !is_done && err.contains("in use by another process"),
+        "{err}"
+    );
+    assert_eq!(migrate(&["status"]).1, before);
+    drop(lock);
+
+    let (is_done, said, err) = migrate(&["down", "--yes"]);
+    assert!(is_done, "{err}");
+    assert_eq!(said, "outdial-manager: 1 reverted\n");
+    assert_ne!(migrate(&["status"]).1, before);
 }
 
 #[test]

@@ -299,12 +299,7 @@ pub fn main(manager: Manager) -> ExitCode {
         Err(fault) => return fail(&fault),
     };
     if let Some(matches) = matches.subcommand_matches("migrate") {
-        return block_on(async {
-            match migrate::run_command(&config, &[manager], matches).await {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(fault) => fail(&fault),
-            }
-        });
+        return block_on(migrate::run_command(&config, &[manager], matches));
     }
     serve(config, vec![manager], None)
 }
