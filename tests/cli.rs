@@ -122,6 +122,25 @@ fn listening_at_a_dead_address_ends_with_its_reason() {
     assert!(err.contains("cannot be reached"), "{err}");
 }
 
+#[test]
+fn a_taken_port_of_a_manager_ends_the_start_in_one_line() {
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, err) = run(&[
+        "serve",
+        "--sip-listen-address",
+        &address,
+        "--http-listen-address",
+        "127.0.0.1:0",
+        "--prometheus-listen-address",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    let told = format!("error: SIP_LISTEN_ADDRESS: cannot listen on {address}");
+    assert!(err.starts_with(&told), "{err}");
+}
+
 #[rstest]
 #[case("bash")]
 #[case("zsh")]

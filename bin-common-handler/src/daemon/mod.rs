@@ -3,6 +3,7 @@
 mod admin;
 mod logging;
 pub mod migrate;
+mod ports;
 mod process;
 mod shared;
 mod siblings;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
+pub use ports::Sockets;
 pub use process::{ProcessContext, StartError};
 use shared::Shared;
 pub use siblings::Siblings;
@@ -155,6 +157,18 @@ impl ManagerContext {
     /// When TLS cannot be set up on this system.
     pub fn http(&self) -> Result<HttpClient, StartError> {
         self.shared.http(&self.config, &self.process_metrics)
+    }
+
+    /// The sockets of a listen address among its own settings, over UDP and TCP; none where the setting is empty. They were
+    /// bound before the process announced anything.
+    ///
+    /// # Errors
+    /// Names the setting and the address when the port is taken.
+    pub fn sockets(
+        &self,
+        setting: &Setting<Option<SocketAddr>>,
+    ) -> Result<Option<Sockets>, StartError> {
+        self.shared.ports.take(&self.config, setting)
     }
 
     /// What encrypts secrets at rest. Without a key it refuses to, when it is asked.
@@ -359,6 +373,9 @@ pub async fn run_with(
         Some(Storage::open(&parts.config)?)
     };
     let admin = listen(&parts, &settings::PROMETHEUS_LISTEN_ADDRESS).await?;
+    for manager in &managers {
+        parts.shared.ports.open(&parts.config, manager)?;
+    }
     admin::announce(&parts, data.is_some(), &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {
