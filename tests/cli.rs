@@ -48,7 +48,7 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 #[case(&["key", "--help"], &["create", "list", "revoke", "Examples:"])]
 #[case(&["key", "create", "--help"], &["--scope", "did:next", "exchange:sell", "--account", "--expires", "--customer", "--json", "Examples:"])]
 #[case(&["import", "dids", "--help"], &["--customer", "--pool", "--update", "cid", "[default: 30s]", "Examples:"])]
-#[case(&["export", "dids", "--help"], &["[FILE]", "--customer", "standard output", "Examples:"])]
+#[case(&["export", "dids", "--help"], &["[FILE]", "--customer", "--force", "standard output", "Examples:"])]
 #[case(&["import", "targets", "--help"], &["--outdial", "--batch", "--concurrency", "destination_0", "[default: 30s]", "Examples:"])]
 fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
     let (code, out, _) = run(args);
@@ -139,6 +139,85 @@ fn a_taken_port_of_a_manager_ends_the_start_in_one_line() {
     assert_eq!(err.lines().count(), 1, "{err}");
     let told = format!("error: SIP_LISTEN_ADDRESS: cannot listen on {address}");
     assert!(err.starts_with(&told), "{err}");
+}
+
+#[rstest]
+#[case(&["missed-call", "demo"])]
+#[case(&["migrate", "status", "--data-dir", "data"])]
+#[case(&["plan", "--calls-per-hour", "5"])]
+fn a_reader_who_has_seen_enough_is_no_failure(#[case] args: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(args)
+        .current_dir(dir.path())
+        .env_remove("DATABASE_DSN")
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_copy_into_a_folder_that_is_not_there_names_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(
+        tandem(&["migrate", "up", "--manager", "outdial"], dir.path())
+            .status
+            .success()
+    );
+    let output = tandem(&["backup", "nowhere/x.db"], dir.path());
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.starts_with("error: nowhere: No such file"), "{err}");
+}
+
+#[test]
+fn an_export_replaces_nothing_unasked() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.csv"), "mine").unwrap();
+    let export = |more: &[&str]| {
+        let args = [
+            &["export", "dids", "a.csv", "--address", "http://127.0.0.1:9"],
+            more,
+        ]
+        .concat();
+        let output = tandem(&args, dir.path());
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let err = export(&[]);
+    assert!(
+        err.starts_with("error: a.csv: is there already") && err.contains("--force"),
+        "{err}"
+    );
+    let err = export(&["--force"]);
+    assert!(err.contains("http://127.0.0.1:9: "), "{err}");
+    let kept = std::fs::read_to_string(dir.path().join("a.csv")).unwrap();
+    assert_eq!(kept, "mine");
+}
+
+#[test]
+fn an_import_reads_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["import", "dids", "-", "--address", "http://127.0.0.1:9"])
+        .current_dir(dir.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // No column with numbers: nothing is sent.
+    let rows = b"front,desk\nx,y\n";
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), rows).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("error: standard input: "), "{err}");
+    assert!(err.contains("nothing was imported"), "{err}");
 }
 
 #[rstest]
