@@ -248,43 +248,6 @@ fn show(id: Option<Uuid>, asking: &Asking) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whose things a demonstration makes: the customer that is named, else the only one, else a new one of this name.
-///
-/// # Errors
-/// When there are several, or whatever the manager says.
-pub fn of_demo(
-    options: &Options,
-    named: Option<Uuid>,
-    name: &str,
-) -> Result<String, Box<dyn std::error::Error>> {
-    match named {
-        Some(id) => Ok(id.to_string()),
-        None => with_client(options, MANAGER, async |client| {
-            only_or_new(client, name).await
-        }),
-    }
-}
-
-async fn only_or_new(ask: &impl Ask, name: &str) -> Result<String, String> {
-    let mut found = rows(ask, "/v1/customers?deleted=false").await?;
-    let customer = match (found.len(), found.pop()) {
-        (0, _) => {
-            let body = serde_json::json!({ "name": name });
-            fetch(ask, Method::Post, "/v1/customers", Some(&body)).await?
-        }
-        (1, Some(only)) => only,
-        _ => {
-            return Err(
-                "there are several customers; name one with --customer: tandem customer list shows their ids"
-                    .to_owned(),
-            );
-        }
-    };
-    let id = customer.get("id").and_then(Value::as_str);
-    id.map(str::to_owned)
-        .ok_or_else(|| not_understood("a customer without an id"))
-}
-
 async fn one(ask: &impl Ask, id: Option<Uuid>) -> Result<Value, String> {
     if let Some(id) = id {
         return get(ask, &format!("/v1/customers/{id}")).await;
@@ -322,9 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whose_a_demo_is_has_to_be_said_and_where_ids_are_is_told() {
-        let demo = only_or_new(&Two, "Demo").await.unwrap_err();
-        assert!(demo.contains("--customer: tandem customer list"), "{demo}");
+    async fn which_customer_has_to_be_said_and_where_ids_are_is_told() {
         let shown = one(&Two, None).await.unwrap_err();
         assert!(shown.contains("tandem customer list"), "{shown}");
     }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::{
     Outcome,
     client::{Ask, fetch, get, with_client},
-    customer::{self, Asking, uuid},
-    demo::{Made, Undo, tell},
+    customer::{Asking, uuid},
+    demo::{self, Made, Undo, tell},
     output,
 };
 
@@ -68,11 +68,13 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Outcome {
     let What::Demo(demo) = What::from_arg_matches(matches)?;
-    let customer = customer::of_demo(&demo.asking.options, demo.customer, "Exchange demo")?;
-    with_client(&demo.asking.options, MANAGER, async |client| {
-        let made = Made::default();
-        let played = Box::pin(play(client, &customer, &made, demo.asking.json)).await;
-        played.and(made.undo(client).await)
+    let options = &demo.asking.options;
+    demo::host(options, demo.customer, "Exchange demo", |customer| {
+        with_client(options, MANAGER, async |client| {
+            let made = Made::default();
+            let played = Box::pin(play(client, customer, &made, demo.asking.json)).await;
+            played.and(made.undo(client).await)
+        })
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -24,6 +24,7 @@ use crate::{
 
 const EXAMPLES: &str = "Examples:
   tandem export dids numbers.csv
+  tandem export dids --force numbers.csv
   tandem export dids | head
   tandem export dids numbers.csv --customer 5b1a0000-0000-4000-8000-000000000001
 
@@ -37,6 +38,9 @@ struct Flags {
     /// Whose numbers; may be left out where there is one customer only
     #[arg(long, value_name = "ID", value_parser = uuid)]
     customer: Option<Uuid>,
+    /// Replace FILE if it is there
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -60,7 +64,9 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     };
     let flags = Flags::from_arg_matches(given)?;
     match &flags.file {
-        None => export(&flags, Shown(stdout().lock()))?,
+        None => {
+            export(&flags, Shown(stdout().lock()))?;
+        }
         Some(path) => {
             let at = |fault: io::Error| format!("{}: {fault}", path.display());
             if let Some(stream) = files::stream(path, &ours()?).map_err(at)? {
@@ -68,10 +74,15 @@ pub fn run(matches: &ArgMatches) -> Outcome {
                 return Ok(ExitCode::SUCCESS);
             }
             files::ensure_writable(path, &ours()?)?;
+            if !flags.force && path.exists() {
+                let why = "is there already; choose another name, or add --force to replace it";
+                return Err(format!("{}: {why}", path.display()).into());
+            }
             let mut draft = Draft::of(path).map_err(at)?;
-            export(&flags, &mut draft)?;
+            let rows = export(&flags, &mut draft)?;
             draft.publish().map_err(at)?;
-            output::line(&format!("written to {}", path.display()))?;
+            let rows = output::grouped(rows);
+            output::line(&format!("{rows} numbers are in {}", path.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -106,13 +117,15 @@ impl Write for Shown {
     }
 }
 
-fn export(flags: &Flags, to: impl Write) -> Result<(), Box<dyn std::error::Error>> {
+/// Writes them all; how many there are.
+fn export(flags: &Flags, to: impl Write) -> Result<u64, Box<dyn std::error::Error>> {
     let customer = flags.customer.map(|id| format!("customer_id={id}&"));
     let uri = format!("/v1/dids/export?{}", customer.unwrap_or_default());
     let mut to = BufWriter::new(to);
-    let mut write_fault = None;
+    let (mut write_fault, mut lines) = (None, Lines::default());
     let done = with_client(&flags.options, MANAGER, async |client| {
         pages(client, &uri, &mut |text| {
+            lines.count(text);
             let written = to.write_all(text.as_bytes());
             written.map_err(|fault| write_fault = Some(fault)).is_ok()
         })
@@ -123,7 +136,26 @@ fn export(flags: &Flags, to: impl Write) -> Result<(), Box<dyn std::error::Error
         return Err(fault.into());
     }
     done?;
-    Ok(to.flush()?)
+    to.flush()?;
+    // The first is the header.
+    Ok(lines.ended.saturating_sub(1))
+}
+
+/// Lines of a table that have come so far; those within a quoted cell are none.
+#[derive(Default)]
+struct Lines {
+    ended: u64,
+    is_quoted: bool,
+}
+
+impl Lines {
+    fn count(&mut self, text: &str) {
+        for byte in text.bytes() {
+            // A quote within a cell is doubled, which changes nothing.
+            self.is_quoted ^= byte == b'"';
+            self.ended += u64::from(byte == b'\n' && !self.is_quoted);
+        }
+    }
 }
 
 /// Asks for page after page until the last, or until `write` takes no more.
@@ -197,6 +229,15 @@ mod tests {
 
     fn page(text: &str, next: &str) -> Value {
         json!({"text": text, "next_page_token": next})
+    }
+
+    #[test]
+    fn lines_are_counted_across_pages_and_not_within_cells() {
+        let mut lines = Lines::default();
+        for page in ["number,detail\r\n1,\"a", "\r\nb \"\"c\"\"\"\r\n", "2,\r\n"] {
+            lines.count(page);
+        }
+        assert_eq!(lines.ended, 3);
     }
 
     #[tokio::test]

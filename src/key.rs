@@ -25,11 +25,15 @@ const EXAMPLES: &str = "Examples:
   tandem key create --name 'dialer 1'
   tandem key create --name 'reports' --scope did:read --scope audit:read --expires 90d
   tandem key create --name 'dialer 2' --number-format 10 --customer 5b1a0000-0000-4000-8000-000000000001
+  tandem key create --name 'Leads Inc' --account 5b1a0000-0000-4000-8000-000000000003 --scope exchange:sell
   tandem key list
   tandem key revoke 5b1a0000-0000-4000-8000-000000000002
 
 A key is shown once, when it is made, and kept nowhere: whoever loses it revokes it and makes another.
---json prints it in the field token.";
+--json prints it in the field token.
+
+A key with --account is bound to that account of the exchange: with exchange:buy a buyer sees its own profiles, bids and
+calls, with exchange:sell a seller its own campaigns and calls, and nobody what is another's. It ends with the account.";
 
 #[derive(Subcommand)]
 enum What {
@@ -72,9 +76,13 @@ struct Fields {
     #[arg(long)]
     name: String,
     /// What it may do; may be repeated [default: did:next did:report]
-    #[arg(long, value_name = "SCOPE", value_parser = clap::builder::PossibleValuesParser::new(SCOPES.known()))]
+    #[arg(long, value_name = "SCOPE", value_parser = clap::builder::PossibleValuesParser::new(scopes()))]
     #[serde(rename = "scopes", skip_serializing_if = "Vec::is_empty")]
     scope: Vec<String>,
+    /// The account of the exchange that it is bound to, with the scope exchange:buy or exchange:sell
+    #[arg(long, value_name = "ID", value_parser = uuid)]
+    #[serde(rename = "account_id", skip_serializing_if = "Option::is_none")]
+    account: Option<Uuid>,
     /// When it ends: 90d, 2027-01-31, or 2027-01-31T18:00:00Z [default: never]
     #[arg(long, value_name = "TIME")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +91,22 @@ struct Fields {
     #[arg(long, value_name = "FORMAT", value_parser = ["e164", "11", "10"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     number_format: Option<String>,
+}
+
+/// Those of any key, and those of keys that are bound to an account.
+fn scopes() -> impl Iterator<Item = &'static String> {
+    SCOPES.known().iter().chain(SCOPES.bound())
+}
+
+/// Checks what the manager would refuse in words that do not name the flag.
+fn ensure_bound(fields: &Fields) -> Result<(), String> {
+    let mut given = fields.scope.iter();
+    let needs = given.find(|scope| SCOPES.bound().contains(scope) && fields.account.is_none());
+    needs.map_or(Ok(()), |scope| {
+        Err(format!(
+            "{scope} is for a key that is bound to an account: name it with --account ID"
+        ))
+    })
 }
 
 /// A key with its token.
@@ -116,6 +140,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
 }
 
 fn create(fields: &Fields, asking: &Asking) -> Outcome {
+    ensure_bound(fields)?;
     let made = with_client(&asking.options, MANAGER, async |client| {
         fetch(client, Method::Post, KEYS, Some(fields)).await
     })?;
@@ -245,21 +270,37 @@ mod tests {
 
     use super::*;
 
-    fn fields(args: &[&str]) -> Value {
-        let args = [&["key", "create"], args].concat();
+    fn given(args: &[&str]) -> Fields {
+        let args = [&["key", "create", "--name", "d"], args].concat();
         let matches = command().try_get_matches_from(args).unwrap();
         match What::from_arg_matches(&matches).unwrap() {
-            What::Create(create) => serde_json::to_value(create.fields).unwrap(),
+            What::Create(create) => create.fields,
             _ => panic!("another command"),
         }
     }
 
+    fn fields(args: &[&str]) -> Value {
+        serde_json::to_value(given(args)).unwrap()
+    }
+
+    #[test]
+    fn a_scope_of_an_account_needs_the_account() {
+        let account = "5b1a0000-0000-4000-8000-000000000003";
+        for scope in ["exchange:buy", "exchange:sell"] {
+            let why = ensure_bound(&given(&["--scope", scope])).unwrap_err();
+            assert!(why.contains(scope) && why.contains("--account"), "{why}");
+            let bound = ["--scope", scope, "--account", account];
+            assert_eq!(ensure_bound(&given(&bound)), Ok(()));
+            let sent = json!({"name": "d", "scopes": [scope], "account_id": account});
+            assert_eq!(fields(&bound), sent);
+        }
+        assert_eq!(ensure_bound(&given(&["--scope", "exchange:read"])), Ok(()));
+    }
+
     #[test]
     fn flags_are_the_managers_fields_and_what_is_left_out_is_not_sent() {
-        assert_eq!(fields(&["--name", "d"]), json!({"name": "d"}));
+        assert_eq!(fields(&[]), json!({"name": "d"}));
         let all = [
-            "--name",
-            "d",
             "--customer",
             "5b1a0000-0000-4000-8000-000000000001",
             "--scope",

@@ -27,7 +27,6 @@ mod snapshot;
 
 use std::process::ExitCode;
 
-use bin_common_handler::daemon;
 use clap::Command;
 
 const EXAMPLES: &str = "Examples:
@@ -76,9 +75,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => code,
-        // Whoever read our output has seen enough, as `head` does.
-        Err(fault) if output::is_closed(fault.as_ref()) => ExitCode::SUCCESS,
-        Err(fault) => daemon::fail(&fault),
+        Err(fault) => output::failed(fault.as_ref()),
     }
 }
 

@@ -1,13 +1,11 @@
 //! `tandem migrate`: the schema of all managers, or of one.
 
-use std::process::ExitCode;
-
 use bin_common_handler::{
     config::{
         AnySetting, Config,
         settings::{DATA_DIR, DATABASE_DSN},
     },
-    daemon::{Manager, block_on, fail, migrate},
+    daemon::{Manager, block_on, migrate},
 };
 use clap::{Arg, ArgMatches, Command};
 use tandem::managers;
@@ -18,6 +16,7 @@ const EXAMPLES: &str = "Examples:
   tandem migrate up
   tandem migrate status --json --database-dsn mysql://tandem:secret@127.0.0.1:3306/tandem
   tandem migrate down --steps 2 --manager outdial
+  tandem migrate down --steps 2 --manager outdial --yes
   tandem migrate create add_priority --dir bin-outdial-manager/migrations";
 
 /// The settings that matter here; the others are read, and not listed in the help.
@@ -39,12 +38,7 @@ pub fn command() -> Command {
 pub fn run(matches: &ArgMatches) -> Outcome {
     let config = Config::load(&settings::all(), matches)?;
     let chosen = choose(matches.get_one::<String>("manager"), managers::ALL)?;
-    Ok(block_on(async {
-        match migrate::run_command(&config, &chosen, matches).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(fault) => fail(&fault),
-        }
-    }))
+    Ok(block_on(migrate::run_command(&config, &chosen, matches)))
 }
 
 fn choose(name: Option<&String>, managers: &[Manager]) -> Result<Vec<Manager>, String> {

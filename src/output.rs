@@ -3,24 +3,46 @@
 use std::{
     error::Error,
     io::{self, Write},
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use bin_common_handler::models::{text::escaped, time::Timestamp};
+use bin_common_handler::{
+    daemon::fail,
+    models::{text::escaped, time::Timestamp},
+};
 use serde_json::Value;
+
+/// Set when whoever read our output has left: a failure that passed through texts does not say so any more.
+static READER_LEFT: AtomicBool = AtomicBool::new(false);
 
 /// Prints one line; what others put into it does nothing to a terminal.
 ///
 /// # Errors
 /// When nobody reads any more.
 pub fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", escaped(text))
+    let written = writeln!(io::stdout().lock(), "{}", escaped(text));
+    if written.as_ref().is_err_and(is_broken_pipe) {
+        READER_LEFT.store(true, Ordering::Relaxed);
+    }
+    written
 }
 
-/// True when a failure only means that our reader has left.
-pub fn is_closed(fault: &(dyn Error + 'static)) -> bool {
-    fault
-        .downcast_ref::<io::Error>()
-        .is_some_and(|fault| fault.kind() == io::ErrorKind::BrokenPipe)
+/// How a command ends that failed: with its failure told, and quietly where that is only that our reader has seen
+/// enough, as `head` does.
+pub fn failed(fault: &(dyn Error + 'static)) -> ExitCode {
+    let has_left = READER_LEFT.load(Ordering::Relaxed)
+        || fault
+            .downcast_ref::<io::Error>()
+            .is_some_and(is_broken_pipe);
+    if has_left {
+        return ExitCode::SUCCESS;
+    }
+    fail(&fault)
+}
+
+fn is_broken_pipe(fault: &io::Error) -> bool {
+    fault.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// A number as people read it: `1,234,567`.

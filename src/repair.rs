@@ -8,7 +8,7 @@ use bin_common_handler::{
         AnySetting, Config,
         settings::{DATA_DIR, DATABASE_DSN},
     },
-    daemon::{Storage, block_on, fail},
+    daemon::{Storage, block_on},
     databasehandler::{
         Db, Dsn,
         ahead::{self, Ahead},
@@ -69,7 +69,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
     Ok(block_on(async {
         match clock(&config, is_meant, as_json).await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(fault) => fail(&fault),
+            Err(fault) => output::failed(fault.as_ref()),
         }
     }))
 }

@@ -6,7 +6,6 @@ use bin_call_manager::{
     models::callcampaign::Strategy,
     simulate::{self, Outcome as Traded, Plan},
 };
-use bin_common_handler::models::money::{Currency, Money};
 use clap::{
     ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum, builder::PossibleValue,
 };
@@ -28,6 +27,11 @@ prints the same figures.
   difference  most that two buyers differ by, over runs of calls that the same buyers could have: 1 is even turns
   deviation   most that a buyer's part of all turns differs from what weights give it, in per cent of all turns
   refused     how often a rule kept a buyer from a call";
+
+/// What the words of the figures mean, after them.
+const LEGEND: &str = "revenue is what buyers paid; unsold are calls that nobody took; difference is how many turns one buyer had more than \
+                      another while both could have the same calls, at most; deviation is how far a buyer's part of all turns is \
+                      from what weights give it, at most";
 
 /// The strategies that are compared unless others are named.
 const USUAL: [Strategy; 3] = [
@@ -101,8 +105,11 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         [] => USUAL.to_vec(),
         named => named.iter().map(|chosen| chosen.0).collect(),
     };
+    if !flags.json {
+        output::line(&intro(&flags, strategies.len()))?;
+    }
     let mut compared = Vec::new();
-    for (at, strategy) in strategies.into_iter().enumerate() {
+    for strategy in strategies {
         let traded = simulate::run(&Plan {
             seed: flags.seed,
             calls: flags.calls,
@@ -118,9 +125,7 @@ pub fn run(matches: &ArgMatches) -> Outcome {
             output::line(&line.to_string())?;
             continue;
         }
-        if at > 0 {
-            output::line("")?;
-        }
+        output::line("")?;
         for line in said(strategy, &traded) {
             output::line(&line)?;
         }
@@ -130,7 +135,28 @@ pub fn run(matches: &ArgMatches) -> Outcome {
         output::line("")?;
         output::line(&comparison(&compared))?;
     }
+    if !flags.json {
+        output::line(&format!("\n{LEGEND}"))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is done, before the first figure takes its time.
+fn intro(flags: &Exchange, strategies: usize) -> String {
+    let days = match flags.calls.div_ceil(flags.calls_a_day.max(1)) {
+        1 => "one day".to_owned(),
+        days => format!("{days} days"),
+    };
+    let often = match strategies {
+        1 => "once".to_owned(),
+        count => format!("{count} times, by one strategy after the other"),
+    };
+    format!(
+        "The same {} calls of {days} are traded among {} drawn buyers {often}; all is in memory, and seed {} prints it again.",
+        output::grouped(flags.calls.into()),
+        flags.buyers,
+        flags.seed,
+    )
 }
 
 fn said(strategy: Strategy, traded: &Traded) -> Vec<String> {
@@ -148,19 +174,15 @@ fn said(strategy: Strategy, traded: &Traded) -> Vec<String> {
         money(traded.payout),
         money(traded.margin),
         whole(traded.ledger_entries),
-        traded.ledger_sum,
-        traded.held,
+        money(traded.ledger_sum),
+        money(traded.held),
     ));
     lines.push(format!(
         "difference {} turns, deviation {}",
         whole(traded.round_robin_difference),
         deviation(traded),
     ));
-    let refused = traded.refused.iter();
-    let refused: Vec<String> = refused
-        .map(|(rule, times)| format!("{rule} {}", whole(*times)))
-        .collect();
-    lines.push(format!("refused: {}", refused.join(", ")));
+    lines.push(format!("refused: {}", refused(traded)));
     let header = [
         "BUYER",
         "BID",
@@ -176,7 +198,19 @@ fn said(strategy: Strategy, traded: &Traded) -> Vec<String> {
     lines
 }
 
-/// The strategies side by side, and what the columns say.
+/// How often each rule kept a buyer from a call.
+fn refused(traded: &Traded) -> String {
+    let rules = traded.refused.iter();
+    let rules: Vec<String> = rules
+        .map(|(rule, times)| format!("{rule} {}", output::grouped(*times)))
+        .collect();
+    if rules.is_empty() {
+        return "none".to_owned();
+    }
+    rules.join(", ")
+}
+
+/// The strategies side by side.
 fn comparison(compared: &[(Strategy, Traded)]) -> String {
     let rows = compared.iter().map(|(strategy, traded)| {
         vec![
@@ -186,14 +220,9 @@ fn comparison(compared: &[(Strategy, Traded)]) -> String {
             deviation(traded),
         ]
     });
-    let table = output::table(
+    output::table(
         &["STRATEGY", "REVENUE", "UNSOLD", "DEVIATION"],
         rows.collect(),
-    );
-    format!(
-        "{}\n\nrevenue is what buyers paid; unsold are calls that nobody took; deviation is how far a buyer's part of all turns \
-         is from what weights give it, at most",
-        table.trim_end()
     )
 }
 
@@ -217,8 +246,15 @@ fn shares(traded: &Traded) -> Vec<Vec<String>> {
     rows.collect()
 }
 
+/// Dollars as people read them: `1,234.50 USD`.
 fn money(cents: i64) -> String {
-    Money::new(cents, Currency::USD).to_string()
+    let sign = if cents < 0 { "-" } else { "" };
+    let cents = cents.unsigned_abs();
+    format!(
+        "{sign}{}.{:02} USD",
+        output::grouped(cents / 100),
+        cents % 100
+    )
 }
 
 /// With one decimal, in whole numbers.
@@ -238,18 +274,49 @@ mod tests {
         assert_eq!(percent(5, 5), "100.0 %");
     }
 
+    fn traded(strategy: Strategy) -> (Strategy, Traded) {
+        let plan = Plan {
+            seed: 1,
+            calls: 50,
+            buyers: 3,
+            calls_a_day: 50,
+            strategy,
+        };
+        (strategy, simulate::run(&plan).unwrap())
+    }
+
+    #[test]
+    fn money_has_its_thousands_apart() {
+        assert_eq!(money(0), "0.00 USD");
+        assert_eq!(money(123_456_705), "1,234,567.05 USD");
+        assert_eq!(money(-100_050), "-1,000.50 USD");
+    }
+
+    #[test]
+    fn where_no_rule_refused_it_says_none() {
+        let (_, mut traded) = traded(Strategy::HighestBid);
+        traded.refused.clear();
+        assert_eq!(refused(&traded), "none");
+        traded.refused.extend([("CLOSED", 1_200), ("NO_MONEY", 1)]);
+        assert_eq!(refused(&traded), "CLOSED 1,200, NO_MONEY 1");
+    }
+
+    #[test]
+    fn what_is_done_is_told_first_and_every_word_of_it_last() {
+        let args = ["simulate", "exchange", "--calls", "45000", "--seed", "7"];
+        let matches = command().try_get_matches_from(args).unwrap();
+        let What::Exchange(flags) = What::from_arg_matches(&matches).unwrap();
+        let said = intro(&flags, 3);
+        for word in ["45,000 calls of 3 days", "8 drawn buyers 3 times", "seed 7"] {
+            assert!(said.contains(word), "{said}");
+        }
+        for word in ["revenue", "unsold", "difference", "deviation"] {
+            assert!(LEGEND.contains(word), "{word}");
+        }
+    }
+
     #[test]
     fn strategies_stand_side_by_side() {
-        let traded = |strategy| {
-            let plan = Plan {
-                seed: 1,
-                calls: 50,
-                buyers: 3,
-                calls_a_day: 50,
-                strategy,
-            };
-            (strategy, simulate::run(&plan).unwrap())
-        };
         let compared = [traded(Strategy::HighestBid), traded(Strategy::RoundRobin)];
         let text = comparison(&compared);
         let lines: Vec<&str> = text.lines().collect();
@@ -259,7 +326,6 @@ mod tests {
             assert!(line.contains(&money(traded.revenue)), "{text}");
             assert!(line.ends_with('%'), "{text}");
         }
-        assert!(text.contains("unsold are calls that nobody took"), "{text}");
     }
 
     #[test]

@@ -40,14 +40,15 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 #[case(&["request", "--help"], &["--address", "--timeout", "--repeat", "--field", "--idempotency-key", "Examples:"])]
 #[case(&["listen", "--help"], &["--pattern", "--json", "Ctrl-C", "RABBITMQ_ADDRESS", "/ws/v1/events", "Examples:"])]
 #[case(&["migrate", "--help"], &["up", "down", "status", "create", "--manager", "--database-dsn", "Examples:"])]
+#[case(&["migrate", "down", "--help"], &["--yes", "--steps", "rows of dropped tables", "not filled again"])]
 #[case(&["backup", "--help"], &["FILE", "--force", "--data-dir", "while it is used", "Examples:"])]
 #[case(&["restore", "--help"], &["FILE", "--data-dir", "Stop tandem first", "Examples:"])]
 #[case(&["customer", "--help"], &["create", "list", "show", "Examples:"])]
 #[case(&["customer", "create", "--help"], &["--timezone", "--daily-cap", "--cooldown", "--dial-prefix", "[default: 75]", "Examples:"])]
 #[case(&["key", "--help"], &["create", "list", "revoke", "Examples:"])]
-#[case(&["key", "create", "--help"], &["--scope", "did:next", "--expires", "--customer", "--json", "Examples:"])]
+#[case(&["key", "create", "--help"], &["--scope", "did:next", "exchange:sell", "--account", "--expires", "--customer", "--json", "Examples:"])]
 #[case(&["import", "dids", "--help"], &["--customer", "--pool", "--update", "cid", "[default: 30s]", "Examples:"])]
-#[case(&["export", "dids", "--help"], &["[FILE]", "--customer", "standard output", "Examples:"])]
+#[case(&["export", "dids", "--help"], &["[FILE]", "--customer", "--force", "standard output", "Examples:"])]
 #[case(&["import", "targets", "--help"], &["--outdial", "--batch", "--concurrency", "destination_0", "[default: 30s]", "Examples:"])]
 fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
     let (code, out, _) = run(args);
@@ -81,6 +82,7 @@ fn help_shows_what_there_is(#[case] args: &[&str], #[case] wanted: &[&str]) {
 #[case(&["customer", "list", "--address", "http://127.0.0.1:9"], "http://127.0.0.1:9: ")]
 #[case(&["key", "create"], "--name")]
 #[case(&["key", "create", "--name", "a", "--scope", "did:everything"], "did:report")]
+#[case(&["key", "create", "--name", "a", "--scope", "exchange:sell"], "--account ID")]
 #[case(&["key", "create", "--name", "a", "--customer", "1"], "--customer")]
 #[case(&["key", "create", "--name", "a", "--address", "amqp://guest:hunter2@127.0.0.1:9"], "amqp://guest:***@127.0.0.1:9: ")]
 #[case(&["key", "revoke", "did_12345678"], "tandem key list")]
@@ -120,6 +122,104 @@ fn listening_at_a_dead_address_ends_with_its_reason() {
     let (code, _, err) = run(&["listen", "outdial", "--address", "amqp://127.0.0.1:9"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("cannot be reached"), "{err}");
+}
+
+#[test]
+fn a_taken_port_of_a_manager_ends_the_start_in_one_line() {
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, err) = run(&[
+        "serve",
+        "--sip-listen-address",
+        &address,
+        "--http-listen-address",
+        "127.0.0.1:0",
+        "--prometheus-listen-address",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    let told = format!("error: SIP_LISTEN_ADDRESS: cannot listen on {address}");
+    assert!(err.starts_with(&told), "{err}");
+}
+
+#[rstest]
+#[case(&["missed-call", "demo"])]
+#[case(&["migrate", "status", "--data-dir", "data"])]
+#[case(&["plan", "--calls-per-hour", "5"])]
+fn a_reader_who_has_seen_enough_is_no_failure(#[case] args: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(args)
+        .current_dir(dir.path())
+        .env_remove("DATABASE_DSN")
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_copy_into_a_folder_that_is_not_there_names_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(
+        tandem(&["migrate", "up", "--manager", "outdial"], dir.path())
+            .status
+            .success()
+    );
+    let output = tandem(&["backup", "nowhere/x.db"], dir.path());
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.starts_with("error: nowhere: No such file"), "{err}");
+}
+
+#[test]
+fn an_export_replaces_nothing_unasked() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.csv"), "mine").unwrap();
+    let export = |more: &[&str]| {
+        let args = [
+            &["export", "dids", "a.csv", "--address", "http://127.0.0.1:9"],
+            more,
+        ]
+        .concat();
+        let output = tandem(&args, dir.path());
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let err = export(&[]);
+    assert!(
+        err.starts_with("error: a.csv: is there already") && err.contains("--force"),
+        "{err}"
+    );
+    let err = export(&["--force"]);
+    assert!(err.contains("http://127.0.0.1:9: "), "{err}");
+    let kept = std::fs::read_to_string(dir.path().join("a.csv")).unwrap();
+    assert_eq!(kept, "mine");
+}
+
+#[test]
+fn an_import_reads_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["import", "dids", "-", "--address", "http://127.0.0.1:9"])
+        .current_dir(dir.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // No column with numbers: nothing is sent.
+    let rows = b"front,desk\nx,y\n";
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), rows).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("error: standard input: "), "{err}");
+    assert!(err.contains("nothing was imported"), "{err}");
 }
 
 #[rstest]
@@ -189,6 +289,53 @@ fn the_last_line_of_a_status_has_its_sums() {
         let of: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(of["migrations"].is_array(), "{line}");
     }
+}
+
+#[test]
+fn a_step_down_is_done_only_where_it_is_meant_and_nobody_else_is_on_the_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let migrate = |args: &[&str]| {
+        let args = [
+            &["migrate", "--manager", "outdial", "--data-dir", "data"],
+            args,
+        ]
+        .concat();
+        let output = tandem(&args, dir.path());
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert!(migrate(&["up"]).0);
+    let before = migrate(&["status"]).1;
+
+    let (is_done, listed, err) = migrate(&["down"]);
+    assert!(!is_done && err.contains("--yes"), "{err}");
+    assert!(
+        listed.contains("1004  optouts: drops outdial_optouts (0 rows)"),
+        "{listed}"
+    );
+    assert_eq!(migrate(&["status"]).1, before);
+
+    // As a daemon holds it.
+    let lock = std::fs::File::options()
+        .write(true)
+        .open(dir.path().join("data/tandem.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let (is_done, _, err) = migrate(&["down", "--yes"]);
+    assert!(
+        !is_done && err.contains("in use by another process"),
+        "{err}"
+    );
+    assert_eq!(migrate(&["status"]).1, before);
+    drop(lock);
+
+    let (is_done, said, err) = migrate(&["down", "--yes"]);
+    assert!(is_done, "{err}");
+    assert_eq!(said, "outdial-manager: 1 reverted\n");
+    assert_ne!(migrate(&["status"]).1, before);
 }
 
 #[test]

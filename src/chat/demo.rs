@@ -8,7 +8,7 @@ use super::people::{Agent, Desk, Line, bridge, text};
 use crate::{
     client::{Options, with_client},
     customer,
-    demo::tell,
+    demo::{self, tell},
     output,
 };
 
@@ -27,11 +27,12 @@ pub struct Demo {
 impl Demo {
     pub fn run(&self) -> Result<(), Box<dyn std::error::Error>> {
         let at = bridge(&self.options.address)?;
-        let customer = customer::of_demo(&self.options, self.customer, "Chat demo")?;
-        with_client(&self.options, MANAGER, async |client| {
-            let desk = Desk::new(client, at.clone(), customer.clone());
-            let played = Box::pin(play(&desk)).await;
-            played.and(desk.clear().await)
+        demo::host(&self.options, self.customer, "Chat demo", |customer| {
+            with_client(&self.options, MANAGER, async |client| {
+                let desk = Desk::new(client, at.clone(), customer.to_owned());
+                let played = Box::pin(play(&desk)).await;
+                played.and(desk.clear().await)
+            })
         })
     }
 }

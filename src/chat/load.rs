@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::people::{Desk, Line, Visitor, bridge};
 use crate::{
     client::{Options, with_client},
-    customer,
+    customer, demo,
     output::{self, grouped},
 };
 
@@ -70,11 +70,12 @@ struct Plan {
 impl Load {
     pub fn run(&self) -> Result<(), Box<dyn std::error::Error>> {
         let at = bridge(&self.options.address)?;
-        let customer = customer::of_demo(&self.options, self.customer, "Chat load")?;
-        with_client(&self.options, MANAGER, async |client| {
-            let desk = Desk::new(client, at.clone(), customer.clone());
-            let measured = Box::pin(self.measure(&desk)).await;
-            measured.and(desk.clear().await)
+        demo::host(&self.options, self.customer, "Chat load", |customer| {
+            with_client(&self.options, MANAGER, async |client| {
+                let desk = Desk::new(client, at.clone(), customer.to_owned());
+                let measured = Box::pin(self.measure(&desk)).await;
+                measured.and(desk.clear().await)
+            })
         })
     }
 

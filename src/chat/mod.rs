@@ -15,7 +15,8 @@ const EXAMPLES: &str = "Examples:
   tandem chat load --sockets 1000 --rate 50 --seconds 20
 
 Both make keys, a widget and conversations of a customer at a bridge, with its operator's key: of --customer, else of the
-only one, else of a new one. At the end, and where they break off, they close the conversations and delete the rest.";
+only one, else of a new one. At the end, and where they break off, they close the conversations and delete the rest,
+the new customer included.";
 
 #[derive(Subcommand)]
 enum What {

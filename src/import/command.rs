@@ -88,7 +88,7 @@ struct Targets {
     /// The outdial that gets the targets
     #[arg(long, value_name = "ID", value_parser = uuid)]
     outdial: Uuid,
-    /// The CSV file
+    /// The CSV or JSON file, or - for standard input
     file: PathBuf,
     #[command(flatten)]
     options: Options,
@@ -108,7 +108,7 @@ struct Targets {
 
 #[derive(Args)]
 struct Dids {
-    /// The CSV or JSON file
+    /// The CSV or JSON file, or - for standard input
     file: PathBuf,
     /// Whose numbers they are; may be left out where there is one customer only
     #[arg(long, value_name = "ID", value_parser = uuid)]
@@ -128,7 +128,7 @@ struct Dids {
 
 #[derive(Args)]
 struct Dnc {
-    /// The CSV or JSON file
+    /// The CSV or JSON file, or - for standard input
     file: PathBuf,
     /// Whose list it is
     #[arg(long, value_name = "LIST", value_parser = ["federal", "state", "internal", "litigation", "custom"])]

@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    io::BufReader,
+    io::{BufReader, stdin},
+    os::fd::AsFd,
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
@@ -24,6 +25,9 @@ use crate::{
     client::{Ask, Client, Options},
     output,
 };
+
+/// What stands for standard input in the place of a file.
+const STANDARD_INPUT: &str = "-";
 
 /// One import.
 pub struct Flow<'f> {
@@ -94,7 +98,7 @@ impl Flow<'_> {
         } else {
             "nothing was imported"
         };
-        format!("{}: {fault}\n{so_far}", self.file.display())
+        format!("{}: {fault}\n{so_far}", shown(self.file))
     }
 
     /// Reads on a thread of its own and sends here; between them a queue as long as there are senders, so
@@ -157,10 +161,23 @@ enum GivenUp {
 }
 
 fn open(path: &Path) -> Result<File, String> {
-    let failed = |fault: std::io::Error| format!("{}: {fault}", path.display());
-    let file = File::open(path).map_err(failed)?;
+    let failed = |fault: std::io::Error| format!("{}: {fault}", shown(path));
+    let file = if path == Path::new(STANDARD_INPUT) {
+        stdin().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::open(path)
+    };
+    let file = file.map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
-        return Err(format!("{} is a folder", path.display()));
+        return Err(format!("{} is a folder", shown(path)));
     }
     Ok(file)
+}
+
+/// The file as people are told of it.
+fn shown(path: &Path) -> String {
+    if path == Path::new(STANDARD_INPUT) {
+        return "standard input".to_owned();
+    }
+    path.display().to_string()
 }

@@ -57,7 +57,7 @@ struct Counts {
 }
 
 impl Report {
-    /// For a file of `total_bytes` that holds `what`.
+    /// For a file of `total_bytes` that holds `what`; 0 where nobody knows, as with a pipe.
     ///
     /// # Errors
     /// Never in practice: when the bar's template is wrong.
@@ -66,7 +66,7 @@ impl Report {
         total_bytes: u64,
         as_json: bool,
     ) -> Result<Self, indicatif::style::TemplateError> {
-        if as_json || !std::io::stderr().is_terminal() {
+        if as_json || total_bytes == 0 || !std::io::stderr().is_terminal() {
             return Ok(Self::with(what, How::Lines { as_json }, total_bytes));
         }
         let bar = ProgressBar::new(total_bytes).with_style(ProgressStyle::with_template(BAR)?);
@@ -137,8 +137,7 @@ impl Report {
                 bar.set_message(message);
             }
             How::Lines { as_json: false } if self.is_line_due() => {
-                let percent = counts.bytes.saturating_mul(100) / self.total_bytes.max(1);
-                eprintln!("{percent}%  {message}  {}", self.left(&counts));
+                eprintln!("{}", self.progress(&counts, &message));
             }
             _ => {}
         }
@@ -253,10 +252,15 @@ impl Report {
         as_f64(counts.rows()) / self.began.elapsed().as_secs_f64().max(0.001)
     }
 
-    fn left(&self, counts: &Counts) -> String {
-        let done = as_f64(counts.bytes) / as_f64(self.total_bytes.max(1));
+    /// How far it is, where the end is known.
+    fn progress(&self, counts: &Counts, message: &str) -> String {
+        if self.total_bytes == 0 {
+            return message.to_owned();
+        }
+        let percent = counts.bytes.saturating_mul(100) / self.total_bytes;
+        let done = as_f64(counts.bytes) / as_f64(self.total_bytes);
         let seconds = self.began.elapsed().as_secs_f64() * (1.0 / done.max(0.000_1) - 1.0);
-        format!("{:.0} s left", seconds.max(0.0))
+        format!("{percent}%  {message}  {:.0} s left", seconds.max(0.0))
     }
 
     fn is_line_due(&self) -> bool {
@@ -339,6 +343,20 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["created"], 1_498);
         assert_eq!(json["bad"], 1);
+    }
+
+    #[test]
+    fn what_has_no_known_end_is_told_without_one() {
+        let counts = Counts {
+            bytes: 50,
+            ..Counts::default()
+        };
+        for (total, begins) in [(0, "7 rows"), (200, "25%  7 rows")] {
+            let report = Report::with(What::Dids, How::Silent(Mutex::default()), total);
+            let said = report.progress(&counts, "7 rows");
+            assert!(said.starts_with(begins), "{said}");
+            assert_eq!(said.contains("left"), total > 0, "{said}");
+        }
     }
 
     #[test]

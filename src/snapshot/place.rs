@@ -12,9 +12,9 @@ use bin_common_handler::{
 
 use super::fault::{Result, at};
 
-/// A new file for our eyes only.
+/// A new file for our eyes only. Its name is ours: what is wrong is told of its folder.
 pub(super) fn private_file(path: &Path) -> Result<File> {
-    files::new_private_file(path).map_err(at(path))
+    files::new_private_file(path).map_err(at(&folder_of(path)))
 }
 
 /// Waits until the disk has a file, or the names in a folder.

@@ -27,10 +27,11 @@ pub(crate) fn not_found() -> Error {
     Error::not_found("CALL_NOT_FOUND", "The call was not found.")
 }
 
-/// 409 with the state that the call is in.
+/// 409 with the state that the call is in, and those that may be reported next.
 pub(crate) fn invalid_state(call: &Call, message: &'static str) -> Error {
-    Error::failed_precondition("INVALID_CALL_STATE", message)
-        .with_detail(serde_json::json!({"status": call.status}))
+    Error::failed_precondition("INVALID_CALL_STATE", message).with_detail(serde_json::json!({
+        "status": call.status, "allowed": call.status.reportable(),
+    }))
 }
 
 /// The seller of a call may trade: only an active account may.

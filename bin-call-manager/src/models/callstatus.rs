@@ -53,6 +53,13 @@ impl CallStatus {
                 )
         )
     }
+
+    /// What may be reported next. Queued is not: a call gets there by being routed.
+    pub fn reportable(self) -> Vec<Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|next| self.may_become(*next) && *next != Self::Queued)
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +82,8 @@ mod tests {
             for &to in CallStatus::ALL {
                 let expected = allowed.is_some_and(|(_, next)| next.contains(&to));
                 assert_eq!(from.may_become(to), expected, "{from} to {to}");
+                let is_told = from.reportable().contains(&to);
+                assert_eq!(is_told, expected && to != S::Queued, "{from} to {to}");
             }
             assert_eq!(from.is_final(), allowed.is_none(), "{from}");
         }

@@ -32,8 +32,8 @@ use crate::app::App;
 /// Names the setting that is wrong, or the address that is taken.
 pub(crate) fn start(ctx: &ManagerContext, app: &App) -> Result<(), StartError> {
     socket::start(ctx, app)?;
-    let Some(address) = ctx.config.get(&LISTEN) else {
-        return Ok(());
-    };
-    server::start(ctx, app, address)
+    match ctx.sockets(&LISTEN)? {
+        Some(sockets) => server::start(ctx, app, sockets),
+        None => Ok(()),
+    }
 }

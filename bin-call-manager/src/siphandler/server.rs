@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::SocketAddr, time::Duration};
 use bin_common_handler::{
     clock::Clock,
     config::Setting,
-    daemon::{ManagerContext, StartError},
+    daemon::{ManagerContext, Sockets, StartError},
     models::text::hex,
 };
 use futures_util::{
@@ -51,27 +51,20 @@ const ANSWERS_MAX: usize = 64;
 /// Calls that are decided or given up at a time; each has a database connection for a while.
 const DECISIONS_MAX: usize = 256;
 
-/// Binds the sockets, and starts the job.
+/// Starts the job on its sockets.
 ///
 /// # Errors
-/// Names the setting that is wrong, or the address that is taken.
+/// Names the setting that is wrong.
 pub(super) fn start(
     ctx: &ManagerContext,
     app: &App,
-    address: SocketAddr,
+    (udp, tcp): Sockets,
 ) -> Result<(), StartError> {
-    let taken = |fault| StartError::Listen {
-        setting: LISTEN.name(),
-        address,
-        fault,
-    };
-    let udp = std::net::UdpSocket::bind(address).map_err(taken)?;
-    let tcp = std::net::TcpListener::bind(address).map_err(taken)?;
-    udp.set_nonblocking(true).map_err(taken)?;
-    tcp.set_nonblocking(true).map_err(taken)?;
+    let other = |fault: std::io::Error| StartError::Other(format!("{}: {fault}", LISTEN.name()));
+    let address = udp.local_addr().map_err(other)?;
     let (udp, tcp) = (
-        UdpSocket::from_std(udp).map_err(taken)?,
-        TcpListener::from_std(tcp).map_err(taken)?,
+        UdpSocket::from_std(udp).map_err(other)?,
+        TcpListener::from_std(tcp).map_err(other)?,
     );
     let mut key = [0; 32];
     rand::rng().fill_bytes(&mut key);

@@ -69,7 +69,12 @@ async fn states_follow_each_other_and_no_others(#[values(Kind::Embedded, Kind::F
                 (409, "INVALID_CALL_STATE"),
                 "{way:?} {state}"
             );
-            assert_eq!(reply.1["details"][0]["status"], before["status"]);
+            let detail = &reply.1["details"][0];
+            assert_eq!(detail["status"], before["status"]);
+            let allowed = detail["allowed"].as_array().unwrap();
+            assert!(!allowed.contains(&json!(state)), "{way:?} {detail}");
+            let is_over = ["completed", "failed", "canceled"].contains(&text(&before, "status"));
+            assert_eq!(allowed.is_empty(), is_over, "{way:?} {detail}");
         }
         let again = world
             .report(&call, json!({"status": before["status"]}))

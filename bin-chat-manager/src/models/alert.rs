@@ -39,6 +39,12 @@ impl AlertStatus {
             Self::Resolved | Self::Other(_) => false,
         }
     }
+
+    /// All that may follow, for a refusal.
+    pub fn following(self) -> Vec<Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|next| self.may_become(*next)).collect()
+    }
 }
 
 /// A figure that was too high.
@@ -101,8 +107,11 @@ impl Alert {
     pub fn with_status(&self, next: AlertStatus, now: Timestamp) -> Result<Self> {
         if !self.status.may_become(next) {
             let text = format!("The alert is {}.", self.status);
-            return Err(Error::failed_precondition("INVALID_ALERT_STATE", text)
-                .with_detail(json!({ "status": self.status })));
+            return Err(
+                Error::failed_precondition("INVALID_ALERT_STATE", text).with_detail(
+                    json!({ "status": self.status, "allowed": self.status.following() }),
+                ),
+            );
         }
         let mut after = Self {
             status: next,
@@ -130,11 +139,8 @@ mod tests {
     #[case(AlertStatus::Snoozed, "triggered acknowledged resolved")]
     #[case(AlertStatus::Resolved, "")]
     fn what_may_follow_what(#[case] from: AlertStatus, #[case] expected: &str) {
-        let next: Vec<_> = AlertStatus::ALL
-            .iter()
-            .filter(|next| from.may_become(**next))
-            .map(|next| next.as_str())
-            .collect();
+        let next = from.following().into_iter();
+        let next: Vec<_> = next.map(AlertStatus::as_str).collect();
         assert_eq!(next.join(" "), expected);
     }
 }

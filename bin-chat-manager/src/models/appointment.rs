@@ -51,6 +51,12 @@ impl AppointmentStatus {
         }
     }
 
+    /// All that may follow, for a refusal.
+    pub fn following(self) -> Vec<Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|next| self.may_become(*next)).collect()
+    }
+
     /// Whether it may be moved to another time.
     pub fn may_move(self) -> bool {
         matches!(self, Self::Pending | Self::Confirmed)
@@ -155,7 +161,7 @@ impl Appointment {
     pub fn refused(&self) -> Error {
         let text = format!("The appointment is {}.", self.status);
         Error::failed_precondition("INVALID_APPOINTMENT_STATE", text)
-            .with_detail(json!({ "status": self.status }))
+            .with_detail(json!({ "status": self.status, "allowed": self.status.following() }))
     }
 }
 
@@ -190,11 +196,8 @@ mod tests {
     #[case(AppointmentStatus::Canceled, "")]
     #[case(AppointmentStatus::NoShow, "")]
     fn what_may_follow_what(#[case] from: AppointmentStatus, #[case] expected: &str) {
-        let all = AppointmentStatus::ALL.iter();
-        let next: Vec<_> = all
-            .filter(|next| from.may_become(**next))
-            .map(|next| next.as_str())
-            .collect();
+        let next = from.following().into_iter();
+        let next: Vec<_> = next.map(AppointmentStatus::as_str).collect();
         assert_eq!(next.join(" "), expected);
     }
 }

@@ -62,6 +62,12 @@ impl LeadStatus {
             Self::Completed | Self::Lost | Self::Other(_) => false,
         }
     }
+
+    /// All that may follow, for a refusal.
+    pub fn following(self) -> Vec<Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|next| self.may_become(*next)).collect()
+    }
 }
 
 /// Somebody who may become a customer.
@@ -159,8 +165,11 @@ impl Lead {
         }
         if !self.status.may_become(next) {
             let text = format!("The lead is {}.", self.status);
-            return Err(Error::failed_precondition("INVALID_LEAD_STATE", text)
-                .with_detail(json!({ "status": self.status })));
+            return Err(
+                Error::failed_precondition("INVALID_LEAD_STATE", text).with_detail(
+                    json!({ "status": self.status, "allowed": self.status.following() }),
+                ),
+            );
         }
         let mut after = self.clone();
         after.status = next;
@@ -195,11 +204,8 @@ mod tests {
     #[case(LeadStatus::Completed, "")]
     #[case(LeadStatus::Lost, "")]
     fn what_may_follow_what(#[case] from: LeadStatus, #[case] expected: &str) {
-        let next: Vec<_> = LeadStatus::ALL
-            .iter()
-            .filter(|next| from.may_become(**next))
-            .map(|next| next.as_str())
-            .collect();
+        let next = from.following().into_iter();
+        let next: Vec<_> = next.map(LeadStatus::as_str).collect();
         assert_eq!(next.join(" "), expected);
     }
 

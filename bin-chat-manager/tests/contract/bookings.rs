@@ -192,6 +192,10 @@ async fn an_appointment_is_confirmed_moved_and_called_off(
         .call(Put, &uri, Some(json!({"status": "pending"})))
         .await;
     assert_eq!(reason(&back), (409, "INVALID_APPOINTMENT_STATE"));
+    assert_eq!(
+        back.1["details"][0]["allowed"],
+        json!(["completed", "canceled"])
+    );
     told(&sink, "appointment_created", 2).await;
     told(&sink, "appointment_updated", 4).await;
     desk.end().await;

@@ -39,6 +39,10 @@ async fn a_conversation_has_one_open_lead(#[values(Kind::Embedded, Kind::Full)] 
         .act("leads", &first, "status", json!({"status": "qualified"}))
         .await;
     assert_eq!(reason(&back), (409, "INVALID_LEAD_STATE"));
+    assert_eq!(
+        back.1["details"][0],
+        json!({"status": "lost", "allowed": []})
+    );
     let told = until("what became of the first is told", async || {
         let heard = events.heard();
         let kinds: Vec<String> = heard

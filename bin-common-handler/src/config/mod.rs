@@ -11,11 +11,14 @@ pub mod shared;
 use std::{
     collections::BTreeMap,
     fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use clap::{Arg, ArgMatches, Command};
 use config::{Config as Layers, Environment, File, FileFormat};
+
+use kinds::{Kind, parse_listen_address};
 
 pub use kinds::parse_duration;
 pub use setting::{AnySetting, Setting, SettingValue};
@@ -185,6 +188,14 @@ impl Config {
     /// A setting as it was written; empty when it is not set.
     fn text(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
+    }
+
+    /// Where a setting says to listen; nothing where it is empty, or no address to listen on.
+    pub(crate) fn listen_address(&self, setting: &AnySetting) -> Option<SocketAddr> {
+        match setting.kind {
+            Kind::ListenAddress => parse_listen_address(self.text(setting.name)).ok(),
+            _ => None,
+        }
     }
 
     /// Where the embedded default keeps its files.

@@ -3,6 +3,7 @@
 mod admin;
 mod logging;
 pub mod migrate;
+mod ports;
 mod process;
 mod shared;
 mod siblings;
@@ -18,6 +19,7 @@ use clap::Command;
 use tokio::net::TcpListener;
 use tracing::info;
 
+pub use ports::Sockets;
 pub use process::{ProcessContext, StartError};
 use shared::Shared;
 pub use siblings::Siblings;
@@ -150,6 +152,18 @@ impl ManagerContext {
         self.shared.http(&self.config, &self.process_metrics)
     }
 
+    /// The sockets of a listen address among its own settings, over UDP and TCP; none where the setting is empty. They were
+    /// bound before the process announced anything.
+    ///
+    /// # Errors
+    /// Names the setting and the address when the port is taken.
+    pub fn sockets(
+        &self,
+        setting: &Setting<Option<SocketAddr>>,
+    ) -> Result<Option<Sockets>, StartError> {
+        self.shared.ports.take(&self.config, setting)
+    }
+
     /// What encrypts secrets at rest. Without a key it refuses to, when it is asked.
     ///
     /// # Errors
@@ -192,12 +206,7 @@ pub fn main(manager: Manager) -> ExitCode {
         Err(fault) => return fail(&fault),
     };
     if let Some(matches) = matches.subcommand_matches("migrate") {
-        return block_on(async {
-            match migrate::run_command(&config, &[manager], matches).await {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(fault) => fail(&fault),
-            }
-        });
+        return block_on(migrate::run_command(&config, &[manager], matches));
     }
     serve(config, vec![manager], None)
 }
@@ -257,6 +266,9 @@ pub async fn run_with(
         Some(Storage::open(&parts.config)?)
     };
     let admin = listen(&parts, &settings::PROMETHEUS_LISTEN_ADDRESS).await?;
+    for manager in &managers {
+        parts.shared.ports.open(&parts.config, manager)?;
+    }
     admin::announce(&parts, data.is_some(), &admin);
     relaying.spawn("admin", |stop| admin::serve(parts.clone(), admin, stop));
     if let Some(data) = &data {

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tracing::warn;
 
-use super::StartError;
+use super::{StartError, ports::Ports};
 use crate::{
     config::{Config, settings},
     databasehandler::Dsn,
@@ -24,11 +24,12 @@ const NO_KEY: &str = "SECRETS_KEY is not set: carriers, webhooks, live chat and 
                       with 503 SECRETS_KEY_MISSING; make one with \"openssl rand -hex 32\", set it for every replica, \
                       and keep it";
 
-/// The client for third parties and the keys of secrets. Clones share them.
+/// The client for third parties, the keys of secrets, and ports that are bound. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Shared {
     http: Arc<OnceLock<HttpClient>>,
     sealer: Arc<OnceLock<Arc<Sealer>>>,
+    pub(super) ports: Ports,
 }
 
 impl Shared {

@@ -78,7 +78,7 @@ impl Storage {
 /// Makes DATA_DIR and takes the locks: the cache and the bus inside a process are right only while no other
 /// process works on the same file. The file's own lock holds where the folder's was deleted, and where two folders
 /// lead to one database. SQLite's locks are of another kind, which closing a file would release: ours stays open.
-fn lock_all(config: &Config, database: &Path) -> Result<[File; 2], StartError> {
+pub(super) fn lock_all(config: &Config, database: &Path) -> Result<[File; 2], StartError> {
     let dir = config.data_dir();
     let failed = |fault| StartError::DataDir {
         path: dir.display().to_string(),

@@ -263,11 +263,14 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0.reason, self.0.message)?;
-        if let Some(cause) = &self.0.cause {
-            write!(f, ": {cause}")?;
+        let Inner {
+            reason, message, ..
+        } = &*self.0;
+        match &self.0.cause {
+            // The sentence goes on.
+            Some(cause) => write!(f, "{reason} {}: {cause}", message.trim_end_matches('.')),
+            None => write!(f, "{reason} {message}"),
         }
-        Ok(())
     }
 }
 
@@ -286,6 +289,16 @@ mod tests {
             wire,
             r#"{"status_code":404,"data_type":"voipbin_error","data":{"domain":"outdial-manager","message":"The outdial was not found.","reason":"OUTDIAL_NOT_FOUND","status":"NOT_FOUND"}}"#
         );
+    }
+
+    #[test]
+    fn a_cause_goes_on_with_the_sentence() {
+        let away = Error::unavailable("bridge", "no reply in time");
+        assert_eq!(
+            away.to_string(),
+            "BRIDGE_UNAVAILABLE The bridge is not available now; try again: no reply in time"
+        );
+        assert_eq!(Error::not_found("A", "No.").to_string(), "A No.");
     }
 
     #[test]

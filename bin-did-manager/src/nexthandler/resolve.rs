@@ -226,8 +226,11 @@ pub(super) fn none_available(reason: &str, message: &'static str) -> Error {
         .with_detail(json!({"reason": reason}))
 }
 
-/// As [`none_available`], with what excluded the numbers.
+/// As [`none_available`], with what excluded the numbers. The sentence says it, too: it is all that a caller by
+/// `format=text` is told.
 pub(super) fn refusal(refused: &Refused) -> Error {
+    let (reason, retry_at) = (refused.reason, refused.retry_at.map(Timestamp::from_micros));
+    let until = retry_at.map_or_else(String::new, |time| format!(" until {time}"));
     let excluded: serde_json::Map<_, _> = refused
         .excluded
         .entries()
@@ -236,12 +239,12 @@ pub(super) fn refusal(refused: &Refused) -> Error {
     Error::new(
         Status::Unavailable,
         "NO_DID_AVAILABLE",
-        "No number may be used for this call now.",
+        format!("No number may be used for this call now: {reason}{until}."),
     )
     .with_detail(json!({
-        "reason": refused.reason,
+        "reason": reason,
         "excluded": excluded,
-        "retry_at": refused.retry_at.map(Timestamp::from_micros),
+        "retry_at": retry_at,
     }))
 }
 
@@ -250,6 +253,31 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::choice::pick::Tally;
+
+    #[rstest]
+    #[case::until_a_time(
+        "cooling",
+        Some(1_000_000),
+        "No number may be used for this call now: cooling until 1970-01-01T00:00:01"
+    )]
+    #[case::until_a_change(
+        "empty_pool",
+        None,
+        "No number may be used for this call now: empty_pool."
+    )]
+    fn the_sentence_says_why_and_until_when(
+        #[case] reason: &'static str,
+        #[case] retry_at: Option<i64>,
+        #[case] begins: &str,
+    ) {
+        let error = refusal(&Refused {
+            reason,
+            excluded: Tally::default(),
+            retry_at,
+        });
+        assert!(error.message().starts_with(begins), "{}", error.message());
+    }
 
     const TRAVELLED: [u8; 16] = [7; 16];
 

@@ -4,6 +4,7 @@
 //! the schema by itself, so a migration may have been broken off between two statements: it is run again, and what it
 //! did already is left out.
 
+mod losses;
 mod present;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use sqlx::{
     migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
 };
 
+pub use self::losses::{DroppedTable, Loss};
 pub(crate) use self::text::DOWN;
 use self::{present::Present, text::Statements};
 use super::{Db, Dialect, pool::Conn};

@@ -36,6 +36,10 @@ impl Present {
         })
     }
 
+    pub(super) fn has_table(&self, table: &str) -> bool {
+        self.columns.iter().any(|(present, _)| present == table)
+    }
+
     /// What of these statements is still to be done, as the database takes it. MySQL copies a table for some columns:
     /// those that are added or dropped in a row become one statement.
     pub(super) fn missing(&self, statements: &[String], dialect: Dialect) -> Vec<String> {

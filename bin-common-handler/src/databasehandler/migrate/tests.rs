@@ -117,6 +117,38 @@ async fn steps_are_taken_back_newest_first() {
     }
 }
 
+#[tokio::test]
+async fn what_a_step_down_takes_is_told_and_nothing_is_changed() {
+    let (db, _dir) = database();
+    let migrations = Migrations::new("t", THINGS);
+    migrations.up(&db).await.unwrap();
+    for id in ["x'01'", "x'02'"] {
+        let sql = format!("INSERT INTO t_things (id) VALUES ({id})");
+        db.execute(&sql, vec![]).await.unwrap();
+    }
+    let named = Loss {
+        version: 1002,
+        description: "things named".to_owned(),
+        tables: vec![],
+        columns: vec!["t_things.detail".to_owned(), "t_things.name".to_owned()],
+    };
+    let things = Loss {
+        version: 1001,
+        description: "things".to_owned(),
+        tables: vec![DroppedTable {
+            table: "t_things".to_owned(),
+            rows: Some(2),
+        }],
+        columns: vec![],
+    };
+    for (steps, losses) in [(1, vec![named.clone()]), (2, vec![named, things])] {
+        assert_eq!(migrations.losses(&db, steps).await.unwrap(), losses);
+    }
+    let all = migrations.losses(&db, 1_000).await.unwrap();
+    assert_eq!(all.len(), migrations.count());
+    assert_eq!(applied(migrations, &db).await.len(), migrations.count());
+}
+
 /// MySQL leaves such a row when a migration was broken off; here it is made by hand.
 #[rstest]
 #[case::up_again(true, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1001, 1002])]
