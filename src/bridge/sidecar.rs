@@ -163,6 +163,7 @@ async fn ready(health: &Health) {
 
 fn announce(config: &Config, address: SocketAddr, example: &str) {
     eprintln!("  {:<10} http://{address}/v1/…", "bridge");
+    eprintln!("  {:<10} http://{address}/ shows live events", "page");
     eprintln!("  {:<10} {}", "try", to_try(config, address, example));
 }
 

@@ -99,19 +99,25 @@ fn made() -> BTreeSet<(String, u16)> {
     found
 }
 
-/// The rows of the table in the document: reason and status.
-fn documented(text: &str) -> BTreeSet<(String, u16)> {
-    let mut found = BTreeSet::new();
+/// The rows of the table in the document, in their order: status and reason.
+fn rows(text: &str) -> Vec<(u16, String)> {
+    let mut found = Vec::new();
     for line in text.lines().filter(|line| line.starts_with("| `")) {
         let mut cells = line.split('|').skip(1).map(str::trim);
         let (Some(reasons), Some(status)) = (cells.next(), cells.next()) else {
             continue;
         };
-        if let Ok(status) = status.parse() {
-            found.extend(quoted(reasons).map(|reason| (reason.to_owned(), status)));
+        if let Ok(status) = status.parse::<u16>() {
+            found.extend(quoted(reasons).map(|reason| (status, reason.to_owned())));
         }
     }
     found
+}
+
+/// The same, as a set of reason and status.
+fn documented(text: &str) -> BTreeSet<(String, u16)> {
+    let rows = rows(text).into_iter();
+    rows.map(|(status, reason)| (reason, status)).collect()
 }
 
 /// What stands between backticks.
@@ -125,6 +131,14 @@ fn every_reason_stands_in_the_document_with_its_status() {
     assert!(made.len() > 20, "{made:?}");
     let missing: Vec<_> = made.difference(&documented).collect();
     assert!(missing.is_empty(), "not in docs/exchange.md: {missing:?}");
+}
+
+/// Who looks a reason up finds it by its status, then by its name, in one place.
+#[test]
+fn the_reasons_are_sorted_and_none_stands_twice() {
+    let rows = rows(&document());
+    let wrong: Vec<_> = rows.windows(2).filter(|pair| pair[0] >= pair[1]).collect();
+    assert!(wrong.is_empty(), "not in order: {wrong:?}");
 }
 
 /// Made here or in common, or of a resource's name.

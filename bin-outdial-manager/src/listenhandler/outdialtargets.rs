@@ -55,7 +55,7 @@ pub(super) async fn list(
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Available {
-    /// The first destination may be called while its count is below this.
+    /// The first destination may be called while its count is below this. Without any of the five nobody is handed out.
     try_count_0: Option<u32>,
     /// The second.
     try_count_1: Option<u32>,
