@@ -128,11 +128,22 @@ pub(crate) async fn create(
 }
 
 /// An account that the caller may see.
+///
+/// # Errors
+/// 404; 403 for a key whose own account is gone; 503.
 pub(crate) async fn get(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Account> {
-    if ctx.account_id.is_some_and(|own| own != id) {
-        return Err(resource::not_found::<Account>());
+    match own_account(app, ctx).await? {
+        Some(own) if own != id => Err(resource::not_found::<Account>()),
+        _ => resource::get(app, ctx, id).await,
     }
-    resource::get(app, ctx, id).await
+}
+
+/// The account that the caller's key is bound to; none for the operator.
+async fn own_account(app: &App, ctx: &RequestContext) -> Result<Option<Uuid>> {
+    Ok(match Viewer::of(&app.store, ctx).await? {
+        Viewer::Operator => None,
+        Viewer::Buyer(id) | Viewer::Seller(id) => Some(id),
+    })
 }
 
 pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Result<Vec<Account>> {
@@ -140,7 +151,7 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
-    if let Some(own) = ctx.account_id {
+    if let Some(own) = own_account(app, ctx).await? {
         query = query.matching("id", own);
     }
     app.store.db.list(&query, Account::tm_create).await
@@ -225,10 +236,7 @@ pub(crate) async fn entries(
     if let Some(customer_id) = ctx.scope.customer_id() {
         query = query.matching("customer_id", customer_id);
     }
-    let own = match Viewer::of(&app.store, ctx).await? {
-        Viewer::Operator => None,
-        Viewer::Buyer(id) | Viewer::Seller(id) => Some(id),
-    };
+    let own = own_account(app, ctx).await?;
     for id in [account_id, own].into_iter().flatten() {
         query = query.matching("account_id", id);
     }

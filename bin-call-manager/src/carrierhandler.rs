@@ -8,6 +8,7 @@ use bin_common_handler::{
     context::RequestContext,
     listenhandler::Raw,
     models::{
+        check::not_blank,
         error::{Error, Result},
         identity::{Scope, parse_uuid},
     },
@@ -53,6 +54,17 @@ pub(crate) struct CarrierForm {
 }
 
 impl CarrierForm {
+    /// A call without an id would be found by no later webhook.
+    fn check(&self) -> Result<()> {
+        not_blank("CallSid", &self.call_sid)
+    }
+
+    /// How long the buyer was talked to, in seconds; 0 where that is no number.
+    fn seconds(&self) -> i64 {
+        let seconds: i64 = self.dial_call_duration.parse().unwrap_or(0);
+        seconds.max(0)
+    }
+
     /// Whether the caller's own leg is over: whoever hangs up while a buyer rings is reported as that buyer's `no-answer`.
     fn is_over(&self) -> bool {
         matches!(
@@ -68,6 +80,9 @@ fn refused() -> Error {
 }
 
 /// The campaign that a webhook is for, when its carrier sent it.
+///
+/// # Errors
+/// 403; 400 naming `CallSid`; 503.
 async fn verified(app: &App, id: Uuid, raw: &Raw, form: &CarrierForm) -> Result<CallCampaign> {
     let found = app.store.get::<CallCampaign>(id).await?;
     let campaign = found
@@ -77,6 +92,7 @@ async fn verified(app: &App, id: Uuid, raw: &Raw, form: &CarrierForm) -> Result<
         .sealer
         .open(&campaign.carrier_token, &campaign.token_place())?;
     if campaign.carrier_account == form.account_sid && is_signed(&token, raw) {
+        form.check()?;
         Ok(campaign)
     } else {
         app.watch.wrong();
@@ -95,7 +111,7 @@ fn within(campaign: &CallCampaign) -> RequestContext {
 /// A call comes in: it is sold, and the answer dials its buyer.
 ///
 /// # Errors
-/// 403; 503, upon which the carrier tries its fallback.
+/// 400 without a `CallSid`; 403; 503, upon which the carrier tries its fallback.
 pub(crate) async fn voice(
     app: &App,
     campaign_id: Uuid,
@@ -125,7 +141,7 @@ async fn sell(
     let (from_number, to_number) = (number(&form.from)?, number(&form.to)?);
     // A webhook that comes again is about the call that it made, or that a ping was waiting for.
     if let Some(known) = known(app, campaign, &form.call_sid, &from_number).await? {
-        return go_on(app, ctx, known).await;
+        return go_on(app, ctx, campaign, known).await;
     }
     let now = app.store.clock.now();
     let (db, customer_id) = (&app.store.db, campaign.customer_id);
@@ -147,7 +163,7 @@ async fn sell(
         // The same webhook was served at the same time.
         Err(error) if matches!(error.reason(), "CALL_EXISTS" | "CALL_ALREADY_ROUTED") => {
             match known(app, campaign, &form.call_sid, &from_number).await? {
-                Some(known) => go_on(app, ctx, known).await,
+                Some(known) => go_on(app, ctx, campaign, known).await,
                 None => Err(error),
             }
         }
@@ -161,12 +177,36 @@ async fn make(app: &App, ctx: &RequestContext, body: CallCreate) -> Result<Call>
 }
 
 /// What is said of a call that was there before: its buyer, as long as one is waited for or has it.
-async fn go_on(app: &App, ctx: &RequestContext, known: Call) -> Result<Call> {
-    match known.status {
-        CallStatus::Pending => routehandler::route_or_turn_away(app, ctx, known.id).await,
-        status if status.is_final() => Err(invalid_state(&known, "The call is over.")),
-        _ => Ok(known),
+async fn go_on(
+    app: &App,
+    ctx: &RequestContext,
+    campaign: &CallCampaign,
+    known: Call,
+) -> Result<Call> {
+    if known.status != CallStatus::Pending {
+        return still_on(known);
     }
+    let routed = Box::pin(routehandler::route_or_turn_away(app, ctx, known.id)).await;
+    match routed {
+        // The same webhook was served at the same time, and was faster: both have its answer.
+        Err(error) if matches!(error.reason(), "CALL_ALREADY_ROUTED" | "INVALID_CALL_STATE") => {
+            let call_sid = known.reference.as_deref().unwrap_or_default();
+            let found = current(app, campaign, call_sid).await?;
+            if found.status == CallStatus::Pending {
+                return Err(error);
+            }
+            still_on(found)
+        }
+        routed => routed,
+    }
+}
+
+/// A call that was sold and has not ended.
+fn still_on(call: Call) -> Result<Call> {
+    if call.status.is_final() {
+        return Err(invalid_state(&call, "The call is over."));
+    }
+    Ok(call)
 }
 
 /// The call of this webhook, where it came before. One that a ping still waits for has not.
@@ -239,7 +279,7 @@ fn dial(campaign: &CallCampaign, call: &Call, url: &str) -> String {
 /// The turn of a buyer is over: the call ends, or the answer dials the next one.
 ///
 /// # Errors
-/// 403, 404, 503.
+/// 400, 403, 404, 503.
 pub(crate) async fn dialed(
     app: &App,
     campaign_id: Uuid,
@@ -255,7 +295,7 @@ pub(crate) async fn dialed(
         "failed" => CallStatus::Failed,
         _ => CallStatus::NoAnswer,
     };
-    let seconds: i64 = form.dial_call_duration.parse().unwrap_or(0);
+    let seconds = form.seconds();
     let call = current(app, &campaign, &form.call_sid).await?;
     let bid_id = parse_uuid(bid_id).unwrap_or_default();
     let has_talked = status == CallStatus::Completed && seconds > 0;
@@ -307,7 +347,7 @@ async fn stop(app: &App, campaign: &CallCampaign, call: Call) -> Result<()> {
 /// The leg to a buyer rings, or was answered.
 ///
 /// # Errors
-/// 403, 404, 503.
+/// 400, 403, 404, 503.
 pub(crate) async fn leg(
     app: &App,
     campaign_id: Uuid,
@@ -330,7 +370,7 @@ pub(crate) async fn leg(
 /// What is said to the buyer before the caller is put through.
 ///
 /// # Errors
-/// 403, 503.
+/// 400, 403, 503.
 pub(crate) async fn whisper(
     app: &App,
     campaign_id: Uuid,

@@ -35,12 +35,17 @@ use crate::{
 
 /// The timer that deletes parts of imports that are over.
 pub(crate) const SWEEP: &str = "dnc_sweep";
+/// The timer that deletes what was staged and never finished; each part moves it. It is not [`SWEEP`]: that one knows which
+/// import was replaced, and a part must not make it forget.
+pub(crate) const GIVE_UP: &str = "dnc_give_up";
 /// Whoever began to read an import that is over has ended by then.
 const SWEEP_AFTER: Duration = Duration::from_secs(60);
 /// Rows of one request.
 const ROWS_MAX: usize = 10_000;
 /// Numbers of one list.
 const NUMBERS_MAX: i64 = 100_000_000;
+/// Numbers of one list's imports that are not finished: one that was given up leaves room for another.
+const STAGED_MAX: i64 = 2 * NUMBERS_MAX;
 
 /// How an import treats its rows.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
@@ -141,20 +146,15 @@ pub(crate) async fn import(
     let staged = wanted.import.filter(|id| !id.is_nil());
     match staged {
         Some(import_id) => {
-            // Parts of an import do not wait for each other: the list is not held.
-            let found = dnc::find_list(&app.store.db, customer_id, wanted.list, &state).await?;
-            let list = match found {
-                Some(list) => list,
-                None => ensure_list(&mut tx, customer_id, wanted.list, &state).await?,
-            };
-            ensure_staged(&list, import_id)?;
+            // Held, as the end of the import counts its parts: a part comes before it, or is refused.
+            let list = ensure_list(&mut tx, customer_id, wanted.list, &state).await?;
             let block = NewBlock {
                 import_id,
                 block: 0,
                 numbers: count,
                 bitmap,
             };
-            dnc::add_block(&mut tx, &list, block).await?;
+            stage(&mut tx, &list, block).await?;
         }
         // A list is as fresh as what was last read into it: rows without one number must not make it fresh.
         None if count == 0 => {}
@@ -164,6 +164,34 @@ pub(crate) async fn import(
         }
     }
     tx.commit(report).await
+}
+
+/// Keeps a part of an import until the import is finished or given up.
+async fn stage(tx: &mut ChangeTx<'_>, list: &DncList, block: NewBlock) -> Result<()> {
+    ensure_staged(list, block.import_id)?;
+    // Rows without a number are no part.
+    if block.numbers == 0 {
+        return Ok(());
+    }
+    let staged = dnc::numbers_staged(tx, list).await?;
+    ensure_staging_room(staged.saturating_add(block.numbers))?;
+    dnc::add_block(tx, list, block).await?;
+    // A moment later, when this part is old enough, too.
+    let at = tx.now().plus(dnc::IMPORT_AGE_MAX).plus(SWEEP_AFTER);
+    tx.schedule(GIVE_UP, list.id, at, &()).await
+}
+
+fn ensure_staging_room(numbers: i64) -> Result<()> {
+    if numbers <= STAGED_MAX {
+        return Ok(());
+    }
+    Err(Error::failed_precondition(
+        "DNC_LIST_FULL",
+        format!(
+            "Imports of a list that are not finished have at most {STAGED_MAX} rows; finish one, or wait until they \
+             go, a week after the last part."
+        ),
+    ))
 }
 
 /// What is in force already takes no more parts: nobody would hear of them.
@@ -330,12 +358,27 @@ pub(crate) async fn finish(
 /// Deletes parts of imports that are over, some at a time.
 pub(crate) async fn sweep(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let replaced: Uuid = timer.payload()?;
-    let Some(list) = tx.get::<DncList>(timer.entity_id).await? else {
+    delete_over(tx, SWEEP, timer.entity_id, replaced).await
+}
+
+/// Deletes parts of imports that nobody finished, some at a time.
+pub(crate) async fn give_up(tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
+    delete_over(tx, GIVE_UP, timer.entity_id, Uuid::nil()).await
+}
+
+async fn delete_over(
+    tx: &mut ChangeTx<'_>,
+    kind: &'static str,
+    list_id: Uuid,
+    replaced: Uuid,
+) -> Result<()> {
+    // Held, so that no import is finished while its parts go.
+    let Some(list) = tx.lock::<DncList>(list_id).await? else {
         return Ok(());
     };
     if dnc::sweep(tx, &list, replaced).await? {
         let now = tx.now();
-        tx.schedule(SWEEP, list.id, now, &replaced).await?;
+        tx.schedule(kind, list.id, now, &replaced).await?;
     }
     Ok(())
 }
@@ -366,4 +409,20 @@ pub(crate) async fn list(app: &App, ctx: &RequestContext, wanted: List) -> Resul
         .db
         .list(&query, |list: &DncList| list.tm_create)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(STAGED_MAX, true)]
+    #[case(STAGED_MAX + 1, false)]
+    fn what_is_staged_has_a_limit(#[case] numbers: i64, #[case] has_room: bool) {
+        let told = ensure_staging_room(numbers).err();
+        let reason = told.as_ref().map(Error::reason);
+        assert_eq!(reason, (!has_room).then_some("DNC_LIST_FULL"));
+    }
 }

@@ -140,6 +140,35 @@ async fn a_call_that_ended_without_a_verdict_is_missed_after_a_minute(
     town.end().await;
 }
 
+/// Neither the dial action nor the status callback comes.
+#[rstest]
+#[tokio::test]
+async fn a_call_of_which_nothing_more_is_told_is_missed_after_hours(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let town = Town::new(kind, &[]).await;
+    town.call().await;
+    town.whole.parts.clock.shift(5 * 3_600 * 1_000_000);
+    let row = town.wait_for("missed").await;
+    assert_eq!(row["reason"], "no-verdict");
+    assert_eq!(town.missed(1).await.len(), 1);
+    town.end().await;
+}
+
+#[rstest]
+#[case("-5")]
+#[case("")]
+#[tokio::test]
+async fn an_answer_counts_whatever_its_length_is_said_to_be(#[case] seconds: &str) {
+    let town = Town::new(Kind::Embedded, &[]).await;
+    let call = town.call().await;
+    let dialled = town.carrier.dialled_hook(&call, "completed").unwrap();
+    let dialled = dialled.with("DialCallDuration", seconds);
+    assert_eq!(town.carrier.send(&dialled).await.unwrap().status, 200);
+    assert_eq!(town.row().await["status"], "answered");
+    town.end().await;
+}
+
 #[tokio::test]
 async fn a_short_answer_and_a_machine_are_misses_where_that_is_wanted() {
     let short = [("TREAT_SHORT_AS_MISSED_SECONDS", "60")];

@@ -86,6 +86,10 @@ pub(crate) async fn place(
     if auction.status != AuctionStatus::Active {
         return Err(refused(BidRefusal::AuctionExpired, &auction));
     }
+    // What it bids in is compared below; it pays from its account.
+    if buyer.currency != auction.currency {
+        return Err(refused(BidRefusal::CurrencyMismatch, &auction));
+    }
     ensure_room(&mut tx, auction.id, buyer_id).await?;
     let now = tx.now();
     let bid = Bid {

@@ -34,6 +34,8 @@ const DIALLED: &str = "outdial-manager.outdialtargetcall.*.created";
 /// Names the handlers, and starts the jobs.
 pub(crate) fn start(ctx: &ManagerContext, app: &App) {
     ctx.timers.on(dnclisthandler::SWEEP, dnclisthandler::sweep);
+    ctx.timers
+        .on(dnclisthandler::GIVE_UP, dnclisthandler::give_up);
     ctx.events.on(DIALLED, dialled);
     let store = app.store.clone();
     ctx.tasks.every("attempts", SWEEP_PERIOD, move || {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Db, Entity, list},
+    databasehandler::{ChangeTx, Entity, list},
     ids,
     models::{error::Result, time::Timestamp},
 };
@@ -19,7 +19,9 @@ const BLOCKS_PER_QUERY: i64 = 50;
 /// Blocks that one transaction deletes.
 pub(crate) const SWEPT_AT_ONCE: usize = 500;
 /// An import that is not finished after so long is given up.
-const IMPORT_AGE_MAX: Duration = Duration::from_secs(7 * 86_400);
+pub(crate) const IMPORT_AGE_MAX: Duration = Duration::from_secs(7 * 86_400);
+/// MariaDB's sum of integers is a decimal.
+const SUM: &str = "CAST(COALESCE(SUM(numbers), 0) AS SIGNED)";
 
 /// A part of an import.
 #[derive(bin_common_handler::FromRow)]
@@ -73,25 +75,6 @@ pub(crate) async fn lock_list(
     Ok(tx.sql().fetch_optional(&sql, values).await?)
 }
 
-/// As [`lock_list`], without holding it.
-///
-/// # Errors
-/// 503.
-pub(crate) async fn find_list(
-    db: &Db,
-    customer_id: Uuid,
-    kind: DncKind,
-    state: &str,
-) -> Result<Option<DncList>> {
-    let sql = format!(
-        "SELECT {} FROM {} WHERE customer_id = ? AND list = ? AND state = ?",
-        DncList::COLUMNS.join(", "),
-        DncList::TABLE,
-    );
-    let values = vec![customer_id.into(), kind.as_str().into(), state.into()];
-    Ok(db.fetch_optional(&sql, values).await?)
-}
-
 /// What is written of a part.
 pub(crate) struct NewBlock {
     pub import_id: Uuid,
@@ -131,12 +114,24 @@ pub(crate) async fn numbers_of(
     list: &DncList,
     import_id: Uuid,
 ) -> Result<i64> {
-    // MariaDB's sum of integers is a decimal.
-    let cast = "CAST(COALESCE(SUM(numbers), 0) AS SIGNED)";
     let sql = format!(
-        "SELECT {cast} AS numbers FROM exchange_dnc_blocks WHERE dnc_list_id = ? AND import_id = ?"
+        "SELECT {SUM} AS numbers FROM exchange_dnc_blocks WHERE dnc_list_id = ? AND import_id = ?"
     );
     let values = vec![list.id.into(), import_id.into()];
+    let sum: Option<Sum> = tx.sql().fetch_optional(&sql, values).await?;
+    Ok(sum.map_or(0, |sum| sum.numbers))
+}
+
+/// Numbers of all parts of a list's imports that are not in force.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn numbers_staged(tx: &mut ChangeTx<'_>, list: &DncList) -> Result<i64> {
+    let sql = format!(
+        "SELECT {SUM} AS numbers FROM exchange_dnc_blocks WHERE dnc_list_id = ? AND import_id <> ?"
+    );
+    let current = list.import_id.unwrap_or_default();
+    let values = vec![list.id.into(), current.into()];
     let sum: Option<Sum> = tx.sql().fetch_optional(&sql, values).await?;
     Ok(sum.map_or(0, |sum| sum.numbers))
 }

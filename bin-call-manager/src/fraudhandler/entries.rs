@@ -3,7 +3,7 @@
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::{ChangeTx, Store},
-    models::error::Result,
+    models::{check::ensure, error::Result},
     quota::Quota,
     resource::{Resource, ResourceHooks},
 };
@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    models::{account::Account, fraudentry::FraudEntry},
+    models::{
+        account::{Account, AccountType},
+        fraudentry::FraudEntry,
+    },
     viewer::ensure_operator,
 };
 
@@ -33,15 +36,22 @@ impl ResourceHooks<FraudEntry> for App {
         &self,
         tx: &mut ChangeTx<'_>,
         ctx: &RequestContext,
-        _: Option<&FraudEntry>,
+        before: Option<&FraudEntry>,
         after: &mut FraudEntry,
     ) -> Result<()> {
         ensure_operator(ctx)?;
         if let (Some(id), None) = (after.account_id, after.tm_delete()) {
             let found = tx.get::<Account>(id).await?;
-            found
+            let account = found
                 .filter(|account| account.customer_id == after.customer_id)
                 .ok_or_else(bin_common_handler::resource::not_found::<Account>)?;
+            // Nothing looks for a buyer's. One that is there already may still be changed and ended.
+            let is_there = before.is_some_and(|before| before.account_id == Some(id));
+            ensure(
+                is_there || account.r#type == AccountType::Seller,
+                "account_id",
+                "must name a seller",
+            )?;
         }
         Ok(())
     }

@@ -35,8 +35,10 @@ use crate::{
     },
 };
 
-/// The timer of a call that ended without a verdict.
+/// The timer of a call without a verdict.
 const NET: &str = "inbound_call_net";
+/// How long a call may last of whose end nobody tells: carriers end one after four hours of talk, and it rang before.
+const LASTS_MAX: Duration = Duration::from_secs(4 * 3_600 + 600);
 /// How long the dial action may be on its way after the call ended.
 const NET_AFTER: Duration = Duration::from_secs(60);
 
@@ -67,8 +69,9 @@ impl Ring<'_> {
             };
         }
         let now = tx.now();
+        let id = ids::next();
         let call = InboundCall {
-            id: ids::next(),
+            id,
             customer_id: self.line.customer_id,
             phone_number_id: self.line.phone_number_id,
             provider_id: self.line.provider_id,
@@ -80,7 +83,12 @@ impl Ring<'_> {
             tm_update: now,
             ..InboundCall::default()
         };
-        inboundcalls::insert_or_lock(tx, call).await
+        let taken = inboundcalls::insert_or_lock(tx, call).await?;
+        // Where another delivery was faster, it has set it, and the call may have ended since.
+        if taken.id == id {
+            tx.schedule(NET, id, now.plus(LASTS_MAX), &()).await?;
+        }
+        Ok(taken)
     }
 }
 
@@ -107,7 +115,7 @@ async fn dialled(
     }
 }
 
-/// The call ended: when nobody tells how dialling went, it was missed.
+/// The call ended: when nobody tells soon how dialling went, it was missed.
 async fn ended(tx: &mut ChangeTx<'_>, ring: &Ring<'_>) -> Result<()> {
     let call = ring.take(tx).await?;
     if call.tm_ended.is_some() {

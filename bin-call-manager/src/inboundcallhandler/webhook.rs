@@ -95,6 +95,12 @@ impl CallForm {
         }
     }
 
+    /// How long was talked, in seconds; 0 where that is no number.
+    fn duration_seconds(&self) -> i32 {
+        let seconds: i32 = self.dial_call_duration.parse().unwrap_or_default();
+        seconds.max(0)
+    }
+
     fn has_ended(&self) -> bool {
         matches!(
             &*self.call_status,
@@ -206,7 +212,7 @@ async fn work(
         Kind::Dialled => {
             let told = Dialled {
                 status: &form.dial_call_status,
-                duration_seconds: form.dial_call_duration.parse().unwrap_or_default(),
+                duration_seconds: form.duration_seconds(),
                 answered_by: &form.answered_by,
             };
             let call = dialled(&mut tx, &ring, &told, app.short_seconds).await?;
@@ -263,6 +269,22 @@ mod tests {
         let id = Uuid::from_u128(1);
         let expected = format!("{folder}/dialed?call_id={id}");
         assert_eq!(action(url, id), expected);
+    }
+
+    #[rstest]
+    #[case("61", 61)]
+    #[case("0", 0)]
+    #[case("", 0)]
+    #[case("1e3", 0)]
+    #[case("-5", 0)]
+    #[case("-2147483648", 0)]
+    #[case("99999999999", 0)]
+    fn talk_never_lasts_less_than_nothing(#[case] told: &str, #[case] seconds: i32) {
+        let form = CallForm {
+            dial_call_duration: told.to_owned(),
+            ..CallForm::default()
+        };
+        assert_eq!(form.duration_seconds(), seconds);
     }
 
     #[rstest]

@@ -24,7 +24,7 @@ pub mod reason {
     pub const TOO_SHORT: &str = "too-short";
     /// The business has nobody to put calls through to.
     pub const NOT_FORWARDED: &str = "not-forwarded";
-    /// It ended, and the carrier never told how dialling went.
+    /// The carrier never told how dialling went: it ended a minute ago, or must have.
     pub const NO_VERDICT: &str = "no-verdict";
 }
 

@@ -212,6 +212,29 @@ async fn an_auction_ends_as_it_stood_at_its_end_and_under_its_own_terms(
 }
 
 #[rstest]
+#[case::as_the_auction("USD")]
+#[case::as_its_account("EUR")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_in_another_currency_cannot_bid(
+    #[case] currency: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let campaign = world.campaign(json!({})).await;
+    let buyer = world.buyer(0, json!({"currency": "EUR"})).await;
+    let call = world.call(&campaign).await;
+    let auction = open(&world, &call).await;
+    let uri = format!("/v1/auctions/{}/bids", id(&auction));
+    let body = json!({
+        "buyer_id": buyer, "amount": 500, "currency": currency, "destination": "+14155550177",
+    });
+    let refused = world.client.call(Post, &uri, Some(body)).await;
+    assert_eq!(reason(&refused), (400, "CURRENCY_MISMATCH"));
+    assert_eq!(world.client.ok(Get, "/v1/bids", None).await, json!([]));
+    world.end().await;
+}
+
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_fills_an_auction_alone(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;

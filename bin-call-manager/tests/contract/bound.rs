@@ -115,6 +115,34 @@ async fn a_bound_key_sees_its_own_and_nothing_else(
 }
 
 #[rstest]
+#[case::buyer("buyer")]
+#[case::seller("seller")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_account_is_gone_reads_nothing(
+    #[case] side: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let gone = world.account(side, json!({})).await;
+    let other = world.account(side, json!({})).await;
+    let own = format!("/v1/accounts/{gone}");
+    world.client.ok(Delete, &own, None).await;
+    for uri in [
+        "/v1/accounts".to_owned(),
+        format!("/v1/accounts/{other}"),
+        format!("{own}/ledger_entries"),
+        own,
+        "/v1/ledger_entries".to_owned(),
+        "/v1/calls".to_owned(),
+        "/v1/bids".to_owned(),
+    ] {
+        let reply = as_account(&world.client, &gone, Get, &uri, None).await;
+        assert_eq!(reason(&reply), (403, "ACCOUNT_GONE"), "{uri}");
+    }
+    world.end().await;
+}
+
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_moves_money_needs_the_operator(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
     let world = World::new(kind).await;

@@ -167,6 +167,56 @@ async fn a_webhook_that_comes_again_sells_nothing_and_its_reports_find_their_cal
     world.end().await;
 }
 
+/// Whoever comes second finds the call made and not sold yet, or sold meanwhile.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_comes_several_times_at_once_has_one_answer(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let buyer = world.buyer(10_000, json!({})).await;
+    world.profile(&buyer, &campaign, 500, json!({})).await;
+    for round in 1..=5_i64 {
+        let fields = format!("CallSid=CA{round}&CallStatus=ringing");
+        let replies =
+            join_all((0..6).map(|_| webhook(&world, &campaign, "voice", &fields, TOKEN))).await;
+        let (status, xml) = &replies[0];
+        assert_eq!((*status, xml.contains("<Dial")), (200, true), "{xml}");
+        assert!(
+            replies.iter().all(|reply| *reply == replies[0]),
+            "{replies:?}"
+        );
+        assert_eq!(world.money(&buyer).await, (10_000, 500 * round));
+        let uri = format!("/v1/calls?reference=CA{round}");
+        let calls = world.client.ok(Get, &uri, None).await;
+        assert_eq!(calls.as_array().unwrap().len(), 1, "{calls}");
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[case::none("")]
+#[case::blank("+%20")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_without_a_calls_id_is_refused_and_sells_nothing(
+    #[case] call_sid: &str,
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with_settings(kind, SETTINGS).await;
+    let campaign = campaign(&world).await;
+    let buyer = world.buyer(10_000, json!({})).await;
+    world.profile(&buyer, &campaign, 500, json!({})).await;
+    let fields = format!("CallSid={call_sid}&CallStatus=ringing");
+    for what in ["voice", "dialed", "leg", "whisper"] {
+        let (status, _) = webhook(&world, &campaign, what, &fields, TOKEN).await;
+        assert_eq!(status, 400, "{what}");
+    }
+    assert_eq!(world.client.ok(Get, "/v1/calls", None).await, json!([]));
+    assert_eq!(world.money(&buyer).await, (10_000, 0));
+    world.end().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_learns_nothing(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {

@@ -121,7 +121,9 @@ async fn who_is_listed_is_refused_or_never_suspected(
     let banned = json!({"account_id": seller, "list": "block"});
     world.client.ok(Post, uri, Some(banned)).await;
     assert_eq!(call(&world, &campaign, "+14155550114").await.0, 403);
+    let buyer = world.buyer(0, json!({})).await;
     for (body, field) in [
+        (json!({"account_id": buyer, "list": "block"}), "account_id"),
         (json!({"list": "block"}), "phone"),
         (json!({"phone": "1", "list": "block"}), "phone"),
         (json!({"phone": "+14155550111", "list": "grey"}), "list"),

@@ -1,5 +1,6 @@
 //! The law through the queue: what is known of a number, and what a call meets.
 
+mod imports;
 mod persons;
 mod sales;
 mod verdicts;
