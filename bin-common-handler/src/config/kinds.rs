@@ -11,6 +11,8 @@ use crate::{
 const ACCESS_KEY_MIN: usize = 16;
 /// Shortest key of hashes, in characters.
 const HASH_KEY_MIN: usize = 32;
+/// Where the paths of webhooks begin.
+const WEBHOOKS: &str = "/v1/webhooks";
 
 /// The kind of a setting.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +39,8 @@ pub(super) enum Kind {
     UriPath,
     /// `https://` or `http://`, a host, and a path or none.
     WebAddress,
+    /// The same, to which the paths of webhooks are added.
+    PublicUrl,
     /// true or false.
     Bool,
     /// A time span such as `3s`, `250ms`, `6h`; a bare number is seconds. Bounds in milliseconds.
@@ -84,6 +88,7 @@ impl Kind {
             Self::UriPath if text.starts_with('/') => Ok(()),
             Self::UriPath => Err("a path starts with /".to_owned()),
             Self::WebAddress => check_web_address(text),
+            Self::PublicUrl => check_public_url(text),
             Self::Bool => parse_bool(text)
                 .map(drop)
                 .ok_or_else(|| "it must be true or false".to_owned()),
@@ -141,7 +146,7 @@ impl Kind {
             Self::Duration { .. } => "TIME",
             Self::Number { .. } => "NUMBER",
             Self::UriPath => "PATH",
-            Self::WebAddress => "URL",
+            Self::WebAddress | Self::PublicUrl => "URL",
             Self::Text | Self::OneOf(_) => "TEXT",
         }
     }
@@ -169,6 +174,17 @@ fn check_web_address(text: &str) -> Result<(), String> {
     match uri {
         Some(_) if !text.contains('#') => Ok(()),
         _ => Err("write https:// and a host, such as https://voice.example.com".to_owned()),
+    }
+}
+
+/// Where webhooks reach us. A whole webhook's address would become one to which another is added.
+fn check_public_url(text: &str) -> Result<(), String> {
+    check_web_address(text)?;
+    match text.split_once(WEBHOOKS) {
+        None => Ok(()),
+        Some((place, _)) => Err(format!(
+            "leave out {WEBHOOKS} and what follows, which is added to it: write {place}"
+        )),
     }
 }
 
@@ -411,6 +427,23 @@ mod tests {
     #[case("/v1", false)]
     fn a_web_address(#[case] text: &str, #[case] is_one: bool) {
         assert_eq!(check_web_address(text).is_ok(), is_one);
+    }
+
+    #[rstest]
+    #[case("https://voice.example.com", None)]
+    #[case("https://voice.example.com/tandem/", None)]
+    #[case("voice.example.com", Some("write https://"))]
+    #[case(
+        "https://voice.example.com/tandem/v1/webhooks/twilio/voice",
+        Some("write https://voice.example.com/tandem")
+    )]
+    #[case("https://voice.example.com/v1/webhooks", Some("/v1/webhooks"))]
+    fn a_public_url_is_no_webhook(#[case] text: &str, #[case] fault: Option<&str>) {
+        let checked = check_public_url(text);
+        match fault {
+            None => assert_eq!(checked, Ok(())),
+            Some(words) => assert!(checked.unwrap_err().contains(words)),
+        }
     }
 
     #[rstest]

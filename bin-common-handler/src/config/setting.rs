@@ -172,6 +172,8 @@ texts! { String:
     uri_path = UriPath;
     /// `https://host` or `http://host:port`, perhaps with a path.
     web_address = WebAddress;
+    /// As [`Self::web_address`], without the path of a webhook, which is added to it.
+    public_url = PublicUrl;
 }
 
 texts! { PathBuf:
