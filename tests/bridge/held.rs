@@ -417,7 +417,17 @@ async fn sockets_count_towards_an_address_s_share_and_none_is_closed_for_another
 #[tokio::test(flavor = "multi_thread")]
 async fn where_all_seats_are_sockets_a_new_connection_is_refused_at_once() {
     let world = few_with(few(4, 5)).await;
-    let mut held = sockets(&world, 4).await;
+    let mut held = sockets(&world, 3).await;
+    // Whoever takes the last seat and is slow to ask may be closed for the next one; then it comes again.
+    let mut last = loop {
+        match Client::try_connect(&world, &[("x-api-key", KEY)]).await {
+            Ok(last) => break last,
+            Err(_) => sleep(Duration::from_millis(5)).await,
+        }
+    };
+    assert_eq!(last.next().await["op"], "hello");
+    held.push(last);
+    let before = refused(&world.metrics, "full");
     for address in [1, 2] {
         let refusal = read(from([127, 0, 0, address], world.at).await).await;
         assert_eq!(
@@ -426,5 +436,5 @@ async fn where_all_seats_are_sockets_a_new_connection_is_refused_at_once() {
         );
     }
     are_alive(&mut held).await;
-    assert_eq!(refused(&world.metrics, "full"), 2);
+    assert_eq!(refused(&world.metrics, "full"), before + 2);
 }
