@@ -71,6 +71,10 @@ impl State {
         (waits && is_old).then_some(since)
     }
 
+    fn rest(&mut self) {
+        (self.phase, self.since, self.has_served) = (Phase::Idle, Instant::now(), true);
+    }
+
     /// Whether another protocol has taken it over.
     pub(super) fn is_kept(&self) -> bool {
         self.phase == Phase::Kept
@@ -187,12 +191,6 @@ impl Seat {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn rest(&mut self) {
-        (self.phase, self.since, self.has_served) = (Phase::Idle, Instant::now(), true);
     }
 }
 
