@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bin_common_handler::models::{identity::parse_uuid, sock::Method, time::Timestamp};
+use bin_common_handler::models::{identity::parse_uuid, role::Role, sock::Method, time::Timestamp};
 use bin_did_manager::models::accesskey::Accesskey;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ const BRIDGE: &str = "http://127.0.0.1:8080";
 
 const EXAMPLES: &str = "Examples:
   tandem key create --name 'dialer 1'
+  tandem key create --name 'Ann' --role agent --user 5b1a0000-0000-4000-8000-000000000004
   tandem key create --name 'reports' --scope did:read --scope audit:read --expires 90d
   tandem key create --name 'dialer 2' --number-format 10 --customer 5b1a0000-0000-4000-8000-000000000001
   tandem key create --name 'Leads Inc' --account 5b1a0000-0000-4000-8000-000000000003 --scope exchange:sell
@@ -75,7 +76,7 @@ struct Fields {
     /// A name for people, e.g. of the dialer that has it
     #[arg(long)]
     name: String,
-    /// What it may do; may be repeated [default: did:next did:report]
+    /// What it may do; may be repeated [default: did:next did:report; with --role what that role may use]
     #[arg(long, value_name = "SCOPE", value_parser = clap::builder::PossibleValuesParser::new(scopes()))]
     #[serde(rename = "scopes", skip_serializing_if = "Vec::is_empty")]
     scope: Vec<String>,
@@ -91,6 +92,14 @@ struct Fields {
     #[arg(long, value_name = "FORMAT", value_parser = ["e164", "11", "10"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     number_format: Option<String>,
+    /// What its bearer is, beside its scopes; docs/roles.md says what each may do [default: whatever its scopes allow]
+    #[arg(long, value_parser = Role::ALL.map(Role::as_str))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    /// The user that it stands for; an agent's key needs one
+    #[arg(long, value_name = "ID", value_parser = uuid, required_if_eq("role", "agent"))]
+    #[serde(rename = "user_id", skip_serializing_if = "Option::is_none")]
+    user: Option<Uuid>,
 }
 
 /// Those of any key, and those of keys that are bound to an account.
@@ -377,6 +386,26 @@ mod tests {
         for scope in SCOPES.known() {
             assert!(!line(&[scope]).contains("/health"), "{scope}");
         }
+    }
+
+    #[test]
+    fn a_role_and_its_user_are_the_managers_fields_and_an_agent_is_somebody() {
+        let read = |more: &[&str]| {
+            let args = [&["key", "create", "--name", "d"], more].concat();
+            let matches = command().try_get_matches_from(args).ok()?;
+            match What::from_arg_matches(&matches).ok()? {
+                What::Create(create) => serde_json::to_value(create.fields).ok(),
+                _ => None,
+            }
+        };
+        let user = "5b1a0000-0000-4000-8000-000000000004";
+        let agent = read(&["--role", "agent", "--user", user]);
+        let expected = json!({"name": "d", "role": "agent", "user_id": user});
+        assert_eq!(agent, Some(expected));
+        let viewer = read(&["--role", "viewer"]);
+        assert_eq!(viewer, Some(json!({"name": "d", "role": "viewer"})));
+        assert_eq!(read(&["--role", "agent"]), None);
+        assert_eq!(read(&["--role", "king"]), None);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub fn without_flags() -> Result<Config, BadConfig> {
 mod tests {
     use std::fmt::Write;
 
+    use bin_common_handler::config::Config;
+    use rstest::rstest;
+
     use super::all;
 
     const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
@@ -82,5 +85,27 @@ the start with the setting's name, what is wrong, and a value that works. Secret
             page(),
             "run: UPDATE_DOCS=1 cargo test -p tandem --bin tandem settings"
         );
+    }
+
+    #[rstest]
+    #[case("SMTP_URL", "foo")]
+    #[case("EMAIL_FROM", "x")]
+    #[case("EMAIL_REPLY_TO", "x")]
+    #[case("INBOUND_EMAIL_SECRET", "foo")]
+    #[case("ATTACHMENTS_S3_URL", "foo")]
+    #[case("LLM_BASE_URL", "foo")]
+    #[case("EMBEDDINGS_BASE_URL", "foo")]
+    #[case("PUBLIC_URL", "https://texts.example.com/v1/webhooks/twilio/voice")]
+    fn a_wrong_value_stops_the_start_and_its_example_does_not(
+        #[case] name: &'static str,
+        #[case] value: &str,
+    ) {
+        let told = Config::with_values(&all(), &[(name, value)]).unwrap_err();
+        let told = told.to_string();
+        assert!(told.starts_with(name), "{told}");
+        let setting = all().into_iter().find(|setting| setting.name == name);
+        let example = setting.unwrap().example;
+        assert!(told.ends_with(&format!("{name}={example}")), "{told}");
+        Config::with_values(&all(), &[(name, example)]).unwrap();
     }
 }

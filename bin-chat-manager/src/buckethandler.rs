@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::models::attachment::SIZE_MAX;
 
 /// Where the bucket is.
-pub(crate) const URL: Setting<String> = Setting::text(
+pub(crate) const URL: Setting<String> = Setting::web_address(
     "ATTACHMENTS_S3_URL",
     "",
     "A bucket of an S3-compatible store, with its name in the path, for files of conversations; empty = they lie in DATA_DIR",

@@ -26,7 +26,7 @@ impl ModelSettings {
         (default_model, model_help): (&'static str, &'static str),
     ) -> Self {
         Self {
-            base_url: Setting::text(base_url, "", server_help, "https://api.openai.com"),
+            base_url: Setting::web_address(base_url, "", server_help, "https://api.openai.com"),
             api_key: Setting::secret(api_key, "", "The key of that server", "sk-..."),
             model: Setting::text(model, default_model, model_help, default_model),
         }

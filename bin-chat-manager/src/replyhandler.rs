@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where answers come in.
-pub(crate) const EMAIL_REPLY_TO: Setting<String> = Setting::text(
+pub(crate) const EMAIL_REPLY_TO: Setting<String> = Setting::mail_address(
     "EMAIL_REPLY_TO",
     "",
     "The address at which answers to mail come in; conversations add +… to its name; empty = they go to EMAIL_FROM",

@@ -9,10 +9,12 @@ use std::{sync::Arc, time::Duration};
 use bin_common_handler::{
     config::{Config, settings},
     daemon::{ManagerContext, StartError},
-    httphandler::{HttpClient, HttpFault, HttpRequest, Method},
+    httphandler::{HttpClient, HttpFault, HttpRequest, HttpResponse, Method},
     models::error::{Error, Result, Status},
     sealer::Sealer,
-    webhooks::carrier::{CarrierAccount, CarrierRefusal, pairs, refusal, segment, with_form},
+    webhooks::carrier::{
+        CarrierAccount, CarrierRefusal, pairs, refusal, segment, unasked, with_form,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -283,16 +285,25 @@ impl Carriers {
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(&self, request: HttpRequest) -> Asked<T> {
-        let answer = self.http.send(&request.within(WITHIN)).await?;
+        let answer = self.send(request).await?;
         match refusal(&answer) {
-            None => Ok(answer.json()?),
+            None => answer.json().map_err(|fault| self.away(fault)),
             Some(no) => Err(fault(no)),
         }
     }
 
     async fn done(&self, request: HttpRequest) -> Asked<()> {
-        let answer = self.http.send(&request.within(WITHIN)).await?;
+        let answer = self.send(request).await?;
         refusal(&answer).map_or(Ok(()), |no| Err(fault(no)))
+    }
+
+    async fn send(&self, request: HttpRequest) -> Asked<HttpResponse> {
+        let sent = self.http.send(&request.within(WITHIN)).await;
+        sent.map_err(|fault| self.away(fault))
+    }
+
+    fn away(&self, fault: HttpFault) -> CarrierFault {
+        CarrierFault::Away(unasked(&self.config, fault))
     }
 }
 

@@ -79,7 +79,7 @@ async fn start(
     let listener = daemon::listen(&parts, &settings::HTTP_LISTEN_ADDRESS).await?;
     let access = AccessKey::new(&key_or_new(&parts.config)?);
     if let Ok(address) = listener.local_addr() {
-        announce(&parts.config, address, table.example());
+        announce(&parts.config, address, &table);
     }
     let requester = Requester::new(Arc::clone(&parts.transport), metrics);
     let limits = limits(&parts)?;
@@ -161,10 +161,26 @@ async fn ready(health: &Health) {
     }
 }
 
-fn announce(config: &Config, address: SocketAddr, example: &str) {
+fn announce(config: &Config, address: SocketAddr, table: &Table) {
     eprintln!("  {:<10} http://{address}/v1/…", "bridge");
     eprintln!("  {:<10} http://{address}/ shows live events", "page");
+    for line in at_carrier(&config.get(&settings::PUBLIC_URL), table) {
+        eprintln!("  {:<10} {line}", "carrier");
+    }
+    let example = table.example();
     eprintln!("  {:<10} {}", "try", to_try(config, address, example));
+}
+
+/// What is to be entered in a carrier's console, where it is known how a carrier reaches us.
+fn at_carrier(public: &str, table: &Table) -> Vec<String> {
+    let public = public.trim_end_matches('/');
+    if public.is_empty() {
+        return Vec::new();
+    }
+    let entered = table.entered();
+    entered
+        .map(|(name, path)| format!("{name}: {public}{path}"))
+        .collect()
 }
 
 /// A command that works when it is pasted into a shell on this machine.
@@ -221,5 +237,25 @@ mod tests {
         let config = Config::with_values(bin_common_handler::config::COMMON, values).unwrap();
         let line = to_try(&config, address.parse().unwrap(), "/v1/outdials");
         assert_eq!(line, expected);
+    }
+
+    #[rstest]
+    #[case("", &[])]
+    #[case("https://texts.example.com/", &[
+        "A call comes in: https://texts.example.com/v1/webhooks/twilio/voice",
+        "A message comes in: https://texts.example.com/v1/webhooks/twilio/sms",
+        "Call status changes: https://texts.example.com/v1/webhooks/twilio/status",
+    ])]
+    fn what_a_carrier_s_console_asks_for_is_printed(
+        #[case] public: &str,
+        #[case] expected: &[&str],
+    ) {
+        let routes = crate::managers::ALL
+            .iter()
+            .map(|manager| (manager.name, (manager.routes)()));
+        let table = Table::new(routes.collect()).unwrap();
+        let mut lines = at_carrier(public, &table);
+        lines.sort_unstable();
+        assert_eq!(lines, expected);
     }
 }

@@ -110,6 +110,13 @@ impl Table {
         self.live.iter().map(|(service, route)| (*service, route))
     }
 
+    /// Webhooks whose addresses people enter in a console: the name that each has there, and its path.
+    pub(super) fn entered(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.routes
+            .iter()
+            .filter_map(|(_, route)| Some((route.edge.entered_as?, route.template)))
+    }
+
     /// The most specific route for a request; `/api` before `/v1` may be there or not. HEAD is GET, where that has no
     /// effect: who looks does not mean to be given anything.
     pub(super) fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<Target<'a>> {

@@ -23,10 +23,27 @@ use crate::{
 };
 
 const MANAGER: &str = "chat-manager";
+/// What it does, and what it prints.
+pub const ABOUT: &str = "Open many sockets, say something at intended times, and print how late it was heard
+
+The sockets are spread over 20 conversations, and each hears its own: what is said once is heard by every socket of that
+conversation, so with 100 sockets each message is heard five times. First the conversations are opened: a bridge lets one
+address begin 20 sessions at once and then one a second, so a second run soon after the first one waits.
+
+  said          messages said, over all conversations
+  heard         how often one was heard, over all sockets
+  p50, p99      from the time at which it was to be said to hearing it: half of all are faster, 99 of 100 are
+  lost          what a socket should have heard and did not, within 10 seconds after the last message
+  repeated      what a socket heard again right after it had heard it
+  out of order  what a socket heard before, or instead of, what should have come
+
+Where anything is lost, repeated or out of order, the command fails.";
 /// Conversations that the sockets are spread over: as many sessions as a widget gives at once.
 const CONVERSATIONS: usize = 20;
 /// Sockets that connect at a time.
 const CONNECTING: usize = 64;
+/// Between two lines about what is waited for.
+const SAID_EVERY: Duration = Duration::from_secs(5);
 /// How long what was said last may take to be heard.
 const LATE: Duration = Duration::from_secs(10);
 
@@ -83,8 +100,14 @@ impl Load {
         let widget = desk.widget(None).await?;
         let (_, token) = desk.key("load").await?;
         let sockets = usize::try_from(self.sockets).unwrap_or(usize::MAX);
+        output::say(&format!(
+            "{CONVERSATIONS} conversations are opened; an address may begin as many sessions at once, and then one a second"
+        ));
         let mut visitors = Vec::new();
-        for _ in 0..CONVERSATIONS {
+        let mut progress = Progress::default();
+        for open in 0..CONVERSATIONS {
+            progress
+                .say(|| format!("{open} of {CONVERSATIONS} are open; the next waits for its turn"));
             visitors.push(Arc::new(desk.visitor(&widget).await?));
         }
         output::say(&format!(
@@ -94,6 +117,10 @@ impl Load {
         let began = Instant::now();
         let lines = connect(&desk.at, &token, &visitors, sockets).await?;
         let connect_ms = began.elapsed().as_millis();
+        output::say(&format!(
+            "all are connected; what is said is listened for, and for {} s after the last message at most",
+            LATE.as_secs()
+        ));
         let begin = Instant::now() + Duration::from_millis(500);
         let end = begin + Duration::from_secs(self.seconds.into()) + LATE;
         let plan = Plan {
@@ -120,6 +147,29 @@ impl Load {
     }
 }
 
+/// Says now and then how far something is.
+struct Progress {
+    said: Instant,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            said: Instant::now(),
+        }
+    }
+}
+
+impl Progress {
+    /// Says it, where the last word is long ago.
+    fn say(&mut self, how_far: impl FnOnce() -> String) {
+        if self.said.elapsed() >= SAID_EVERY {
+            self.said = Instant::now();
+            output::say(&how_far());
+        }
+    }
+}
+
 /// All sockets, each in one of the conversations.
 async fn connect(
     at: &str,
@@ -129,7 +179,9 @@ async fn connect(
 ) -> Result<Vec<Line>, String> {
     let mut lines = Vec::with_capacity(count);
     let mut opening: JoinSet<Result<(usize, Line), String>> = JoinSet::new();
+    let mut progress = Progress::default();
     for (number, visitor) in (0..count).zip(visitors.iter().cycle()) {
+        progress.say(|| format!("{} of {count} sockets are connected", lines.len()));
         if opening.len() >= CONNECTING
             && let Some(opened) = opening.join_next().await
         {

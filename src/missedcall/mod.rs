@@ -29,6 +29,9 @@ const INTRO: &str = "Ann calls a plumber, and nobody answers: a text leaves, an 
                      ends it.\nFirst Tandem starts in a folder of its own, with a carrier that is built in. Each line has the \
                      seconds since the call came in; * is what happens between the texts.\n";
 
+/// The assistant waits 3 s for more words before it answers; no step can be shorter than that and the way to the caller.
+const WITHIN_MIN: Duration = Duration::from_secs(5);
+
 #[derive(Subcommand)]
 enum What {
     /// Ring, miss, text, three turns of the assistant, a booking, a takeover by the owner, STOP
@@ -39,7 +42,7 @@ enum What {
 
 #[derive(Args)]
 struct Demo {
-    /// How long each step may take
+    /// How long each step may take, 5s or more
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     within: Duration,
     /// Print each line as JSON
@@ -49,8 +52,12 @@ struct Demo {
 
 fn time(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
-        Some(span) if !span.is_zero() => Ok(span),
-        _ => Err("write a time such as 30s or 2m".to_owned()),
+        Some(span) if span >= WITHIN_MIN => Ok(span),
+        Some(_) => Err(format!(
+            "the assistant waits 3 s for more words before it answers: give {} s or more",
+            WITHIN_MIN.as_secs()
+        )),
+        None => Err("write a time such as 30s or 2m".to_owned()),
     }
 }
 
@@ -96,4 +103,28 @@ async fn play(demo: &Demo) -> Result<(), String> {
         return Ok(());
     }
     tell("\nThe folder is deleted. Next, with a real number: docs/missed-calls.md")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("30s", None)]
+    #[case("5s", None)]
+    #[case("2s", Some("3 s"))]
+    #[case("0", Some("3 s"))]
+    #[case("soon", Some("such as 30s"))]
+    fn a_step_has_the_time_that_the_assistant_takes(
+        #[case] text: &str,
+        #[case] refused: Option<&str>,
+    ) {
+        let read = time(text);
+        match refused {
+            None => assert!(read.is_ok(), "{text}"),
+            Some(words) => assert!(read.unwrap_err().contains(words), "{text}"),
+        }
+    }
 }

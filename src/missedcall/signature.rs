@@ -13,8 +13,19 @@ use crate::output;
 const CALL: &str = "CAtandemsignaturetest";
 /// Who calls: a number of the range that nobody has.
 const FROM: &str = "+14155550123";
+/// Where the path of a number's status webhook ends. At another webhook the form would begin a call that nobody ends.
+const STATUS_PATH: &str = "/v1/webhooks/twilio/status";
 /// A token that is wrong, with the length of a right one.
 const WRONG: &str = "00000000000000000000000000000000";
+/// What 200 means where the token is wrong.
+const UNKNOWN: &str = "200 for a wrong token: that number is not registered here, so no signature was looked at; \
+                       GET /v1/phone_numbers says which numbers are";
+/// What curl says after the answer to a wrong token.
+const WRONG_MEANS: &str =
+    "403 is right here; 200 at the first means that the number is not registered here";
+/// And after the answer to the right one.
+const RIGHT_MEANS: &str =
+    "200 is right here; 403 means that PUBLIC_URL is not this URL, or that account or token differ";
 
 /// Flags of the command.
 #[derive(Args)]
@@ -43,12 +54,15 @@ impl Signature {
     /// Sends it.
     ///
     /// # Errors
-    /// What the answer means where it is not 200.
+    /// What the answer means where it is not 200; a URL or an account that can be none, before anything is sent.
     pub async fn send(&self) -> Result<(), String> {
         if self.self_test {
             return self_test().await;
         }
         let given = |given: &Option<String>| given.clone().unwrap_or_default();
+        let url = given(&self.url);
+        check_url(&url)?;
+        check_account(&given(&self.account))?;
         let file = self.token_file.clone().unwrap_or_default();
         let token = std::fs::read_to_string(&file)
             .map_err(|fault| format!("{} cannot be read: {fault}", file.display()))?;
@@ -56,7 +70,6 @@ impl Signature {
             sid: given(&self.account),
             token: token.trim().to_owned(),
         };
-        let url = given(&self.url);
         if !url.starts_with("http://") {
             return by_hand(&url, &account, &given(&self.to), &self.from);
         }
@@ -65,6 +78,28 @@ impl Signature {
         carrier.stop().await;
         tried
     }
+}
+
+fn check_url(url: &str) -> Result<(), String> {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let is_web = url.starts_with("http://") || url.starts_with("https://");
+    if is_web && path.ends_with(STATUS_PATH) {
+        return Ok(());
+    }
+    Err(format!(
+        "--url must be the number's status webhook: PUBLIC_URL{STATUS_PATH}, such as \
+         https://texts.example.com{STATUS_PATH}"
+    ))
+}
+
+fn check_account(account: &str) -> Result<(), String> {
+    if !account.is_empty() && account.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Ok(());
+    }
+    Err(
+        "--account must be the account's id at the carrier: letters and digits, AC at first"
+            .to_owned(),
+    )
 }
 
 /// A wrong token first: where that is believed, the number is nobody's, and nothing was looked at.
@@ -86,7 +121,7 @@ async fn try_both(
     };
     match send(WRONG).await?.status {
         403 => say("403: a wrong token is refused")?,
-        200 => return Err("200 for a wrong token: this number is not known here".to_owned()),
+        200 => return Err(UNKNOWN.to_owned()),
         status => return Err(format!("{status}: no webhook of a number is here")),
     }
     judge(&send(&account.token).await?)
@@ -115,14 +150,14 @@ fn form(account: &Account, url: &str, to: &str, from: &str) -> Hook {
     }
 }
 
-/// https is curl's: lines to paste, which hold signatures and no secret.
+/// https is curl's: lines to paste, which hold signatures and no secret. What they print says what it means.
 fn by_hand(url: &str, account: &Account, to: &str, from: &str) -> Result<(), String> {
     let hook = form(account, url, to, from);
     let body = hook.body();
-    for (token, expected) in [(WRONG, 403), (account.token.as_str(), 200)] {
+    for (token, meaning) in [(WRONG, WRONG_MEANS), (account.token.as_str(), RIGHT_MEANS)] {
         let signature = hook.signature(&Secret::new(token));
         say(&format!(
-            "curl -sS -o /dev/null -w '%{{http_code}}, {expected} is right\\n' \
+            "curl -sS -o /dev/null -w '%{{http_code}}: {meaning}\\n' \
              -H 'x-twilio-signature: {signature}' -d '{body}' '{url}'"
         ))?;
     }
@@ -152,4 +187,40 @@ async fn try_here(installation: &Installation) -> Result<(), String> {
     let carrier = &installation.carrier;
     let url = installation.hook("status");
     try_both(carrier, &carrier.account(), &url, story::NUMBER, FROM).await
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("http://127.0.0.1:8080/v1/webhooks/twilio/status", true)]
+    #[case("https://texts.example.com/tandem/v1/webhooks/twilio/status", true)]
+    #[case("https://texts.example.com/v1/webhooks/twilio/status?a=1", true)]
+    #[case("https://texts.example.com", false)]
+    #[case("https://texts.example.com/v1/webhooks/twilio/voice", false)]
+    #[case("https://texts.example.com/?/v1/webhooks/twilio/status", false)]
+    #[case("texts.example.com/v1/webhooks/twilio/status", false)]
+    fn nothing_is_sent_but_to_a_status_webhook(#[case] url: &str, #[case] is_one: bool) {
+        assert_eq!(check_url(url).is_ok(), is_one);
+    }
+
+    #[rstest]
+    #[case("AC0123456789abcdef0123456789abcdef", true)]
+    #[case("AC1", true)]
+    #[case("AC…", false)]
+    #[case("", false)]
+    #[case("AC1&From=x", false)]
+    fn an_account_is_letters_and_digits(#[case] account: &str, #[case] is_one: bool) {
+        assert_eq!(check_account(account).is_ok(), is_one);
+    }
+
+    #[test]
+    fn what_a_shell_prints_ends_no_quote() {
+        for text in [WRONG_MEANS, RIGHT_MEANS] {
+            assert!(!text.contains(['\'', '%', '\\']), "{text}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use bin_common_handler::{
     metrics::Metrics,
     testing::{http, until},
 };
+use serde_json::json;
 use tandem::bridge::{Shares, key_from, sidecar};
 use tempfile::TempDir;
 use tokio::{
@@ -24,6 +25,7 @@ use tokio::{
 
 use super::{
     client::{KEY, call, raw, read},
+    socket_client::Client,
     world::{World, start_with},
 };
 
@@ -364,4 +366,75 @@ async fn who_never_reads_is_closed() {
         }
     }
     assert_eq!(refused(&world.metrics, "slow_reader"), 1);
+}
+
+/// Opens so many sockets.
+async fn sockets(world: &World, count: usize) -> Vec<Client> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(Client::connect(world, KEY).await);
+    }
+    all
+}
+
+/// Every socket is answered.
+async fn are_alive(sockets: &mut [Client]) {
+    for socket in sockets {
+        assert_eq!(socket.ask(json!({"op": "ping"})).await["op"], "pong");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_count_towards_an_address_s_share_and_none_is_closed_for_another() {
+    let world = few_with(few(64, 6)).await;
+    let mut other = from([127, 0, 0, 2], world.at).await;
+    let mut held = sockets(&world, 6).await;
+    for _ in 0..6 {
+        let more = Client::try_connect(&world, &[("x-api-key", KEY)]).await;
+        assert!(more.is_err(), "the address has its share");
+    }
+    are_alive(&mut held).await;
+    assert!(
+        !is_closed(&mut other).await,
+        "nobody else pays for that address"
+    );
+    assert_eq!(refused(&world.metrics, "address"), 6);
+    let open = || {
+        world
+            .metrics
+            .connections
+            .with_label_values(&["bridge"])
+            .get()
+    };
+    assert_eq!(open(), 7);
+
+    held.pop();
+    until("its place is free", async || (open() == 6).then_some(())).await;
+    held.extend(sockets(&world, 1).await);
+    are_alive(&mut held).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_seats_are_sockets_a_new_connection_is_refused_at_once() {
+    let world = few_with(few(4, 5)).await;
+    let mut held = sockets(&world, 3).await;
+    // Whoever takes the last seat and is slow to ask may be closed for the next one; then it comes again.
+    let mut last = loop {
+        match Client::try_connect(&world, &[("x-api-key", KEY)]).await {
+            Ok(last) => break last,
+            Err(_) => sleep(Duration::from_millis(5)).await,
+        }
+    };
+    assert_eq!(last.next().await["op"], "hello");
+    held.push(last);
+    let before = refused(&world.metrics, "full");
+    for address in [1, 2] {
+        let refusal = read(from([127, 0, 0, address], world.at).await).await;
+        assert_eq!(
+            (refusal.status, refusal.header("retry-after")),
+            (503, Some("1"))
+        );
+    }
+    are_alive(&mut held).await;
+    assert_eq!(refused(&world.metrics, "full"), before + 2);
 }

@@ -272,11 +272,14 @@ const WEBHOOK_WITHIN: Duration = Duration::from_secs(10);
 /// Calls at businesses' numbers, and what carriers tell of them. The webhooks are no effects to the router, so that
 /// nothing is written for a stranger; their one effect is noted once it is known whose they are.
 fn inbound_routes(routes: Routes<App>) -> Routes<App> {
-    let routes = routes.post_without_effect("/v1/webhooks/twilio/voice", webhooks::voice);
+    let routes = routes
+        .post_without_effect("/v1/webhooks/twilio/voice", webhooks::voice)
+        .entered_as("A call comes in");
     let routes =
         from_carrier(routes).post_without_effect("/v1/webhooks/twilio/dialed", webhooks::dialled);
     let routes =
         from_carrier(routes).post_without_effect("/v1/webhooks/twilio/status", webhooks::status);
+    let routes = routes.entered_as("Call status changes");
     from_carrier(routes)
         .get("/v1/inbound_calls", webhooks::list)
         .filtered_by(inboundcall::FILTERS)

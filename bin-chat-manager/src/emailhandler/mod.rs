@@ -20,20 +20,23 @@ use uuid::Uuid;
 use crate::{booking::ical::Method, models::retry::Outcome};
 
 /// The server that mail leaves by.
-pub(crate) const SMTP_URL: Setting<Secret> = Setting::secret(
+pub(crate) const SMTP_URL: Setting<Secret> = Setting::smtp_url(
     "SMTP_URL",
     "",
     "The server that mail leaves by, with user and password: smtps://…, or smtp://…?tls=required for STARTTLS; empty = no mail",
     "smtps://user:password@mail.example.com",
 );
 /// Whose mail it is.
-pub(crate) const EMAIL_FROM: Setting<String> = Setting::text(
+pub(crate) const EMAIL_FROM: Setting<String> = Setting::mail_sender(
     "EMAIL_FROM",
     "",
     "Who mail is from; needed with SMTP_URL",
     "Tandem <tandem@example.com>",
 );
 
+/// What is wrong with a sender that is none.
+const FROM_RULE: &str = "must be a mail address, which is needed with SMTP_URL; \
+                         for example EMAIL_FROM=Tandem <tandem@example.com>";
 /// How long one step may take.
 const STEP_MAX: Duration = Duration::from_secs(15);
 /// How long all of it may take.
@@ -103,7 +106,7 @@ impl Mailer {
         }
         let wrong = |name: &str, rule: &str| StartError::Other(format!("{name} {rule}"));
         let from = Sender::read(&config.get(&EMAIL_FROM))
-            .ok_or_else(|| wrong(EMAIL_FROM.name(), "must be a mail address"))?;
+            .ok_or_else(|| wrong(EMAIL_FROM.name(), FROM_RULE))?;
         let name = ClientId::Domain(from.address.domain().to_owned());
         // Its fault may show the password.
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())

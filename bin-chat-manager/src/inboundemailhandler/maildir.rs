@@ -38,6 +38,9 @@ pub(crate) const INBOUND_MAILDIR_PERIOD: Setting<Duration> = Setting::duration(
     "5s",
 );
 
+/// What is wrong with a folder that is none.
+const FOLDER_RULE: &str = "is no maildir: it is a folder that holds new, cur and tmp, and that this user may enter; \
+                           for example INBOUND_MAILDIR=/var/mail/tandem/Maildir";
 /// Mails of one pass; the next pass takes the rest.
 const MAILS_MAX: usize = 100;
 /// Names that one pass looks at: of a folder that somebody filled, not all are held at once.
@@ -56,19 +59,20 @@ enum Found {
 /// Starts the job, where a maildir is set.
 ///
 /// # Errors
-/// When the figure cannot be made.
+/// When there is no such maildir, or the figure cannot be made.
 pub(crate) fn start(ctx: &ManagerContext, app: &App) -> std::result::Result<(), StartError> {
     let root = ctx.config.get(&INBOUND_MAILDIR);
     if root.is_empty() {
         return Ok(());
     }
+    let root = PathBuf::from(root);
+    ensure_maildir(&root)?;
     let help = "Mails of the maildir, by what became of them";
     let counted = ctx
         .metrics
         .counter("inbound_mails_total", help, &["result"]);
     let counted = counted.map_err(|fault| StartError::Other(fault.to_string()))?;
     let (app, period) = (app.clone(), ctx.config.get(&INBOUND_MAILDIR_PERIOD));
-    let root = PathBuf::from(root);
     ctx.tasks.every("maildir", period, move || {
         let (app, root, counted) = (app.clone(), root.clone(), counted.clone());
         async move {
@@ -78,6 +82,17 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) -> std::result::Result<(), 
         }
     });
     Ok(())
+}
+
+/// Only here: whoever else reads the settings may be on another machine.
+fn ensure_maildir(root: &Path) -> std::result::Result<(), StartError> {
+    if root.join("new").is_dir() {
+        return Ok(());
+    }
+    let name = INBOUND_MAILDIR.name();
+    Err(StartError::Other(format!(
+        "{name} = {root:?} {FOLDER_RULE}"
+    )))
 }
 
 async fn pass(app: &App, root: &Path, counted: &IntCounterVec) -> Result<()> {
@@ -197,6 +212,18 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_no_maildir_stops_the_start() {
+        let dir = tempfile::TempDir::new().unwrap();
+        for root in [dir.path(), Path::new("/nonexistent/x")] {
+            let told = ensure_maildir(root).unwrap_err().to_string();
+            assert!(told.starts_with("INBOUND_MAILDIR = "), "{told}");
+            assert!(told.contains("for example"), "{told}");
+        }
+        fs::create_dir(dir.path().join("new")).unwrap();
+        assert!(ensure_maildir(dir.path()).is_ok());
+    }
 
     #[test]
     fn the_oldest_are_taken_first_and_not_all_at_once() {

@@ -20,7 +20,7 @@ use crate::app::App;
 /// The header that proves the sender.
 pub(crate) const AUTHORIZATION: &str = "authorization";
 /// Who may tell of mail.
-pub(crate) const INBOUND_EMAIL_SECRET: Setting<Secret> = Setting::secret(
+pub(crate) const INBOUND_EMAIL_SECRET: Setting<Secret> = Setting::login(
     "INBOUND_EMAIL_SECRET",
     "",
     "User and password (user:password) of the webhook that tells of mail; empty = no mail comes in by it",

@@ -121,6 +121,7 @@ fn conversation_routes(routes: Routes<App>) -> Routes<App> {
 fn webhook_routes(routes: Routes<App>) -> Routes<App> {
     routes
         .post("/v1/webhooks/twilio/sms", webhooks::sms)
+        .entered_as("A message comes in")
         .public()
         .raw(&[twilio::SIGNATURE])
         .xml("twiml")

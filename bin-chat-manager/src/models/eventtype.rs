@@ -1,6 +1,7 @@
 //! The types of events that customers' own systems, and users who subscribe, may hear of.
 
-use bin_common_handler::models::{check::ensure, error::Result};
+use bin_common_handler::models::{check::wrong, error::Result};
+use serde_json::json;
 
 /// What is subscribed at the broker, and how the types go on that begin with its second word. What comes thousands of times
 /// a second and means nothing outside is left out (usages, bids, rows of imports), and so is what tells of notifications and
@@ -83,16 +84,25 @@ pub fn is_known(name: &str) -> bool {
     known.any(|(topic, actions)| is_of(topic) && actions.contains(&action))
 }
 
+/// Every type.
+fn all() -> impl Iterator<Item = String> {
+    KNOWN.iter().flat_map(|(topic, actions)| {
+        let word = topic.split('.').nth(1).unwrap_or_default();
+        actions.iter().map(move |action| format!("{word}_{action}"))
+    })
+}
+
 /// A type that comes to subscribers.
 ///
 /// # Errors
-/// 400 naming the field.
+/// 400 naming the field, with every type in `details`.
 pub fn check(field: &str, name: &str) -> Result<()> {
-    ensure(
-        is_known(name),
-        field,
-        "must be a type of events that there is, such as call_missed",
-    )
+    if is_known(name) {
+        return Ok(());
+    }
+    let rule = "must be a type of events that there is, such as call_missed; details name all";
+    let types: Vec<String> = all().collect();
+    Err(wrong(field, rule).with_detail(json!({ "types": types })))
 }
 
 #[cfg(test)]
@@ -123,5 +133,16 @@ mod tests {
     #[case("notification_updated", false)]
     fn a_type_is_one_that_comes(#[case] name: &str, #[case] expected: bool) {
         assert_eq!(is_known(name), expected);
+    }
+
+    #[test]
+    fn a_refusal_names_every_type() {
+        let refused = check("events", "lead_eaten").unwrap_err();
+        let told = refused.to_response("chat-manager");
+        for name in all() {
+            assert!(is_known(&name), "{name}");
+            assert!(told.body().contains(&format!("\"{name}\"")), "{name}");
+        }
+        assert!(check("events", "lead_created").is_ok());
     }
 }

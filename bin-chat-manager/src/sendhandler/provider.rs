@@ -165,8 +165,10 @@ fn fault_outcome(fault: HttpFault) -> Outcome {
         HttpFault::Late | HttpFault::Unreachable | HttpFault::TooLarge | HttpFault::BadBody => {
             Outcome::Unanswered
         }
-        HttpFault::BadUrl | HttpFault::BadHeader | HttpFault::NotPublic | HttpFault::NotSecure => {
-            warn!(fault = fault.as_str(), "TWILIO_BASE_URL cannot be asked");
+        // The setting is wrong, which the log tells.
+        HttpFault::BadUrl | HttpFault::NotPublic | HttpFault::NotSecure => Outcome::TryAgain,
+        HttpFault::BadHeader => {
+            warn!("the account's id or secret cannot be sent in a header");
             Outcome::TryAgain
         }
     }

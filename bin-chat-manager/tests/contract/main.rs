@@ -75,6 +75,8 @@ mod sessions;
 #[cfg(test)]
 mod siblings;
 #[cfg(test)]
+mod starting;
+#[cfg(test)]
 mod templates;
 #[cfg(test)]
 mod visitor_emails;

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    databasehandler::Dsn, models::flag::parse_flag, redact, sealer::Sealer,
+    databasehandler::Dsn,
+    models::{address::is_email, flag::parse_flag},
+    redact,
+    sealer::Sealer,
     sockhandler::rabbitmq::check_address,
 };
 
@@ -11,6 +14,8 @@ use crate::{
 const ACCESS_KEY_MIN: usize = 16;
 /// Shortest key of hashes, in characters.
 const HASH_KEY_MIN: usize = 32;
+/// Where the paths of webhooks begin.
+const WEBHOOKS: &str = "/v1/webhooks";
 
 /// The kind of a setting.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +42,16 @@ pub(super) enum Kind {
     UriPath,
     /// `https://` or `http://`, a host, and a path or none.
     WebAddress,
+    /// The same, to which the paths of webhooks are added.
+    PublicUrl,
+    /// `smtp://` or `smtps://`, a user and a password, and a host; never shown.
+    SmtpUrl,
+    /// A mail address.
+    MailAddress,
+    /// A mail address, perhaps with a name: `Name <address>`.
+    MailSender,
+    /// `user:password`; never shown.
+    Login,
     /// true or false.
     Bool,
     /// A time span such as `3s`, `250ms`, `6h`; a bare number is seconds. Bounds in milliseconds.
@@ -84,6 +99,16 @@ impl Kind {
             Self::UriPath if text.starts_with('/') => Ok(()),
             Self::UriPath => Err("a path starts with /".to_owned()),
             Self::WebAddress => check_web_address(text),
+            Self::PublicUrl => check_public_url(text),
+            Self::SmtpUrl => check_smtp_url(text),
+            Self::MailAddress if is_email(text) => Ok(()),
+            Self::MailAddress => Err("it must be a mail address".to_owned()),
+            Self::MailSender if is_email(address_of(text)) => Ok(()),
+            Self::MailSender => Err("it must be a mail address, or Name <address>".to_owned()),
+            Self::Login => match text.split_once(':') {
+                Some((user, password)) if !user.is_empty() && !password.is_empty() => Ok(()),
+                _ => Err("write user:password".to_owned()),
+            },
             Self::Bool => parse_bool(text)
                 .map(drop)
                 .ok_or_else(|| "it must be true or false".to_owned()),
@@ -111,10 +136,8 @@ impl Kind {
     /// The value as it may be printed.
     pub(super) fn shown(self, text: &str) -> String {
         match self {
-            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys if text.is_empty() => {
-                "(none)".to_owned()
-            }
-            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys => "***".to_owned(),
+            _ if self.is_secret() && text.is_empty() => "(none)".to_owned(),
+            _ if self.is_secret() => "***".to_owned(),
             Self::Dsn | Self::Amqp | Self::Redis => redact::dsn(text),
             _ => text.to_owned(),
         }
@@ -122,27 +145,40 @@ impl Kind {
 
     pub(super) fn shown_in_error(self, text: &str) -> String {
         match self {
-            Self::Secret
-            | Self::AccessKey
-            | Self::HashKey
-            | Self::SealKeys
-            | Self::Dsn
-            | Self::Amqp
-            | Self::Redis => String::new(),
+            _ if self.is_secret() => String::new(),
+            Self::Dsn | Self::Amqp | Self::Redis => String::new(),
             _ => format!(" = {text:?}"),
         }
+    }
+
+    /// Whether nothing of it is ever shown.
+    const fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Self::Secret
+                | Self::AccessKey
+                | Self::HashKey
+                | Self::SealKeys
+                | Self::SmtpUrl
+                | Self::Login
+        )
     }
 
     pub(super) const fn value_name(self) -> &'static str {
         match self {
             Self::Dsn | Self::Amqp | Self::Redis | Self::ListenAddress => "ADDRESS",
-            Self::Secret | Self::AccessKey | Self::HashKey | Self::SealKeys => "SECRET",
+            Self::Secret
+            | Self::AccessKey
+            | Self::HashKey
+            | Self::SealKeys
+            | Self::SmtpUrl
+            | Self::Login => "SECRET",
             Self::Bool => "BOOL",
             Self::Duration { .. } => "TIME",
             Self::Number { .. } => "NUMBER",
             Self::UriPath => "PATH",
-            Self::WebAddress => "URL",
-            Self::Text | Self::OneOf(_) => "TEXT",
+            Self::WebAddress | Self::PublicUrl => "URL",
+            Self::Text | Self::OneOf(_) | Self::MailAddress | Self::MailSender => "TEXT",
         }
     }
 }
@@ -170,6 +206,45 @@ fn check_web_address(text: &str) -> Result<(), String> {
         Some(_) if !text.contains('#') => Ok(()),
         _ => Err("write https:// and a host, such as https://voice.example.com".to_owned()),
     }
+}
+
+/// Where webhooks reach us. A whole webhook's address would become one to which another is added.
+fn check_public_url(text: &str) -> Result<(), String> {
+    check_web_address(text)?;
+    match text.split_once(WEBHOOKS) {
+        None => Ok(()),
+        Some((place, _)) => Err(format!(
+            "leave out {WEBHOOKS} and what follows, which is added to it: write {place}"
+        )),
+    }
+}
+
+/// A mail server: what its library reads, so that it can have no other fault than that of its user or its server.
+fn check_smtp_url(text: &str) -> Result<(), String> {
+    let is_right = |url: &reqwest::Url| {
+        let tls = url.query_pairs().find(|(name, _)| name == "tls");
+        let tls = tls.map(|(_, value)| value.into_owned());
+        url.host_str().is_some_and(|host| !host.is_empty())
+            && match url.scheme() {
+                "smtps" => true,
+                "smtp" => matches!(tls.as_deref(), None | Some("required" | "opportunistic")),
+                _ => false,
+            }
+    };
+    match reqwest::Url::parse(text) {
+        Ok(url) if is_right(&url) => Ok(()),
+        _ => Err(
+            "write smtps://user:password@host, or smtp:// with ?tls=required for STARTTLS"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The address in `Name <address>`, or what stands alone.
+fn address_of(text: &str) -> &str {
+    let named = text.trim().strip_suffix('>');
+    let address = named.and_then(|rest| rest.split_once('<'));
+    address.map_or(text, |(_, address)| address).trim()
 }
 
 pub(super) fn parse_bool(text: &str) -> Option<bool> {
@@ -411,6 +486,56 @@ mod tests {
     #[case("/v1", false)]
     fn a_web_address(#[case] text: &str, #[case] is_one: bool) {
         assert_eq!(check_web_address(text).is_ok(), is_one);
+    }
+
+    #[rstest]
+    #[case("https://voice.example.com", None)]
+    #[case("https://voice.example.com/tandem/", None)]
+    #[case("voice.example.com", Some("write https://"))]
+    #[case(
+        "https://voice.example.com/tandem/v1/webhooks/twilio/voice",
+        Some("write https://voice.example.com/tandem")
+    )]
+    #[case("https://voice.example.com/v1/webhooks", Some("/v1/webhooks"))]
+    fn a_public_url_is_no_webhook(#[case] text: &str, #[case] fault: Option<&str>) {
+        let checked = check_public_url(text);
+        match fault {
+            None => assert_eq!(checked, Ok(())),
+            Some(words) => assert!(checked.unwrap_err().contains(words)),
+        }
+    }
+
+    #[rstest]
+    #[case(Kind::SmtpUrl, "smtps://user:p%40ss@mail.example.com", true)]
+    #[case(Kind::SmtpUrl, "smtp://127.0.0.1:2525", true)]
+    #[case(Kind::SmtpUrl, "smtp://u:p@mail.example.com?tls=required", true)]
+    #[case(Kind::SmtpUrl, "smtp://u:p@mail.example.com?tls=yes", false)]
+    #[case(Kind::SmtpUrl, "foo", false)]
+    #[case(Kind::SmtpUrl, "https://mail.example.com", false)]
+    #[case(Kind::SmtpUrl, "smtp://", false)]
+    #[case(Kind::MailAddress, "reply@in.example.com", true)]
+    #[case(Kind::MailAddress, "x", false)]
+    #[case(Kind::MailAddress, "Tandem <reply@in.example.com>", false)]
+    #[case(Kind::MailSender, "tandem@example.com", true)]
+    #[case(Kind::MailSender, "Tandem <tandem@example.com>", true)]
+    #[case(Kind::MailSender, "x", false)]
+    #[case(Kind::MailSender, "Tandem <x>", false)]
+    #[case(Kind::Login, "postmark:0123456789abcdef", true)]
+    #[case(Kind::Login, "foo", false)]
+    #[case(Kind::Login, ":foo", false)]
+    #[case(Kind::Login, "foo:", false)]
+    fn what_mail_needs_is_checked(#[case] kind: Kind, #[case] text: &str, #[case] is_one: bool) {
+        assert_eq!(kind.check(text).is_ok(), is_one, "{text}");
+    }
+
+    #[rstest]
+    #[case(Kind::Secret)]
+    #[case(Kind::SmtpUrl)]
+    #[case(Kind::Login)]
+    fn a_secret_is_shown_nowhere(#[case] kind: Kind) {
+        let text = "smtp://u:hunter2@h";
+        assert_eq!(kind.shown(text), "***");
+        assert_eq!(kind.shown_in_error(text), "");
     }
 
     #[rstest]

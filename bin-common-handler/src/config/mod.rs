@@ -366,6 +366,11 @@ mod tests {
     #[case("--prometheus_listen_address", "2112x", "PROMETHEUS_LISTEN_ADDRESS")]
     #[case("--redis_database", "one", "REDIS_DATABASE")]
     #[case("--bridge_access_key", "hunter2", "BRIDGE_ACCESS_KEY")]
+    #[case(
+        "--public_url",
+        "https://a.test/v1/webhooks/twilio/voice",
+        "PUBLIC_URL"
+    )]
     fn a_wrong_value_names_its_setting_and_tells_no_secret(
         #[case] flag: &str,
         #[case] value: &str,

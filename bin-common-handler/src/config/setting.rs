@@ -172,6 +172,12 @@ texts! { String:
     uri_path = UriPath;
     /// `https://host` or `http://host:port`, perhaps with a path.
     web_address = WebAddress;
+    /// As [`Self::web_address`], without the path of a webhook, which is added to it.
+    public_url = PublicUrl;
+    /// A mail address.
+    mail_address = MailAddress;
+    /// A mail address, or `Name <address>`.
+    mail_sender = MailSender;
 }
 
 texts! { PathBuf:
@@ -193,6 +199,10 @@ texts! { Secret:
     hash_key = HashKey;
     /// Keys of secrets at rest, the newest first.
     seal_keys = SealKeys;
+    /// `smtp://` or `smtps://`, with user, password and host.
+    smtp_url = SmtpUrl;
+    /// `user:password`.
+    login = Login;
     /// A database address.
     dsn = Dsn;
     /// A RabbitMQ address.

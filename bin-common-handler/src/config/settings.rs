@@ -164,7 +164,7 @@ pub const STORE_MIB_BURST: Setting<u64> = Setting::number(
 );
 
 /// The address under which callers of webhooks reach the bridge.
-pub const PUBLIC_URL: Setting<String> = Setting::web_address(
+pub const PUBLIC_URL: Setting<String> = Setting::public_url(
     "PUBLIC_URL",
     "",
     "Where callers of webhooks reach the HTTP bridge, such as a proxy's address; signatures are over it; without it what their Host says",

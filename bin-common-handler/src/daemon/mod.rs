@@ -299,7 +299,7 @@ pub async fn run_with(
     // First who lets requests in, then what makes changes, then what carries their events.
     let in_time = tasks::drain([&parts.tasks, &serving, &relaying]).await;
     match (died, in_time) {
-        (true, _) => Err(StartError::Died),
+        (true, _) => Err(serving.take_fault().unwrap_or(StartError::Died)),
         (false, false) => Err(StartError::DrainTooLong),
         (false, true) => Ok(()),
     }

@@ -80,6 +80,7 @@ pub(super) fn start(
         .set(manager.name, State::Down("starting".to_owned()));
     let (parts, data) = (parts.clone(), data.clone());
     let (jobs, relaying, common) = (serving.clone(), relaying.clone(), common.clone());
+    let failing = serving.clone();
     serving.spawn(manager.name, |stop| async move {
         let Some(database_id) = wait_for_database(&parts, &data, manager, &stop).await else {
             return;
@@ -94,6 +95,8 @@ pub(super) fn start(
             Ok(router) => router,
             Err(fault) => {
                 warn!(manager = manager.name, %fault, "cannot start");
+                failing.fail(fault);
+                stop.cancelled().await;
                 return;
             }
         };

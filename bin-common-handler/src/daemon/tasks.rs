@@ -10,6 +10,8 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::error;
 
+use super::StartError;
+
 /// Longest time for everything to finish after SIGTERM; then the process ends with an error.
 const STOP_MAX: Duration = Duration::from_secs(30);
 
@@ -20,6 +22,8 @@ pub struct Tasks {
     stop: CancellationToken,
     /// Cancelled when a job ended by itself.
     pub(super) died: CancellationToken,
+    /// Why one could not begin: what the process ends with.
+    fault: Arc<Mutex<Option<StartError>>>,
     /// Jobs that have not ended, by name.
     running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
@@ -30,12 +34,26 @@ impl Tasks {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
             died: CancellationToken::new(),
+            fault: Arc::default(),
             running: Arc::default(),
         }
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the process, which says why; the first word counts. The job that says so waits until it is stopped.
+    pub(super) fn fail(&self, fault: StartError) {
+        let mut first = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(fault);
+        self.died.cancel();
+    }
+
+    /// Why the process ends, where a job said so.
+    pub(super) fn take_fault(&self) -> Option<StartError> {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.take()
     }
 
     /// Counts a job until what is returned is dropped.

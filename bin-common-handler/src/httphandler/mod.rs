@@ -7,6 +7,7 @@
 
 pub mod address;
 mod hosts;
+mod outage;
 mod request;
 mod resolver;
 
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use self::{
     hosts::{Admitted, Hosts},
+    outage::Outages,
     resolver::{PublicResolver, ResolveFault},
 };
 use crate::{
@@ -113,6 +115,7 @@ impl From<HttpFault> for Error {
 pub struct HttpClient {
     client: reqwest::Client,
     hosts: Arc<Hosts>,
+    outages: Arc<Outages>,
     metrics: Metrics,
     allows_private: bool,
 }
@@ -140,6 +143,7 @@ impl HttpClient {
         Ok(Self {
             client,
             hosts: Arc::default(),
+            outages: Arc::default(),
             metrics,
             allows_private,
         })
@@ -170,6 +174,11 @@ impl HttpClient {
         self.metrics
             .outgoing_http_seconds
             .observe(started.elapsed().as_secs_f64());
+        if let Some(setting) = request.named_by {
+            let host = host_of(&request.url);
+            self.outages
+                .note(setting, &host, sent.as_ref().err().copied());
+        }
         sent
     }
 
@@ -282,6 +291,13 @@ impl HttpClient {
             body: Bytes::from(body),
         })
     }
+}
+
+/// The host of a URL, as people may read it; empty where the URL is none.
+pub fn host_of(url: &str) -> String {
+    let url = reqwest::Url::parse(url).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str);
+    host.unwrap_or_default().to_owned()
 }
 
 /// Another try may end differently.

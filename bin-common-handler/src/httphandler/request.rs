@@ -23,6 +23,8 @@ pub struct HttpRequest {
     pub(super) deadline: Duration,
     pub(super) body_max: usize,
     pub(super) may_repeat: bool,
+    /// The setting that names its host, where the operator chose that.
+    pub(super) named_by: Option<&'static str>,
 }
 
 impl HttpRequest {
@@ -37,6 +39,7 @@ impl HttpRequest {
             deadline: DEADLINE,
             body_max: BODY_MAX,
             may_repeat,
+            named_by: None,
         }
     }
 
@@ -81,6 +84,13 @@ impl HttpRequest {
     #[must_use]
     pub const fn at_most(mut self, bytes: usize) -> Self {
         self.body_max = bytes;
+        self
+    }
+
+    /// Says that `setting` names the host: the log tells when that cannot be asked, once for each outage.
+    #[must_use]
+    pub const fn named_by(mut self, setting: &'static str) -> Self {
+        self.named_by = Some(setting);
         self
     }
 

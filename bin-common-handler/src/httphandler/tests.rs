@@ -210,3 +210,21 @@ fn a_header_cannot_smuggle_another(#[case] name: &str, #[case] value: &str) {
     let fault = get("http://a/").header(name, value).unwrap_err();
     assert_eq!(fault, HttpFault::BadHeader);
 }
+
+#[tokio::test]
+async fn a_host_that_a_setting_names_is_missed_in_the_log_and_another_is_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (log, client) = (crate::testing::Log::listen(), client(true));
+    let request = HttpRequest::new(Method::POST, url);
+    client.send(&request).await.unwrap_err();
+    assert!(log.lines("cannot be asked").is_empty(), "a stranger's");
+    client
+        .send(&request.named_by("TWILIO_BASE_URL"))
+        .await
+        .unwrap_err();
+    let lines = log.lines("cannot be asked");
+    assert_eq!(lines.len(), 1);
+    assert!(lines.iter().all(|line| line.contains("127.0.0.1")));
+}

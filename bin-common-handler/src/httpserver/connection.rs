@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{room::Taken, seat::Busy, wire::Framing};
+use super::{room::Taken, seat::Kept};
 
 /// The connection of a request that asks for an upgrade; stands in the request's extensions.
 #[derive(Clone)]
@@ -10,7 +10,7 @@ pub struct Connection(Arc<Taken>);
 
 /// Keeps a connection's place, and keeps it from being closed for another, until this is dropped.
 pub struct Hold {
-    _busy: Busy,
+    _kept: Kept,
     _taken: Arc<Taken>,
 }
 
@@ -19,11 +19,10 @@ impl Connection {
         Self(Arc::clone(taken))
     }
 
-    /// Takes the connection over: what follows on it is no HTTP any more.
+    /// Takes the connection over: what follows on it is no HTTP any more. So its request must have been found good.
     pub fn hold(&self) -> Hold {
-        let (busy, _) = self.0.seat().begin(Framing::Unknown);
         Hold {
-            _busy: busy,
+            _kept: self.0.seat().keep(),
             _taken: Arc::clone(&self.0),
         }
     }

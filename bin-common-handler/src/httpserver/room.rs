@@ -95,6 +95,7 @@ impl Room {
     }
 
     /// Waits until one more may be accepted, and closes who has waited longest for that. How many were closed.
+    /// Where all are sockets, none is closed or waited for: whoever comes then is to be refused.
     pub(super) async fn make_room(&self) -> u32 {
         loop {
             {
@@ -102,9 +103,15 @@ impl Room {
                 if seats.taken.len() < self.options.connections_max {
                     return 0;
                 }
-                let most = seats.most_of();
-                let count = self.options.connections_max / 64;
-                let closed = seats.close_oldest(most, count.max(1), Instant::now());
+                if seats.are_kept() {
+                    return 0;
+                }
+                let (most, now) = (seats.most_of(), Instant::now());
+                let count = (self.options.connections_max / 64).max(1);
+                let mut closed = seats.close_oldest(most, count, now);
+                if closed == 0 {
+                    closed = seats.close_oldest(None, count, now);
+                }
                 if closed > 0 {
                     drop(seats);
                     self.count(Reason::Full, closed);
@@ -117,11 +124,15 @@ impl Room {
     }
 
     /// A seat for a connection from `address`, and how many of that address were closed for it; an error when its
-    /// share is taken by requests under way.
+    /// share is taken by sockets and requests under way, or everything by sockets.
     pub(super) fn seat(self: &Arc<Self>, address: IpAddr) -> Result<(Taken, u32), ()> {
         let address = network(address);
         let mut closed = 0;
         let mut seats = self.seats();
+        if seats.taken.len() >= self.options.connections_max {
+            self.count(Reason::Full, 1);
+            return Err(());
+        }
         if seats.of(address) >= self.options.per_address_max {
             let count = self.options.per_address_max / 64;
             closed = seats.close_oldest(Some(address), count.max(1), Instant::now());
@@ -221,7 +232,7 @@ impl Room {
             closed = why.join(", "),
             most_from = most.map(|(address, _)| address.to_string()),
             most = most.map(|(_, count)| count),
-            "connections are held without requests, or too many are open; those that waited longest were closed"
+            "connections are held without requests, or too many are open; those that waited longest were closed, and new ones refused where none waited"
         );
     }
 
@@ -256,20 +267,22 @@ impl Seats {
         self.most().map(|(address, _)| address)
     }
 
-    /// Closes up to `count` connections that wait, the oldest first: those of `address`; of anybody where it has none.
+    /// Whether all are sockets.
+    fn are_kept(&self) -> bool {
+        self.taken.values().all(|seat| seat.state().is_kept())
+    }
+
+    /// Closes up to `count` connections that wait, the oldest first: those of `address`; of anybody where none is named.
     fn close_oldest(&mut self, address: Option<IpAddr>, count: usize, now: Instant) -> usize {
         let mut waiting: Vec<_> = self
             .taken
             .values()
-            .filter_map(|seat| Some((seat.state().waits_since(now)?, seat.id, seat.address)))
+            .filter(|seat| address.is_none_or(|address| seat.address == address))
+            .filter_map(|seat| Some((seat.state().waits_since(now)?, seat.id)))
             .collect();
-        let is_theirs = |of: IpAddr| address == Some(of);
-        if waiting.iter().any(|(_, _, of)| is_theirs(*of)) {
-            waiting.retain(|(_, _, of)| is_theirs(*of));
-        }
-        waiting.sort_unstable_by_key(|(since, id, _)| (*since, *id));
+        waiting.sort_unstable();
         waiting.truncate(count);
-        for (_, id, _) in &waiting {
+        for (_, id) in &waiting {
             self.close(*id);
         }
         waiting.len()

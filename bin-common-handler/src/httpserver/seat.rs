@@ -48,10 +48,15 @@ enum Phase {
     Idle,
     /// A request is under way.
     Busy,
+    /// It is a socket now, whose own rules say how long it may be silent and how slowly it may read.
+    Kept,
 }
 
 /// A request under way; over when this is dropped.
 pub(super) struct Busy(Arc<Seat>);
+
+/// A connection that another protocol has taken over; until this is dropped.
+pub(super) struct Kept(Arc<Seat>);
 
 impl State {
     /// Since when it waits, for the order in which connections are closed; none while it may not be closed.
@@ -62,7 +67,17 @@ impl State {
         } else {
             self.since
         };
-        (self.phase != Phase::Busy && is_old).then_some(since)
+        let waits = matches!(self.phase, Phase::Head | Phase::Idle);
+        (waits && is_old).then_some(since)
+    }
+
+    fn rest(&mut self) {
+        (self.phase, self.since, self.has_served) = (Phase::Idle, Instant::now(), true);
+    }
+
+    /// Whether another protocol has taken it over.
+    pub(super) fn is_kept(&self) -> bool {
+        self.phase == Phase::Kept
     }
 
     /// Whether it has waited too long while so many seats are taken; then the reason, where it is worth counting.
@@ -72,6 +87,9 @@ impl State {
         taken: usize,
         now: Instant,
     ) -> Option<Option<Reason>> {
+        if self.is_kept() {
+            return None;
+        }
         let is_over = |since: Instant, limit: Duration| {
             let limit = shortened(limit, taken, options.connections_max);
             now.saturating_duration_since(since) >= limit
@@ -144,6 +162,14 @@ impl Seat {
         (Busy(Arc::clone(self)), state.intake.begin(framing))
     }
 
+    /// Another protocol takes the connection over. The request that asked for it ends later, and changes nothing.
+    pub(super) fn keep(self: &Arc<Self>) -> Kept {
+        let mut state = self.state();
+        (state.phase, state.since) = (Phase::Kept, Instant::now());
+        state.intake.begin(Framing::Unknown);
+        Kept(Arc::clone(self))
+    }
+
     /// How many of the bytes that came belong to what is read now; the others are for later.
     pub(super) fn take_in(&self, bytes: &[u8]) -> usize {
         let mut state = self.state();
@@ -171,7 +197,16 @@ impl Seat {
 impl Drop for Busy {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        (state.phase, state.since, state.has_served) = (Phase::Idle, Instant::now(), true);
+        // The answer 101 is taken after the socket was made of the connection.
+        if !state.is_kept() {
+            state.rest();
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.state().rest();
     }
 }
 
@@ -208,5 +243,29 @@ mod tests {
         drop(busy);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(since(), Some(first + Duration::from_secs(2) + REGULAR));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_keeps_its_place_after_the_request_that_made_it_has_ended() {
+        let options = Options::bridge(u64::MAX);
+        let seat = Arc::new(Seat::new(1, "bridge", IpAddr::from([127, 0, 0, 1])));
+        let (busy, _) = seat.begin(Framing::Length(0));
+        let kept = seat.keep();
+        drop(busy);
+        // It is silent, and reads nothing.
+        seat.stalls(true);
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        let now = Instant::now();
+        let most = options.connections_max;
+        assert!(seat.state().is_kept());
+        assert_eq!(seat.state().waits_since(now), None);
+        assert_eq!(seat.state().slow(&options, most, now), None);
+
+        seat.stalls(false);
+        drop(kept);
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        let now = Instant::now();
+        assert!(seat.state().waits_since(now).is_some(), "nobody keeps it");
+        assert_eq!(seat.state().slow(&options, most, now), Some(None));
     }
 }

@@ -62,6 +62,8 @@ pub struct HttpOptions {
     pub export: Option<Export>,
     /// The request is passed on as it came, with these of its headers (in small letters) and its content type.
     pub raw: Option<&'static [&'static str]>,
+    /// What the console of whoever calls this webhook calls its address; people have to enter it there.
+    pub entered_as: Option<&'static str>,
     /// Its body may be a form, which is passed on as a text.
     pub is_form: bool,
     /// The list can be followed over a socket.
@@ -194,6 +196,7 @@ impl Default for HttpOptions {
             is_plain_json: false,
             export: None,
             raw: None,
+            entered_as: None,
             is_form: false,
             stream: None,
             identity: None,

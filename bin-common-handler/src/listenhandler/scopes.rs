@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Access, RouteInfo};
+use crate::models::role::{Reach, Role};
 
 const READ: &str = "read";
 const WRITE: &str = "write";
@@ -15,6 +16,8 @@ pub struct Scopes {
     known: Arc<[String]>,
     /// Those of keys that are bound to one account, and of no others.
     bound: Arc<[String]>,
+    /// Those of the routes that each role may use.
+    of_roles: Arc<[(Role, Vec<String>)]>,
     is_complete: bool,
 }
 
@@ -42,6 +45,7 @@ impl Scopes {
         }
         Self {
             bound: bound.into(),
+            of_roles: Role::ALL.map(|role| (role, of_role(tables, role))).into(),
             known: known.into(),
             is_complete,
         }
@@ -55,6 +59,15 @@ impl Scopes {
     /// Those of keys that are bound to one account.
     pub fn bound(&self) -> &[String] {
         &self.bound
+    }
+
+    /// Those of the routes that a role may use, sorted. A key with a role needs them as well as the role.
+    pub fn of_role(&self, role: Role) -> &[String] {
+        let mut all = self.of_roles.iter();
+        match all.find(|(known, _)| *known == role) {
+            Some((_, scopes)) => scopes,
+            None => &[],
+        }
     }
 
     /// Whether a key that is bound to an account may be given `scope`. As [`Self::may_be_given`].
@@ -101,6 +114,19 @@ fn word_of(service: &str) -> &str {
 fn is_word(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=WORD_MAX).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+fn of_role(tables: &[(&str, Vec<RouteInfo>)], role: Role) -> Vec<String> {
+    let mut scopes = Vec::new();
+    for (service, routes) in tables {
+        let open = routes
+            .iter()
+            .filter(|route| !route.edge.is_internal && route.roles().reach(role) != Reach::None);
+        scopes.extend(open.filter_map(|route| route.scope(service)));
+    }
+    scopes.sort();
+    scopes.dedup();
+    scopes
 }
 
 /// Words by their first route, the service's own first; within a word, read and write come last.
@@ -176,6 +202,14 @@ mod tests {
             "outdial:read",
         ];
         assert_eq!(scopes(true).known(), expected);
+    }
+
+    #[rstest]
+    #[case(Role::Admin, &["did:next", "did:read", "did:write", "key:read", "key:write", "outdial:read"])]
+    #[case(Role::Supervisor, &["did:next", "did:read", "key:read", "outdial:read"])]
+    #[case(Role::Agent, &[])]
+    fn a_role_needs_the_scopes_of_its_routes(#[case] role: Role, #[case] expected: &[&str]) {
+        assert_eq!(scopes(true).of_role(role), expected);
     }
 
     #[rstest]

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::{
     config::{Config, settings},
-    httphandler::{HttpFault, HttpRequest, HttpResponse, Method},
+    httphandler::{HttpFault, HttpRequest, HttpResponse, Method, host_of},
+    models::error::Error,
     redact::Secret,
 };
 
@@ -97,8 +98,21 @@ impl CarrierAccount {
 
     fn authorized(&self, request: HttpRequest) -> Result<HttpRequest, HttpFault> {
         let shown = BASE64.encode(format!("{}:{}", self.sid, self.token.expose()));
+        let request = request.named_by(settings::TWILIO_BASE_URL.name());
         request.header("authorization", &format!("Basic {shown}"))
     }
+}
+
+/// What a caller of ours is told where the carrier was not asked: which host it is, and the setting that says so.
+pub fn unasked(config: &Config, fault: HttpFault) -> Error {
+    let error = Error::from(fault);
+    let host = host_of(&config.get(&settings::TWILIO_BASE_URL));
+    let setting = settings::TWILIO_BASE_URL.name();
+    Error::new(
+        error.status(),
+        error.reason().to_owned(),
+        format!("The provider at {host} ({setting}) cannot be asked: {fault}."),
+    )
 }
 
 /// With a form as its body.
@@ -216,6 +230,18 @@ mod tests {
         let request = account.media(url).map(Result::unwrap);
         let shown = request.map(|request| format!("{request:?}").contains("authorization"));
         assert_eq!(shown, credentials);
+    }
+
+    #[test]
+    fn who_was_not_asked_is_named() {
+        let values = [("TWILIO_BASE_URL", "http://carrier.test:81/api")];
+        let config = Config::with_values(crate::config::COMMON, &values).unwrap();
+        let error = unasked(&config, HttpFault::NoConnection);
+        assert_eq!(error.reason(), "ENDPOINT_UNAVAILABLE");
+        assert_eq!(
+            error.message(),
+            "The provider at carrier.test (TWILIO_BASE_URL) cannot be asked: no connection to the host."
+        );
     }
 
     #[test]

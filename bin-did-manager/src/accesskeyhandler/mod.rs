@@ -12,7 +12,11 @@ pub(crate) mod verify;
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
-    models::error::{Error, Result},
+    models::{
+        error::{Error, Result},
+        patch::Patch,
+        role::Role,
+    },
     resource,
 };
 use serde::Serialize;
@@ -58,6 +62,7 @@ pub(crate) async fn create(
 ) -> Result<NewKey> {
     let end = expiry::resolve(patch, app.store.clock.now())?;
     let mut key = resource::build::<Accesskey, App>(app, ctx, named, patch).await?;
+    give_scopes_of_role(app, patch, &mut key)?;
     ensure_known(app, &key)?;
     bound::ensure_account(app, ctx, &key).await?;
     end.apply(&mut key.tm_expire, || None);
@@ -90,6 +95,21 @@ pub(crate) async fn update(
     ensure_may_grant(app, &mut tx, ctx, &before.scopes.0, &after).await?;
     let key = resource::update_locked(app, &mut tx, ctx, &before, after).await?;
     tx.commit(key).await
+}
+
+/// Who makes a key with a role and names no scopes means those of the routes that this role may use.
+fn give_scopes_of_role(app: &App, patch: &AccesskeyPatch, key: &mut Accesskey) -> Result<()> {
+    let role = key.role.as_deref().and_then(Role::parse);
+    let is_said = matches!(patch.scopes, Patch::Value(_)) || key.account_id.is_some();
+    let Some(role) = role.filter(|_| !is_said) else {
+        return Ok(());
+    };
+    key.scopes.0 = app.scopes.of_role(role).to_vec();
+    ensure(
+        !key.scopes.0.is_empty(),
+        "scopes",
+        "must be named, as no route that is known here is open to this role; chat:read is one",
+    )
 }
 
 /// Which scopes there are is known from the route tables.

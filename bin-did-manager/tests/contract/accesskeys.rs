@@ -469,7 +469,7 @@ async fn a_key_stands_for_a_user_of_its_own_customer_only() {
     let other = operator.ok(Post, "/v1/customers", Some(other)).await;
     let theirs = user(&operator.within(id_of(&other))).await;
     let ours = user(&world.client).await;
-    let key = |user: &Json| json!({"name": "desk", "role": "agent", "user_id": user["id"]});
+    let key = |user: &Json| json!({"name": "desk", "role": "agent", "user_id": user["id"], "scopes": ["did:read"]});
     let nobody = json!({"id": "5b1a0000-0000-7000-8000-00000000000a"});
     let not_found = (404, "USER_NOT_FOUND".to_owned());
     for stranger in [&theirs, &nobody] {
@@ -484,5 +484,24 @@ async fn a_key_stands_for_a_user_of_its_own_customer_only() {
     world.client.ok(Delete, &gone, None).await;
     let changed = json!({"name": "front desk"});
     world.client.ok(Put, &uri(&made), Some(changed)).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_with_a_role_has_the_scopes_of_its_routes_unless_others_are_named() {
+    let world = World::new(Kind::Embedded).await;
+    let made = async |fields: Json| world.client.ok(Post, KEYS, Some(fields)).await;
+    let steers = made(json!({"name": "floor", "role": "supervisor"})).await;
+    let held = steers["scopes"].as_array().unwrap();
+    assert!(held.contains(&json!("did:read")), "{steers}");
+    assert!(!held.contains(&json!("did:write")), "{steers}");
+    let named = json!({"name": "floor", "role": "supervisor", "scopes": ["did:report"]});
+    assert_eq!(made(named).await["scopes"], json!(["did:report"]));
+    // No route of this manager alone is a viewer's.
+    let looks = json!({"name": "wall", "role": "viewer"});
+    let (status, error) = world.client.call(Post, KEYS, Some(looks)).await;
+    assert_eq!(status, 400, "{error}");
+    let message = text(&error, "message");
+    assert!(message.starts_with("scopes must be named"), "{message}");
     world.end().await;
 }

@@ -69,7 +69,6 @@ impl Sockets {
         let (mut head, _) = request.into_parts();
         self.origins.check(&head.headers)?;
         let caller = head.extensions.get::<Caller>().map(|caller| caller.address);
-        let connection = head.extensions.get::<Connection>().map(Connection::hold);
         if !speaks(&head.headers, carried.protocol) {
             return Err(Error::invalid_argument(
                 "SUBPROTOCOL_REQUIRED",
@@ -88,6 +87,7 @@ impl Sockets {
                 )
                 .caused_by(fault)
             })?;
+        let connection = head.extensions.get::<Connection>().map(Connection::hold);
         let line = Line {
             id: ids::next(),
             address: caller.unwrap_or(IpAddr::from([0, 0, 0, 0])),

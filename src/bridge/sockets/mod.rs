@@ -138,7 +138,6 @@ impl Sockets {
             }
             Err(refused) => return Err(refused),
         };
-        let connection = head.extensions.get::<Connection>().map(Connection::hold);
         let upgrade = WebSocketUpgrade::from_request_parts(&mut head, &())
             .await
             .map_err(|fault| {
@@ -148,6 +147,7 @@ impl Sockets {
                 )
                 .caused_by(fault)
             })?;
+        let connection = head.extensions.get::<Connection>().map(Connection::hold);
         let session = Session::new(
             (Arc::clone(&self.hub), Arc::clone(&self.managers)),
             Identity {

@@ -106,6 +106,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.edge(|edge| edge.raw = Some(headers))
     }
 
+    /// People enter this webhook's address in a console, where it has this name.
+    #[must_use]
+    pub fn entered_as(self, name: &'static str) -> Self {
+        self.edge(|edge| edge.entered_as = Some(name))
+    }
+
     /// Its body is a form (extractor [`Form`](crate::listenhandler::Form)); a raw route needs no such word.
     #[must_use]
     pub fn form(self) -> Self {

@@ -6,6 +6,8 @@ mod wire;
 
 use serde::Serialize;
 
+pub(crate) use self::target::is_email;
+
 use crate::text_enum;
 
 text_enum!(

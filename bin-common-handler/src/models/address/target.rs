@@ -134,7 +134,8 @@ fn is_domain(text: &str) -> bool {
     text.strip_suffix('.').unwrap_or(text).split('.').all(fits)
 }
 
-fn is_email(text: &str) -> bool {
+/// Whether a text is a mail address.
+pub(crate) fn is_email(text: &str) -> bool {
     text.rsplit_once('@').is_some_and(|(user, domain)| {
         !user.is_empty()
             && user.chars().all(|c| c.is_ascii_graphic() && c != '@')
