@@ -1,6 +1,6 @@
 //! The page of roles is that of the code.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use bin_common_handler::{
     listenhandler::Access,
@@ -31,17 +31,15 @@ tandem request did POST /v1/users '{"customer_id": "CUSTOMER", "name": "Ann", "e
 tandem key create --customer CUSTOMER --name "Ann" --role agent --user USER --scope chat:write
 ```
 
-Over HTTP it is `POST /v1/accesskeys {customer_id, name, role, user_id, scopes}`. A role brings no scopes of its own: where `scopes` are left out,
-a key has `did:next` and `did:report`, which are a dialer's, whatever its role. `chat:write` holds `chat:read`, and so with the others. These go
-with the roles:
+Over HTTP it is `POST /v1/accesskeys {customer_id, name, role, user_id, scopes}`. `chat:write` holds `chat:read`, and so with the others. Where
+a key names no scopes, it has those of the routes that its role may use; without a role it has `did:next` and `did:report`, which are a dialer's.
+In a fleet did-manager knows its own routes only, so name them there:
 
-| role | scopes |
+| role | scopes of its routes |
 |---|---|
-| admin | `did:write`, `key:write`, `audit:read`, `outdial:write`, `exchange:write`, `chat:write` |
-| supervisor | `did:read`, `key:read`, `audit:read`, `outdial:read`, `exchange:read`, `chat:write` |
-| agent | `chat:write` |
-| viewer | `chat:read` |
-
+"#;
+/// What stands between the two tables.
+const ROUTES: &str = "
 An application needs the scopes of each route that its pages ask; they stand in the table. For example, conversations, queues, leads,
 appointments, alerts and figures are `chat:`, calls that came in (`/v1/inbound_calls`) `exchange:read`, numbers and businesses `did:read`, users and
 keys `key:read`.
@@ -50,10 +48,28 @@ keys `key:read`.
 
 | manager | route | scope | admin | supervisor | agent | viewer |
 |---|---|---|---|---|---|---|
-"#;
+";
+
+/// The scopes of the routes that a role may use.
+fn scopes_of(role: Role) -> String {
+    let mut scopes = BTreeSet::new();
+    for manager in ALL {
+        for route in (manager.routes)() {
+            if !route.edge.is_internal && route.roles().reach(role) != Reach::None {
+                scopes.extend(route.scope(manager.name));
+            }
+        }
+    }
+    let scopes: Vec<String> = scopes.into_iter().collect();
+    scopes.join("`, `")
+}
 
 fn page() -> String {
     let mut page = HEAD.to_owned();
+    for role in Role::ALL {
+        writeln!(page, "| {role} | `{}` |", scopes_of(role)).unwrap();
+    }
+    page.push_str(ROUTES);
     for manager in ALL {
         for route in (manager.routes)() {
             let needs_key = !route.edge.is_internal && route.edge.access != Access::Public;
