@@ -207,6 +207,17 @@ async fn the_page_of_the_docs_talks_in_a_browser() {
         is_whole.then_some(())
     })
     .await;
+    // Between two sockets words are kept, and a reload goes on with the conversation.
+    let away = "socket.onclose = null; socket.close(); words.value = 'Said while away'; \
+                form.requestSubmit(); connect(); unsaid.size";
+    assert_eq!(browser.see(away).await, json!(1));
+    until("the next socket says it, once", async || {
+        let is_said = "unsaid.size === 0 && said.innerText.split(': Said while away').length === 2";
+        (browser.see(is_said).await == json!(true)).then_some(())
+    })
+    .await;
+    let kept = "JSON.parse(sessionStorage.chat).conversation_id";
+    assert_eq!(browser.see(kept).await, json!(conversation));
     drop(browser);
     world.end().await;
 }

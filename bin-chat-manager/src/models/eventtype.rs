@@ -145,4 +145,16 @@ mod tests {
         }
         assert!(check("events", "lead_created").is_ok());
     }
+
+    #[test]
+    fn the_table_of_the_docs_is_that_of_the_code() {
+        let page = include_str!("../../../docs/notifications.md");
+        let rows = page.lines().filter(|line| line.contains("_` | `"));
+        let written: Vec<&str> = rows.collect();
+        let known = KNOWN.iter().map(|(topic, actions)| {
+            let word = topic.split('.').nth(1).unwrap_or_default();
+            format!("| `{word}_` | `{}` |", actions.join("`, `"))
+        });
+        assert_eq!(written, known.collect::<Vec<String>>());
+    }
 }
