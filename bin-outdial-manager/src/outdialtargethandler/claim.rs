@@ -59,7 +59,7 @@ impl OutdialTargetHandler {
             self.pass_over_opted_out(&outdial, &limits).await?;
         }
         Err(Error::unavailable(
-            "outdial-manager",
+            "database",
             "too many people have opted out",
         ))
     }

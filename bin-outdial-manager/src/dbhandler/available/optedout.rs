@@ -64,7 +64,7 @@ async fn among(
         .flat_map(|target| target.texts.iter().map(String::as_str))
         .collect();
     let texts: Vec<&str> = texts.into_iter().collect();
-    let mut gone = BTreeSet::new();
+    let mut gone: BTreeSet<String> = BTreeSet::new();
     for some in texts.chunks(TEXTS_PER_QUERY) {
         let (marks, some) = list(some.iter().copied());
         let sql = format!(
