@@ -10,6 +10,7 @@ use bin_common_handler::{
         money::CURRENCY_MISMATCH,
         patch::Patch,
     },
+    phone::called_number,
     redact::Secret,
     resource::{self, Resource, ResourceHooks},
 };
@@ -23,7 +24,6 @@ use crate::{
         account::AccountType,
         bidprofile::{BidProfile, BidProfilePatch},
         callcampaign::CallCampaign,
-        destination::called_number,
     },
     viewer::Viewer,
 };

@@ -48,11 +48,15 @@ const MIGRATIONS: Migrations = migrations!(
         "1002_outdialtargets",
         "1003_outdialtargetcalls",
         "1004_optouts",
+        "1005_turns",
     ]
 );
 
 /// The reaper looks this often, or a tenth of its timeout when that is shorter.
 const REAP_PERIOD_MAX: Duration = Duration::from_secs(60);
+
+/// How often turns of numbers are looked for that say nothing any more.
+const SWEEP_PERIOD: Duration = Duration::from_secs(600);
 
 const SETTINGS: &[AnySetting] = &[
     outdialhandler::LIMIT.erased(),
@@ -71,6 +75,13 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     ctx.events.on(optouts::CHANGED, optouts::changed);
     ctx.events
         .on_with(subjects::ERASED, app.clone(), subjecthandler::erased);
+    if ctx.config.get(&COMPLIANCE) {
+        let sweeper = app.targets.clone();
+        ctx.tasks.every("turns", SWEEP_PERIOD, move || {
+            let sweeper = sweeper.clone();
+            async move { sweeper.sweep_turns().await }
+        });
+    }
     let timeout = ctx.config.get(&settings::PROGRESSING_TIMEOUT);
     if !timeout.is_zero() {
         let reaper = app.targets.clone();

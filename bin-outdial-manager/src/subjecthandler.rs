@@ -5,7 +5,7 @@ use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
     models::{address::Address, error::Result},
-    optouts,
+    optouts, phone,
     sockhandler::ReceivedEvent,
     subjects::{Erased, Subject},
 };
@@ -15,7 +15,10 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    dbhandler::subjects::{self, ROWS_MAX},
+    dbhandler::{
+        subjects::{self, ROWS_MAX},
+        turns,
+    },
     models::{
         outdialtarget::{DESTINATIONS, Destination, OutdialTarget, TargetStatus},
         outdialtargetcall::OutdialTargetCall,
@@ -39,12 +42,19 @@ pub(crate) struct Known {
 pub(crate) async fn known(app: &App, ctx: &RequestContext, subject: &Subject) -> Result<Known> {
     let customer_id = ctx.scope.owner(subject.customer_id.unwrap_or_default())?;
     let (db, phone) = (&app.targets.store().db, subject.phone.as_str());
-    let targets: Vec<OutdialTarget> = subjects::rows(db, customer_id, phone).await?;
-    let targetcalls: Vec<OutdialTargetCall> = subjects::rows(db, customer_id, phone).await?;
+    let mut targets: Vec<OutdialTarget> = subjects::rows(db, customer_id, phone).await?;
+    let mut targetcalls: Vec<OutdialTargetCall> = subjects::rows(db, customer_id, phone).await?;
+    let truncated = targets.len().max(targetcalls.len()) >= ROWS_MAX;
+    let forms = optouts::forms(phone);
+    targets.retain(|target| {
+        let mut destinations = target.destinations().into_iter();
+        destinations.any(|(destination, _)| is_of(destination, &forms))
+    });
+    targetcalls.retain(|call| is_of(&call.destination, &forms));
     Ok(Known {
-        truncated: targets.len().max(targetcalls.len()) >= ROWS_MAX,
         targets,
         targetcalls,
+        truncated,
     })
 }
 
@@ -66,6 +76,9 @@ pub(crate) async fn erased(app: App, tx: &mut ChangeTx<'_>, event: &ReceivedEven
         for target in found {
             forget(&app, tx, target, &told, &forms).await?;
         }
+    }
+    if let Ok(number) = phone::parse(&told.phone) {
+        turns::forget(tx.sql(), told.customer_id, number.as_str()).await?;
     }
     erase_calls(tx, &told, &forms).await
 }
@@ -121,16 +134,26 @@ async fn erase_calls(tx: &mut ChangeTx<'_>, told: &Erased, forms: &[String]) -> 
 
 /// Puts the pseudonym into an address that is the number, without the names beside it; whether it is.
 fn replace(destination: &mut Destination, forms: &[String], pseudonym: &str) -> bool {
+    if !is_of(destination, forms) {
+        return false;
+    }
     let Some(address) = &mut destination.0 else {
         return false;
     };
-    if !forms.contains(&address.target) {
-        return false;
-    }
     *address = Address {
         kind: address.kind,
         target: pseudonym.to_owned(),
         ..Address::default()
     };
     true
+}
+
+/// Whether an address is the number, or dials it.
+fn is_of(destination: &Destination, forms: &[String]) -> bool {
+    let Some(address) = &destination.0 else {
+        return false;
+    };
+    let dialled = || address.dialled().number();
+    forms.contains(&address.target)
+        || dialled().is_some_and(|number| forms.iter().any(|form| form == number.as_str()))
 }

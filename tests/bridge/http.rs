@@ -9,9 +9,9 @@ use tokio::{
 };
 
 use super::{
-    client::{KEY, call, raw, send},
+    client::{KEY, call, raw, read, send},
     dids::key,
-    world::start,
+    world::{World, start},
 };
 
 const ID: &str = "5b1a0000-0000-0000-0000-00000000000a";
@@ -241,10 +241,71 @@ async fn a_body_is_called_for_only_when_it_is_wanted() {
     stream.read_exact(&mut called).await.unwrap();
     assert_eq!(&called, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"{}").await.unwrap();
-    assert_eq!(super::client::read(stream).await.status, 200);
+    assert_eq!(read(stream).await.status, 200);
     let refused = raw(world.at, &expecting("wrong", "100-continue")).await;
     assert_eq!(refused.status, 401, "at once");
     assert_eq!(raw(world.at, &expecting(KEY, "tea")).await.status, 417);
+}
+
+/// A request whose body of two bytes is still to come, on a connection that stays.
+async fn begin(world: &World, line: &str, key: &str) -> TcpStream {
+    let head =
+        format!("{line} HTTP/1.1\r\nhost: b\r\nx-api-key: {key}\r\ncontent-length: 2\r\n\r\n");
+    let mut stream = TcpStream::connect(world.at).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+#[rstest]
+#[case::unknown_key("POST /v1/notes", "wrong".to_owned(), 401)]
+#[case::no_scope("POST /v1/dids", key(1), 403)]
+#[case::no_route("POST /v1/nothing", KEY.to_owned(), 404)]
+#[case::no_method("DELETE /v1/notes", KEY.to_owned(), 405)]
+#[tokio::test]
+async fn a_refusal_before_the_body_keeps_the_connection_or_says_that_it_ends(
+    #[case] line: &str,
+    #[case] key_shown: String,
+    #[case] status: u16,
+) {
+    let world = start().await;
+    world.dids.allow(&key(1), &["outdial:read"], json!({}));
+    let mut stream = begin(&world, line, &key_shown).await;
+    let name = format!("tandem_bridge_requests_total{{status=\"{status}\"}} 1\n");
+    until("it is refused", async || {
+        let text = String::from_utf8(world.metrics.encode().unwrap()).unwrap();
+        text.contains(&name).then_some(())
+    })
+    .await;
+    let next = format!(
+        "{{}}GET /v1/notes HTTP/1.1\r\nhost: b\r\nx-api-key: {KEY}\r\nconnection: close\r\n\r\n"
+    );
+    // On a machine that is too busy the body comes too late; then the answer says so.
+    let _ = stream.write_all(next.as_bytes()).await;
+    let answer = read(stream).await;
+    assert_eq!(answer.status, status);
+    let next_is_answered = answer.text.contains("HTTP/1.1 200 OK");
+    let is_told = answer.header("connection") == Some("close");
+    assert!(next_is_answered != is_told, "{answer:?}");
+}
+
+#[rstest]
+#[case::unknown_key("POST /v1/notes", "wrong".to_owned(), 401)]
+#[case::no_scope("POST /v1/dids", key(1), 403)]
+#[case::no_route("POST /v1/nothing", KEY.to_owned(), 404)]
+#[case::no_method("DELETE /v1/notes", KEY.to_owned(), 405)]
+#[tokio::test]
+async fn a_refusal_of_a_body_that_never_comes_ends_the_connection_and_says_so(
+    #[case] line: &str,
+    #[case] key_shown: String,
+    #[case] status: u16,
+) {
+    let world = start().await;
+    world.dids.allow(&key(1), &["outdial:read"], json!({}));
+    let answer = read(begin(&world, line, &key_shown).await).await;
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (status, Some("close"))
+    );
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ pub(super) fn question(call: &Call, requires_consent: bool, at: Timestamp) -> Qu
         zip: call.zip.clone(),
         state: call.state.clone(),
         requires_consent,
+        attempts: Vec::new(),
     }
 }
 

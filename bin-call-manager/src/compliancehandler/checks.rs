@@ -25,6 +25,8 @@ use crate::{
 
 /// Questions of one request.
 const BULK_MAX: usize = 1_000;
+/// Calls that whoever asks has placed to one number in a day.
+const ATTEMPTS_MAX: usize = 100;
 
 /// A place where a person lives.
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
@@ -56,6 +58,10 @@ pub(crate) struct CheckBody {
     /// Its `require_consent` counts.
     #[serde(deserialize_with = "optional_uuid")]
     call_campaign_id: Option<Uuid>,
+    /// When whoever asks has called the number in the last 24 hours, which may not have been heard of yet: at most 100. What
+    /// is known already is not counted twice.
+    #[serde(deserialize_with = "null_is_default")]
+    attempts: Vec<Timestamp>,
 }
 
 /// Body of `POST /v1/compliance/checks/bulk`.
@@ -78,6 +84,8 @@ pub(crate) struct Question {
     pub zip: String,
     pub state: String,
     pub requires_consent: bool,
+    /// Calls that may not have been heard of.
+    pub attempts: Vec<Timestamp>,
 }
 
 impl CheckBody {
@@ -86,6 +94,11 @@ impl CheckBody {
         let address = self.address.clone().unwrap_or_default();
         short(&format!("{place}address.zip"), &address.zip)?;
         short(&format!("{place}address.state"), &address.state)?;
+        ensure(
+            self.attempts.len() <= ATTEMPTS_MAX,
+            &format!("{place}attempts"),
+            "has at most 100 entries",
+        )?;
         Ok(Question {
             phone: number(&format!("{place}phone"), &self.phone)?,
             at: self.at.unwrap_or(now),
@@ -94,7 +107,14 @@ impl CheckBody {
             zip: address.zip,
             state: address.state,
             requires_consent,
+            attempts: self.placed(now),
         })
+    }
+
+    /// The calls that whoever asks has placed. A clock that goes ahead of ours makes none uncounted.
+    fn placed(&self, now: Timestamp) -> Vec<Timestamp> {
+        let latest = self.at.unwrap_or(now).max(now);
+        self.attempts.iter().map(|at| (*at).min(latest)).collect()
     }
 }
 

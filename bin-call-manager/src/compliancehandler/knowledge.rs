@@ -1,6 +1,6 @@
 //! What the tables know of some numbers of one customer, and the verdict that follows from it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bin_common_handler::models::{error::Result, time::Timestamp};
 use roaring::RoaringTreemap;
@@ -135,6 +135,7 @@ impl Knowledge {
                 })
             })
             .collect();
+        let attempts = counted(&known.attempts, &question.attempts);
         let verdict: Verdict = check(&Facts {
             number: &question.phone,
             address: Address {
@@ -144,7 +145,7 @@ impl Knowledge {
             at: question.at,
             is_inbound: question.is_inbound,
             purpose: question.purpose,
-            attempts: &known.attempts,
+            attempts: &attempts,
             listed: &listed,
             consent: consent.map(|consent| Consent {
                 is_written: consent.is_written(),
@@ -180,6 +181,17 @@ impl Knowledge {
         }
         listed
     }
+}
+
+/// The calls that count, in order: those that were heard of, and others that whoever asks has placed.
+fn counted<'k>(heard: &'k [Timestamp], placed: &[Timestamp]) -> Cow<'k, [Timestamp]> {
+    if placed.is_empty() {
+        return Cow::Borrowed(heard);
+    }
+    let fresh = placed.iter().filter(|at| !heard.contains(at));
+    let mut all: Vec<Timestamp> = heard.iter().chain(fresh).copied().collect();
+    all.sort_unstable();
+    Cow::Owned(all)
 }
 
 fn add(listed: &mut Listed, kind: DncKind, state: Option<Code>) {

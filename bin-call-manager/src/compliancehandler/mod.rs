@@ -12,7 +12,12 @@ use bin_common_handler::{
     daemon::ManagerContext,
     databasehandler::ChangeTx,
     ids,
-    models::{error::Result, time::Timestamp},
+    models::{
+        address::{Address, AddressType},
+        error::Result,
+        time::Timestamp,
+    },
+    phone::Dialled,
     sockhandler::ReceivedEvent,
 };
 use serde::Deserialize;
@@ -24,7 +29,7 @@ pub(crate) use checks::{CheckBody, ChecksBody, check_many, check_one};
 pub(crate) use knowledge::{Knowledge, OnList};
 pub(crate) use view::VerdictView;
 
-use crate::{app::App, dbhandler::law, dnclisthandler, models::businessrelationship::number};
+use crate::{app::App, dbhandler::law, dnclisthandler};
 
 /// How often attempts that no limit counts any more are looked for.
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
@@ -50,7 +55,7 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
 
 /// What we want to know of a call by outdial-manager.
 #[derive(Deserialize)]
-struct Dialled {
+struct TargetCall {
     customer_id: Uuid,
     destination: DialledAddress,
     tm_create: Timestamp,
@@ -58,18 +63,26 @@ struct Dialled {
 
 #[derive(Deserialize)]
 struct DialledAddress {
+    #[serde(default, rename = "type")]
+    kind: String,
     #[serde(default)]
     target: String,
 }
 
 /// Counts a call that outdial-manager placed.
 async fn dialled(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
-    let call: Dialled = event.data()?;
-    match number("destination", &call.destination.target) {
-        Ok(phone) => {
-            law::add_attempt(tx, ids::next(), call.customer_id, &phone, call.tm_create).await
+    let call: TargetCall = event.data()?;
+    let destination = Address {
+        kind: AddressType::parse(&call.destination.kind).unwrap_or_default(),
+        target: call.destination.target,
+        ..Address::default()
+    };
+    match destination.dialled() {
+        Dialled::Number(phone) => {
+            let (id, phone) = (ids::next(), phone.as_str());
+            law::add_attempt(tx, id, call.customer_id, phone, call.tm_create).await
         }
         // No phone number: the law does not count it.
-        Err(_) => Ok(()),
+        Dialled::Name | Dialled::Unclear => Ok(()),
     }
 }

@@ -11,16 +11,14 @@ use bin_common_handler::{
         text::{check_name, check_shown, check_text},
         time::Timestamp,
     },
-    phone, text_enum,
+    phone::{self, Dialled, dialled},
+    text_enum,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{
-    account::AMOUNT_MAX,
-    destination::{Dialled, dialled},
-};
+use super::account::AMOUNT_MAX;
 use crate::choice::terms::{AuctionTerms, Duplicates};
 
 /// Most numbers of one campaign.

@@ -11,7 +11,6 @@ pub mod callstatus;
 pub mod compliancerule;
 pub mod consent;
 pub mod country;
-pub(crate) mod destination;
 pub mod dncentry;
 pub mod dnclist;
 pub mod endpoint;

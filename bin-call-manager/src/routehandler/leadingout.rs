@@ -3,14 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use bin_common_handler::{databasehandler::ChangeTx, models::error::Result};
+use bin_common_handler::{databasehandler::ChangeTx, models::error::Result, phone::called_number};
 
 use super::market::Market;
-use crate::{
-    choice::Decision,
-    dbhandler::numbers,
-    models::{callcampaign::CallCampaign, destination::called_number},
-};
+use crate::{choice::Decision, dbhandler::numbers, models::callcampaign::CallCampaign};
 
 /// What one decision knows of numbers: each is looked up once.
 #[derive(Default)]

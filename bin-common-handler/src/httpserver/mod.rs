@@ -11,6 +11,7 @@ mod head;
 mod options;
 mod room;
 mod seat;
+mod unread;
 mod wire;
 
 use std::{convert::Infallible, future::Future, net::IpAddr, sync::Arc, time::Duration};
@@ -18,7 +19,7 @@ use std::{convert::Infallible, future::Future, net::IpAddr, sync::Arc, time::Dur
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header},
 };
 use hyper::{
     body::Incoming,
@@ -197,6 +198,10 @@ fn answer(
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let framing = head::framing(&request);
     let ends_here = framing == wire::Framing::Unknown;
+    // Another request may follow behind the body.
+    let is_followed = matches!(framing, wire::Framing::Length(1..)) && !is_last(request.headers());
+    let waits_for_call = request.headers().contains_key(header::EXPECT);
+    let mut unread = None;
     let seat = taken.seat();
     if request.headers().contains_key(header::UPGRADE) {
         request.extensions_mut().insert(Connection::new(taken));
@@ -211,7 +216,14 @@ fn answer(
     let answered = match head::check(&request, is_loose) {
         Err(refusal) => Err(refusal),
         Ok(()) => {
-            let request = head::tidy(request).map(|body| Body::new(Paced::new(body, upload)));
+            let request = head::tidy(request).map(|body| {
+                if !is_followed {
+                    return Body::new(Paced::new(body, upload));
+                }
+                let (body, rest) = unread::lend(body);
+                unread = Some(rest);
+                Body::new(Paced::new(body, upload))
+            });
             Ok(app.call(request))
         }
     };
@@ -221,7 +233,10 @@ fn answer(
             Err(refusal) => refusal.answer(name),
         };
         // Nobody reads the rest of a body that is too large, so nothing can follow it.
-        let ends_here = ends_here || response.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let mut ends_here = ends_here || response.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        if let Some(rest) = unread.filter(|_| !ends_here) {
+            ends_here = !rest.drain(waits_for_call).await;
+        }
         let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
         if ends_here {
@@ -229,4 +244,10 @@ fn answer(
         }
         Ok(response.map(|body| Body::new(Held::new(body, busy))))
     }
+}
+
+/// Whether the caller says that no request follows.
+fn is_last(headers: &HeaderMap) -> bool {
+    let mut said = headers.get_all(header::CONNECTION).iter();
+    said.any(|it| it.as_bytes().eq_ignore_ascii_case(b"close"))
 }

@@ -5,6 +5,7 @@
 //! number that it calls is read more leniently, by did-manager, from the same pieces.
 
 mod clean;
+mod dialled;
 mod digits;
 mod e164;
 mod fault;
@@ -13,6 +14,7 @@ mod plan;
 mod table;
 
 pub use clean::visible;
+pub use dialled::{Dialled, called_number, dialled, dialled_by_sip};
 pub use digits::{Digits, Sign};
 pub use e164::{E164, NumberFormat};
 pub use fault::PhoneFault;

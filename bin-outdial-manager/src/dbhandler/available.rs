@@ -10,6 +10,7 @@ mod candidates;
 mod conditions;
 mod leases;
 mod limits;
+mod optedout;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -26,8 +27,9 @@ use self::{
     limits::LIMIT_MAX,
 };
 use crate::models::outdialtarget::OutdialTarget;
-pub(crate) use leases::{forget_old_leases, give_back, put_off};
+pub(crate) use leases::{forget_old_leases, put_off};
 pub(crate) use limits::Limits;
+pub(crate) use optedout::{opted_out, opted_out_in};
 
 /// How often targets are looked for anew when others took all that were seen, each time twice as far.
 const ROUNDS_MAX: u32 = 8;
@@ -85,6 +87,35 @@ pub(crate) async fn claim(
             break;
         }
     }
+    let taken = in_order(taken, limits);
+    lease_all(tx, &taken, lease).await?;
+    Ok(taken)
+}
+
+/// Takes those of some targets that are still free, passing over what others hold. They are leased by [`lease`].
+///
+/// # Errors
+/// 503.
+pub(crate) async fn take_of(
+    tx: &mut Tx,
+    outdial_id: Uuid,
+    limits: &Limits,
+    ids: &[Uuid],
+) -> Result<Vec<OutdialTarget>> {
+    let skip = tx.dialect().for_update_skip_locked();
+    take(tx, outdial_id, limits, ids, skip).await
+}
+
+/// Leases targets that were taken; they are told in their order.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn lease(
+    tx: &mut Tx,
+    taken: Vec<OutdialTarget>,
+    limits: &Limits,
+    lease: Duration,
+) -> Result<Vec<OutdialTarget>> {
     let taken = in_order(taken, limits);
     lease_all(tx, &taken, lease).await?;
     Ok(taken)

@@ -6,3 +6,4 @@ pub(crate) mod stats;
 pub(crate) mod subjects;
 pub(crate) mod target;
 pub(crate) mod times;
+pub(crate) mod turns;

@@ -32,16 +32,16 @@ impl Named for OutdialTargetCall {
     const ADDRESSES: &'static [&'static str] = &["destination"];
 }
 
-/// The rows of a customer's outdials behind `after` in whose addresses the number stands, in any of its forms.
+/// The rows of a customer's outdials behind `after` in whose addresses the number may stand, in any of its forms: alone, or as
+/// the user of a SIP address. A longer number, or a name, may have the same digits, so whoever reads them looks again.
 fn query<N: Named>(customer_id: Uuid, phone: &str, after: Uuid) -> (String, Vec<Value>) {
-    let forms = optouts::forms(phone);
     let mut values: Vec<Value> = vec![customer_id.into(), after.into()];
     let mut holds = Vec::new();
-    for column in N::ADDRESSES {
-        for form in &forms {
-            // As a whole text of the JSON; a number holds no character that LIKE knows.
+    // The last form is a part of all others; a number holds no character that LIKE knows.
+    if let Some(form) = optouts::forms(phone).last() {
+        for column in N::ADDRESSES {
             holds.push(format!("t.{column} LIKE ?"));
-            values.push(format!("%\"{form}\"%").into());
+            values.push(format!("%{form}%").into());
         }
     }
     let columns: Vec<String> = N::COLUMNS.iter().map(|name| format!("t.{name}")).collect();
@@ -60,7 +60,7 @@ fn query<N: Named>(customer_id: Uuid, phone: &str, after: Uuid) -> (String, Vec<
     (sql, values)
 }
 
-/// Rows with a number, [`ROWS_MAX`] of them at most.
+/// Rows in which a number may stand, [`ROWS_MAX`] of them at most.
 ///
 /// # Errors
 /// 503.
@@ -69,7 +69,7 @@ pub(crate) async fn rows<N: Named>(db: &Db, customer_id: Uuid, phone: &str) -> R
     Ok(db.fetch_all(&sql, values).await?)
 }
 
-/// The next rows with a number, behind `after`.
+/// The next rows in which a number may stand, behind `after`.
 ///
 /// # Errors
 /// 503.

@@ -16,6 +16,16 @@ pub(crate) const COLUMNS: &[TimeColumn] = &[
         is_quick: true,
     },
     TimeColumn {
+        table: "outdial_turns",
+        column: "held_until",
+        held: Held::Micros,
+        among: "",
+        may_lead: Duration::from_secs(86_400),
+        harm: "other targets of the number are not handed out until then",
+        repair: "held_until = {now}",
+        is_quick: true,
+    },
+    TimeColumn {
         table: "outdial_outdialtargets",
         column: "refused_until",
         held: Held::Micros,

@@ -127,6 +127,17 @@ impl OutdialTarget {
         })
     }
 
+    /// Its destinations in their order, each with how often it was tried.
+    pub fn destinations(&self) -> [(&Destination, i32); DESTINATIONS] {
+        [
+            (&self.destination_0, self.try_count_0),
+            (&self.destination_1, self.try_count_1),
+            (&self.destination_2, self.try_count_2),
+            (&self.destination_3, self.try_count_3),
+            (&self.destination_4, self.try_count_4),
+        ]
+    }
+
     /// The destination at `index` (0 … 4) and how often it was tried; nothing for another index.
     pub fn destination(&mut self, index: usize) -> Option<(&mut Destination, &mut i32)> {
         match index {

@@ -1,5 +1,7 @@
 //! Calling a target: an attempt begins with `progressing` and ends with any other status.
 
+use std::collections::BTreeSet;
+
 use bin_common_handler::{
     context::RequestContext,
     databasehandler::ChangeTx,
@@ -13,6 +15,7 @@ use crate::{
     dbhandler::{
         call,
         target::{LockedTarget, note_refusal, swallow, update},
+        turns,
     },
     models::{
         outdial::Outdial,
@@ -90,6 +93,7 @@ impl OutdialTargetHandler {
         call::close(tx, target.id, now).await?;
         tx.insert(&attempt).await?;
         if self.law.is_some() {
+            take_turn(tx, &attempt).await?;
             // The law counts calls by number.
             tx.emit(law::ATTEMPTED, &attempt, outdial.customer_id)
                 .await?;
@@ -151,6 +155,23 @@ impl OutdialTargetHandler {
         self.write(tx, outdialtarget::UPDATED, target, outdial)
             .await
     }
+}
+
+/// Counts the call of a number, and keeps the number for its target until the call is over.
+async fn take_turn(tx: &mut ChangeTx<'_>, attempt: &OutdialTargetCall) -> Result<()> {
+    let address = attempt.destination.0.as_ref();
+    let Some(number) = address.and_then(|address| address.dialled().number()) else {
+        return Ok(());
+    };
+    let (customer_id, target_id) = (attempt.customer_id, attempt.outdial_target_id);
+    let number = number.as_str();
+    let locked = turns::lock(tx.sql(), customer_id, &BTreeSet::from([number])).await?;
+    let turn = locked.get(number).cloned().unwrap_or_default();
+    if turn.is_anothers(target_id) {
+        return Err(not_callable("of a number that another target dials"));
+    }
+    let now = attempt.tm_create;
+    turns::begin(tx.sql(), customer_id, target_id, number, &turn, now).await
 }
 
 fn check_destination(target: &mut OutdialTarget, index: usize) -> Result<()> {

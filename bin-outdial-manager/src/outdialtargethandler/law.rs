@@ -1,49 +1,29 @@
-//! Handing out only targets that may be called now.
-//!
-//! call-manager is asked about the targets that would be handed out, before any is taken. One that may not be called is
-//! put off until the verdict's next instant, so that nobody is asked about it before; those behind it come up. An
-//! answer that cannot be had is 503: an empty list would end a campaign.
+//! What call-manager says of the numbers that a target dials.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use bin_common_handler::{
     config::shared::CALL_MANAGER_NAME,
     context::RequestContext,
     daemon::{ManagerContext, StartError},
     models::{
-        address::AddressType,
         error::{Error, Result},
         time::Timestamp,
     },
-    phone,
+    phone::Dialled,
     requesthandler::RpcClient,
 };
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::OutdialTargetHandler;
-use crate::{
-    dbhandler::available::{self, Limits},
-    models::{
-        outdial::Outdial,
-        outdialtarget::{DESTINATIONS, OutdialTarget},
-    },
-};
+use crate::{dbhandler::available::Limits, models::outdialtarget::OutdialTarget};
 
 /// Announced when a number was called, where the law counts.
 pub(crate) const ATTEMPTED: &str = "outdialtargetcall_created";
 const CHECKS: &str = "/v1/compliance/checks/bulk";
 /// Questions of one request.
 const CHECKS_MAX: usize = 1_000;
-/// Targets that are looked at when those before them may not be called.
-const REACH: u32 = 200;
-/// How often others are looked for, when those that were seen may not be called.
-const ROUNDS_MAX: u32 = 16;
-/// Where the verdict names no instant, it is asked again after this.
-const ASKED_AGAIN: Duration = Duration::from_secs(86_400);
-/// What is put off is put off for this at least: the clocks of two services differ.
-const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Why a number that is none may not be called.
 const NO_NUMBER: &str = "TIMEZONE_UNKNOWN";
 
@@ -75,12 +55,55 @@ struct Verdict {
     next_allowed: Option<Timestamp>,
 }
 
+/// What a target's caller might dial within some limits.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Dials {
+    pub(super) numbers: BTreeSet<String>,
+    /// Something is among it that may be a number, and cannot be read.
+    pub(super) is_unclear: bool,
+}
+
+impl Dials {
+    pub(super) fn of(target: &OutdialTarget, limits: &Limits) -> Self {
+        let mut dials = Self::default();
+        for address in limits.admitted(target) {
+            match address.dialled() {
+                Dialled::Number(number) => {
+                    dials.numbers.insert(number.as_str().to_owned());
+                }
+                Dialled::Unclear => dials.is_unclear = true,
+                Dialled::Name => {}
+            }
+        }
+        dials
+    }
+}
+
+/// A question: may this number of a target be called, which we called at these times?
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) id: Uuid,
+    pub(super) number: String,
+    pub(super) attempts: Vec<Timestamp>,
+}
+
 /// A target that may not be called, and until when it is put off; none = nobody knows.
 #[derive(Debug, PartialEq)]
-struct Refused {
-    id: Uuid,
-    rule: String,
-    until: Option<Timestamp>,
+pub(super) struct Refused {
+    pub(super) id: Uuid,
+    pub(super) rule: String,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Refused {
+    /// A target with a number that cannot be read.
+    pub(super) fn unread(id: Uuid) -> Self {
+        Self {
+            id,
+            rule: NO_NUMBER.to_owned(),
+            until: None,
+        }
+    }
 }
 
 impl Law {
@@ -106,30 +129,22 @@ impl Law {
         })
     }
 
-    /// Those of some targets that may not be called.
+    /// Counts a target that is passed over.
+    pub(super) fn skipped(&self, rule: &str) {
+        (self.skipped)(rule);
+    }
+
+    /// The questions that were answered with no.
     ///
     /// # Errors
     /// 503 when nobody answers.
-    async fn refused(
+    pub(super) async fn refused(
         &self,
         ctx: &RequestContext,
         customer_id: Uuid,
-        targets: &[OutdialTarget],
-        limits: &Limits,
+        asked: &[Asked],
     ) -> Result<Vec<Refused>> {
-        let (mut asked, mut refused) = (Vec::new(), Vec::new());
-        for target in targets {
-            for number in numbers(target, limits) {
-                match phone::parse(number) {
-                    Ok(number) => asked.push((target.id, number.as_str().to_owned())),
-                    Err(_) => refused.push(Refused {
-                        id: target.id,
-                        rule: NO_NUMBER.to_owned(),
-                        until: None,
-                    }),
-                }
-            }
-        }
+        let mut refused = Vec::new();
         for some in asked.chunks(CHECKS_MAX) {
             let verdicts = self.ask(ctx, customer_id, some).await?;
             if verdicts.len() != some.len() {
@@ -142,25 +157,28 @@ impl Law {
                 .iter()
                 .zip(verdicts)
                 .filter(|(_, verdict)| !verdict.allowed);
-            refused.extend(pairs.map(|((id, _), verdict)| Refused {
-                id: *id,
+            refused.extend(pairs.map(|(asked, verdict)| Refused {
+                id: asked.id,
                 rule: verdict.rule.unwrap_or_default(),
                 until: verdict.next_allowed,
             }));
         }
-        Ok(latest(refused))
+        Ok(refused)
     }
 
     async fn ask(
         &self,
         ctx: &RequestContext,
         customer_id: Uuid,
-        asked: &[(Uuid, String)],
+        asked: &[Asked],
     ) -> Result<Vec<Verdict>> {
-        let checks: Vec<Json> = asked
-            .iter()
-            .map(|(_, phone)| json!({"phone": phone, "purpose": "marketing", "direction": "outbound"}))
-            .collect();
+        let check = |asked: &Asked| {
+            let (phone, attempts) = (&asked.number, &asked.attempts);
+            json!({
+                "phone": phone, "purpose": "marketing", "direction": "outbound", "attempts": attempts,
+            })
+        };
+        let checks: Vec<Json> = asked.iter().map(check).collect();
         let body = json!({"customer_id": customer_id, "checks": checks});
         // A question has no effect that would have to be done once.
         let ctx = RequestContext {
@@ -176,30 +194,8 @@ impl Law {
     }
 }
 
-/// The phone numbers of a target that its caller might dial.
-fn numbers<'t>(target: &'t OutdialTarget, limits: &Limits) -> Vec<&'t str> {
-    let destinations: [(&_, i32); DESTINATIONS] = [
-        (&target.destination_0, target.try_count_0),
-        (&target.destination_1, target.try_count_1),
-        (&target.destination_2, target.try_count_2),
-        (&target.destination_3, target.try_count_3),
-        (&target.destination_4, target.try_count_4),
-    ];
-    let mut numbers = Vec::with_capacity(1);
-    for (at, (destination, tried)) in destinations.into_iter().enumerate() {
-        let is_admitted = u32::try_from(tried).is_ok_and(|tried| tried < limits.tries(at));
-        if let Some(address) = &destination.0
-            && is_admitted
-            && address.kind == AddressType::Tel
-        {
-            numbers.push(address.target.as_str());
-        }
-    }
-    numbers
-}
-
 /// One line for each target: it may be called when all of its numbers may.
-fn latest(refused: Vec<Refused>) -> Vec<Refused> {
+pub(super) fn latest(refused: Vec<Refused>) -> Vec<Refused> {
     let mut by_target: Vec<Refused> = Vec::new();
     for next in refused {
         match by_target.iter_mut().find(|known| known.id == next.id) {
@@ -215,91 +211,13 @@ fn latest(refused: Vec<Refused>) -> Vec<Refused> {
     by_target
 }
 
-impl OutdialTargetHandler {
-    /// Targets that may be called now; taken, unless the caller only looks.
-    ///
-    /// # Errors
-    /// 503 when call-manager is away, or too many targets may not be called.
-    pub(super) async fn lawful(
-        &self,
-        ctx: &RequestContext,
-        law: &Law,
-        outdial: &Outdial,
-        limits: &Limits,
-        looks: bool,
-    ) -> Result<Vec<OutdialTarget>> {
-        available::forget_old_leases(&self.store.db, outdial.id).await?;
-        for round in 0..ROUNDS_MAX {
-            let count = if round == 0 {
-                limits.count()
-            } else {
-                limits.count().max(REACH)
-            };
-            let seen = available::look(&self.store.db, outdial.id, &limits.of(count)).await?;
-            let refused = law.refused(ctx, outdial.customer_id, &seen, limits).await?;
-            self.put_off(law, &refused).await?;
-            let skipped: BTreeSet<Uuid> = refused.iter().map(|refused| refused.id).collect();
-            let mut allowed = seen;
-            let reached = allowed.len();
-            allowed.retain(|target| !skipped.contains(&target.id));
-            // Fewer than wanted, and there may be more behind those that were put off.
-            let is_end = reached < count as usize;
-            if !is_end && allowed.len() < limits.count() as usize {
-                continue;
-            }
-            allowed.truncate(limits.count() as usize);
-            if looks {
-                return Ok(allowed);
-            }
-            if let Some(taken) = self.take_allowed(ctx, outdial, limits, &allowed).await? {
-                return Ok(taken);
-            }
-        }
-        Err(Error::unavailable(
-            "call-manager",
-            "too many targets may not be called now",
-        ))
-    }
-
-    async fn put_off(&self, law: &Law, refused: &[Refused]) -> Result<()> {
-        let now = self.store.clock.now();
-        for one in refused {
-            (law.skipped)(&one.rule);
-            let wait = one.until.map_or(ASKED_AGAIN, |until| {
-                let micros = until.micros().saturating_sub(now.micros());
-                Duration::from_micros(u64::try_from(micros).unwrap_or_default()).max(PAUSE_MIN)
-            });
-            available::put_off(&self.store.db, &[one.id], wait).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes what was asked about; nothing when others were faster and only unasked ones were left.
-    async fn take_allowed(
-        &self,
-        ctx: &RequestContext,
-        outdial: &Outdial,
-        limits: &Limits,
-        allowed: &[OutdialTarget],
-    ) -> Result<Option<Vec<OutdialTarget>>> {
-        let asked: BTreeSet<Uuid> = allowed.iter().map(|target| target.id).collect();
-        let mut tx = self.store.begin(ctx).await?;
-        let taken = available::claim(tx.sql(), outdial.id, limits, self.lease).await?;
-        let (taken, unasked): (Vec<_>, Vec<_>) = taken
-            .into_iter()
-            .partition(|target| asked.contains(&target.id));
-        if taken.is_empty() && !unasked.is_empty() {
-            return Ok(None);
-        }
-        available::give_back(tx.sql(), &unasked).await?;
-        tx.commit(taken).await.map(Some)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bin_common_handler::{
-        models::{address::Address, sock::Response},
+        models::{
+            address::{Address, AddressType},
+            sock::Response,
+        },
         requesthandler::MockRpc,
     };
     use rstest::rstest;
@@ -344,10 +262,17 @@ mod tests {
         }
     }
 
-    async fn asked(law: &Law, targets: &[OutdialTarget]) -> Result<Vec<Refused>> {
+    fn asked(id: u128, number: &str) -> Asked {
+        Asked {
+            id: Uuid::from_u128(id),
+            number: number.to_owned(),
+            attempts: vec![Timestamp::from_micros(7)],
+        }
+    }
+
+    async fn refused(law: &Law, asked: &[Asked]) -> Result<Vec<Refused>> {
         let ctx = RequestContext::internal();
-        law.refused(&ctx, Uuid::from_u128(7), targets, &limits())
-            .await
+        law.refused(&ctx, Uuid::from_u128(7), asked).await
     }
 
     #[tokio::test]
@@ -357,23 +282,14 @@ mod tests {
             {"allowed": true, "rule": null, "next_allowed": null},
             {"allowed": false, "rule": "CALLING_HOURS", "next_allowed": next},
         ]));
-        let targets = [
-            target(1, "+14045550123"),
-            target(2, "+13055550123"),
-            target(3, "nobody"),
-        ];
-        let refused = asked(&law(reply, 1), &targets).await.unwrap();
-        let told: Vec<_> = refused
-            .iter()
-            .map(|one| (one.id.as_u128(), one.rule.as_str(), one.until))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (3, "TIMEZONE_UNKNOWN", None),
-                (2, "CALLING_HOURS", Some(next.parse().unwrap()))
-            ]
-        );
+        let asked = [asked(1, "+14045550123"), asked(2, "+13055550123")];
+        let refused = refused(&law(reply, 1), &asked).await.unwrap();
+        let expected = Refused {
+            id: Uuid::from_u128(2),
+            rule: "CALLING_HOURS".to_owned(),
+            until: Some(next.parse().unwrap()),
+        };
+        assert_eq!(refused, [expected]);
     }
 
     #[rstest]
@@ -382,20 +298,45 @@ mod tests {
     #[case(Response::ok(&json!([])))]
     #[tokio::test]
     async fn without_an_answer_there_is_no_list(#[case] reply: Response) {
-        let refused = asked(&law(reply, 1), &[target(1, "+14045550123")]).await;
+        let refused = refused(&law(reply, 1), &[asked(1, "+14045550123")]).await;
         assert_eq!(refused.unwrap_err().status().code(), 503);
     }
 
     #[tokio::test]
-    async fn who_has_no_number_is_nobodys_to_ask_about() {
-        let mut sip = target(1, "sip:ann@example.com");
-        if let Some(address) = &mut sip.destination_0.0 {
-            address.kind = AddressType::Sip;
+    async fn where_there_is_no_number_nobody_is_asked() {
+        let refused = refused(&law(Response::ok(&json!([])), 0), &[]).await;
+        assert_eq!(refused.unwrap(), []);
+    }
+
+    #[rstest]
+    #[case(AddressType::Tel, "+14045550123", &["+14045550123"], false)]
+    #[case(AddressType::Whatsapp, "+14045550123", &["+14045550123"], false)]
+    #[case(AddressType::Sip, "+14045550123@10.0.0.1", &["+14045550123"], false)]
+    #[case(AddressType::Sip, "sip:+14045550123;user=phone@x", &["+14045550123"], false)]
+    #[case(AddressType::Sip, "ann@example.com", &[], false)]
+    #[case(AddressType::Sip, "9011493012345678@gw", &[], true)]
+    #[case(AddressType::Tel, "nobody", &[], true)]
+    #[case(AddressType::Email, "ann@example.com", &[], false)]
+    fn a_number_is_asked_about_however_it_is_written(
+        #[case] kind: AddressType,
+        #[case] text: &str,
+        #[case] numbers: &[&str],
+        #[case] is_unclear: bool,
+    ) {
+        let mut target = target(1, text);
+        if let Some(address) = &mut target.destination_0.0 {
+            address.kind = kind;
         }
-        let refused = asked(&law(Response::ok(&json!([])), 0), &[sip])
-            .await
-            .unwrap();
-        assert_eq!(refused, []);
+        // No limit admits a call there.
+        target.destination_1.0 = target.destination_0.0.clone();
+        if let Some(address) = &mut target.destination_1.0 {
+            address.target = "+13055550123".to_owned();
+        }
+        let expected = Dials {
+            numbers: numbers.iter().map(|it| (*it).to_owned()).collect(),
+            is_unclear,
+        };
+        assert_eq!(Dials::of(&target, &limits()), expected);
     }
 
     #[test]

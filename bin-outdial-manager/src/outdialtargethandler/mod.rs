@@ -4,11 +4,12 @@ mod attempt;
 mod claim;
 mod create;
 pub(crate) mod law;
+mod lawful;
 mod reaper;
 #[cfg(test)]
 mod simulation;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use bin_common_handler::{
     config::{Config, Setting},
@@ -23,10 +24,10 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use crate::{
-    dbhandler::target::LockedTarget,
+    dbhandler::{target::LockedTarget, turns},
     models::{
         outdial::Outdial,
-        outdialtarget::{self, OutdialTarget},
+        outdialtarget::{self, OutdialTarget, TargetStatus},
         outdialtargetcall::OutdialTargetCall,
     },
     outdialhandler::{OutdialHandler, page_for},
@@ -173,6 +174,11 @@ impl OutdialTargetHandler {
         outdial: &Outdial,
     ) -> Result<()> {
         crate::dbhandler::target::update(tx, target, None).await?;
+        let is_over = target.status != TargetStatus::Progressing || target.tm_delete.is_some();
+        if is_over && self.law.is_some() {
+            let numbers = dialled_numbers(target);
+            turns::end(tx.sql(), outdial.customer_id, target.id, &numbers).await?;
+        }
         self.emit(tx, event, std::slice::from_ref(target), outdial)
             .await
     }
@@ -208,6 +214,14 @@ async fn lock(
         return Err(not_found());
     }
     Ok((locked, outdial))
+}
+
+/// The numbers that any of a target's destinations dials.
+fn dialled_numbers(target: &OutdialTarget) -> BTreeSet<String> {
+    let destinations = target.destinations().into_iter();
+    let addresses = destinations.filter_map(|(destination, _)| destination.0.as_ref());
+    let numbers = addresses.filter_map(|address| address.dialled().number());
+    numbers.map(|number| number.as_str().to_owned()).collect()
 }
 
 /// A target of a foreign outdial is answered as an unknown target.

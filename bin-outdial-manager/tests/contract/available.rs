@@ -335,6 +335,71 @@ async fn whoever_opted_out_is_offered_no_more_until_they_opt_in(
     world.end().await;
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_opted_out_is_offered_under_no_sip_address(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with(kind, LONG_LEASES).await;
+    let outdial = world.outdial().await;
+    let sip = |text: &str| json!({"type": "sip", "target": text});
+    let mut made = Vec::new();
+    for body in [
+        json!({"destination_0": sip("sip:+14155550123@10.0.0.1")}),
+        json!({"destination_0": sip("sips:4155550123;user=phone@gw.example")}),
+        json!({"destination_0": sip("sip:%2B14155550123@gw.example:5070")}),
+        // There is another way to reach them.
+        json!({"destination_0": sip("+14155550123@10.0.0.1"), "destination_1": tel(7)}),
+        json!({"destination_0": sip("ann@example.com")}),
+        json!({"destination_0": sip("+14155550124@10.0.0.1")}),
+    ] {
+        made.push(id(&outdial.target_with(body).await));
+    }
+    let look = "try_count_0=1&try_count_1=1&lease=0";
+    assert_eq!(ids(&outdial.available(look).await), made);
+    let row = world.client.ok(Get, &outdial.uri, None).await;
+    let owner: uuid::Uuid = text(&row, "customer_id").parse().unwrap();
+    let note = "INSERT INTO outdial_optouts (customer_id, number) VALUES (?, ?)";
+    let person = vec![Value::Uuid(owner), "+14155550123".into()];
+    world.sql(note, person).await;
+    // Those behind come up, one after the other, whether they are taken or not.
+    let one = format!("{look}&limit=1");
+    assert_eq!(ids(&outdial.available(&one).await), made[3..4]);
+    assert_eq!(ids(&outdial.available(look).await), made[3..]);
+    let mut taken = Vec::new();
+    for _ in 3..made.len() {
+        let one = "try_count_0=1&try_count_1=1&limit=1";
+        taken.extend(ids(&outdial.available(one).await));
+    }
+    assert_eq!(taken, made[3..]);
+    assert!(outdial.available(look).await.is_empty());
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_passes_over_opt_outs_in_sip_addresses(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::with(kind, LONG_LEASES).await;
+    let outdial = world.outdial().await;
+    for _ in 0..3 {
+        let address = json!({"type": "sip", "target": "+14155550123@10.0.0.1"});
+        outdial
+            .target_with(json!({ "destination_0": address }))
+            .await;
+    }
+    let other = outdial.target().await;
+    let row = world.client.ok(Get, &outdial.uri, None).await;
+    let owner: uuid::Uuid = text(&row, "customer_id").parse().unwrap();
+    let note = "INSERT INTO outdial_optouts (customer_id, number) VALUES (?, ?)";
+    let person = vec![Value::Uuid(owner), "+14155550123".into()];
+    world.sql(note, person).await;
+    let taken = outdial.available("try_count_0=1&limit=2").await;
+    assert_eq!(ids(&taken), [id(&other)]);
+    world.end().await;
+}
+
 fn outdial_uri(outdial: &Json) -> String {
     format!("/v1/outdials/{}", id(outdial))
 }

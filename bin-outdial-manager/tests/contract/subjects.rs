@@ -110,3 +110,38 @@ async fn a_person_is_found_and_forgotten_in_one_customers_lists(
     }
     world.end().await;
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_in_a_sip_address_is_found_and_forgotten_too(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let client = world.client.within(OWNER);
+    let outdial = client.ok(Post, "/v1/outdials", Some(json!({}))).await;
+    let uri = format!("/v1/outdials/{}/targets", text(&outdial, "id"));
+    let mut made = Vec::new();
+    for target in [
+        format!("{PERSON}@10.0.0.1"),
+        format!("{PERSON};user=phone@gw.example"),
+        // The same digits, and somebody else.
+        format!("{PERSON}99@10.0.0.1"),
+    ] {
+        let body = json!({"destination_0": {"type": "sip", "target": target}});
+        made.push(client.ok(Post, &uri, Some(body)).await);
+    }
+    assert_eq!(count(&known(&world).await, "targets"), 2);
+    erase(&world, OWNER).await;
+    until("nothing is known any more", async || {
+        (count(&known(&world).await, "targets") == 0).then_some(())
+    })
+    .await;
+    let kept = format!("/v1/outdialtargets/{}", id(&made[2]));
+    let kept = client.ok(Get, &kept, None).await;
+    assert_eq!(kept["destination_0"], made[2]["destination_0"]);
+    let gone = format!("/v1/outdialtargets/{}", id(&made[0]));
+    let gone = client.ok(Get, &gone, None).await;
+    let expected = json!({"type": "sip", "target": PSEUDONYM});
+    assert_eq!(gone["destination_0"], expected);
+    world.end().await;
+}

@@ -1,5 +1,7 @@
 //! Calls that the law refuses: not made, and not sold where it refuses them meanwhile.
 
+use std::time::Duration;
+
 use super::*;
 
 #[rstest]
@@ -215,14 +217,11 @@ async fn a_call_that_the_law_forbids_meanwhile_is_not_sold(
     world.end().await;
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_from_a_dialling_list_counts_once(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let world = world(kind).await;
+/// outdial-manager tells twice of a call that it placed at that time.
+async fn tell_of_a_call(world: &World, destination: Json, at: Timestamp) {
     let (call, owner) = (ids::next(), world.client.customer_id.unwrap());
     let data = json!({
-        "id": call, "customer_id": owner, "tm_create": world.clock.now(),
-        "destination": {"type": "tel", "target": FLORIDA},
+        "id": call, "customer_id": owner, "tm_create": at, "destination": destination,
     });
     let body = json!({
         "type": "outdialtargetcall_created", "publisher": "outdial-manager", "data": data,
@@ -241,11 +240,70 @@ async fn a_call_from_a_dialling_list_counts_once(#[values(Kind::Embedded, Kind::
         .await
         .unwrap();
     assert_eq!(lease.publish(&[told.clone(), told]).await, [true, true]);
-    until("the call is counted", async || {
-        let verdict = check(&world, FLORIDA, json!({})).await;
-        (verdict["facts"]["attempts_24h"] == 1).then_some(())
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_from_a_dialling_list_counts_once_however_its_number_is_written(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    let now = world.clock.now();
+    for (count, destination) in [
+        (1, json!({"type": "tel", "target": FLORIDA})),
+        (2, json!({"type": "whatsapp", "target": FLORIDA})),
+        (
+            3,
+            json!({"type": "sip", "target": format!("{FLORIDA}@10.0.0.1")}),
+        ),
+    ] {
+        tell_of_a_call(&world, destination, now).await;
+        until("the call is counted", async || {
+            let verdict = check(&world, FLORIDA, json!({})).await;
+            (verdict["facts"]["attempts_24h"] == count).then_some(())
+        })
+        .await;
+    }
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_were_not_heard_of_yet_count_and_later_not_twice(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = world(kind).await;
+    import_federal(&world).await;
+    let now = world.clock.now();
+    let ago = |minutes: u64| now.minus(Duration::from_secs(60 * minutes));
+    let counted = async |attempts: &[Timestamp]| {
+        let verdict = check(&world, FLORIDA, json!({ "attempts": attempts })).await;
+        (
+            verdict["facts"]["attempts_24h"].clone(),
+            verdict["rule"].clone(),
+        )
+    };
+    let days = ago(2 * 24 * 60);
+    assert_eq!(counted(&[ago(1), days]).await, (json!(1), Json::Null));
+    // A clock that goes ahead.
+    let ahead = now.plus(Duration::from_secs(3_600));
+    let all = [ago(1), ago(2), ahead];
+    assert_eq!(counted(&all).await, (json!(3), json!("MAX_ATTEMPTS")));
+    let destination = json!({"type": "tel", "target": FLORIDA});
+    tell_of_a_call(&world, destination, ago(2)).await;
+    until("the call is heard of", async || {
+        (counted(&[]).await.0 == 1).then_some(())
     })
     .await;
+    assert_eq!(counted(&[ago(1), ago(2)]).await, (json!(2), Json::Null));
+    let many = json!({"phone": FLORIDA, "attempts": vec![now; 101]});
+    let refused = world
+        .client
+        .call(Post, "/v1/compliance/checks", Some(many))
+        .await;
+    assert_eq!(reason(&refused), (400, "INVALID_FIELD"));
+    let said = text(&refused.1, "message");
+    assert!(said.starts_with("attempts "), "{said}");
     world.end().await;
 }
 

@@ -60,17 +60,6 @@ pub(crate) async fn put_off(db: &Db, ids: &[Uuid], by: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Gives the leases back that were taken in this transaction.
-pub(crate) async fn give_back(tx: &mut Tx, targets: &[OutdialTarget]) -> Result<()> {
-    if targets.is_empty() {
-        return Ok(());
-    }
-    let (marks, ids) = list(targets.iter().map(|target| target.id));
-    let sql = format!("UPDATE outdial_outdialtargets SET lease_until = NULL WHERE id IN ({marks})");
-    tx.execute(&sql, ids).await?;
-    Ok(())
-}
-
 /// Leases that ended unused are forgotten once there are many, so that the second index stays small: each
 /// lease is cleared once, whatever the size of the outdial.
 pub(crate) async fn forget_old_leases(db: &Db, outdial_id: Uuid) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Up to how many tries, and how many targets: what a caller may be handed out.
 
-use crate::models::outdialtarget::{AvailableBody, DESTINATIONS};
+use bin_common_handler::models::address::Address;
+
+use crate::models::outdialtarget::{AvailableBody, DESTINATIONS, OutdialTarget};
 
 /// Targets handed out at once when the caller does not say.
 const LIMIT_DEFAULT: u32 = 100;
@@ -64,9 +66,13 @@ impl Limits {
         self.count
     }
 
-    /// Up to how many tries this destination may have had.
-    pub(crate) fn tries(&self, destination: usize) -> u32 {
-        self.tries.get(destination).copied().unwrap_or_default()
+    /// The addresses of a target that may be called within these limits.
+    pub(crate) fn admitted<'t>(&self, target: &'t OutdialTarget) -> Vec<&'t Address> {
+        let destinations = target.destinations().into_iter().zip(self.tries);
+        let admitted = destinations
+            .filter(|((_, tried), limit)| u32::try_from(*tried).is_ok_and(|tried| tried < *limit));
+        let addresses = admitted.filter_map(|((destination, _), _)| destination.0.as_ref());
+        addresses.collect()
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {

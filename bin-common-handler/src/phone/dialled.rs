@@ -2,9 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use bin_common_handler::phone;
 use percent_encoding::percent_decode_str;
 
+use super::{E164, parse};
+
+/// What a SIP address begins with.
+const SIP: &[&str] = &["sips:", "sip:"];
 /// How often a text may have been escaped.
 const ESCAPED_MAX: usize = 3;
 /// Digits of the shortest number that a gateway would send abroad; extensions are shorter.
@@ -12,20 +15,45 @@ const DIGITS_MIN: usize = 7;
 
 /// What a destination dials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Dialled {
+pub enum Dialled {
     /// A telephone.
-    Number(phone::E164),
-    /// Somebody within the buyer's own system.
+    Number(E164),
+    /// Somebody within a system of its own.
     Name,
     /// A number perhaps, that we cannot read and a gateway may.
     Unclear,
 }
 
 /// A number, or a SIP address: its user is what a gateway dials, under other schemes and escapes, too.
-pub(crate) fn dialled(destination: &str) -> Dialled {
-    let Some(address) = after_scheme(destination, &["sips:", "sip:"]) else {
-        return phone::parse(destination).map_or(Dialled::Unclear, Dialled::Number);
-    };
+pub fn dialled(destination: &str) -> Dialled {
+    match after_scheme(destination, SIP) {
+        Some(address) => dialled_of(address),
+        None => parse(destination).map_or(Dialled::Unclear, Dialled::Number),
+    }
+}
+
+/// As [`dialled`], of a SIP address, which may stand without its scheme.
+pub fn dialled_by_sip(address: &str) -> Dialled {
+    dialled_of(after_scheme(address, SIP).unwrap_or(address))
+}
+
+/// The number that a destination dials, where it is one.
+pub fn called_number(destination: &str) -> Option<E164> {
+    dialled(destination).number()
+}
+
+impl Dialled {
+    /// The number, where it is one.
+    pub fn number(self) -> Option<E164> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Name | Self::Unclear => None,
+        }
+    }
+}
+
+/// What a SIP address without its scheme dials.
+fn dialled_of(address: &str) -> Dialled {
     let Some(address) = unescaped(address) else {
         return Dialled::Unclear;
     };
@@ -39,18 +67,10 @@ pub(crate) fn dialled(destination: &str) -> Dialled {
     if !address.contains('@') && user.parse::<Ipv4Addr>().is_ok() {
         return Dialled::Name;
     }
-    match phone::parse(user) {
+    match parse(user) {
         Ok(number) => Dialled::Number(number),
         Err(_) if looks_dialled(user) => Dialled::Unclear,
         Err(_) => Dialled::Name,
-    }
-}
-
-/// The number that a destination dials, where it is one.
-pub(crate) fn called_number(destination: &str) -> Option<phone::E164> {
-    match dialled(destination) {
-        Dialled::Number(number) => Some(number),
-        Dialled::Name | Dialled::Unclear => None,
     }
 }
 
@@ -110,11 +130,27 @@ mod tests {
     #[case("sip:pbx.example", "name")]
     #[case("sip:192.168.100.100:5060", "name")]
     fn a_destination_is_read_as_a_gateway_dials_it(#[case] text: &str, #[case] expected: &str) {
-        let read = match dialled(text) {
+        assert_eq!(told(dialled(text)), expected);
+    }
+
+    #[rstest]
+    #[case("+14155550123@10.0.0.1", "+14155550123")]
+    #[case("sip:+14155550123@10.0.0.1", "+14155550123")]
+    #[case("sips:4155550123@gw:5061", "+14155550123")]
+    #[case("+18005550100;user=phone@x", "+18005550100")]
+    #[case("%2B14155550123@gw", "+14155550123")]
+    #[case("alice@example.com", "name")]
+    #[case("sip:example.com", "name")]
+    #[case("9011493012345678@gw", "unclear")]
+    fn a_sip_address_needs_no_scheme(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(told(dialled_by_sip(text)), expected);
+    }
+
+    fn told(dialled: Dialled) -> String {
+        match dialled {
             Dialled::Number(number) => number.as_str().to_owned(),
             Dialled::Name => "name".to_owned(),
             Dialled::Unclear => "unclear".to_owned(),
-        };
-        assert_eq!(read, expected);
+        }
     }
 }
