@@ -30,8 +30,9 @@ const PUBLIC_URL: &str = "http://127.0.0.1:9";
 const SECRETS_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const NUMBER: &str = "+14155550100";
 const FORM: &str = "application/x-www-form-urlencoded";
-/// How long daemons are left alone before their memory is looked at.
-const SETTLE: Duration = Duration::from_secs(2);
+/// How long daemons are left alone before their memory is looked at: they have just made their tables, and what that took
+/// is given back within 25 s.
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// Everything of the story.
 pub(super) struct World {
