@@ -70,7 +70,7 @@ use bin_common_handler::{
 use crate::app::App;
 pub use crate::{
     ledgerhandler::{LedgerFault, check as ledger_faults},
-    sweephandler::sweep,
+    sweephandler::{forget_callers, sweep},
 };
 
 /// The service's name on the wire, unless a setting renames it.
