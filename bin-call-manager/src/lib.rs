@@ -148,7 +148,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     auctionhandler::start(ctx, &standing);
     inboundcallhandler::start(ctx);
     // The law asks its table.
-    ctx.events.on(optouts::CHANGED, optouts::changed);
+    optouts::follow(ctx)?;
     let app = App::new(ctx, standing)?;
     compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;
