@@ -70,7 +70,7 @@ use bin_common_handler::{
 use crate::app::App;
 pub use crate::{
     ledgerhandler::{LedgerFault, check as ledger_faults},
-    sweephandler::sweep,
+    sweephandler::{forget_callers, sweep},
 };
 
 /// The service's name on the wire, unless a setting renames it.
@@ -148,7 +148,7 @@ fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     auctionhandler::start(ctx, &standing);
     inboundcallhandler::start(ctx);
     // The law asks its table.
-    ctx.events.on(optouts::CHANGED, optouts::changed);
+    optouts::follow(ctx)?;
     let app = App::new(ctx, standing)?;
     compliancehandler::start(ctx, &app);
     pinghandler::start(ctx, &app)?;

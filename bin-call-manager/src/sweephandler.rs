@@ -1,5 +1,6 @@
 //! What is over: calls that nobody bought end, and rows go that are of no use any more: pings that nobody accepted, and
-//! checks of calls that were refused long ago. What belongs to a call stays as long as the call.
+//! checks of calls that were refused long ago. What belongs to a call stays as long as the call. Who called a business is
+//! forgotten when its conversations are.
 
 use std::time::Duration;
 
@@ -18,8 +19,12 @@ const PERIOD: Duration = Duration::from_secs(300);
 const PINGS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// How long a refusal stands.
 const REFUSALS_KEPT: Duration = Duration::from_secs(90 * 86_400);
+/// How long it is known who called a business: thirteen months, as long as a conversation of it stands.
+const CALLERS_KEPT: Duration = Duration::from_secs(396 * 86_400);
+/// How often is looked for callers: a look goes through all calls.
+const CALLERS_PERIOD: Duration = Duration::from_secs(3_600);
 
-/// Starts the job.
+/// Starts the jobs.
 pub(crate) fn start(ctx: &ManagerContext) {
     let store = ctx.store.clone();
     ctx.tasks.every("sweep", PERIOD, move || {
@@ -30,6 +35,23 @@ pub(crate) fn start(ctx: &ManagerContext) {
             }
         }
     });
+    let store = ctx.store.clone();
+    ctx.tasks.every("callers", CALLERS_PERIOD, move || {
+        let store = store.clone();
+        async move {
+            if let Err(error) = forget_callers(&store, store.clock.now()).await {
+                warn!(%error, "not all callers were forgotten; tried again later");
+            }
+        }
+    });
+}
+
+/// Forgets who called businesses long before `now`. The calls stay, as figures count them.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn forget_callers(store: &Store, now: Timestamp) -> Result<()> {
+    sweeps::forget_callers(&store.db, now.minus(CALLERS_KEPT)).await
 }
 
 /// Ends and deletes what is over at `now`.

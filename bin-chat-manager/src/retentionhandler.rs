@@ -1,6 +1,6 @@
-//! Retention: messages, files, conversations and webhooks go when their time is over, in small transactions. Any replica
-//! does it, one at a time; where it stood is kept, so a pass that was cut short goes on there. KPIs are counted already, and
-//! opt-outs stay for ever, as hashes.
+//! Retention: messages, files, conversations and webhooks go when their time is over, in small transactions, and numbers with
+//! the last conversation that has them. Any replica does it, one at a time; where it stood is kept, so a pass that was cut
+//! short goes on there. KPIs are counted already, and opt-outs stay for ever, as hashes.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ struct Pass {
     deleted: IntCounterVec,
 }
 
-/// What others were told, and who is there.
+/// What others were told, who is there, and who was.
 #[derive(Clone, Copy)]
 enum Told {
     Notifications,
@@ -80,6 +80,8 @@ enum Told {
     Visitors,
     VisitorEmails,
     Presences,
+    Numbers,
+    Leads,
 }
 
 impl Told {
@@ -90,6 +92,8 @@ impl Told {
             Self::Visitors => "visitors",
             Self::VisitorEmails => "visitor_emails",
             Self::Presences => "presences",
+            Self::Numbers => "numbers",
+            Self::Leads => "leads",
         }
     }
 }
@@ -133,9 +137,25 @@ impl Pass {
         };
         let messages = now.minus(spans.messages);
         self.messages(customer_id, messages).await?;
-        self.told(customer_id, messages, now).await?;
-        self.conversations(customer_id, now.minus(spans.conversations))
-            .await
+        let conversations = now.minus(spans.conversations);
+        self.steps(
+            &[
+                (Told::Notifications, messages),
+                (Told::Deliveries, now.minus(WEBHOOKS)),
+                (Told::Visitors, messages),
+                (Told::VisitorEmails, messages),
+                (Told::Presences, now.minus(ABSENT)),
+            ],
+            customer_id,
+        )
+        .await?;
+        self.conversations(customer_id, conversations).await?;
+        // Numbers go with the last conversation that has them.
+        self.steps(
+            &[(Told::Numbers, conversations), (Told::Leads, conversations)],
+            customer_id,
+        )
+        .await
     }
 
     /// How long the rows of a business are kept; none while did-manager is away.
@@ -175,17 +195,11 @@ impl Pass {
         Ok(())
     }
 
-    /// What others were told: notifications as messages are, deliveries as webhooks; and who is not there any more.
-    async fn told(&self, customer_id: Uuid, messages: Timestamp, now: Timestamp) -> Result<()> {
-        for (told, before) in [
-            (Told::Notifications, messages),
-            (Told::Deliveries, now.minus(WEBHOOKS)),
-            (Told::Visitors, messages),
-            (Told::VisitorEmails, messages),
-            (Told::Presences, now.minus(ABSENT)),
-        ] {
+    /// Each of these, as far as it was before its time.
+    async fn steps(&self, of: &[(Told, Timestamp)], customer_id: Uuid) -> Result<()> {
+        for (told, before) in of {
             for _ in 0..STEPS_MAX {
-                match self.step(told, customer_id, before).await? {
+                match self.step(*told, customer_id, *before).await? {
                     0 => break,
                     rows => self.count(told.what(), rows),
                 }
@@ -211,6 +225,8 @@ impl Pass {
             }
             Told::Visitors => retentions::forget_visitors(db, customer_id, before, ROWS_MAX).await,
             Told::Presences => retentions::delete_absent(db, customer_id, before, ROWS_MAX).await,
+            Told::Numbers => retentions::forget_numbers(db, customer_id, before, ROWS_MAX).await,
+            Told::Leads => retentions::forget_leads(db, customer_id, before, ROWS_MAX).await,
         }
     }
 

@@ -2,19 +2,32 @@
 //! the numbers of it in a table `<prefix>_optouts` of its own, which its queries look into.
 //!
 //! ```ignore
-//! ctx.events.on(optouts::CHANGED, optouts::changed);
+//! optouts::follow(ctx)?;
 //! ```
 //!
 //! A number stands there in each form in which lists of people have it, so that a query compares texts only: E.164, the
 //! same without its plus, and for North America the ten digits.
 
+use std::time::Duration;
+
+use prometheus::IntCounterVec;
 use serde::Deserialize;
+use tracing::warn;
 use uuid::Uuid;
 
-use crate::{databasehandler::ChangeTx, models::error::Result, phone, sockhandler::ReceivedEvent};
+use crate::{
+    daemon::{ManagerContext, StartError},
+    databasehandler::ChangeTx,
+    loglimit::LogLimit,
+    models::error::Result,
+    phone,
+    sockhandler::ReceivedEvent,
+};
 
 /// The topic of each change.
-pub const CHANGED: &str = "chat-manager.optout.*.changed";
+const CHANGED: &str = "chat-manager.optout.*.changed";
+/// One line in this time says that a number cannot be read; the counter has them all.
+static UNREAD: LogLimit = LogLimit::new(Duration::from_secs(60));
 
 /// What of the event matters here.
 #[derive(Deserialize)]
@@ -25,12 +38,34 @@ struct OptOut {
     opted_out: bool,
 }
 
-/// Notes who opted out, or in again.
+/// Notes from now on who opts out, or in again.
 ///
 /// # Errors
-/// Whatever the database says.
-pub async fn changed(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()> {
+/// When the figure cannot be made.
+pub fn follow(ctx: &ManagerContext) -> std::result::Result<(), StartError> {
+    let help =
+        "Changes of opt-outs whose number could not be read, so that they changed nothing here";
+    let unread = ctx.metrics.counter("optouts_unread_total", help, &[]);
+    let unread = unread.map_err(|fault| StartError::Other(fault.to_string()))?;
+    ctx.events.on_with(CHANGED, unread, changed);
+    Ok(())
+}
+
+async fn changed(
+    unread: IntCounterVec,
+    tx: &mut ChangeTx<'_>,
+    event: &ReceivedEvent,
+) -> Result<()> {
     let told: OptOut = event.data()?;
+    let forms = forms(&told.number);
+    if forms.is_empty() {
+        unread.with_label_values::<&str>(&[]).inc();
+        if UNREAD.admit() {
+            let (customer, event_id) = (told.customer_id, &event.message_id);
+            warn!(%customer, %event_id, "an opt-out has no number that can be read, and is not obeyed here");
+        }
+        return Ok(());
+    }
     let sql = if told.opted_out {
         // REPLACE is an upsert on both databases.
         format!(
@@ -43,7 +78,7 @@ pub async fn changed(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Result<()>
             tx.prefix()
         )
     };
-    for form in forms(&told.number) {
+    for form in forms {
         let values = vec![told.customer_id.into(), form.into()];
         tx.sql().execute(&sql, values).await?;
     }

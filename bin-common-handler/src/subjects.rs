@@ -18,6 +18,9 @@ pub const EMAIL_ERASED: &str = "call-manager.subject.*.email_erased";
 /// The internal route that tells everything about a number. Its body is a [`Subject`].
 pub const LOOKUP: &str = "/v1/subjects/lookup";
 
+/// How every pseudonym begins; no number and no mail address does.
+pub const PSEUDONYM: &str = "erased:";
+
 /// Whose data is asked for.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Subject {

@@ -72,7 +72,7 @@ const SETTINGS: &[AnySetting] = &[
 
 fn start(ctx: &ManagerContext) -> Result<Wired, StartError> {
     let app = App::new(ctx)?;
-    ctx.events.on(optouts::CHANGED, optouts::changed);
+    optouts::follow(ctx)?;
     ctx.events
         .on_with(subjects::ERASED, app.clone(), subjecthandler::erased);
     if ctx.config.get(&COMPLIANCE) {

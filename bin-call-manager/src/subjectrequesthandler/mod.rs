@@ -21,7 +21,7 @@ use bin_common_handler::{
         time::Timestamp,
     },
     redact::Secret,
-    subjects,
+    subjects::{self, PSEUDONYM},
 };
 use futures_util::future::join_all;
 use hmac::{Hmac, KeyInit, Mac};
@@ -339,7 +339,7 @@ pub(crate) fn pseudonym(key: &Secret, phone: &str) -> Result<String> {
     mac.update(phone.as_bytes());
     let hash = mac.finalize().into_bytes();
     Ok(format!(
-        "erased:{}",
+        "{PSEUDONYM}{}",
         hex(hash.get(..PSEUDONYM_BYTES).unwrap_or_default())
     ))
 }

@@ -18,9 +18,18 @@ const CITATION: &str = "47 CFR 64.1200(a)(10), (d)";
 
 /// chat-manager tells that somebody opted out, or in again.
 async fn told(world: &World, version: i64, opted_out: bool) {
+    publish(world, version, PERSON, opted_out).await;
+    until("the opt-out is heard of", async || {
+        let lists = verdict(world, "service").await["facts"]["lists"].to_string();
+        (lists.contains("opted_out") == opted_out).then_some(())
+    })
+    .await;
+}
+
+async fn publish(world: &World, version: i64, number: &str, opted_out: bool) {
     let customer_id = world.client.customer_id.unwrap();
     let optout = Uuid::from_u128(4_711);
-    let data = json!({"customer_id": customer_id, "number": PERSON, "opted_out": opted_out});
+    let data = json!({"customer_id": customer_id, "number": number, "opted_out": opted_out});
     let body = json!({"type": "optout_changed", "publisher": "chat-manager", "data": data});
     let event = Outgoing {
         routing_key: format!("chat-manager.optout.{optout}.changed"),
@@ -36,11 +45,6 @@ async fn told(world: &World, version: i64, opted_out: bool) {
         .await
         .unwrap();
     assert_eq!(lease.publish(&[event]).await, [true]);
-    until("the opt-out is heard of", async || {
-        let lists = verdict(world, "service").await["facts"]["lists"].to_string();
-        (lists.contains("opted_out") == opted_out).then_some(())
-    })
-    .await;
 }
 
 async fn verdict(world: &World, purpose: &str) -> Json {
@@ -136,5 +140,23 @@ async fn whoever_opted_out_is_called_for_no_purpose_but_an_emergency(
     let uri = format!("/v1/calls/{routed}");
     let sold = world.client.ok(Get, &uri, None).await;
     assert_eq!(text(&sold, "reason"), "");
+    world.end().await;
+}
+
+#[rstest]
+#[case::forgotten("")]
+#[case::a_pseudonym("erased:0123")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_whose_number_cannot_be_read_is_counted(#[case] number: &str) {
+    let world = World::new(Kind::Embedded).await;
+    assert_eq!(world.counted("optouts_unread_total"), 0);
+    publish(&world, 1, number, true).await;
+    until("it is counted", async || {
+        (world.counted("optouts_unread_total") == 1).then_some(())
+    })
+    .await;
+    // What can be read counts as before.
+    told(&world, 2, true).await;
+    assert_eq!(world.counted("optouts_unread_total"), 1);
     world.end().await;
 }

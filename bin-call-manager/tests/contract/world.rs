@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bin_call_manager::{MANAGER, ledger_faults, sweep};
+use bin_call_manager::{MANAGER, forget_callers, ledger_faults, sweep};
 use bin_common_handler::{
     cachehandler::Cache,
     clock::Clock,
@@ -72,15 +72,23 @@ impl World {
 
     /// What is over at `now` goes, as the daemon's job does it.
     pub async fn sweep(&self, now: Timestamp) {
-        let store = Store::new(
+        sweep(&self.store(), now).await.unwrap();
+    }
+
+    /// Who called long before `now` is forgotten, as the daemon's job does it.
+    pub async fn forget_callers(&self, now: Timestamp) {
+        forget_callers(&self.store(), now).await.unwrap();
+    }
+
+    fn store(&self) -> Store {
+        Store::new(
             self.installation.db(),
             self.clock.clone(),
             Cache::local(),
             Arc::default(),
             "exchange",
             self.client.name,
-        );
-        sweep(&store, now).await.unwrap();
+        )
     }
 
     /// Stops, and looks whether every cent is where the ledger says.
@@ -211,12 +219,18 @@ impl World {
 
     /// How many calls were talked and cost nobody anything, as this was not told in time.
     pub fn uncharged(&self, missing: &str) -> u64 {
-        let label = format!("uncharged_calls_total{{missing=\"{missing}\"}} ");
+        self.counted(&format!("uncharged_calls_total{{missing=\"{missing}\"}}"))
+    }
+
+    /// What a counter of the manager has come to, by its name and labels; 0 where it never counted.
+    pub fn counted(&self, name: &str) -> u64 {
+        let label = format!("{name} ");
         let counted = |replica: &Replica| -> u64 {
             let figures = replica.parts.metrics.encode().unwrap();
             let figures = String::from_utf8(figures).unwrap();
             let found = figures
                 .lines()
+                .filter(|line| !line.starts_with('#'))
                 .find_map(|line| line.split_once(label.as_str()));
             found.map_or(0, |(_, count)| count.parse().unwrap())
         };

@@ -51,7 +51,7 @@ const LEASE: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(2);
 /// Appointments that one run carries.
 const EVENTS_MAX: u32 = 100;
-/// Appointments that are over are left as they are.
+/// Appointments that are over are left as they are, unless an erasure took their words.
 const BACK: Duration = Duration::from_secs(86_400);
 /// So far ahead a calendar's own events are known.
 const AHEAD: Duration = Duration::from_secs(90 * 86_400);

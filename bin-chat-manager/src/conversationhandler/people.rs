@@ -90,6 +90,14 @@ pub(super) fn closed() -> Error {
     Error::failed_precondition("CONVERSATION_CLOSED", "The conversation is closed.")
 }
 
+/// Whoever wrote was erased: there is nobody to write to.
+fn erased() -> Error {
+    Error::failed_precondition(
+        "PERSON_ERASED",
+        "The person of this conversation was erased; nothing can be sent in it.",
+    )
+}
+
 /// Nothing may be sent from this number.
 pub(super) fn blocked() -> Error {
     Error::failed_precondition(
@@ -215,7 +223,7 @@ pub(crate) async fn end(tx: &mut ChangeTx<'_>, conversation: &mut Conversation) 
 /// Opens a conversation again. What was asked in it and not answered waits for an answer, as after a release.
 ///
 /// # Errors
-/// 404; 409 where it is open, or another one with the same person is.
+/// 404; 409 where it is open, or another one with the same person is, or they were erased.
 pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<Conversation> {
     let seen = sight::get(app, ctx, id).await?;
     let business = business(app, &seen).await?;
@@ -227,6 +235,9 @@ pub(crate) async fn reopen(app: &App, ctx: &RequestContext, id: Uuid) -> Result<
             "CONVERSATION_OPEN",
             "The conversation is open.",
         ));
+    }
+    if conversation.is_erased() {
+        return Err(erased());
     }
     let (customer_id, channel) = (conversation.customer_id, conversation.channel);
     let person = conversation.person.clone();
@@ -260,7 +271,8 @@ fn open_beside() -> Error {
 /// Says something as a person of the business, which takes the conversation over.
 ///
 /// # Errors
-/// 400 naming the field; 403 `OPTED_OUT`; 404; 409 where somebody else has it, it is closed, or nothing may be sent.
+/// 400 naming the field; 403 `OPTED_OUT`; 404; 409 where somebody else has it, it is closed, nothing may be sent, or the
+/// person was erased.
 pub(crate) async fn write(
     app: &App,
     ctx: &RequestContext,
@@ -286,6 +298,9 @@ pub(crate) async fn write(
         let note = say::note(&mut tx, &mut conversation, author, &body.body, cause_key).await?;
         change::save(&mut tx, &mut conversation).await?;
         return tx.commit(note).await;
+    }
+    if conversation.is_erased() {
+        return Err(erased());
     }
     let customer_id = conversation.customer_id;
     // Where nobody can say whose number it is, the text waits.

@@ -113,7 +113,8 @@ pub(crate) async fn save(tx: &mut ChangeTx<'_>, calendar_id: Uuid, sync: &Sync) 
     Ok(())
 }
 
-/// Appointments that the calendar does not show as they are: from `since`, the earliest first, so many at most.
+/// Appointments that the calendar does not show as they are: from `since`, and those that say nothing any more since
+/// whoever they were with was erased; the earliest first, so many at most.
 ///
 /// # Errors
 /// 503.
@@ -135,9 +136,9 @@ pub(crate) async fn differing(
     let of_ours = "EXISTS (SELECT 1 FROM chat_calendar_events WHERE calendar_id = ? \
                    AND appointment_id = chat_appointments.id";
     let tail = format!(
-        "WHERE customer_id = ? AND tm_start >= ? \
-         AND ((status IN ({}){whose} AND NOT {of_ours})) \
-         OR {of_ours} AND sequence <> chat_appointments.sequence)) \
+        "WHERE customer_id = ? \
+         AND ((tm_start >= ? AND status IN ({}){whose} AND NOT {of_ours})) \
+         OR ((tm_start >= ? OR title = '') AND {of_ours} AND sequence <> chat_appointments.sequence))) \
          ORDER BY tm_start, id LIMIT {limit}",
         standing.join(", ")
     );
@@ -145,7 +146,7 @@ pub(crate) async fn differing(
     if !calendar.resource_id.is_nil() {
         values.push(calendar.resource_id.into());
     }
-    values.extend([calendar.id.into(), calendar.id.into()]);
+    values.extend([calendar.id.into(), since.into(), calendar.id.into()]);
     Ok(db.select(&tail, values).await?)
 }
 

@@ -20,7 +20,8 @@ pub(crate) async fn find(db: &Db, customer_id: Uuid, hash: &[u8]) -> Result<Opti
     Ok(db.select(tail, values).await?.into_iter().next())
 }
 
-/// The contact, made where there is none, and held until the end of the transaction.
+/// The contact, made where there is none, and held until the end of the transaction. It has its number, also where that was
+/// forgotten: the others know an opt-out by it.
 ///
 /// # Errors
 /// 503.
@@ -38,7 +39,10 @@ pub(crate) async fn lock(
     );
     let values = vec![customer_id.into(), hash.to_vec().into()];
     let found: Option<Contact> = tx.sql().fetch_optional(&sql, values.clone()).await?;
-    if let Some(contact) = found {
+    if let Some(mut contact) = found {
+        if contact.number.is_empty() {
+            number.clone_into(&mut contact.number);
+        }
         return Ok(contact);
     }
     let now = tx.now();

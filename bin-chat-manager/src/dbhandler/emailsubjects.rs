@@ -9,7 +9,10 @@ use serde_json::Value as Data;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::models::{chatsession::Visitor, notification::Notification};
+use super::tellings;
+use crate::models::{
+    appointment::Appointment, chatsession::Visitor, lead::Lead, notification::Notification,
+};
 
 /// Rows that are read at once: the largest are of 256 KiB.
 const PAGE: usize = 100;
@@ -21,9 +24,9 @@ const SESSIONS: &str = "SELECT id, conversation_id, visitor FROM chat_sessions \
 const DELIVERIES: &str = "SELECT id, payload FROM chat_deliveries \
      WHERE customer_id = ? AND id > ? AND LOWER(payload) LIKE ? ESCAPE '!' ORDER BY id LIMIT ?";
 /// Notifications that name an address, page by page.
-const NOTIFICATIONS: &str = "SELECT id, subject, body, data FROM chat_notifications \
+const NOTIFICATIONS: &str = "SELECT id, cause_key, subject, body, data FROM chat_notifications \
      WHERE customer_id = ? AND id > ? AND (LOWER(data) LIKE ? ESCAPE '!' OR LOWER(body) LIKE ? ESCAPE '!' \
-     OR LOWER(subject) LIKE ? ESCAPE '!') ORDER BY id LIMIT ?";
+     OR LOWER(subject) LIKE ? ESCAPE '!' OR LOWER(cause_key) LIKE ? ESCAPE '!') ORDER BY id LIMIT ?";
 
 #[derive(bin_common_handler::FromRow)]
 struct Session {
@@ -41,6 +44,7 @@ struct Delivery {
 #[derive(bin_common_handler::FromRow)]
 struct Told {
     id: Uuid,
+    cause_key: String,
     subject: String,
     body: String,
     data: Json<Data>,
@@ -202,6 +206,77 @@ pub(crate) async fn by_mail(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
+/// Leads whose person is an address, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn leads(
+    db: &Db,
+    customer_id: Uuid,
+    email: &str,
+    most: usize,
+) -> Result<Vec<Lead>> {
+    let tail =
+        format!("WHERE customer_id = ? AND LOWER(person) = ? ORDER BY tm_create DESC LIMIT {most}");
+    Ok(db
+        .select(&tail, vec![customer_id.into(), email.into()])
+        .await?)
+}
+
+/// The ids of all of them.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ids_of_leads(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    email: &str,
+) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM chat_leads WHERE customer_id = ? AND LOWER(person) = ?";
+    ids_of(tx, sql, customer_id, email).await
+}
+
+/// Appointments whose invitations go to an address, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn appointments(
+    db: &Db,
+    customer_id: Uuid,
+    email: &str,
+    most: usize,
+) -> Result<Vec<Appointment>> {
+    let tail =
+        format!("WHERE customer_id = ? AND LOWER(email) = ? ORDER BY tm_create DESC LIMIT {most}");
+    Ok(db
+        .select(&tail, vec![customer_id.into(), email.into()])
+        .await?)
+}
+
+/// The ids of all of them.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ids_of_appointments(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    email: &str,
+) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM chat_appointments WHERE customer_id = ? AND LOWER(email) = ?";
+    ids_of(tx, sql, customer_id, email).await
+}
+
+async fn ids_of(
+    tx: &mut ChangeTx<'_>,
+    sql: &str,
+    customer_id: Uuid,
+    email: &str,
+) -> Result<Vec<Uuid>> {
+    let values = vec![customer_id.into(), email.into()];
+    let found: Vec<Id> = tx.sql().fetch_all(sql, values).await?;
+    Ok(found.into_iter().map(|found| found.id).collect())
+}
+
 /// Notifications to an address, the newest first.
 ///
 /// # Errors
@@ -239,7 +314,7 @@ pub(crate) async fn erase_to(
     Ok(())
 }
 
-/// Takes the words out of notifications, and takes deliveries away, that name an address.
+/// Takes the words and keys out of notifications, and takes deliveries away, that name an address.
 ///
 /// # Errors
 /// 503.
@@ -272,6 +347,7 @@ pub(crate) async fn erase_naming(
             like.as_str().into(),
             like.as_str().into(),
             like.as_str().into(),
+            like.as_str().into(),
             limit(),
         ];
         let page: Vec<Told> = tx.sql().fetch_all(NOTIFICATIONS, values).await?;
@@ -283,6 +359,9 @@ pub(crate) async fn erase_naming(
             let sql =
                 "UPDATE chat_notifications SET subject = '', body = '', data = '{}' WHERE id = ?";
             tx.sql().execute(sql, vec![row.id.into()]).await?;
+        }
+        for row in page.iter().filter(|row| names(&row.cause_key, email)) {
+            tellings::replace_key(tx, row.id).await?;
         }
     }
     Ok(())

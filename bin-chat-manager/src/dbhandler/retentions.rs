@@ -9,6 +9,7 @@ use bin_common_handler::{
 use uuid::Uuid;
 
 use super::insert_new;
+use crate::models::lead::LeadStatus;
 
 /// The row of the job that deletes.
 pub(crate) const NAME: &str = "all";
@@ -31,9 +32,11 @@ const OF_CONVERSATIONS: [(&str, &str); 12] = [
 ];
 
 /// Where a business has anything whose time may be over.
-const OF_BUSINESSES: [&str; 4] = [
+const OF_BUSINESSES: [&str; 6] = [
+    "chat_contacts",
     "chat_conversations",
     "chat_deliveries",
+    "chat_leads",
     "chat_notifications",
     "chat_presences",
 ];
@@ -273,6 +276,69 @@ pub(crate) async fn forget_visitors(
     }
     let (marks, values) = marks(&found);
     let sql = format!("UPDATE chat_sessions SET visitor = '{{}}' WHERE id IN ({marks})");
+    Ok(db.execute(&sql, values).await?)
+}
+
+/// Forgets numbers with which there is no conversation any more, and of which nothing was noted since; how many, so many at
+/// most. An opt-out is known by the hash that stays.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn forget_numbers(
+    db: &Db,
+    customer_id: Uuid,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64> {
+    let sql = "SELECT id FROM chat_contacts WHERE customer_id = ? AND tm_update < ? AND number <> '' \
+               AND NOT EXISTS (SELECT 1 FROM chat_conversations \
+               WHERE chat_conversations.customer_id = chat_contacts.customer_id \
+               AND chat_conversations.person = chat_contacts.number) \
+               ORDER BY tm_create LIMIT ?";
+    let values = vec![customer_id.into(), before.into(), limit.into()];
+    let found = ids(db.fetch_all(sql, values).await?);
+    let blank = "UPDATE chat_contacts SET number = ''";
+    forget(db, blank, &found, before).await
+}
+
+/// Forgets of whom leads were that are over, or whose conversation went, and which nobody changed since; how many, so many
+/// at most. What they were worth stays.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn forget_leads(
+    db: &Db,
+    customer_id: Uuid,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64> {
+    let sql = "SELECT id FROM chat_leads WHERE customer_id = ? AND tm_update < ? \
+               AND (person <> '' OR name <> '' OR address <> '') \
+               AND (status IN (?, ?) OR tm_delete IS NOT NULL OR (conversation_id <> ? \
+               AND NOT EXISTS (SELECT 1 FROM chat_conversations \
+               WHERE chat_conversations.id = chat_leads.conversation_id))) \
+               ORDER BY tm_create LIMIT ?";
+    let values = vec![
+        customer_id.into(),
+        before.into(),
+        LeadStatus::Completed.into(),
+        LeadStatus::Lost.into(),
+        Uuid::nil().into(),
+        limit.into(),
+    ];
+    let found = ids(db.fetch_all(sql, values).await?);
+    let blank = "UPDATE chat_leads SET person = '', name = '', address = ''";
+    forget(db, blank, &found, before).await
+}
+
+/// Those of the rows found that nobody changed meanwhile.
+async fn forget(db: &Db, blank: &str, found: &[Uuid], before: Timestamp) -> Result<u64> {
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let (marks, mut values) = marks(found);
+    values.push(before.into());
+    let sql = format!("{blank} WHERE id IN ({marks}) AND tm_update < ?");
     Ok(db.execute(&sql, values).await?)
 }
 

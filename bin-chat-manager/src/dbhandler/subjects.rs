@@ -10,6 +10,8 @@ use crate::models::notification::Notification;
 
 /// Rows of each kind that an answer has at most.
 pub(crate) const ROWS_MAX: usize = 1_000;
+/// Rows of one statement that changes some.
+const STEP: usize = 500;
 
 #[derive(bin_common_handler::FromRow)]
 struct Id {
@@ -92,6 +94,18 @@ pub(crate) async fn of_conversations<E: Entity>(
     select_within(db, customer_id, "conversation_id", ids).await
 }
 
+/// Rows of an entity that are of these leads, the newest first.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn of_leads<E: Entity>(
+    db: &Db,
+    customer_id: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<E>> {
+    select_within(db, customer_id, "lead_id", ids).await
+}
+
 /// The names of the files of these conversations.
 ///
 /// # Errors
@@ -123,6 +137,63 @@ pub(crate) async fn ids_of_person(
     Ok(found.into_iter().map(|found| found.id).collect())
 }
 
+/// The leads of a person, and those of these conversations.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ids_of_leads(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    person: &str,
+    conversations: &[Uuid],
+) -> Result<Vec<Uuid>> {
+    let sql = "SELECT id FROM chat_leads WHERE customer_id = ? AND person = ?";
+    let values = vec![customer_id.into(), person.into()];
+    let found: Vec<Id> = tx.sql().fetch_all(sql, values).await?;
+    let mut leads: Vec<Uuid> = found.into_iter().map(|found| found.id).collect();
+    let of = ("chat_leads", "conversation_id");
+    leads.extend(ids_within(tx, of, customer_id, conversations).await?);
+    leads.sort_unstable();
+    leads.dedup();
+    Ok(leads)
+}
+
+/// The appointments of these conversations, and of these leads.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn ids_of_appointments(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    conversations: &[Uuid],
+    leads: &[Uuid],
+) -> Result<Vec<Uuid>> {
+    let of = ("chat_appointments", "conversation_id");
+    let mut found = ids_within(tx, of, customer_id, conversations).await?;
+    let of = ("chat_appointments", "lead_id");
+    found.extend(ids_within(tx, of, customer_id, leads).await?);
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Found without holding anything, as rows are locked by their primary key only.
+async fn ids_within(
+    tx: &mut ChangeTx<'_>,
+    (table, column): (&'static str, &'static str),
+    customer_id: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<Uuid>> {
+    let mut all = Vec::new();
+    for ids in ids.chunks(STEP) {
+        let (condition, values) = within(customer_id, column, ids);
+        let sql = format!("SELECT id FROM {table} WHERE {condition}");
+        let found: Vec<Id> = tx.sql().fetch_all(&sql, values).await?;
+        all.extend(found.into_iter().map(|found| found.id));
+    }
+    Ok(all)
+}
+
 /// Takes out what was said in a conversation. Its files go with the next pass of retention, and nobody gets them meanwhile.
 ///
 /// # Errors
@@ -141,7 +212,6 @@ pub(crate) async fn erase_words(
         "DELETE FROM chat_summaries WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_csats SET comment = '' WHERE customer_id = ? AND conversation_id = ?",
         "UPDATE chat_sessions SET visitor = '{}' WHERE customer_id = ? AND conversation_id = ?",
-        "UPDATE chat_appointments SET title = '', address = '', email = '' WHERE customer_id = ? AND conversation_id = ?",
     ] {
         let values = vec![customer_id.into(), conversation_id.into()];
         tx.sql().execute(sql, values).await?;
@@ -156,14 +226,42 @@ pub(crate) async fn erase_words(
 pub(crate) async fn erase_leads(
     tx: &mut ChangeTx<'_>,
     customer_id: Uuid,
-    person: &str,
+    leads: &[Uuid],
     pseudonym: &str,
 ) -> Result<()> {
-    let sql = "UPDATE chat_leads SET person = ?, name = '', address = '' \
-               WHERE customer_id = ? AND person = ?";
-    let values = vec![pseudonym.into(), customer_id.into(), person.into()];
-    tx.sql().execute(sql, values).await?;
+    for ids in leads.chunks(STEP) {
+        let (condition, found) = within(customer_id, "id", ids);
+        let sql =
+            format!("UPDATE chat_leads SET person = ?, name = '', address = '' WHERE {condition}");
+        let mut values: Vec<Value> = vec![pseudonym.into()];
+        values.extend(found);
+        tx.sql().execute(&sql, values).await?;
+    }
     Ok(())
+}
+
+/// Takes out what appointments say of a person, as a change that calendars must see; how many said anything.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn erase_appointments(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    appointments: &[Uuid],
+) -> Result<u64> {
+    let (now, mut rows) = (tx.now(), 0);
+    for ids in appointments.chunks(STEP) {
+        let (condition, found) = within(customer_id, "id", ids);
+        let sql = format!(
+            "UPDATE chat_appointments SET title = '', address = '', email = '', \
+             sequence = sequence + 1, tm_update = ? \
+             WHERE {condition} AND (title <> '' OR address <> '' OR email <> '')"
+        );
+        let mut values: Vec<Value> = vec![now.into()];
+        values.extend(found);
+        rows += tx.sql().execute(&sql, values).await?;
+    }
+    Ok(rows)
 }
 
 /// The ledger keeps the hash of a number, and no longer the number.

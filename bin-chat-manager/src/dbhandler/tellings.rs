@@ -3,6 +3,7 @@
 use bin_common_handler::{
     databasehandler::{ChangeTx, Value},
     models::error::Result,
+    optouts,
 };
 use uuid::Uuid;
 
@@ -59,6 +60,40 @@ pub(crate) async fn erase_naming(
     let found: Vec<Id> = tx.sql().fetch_all(find, values).await?;
     let blank = "UPDATE chat_notifications SET subject = '', body = '', data = '{}'";
     each(tx, &found, blank).await
+}
+
+/// Takes a number out of the keys of notifications, in which callers may put it. A second notification with such a key is
+/// another one from now on.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn erase_keys(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    number: &str,
+) -> Result<()> {
+    // The shortest form stands in all others.
+    let Some(digits) = optouts::forms(number).pop() else {
+        return Ok(());
+    };
+    let find = "SELECT id FROM chat_notifications WHERE customer_id = ? AND cause_key LIKE ?";
+    let values = vec![customer_id.into(), format!("%{digits}%").into()];
+    let found: Vec<Id> = tx.sql().fetch_all(find, values).await?;
+    for row in found {
+        replace_key(tx, row.id).await?;
+    }
+    Ok(())
+}
+
+/// Another key stands for that of a notification, of which nobody is known.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn replace_key(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
+    let sql = "UPDATE chat_notifications SET cause_key = ? WHERE id = ?";
+    let values = vec![format!("erased:{id}").into(), id.into()];
+    tx.sql().execute(sql, values).await?;
+    Ok(())
 }
 
 async fn each(tx: &mut ChangeTx<'_>, found: &[Id], statement: &str) -> Result<()> {

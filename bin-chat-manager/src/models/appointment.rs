@@ -157,6 +157,19 @@ impl Appointment {
         })
     }
 
+    /// That its time has come.
+    ///
+    /// # Errors
+    /// 409 `APPOINTMENT_NOT_BEGUN`.
+    fn ensure_begun(&self, now: Timestamp) -> Result<()> {
+        if now >= self.tm_start {
+            return Ok(());
+        }
+        let text = "The appointment has not begun yet.";
+        Err(Error::failed_precondition("APPOINTMENT_NOT_BEGUN", text)
+            .with_detail(json!({ "tm_start": self.tm_start })))
+    }
+
     /// 409: it stands where this cannot be done.
     pub fn refused(&self) -> Error {
         let text = format!("The appointment is {}.", self.status);
@@ -165,7 +178,7 @@ impl Appointment {
     }
 }
 
-fn check(after: &mut Appointment, before: Option<&Appointment>, _: Timestamp) -> Result<()> {
+fn check(after: &mut Appointment, before: Option<&Appointment>, now: Timestamp) -> Result<()> {
     // What was written before there was this rule stays until somebody writes it anew.
     if before.is_none_or(|before| before.title != after.title) {
         check_shown("title", &after.title)?;
@@ -179,6 +192,10 @@ fn check(after: &mut Appointment, before: Option<&Appointment>, _: Timestamp) ->
     if before.status != after.status && !before.status.may_become(after.status) {
         return Err(before.refused());
     }
+    // It is final, so it is said of nobody who may yet come.
+    if after.status == AppointmentStatus::NoShow && before.status != after.status {
+        return before.ensure_begun(now);
+    }
     Ok(())
 }
 
@@ -187,6 +204,35 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::ahead(99, AppointmentStatus::NoShow, Err("APPOINTMENT_NOT_BEGUN"))]
+    #[case::begun(100, AppointmentStatus::NoShow, Ok(()))]
+    #[case::called_off_ahead(99, AppointmentStatus::Canceled, Ok(()))]
+    #[case::they_came_early(99, AppointmentStatus::InProgress, Ok(()))]
+    #[case::no_state_is_left_out(
+        100,
+        AppointmentStatus::Completed,
+        Err("INVALID_APPOINTMENT_STATE")
+    )]
+    fn nobody_is_missing_before_it_begins(
+        #[case] now: i64,
+        #[case] next: AppointmentStatus,
+        #[case] expected: std::result::Result<(), &str>,
+    ) {
+        let before = Appointment {
+            status: AppointmentStatus::Confirmed,
+            tm_start: Timestamp::from_micros(100),
+            ..Appointment::default()
+        };
+        let mut after = Appointment {
+            status: next,
+            ..before.clone()
+        };
+        let checked = check(&mut after, Some(&before), Timestamp::from_micros(now));
+        let told = checked.map_err(|error| error.reason().to_owned());
+        assert_eq!(told, expected.map_err(str::to_owned));
+    }
 
     #[rstest]
     #[case(AppointmentStatus::Pending, "confirmed in_progress canceled no_show")]

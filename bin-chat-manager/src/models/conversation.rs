@@ -1,6 +1,6 @@
 //! A conversation: one person, one channel, one business.
 
-use bin_common_handler::{Resource, models::time::Timestamp, text_enum};
+use bin_common_handler::{Resource, models::time::Timestamp, subjects::PSEUDONYM, text_enum};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -162,6 +162,11 @@ impl Conversation {
     /// Whether it ended.
     pub const fn is_closed(&self) -> bool {
         self.tm_closed.is_some()
+    }
+
+    /// Whether whoever wrote was erased: a pseudonym stands for them, to which nothing can be sent.
+    pub fn is_erased(&self) -> bool {
+        self.person.starts_with(PSEUDONYM)
     }
 
     /// Whether nothing may be sent.

@@ -46,6 +46,10 @@ pub(super) async fn mark(
     let Some(mut conversation) = tx.lock::<Conversation>(of.id).await? else {
         return Ok(Marked::Left);
     };
+    // Who was forgotten since then is known by another name, which the next look has.
+    if conversation.person != of.person {
+        return Ok(Marked::Left);
+    }
     let mut contact = contacthandler::lock(&mut tx, of.customer_id, &hash, &of.person).await?;
     let Some(mut message) = tx.lock::<Message>(seen.id).await? else {
         return Ok(Marked::Left);
@@ -113,7 +117,8 @@ fn objection(
     contact: &Contact,
     now: Timestamp,
 ) -> Option<Objection> {
-    if conversation.is_closed() {
+    // To a pseudonym nothing leaves, whatever became of its conversation.
+    if conversation.is_closed() || conversation.is_erased() {
         return Some(Objection::Closed);
     }
     if message.is_confirmation() {
@@ -216,6 +221,13 @@ mod tests {
         conversation
     }
 
+    fn erased() -> Conversation {
+        Conversation {
+            person: "erased:0123".to_owned(),
+            ..Conversation::default()
+        }
+    }
+
     fn opted_out() -> Conversation {
         let mut conversation = Conversation::default();
         conversation.block(BlockReason::OptedOut);
@@ -284,6 +296,12 @@ mod tests {
     #[case::closed(
         message(Sender::System, "optout:1"),
         conversation(0, true, false),
+        contact(false, false),
+        Some(O::Closed)
+    )]
+    #[case::erased(
+        message(Sender::Human, "human:1"),
+        erased(),
         contact(false, false),
         Some(O::Closed)
     )]

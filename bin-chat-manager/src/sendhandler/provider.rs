@@ -69,6 +69,8 @@ impl Outcome {
 struct Shown {
     sid: String,
     status: String,
+    /// None behind a messaging service, until that has chosen.
+    from: Option<String>,
     to: String,
     body: String,
     direction: String,
@@ -182,8 +184,8 @@ fn accepted(shown: Shown) -> Outcome {
     }
 }
 
-/// Looks for a text in the provider's list, by recipient, words and time: its sender is not known behind a messaging
-/// service, and it has no date of sending while it waits.
+/// Looks for a text in the provider's list, by sender, recipient, words and time: behind a messaging service its sender is
+/// not known, and it has no date of sending while it waits.
 pub(super) async fn find(
     app: &App,
     business: &Business,
@@ -200,15 +202,22 @@ pub(super) async fn find(
     let answer = app.http.send(&request).await.ok()?;
     let listed: Listed = answer.status.is_success().then(|| answer.json().ok())??;
     for shown in listed.messages {
-        if !is_ours(&shown, conversation, message, attempt) {
+        let is_from = is_from(&shown, business, conversation);
+        if !is_from || !is_ours(&shown, conversation, message, attempt) {
             continue;
         }
-        let known = messages::is_known_sid(&app.store.db, message.customer_id, &shown.sid).await;
+        let known = messages::is_known_sid(&app.store.db, &shown.sid).await;
         if known.is_ok_and(|known| !known) {
             return Some(accepted(shown));
         }
     }
     None
+}
+
+/// Whether a text may be the business's own: others may share its account at the carrier.
+fn is_from(shown: &Shown, business: &Business, conversation: &Conversation) -> bool {
+    let is_chosen_there = !business.messaging_service_id.is_empty();
+    is_chosen_there || shown.from.as_deref() == Some(conversation.number.as_str())
 }
 
 fn is_ours(
@@ -342,6 +351,32 @@ mod tests {
     }
 
     #[rstest]
+    #[case::own("", Some("+14155550100"), true)]
+    #[case::of_another_number("", Some("+14155550101"), false)]
+    #[case::of_nobody("", None, false)]
+    #[case::the_service_chose_another("MG1", Some("+14155550101"), true)]
+    #[case::the_service_has_not_chosen("MG1", None, true)]
+    fn a_text_of_another_number_is_not_ours(
+        #[case] messaging_service_id: &str,
+        #[case] from: Option<&str>,
+        #[case] expected: bool,
+    ) {
+        let business = Business {
+            messaging_service_id: messaging_service_id.to_owned(),
+            ..Business::default()
+        };
+        let conversation = Conversation {
+            number: "+14155550100".to_owned(),
+            ..Conversation::default()
+        };
+        let shown = Shown {
+            from: from.map(str::to_owned),
+            ..Shown::default()
+        };
+        assert_eq!(is_from(&shown, &business, &conversation), expected);
+    }
+
+    #[rstest]
     #[case(
         "Fri, 27 Nov 2026 08:00:00 +0000",
         "+14155550123",
@@ -388,6 +423,7 @@ mod tests {
         let shown = Shown {
             sid: "SM1".to_owned(),
             status: "queued".to_owned(),
+            from: None,
             to: to.to_owned(),
             body: body.to_owned(),
             direction: direction.to_owned(),

@@ -3,9 +3,11 @@
 
 pub(crate) mod by_email;
 
+use std::collections::BTreeSet;
+
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::ChangeTx,
+    databasehandler::{ChangeTx, Entity},
     models::error::Result,
     sockhandler::ReceivedEvent,
     subjects::{Erased, Subject},
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    contacthandler,
+    calendarsynchandler, contacthandler,
     conversationhandler::{change, people},
     dbhandler::{contacts, subjects, tellings},
     models::{
@@ -61,7 +63,16 @@ pub(crate) async fn known(app: &App, ctx: &RequestContext, subject: &Subject) ->
     let messages: Vec<Message> = subjects::of_conversations(db, customer_id, &ids).await?;
     let attachments = subjects::file_names(db, customer_id, &ids).await?;
     let leads: Vec<Lead> = subjects::of_person(db, customer_id, phone).await?;
+    let leads = joined(
+        leads,
+        subjects::of_conversations(db, customer_id, &ids).await?,
+    );
     let appointments: Vec<Appointment> = subjects::of_conversations(db, customer_id, &ids).await?;
+    let of_leads: Vec<Uuid> = leads.iter().map(Entity::id).collect();
+    let appointments = joined(
+        appointments,
+        subjects::of_leads(db, customer_id, &of_leads).await?,
+    );
     let notifications = subjects::notifications(db, customer_id, phone).await?;
     let hash = contacthandler::hash(app, phone).await?;
     let counts = [
@@ -95,31 +106,59 @@ pub(crate) async fn erased(tx: &mut ChangeTx<'_>, event: &ReceivedEvent) -> Resu
         phone,
         pseudonym,
     } = &told;
-    for id in subjects::ids_of_person(tx, *customer_id, phone).await? {
+    let conversations = subjects::ids_of_person(tx, *customer_id, phone).await?;
+    let leads = subjects::ids_of_leads(tx, *customer_id, phone, &conversations).await?;
+    let appointments =
+        subjects::ids_of_appointments(tx, *customer_id, &conversations, &leads).await?;
+    for id in conversations {
         if let Some(conversation) = tx.lock::<Conversation>(id).await? {
             forget(tx, conversation, pseudonym.clone()).await?;
         }
     }
+    forget_appointments(tx, *customer_id, &appointments).await?;
+    subjects::erase_leads(tx, *customer_id, &leads, pseudonym).await?;
     tellings::erase_naming(tx, *customer_id, phone).await?;
     tellings::erase_to(tx, *customer_id, phone, pseudonym).await?;
-    subjects::erase_leads(tx, *customer_id, phone, pseudonym).await?;
+    tellings::erase_keys(tx, *customer_id, phone).await?;
     subjects::forget_number(tx, *customer_id, phone).await
 }
 
-/// A held conversation ends, what was said in it goes, and `person` stands for who wrote.
+/// The rows of both, each once.
+fn joined<E: Entity>(mut rows: Vec<E>, more: Vec<E>) -> Vec<E> {
+    let known: BTreeSet<Uuid> = rows.iter().map(Entity::id).collect();
+    let others = more.into_iter().filter(|row| !known.contains(&row.id()));
+    rows.extend(others);
+    rows
+}
+
+/// What was said in a held conversation goes, `person` stands for who wrote, and it ends: what is told of its end names
+/// nobody.
 async fn forget(
     tx: &mut ChangeTx<'_>,
     mut conversation: Conversation,
     person: String,
 ) -> Result<()> {
     let (customer_id, id) = (conversation.customer_id, conversation.id);
-    if !conversation.is_closed() {
-        people::end(tx, &mut conversation).await?;
-    }
     conversation.person = person;
     conversation.person_name.clear();
     conversation.findings = Column::default();
-    change::save(tx, &mut conversation).await?;
+    if conversation.is_closed() {
+        change::save(tx, &mut conversation).await?;
+    } else {
+        people::end(tx, &mut conversation).await?;
+    }
     subjects::erase_words(tx, customer_id, id).await?;
     tellings::erase_naming(tx, customer_id, &id.to_string()).await
+}
+
+/// What appointments say of a person goes, here and in the calendars elsewhere that have them.
+async fn forget_appointments(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    appointments: &[Uuid],
+) -> Result<()> {
+    if subjects::erase_appointments(tx, customer_id, appointments).await? > 0 {
+        calendarsynchandler::wake(tx, customer_id).await?;
+    }
+    Ok(())
 }

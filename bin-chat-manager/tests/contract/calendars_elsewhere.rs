@@ -12,7 +12,8 @@ use serde_json::{Value as Json, json};
 use super::{
     calendar_servers::{ACCOUNT, Cloud, PASSWORD, Radicale, login_page},
     desk::Desk,
-    world::{id, reason, text},
+    siblings::{CUSTOMER, NUMBER},
+    world::{PERSON, World, id, reason, text},
 };
 
 /// How long some runs may take.
@@ -313,4 +314,71 @@ async fn an_address_that_may_not_be_asked_is_refused_by_its_field() {
     let refused = desk.client.call(Post, &uri, None).await;
     assert_eq!(reason(&refused), (409, "CALENDAR_IS_FEED"));
     desk.end().await;
+}
+
+#[rstest]
+#[case::google(Kind::Embedded, "google")]
+#[case::google_full(Kind::Full, "google")]
+#[case::graph(Kind::Embedded, "graph")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_forgotten_is_forgotten_elsewhere_too(#[case] kind: Kind, #[case] r#type: &str) {
+    let cloud = Cloud::start().await;
+    let (google, graph, token) = (
+        cloud.url("/google"),
+        cloud.url("/graph"),
+        cloud.url("/token"),
+    );
+    let settings = [
+        ("CALENDAR_PERIOD", "1s"),
+        ("GOOGLE_CALENDAR_URL", google.as_str()),
+        ("GOOGLE_TOKEN_URL", token.as_str()),
+        ("MICROSOFT_GRAPH_URL", graph.as_str()),
+        ("MICROSOFT_TOKEN_URL", token.as_str()),
+    ];
+    let world = World::with(kind, &settings).await;
+    let client = world.of(NUMBER);
+    let make = async |what: &str, body: Json| {
+        let uri = format!("/v1/{what}");
+        client.ok(Post, &uri, Some(body)).await
+    };
+    let calendar = json!({"name": "Ann", "type": r#type, "secret": "refresh-me"});
+    make("calendars", calendar).await;
+    let van = make("resources", json!({"name": "Van 1"})).await;
+    // No conversation leads to them: a person wrote it all down.
+    let lead = make("leads", json!({"person": PERSON, "name": "Jane"})).await;
+    let at = |hours: u64| world.clock.now().plus(Duration::from_secs(hours * 3_600));
+    let time = json!({"resource_id": id(&van), "tm_start": at(48), "tm_end": at(49)});
+    let held = make("reservations", time).await;
+    let body = json!({
+        "reservation_id": id(&held), "lead_id": id(&lead),
+        "title": "CANARY for Jane", "address": "1 CANARY Street",
+    });
+    let made = make("appointments", body).await;
+    let shown = |cloud: &Cloud| {
+        let state = cloud.state();
+        let events = state.events.values().map(Json::to_string);
+        events.collect::<Vec<_>>()
+    };
+    until_within(SLOW, "it is carried", async || {
+        let shown = shown(&cloud);
+        (shown.len() == 1 && shown[0].contains("CANARY")).then_some(())
+    })
+    .await;
+    let subject = json!({"customer_id": CUSTOMER, "phone": PERSON});
+    let known = client.ok(Post, "/v1/subjects/lookup", Some(subject)).await;
+    assert_eq!(known["appointments"][0]["id"], made["id"], "{known}");
+
+    // Long over, it is none of what is carried otherwise.
+    world.pass(5 * 86_400);
+    world.erase(PERSON, "erased:0123").await;
+    until_within(SLOW, "it is taken out there", async || {
+        let shown = shown(&cloud);
+        (shown.len() == 1 && !shown[0].contains("CANARY")).then_some(())
+    })
+    .await;
+    let uri = format!("/v1/appointments/{}", id(&made));
+    let blank = client.ok(Get, &uri, None).await;
+    assert_eq!((text(&blank, "title"), text(&blank, "address")), ("", ""));
+    assert_eq!(blank["sequence"], json!(1));
+    world.end().await;
 }

@@ -2,7 +2,7 @@
 
 use bin_common_handler::{
     models::{
-        role::Role::{Agent, Supervisor},
+        role::Role::{Admin, Agent, Supervisor},
         sock::Method::{Get, Post, Put},
     },
     testing::{Kind, until},
@@ -166,7 +166,7 @@ async fn desk_offers(desk: &ContactCenter) -> usize {
 async fn a_supervisor_takes_over_from_an_agent_and_no_equal_does(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let desk = ContactCenter::new(kind).await;
+    let desk = ContactCenter::beside_numbers(kind).await;
     let queue = desk.queue(json!({})).await;
     desk.agent(1, json!({})).await;
     desk.presence(1, "desk", "online").await;
@@ -203,6 +203,30 @@ async fn a_supervisor_takes_over_from_an_agent_and_no_equal_does(
         (200, &Json::Null),
         "{taken}"
     );
+    desk.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_equal_takes_over_from_a_supervisor_who_is_an_agent_too(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let desk = ContactCenter::beside_numbers(kind).await;
+    desk.agent(20, json!({})).await;
+    let widget = desk.widget(None).await;
+    let chat = desk.visitor(&widget).await.conversation;
+    let uri = format!("/v1/conversations/{chat}/takeover");
+    let take = async |role, number| desk.by((role, number), (Post, &uri), None).await;
+    let (status, taken) = take(Supervisor, 20).await;
+    assert_eq!(status, 200, "{taken}");
+    let equal = take(Supervisor, 21).await;
+    assert_eq!(reason(&equal), (409, "CONVERSATION_TAKEN"));
+    // Whoever stands above both does.
+    let (status, taken) = take(Admin, 30).await;
+    assert_eq!(status, 200, "{taken}");
+    assert_eq!(text(&taken, "former_owner_id"), user(20));
+    let below = take(Supervisor, 20).await;
+    assert_eq!(reason(&below), (409, "CONVERSATION_TAKEN"));
     desk.end().await;
 }
 

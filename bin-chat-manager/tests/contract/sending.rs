@@ -168,6 +168,53 @@ async fn an_unanswered_text_is_found_in_the_carriers_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_of_another_customer_is_not_taken_for_ours() {
+    let world = World::new(Kind::Embedded).await;
+    world.provider.deliver(Delivery::of(&[]));
+    let conversation = heard(&world).await;
+    let say = async |key: &str| {
+        let word = json!({"client_message_id": key, "body": "We come today."});
+        let said = world
+            .act(NUMBER, &conversation, "messages", Some(word))
+            .await;
+        assert_eq!(said.0, 200, "{}", said.1);
+        text(&said.1, "id").to_owned()
+    };
+    let read = async |id: &str| {
+        let messages = world.messages(NUMBER, &conversation).await;
+        messages.into_iter().find(|it| text(it, "id") == id)
+    };
+    let first = say("a").await;
+    until("the carrier has the first", async || {
+        let message = read(&first).await?;
+        (!message["tm_sent"].is_null()).then_some(())
+    })
+    .await;
+    // As if it were of somebody who shares the account at the carrier.
+    let db = world.installation.db();
+    let sql = "UPDATE chat_messages SET customer_id = ? WHERE id = ?";
+    let other = uuid::Uuid::from_u128(99);
+    let id: uuid::Uuid = first.parse().unwrap();
+    db.execute(sql, vec![other.into(), id.into()])
+        .await
+        .unwrap();
+    drop(db);
+    world.provider.fail(Route::Send, Fault::Drop, 1);
+    let second = say("b").await;
+    until("the second was asked for", async || {
+        (world.provider.requests(Route::Send) == 2).then_some(())
+    })
+    .await;
+    world.pass(40);
+    until("nobody knows of the second", async || {
+        let message = read(&second).await?;
+        (text(&message, "status") == "unknown").then_some(())
+    })
+    .await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_knows_is_unknown_and_never_sent_again() {
     let world = World::new(Kind::Embedded).await;
     world.provider.fail(Route::Send, Fault::Drop, 1);

@@ -269,6 +269,10 @@ async fn who_is_known_by_an_address_alone_is_forgotten_and_nobody_else(
     deliver(77, "write to\nAnn_1@example.org").await;
     deliver(78, "write to annx1@example.org").await;
 
+    // Written down by a person, of no conversation.
+    let lead = json!({"person": "Ann_1@example.org", "name": "CANARY Ann"});
+    let lead = id(&desk.client.ok(Post, "/v1/leads", Some(lead)).await);
+
     let subject = json!({"customer_id": CUSTOMER, "email": ANN});
     let lookup = async || {
         let body = Some(subject.clone());
@@ -283,6 +287,7 @@ async fn who_is_known_by_an_address_alone_is_forgotten_and_nobody_else(
     assert_eq!(known["unconfirmed"], json!([chats[0].conversation]));
     assert!(known["messages"].to_string().contains("CANARY words"));
     assert_eq!(known["attachments"].as_array().unwrap().len(), 2);
+    assert!(known["leads"].to_string().contains("CANARY Ann"), "{known}");
     // The code, the transcript, and what was told to her.
     assert_eq!(known["notifications"].as_array().unwrap().len(), 3);
 
@@ -293,6 +298,12 @@ async fn who_is_known_by_an_address_alone_is_forgotten_and_nobody_else(
         (is_empty("conversations") && is_empty("notifications")).then_some(())
     })
     .await;
+    let uri = format!("/v1/leads/{lead}");
+    let lead = desk.client.ok(Get, &uri, None).await.to_string();
+    assert!(
+        lead.contains("erased:77") && !lead.contains("CANARY"),
+        "{lead}"
+    );
     for (at, visitor) in chats.iter().enumerate() {
         let uri = format!("/v1/conversations/{}/messages", visitor.conversation);
         let said = desk.client.ok(Get, &uri, None).await.to_string();

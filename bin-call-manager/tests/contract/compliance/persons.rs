@@ -1,5 +1,9 @@
 //! A person asks what is known of a number, or to be forgotten.
 
+use std::time::Duration;
+
+use bin_call_manager::models::inboundcall::InboundCall;
+use bin_common_handler::databasehandler::Entity;
 use uuid::Uuid;
 
 use super::*;
@@ -262,5 +266,39 @@ async fn an_erasure_takes_the_number_out_of_tags_and_of_buyers_lists(
     // What was compiled of the list before is read again.
     let (status, routed) = world.route(&come("").await).await;
     assert_eq!((status, text(&routed, "buyer_id")), (200, buyer.as_str()));
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_called_a_business_is_forgotten_after_thirteen_months(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let world = World::new(kind).await;
+    let (db, now) = (world.installation.db(), world.clock.now());
+    let marks = vec!["?"; InboundCall::COLUMNS.len()].join(", ");
+    let columns = InboundCall::COLUMNS.join(", ");
+    let sql = format!(
+        "INSERT INTO {} ({columns}) VALUES ({marks})",
+        InboundCall::TABLE
+    );
+    let calls = [(1, 395), (2, 397), (3, 800)].map(|(number, days)| InboundCall {
+        id: Uuid::from_u128(number),
+        customer_id: world.client.customer_id.unwrap(),
+        call_sid: format!("CA{number}"),
+        from_number: GEORGIA.to_owned(),
+        tm_create: now.minus(DAY * days),
+        ..InboundCall::default()
+    });
+    for call in &calls {
+        db.execute(&sql, call.values()).await.unwrap();
+    }
+    drop(db);
+    world.forget_callers(now).await;
+    for (call, expected) in calls.iter().zip([GEORGIA, "", ""]) {
+        let call = world.get("inbound_calls", &call.id.to_string()).await;
+        assert_eq!(text(&call, "from_number"), expected, "{call}");
+    }
     world.end().await;
 }
