@@ -18,6 +18,7 @@ use crate::{
         business::Business,
         conversation::Conversation,
         message::{Message, MessageStatus},
+        webhook::StatusReport,
     },
 };
 
@@ -73,6 +74,7 @@ struct Shown {
     body: String,
     direction: String,
     date_created: String,
+    error_code: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -207,6 +209,29 @@ pub(super) async fn find(
         }
     }
     None
+}
+
+/// What the provider says of a text that it has; nothing where it does not answer, or does not know it.
+pub(super) async fn look_up(
+    app: &App,
+    business: &Business,
+    message: &Message,
+) -> Option<StatusReport> {
+    let sid = message.provider_sid.as_deref()?;
+    let path = format!("Messages/{}.json", carrier::segment(sid));
+    let request = account(app, business)
+        .request(Method::GET, &path)
+        .ok()?
+        .within(DEADLINE);
+    let answer = app.http.send(&request).await.ok()?;
+    let shown: Shown = answer.status.is_success().then(|| answer.json().ok())??;
+    let code = shown.error_code.filter(|code| *code != 0);
+    Some(StatusReport {
+        message_id: message.id,
+        sid: shown.sid,
+        status: shown.status,
+        error_code: code.map(|code| code.to_string()).unwrap_or_default(),
+    })
 }
 
 fn is_ours(
@@ -390,6 +415,7 @@ mod tests {
             body: body.to_owned(),
             direction: direction.to_owned(),
             date_created: date_created.to_owned(),
+            error_code: None,
         };
         let conversation = Conversation {
             person: "+14155550123".to_owned(),
