@@ -148,7 +148,7 @@ fn outcome(sent: Result<HttpResponse, HttpFault>) -> Outcome {
             // It took something, and nobody knows what.
             _ => Outcome::Unanswered,
         },
-        408 | 429 | 500..=599 => Outcome::TryAgain,
+        429 | 500..=599 => Outcome::TryAgain,
         _ => {
             let code = carrier::refusal(&answer).map_or(0, |refusal| refusal.code);
             let code = if code == 0 {
@@ -325,6 +325,7 @@ mod tests {
     #[case(answer(400, r#"{"code":21610,"message":"x"}"#), refused("21610"))]
     #[case(answer(401, ""), refused(""))]
     #[case(answer(404, "x"), refused(""))]
+    #[case(answer(408, ""), refused(""))]
     #[case(answer(429, ""), Outcome::TryAgain)]
     #[case(answer(500, ""), Outcome::TryAgain)]
     #[case(answer(503, ""), Outcome::TryAgain)]

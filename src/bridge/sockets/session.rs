@@ -16,7 +16,7 @@ use bin_common_handler::{ids, models::error::Error, sockhandler::Held};
 
 use super::{
     At,
-    frames::{ClientFrame, ServerFrame, ToldFrame},
+    frames::{ClientFrame, ServerFrame, ToldFrame, Undecodable},
     hub::Hub,
     manager::Managers,
     outbox::Outbox,
@@ -327,7 +327,7 @@ impl Session {
         &mut self,
         socket: &mut WebSocket,
         grant: &Grant,
-        said: Option<Result<ClientFrame, serde_json::Error>>,
+        said: Option<Result<ClientFrame, Undecodable>>,
         told: &mut Told,
     ) -> Result<(), End> {
         self.count.add()?;
@@ -357,7 +357,7 @@ impl Session {
                 Some(text) => text,
                 None => return Ok(()),
             },
-            Err(_) => refused("INVALID_FRAME", ""),
+            Err(Undecodable { mark }) => refused("INVALID_FRAME", &mark),
         };
         send(socket, Message::Text(text)).await
     }
