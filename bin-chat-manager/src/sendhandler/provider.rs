@@ -9,6 +9,7 @@ use bin_common_handler::{
 };
 use chrono::DateTime;
 use serde::Deserialize;
+use serde_json::Value as Json;
 use tracing::warn;
 
 use crate::{
@@ -74,7 +75,7 @@ struct Shown {
     body: String,
     direction: String,
     date_created: String,
-    error_code: Option<i64>,
+    error_code: Json,
 }
 
 #[derive(Deserialize)]
@@ -225,7 +226,7 @@ pub(super) async fn look_up(
         .within(DEADLINE);
     let answer = app.http.send(&request).await.ok()?;
     let shown: Shown = answer.status.is_success().then(|| answer.json().ok())??;
-    let code = shown.error_code.filter(|code| *code != 0);
+    let code = shown.error_code.as_i64().filter(|code| *code != 0);
     Some(StatusReport {
         message_id: message.id,
         sid: shown.sid,
@@ -416,7 +417,7 @@ mod tests {
             body: body.to_owned(),
             direction: direction.to_owned(),
             date_created: date_created.to_owned(),
-            error_code: None,
+            error_code: Json::Null,
         };
         let conversation = Conversation {
             person: "+14155550123".to_owned(),
