@@ -45,8 +45,9 @@ pub(crate) struct Heartbeat {
     /// The tenant, for callers without one.
     #[serde(default, deserialize_with = "optional_owner")]
     pub customer_id: Option<Uuid>,
-    /// Whose device it is.
-    #[serde(deserialize_with = "uuid_or_nil")]
+    /// Whose device it is; the access key's own user where it is missing.
+    #[serde(default, deserialize_with = "uuid_or_nil")]
+    #[schemars(with = "Option<Uuid>")]
     pub user_id: Uuid,
     /// Tells it from the user's others: 1 to 64 ASCII characters without spaces.
     pub device: String,
@@ -68,13 +69,13 @@ pub(crate) fn start(ctx: &ManagerContext, app: &App) {
 pub(crate) async fn beat(app: &App, ctx: &RequestContext, body: &Heartbeat) -> Result<Presence> {
     let customer_id = ctx.scope.required_owner(body.customer_id)?;
     check(body)?;
-    people::actor(ctx, Some(body.user_id))?;
+    let user_id = user(ctx, body)?;
     let mut tx = app.store.begin(ctx).await?;
-    let mut presence = match presences::lock(&mut tx, customer_id, body.user_id).await? {
+    let mut presence = match presences::lock(&mut tx, customer_id, user_id).await? {
         Some(presence) => presence,
         None => {
             app.rooms.presences.take(&mut tx, customer_id, 1).await?;
-            presences::make(&mut tx, customer_id, body.user_id).await?
+            presences::make(&mut tx, customer_id, user_id).await?
         }
     };
     let now = tx.now();
@@ -104,14 +105,24 @@ pub(crate) async fn beat(app: &App, ctx: &RequestContext, body: &Heartbeat) -> R
     }
     let is = status(devices.iter().copied(), now);
     if is != presence.status && is != PresenceStatus::Offline {
-        app.pace.take((presence.id, body.user_id), now)?;
+        app.pace.take((presence.id, user_id), now)?;
     }
     settle(app, &mut tx, &mut presence, &devices, now).await?;
     tx.commit(presence).await
 }
 
+/// Whose device it is: the key's user, else the one that is named.
+fn user(ctx: &RequestContext, body: &Heartbeat) -> Result<Uuid> {
+    let named = Some(body.user_id).filter(|named| !named.is_nil());
+    ensure(
+        ctx.user_id.or(named).is_some(),
+        "user_id",
+        "must name a user",
+    )?;
+    people::actor(ctx, named)
+}
+
 fn check(body: &Heartbeat) -> Result<()> {
-    ensure(!body.user_id.is_nil(), "user_id", "must name a user")?;
     let device = &body.device;
     let is_name = !device.is_empty()
         && device.len() <= DEVICE_MAX

@@ -5,13 +5,14 @@ use bin_common_handler::{
     databasehandler::{ChangeTx, Store},
     models::{error::Result, text::hex},
     quota::Quota,
-    resource::{self, ResourceHooks},
+    resource::ResourceHooks,
 };
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    models::{cannedresponse::CannedResponse, queue::Queue, widget::Widget},
+    models::{cannedresponse::CannedResponse, widget::Widget},
+    queuehandler,
 };
 
 impl ResourceHooks<Widget> for App {
@@ -40,14 +41,11 @@ impl ResourceHooks<Widget> for App {
             let bits: [u8; 16] = rand::random();
             after.public_id = format!("wgt_{}", hex(&bits));
         }
-        let Some(queue_id) = after.queue_id.filter(|_| after.tm_delete.is_none()) else {
+        if after.tm_delete.is_some() {
             return Ok(());
-        };
-        let found = tx.get::<Queue>(queue_id).await?;
-        found
-            .filter(|queue| queue.customer_id == customer_id && queue.tm_delete.is_none())
-            .map(drop)
-            .ok_or_else(resource::not_found::<Queue>)
+        }
+        let named = before.and_then(|before| before.queue_id);
+        queuehandler::ensure_named(tx, customer_id, (named, after.queue_id)).await
     }
 }
 

@@ -13,8 +13,9 @@ use bin_common_handler::{
 use serde_json::Value as Json;
 
 use crate::{
+    accesskeyhandler,
     app::App,
-    dbhandler::states,
+    dbhandler::{accesskeys, states},
     models::{
         customer::{Customer, CustomerPatch},
         didpool::Didpool,
@@ -52,6 +53,12 @@ impl AuditedResource for User {
 
     async fn verify(&mut self, _: &mut ChangeTx<'_>, _: Option<&Self>, _: i64) -> Result<()> {
         Ok(())
+    }
+
+    /// Whoever is gone opens nothing any more: their keys are revoked, which closes their sockets, too.
+    async fn cascade(&self, app: &App, tx: &mut ChangeTx<'_>, ctx: &RequestContext) -> Result<()> {
+        let keys = accesskeys::of_user(tx, self.customer_id, self.id).await?;
+        accesskeyhandler::revoke(app, tx, ctx, keys).await
     }
 }
 

@@ -40,6 +40,16 @@ pub(crate) trait AuditedResource: Resource {
         before: Option<&Self>,
         version: i64,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Ends what ends with a row that is deleted.
+    fn cascade(
+        &self,
+        _app: &App,
+        _tx: &mut ChangeTx<'_>,
+        _ctx: &RequestContext,
+    ) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 impl<R: AuditedResource> ResourceHooks<R> for App {
@@ -73,6 +83,9 @@ impl<R: AuditedResource> ResourceHooks<R> for App {
         }
         after.seal(before, &self.sealer)?;
         after.verify(tx, before, version).await?;
+        if after.tm_delete().is_some() {
+            after.cascade(self, tx, ctx).await?;
+        }
         audit(tx, ctx, before, after).await
     }
 }

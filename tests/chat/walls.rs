@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bin_common_handler::testing::{BRIDGE_KEY, Kind, until};
+use rstest::rstest;
 use serde_json::{Value as Json, json};
 use tandem::socket::{Heard, Socket};
 use tokio::time::timeout;
@@ -403,6 +404,40 @@ async fn tokens_open_nothing_when_they_are_over_or_on_a_foreign_page() {
     assert_eq!(revoked.0, 200, "{}", revoked.1);
     assert_eq!(agent.closed().await, 4401);
     assert!(began.elapsed().as_secs() < 10);
+    world.end().await;
+}
+
+#[rstest]
+#[case::a_deleted_widget("DELETE", "/v1/widgets/WIDGET", json!(null), 4401)]
+#[case::a_page_that_is_no_longer_its("PUT", "/v1/widgets/WIDGET", json!({"origins": ["https://other.test"]}), 4403)]
+#[case::a_suspended_customer("PUT", "/v1/customers/CUSTOMER", json!({"status": "suspended"}), 4401)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_visitors_tokens_closes_their_sockets_within_5_s(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] body: Json,
+    #[case] code: u16,
+) {
+    let world = World::new(Kind::Embedded).await;
+    let desk = &world.desk;
+    let visitor = desk.visitor().await;
+    let room = format!("/ws/v1/conversations/{}", visitor.conversation);
+    let page = [("origin", PAGE)];
+    let mut open = Client::try_open(&desk.at, &room, &visitor.token, &page)
+        .await
+        .unwrap();
+    assert_eq!(open.next().await["op"], "hello");
+    let (status, widgets) = desk.ask("GET", "/v1/widgets", None).await;
+    assert_eq!(status, 200, "{widgets}");
+    let path = path
+        .replace("WIDGET", text(&widgets[0], "id"))
+        .replace("CUSTOMER", &desk.customer);
+    let began = std::time::Instant::now();
+    let body = (!body.is_null()).then_some(&body);
+    let changed = call(&desk.at, BRIDGE_KEY, (method, &path), &[], body).await;
+    assert_eq!(changed.0, 200, "{}", changed.1);
+    assert_eq!(open.closed().await, code);
+    assert!(began.elapsed().as_secs() < 5);
     world.end().await;
 }
 

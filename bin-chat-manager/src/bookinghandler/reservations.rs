@@ -15,6 +15,7 @@ use crate::{
     app::App,
     customerhandler::HOLD_TTL_DEFAULT,
     holdhandler,
+    models::bookable::Bookable,
     models::conversation::Conversation,
     models::reservation::{Reservation, ReservationPatch, TTL_MAX},
     models::slot::Slot,
@@ -44,8 +45,10 @@ impl ResourceHooks<Reservation> for App {
             .take(tx, after.customer_id, 1)
             .await?;
         let resource = take(tx, ctx, after.resource_id, after.time(), Uuid::nil()).await?;
-        // A trusted caller may name any tenant: the time is its resource's.
-        after.customer_id = resource.customer_id;
+        // A trusted caller may name any tenant, and its resources alone with it.
+        if resource.customer_id != after.customer_id {
+            return Err(resource::not_found::<Bookable>());
+        }
         resource::ensure_owned::<Conversation>(tx, after.customer_id, after.conversation_id)
             .await?;
         after.tm_expire = tx.now().plus(ttl(after));

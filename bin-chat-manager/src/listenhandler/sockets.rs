@@ -174,6 +174,8 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .internal()
         .verifies_visitors(VisitorIdentity {
             topic: "chatsession",
+            // A widget is deleted or leaves a page; a customer is suspended.
+            customer_topics: &["widget", "customer"],
         })
 }
 

@@ -208,6 +208,18 @@ pub struct Message {
 }
 
 impl Message {
+    /// Whether the provider has it, and has yet to say what became of it.
+    pub fn is_followed(&self) -> bool {
+        let is_open = matches!(
+            self.status,
+            MessageStatus::Accepted
+                | MessageStatus::Queued
+                | MessageStatus::Sending
+                | MessageStatus::Sent
+        );
+        is_open && self.provider_sid.is_some()
+    }
+
     /// The id that the client gave it, where it came from one.
     pub fn client_message_id(&self) -> Option<&str> {
         let mut words = self.cause_key.as_deref()?.splitn(3, ':');

@@ -16,7 +16,11 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, dbhandler::entries, models::queue::Queue};
+use crate::{
+    app::App,
+    dbhandler::{entries, widgets},
+    models::queue::Queue,
+};
 
 /// Names the handlers, at start.
 pub(crate) fn start(ctx: &ManagerContext) {
@@ -45,23 +49,44 @@ impl ResourceHooks<Queue> for App {
             self.rooms.queues.take(tx, customer_id, 1).await?;
         }
         if after.tm_delete.is_some() {
-            return ensure_empty(tx, after.id).await;
+            return ensure_unused(tx, after).await;
         }
-        match after.overflow_queue_id {
-            Some(id) => find(tx, after.customer_id, id).await.map(drop),
-            None => Ok(()),
-        }
+        let named = before.and_then(|before| before.overflow_queue_id);
+        ensure_named(tx, after.customer_id, (named, after.overflow_queue_id)).await
     }
 }
 
-async fn ensure_empty(tx: &mut ChangeTx<'_>, id: Uuid) -> Result<()> {
-    if entries::has_live(tx, id).await? {
-        return Err(Error::failed_precondition(
-            "QUEUE_IN_USE",
-            "Chats of this queue have not ended; transfer them first.",
-        ));
+/// Nothing is in it, and nothing leads to it. Who names a queue holds its row meanwhile, so nobody does so unseen.
+async fn ensure_unused(tx: &mut ChangeTx<'_>, queue: &Queue) -> Result<()> {
+    let refused = |said: String| Err(Error::failed_precondition("QUEUE_IN_USE", said));
+    if entries::has_live(tx, queue.id).await? {
+        return refused("Chats of this queue have not ended; transfer them first.".to_owned());
     }
-    Ok(())
+    match widgets::naming_queue(tx, queue.customer_id, queue.id).await? {
+        Some(name) => refused(format!(
+            "\"{name}\" leads to this queue; give it another queue first."
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A queue that something names anew is live and this customer's, and stays so until the end of the transaction.
+///
+/// # Errors
+/// 404, 503.
+pub(crate) async fn ensure_named(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    (before, after): (Option<Uuid>, Option<Uuid>),
+) -> Result<()> {
+    let Some(id) = after.filter(|_| before != after) else {
+        return Ok(());
+    };
+    let found = tx.lock::<Queue>(id).await?;
+    found
+        .filter(|queue| queue.customer_id == customer_id && queue.tm_delete.is_none())
+        .map(drop)
+        .ok_or_else(resource::not_found::<Queue>)
 }
 
 /// A live queue of this customer.

@@ -1,6 +1,7 @@
 //! Texts on their way out: marked under the locks of conversation and opt-out, requested outside any transaction, and
 //! never requested again when nobody knows whether a request arrived.
 
+mod follow;
 mod greeting;
 mod mark;
 mod order;
@@ -55,6 +56,9 @@ pub(crate) async fn advance(app: &App, id: Uuid) -> Result<()> {
     let Some(message) = app.store.get::<Message>(id).await? else {
         return Ok(());
     };
+    if message.is_followed() {
+        return follow::look(app, &message).await;
+    }
     if message.status.is_over() {
         return forget(app, id).await;
     }

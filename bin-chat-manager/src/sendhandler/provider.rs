@@ -9,6 +9,7 @@ use bin_common_handler::{
 };
 use chrono::DateTime;
 use serde::Deserialize;
+use serde_json::Value as Json;
 use tracing::warn;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
         business::Business,
         conversation::Conversation,
         message::{Message, MessageStatus},
+        webhook::StatusReport,
     },
 };
 
@@ -75,6 +77,7 @@ struct Shown {
     body: String,
     direction: String,
     date_created: String,
+    error_code: Json,
 }
 
 #[derive(Deserialize)]
@@ -148,7 +151,7 @@ fn outcome(sent: Result<HttpResponse, HttpFault>) -> Outcome {
             // It took something, and nobody knows what.
             _ => Outcome::Unanswered,
         },
-        408 | 429 | 500..=599 => Outcome::TryAgain,
+        429 | 500..=599 => Outcome::TryAgain,
         _ => {
             let code = carrier::refusal(&answer).map_or(0, |refusal| refusal.code);
             let code = if code == 0 {
@@ -218,6 +221,29 @@ pub(super) async fn find(
 fn is_from(shown: &Shown, business: &Business, conversation: &Conversation) -> bool {
     let is_chosen_there = !business.messaging_service_id.is_empty();
     is_chosen_there || shown.from.as_deref() == Some(conversation.number.as_str())
+}
+
+/// What the provider says of a text that it has; nothing where it does not answer, or does not know it.
+pub(super) async fn look_up(
+    app: &App,
+    business: &Business,
+    message: &Message,
+) -> Option<StatusReport> {
+    let sid = message.provider_sid.as_deref()?;
+    let path = format!("Messages/{}.json", carrier::segment(sid));
+    let request = account(app, business)
+        .request(Method::GET, &path)
+        .ok()?
+        .within(DEADLINE);
+    let answer = app.http.send(&request).await.ok()?;
+    let shown: Shown = answer.status.is_success().then(|| answer.json().ok())??;
+    let code = shown.error_code.as_i64().filter(|code| *code != 0);
+    Some(StatusReport {
+        message_id: message.id,
+        sid: shown.sid,
+        status: shown.status,
+        error_code: code.map(|code| code.to_string()).unwrap_or_default(),
+    })
 }
 
 fn is_ours(
@@ -311,6 +337,7 @@ mod tests {
     #[case(answer(400, r#"{"code":21610,"message":"x"}"#), refused("21610"))]
     #[case(answer(401, ""), refused(""))]
     #[case(answer(404, "x"), refused(""))]
+    #[case(answer(408, ""), refused(""))]
     #[case(answer(429, ""), Outcome::TryAgain)]
     #[case(answer(500, ""), Outcome::TryAgain)]
     #[case(answer(503, ""), Outcome::TryAgain)]
@@ -428,6 +455,7 @@ mod tests {
             body: body.to_owned(),
             direction: direction.to_owned(),
             date_created: date_created.to_owned(),
+            error_code: Json::Null,
         };
         let conversation = Conversation {
             person: "+14155550123".to_owned(),

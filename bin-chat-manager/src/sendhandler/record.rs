@@ -14,7 +14,7 @@ use rand::RngExt;
 use uuid::Uuid;
 
 use super::{
-    greeting, order,
+    follow, greeting, order,
     provider::{Outcome, is_of_number, meaning},
 };
 use crate::{
@@ -117,8 +117,8 @@ async fn take(
     message.status = message.status.after(reported);
     message.provider_sid = Some(sid.to_owned());
     message.tm_sent = message.tm_sent.or(Some(tx.now()));
-    // Whatever comes later is reported.
-    tx.cancel(SEND, message.id).await?;
+    // Whatever comes later is reported, else asked for.
+    follow::watch(tx, message).await?;
     say::rewrite(tx, conversation, message).await?;
     order::wake_next(tx, message).await
 }
@@ -317,8 +317,8 @@ pub(crate) async fn report(
     if *message == before {
         return Ok(());
     }
-    // The provider has it: nobody looks for it any more.
-    tx.cancel(SEND, message.id).await?;
+    // The provider has it: it is looked for no more, only asked of while this is not the last word.
+    follow::watch(tx, message).await?;
     say::rewrite(tx, &mut held.conversation, message).await?;
     if is_bad && told.error_code == UNSUBSCRIBED {
         let conversation = Some(&mut held.conversation);

@@ -299,6 +299,11 @@ pub(crate) async fn enqueue(
     }
     let customer_id = conversation.customer_id;
     let Some(queue) = waiting::home(tx, customer_id, conversation.id).await? else {
+        if !conversation.needs_human {
+            // Where their queue is gone they wait nowhere, and somebody has to see them.
+            let widget = tx.get::<Widget>(session.widget_id).await?;
+            conversation.needs_human = widget.is_some_and(|widget| widget.queue_id.is_some());
+        }
         return Ok(());
     };
     conversation.needs_human = true;

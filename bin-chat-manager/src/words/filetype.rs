@@ -83,8 +83,35 @@ fn text(bytes: &[u8]) -> Option<FileType> {
 
 /// As far as it can be told without unpacking its parts.
 fn is_active_pdf(bytes: &[u8]) -> bool {
-    let has = |mark: &&[u8]| bytes.windows(mark.len()).any(|found| found == *mark);
+    let names = pdf_names(bytes);
+    let has = |mark: &&[u8]| names.windows(mark.len()).any(|found| found == *mark);
     ACTIVE_PDF.iter().any(has)
+}
+
+/// The bytes of a PDF with the figures in its names as what they stand for: `/J#61vaScript` (ISO 32000-1, 7.3.5).
+fn pdf_names(bytes: &[u8]) -> Vec<u8> {
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|it| u8::try_from(it).ok())
+    };
+    let (mut names, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some((first, after)) = rest.split_first() {
+        let figures = match after {
+            [high, low, behind @ ..] if *first == b'#' => {
+                digit(high).zip(digit(low)).zip(Some(behind))
+            }
+            _ => None,
+        };
+        if let Some(((high, low), behind)) = figures {
+            names.push(high * 16 + low);
+            rest = behind;
+        } else {
+            names.push(*first);
+            rest = after;
+        }
+    }
+    names
 }
 
 /// A name to save it under: the given one without its folders and anything odd, with the extension of what it is.
@@ -126,6 +153,9 @@ mod tests {
     #[case::address(b"Ann <ann@example.com> called", Some("text/plain"))]
     #[case::without_space(b"if a<b then <3", Some("text/plain"))]
     #[case::pdf_that_runs(b"%PDF-1.7 <</S /JavaScript /JS (app.alert(1))>>", None)]
+    #[case::pdf_that_hides_it(b"%PDF-1.7 <</S /J#61vaScript /JS (app.alert(1))>>", None)]
+    #[case::pdf_all_in_figures(b"%PDF-1.7 <</S /#4c#61#75#6e#63#68>>", None)]
+    #[case::pdf_with_figures(b"%PDF-1.7 /A#20B #", Some("application/pdf"))]
     #[case::xml(b"<?xml version=\"1.0\"?><svg/>", None)]
     #[case::program(b"MZ\x90\x00", None)]
     #[case::elf(b"\x7fELF\x02\x01", None)]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use bin_common_handler::text_enum;
 use regex::Regex;
 
-use super::{deed, finds, narrow, pattern, segments};
+use super::{deed, finds, narrow, pattern, promises, segments};
 
 /// Questions of one text.
 const QUESTIONS_MAX: usize = 2;
@@ -43,6 +43,8 @@ text_enum!(
         Keyword = "keyword",
         /// It says that something was done, which only code knows: booked, moved, called off, somebody sent.
         Deed = "deed",
+        /// It makes little of a leak, of gas, of smoke.
+        Danger = "danger",
         /// It asks for, or speaks of, what nobody should text: cards, PINs, passwords, social security numbers.
         Secret = "secret",
         /// It ends texts by itself, which only the person does.
@@ -57,22 +59,22 @@ static MONEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static DISCOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"%|\b(?:free|freebie|gratis|complimentary|complementary|discount(?:s|ed)?|half[ -]?(?:off|price|priced)|(?:off|knock) (?:the|your) (?:price|bill|total|invoice)|percent|per cent|on the house|on us|no (?:charge|cost|fee|fees|payment)|without (?:charge|cost|payment)|zero|costs? (?:you )?nothing|for nothing|at no|nothing to pay|not (?:be )?charge|wont (?:be )?charge|waive[ds]?|waiving|coupon|promo(?:tion|tional)?|voucher|rebate|deal|bargain|cheap(?:er|est)?|special offer|bogo|two for one|price match|pro bono|bonus|gift|credit|(?:dont|do not|wont|will not|not|never|nothing|neednt|no need to|without|nobody) (?:\S+ ){0,4}pay(?:ing|ment|s)?|no (?:bill|invoice)|treat|on me|beat (?:any|every|all|the|their|your|his|her|any other)|(?:less|lower|better) (?:than|price|rate)|undercut)\b",
+        r"%|\b(?:free|freebie|gratis|complimentary|complementary|discount(?:s|ed)?|half[ -]?(?:off|price|priced)|(?:off|knock) (?:the|your) (?:price|bill|total|invoice)|percent|per cent|on the house|on us|no (?:charge|cost|fee|fees|payment)|without (?:charge|cost|payment)|zero|costs? (?:you )?nothing|for nothing|at no|nothing to pay|not (?:be )?charge|wont (?:be )?charge|waive[ds]?|waiving|coupon|promo(?:tion|tional)?|voucher|rebate|deal|bargain|cheap(?:er|est)?|special offer|bogo|two for one|price match|pro bono|bonus|gift|credit|(?:dont|do not|wont|will not|not|never|nothing|neednt|no need to|without|nobody) (?:\S+ ){0,4}pay(?:ing|ment|s)?|no (?:bill|invoice)|treat|on me|beat (?:any|every|all|the|their|your|his|her|any other)|(?:less|lower|better) (?:than|price|rate)|undercut|included|includes|inclusive|specials?|gratu\w+|kostenlos\w*|kostenfrei\w*|umsonst|(?:sin|sans|senza|sem) (?:\w+ )?(?:costos?|costes?|cargos?|cobros?|frais|payer|costi|custos?))\b",
     )
 });
 static GUARANTEE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"\b(?:guarant\w*|warrant\w*|promis\w*|refund\w*|money[ -]?back|for sure|definitely|certainly|absolutely|assure[ds]?|ensure[ds]?|without fail|no matter what|risk[ -]?free|liab\w+|insured|swear|cross my heart|(?:my|our) word|word of honou?r|count on|rest assured|bet on|worry free)\b",
+        r"\b(?:guarant\w*|warrant\w*|promis\w*|refund\w*|money[ -]?back|for sure|definitely|certainly|absolutely|assure[ds]?|ensure[ds]?|without fail|no matter what|risk[ -]?free|liab\w+|insured|swear|cross my heart|(?:we|well|i|ill|he|hell|she|shell|they|theyll|itll|our \w+)(?: will| can)? (?:always (?:\w+ )?(?:fix|repair|solve|work|come|show|deliver|get|find|do)\w*|never (?:fail|miss|disappoint|leave)\w*)|(?:my|our) word|word of honou?r|count on|rest assured|bet on|worry free)\b",
     )
 });
 static CLOCK_TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"\b(?:\d{1,2} ?(?:a ?\.? ?m|p ?\.? ?m)\b|\d{1,2} ?[:h.] ?\d{2}\b|\d{1,2} ?o ?clock|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:a ?\.?m|p ?\.?m|o ?clock|thirty|fifteen|forty|sharp)|noon|midnight|midday|(?:before|after|around|at|by|until|till) (?:work|school|breakfast|lunch|dinner|supper)|(?:breakfast|lunch|dinner|supper) ?time|dawn|dusk|sunrise|sunset|sun ?down|sun is (?:up|down)|half past|quarter (?:to|past)|o ?clock|(?:at|by|around|about|before|after|until|till|from|between) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|\d+ ?(?:minutes?|mins?|hours?|hrs?)\b|(?:in|within) (?:an|a|one|two|three|four|five|six|seven|eight|nine|ten|half an) (?:minutes?|hours?|hour))",
+        r"\b(?:\d{1,2} ?(?:a ?\.? ?m|p ?\.? ?m)\b|\d{1,2} ?[:h.] ?\d{2}\b|\d{1,2} ?o ?clock|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:a ?\.?m|p ?\.?m|o ?clock|thirty|fifteen|forty|sharp)|noon|midnight|midday|(?:before|after|around|at|by|until|till) (?:work|school|breakfast|lunch|dinner|supper)|(?:breakfast|lunch|dinner|supper) ?time|dawn|dusk|sunrise|sunset|sun ?down|sun is (?:up|down)|half past|quarter (?:to|past)|o ?clock|(?:at|by|around|about|before|after|until|till|from|between) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|\d+ ?(?:minutes?|mins?|hours?|hrs?)\b|(?:in|within) (?:an|a|one|two|three|four|five|six|seven|eight|nine|ten|half an) (?:minutes?|hours?|hour)|(?:in|within|under|inside) (?:(?:the|an?|half|this|next|same|few|couple|of|several|some|less|than|about|just) )*(?:minutes?|mins?|hours?|hrs?)\b|(?:minutes|hours?) away\b|an hour\b|(?:the|this|next) hour\b|in no time\b)",
     )
 });
 static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"https?:|www\.|://|@|\b[a-z0-9-]+ ?\. ?(?:com|net|org|io|co|us|biz|info|app|ly|me|link|shop|site|online|xyz|gl|to|tv|dev|ai|uk|ru|cn|top|click)\b|\bdot (?:com|net|org|io)\b|\b(?:click|tap|visit) (?:here|this|the link|our (?:web)?site)\b|\burl\b|\b(?:bit ?ly|tinyurl|goo ?gl)\b|\bslash\b",
+        r"https?:|www\.|\bwww\b|://|@|\b[a-z0-9-]+ ?\. ?(?:com|net|org|io|co|us|biz|info|app|ly|me|link|shop|site|online|xyz|gl|to|tv|dev|ai|uk|ru|cn|top|click)\b|\bdot (?:com|net|org|io)\b|\b(?:click|tap|visit) (?:here|this|the link|our (?:web)?site)\b|\burl\b|\b(?:bit ?ly|tinyurl|goo ?gl)\b|\bslash\b",
     )
 });
 /// Seven figures with whatever people put between them, or as many spelled ones.
@@ -122,9 +124,7 @@ pub(crate) fn check(own: &str, filled: &str) -> Result<(), Refusal> {
     if !is_plain_script(&text) {
         return Err(Refusal::Script);
     }
-    let text = read(&text);
-    // The only harmless use of the word.
-    let text = text.replace("feel free", "");
+    let text = promises::without_harmless(&read(&text));
     let rules = [
         (&LINK, Refusal::Link),
         (&PHONE_NUMBER, Refusal::PhoneNumber),
@@ -141,8 +141,11 @@ pub(crate) fn check(own: &str, filled: &str) -> Result<(), Refusal> {
         }
     }
     // Whatever it is called and however it is spelled: a sum needs a number, and those come from the catalog.
-    if has_sum(&text) {
+    if has_sum(&text) || promises::is_money(&priced(own)?) {
         return Err(Refusal::Money);
+    }
+    if promises::is_belittled(&text) {
+        return Err(Refusal::Danger);
     }
     if deed::names_secret(&text) {
         return Err(Refusal::Secret);
@@ -196,6 +199,15 @@ fn without_placeholders(text: &str) -> Result<String, Refusal> {
         return Err(Refusal::Placeholder);
     }
     Ok(outside)
+}
+
+/// As rules read it, with a word where a price of the catalog stands.
+///
+/// # Errors
+/// A brace that belongs to none.
+fn priced(own: &str) -> Result<String, Refusal> {
+    let mark = format!(" {} {{price:", promises::CATALOG_PRICE);
+    without_placeholders(&own.replace("{price:", &mark)).map(|text| read(&text))
 }
 
 /// Latin letters and figures only: a Cyrillic `е` would hide `free`, an Arabic `٩` a sum. No control but a line's end, and

@@ -10,6 +10,7 @@ pub(crate) mod guard;
 pub mod intake;
 pub(crate) mod optout;
 mod optout_wording;
+mod promises;
 pub mod segments;
 
 use bin_common_handler::models::text::is_invisible;

@@ -9,27 +9,27 @@ use regex::Regex;
 use super::{finds, pattern};
 
 /// Texts, messages, calls: what may be asked to end.
-const CONTACT: &str = r"(?:(?:text|txt|sms|mms|phone) )?(?:texts?|texting|txts?|txting|messages?|messaging|msgs?|msging|sms|calls?|calling|contact|contacting|spam|spamming|bothering|harassing|bugging|reminders?)";
+const CONTACT: &str = r"(?:(?:text|txt|sms|mms|phone) )?(?:texts?|texting|txts?|txting|messages?|messaging|msgs?|msging|sms|calls?|calling|contact|contacting|spam|spamming|bothering|harassing|bugging|reminders?|communications?|communicating|correspondence)";
 /// What is sent, and called, as nouns.
 const MESSAGES: &str =
     r"(?:(?:text|txt|sms|mms|phone) )?(?:texts?|txts?|messages?|msgs?|sms|calls)";
 /// What may stand between the verb and the contact.
 const BETWEEN: &str = r"(?:(?:all|any|the|these|those|this|your|more|with|w/|sending|send|getting|receiving|me|us|damn|stupid|annoying|automated|unwanted|of|further|future|spam|marketing|service|program|business|number) )*";
 /// What may follow; anything else is about something else.
-const AFTER: &str = r"(?: (?:me|us|my phone|my number|this number|this phone|here|again|any ?more|ever|please|pls|plz|now|right now|immediately|at once|at all|thanks|thank you|thx|already|today|too|so much|all the time|everyone|ok|okay|and|u|you|you people|from you|from this number|from (?:you guys|your company)|your texts|your messages|further|with (?:this|these|the) (?:texts|messages|calls)|by (?:text|texts|text message|sms|message)|or call(?:ing)?(?: me)?))*";
+const AFTER: &str = r"(?: (?:me|us|with me|with us|my phone|my number|this number|this phone|here|again|any ?more|ever|please|pls|plz|now|right now|immediately|at once|at all|thanks|thank you|thx|already|today|too|so much|all the time|everyone|ok|okay|and|u|you|you people|from you|from this number|from (?:you guys|your company)|your texts|your messages|further|with (?:this|these|the) (?:texts|messages|calls)|by (?:text|texts|text message|sms|message)|or call(?:ing)?(?: me)?))*";
 /// Why somebody wants no texts, or where: whatever it is, they want none.
 const REASON: &str = r"(?: (?:because|bc|cuz|since|as) .*| (?:at|while at) (?:my |the )?(?:work|job|office)(?: (?:please|pls|plz|thanks|thank you))*)?";
 
 /// `stop texting me`, `stop all these messages`, `quit calling`.
 static STOP_CONTACT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(&format!(
-        r"^(?P<before>.*?)\b(?:stop|stopped|quit|cease|end|discontinue|no more|enough (?:of|with)|done with|sick of|unsubscribe me from|cancel) (?:{BETWEEN}{CONTACT}|sending (?:me |us )?(?:these|this|those|them|stuff|anything)){AFTER}{REASON}$"
+        r"^(?P<before>.*?)\b(?:stop|stopped|quit|cease|halt|end|discontinue|desist from|refrain from|no more|enough (?:of|with)|done with|sick of|unsubscribe me from|cancel) (?:{BETWEEN}{CONTACT}|sending (?:me |us )?(?:these|this|those|them|stuff|anything)){AFTER}{REASON}$"
     ))
 });
 /// Who comes before, where the verb is a wish and not a story.
 static WISH_BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"^(?:(?:please|pls|plz|ok|okay|hey|hi|hello|yo|just|kindly|now|so|and|but|no|nope|sorry|thanks|thank you|sir|guys|dude|omg|wtf|ffs|seriously|i said|i told you|i told you to|i asked you to|im asking you to|would you|could you|can you|will you|can u|could u|would u|you need to|you must|you have to|you guys need to|i want you to|i need you to|i would like you to|id like you to|i want to|i would like to|id like to|i wish to|want to|wanna|i wanna|i am|im|we are|were|lets|let us|make it|for the last time|once again|again|all of you|everyone|i demand that you|i demand you|please just|we want you to|we need you to|no more|enough) ?)*$",
+        r"^(?:(?:please|pls|plz|ok|okay|hey|hi|hello|yo|just|kindly|now|so|and|but|no|nope|sorry|thanks|thank you|sir|guys|dude|omg|wtf|ffs|seriously|i said|i told you|i told you to|i asked you to|im asking you to|would you|could you|can you|will you|can u|could u|would u|(?:you|u|ya) (?:guys )?(?:need to|must|have to|should|better|gotta)|i want you to|i need you to|i would like you to|id like you to|i want to|i would like to|id like to|i wish to|want to|wanna|i wanna|i am|im|we are|were|lets|let us|make it|for the last time|once again|again|all of you|everyone|i demand that you|i demand you|please just|we want you to|we need you to|no more|enough) ?)*$",
     )
 });
 /// `do not text me again`, `never call this number`.
@@ -50,6 +50,18 @@ static NO_MESSAGES: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"^(?:please |pls |plz )?no (?:more )?(?:(?:text|txt|sms) )?(?:texts|txts|messages|msgs|sms)(?: (?:please|pls|plz|any ?more|ever|thanks|thank you|to (?:me|this number|my phone)|from you))+$|^(?:please|pls|plz) no (?:more )?(?:(?:text|txt|sms) )?(?:texts|txts|messages|msgs|sms)$",
     )
 });
+/// `no texts`, where it is no question.
+static NO_TEXTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"^(?:please |pls |plz |and |so )?no (?:more )?(?:(?:text|txt|sms) )?(?:texts|txts|messages|msgs|sms|texting|txting|messaging)(?: me| us)?$",
+    )
+});
+/// `do not contact`: whom, is not said. A call may be meant, so calls are none of it.
+static NO_CONTACT_AT_ALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"^(?:please |pls |plz |just |and |so )?(?:dont|do not|donot|never) (?:ever )?(?:contact|text|txt|message|msg|sms)(?: (?:again|ever|any ?more|please|pls|plz|thanks|thank you|ever again))*$",
+    )
+});
 /// `I revoke my consent` (47 CFR 64.1200(a)(10)).
 static REVOKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
@@ -68,17 +80,33 @@ static OFF_THE_LIST: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"\b(?:(?:remove|take|delete|drop|get|scratch|strike) (?:me|us|my number|my phone|my phone number|my cell|this number|my contact|my info) (?:off|from|out of) (?:of )?(?:(?:your|ur|the|this|that|any|all) )?(?:(?:call|calling|text|texting|texts|sms|mailing|contact|marketing|message|messaging|phone|spam|damn|stupid|whole|entire) )*(?:lists?|contacts?|database|system|records|texts|messages|notifications|calls)\b|(?:remove|delete|lose|erase|forget) (?:my|this) (?:phone )?number$|(?:remove|delete|lose|erase) (?:my|this) (?:phone )?number (?:please|now|from)|(?:put|place|add) (?:me|us|this number|my number) (?:on|onto|to) (?:your |the )?(?:do not call|dnc|do not contact|do not text)|leave me alone)",
     )
 });
+/// `remove me`: from what, is not said.
+static REMOVE_ME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"^(?:(?:please|pls|plz|just|and|so|kindly|can you|could you|stop) )*(?:remove|delete) me(?: (?:please|pls|plz|now|thanks|thank you|immediately|at once))*$",
+    )
+});
 /// `unsubscribe me`, `I want to opt out`.
 static UNSUBSCRIBE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
         r"^(?:please |pls |plz |hi |hello |ok |okay |how (?:do|can) i |i want to |i wanna |i would like to |id like to |i wish to |i need to |can you |could you |can i |let me |stop |to |kindly |just |want to )*(?:unsubscribe|opt ?-?out|opt (?:me|us) out|unsub)(?: me| us| this number| my number)?(?: (?:please|pls|plz|now|immediately|thanks|thank you|from (?:this|these|the|your|all|all your|any)(?: (?:texts?|messages?|list|lists|sms|notifications|number))?|of (?:this|these|the|your|all|all your|any)(?: (?:texts?|messages?|list|lists|sms|notifications))?|of (?:texts|messages|texting|sms)))*$",
     )
 });
-/// `please stop`, `stop it`: nothing else is said.
+/// `please stop`, `lol stop`, `stop it`: nothing else is said.
 static JUST_STOP: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"^(?:please|pls|plz|just|ok|okay|hey|no|i said|i say|now|enough|omg|wtf)? ?(?:stop|quit|unsubscribe|stop stop|stop it|stop this|quit it|stop that|cease|cease and desist)(?: (?:stop|please|pls|plz|now|it|this|thanks|thank you|already|all|immediately|right now|ok|okay|and|remove me|take me off|wrong number|unsubscribe))*$",
+        r"^(?:(?:please|pls|plz|just|ok|okay|hey|hi|hello|no|nah|nope|no thanks|no thank you|no ty|thanks|thank you|sorry|not interested|wrong number|wrong person|lol|lmao|haha|i said|i say|now|enough|omg|wtf|ffs) )*(?:stop|quit|unsubscribe|stop stop|stop it|stop this|quit it|stop that|cease|cease and desist)(?: (?:stop|please|pls|plz|now|it|this|thanks|thank you|already|all|immediately|right now|ok|okay|and|remove me|take me off|wrong number|wrong person|not interested|lol|unsubscribe|(?:2|to) (?:end|stop|quit|cancel|unsubscribe|opt ?out)))*$",
     )
+});
+/// `STOP I found someone else`: the word, and why.
+static STOP_AND_WHY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(concat!(
+        r"^(?:(?:please|pls|plz|no|no thanks|hey|hi) )*(?:stop|unsubscribe) (?:",
+        r"(?:i|ive|we|weve) (?:(?:have|already|just) )*(?:found|hired|got|booked|chose|picked|went with|am going with|are going with) (?:(?:a|an|the) )?(?:someone|somebody|another|other|one|different|elsewhere|help|plumber|electrician|guy|company|contractor)",
+        r"|(?:i|we) (?:(?:really|already) )?(?:(?:dont|do not|no longer) (?:need|want|live|own|know)|(?:never|didnt|did not) (?:ask|asked|sign|signed|agree|agreed|contact|contacted))",
+        r"|(?:im|i am|we are|were) (?:not|no longer) (?:interested|the|your|him|her|in need)",
+        r"|you (?:have|got) the wrong|this is (?:not|the wrong|a wrong)|already (?:found|hired) )\b.*$",
+    ))
 });
 /// They want us after all, only in another way.
 static INVITES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -94,6 +122,8 @@ static INVITATION: LazyLock<Option<Regex>> =
 /// It is texts that they want no more of.
 static ABOUT_TEXTS: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"\b(?:texts?|texting|txts?|txting|messag\w*|msgs?|msging|sms)\b"));
+/// It is calls that they want no more of.
+static ABOUT_CALLS: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\bcall(?:s|ing)?\b"));
 /// They want texts after all, or only with a condition: calls and visits are no texts.
 static INVITES_TEXTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
@@ -103,38 +133,72 @@ static INVITES_TEXTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// Whether a text, in its [`plain`](super::plain_lines) form, clearly asks for no more.
 pub(super) fn is_stop(text: &str) -> bool {
-    let (wishes, others): (Vec<String>, Vec<String>) = clauses(text)
-        .into_iter()
-        .partition(|clause| is_stop_clause(clause));
+    let (wishes, others): (Vec<Clause>, Vec<Clause>) =
+        clauses(text).into_iter().partition(is_stop_clause);
     if wishes.is_empty() {
         return false;
     }
-    if wishes.iter().any(|wish| finds(&ABOUT_TEXTS, wish)) {
-        return !others.iter().any(|clause| finds(&INVITES_TEXTS, clause));
+    let is_about = |rule: &Option<Regex>| wishes.iter().any(|wish| finds(rule, &wish.words));
+    let invites_texts = || {
+        let mut words = others.iter().map(|clause| clause.words.as_str());
+        words.any(|words| finds(&INVITES_TEXTS, words))
+    };
+    if is_about(&ABOUT_TEXTS) {
+        return !invites_texts();
     }
-    !others.iter().any(|clause| invites(clause))
+    if is_about(&ABOUT_CALLS) && invites_texts() {
+        return false;
+    }
+    !others.iter().any(|clause| invites(&clause.words))
 }
 
-/// Sentences and their halves, in single spaces, without marks.
-fn clauses(text: &str) -> Vec<String> {
+/// A sentence, or a part of one.
+struct Clause {
+    /// In single spaces, without marks.
+    words: String,
+    /// It ends with a question mark.
+    is_asked: bool,
+}
+
+/// What ends a clause.
+const ENDS: [char; 12] = [
+    '.', '!', '?', ';', ',', ':', '\n', '(', ')', '"', '\u{2013}', '\u{2014}',
+];
+
+/// Sentences and their halves.
+fn clauses(text: &str) -> Vec<Clause> {
     // A dash between words is a mark, one within a word is none.
     let text = text.replace(" - ", ".").replace("--", ".");
-    text.split([
-        '.', '!', '?', ';', ',', ':', '\n', '(', ')', '"', '\u{2013}', '\u{2014}',
-    ])
-    .map(|clause| {
-        let words: Vec<&str> = clause
-            .split(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '~'))
-            .filter(|word| !word.is_empty())
-            .collect();
-        words.join(" ")
-    })
-    .filter(|clause| !clause.is_empty())
-    .collect()
+    text.split_inclusive(ENDS)
+        .map(|clause| {
+            let marks = |c: char| c.is_whitespace() || matches!(c, '*' | '_' | '-' | '~');
+            let words: Vec<&str> = clause
+                .trim_end_matches(ENDS)
+                .split(marks)
+                .filter(|word| !word.is_empty())
+                .collect();
+            Clause {
+                words: words.join(" "),
+                is_asked: clause.ends_with('?'),
+            }
+        })
+        .filter(|clause| !clause.words.is_empty())
+        .collect()
 }
 
-fn is_stop_clause(clause: &str) -> bool {
-    if finds(&JUST_STOP, clause) || finds(&UNSUBSCRIBE, clause) || finds(&OFF_THE_LIST, clause) {
+fn is_stop_clause(Clause { words, is_asked }: &Clause) -> bool {
+    let clause = words.as_str();
+    let asks = [
+        &JUST_STOP,
+        &STOP_AND_WHY,
+        &UNSUBSCRIBE,
+        &OFF_THE_LIST,
+        &REMOVE_ME,
+    ];
+    if asks.iter().any(|ask| finds(ask, clause)) {
+        return true;
+    }
+    if !is_asked && (finds(&NO_TEXTS, clause) || finds(&NO_CONTACT_AT_ALL, clause)) {
         return true;
     }
     let wishes = [&NO_CONTACT, &NOT_SENT, &NO_MESSAGES, &NOT_WANTED, &REVOKED];
@@ -237,6 +301,35 @@ mod tests {
     #[case("Stop texting my phone. Call me instead")]
     #[case("Stop texting me at work please")]
     #[case("please stop texting, you have the wrong number")]
+    #[case("do not contact")]
+    #[case("Do not contact again please")]
+    #[case("U need to stop texting me")]
+    #[case("you guys should stop texting me")]
+    #[case("halt texting me")]
+    #[case("Halt all messages")]
+    #[case("Please refrain from texting me")]
+    #[case("STOP I found someone else")]
+    #[case("stop we already hired somebody")]
+    #[case("Stop I never signed up for this")]
+    #[case("STOP you have the wrong number")]
+    #[case("no thanks stop")]
+    #[case("lol stop")]
+    #[case("wrong number stop")]
+    #[case("stop wrong person")]
+    #[case("no texts")]
+    #[case("No texts. Thanks")]
+    #[case("no texting")]
+    #[case("no more txts")]
+    #[case("don't message")]
+    #[case("dont text")]
+    #[case("cease all communication")]
+    #[case("stop all communications with me")]
+    #[case("you have the wrong number, remove me")]
+    #[case("please remove me")]
+    #[case("STOP 2 END")]
+    #[case("stop to end")]
+    #[case("Don't call me. Don't text me")]
+    #[case("STOP. Why are you trying to message this number")]
     fn a_clear_wording_is_an_opt_out(#[case] text: &str) {
         let wish = read(text);
         assert_eq!(wish, Some(Wish::StopInOtherWords), "{text}");
@@ -332,6 +425,21 @@ mod tests {
         "cancel the 3pm please",
         "please end the tour at the garage",
         "A B C D are the units",
+        "dont call me, text is better",
+        "Please don't call, you can text",
+        "stop calling me, texts are fine, text me",
+        "No texts?",
+        "no text",
+        "Don't message?",
+        "please remove it",
+        "remove me from Tuesday please",
+        "stop I mean the water valve",
+        "Stop we need to move it to Friday",
+        "halt the work please",
+        "the thermostat stopped communicating with the furnace",
+        "do not contact my wife",
+        "no texting while I drive, call after 5",
+        "first stop is the garage",
     ];
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    desk::{Desk, told},
+    desk::{Desk, OWNER, told},
     world::{id, reason, text},
 };
 
@@ -233,6 +233,18 @@ async fn a_stranger_neither_sees_nor_takes_anything() {
     let body = json!({"resource_id": resource, "tm_start": desk.at(300), "tm_end": desk.at(360)});
     let held = stranger.call(post, "/v1/reservations", Some(body)).await;
     assert_eq!(reason(&held), (404, "RESOURCE_NOT_FOUND"));
+    // Nor does the operator take it in a stranger's name.
+    let operator = desk.installation.client();
+    for (customer, expected) in [(Uuid::from_u128(8), 404), (OWNER, 200)] {
+        let body = json!({
+            "customer_id": customer, "resource_id": resource, "tm_start": desk.at(300), "tm_end": desk.at(360),
+        });
+        let (status, held) = operator.call(post, "/v1/reservations", Some(body)).await;
+        assert_eq!(status, expected, "{held}");
+        if status == 200 {
+            assert_eq!(text(&held, "customer_id"), customer.to_string());
+        }
+    }
     let in_use = format!("/v1/resources/{resource}");
     let in_use = desk.client.call(Delete, &in_use, None).await;
     assert_eq!(reason(&in_use), (409, "RESOURCE_IN_USE"));

@@ -1,7 +1,10 @@
 //! Presence: devices, one event at the end of the last, and what becomes of an agent's chats.
 
 use bin_common_handler::{
-    models::sock::Method::{Get, Put},
+    models::{
+        role::Role,
+        sock::Method::{Get, Put},
+    },
     testing::{Kind, until},
 };
 use rstest::rstest;
@@ -156,6 +159,28 @@ async fn what_breaks_a_rule_is_refused_by_its_field(
         "{}",
         refused.1
     );
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_a_key_of_their_own_need_not_name_themselves() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let beat = async |more: Json| {
+        let mut body = json!({"device": "desk", "status": "online"});
+        body["user_id"] = more;
+        let by = desk.by((Role::Agent, 1), (Put, "/v1/presence"), Some(body));
+        by.await
+    };
+    let (status, own) = beat(json!(null)).await;
+    assert_eq!(status, 200, "{own}");
+    assert_eq!(text(&own, "user_id"), Uuid::from_u128(1).to_string());
+    let others = beat(json!(Uuid::from_u128(2))).await;
+    assert_eq!(reason(&others), (403, "USER_MISMATCH"));
+    let bare = json!({"device": "desk", "status": "away"});
+    let by = desk.by((Role::Agent, 1), (Put, "/v1/presence"), Some(bare));
+    let (status, own) = by.await;
+    assert_eq!(status, 200, "{own}");
+    assert_eq!(text(&own, "status"), "away");
     desk.end().await;
 }
 

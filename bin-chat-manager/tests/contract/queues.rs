@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bin_common_handler::{
-    models::sock::Method::{Delete, Get},
+    models::sock::Method::{Delete, Get, Post, Put},
     testing::{Kind, until},
 };
 use futures_util::future::join_all;
@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{
-    contact_center::ContactCenter,
+    contact_center::{ContactCenter, PAGE},
     world::{reason, text},
 };
 
@@ -258,5 +258,72 @@ async fn waiting_has_an_end_and_promises_are_watched(
     desk.at(820);
     let ended = desk.entry(&visitor.conversation, "ended").await;
     assert_eq!(text(&ended, "reason"), "timed_out");
+    desk.end().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_something_leads_to_is_not_deleted(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let desk = ContactCenter::new(kind).await;
+    let overflow = desk.queue(json!({"name": "all"})).await;
+    let queue = desk.queue(json!({"overflow_queue_id": overflow})).await;
+    desk.widget(Some(&queue)).await;
+    let uri = |what: &str, id: &str| format!("/v1/{what}/{id}");
+    let delete = async |id: &str| desk.client.call(Delete, &uri("queues", id), None).await;
+    for id in [&queue, &overflow] {
+        assert_eq!(reason(&delete(id).await), (409, "QUEUE_IN_USE"));
+    }
+    let listed = desk.client.ok(Get, "/v1/widgets", None).await;
+    let widget = text(&listed[0], "id").to_owned();
+    let edit = async |body: Json| {
+        let widget = uri("widgets", &widget);
+        desk.client.call(Put, &widget, Some(body)).await
+    };
+    let named = edit(json!({"name": "store"})).await;
+    assert_eq!(named.0, 200, "{}", named.1);
+    let away = edit(json!({"queue_id": null})).await;
+    assert_eq!(away.0, 200, "{}", away.1);
+    for id in [&queue, &overflow] {
+        let (status, gone) = delete(id).await;
+        assert_eq!(status, 200, "{gone}");
+    }
+    let back = edit(json!({"queue_id": queue})).await;
+    assert_eq!(reason(&back), (404, "QUEUE_NOT_FOUND"));
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_named_by_nobody_while_it_is_deleted() {
+    let desk = ContactCenter::new(Kind::Full).await;
+    for _ in 0..5 {
+        let queue = desk.queue(json!({})).await;
+        let body = json!({"name": "shop", "origins": [PAGE], "queue_id": queue});
+        let uri = format!("/v1/queues/{queue}");
+        let (deleted, named) = tokio::join!(
+            desk.client.call(Delete, &uri, None),
+            desk.client.call(Post, "/v1/widgets", Some(body)),
+        );
+        let both = (deleted.0, named.0);
+        assert!([(200, 404), (409, 200)].contains(&both), "{both:?}");
+    }
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visitors_whose_queue_is_gone_need_somebody_all_the_same() {
+    let desk = ContactCenter::new(Kind::Embedded).await;
+    let queue = desk.queue(json!({})).await;
+    let widget = desk.widget(Some(&queue)).await;
+    // As it was deleted before such a queue was kept.
+    let sql = "UPDATE chat_queues SET tm_delete = tm_create";
+    let db = desk.installation.db();
+    db.execute(sql, vec![]).await.unwrap();
+    let visitor = desk.visitor(&widget).await;
+    let said = desk.say(&visitor, "1", "Hello?").await;
+    assert_eq!(said.0, 200, "{}", said.1);
+    let conversation = desk.conversation(&visitor.conversation).await;
+    assert_eq!(conversation["needs_human"], json!(true));
     desk.end().await;
 }

@@ -7,10 +7,11 @@ use bin_common_handler::{
 use provider_stand_in::{Delivery, Fault, Route};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use tokio::net::TcpListener;
 
 use super::{
     siblings::NUMBER,
-    world::{PERSON, World, all, reason, text},
+    world::{PERSON, PUBLIC, World, all, reason, text},
 };
 
 async fn greeting(world: &World, status: &str) -> Json {
@@ -164,6 +165,47 @@ async fn an_unanswered_text_is_found_in_the_carriers_list() {
     world.pass(3_600);
     greeting(&world, "sending").await;
     assert_eq!(world.provider.requests(Route::Send), 1);
+    world.end().await;
+}
+
+#[rstest]
+#[case::delivered("delivered", None, "")]
+#[case::undelivered("undelivered", Some(30_003), "30003")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_whose_callbacks_were_lost_is_asked_for(
+    #[case] status: &str,
+    #[case] error_code: Option<u32>,
+    #[case] told: &str,
+) {
+    let world = World::new(Kind::Embedded).await;
+    // Nobody is behind the URL that the carrier knows.
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = nobody.local_addr().unwrap();
+    drop(nobody);
+    world.provider.reach(PUBLIC, nowhere);
+    world.provider.deliver(Delivery {
+        error_code,
+        ..Delivery::of(&["sent", status])
+    });
+    world.miss(1, PERSON, NUMBER).await;
+    let taken = until("the carrier has it", async || {
+        let conversation = world.conversations(NUMBER).await.into_iter().next()?;
+        let messages = world.messages(NUMBER, &conversation).await;
+        let message = messages.into_iter().next()?;
+        (!message["tm_sent"].is_null()).then_some(message)
+    })
+    .await;
+    assert_eq!(text(&taken, "status"), "sending");
+    world.provider.settle().await;
+    assert_eq!(world.provider.requests(Route::List), 0);
+    world.pass(310);
+    let known = greeting(&world, status).await;
+    assert_eq!(text(&known, "error_code"), told);
+    // It is over, and asked for no more.
+    let asked = world.provider.requests(Route::List);
+    world.pass(7_200);
+    world.pass(90_000);
+    assert_eq!(world.provider.requests(Route::List), asked);
     world.end().await;
 }
 

@@ -125,6 +125,8 @@ impl Eq for Views {}
 pub struct VisitorIdentity {
     /// The resource in the routing keys of events after which one token, whose `id` they have, is looked at again.
     pub topic: &'static str,
+    /// Resources, of whatever manager, after whose events all tokens of their customer are looked at again.
+    pub customer_topics: &'static [&'static str],
 }
 
 /// Words about sockets; each is about the route before it.

@@ -3,18 +3,18 @@
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::{ChangeTx, Id},
+    databasehandler::ChangeTx,
     models::{
         check::wrong,
         error::{Result, Status},
         time::Timestamp,
     },
-    resource,
     sockhandler::ReceivedEvent,
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::revoke;
 use crate::{app::App, dbhandler::accesskeys, models::accesskey::Accesskey};
 
 /// call-manager deleted an account.
@@ -65,14 +65,6 @@ pub(crate) async fn account_deleted(
 ) -> Result<()> {
     let account: Account = event.data()?;
     let ctx = RequestContext::internal();
-    let bound: Vec<Id> = accesskeys::bound_to(tx, account.customer_id, account.id).await?;
-    for Id { id } in bound {
-        let Some(key) = tx.lock::<Accesskey>(id).await? else {
-            continue;
-        };
-        if key.tm_delete.is_none() {
-            resource::soft_delete(&app, tx, &ctx, &key).await?;
-        }
-    }
-    Ok(())
+    let bound = accesskeys::bound_to(tx, account.customer_id, account.id).await?;
+    revoke(&app, tx, &ctx, bound).await
 }

@@ -11,7 +11,7 @@ pub(crate) mod verify;
 
 use bin_common_handler::{
     context::RequestContext,
-    databasehandler::ChangeTx,
+    databasehandler::{ChangeTx, Id},
     models::{
         error::{Error, Result},
         patch::Patch,
@@ -50,7 +50,12 @@ impl AuditedResource for Accesskey {
 
     async fn verify(&mut self, tx: &mut ChangeTx<'_>, before: Option<&Self>, _: i64) -> Result<()> {
         let user = |key: &Self| key.user_id.unwrap_or_default();
-        ensure_chosen::<User>(tx, self.customer_id, before.map(user), user(self)).await
+        let (was, chosen) = (before.map(user), user(self));
+        if was != Some(chosen) && !chosen.is_nil() {
+            // Held, so that whoever deletes the user meanwhile sees this key.
+            tx.lock::<User>(chosen).await?;
+        }
+        ensure_chosen::<User>(tx, self.customer_id, was, chosen).await
     }
 }
 
@@ -110,6 +115,27 @@ fn give_scopes_of_role(app: &App, patch: &AccesskeyPatch, key: &mut Accesskey) -
         "scopes",
         "must be named, as no route that is known here is open to this role; chat:read is one",
     )
+}
+
+/// Revokes keys, each with its event; those that are revoked already stay as they are.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn revoke(
+    app: &App,
+    tx: &mut ChangeTx<'_>,
+    ctx: &RequestContext,
+    keys: Vec<Id>,
+) -> Result<()> {
+    for Id { id } in keys {
+        let Some(key) = tx.lock::<Accesskey>(id).await? else {
+            continue;
+        };
+        if key.tm_delete.is_none() {
+            resource::soft_delete(app, tx, ctx, &key).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Which scopes there are is known from the route tables.

@@ -61,6 +61,21 @@ pub(crate) async fn bound_to(
     Ok(tx.sql().fetch_all(sql, values).await?)
 }
 
+/// Live keys that stand for a user.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn of_user(
+    tx: &mut ChangeTx<'_>,
+    customer_id: Uuid,
+    user_id: Uuid,
+) -> Result<Vec<Id>> {
+    let sql = "SELECT id FROM did_accesskeys \
+               WHERE customer_id = ? AND user_id = ? AND tm_delete IS NULL ORDER BY id";
+    let values = vec![customer_id.into(), user_id.into()];
+    Ok(tx.sql().fetch_all(sql, values).await?)
+}
+
 /// Notes that a key was used at `at`, unless it was used after `since` already.
 pub(crate) async fn mark_used(
     db: &Db,

@@ -479,11 +479,49 @@ async fn a_key_stands_for_a_user_of_its_own_customer_only() {
     let made = world.client.ok(Post, KEYS, Some(key(&ours))).await;
     let refusal = refused(&world.client, Put, &uri(&made), Some(key(&theirs))).await;
     assert_eq!(refusal, not_found);
-    // Who leaves keeps no key from being changed.
-    let gone = format!("/v1/users/{}", text(&ours, "id"));
-    world.client.ok(Delete, &gone, None).await;
-    let changed = json!({"name": "front desk"});
-    world.client.ok(Put, &uri(&made), Some(changed)).await;
+    world.end().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_is_deleted_leaves_no_key_that_opens_anything(
+    #[values(Kind::Embedded, Kind::Full)] kind: Kind,
+) {
+    let world = World::new(kind).await;
+    let client = &world.client;
+    let user = async |email: &str| {
+        let body = json!({"email": email, "role": "agent"});
+        client.ok(Post, "/v1/users", Some(body)).await
+    };
+    let (ann, bob) = (user("ann@example.com").await, user("bob@example.com").await);
+    let desk = make(client, json!({"user_id": ann["id"]})).await;
+    let phone = make(client, json!({"user_id": ann["id"]})).await;
+    let others = make(client, json!({"user_id": bob["id"]})).await;
+    let nobodys = make(client, json!({})).await;
+    let events = client.events().await;
+    let gone = format!("/v1/users/{}", text(&ann, "id"));
+    client.ok(Delete, &gone, None).await;
+    for (key, open) in [
+        (&desk, false),
+        (&phone, false),
+        (&others, true),
+        (&nobodys, true),
+    ] {
+        assert_eq!(is_open(&world, text(key, "token")).await, open, "{key}");
+    }
+    until("the keys' end is told", async || {
+        let heard = events.heard();
+        let ended = heard
+            .iter()
+            .filter(|it| it.event.kind == "accesskey_deleted");
+        (ended.count() == 2).then_some(())
+    })
+    .await;
+    let refusal = refused(client, Put, &uri(&desk), Some(json!({"name": "x"}))).await;
+    assert_eq!(refusal, (404, "ACCESSKEY_NOT_FOUND".to_owned()));
+    let key = json!({"name": "new", "user_id": ann["id"]});
+    let refusal = refused(client, Post, KEYS, Some(key)).await;
+    assert_eq!(refusal, (404, "USER_NOT_FOUND".to_owned()));
     world.end().await;
 }
 

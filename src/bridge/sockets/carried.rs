@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use super::{
     READ_BUFFER, Sockets, WRITE_BUFFER_MAX,
-    wire::{End, FrameCount, Liveness, PING_EVERY, send},
+    wire::{End, FrameCount, Liveness, PING_EVERY, linger, send},
 };
 use crate::bridge::{Limits, NAME, forward::RPC_MAX};
 
@@ -138,7 +138,10 @@ impl Line {
             code: end.code(),
             reason: Utf8Bytes::default(),
         };
-        let _ = timeout(GOODBYE_MAX, socket.send(Message::Close(Some(close)))).await;
+        let said = timeout(GOODBYE_MAX, socket.send(Message::Close(Some(close)))).await;
+        if said.is_ok() {
+            linger(&mut socket).await;
+        }
     }
 
     async fn converse(&self, socket: &mut WebSocket) -> End {

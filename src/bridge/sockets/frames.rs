@@ -55,13 +55,33 @@ impl ClientFrame {
     ///
     /// # Errors
     /// When it is none.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        match serde_json::from_slice(bytes) {
-            Ok(frame) => Ok(frame),
-            Err(fault) => match serde_json::from_slice::<ToldFrame>(bytes) {
-                Ok(told) if !OWN.contains(&told.op.as_str()) => Ok(Self::Told(told)),
-                _ => Err(fault),
-            },
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Undecodable> {
+        if let Ok(frame) = serde_json::from_slice(bytes) {
+            return Ok(frame);
+        }
+        match serde_json::from_slice::<ToldFrame>(bytes) {
+            Ok(told) if !OWN.contains(&told.op.as_str()) => Ok(Self::Told(told)),
+            _ => Err(Undecodable::of(bytes)),
+        }
+    }
+}
+
+/// What is no frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Undecodable {
+    /// By what its sender knows it; empty where it says nothing of the kind.
+    pub mark: String,
+}
+
+impl Undecodable {
+    fn of(bytes: &[u8]) -> Self {
+        let fields: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
+        let mut words = ["scope", REF, "client_message_id", "op"]
+            .into_iter()
+            .filter_map(|name| fields.get(name)?.as_str());
+        let mark = words.find(|word| !word.is_empty());
+        Self {
+            mark: mark.unwrap_or_default().to_owned(),
         }
     }
 }
@@ -235,7 +255,18 @@ mod tests {
         assert!(matches!(frame, ClientFrame::Told(told) if told.mark() == "r"));
         let frame = ClientFrame::read(br#"{"op":"bid","ref":""}"#).unwrap();
         assert!(matches!(frame, ClientFrame::Told(told) if told.mark() == "bid"));
-        assert!(ClientFrame::read(br#"{"op":"sub"}"#).is_err());
-        assert!(ClientFrame::read(b"[1]").is_err());
+        for (text, mark) in [
+            (r#"{"op":"sub"}"#, "sub"),
+            (r#"{"op":"sub","scope":"notes","last_seq":"x"}"#, "notes"),
+            (r#"{"op":"sub","scope":7,"ref":"mine"}"#, "mine"),
+            (r#"{"op":"auth","ref":""}"#, "auth"),
+            (r#"{"scope":"notes"}"#, "notes"),
+            (r#"{"op":7}"#, ""),
+            ("[1]", ""),
+            ("{", ""),
+        ] {
+            let undecodable = ClientFrame::read(text.as_bytes()).unwrap_err();
+            assert_eq!(undecodable.mark, mark, "{text}");
+        }
     }
 }

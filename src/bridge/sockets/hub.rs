@@ -124,7 +124,7 @@ impl Hub {
             visitors: Arc::new(Visitors::new(
                 table
                     .visitors()
-                    .map(|route| (route.service, route.identity.topic)),
+                    .map(|route| (route.service, route.identity)),
             )),
             patience: Mutex::new(Patience::new(Instant::now())),
             bindings: Arc::default(),
@@ -156,9 +156,9 @@ impl Hub {
         self.hold_kinds(grant, kinds)
     }
 
-    /// As [`Self::hold`] for what says that a visitor's session changed.
+    /// As [`Self::hold`] for what says that a visitor's token may have ended.
     pub(super) fn hold_visitors(&self, grant: &Grant) -> Held {
-        self.hold_kinds(grant, self.visitors.kind().into_iter())
+        self.hold_kinds(grant, self.visitors.kinds())
     }
 
     fn hold_kinds(&self, grant: &Grant, kinds: impl Iterator<Item = &'static str>) -> Held {
@@ -250,9 +250,7 @@ impl Hub {
         };
         let mut words = event.routing_key.split('.');
         let topic = (words.next(), words.next());
-        if self.visitors.are_told_by(topic) {
-            self.visitors.look_again(data);
-        }
+        self.visitors.hear(topic, event.customer_id, data);
         self.rooms.publish(event, data, &mut heard);
         for (position, scope) in self.scopes.iter().enumerate() {
             if topic != (Some(scope.service), Some(scope.topic)) {

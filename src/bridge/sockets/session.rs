@@ -1,8 +1,9 @@
 //! One socket, from its handshake to its end.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
+use rand::RngExt;
 use tokio::{
     sync::Notify,
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -15,7 +16,7 @@ use bin_common_handler::{ids, models::error::Error, sockhandler::Held};
 
 use super::{
     At,
-    frames::{ClientFrame, ServerFrame, ToldFrame},
+    frames::{ClientFrame, ServerFrame, ToldFrame, Undecodable},
     hub::Hub,
     manager::Managers,
     outbox::Outbox,
@@ -32,8 +33,12 @@ const AUTH_MAX: Duration = Duration::from_secs(10);
 const CHECK_MAX: Duration = Duration::from_secs(2);
 /// A key is looked at again this often, so one that was revoked opens nothing 5 s later.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
-/// A visitor's token is looked at again when its session changed, and this often: each of them is looked up alone.
+/// A visitor's token is looked at again when something changed that it hangs on, and this often: each of them is looked up
+/// alone.
 const VISITOR_EVERY: Duration = Duration::from_secs(30);
+/// After such a change a token is looked at once more, this many milliseconds later: what one manager announces, another may
+/// not have heard yet. Spread, as many sockets may be told at once.
+const SOON_MS: Range<u64> = 1_000..2_500;
 /// Missed events of a room that are told again.
 const REPLAY_MAX: u32 = 1_000;
 /// A key that cannot be looked up is believed for so long.
@@ -150,7 +155,9 @@ impl Session {
         }
         let grant = self.check().await.map_err(|error| End::of(&error))?;
         if let Some(session) = grant.visitor_id() {
-            let watch = self.hub.visitors().watch(session, self.id, &self.look);
+            let customer_id = grant.scope().customer_id().unwrap_or_default();
+            let visitors = self.hub.visitors();
+            let watch = visitors.watch((customer_id, session), self.id, &self.look);
             let watch = watch.ok_or(End::TooMany)?;
             let held = self.hub.hold_visitors(&grant);
             if !held.is_ready() {
@@ -263,8 +270,19 @@ impl Session {
                 text = outbox.next() => self.say(socket, text).await,
                 () = behind.notified() => self.fetch(socket, &grant).await,
                 () = liveness.lost() => Err(End::Idle),
-                () = look.notified() => self.check_again(socket, &mut grant, told, &mut checked).await,
-                _ = checks.tick() => self.check_again(socket, &mut grant, told, &mut checked).await,
+                () = look.notified() => {
+                    checks.reset_after(soon());
+                    self.check_again(socket, &mut grant, told, &mut checked).await
+                }
+                _ = checks.tick() => {
+                    let before = checked;
+                    let step = self.check_again(socket, &mut grant, told, &mut checked).await;
+                    if checked == before {
+                        // It could not be looked up.
+                        checks.reset_after(soon());
+                    }
+                    step
+                }
                 _ = owns.tick() => {
                     self.entered.values().for_each(Entered::look_again);
                     Ok(())
@@ -309,7 +327,7 @@ impl Session {
         &mut self,
         socket: &mut WebSocket,
         grant: &Grant,
-        said: Option<Result<ClientFrame, serde_json::Error>>,
+        said: Option<Result<ClientFrame, Undecodable>>,
         told: &mut Told,
     ) -> Result<(), End> {
         self.count.add()?;
@@ -339,7 +357,7 @@ impl Session {
                 Some(text) => text,
                 None => return Ok(()),
             },
-            Err(_) => refused("INVALID_FRAME", ""),
+            Err(Undecodable { mark }) => refused("INVALID_FRAME", &mark),
         };
         send(socket, Message::Text(text)).await
     }
@@ -425,6 +443,10 @@ impl Session {
             Err(error) => refused(error.reason(), scope),
         }
     }
+}
+
+fn soon() -> Duration {
+    Duration::from_millis(rand::rng().random_range(SOON_MS))
 }
 
 /// A scope in its one spelling: an id may be written in several.

@@ -68,7 +68,7 @@ impl Told {
     /// after it.
     pub(super) fn push(&mut self, frame: ToldFrame) -> Option<Utf8Bytes> {
         let Some(op) = self.managers.op(&frame.op) else {
-            return Some(refused("INVALID_FRAME", ""));
+            return Some(refused("INVALID_FRAME", frame.mark()));
         };
         if op.pause.is_zero() {
             self.waiting.push_back(frame);

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::stream::FusedStream;
 use rand::RngExt;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use bin_common_handler::models::error::{Error, Status};
 
-use super::frames::{ClientFrame, ServerFrame};
+use super::frames::{ClientFrame, ServerFrame, Undecodable};
 use crate::bridge::bucket::Rate;
 
 pub(super) const PING_EVERY: Duration = Duration::from_secs(25);
@@ -22,6 +23,13 @@ const FRAMES: Rate = Rate {
     per_second: 20,
     burst: 60,
 };
+/// How long the last words may take to be taken.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+/// How long a client that was sent away may take to close, and what is read of it meanwhile, in bytes.
+const LINGER_MAX: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+/// What a frame has beside its payload, in bytes.
+const FRAME_HEAD: usize = 6;
 /// All clients of a bridge that stops come again within this.
 const RETRY_MAX_MS: u64 = 5_000;
 
@@ -90,7 +98,7 @@ impl End {
 /// A text frame, read; nothing for what the library answers by itself.
 pub(super) fn frame(
     received: Option<Result<Message, axum::Error>>,
-) -> Result<Option<Result<ClientFrame, serde_json::Error>>, End> {
+) -> Result<Option<Result<ClientFrame, Undecodable>>, End> {
     match received {
         Some(Ok(Message::Text(text))) => Ok(Some(ClientFrame::read(text.as_bytes()))),
         Some(Ok(Message::Binary(bytes))) => Ok(Some(ClientFrame::read(&bytes))),
@@ -187,13 +195,40 @@ pub(super) async fn goodbye(socket: &mut WebSocket, end: End) {
         let _ = socket.send(Message::Close(Some(close))).await;
     };
     // A slow reader will not take it; it is not waited for.
-    let patience = if end == End::SlowReader { 0 } else { 1 };
-    let _ = timeout(Duration::from_secs(patience), said).await;
+    if end == End::SlowReader {
+        let _ = timeout(Duration::ZERO, said).await;
+        return;
+    }
+    if timeout(GOODBYE_MAX, said).await.is_ok() {
+        linger(socket).await;
+    }
+}
+
+/// Reads what the client sends until it has closed, too: a connection that is dropped over unread bytes is reset, and the
+/// client may lose our last words.
+pub(super) async fn linger(socket: &mut WebSocket) {
+    if socket.is_terminated() {
+        // After a fault the library reads no more. The client has a moment to take what it was told.
+        sleep(LINGER_MAX).await;
+        return;
+    }
+    let drained = async {
+        let mut bytes = 0_usize;
+        while let Some(Ok(message)) = socket.recv().await {
+            let is_over = matches!(message, Message::Close(_));
+            let more = message.into_data().len().saturating_add(FRAME_HEAD);
+            bytes = bytes.saturating_add(more);
+            if is_over || bytes > LINGER_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    let _ = timeout(LINGER_MAX, drained).await;
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{advance, sleep};
+    use tokio::time::advance;
 
     use super::*;
 
