@@ -87,25 +87,32 @@ async fn odd_objects(
     .fetch_all(&mut *connection)
     .await?;
     for manager in managers::ALL {
+        let applied = format!("{}_migrations", manager.prefix());
+        let count: i64 = if tables.contains(&applied) {
+            let sql = format!("SELECT COUNT(*) FROM {applied} WHERE success = TRUE");
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                .fetch_one(&mut *connection)
+                .await?
+        } else {
+            0
+        };
+        let is_whole =
+            usize::try_from(count).is_ok_and(|count| count >= manager.migrations.count());
         let ours = manager.migrations.objects(Dialect::Sqlite);
+        // An older version's database has what later migrations drop.
+        let known = if is_whole {
+            ours.clone()
+        } else {
+            manager.migrations.objects_ever(Dialect::Sqlite)
+        };
         let odd = indexes
             .iter()
-            .find(|(index, table)| ours.contains(table) && !ours.contains(index));
+            .find(|(index, table)| known.contains(table) && !known.contains(index));
         if let Some((index, table)) = odd {
             return Ok(Some(format!(
                 "has the index {index:?} on {table}, which is none of ours and may refuse what is written; drop it first"
             )));
         }
-        let applied = format!("{}_migrations", manager.prefix());
-        if !tables.contains(&applied) {
-            continue;
-        }
-        let sql = format!("SELECT COUNT(*) FROM {applied} WHERE success = TRUE");
-        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-            .fetch_one(&mut *connection)
-            .await?;
-        let is_whole =
-            usize::try_from(count).is_ok_and(|count| count >= manager.migrations.count());
         let is_there =
             |name: &String| tables.contains(name) || indexes.iter().any(|(index, _)| index == name);
         if is_whole && let Some(missing) = ours.iter().find(|name| !is_there(name)) {
@@ -139,6 +146,16 @@ mod tests {
             ),
             ("CREATE TABLE notes (a INTEGER)", None),
             ("DELETE FROM did_migrations WHERE version = 1020", None),
+            (
+                "CREATE UNIQUE INDEX chat_messages_seq ON chat_messages (conversation_id, seq)",
+                Some("has the index \"chat_messages_seq\""),
+            ),
+            // As the version before 1310 left it.
+            (
+                "CREATE UNIQUE INDEX chat_messages_seq ON chat_messages (conversation_id, seq); \
+                 DELETE FROM chat_migrations WHERE version >= 1310",
+                None,
+            ),
         ] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("copy.db");
@@ -146,7 +163,7 @@ mod tests {
             for manager in managers::ALL {
                 manager.migrations.up(&db).await.unwrap();
             }
-            for sql in [sql, "PRAGMA wal_checkpoint(TRUNCATE)"] {
+            for sql in sql.split("; ").chain(["PRAGMA wal_checkpoint(TRUNCATE)"]) {
                 db.execute(sql, vec![]).await.unwrap();
             }
             let said = check(&path).await.map_err(|fault| fault.to_string());

@@ -126,24 +126,45 @@ impl Migrations {
 
     /// The names of all tables and indexes that stand when these migrations are done.
     pub fn objects(&self, dialect: Dialect) -> Vec<String> {
+        let mut objects = Vec::new();
+        for (name, is_made) in self.named(dialect) {
+            if is_made {
+                objects.push(name);
+            } else {
+                objects.retain(|made| *made != name);
+            }
+        }
+        objects
+    }
+
+    /// The names of all tables and indexes that stand after any of these migrations: an older database has some that a
+    /// later one drops.
+    pub fn objects_ever(&self, dialect: Dialect) -> Vec<String> {
+        let made = self.named(dialect).into_iter();
+        made.filter_map(|(name, is_made)| is_made.then_some(name))
+            .collect()
+    }
+
+    /// Each table and index that is made (true) or dropped, in order.
+    fn named(&self, dialect: Dialect) -> Vec<(String, bool)> {
         let files = self.common.iter().chain(self.own);
         let statements =
             files.flat_map(|(_, text)| Statements::read(text, dialect, self.prefix).up);
-        let mut objects = Vec::new();
+        let mut named = Vec::new();
         for statement in statements {
             let words: Vec<&str> = statement.split([' ', '(']).collect();
             match *words.as_slice() {
                 ["CREATE", "TABLE" | "INDEX", "IF", "NOT", "EXISTS", name, ..]
                 | ["CREATE", "UNIQUE", "INDEX", "IF", "NOT", "EXISTS", name, ..] => {
-                    objects.push(name.to_owned());
+                    named.push((name.to_owned(), true));
                 }
                 ["DROP", "TABLE" | "INDEX", "IF", "EXISTS", name, ..] => {
-                    objects.retain(|made| made != name);
+                    named.push((name.to_owned(), false));
                 }
                 _ => {}
             }
         }
-        objects
+        named
     }
 
     /// The versions after which one looks again at what is present: the last, and those before and after a migration
