@@ -50,8 +50,6 @@ use crate::{
 
 /// When an auction takes no more bids.
 const CLOSE: &str = "auction_close";
-/// How long bids are taken where the campaign has no terms.
-const WINDOW_MS: u32 = 5_000;
 
 /// Body of `POST /v1/auctions`.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -89,10 +87,7 @@ pub(crate) async fn open(app: &App, ctx: &RequestContext, body: &AuctionCreate) 
         return tx.commit_refusal(refusal).await;
     }
     let bidders = Box::pin(choose::bidders(&mut tx, &app.standing, &call, &campaign)).await?;
-    let terms = campaign.auction.0.unwrap_or(AuctionTerms {
-        window_ms: WINDOW_MS,
-        ..AuctionTerms::default()
-    });
+    let terms = campaign.auction.0.unwrap_or_default();
     let auction = begun(&call, &terms, Prices::of(&campaign), tx.now());
     tx.insert(&auction).await?;
     call.auction_id = Some(auction.id);

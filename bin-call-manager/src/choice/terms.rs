@@ -45,10 +45,11 @@ pub enum Form {
     SecondPrice,
 }
 
+/// How long bids are taken where nobody says.
+const WINDOW_MS: u32 = 5_000;
+
 /// An auction's terms; amounts in minor units of the campaign's currency.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuctionTerms {
     /// What the winner pays.
@@ -61,6 +62,18 @@ pub struct AuctionTerms {
     pub window_ms: u32,
     /// A bid this close to the end moves the end by as much; 0 = never.
     pub soft_close_ms: u32,
+}
+
+impl Default for AuctionTerms {
+    fn default() -> Self {
+        Self {
+            form: Form::default(),
+            reserve: 0,
+            increment: 0,
+            window_ms: WINDOW_MS,
+            soft_close_ms: 0,
+        }
+    }
 }
 
 /// With whom an earlier call makes this one a duplicate.
@@ -144,5 +157,17 @@ impl Terms {
     /// Most that a bid of that amount may cost its buyer: what funds, budget and ceiling must hold.
     pub fn most(&self, amount: i64) -> i64 {
         self.revenue.unwrap_or(amount)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_auction_without_a_window_takes_bids_for_five_seconds() {
+        let read = |text| serde_json::from_str::<AuctionTerms>(text).unwrap();
+        assert_eq!(read(r#"{"reserve": 1}"#).window_ms, 5_000);
+        assert_eq!(read(r#"{"window_ms": 0}"#).window_ms, 0);
     }
 }
