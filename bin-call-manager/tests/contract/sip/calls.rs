@@ -55,12 +55,8 @@ async fn an_invite_is_sold_and_redirected(#[values(Kind::Embedded, Kind::Full)] 
     world.end().await;
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_cancelled_is_not_sold(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
-    let (world, address) = open(kind, &[]).await;
-    let (_, buyer) = sold_at(&world, 500).await;
-    let switch = Switch::new(address).await;
+/// Calls as "one", and cancels before the call is decided about.
+async fn call_and_cancel(switch: &Switch) {
     switch.send(&message("INVITE", "one", "")).await;
     switch.send(&message("CANCEL", "one", "")).await;
     let mut codes = Vec::new();
@@ -70,6 +66,15 @@ async fn what_is_cancelled_is_not_sold(#[values(Kind::Embedded, Kind::Full)] kin
     codes.sort_unstable();
     assert_eq!(codes, [100, 200, 487]);
     switch.send(&message("ACK", "one", "")).await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cancelled_is_not_sold(#[values(Kind::Embedded, Kind::Full)] kind: Kind) {
+    let (world, address) = open(kind, &[]).await;
+    let (_, buyer) = sold_at(&world, 500).await;
+    let switch = Switch::new(address).await;
+    call_and_cancel(&switch).await;
     until("the call is given up", async || {
         let calls = calls(&world).await;
         let call = calls.first()?;
@@ -95,15 +100,7 @@ async fn what_is_cancelled_ends_though_its_decision_fails(
     let db = world.installation.db();
     let away = "ALTER TABLE exchange_bids RENAME COLUMN price TO price_away";
     db.execute(away, vec![]).await.unwrap();
-    switch.send(&message("INVITE", "one", "")).await;
-    switch.send(&message("CANCEL", "one", "")).await;
-    let mut codes = Vec::new();
-    while codes.len() < 3 {
-        codes.push(code(&switch.next().await));
-    }
-    codes.sort_unstable();
-    assert_eq!(codes, [100, 200, 487]);
-    switch.send(&message("ACK", "one", "")).await;
+    call_and_cancel(&switch).await;
     let ended = until("the call is over", async || {
         let call = calls(&world).await.into_iter().next()?;
         (text(&call, "status") == "canceled").then_some(call)
