@@ -55,10 +55,7 @@ pub(crate) async fn bound_to(
     customer_id: Uuid,
     account_id: Uuid,
 ) -> Result<Vec<Id>> {
-    let sql = "SELECT id FROM did_accesskeys \
-               WHERE customer_id = ? AND account_id = ? AND tm_delete IS NULL ORDER BY id";
-    let values = vec![customer_id.into(), account_id.into()];
-    Ok(tx.sql().fetch_all(sql, values).await?)
+    live(tx, "account_id", customer_id, account_id).await
 }
 
 /// Live keys that stand for a user.
@@ -70,10 +67,22 @@ pub(crate) async fn of_user(
     customer_id: Uuid,
     user_id: Uuid,
 ) -> Result<Vec<Id>> {
-    let sql = "SELECT id FROM did_accesskeys \
-               WHERE customer_id = ? AND user_id = ? AND tm_delete IS NULL ORDER BY id";
-    let values = vec![customer_id.into(), user_id.into()];
-    Ok(tx.sql().fetch_all(sql, values).await?)
+    live(tx, "user_id", customer_id, user_id).await
+}
+
+/// Live keys with this value in a column, in the order of their ids.
+async fn live(
+    tx: &mut ChangeTx<'_>,
+    column: &'static str,
+    customer_id: Uuid,
+    value: Uuid,
+) -> Result<Vec<Id>> {
+    let sql = format!(
+        "SELECT id FROM did_accesskeys \
+         WHERE customer_id = ? AND {column} = ? AND tm_delete IS NULL ORDER BY id"
+    );
+    let values = vec![customer_id.into(), value.into()];
+    Ok(tx.sql().fetch_all(&sql, values).await?)
 }
 
 /// Notes that a key was used at `at`, unless it was used after `since` already.
