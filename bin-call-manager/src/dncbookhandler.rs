@@ -8,14 +8,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bin_common_handler::models::error::{Error, Result};
+use bin_common_handler::{
+    databasehandler::Reader,
+    models::error::{Error, Result},
+};
 use roaring::{MultiOps, RoaringTreemap};
 use uuid::Uuid;
 
-use crate::{
-    dbhandler::{dnc, reader::Reader},
-    models::dnclist::DncList,
-};
+use crate::{dbhandler::dnc, models::dnclist::DncList};
 
 /// Lists that are kept at the same time.
 const LISTS_MAX: usize = 256;
@@ -84,7 +84,7 @@ impl DncBook {
     /// 503.
     pub(crate) async fn numbers(
         &self,
-        reader: &mut Reader<'_, '_>,
+        reader: &mut Reader<'_>,
         list: &DncList,
     ) -> Result<Arc<RoaringTreemap>> {
         let slot = self.slot(list.id);
@@ -114,7 +114,7 @@ impl DncBook {
 }
 
 impl Loaded {
-    async fn renew(&mut self, reader: &mut Reader<'_, '_>, list: &DncList) -> Result<()> {
+    async fn renew(&mut self, reader: &mut Reader<'_>, list: &DncList) -> Result<()> {
         let Some(import_id) = list.import_id else {
             *self = Self::default();
             return Ok(());

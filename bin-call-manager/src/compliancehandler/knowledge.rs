@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use bin_common_handler::models::{error::Result, time::Timestamp};
+use bin_common_handler::{
+    databasehandler::Reader,
+    models::{error::Result, time::Timestamp},
+};
 use roaring::RoaringTreemap;
 use serde::Serialize;
 use uuid::Uuid;
@@ -12,7 +15,7 @@ use crate::{
     app::App,
     choice::place::Code,
     compliance::{Address, Consent, Facts, Layer, Listed, Relationship, Verdict, check},
-    dbhandler::{dnc, law, reader::Reader},
+    dbhandler::{dnc, law},
     dncbookhandler::{DncBook, digits},
     models::dncentry::DncKind,
 };
@@ -48,7 +51,7 @@ impl Knowledge {
 
     /// As [`Self::read`], by whoever reads.
     pub(super) async fn read_by(
-        reader: &mut Reader<'_, '_>,
+        reader: &mut Reader<'_>,
         dnc: &DncBook,
         customer_id: Uuid,
         phones: &[&str],

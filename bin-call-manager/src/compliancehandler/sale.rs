@@ -2,7 +2,7 @@
 //! listed, a person's word to stop have come, or the hours be over.
 
 use bin_common_handler::{
-    databasehandler::ChangeTx,
+    databasehandler::{ChangeTx, Reader},
     models::error::{Error, Result},
 };
 
@@ -11,7 +11,7 @@ use super::{
     call::{announce, question, refusal},
 };
 use crate::{
-    dbhandler::{law, reader::Reader},
+    dbhandler::law,
     dncbookhandler::DncBook,
     models::{
         call::{Call, Direction},
@@ -34,7 +34,7 @@ async fn forbidden(
         return Ok(None);
     }
     let (phone, now) = (call.person(), tx.now());
-    let reader = &mut Reader::Tx(tx);
+    let reader = &mut Reader::Tx(tx.sql());
     let mut knowledge = Knowledge::read_by(reader, dnc, call.customer_id, &[phone], now).await?;
     knowledge.forget_attempts_since(phone, call.tm_create);
     let verdict = knowledge.answer(&question(call, campaign.require_consent, now));

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use bin_common_handler::{
-    databasehandler::{ChangeTx, Entity, list},
+    databasehandler::{ChangeTx, Entity, Reader, list},
     ids,
     models::{error::Result, time::Timestamp},
 };
 use uuid::Uuid;
 
-use super::reader::Reader;
 use crate::models::{dncentry::DncKind, dnclist::DncList};
 
 /// Lists that one customer has at most: one for each state, and a few.
@@ -44,7 +43,7 @@ struct Id {
 ///
 /// # Errors
 /// 503.
-pub(crate) async fn lists(reader: &mut Reader<'_, '_>, customer_id: Uuid) -> Result<Vec<DncList>> {
+pub(crate) async fn lists(reader: &mut Reader<'_>, customer_id: Uuid) -> Result<Vec<DncList>> {
     let sql = format!(
         "SELECT {} FROM {} WHERE customer_id = ? AND import_id IS NOT NULL LIMIT ?",
         DncList::COLUMNS.join(", "),
@@ -141,7 +140,7 @@ pub(crate) async fn numbers_staged(tx: &mut ChangeTx<'_>, list: &DncList) -> Res
 /// # Errors
 /// 503.
 pub(crate) async fn blocks(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_>,
     list: &DncList,
     import_id: Uuid,
     after: Option<i64>,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bin_common_handler::{
     StoredRow,
-    databasehandler::{ChangeTx, Db, Entity, Value, list},
+    databasehandler::{ChangeTx, Db, Entity, Reader, Value, list},
     models::{
         error::{Error, Result},
         time::Timestamp,
@@ -13,7 +13,6 @@ use bin_common_handler::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::reader::Reader;
 use crate::models::{
     businessrelationship::BusinessRelationship,
     compliancerule::ComplianceRule,
@@ -78,7 +77,7 @@ pub(crate) struct Attempt {
 /// # Errors
 /// 503.
 pub(crate) async fn known(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_>,
     customer_id: Uuid,
     phones: &[&str],
     now: Timestamp,
@@ -159,7 +158,7 @@ struct Revocation {
 }
 
 async fn rows<E: Entity>(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_>,
     customer_id: Uuid,
     phones: &[&str],
     and: &str,
@@ -179,7 +178,7 @@ async fn rows<E: Entity>(
 }
 
 async fn about(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_>,
     columns: &str,
     table: &str,
     customer_id: Uuid,
@@ -208,7 +207,7 @@ struct OptOut {
 
 /// Those of some numbers whose person told the customer to stop.
 async fn optouts(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_>,
     customer_id: Uuid,
     phones: &[&str],
 ) -> Result<Vec<String>> {
@@ -344,7 +343,7 @@ pub(crate) async fn forget_attempts(db: &Db, now: Timestamp) -> Result<()> {
 /// # Errors
 /// 503.
 pub(crate) async fn own_rules(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_>,
     customer_id: Uuid,
 ) -> Result<Vec<ComplianceRule>> {
     let sql = format!(

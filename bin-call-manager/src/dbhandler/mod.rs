@@ -12,7 +12,6 @@ pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod numbers;
 pub(crate) mod pings;
-pub(crate) mod reader;
 pub(crate) mod refunds;
 pub(crate) mod refusals;
 pub(crate) mod sipnonces;

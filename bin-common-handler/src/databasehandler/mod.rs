@@ -14,6 +14,7 @@ pub mod migrate;
 mod now;
 mod pool;
 mod query;
+mod reader;
 #[cfg(test)]
 pub(crate) mod scratch;
 #[cfg(feature = "test-support")]
@@ -31,6 +32,7 @@ pub use list::ListQuery;
 pub use now::{Id, database_now, database_now_in};
 pub use pool::{Db, Dialect};
 pub use query::{Row, Tx};
+pub use reader::Reader;
 #[cfg(feature = "test-support")]
 pub use script::{FaultInjector, InjectedFault};
 pub use store::{ChangeTx, EventPayload, Store};

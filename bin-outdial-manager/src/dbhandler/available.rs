@@ -15,13 +15,13 @@ mod optedout;
 use std::{collections::BTreeSet, time::Duration};
 
 use bin_common_handler::{
-    databasehandler::{Db, Dialect, Entity, Tx, Value, list},
+    databasehandler::{Db, Dialect, Entity, Reader, Tx, Value, list},
     models::error::{Error, Result},
 };
 use uuid::Uuid;
 
 use self::{
-    candidates::{Source, candidates, slots},
+    candidates::{candidates, slots},
     conditions::is_free,
     leases::lease_all,
     limits::LIMIT_MAX,
@@ -40,11 +40,11 @@ const WAIT_REACH: u32 = 3;
 
 /// Looks without taking.
 pub(crate) async fn look(db: &Db, outdial_id: Uuid, limits: &Limits) -> Result<Vec<OutdialTarget>> {
-    let mut source = Source::Db(db);
-    let slots = slots(&mut source, outdial_id, limits).await?;
-    let candidates = candidates(&mut source, outdial_id, limits, &slots).await?;
+    let mut reader = Reader::Db(db);
+    let slots = slots(&mut reader, outdial_id, limits).await?;
+    let candidates = candidates(&mut reader, outdial_id, limits, &slots).await?;
     let (sql, values) = select_ids(db.dialect(), &candidates);
-    let targets = source.fetch_all(&sql, values).await?;
+    let targets = reader.fetch_all(&sql, values).await?;
     Ok(in_order(targets, limits))
 }
 
@@ -62,9 +62,9 @@ pub(crate) async fn claim(
     let (mut taken, mut tried) = (Vec::new(), BTreeSet::new());
     for round in 0..ROUNDS_MAX {
         let reach = limits.reaching(round);
-        let mut source = Source::Tx(tx);
-        let slots = slots(&mut source, outdial_id, &reach).await?;
-        let seen = candidates(&mut source, outdial_id, &reach, &slots).await?;
+        let mut reader = Reader::Tx(tx);
+        let slots = slots(&mut reader, outdial_id, &reach).await?;
+        let seen = candidates(&mut reader, outdial_id, &reach, &slots).await?;
         if seen.is_empty() && taken.is_empty() && (round > 0 || !limits.are_many()) {
             return Ok(Vec::new());
         }
@@ -127,9 +127,9 @@ async fn wait(tx: &mut Tx, outdial_id: Uuid, limits: &Limits) -> Result<Vec<Outd
     for round in 0..WAITS_MAX {
         // Few at a time: all of them are held while the next is waited for.
         let reach = limits.reaching(round.min(WAIT_REACH));
-        let mut source = Source::Tx(tx);
-        let slots = slots(&mut source, outdial_id, &reach).await?;
-        let seen = candidates(&mut source, outdial_id, &reach, &slots).await?;
+        let mut reader = Reader::Tx(tx);
+        let slots = slots(&mut reader, outdial_id, &reach).await?;
+        let seen = candidates(&mut reader, outdial_id, &reach, &slots).await?;
         let locking = tx.dialect().for_update();
         let taken = take(tx, outdial_id, limits, &seen, locking).await?;
         if !taken.is_empty() || (seen.is_empty() && (round > 0 || !limits.are_many())) {

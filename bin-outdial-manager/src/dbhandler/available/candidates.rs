@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bin_common_handler::{
     StoredRow,
-    databasehandler::{Db, Dialect, Row, Tx, Value},
+    databasehandler::{Dialect, Reader, Value},
     models::{error::Result, time::Timestamp},
 };
 use uuid::Uuid;
@@ -53,7 +53,7 @@ impl Slot {
 
 /// The slots that are worth a look: all of them when they are few, else those that occur.
 pub(super) async fn slots(
-    source: &mut Source<'_>,
+    reader: &mut Reader<'_>,
     outdial_id: Uuid,
     limits: &Limits,
 ) -> Result<Vec<Slot>> {
@@ -69,7 +69,7 @@ pub(super) async fn slots(
         .filter(|(_, tries)| **tries > 0)
     {
         let table = indexed_table(
-            source.dialect(),
+            reader.dialect(),
             &format!("outdial_target_idle_{destination}"),
         );
         parts.push(format!(
@@ -78,7 +78,7 @@ pub(super) async fn slots(
         ));
         values.extend([outdial_id.into(), Value::Int(i64::from(*tries))]);
     }
-    let levels: Vec<Level> = source.fetch_all(&parts.join(" UNION ALL "), values).await?;
+    let levels: Vec<Level> = reader.fetch_all(&parts.join(" UNION ALL "), values).await?;
     let slot = |level: Level| Slot {
         destination: usize::try_from(level.destination).unwrap_or_default(),
         tries: level.tries,
@@ -88,12 +88,12 @@ pub(super) async fn slots(
 
 /// The best targets over all slots, in order, without locking any.
 pub(super) async fn candidates(
-    source: &mut Source<'_>,
+    reader: &mut Reader<'_>,
     outdial_id: Uuid,
     limits: &Limits,
     slots: &[Slot],
 ) -> Result<Vec<Uuid>> {
-    let dialect = source.dialect();
+    let dialect = reader.dialect();
     let count = Value::Int(limits.count.into());
     let mut parts = Vec::with_capacity(slots.len() + 1);
     let mut values = Vec::new();
@@ -115,7 +115,7 @@ pub(super) async fn candidates(
         .enumerate()
         .map(|(n, part)| format!("SELECT * FROM ({part}) AS part_{n}"))
         .collect();
-    let found: Vec<Candidate> = source.fetch_all(&parts.join(" UNION ALL "), values).await?;
+    let found: Vec<Candidate> = reader.fetch_all(&parts.join(" UNION ALL "), values).await?;
     // A target stands in a slot for each of its destinations.
     let found: BTreeSet<_> = found
         .into_iter()
@@ -123,30 +123,4 @@ pub(super) async fn candidates(
         .collect();
     let best = found.into_iter().take(limits.count as usize);
     Ok(best.map(|(_, id)| id).collect())
-}
-
-/// Where the questions are asked that need no lock.
-pub(super) enum Source<'s> {
-    Db(&'s Db),
-    Tx(&'s mut Tx),
-}
-
-impl Source<'_> {
-    fn dialect(&self) -> Dialect {
-        match self {
-            Self::Db(db) => db.dialect(),
-            Self::Tx(tx) => tx.dialect(),
-        }
-    }
-
-    pub(super) async fn fetch_all<T: Row>(
-        &mut self,
-        sql: &str,
-        values: Vec<Value>,
-    ) -> Result<Vec<T>> {
-        Ok(match self {
-            Self::Db(db) => db.fetch_all(sql, values).await?,
-            Self::Tx(tx) => tx.fetch_all(sql, values).await?,
-        })
-    }
 }

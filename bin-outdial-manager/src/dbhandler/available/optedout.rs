@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bin_common_handler::{
-    databasehandler::{Db, Tx, list},
+    databasehandler::{Db, Reader, Tx, list},
     models::{
         address::{Address, AddressType},
         error::Result,
@@ -11,7 +11,7 @@ use bin_common_handler::{
 };
 use uuid::Uuid;
 
-use super::{candidates::Source, limits::Limits};
+use super::limits::Limits;
 use crate::models::outdialtarget::OutdialTarget;
 
 /// Texts that one statement asks for.
@@ -38,7 +38,7 @@ pub(crate) async fn opted_out(
     limits: &Limits,
     targets: &[OutdialTarget],
 ) -> Result<Vec<Uuid>> {
-    among(&mut Source::Db(db), customer_id, hidden(limits, targets)).await
+    among(&mut Reader::Db(db), customer_id, hidden(limits, targets)).await
 }
 
 /// As [`opted_out`], as the transaction sees it.
@@ -51,11 +51,11 @@ pub(crate) async fn opted_out_in(
     limits: &Limits,
     targets: &[OutdialTarget],
 ) -> Result<Vec<Uuid>> {
-    among(&mut Source::Tx(tx), customer_id, hidden(limits, targets)).await
+    among(&mut Reader::Tx(tx), customer_id, hidden(limits, targets)).await
 }
 
 async fn among(
-    source: &mut Source<'_>,
+    reader: &mut Reader<'_>,
     customer_id: Uuid,
     targets: Vec<Hidden>,
 ) -> Result<Vec<Uuid>> {
@@ -71,7 +71,7 @@ async fn among(
             "SELECT number FROM outdial_optouts WHERE customer_id = ? AND number IN ({marks})"
         );
         let values = std::iter::once(customer_id.into()).chain(some).collect();
-        let found: Vec<OptOut> = source.fetch_all(&sql, values).await?;
+        let found: Vec<OptOut> = reader.fetch_all(&sql, values).await?;
         gone.extend(found.into_iter().map(|row| row.number));
     }
     let is_gone = |target: &&Hidden| target.texts.iter().all(|text| gone.contains(text));
