@@ -87,7 +87,9 @@ async fn hand_over(waiting: mpsc::Sender<Uuid>, tx: &mut ChangeTx<'_>, timer: Ti
             .await?;
     }
     // Full: the next try is set already.
-    let _ = waiting.try_send(call.id);
+    tx.after_commit(move || {
+        let _ = waiting.try_send(call.id);
+    });
     Ok(())
 }
 

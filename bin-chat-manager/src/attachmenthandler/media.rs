@@ -92,7 +92,9 @@ pub(crate) async fn due(
         tx.schedule(MEDIA, timer.entity_id, next, &(tried + 1))
             .await?;
     }
-    let _ = jobs.try_send(Job::Fetch(timer.entity_id));
+    tx.after_commit(move || {
+        let _ = jobs.try_send(Job::Fetch(timer.entity_id));
+    });
     Ok(())
 }
 

@@ -133,10 +133,12 @@ pub(crate) async fn due(app: App, tx: &mut ChangeTx<'_>, timer: Timer) -> Result
     let Some(calendar) = found.filter(|calendar| calendar.tm_delete.is_none()) else {
         return Ok(());
     };
-    let has_room = app.jobs.try_send(Job::Calendar(calendar.id)).is_ok();
+    let has_room = app.jobs.capacity() > 0;
     let pause = if has_room { app.calendar_period } else { SOON };
     let next = tx.now().plus(pause);
-    tx.schedule(CALENDAR_SYNC, id, next, &()).await
+    tx.schedule(CALENDAR_SYNC, id, next, &()).await?;
+    tx.after_commit(move || app.offer(Job::Calendar(calendar.id)));
+    Ok(())
 }
 
 /// One run.

@@ -24,6 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const ANSWER_MAX: usize = 64 * 1_024;
 
 /// What came of a try.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Outcome {
     /// The endpoint has it.
     Taken,
@@ -54,6 +55,10 @@ pub(super) async fn attempt(app: App, id: Uuid) -> Result<()> {
         return record::forget(&app, id).await;
     }
     let tm_start = app.store.clock.now();
+    // It was tried meanwhile; its timer comes back to it.
+    if delivery.tm_next.is_some_and(|next| next > tm_start) {
+        return Ok(());
+    }
     let began = tokio::time::Instant::now();
     let sent = match request(&app, &endpoint, &delivery) {
         Ok(request) => app.http.send(&request).await.map(|answer| answer.status),

@@ -13,6 +13,7 @@ use super::{DELIVER, attempt::Outcome};
 use crate::{
     alertrulehandler,
     app::App,
+    conflicts::Conflicts,
     figures::alarm::Metric,
     models::{
         delivery::{Attempt, Delivery, DeliveryStatus},
@@ -27,7 +28,8 @@ const CROWDED: Duration = Duration::from_secs(5);
 const FAILING: &str = "failing";
 const GONE: &str = "gone";
 
-/// Writes down what came of a try of the delivery as it was `seen`.
+/// Writes down what came of a try of the delivery as it was `seen`. A conflict with other work must not lose it: what has
+/// left would leave again.
 ///
 /// # Errors
 /// 503.
@@ -37,6 +39,14 @@ pub(super) async fn record(
     attempt: Attempt,
     outcome: Outcome,
 ) -> Result<()> {
+    let mut conflicts = Conflicts::default();
+    while let Err(error) = record_once(app, seen, attempt.clone(), outcome).await {
+        conflicts.again(error).await?;
+    }
+    Ok(())
+}
+
+async fn record_once(app: &App, seen: &Delivery, attempt: Attempt, outcome: Outcome) -> Result<()> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
     let Some(mut delivery) = lock(&mut tx, seen.id).await? else {

@@ -12,6 +12,7 @@ use super::{record, sms};
 use crate::{
     app::App,
     calendarhandler,
+    conflicts::Conflicts,
     deliveryhandler::{self, Happened},
     emailhandler::Mail,
     models::{
@@ -37,6 +38,10 @@ pub(super) async fn attempt(app: App, id: Uuid) -> Result<()> {
     };
     if row.status != NotificationStatus::Pending {
         return record::forget(&app, id).await;
+    }
+    // It was tried meanwhile; its timer comes back to it.
+    if row.tm_next.is_some_and(|next| next > app.store.clock.now()) {
+        return Ok(());
     }
     let outcome = match row.channel {
         NotificationChannel::Email => email(&app, &row).await?,
@@ -73,6 +78,14 @@ async fn email(app: &App, row: &Notification) -> Result<Outcome> {
 
 /// What does not leave the house is done in the transaction that says so.
 async fn inside(app: &App, row: &Notification) -> Result<()> {
+    let mut conflicts = Conflicts::default();
+    while let Err(error) = inside_once(app, row).await {
+        conflicts.again(error).await?;
+    }
+    Ok(())
+}
+
+async fn inside_once(app: &App, row: &Notification) -> Result<()> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
     let Some(mut held) = record::lock(&mut tx, row).await? else {

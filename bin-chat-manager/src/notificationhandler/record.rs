@@ -9,6 +9,7 @@ use super::{NOTIFY, quiet};
 use crate::{
     alertrulehandler,
     app::App,
+    conflicts::Conflicts,
     figures::alarm::Metric,
     models::{
         notification::{Notification, NotificationStatus},
@@ -19,11 +20,20 @@ use crate::{
 /// The cause of a notification that tells of an alert begins with this.
 pub(crate) const ALERT: &str = "alert:";
 
-/// Writes down what came of the try of a notification as it was `seen`.
+/// Writes down what came of the try of a notification as it was `seen`. A conflict with other work must not lose it: what
+/// has left would leave again.
 ///
 /// # Errors
 /// 503.
 pub(super) async fn record(app: &App, seen: &Notification, outcome: Outcome) -> Result<()> {
+    let mut conflicts = Conflicts::default();
+    while let Err(error) = record_once(app, seen, outcome).await {
+        conflicts.again(error).await?;
+    }
+    Ok(())
+}
+
+async fn record_once(app: &App, seen: &Notification, outcome: Outcome) -> Result<()> {
     let ctx = RequestContext::internal();
     let mut tx = app.store.begin(&ctx).await?;
     let Some(mut row) = lock(&mut tx, seen).await? else {

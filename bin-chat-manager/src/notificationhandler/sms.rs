@@ -6,7 +6,9 @@ use bin_common_handler::{context::RequestContext, models::error::Result};
 use super::record;
 use crate::{
     app::{App, Job},
-    businesshandler, contacthandler,
+    businesshandler,
+    conflicts::Conflicts,
+    contacthandler,
     conversationhandler::{
         change,
         open::{self, Party},
@@ -26,6 +28,14 @@ use crate::{
 /// # Errors
 /// 503; its timer comes back to it.
 pub(super) async fn say(app: &App, row: &Notification) -> Result<()> {
+    let mut conflicts = Conflicts::default();
+    while let Err(error) = say_once(app, row).await {
+        conflicts.again(error).await?;
+    }
+    Ok(())
+}
+
+async fn say_once(app: &App, row: &Notification) -> Result<()> {
     let customer_id = row.customer_id;
     let number = conversations::number_with(&app.store.db, customer_id, &row.to).await?;
     let business = match &number {

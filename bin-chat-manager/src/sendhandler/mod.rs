@@ -44,7 +44,9 @@ pub(crate) async fn due(
     let next = tx.now().plus(NET);
     tx.schedule(SEND, timer.entity_id, next, &()).await?;
     // Full: the next look is set already.
-    let _ = jobs.try_send(Job::Send(timer.entity_id));
+    tx.after_commit(move || {
+        let _ = jobs.try_send(Job::Send(timer.entity_id));
+    });
     Ok(())
 }
 

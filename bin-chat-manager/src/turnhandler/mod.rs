@@ -99,7 +99,9 @@ async fn begin(jobs: mpsc::Sender<Job>, tx: &mut ChangeTx<'_>, timer: Timer) -> 
 async fn due(jobs: mpsc::Sender<Job>, tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     let next = tx.now().plus(NET);
     tx.schedule(RUN, timer.entity_id, next, &()).await?;
-    let _ = jobs.try_send(Job::Run(timer.entity_id));
+    tx.after_commit(move || {
+        let _ = jobs.try_send(Job::Run(timer.entity_id));
+    });
     Ok(())
 }
 

@@ -96,7 +96,9 @@ async fn due(jobs: mpsc::Sender<Job>, tx: &mut ChangeTx<'_>, timer: Timer) -> Re
         tx.schedule(WORK, timer.entity_id, next, &(tried + 1))
             .await?;
     }
-    let _ = jobs.try_send(Job::Work(timer.entity_id));
+    tx.after_commit(move || {
+        let _ = jobs.try_send(Job::Work(timer.entity_id));
+    });
     Ok(())
 }
 

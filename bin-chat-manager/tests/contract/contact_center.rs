@@ -185,6 +185,18 @@ impl ContactCenter {
         .await
     }
 
+    /// So many notifications have left, and it is written down that they have. Only then may the clock leap: a replica
+    /// that died at it is taken over when its lease is over, by that clock.
+    pub async fn until_sent(&self, count: usize) {
+        until(&format!("{count} notifications are sent"), async || {
+            let listed = self.client.ok(Get, "/v1/notifications", None).await;
+            let is_sent = |row: &&Json| text(row, "status") == "sent";
+            let sent = listed.as_array().unwrap().iter().filter(is_sent).count();
+            (sent >= count).then_some(())
+        })
+        .await;
+    }
+
     pub async fn answer(&self, entry: &Json, word: &str) -> (u16, Json) {
         let uri = format!("/v1/offers/{}/{word}", text(entry, "offer_id"));
         self.client.call(Post, &uri, None).await

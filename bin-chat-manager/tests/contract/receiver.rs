@@ -11,6 +11,7 @@ use bin_common_handler::testing::{spawn, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 /// How it answers one request.
@@ -20,6 +21,8 @@ pub enum Manner {
     Status(u16),
     /// With 204, after a while.
     Slow(Duration),
+    /// With 204, once [`Receiver::release`] is called.
+    Held,
     /// Not at all: it hangs up.
     HangUp,
 }
@@ -56,6 +59,7 @@ struct Kept {
 pub struct Receiver {
     address: SocketAddr,
     kept: Arc<Mutex<Kept>>,
+    released: Arc<Notify>,
 }
 
 impl Receiver {
@@ -64,6 +68,7 @@ impl Receiver {
         let receiver = Self {
             address: listener.local_addr().unwrap(),
             kept: Arc::default(),
+            released: Arc::default(),
         };
         let serving = receiver.clone();
         spawn(async move {
@@ -81,6 +86,11 @@ impl Receiver {
     /// How it answers the next requests, one after the other.
     pub fn next(&self, manners: &[Manner]) {
         self.kept.lock().unwrap().manners.extend(manners);
+    }
+
+    /// It answers one request that it holds.
+    pub fn release(&self) {
+        self.released.notify_one();
     }
 
     pub fn sent(&self) -> Vec<Sent> {
@@ -107,6 +117,10 @@ impl Receiver {
                 Manner::Status(status) => status,
                 Manner::Slow(span) => {
                     tokio::time::sleep(span).await;
+                    204
+                }
+                Manner::Held => {
+                    self.released.notified().await;
                     204
                 }
                 Manner::HangUp => return,

@@ -118,6 +118,7 @@ async fn a_transcript_goes_to_a_confirmed_address_and_to_no_other(
     assert!(mail.header("reply-to").starts_with("reply+"));
 
     // Nobody came in time: the visitor is told by mail, too.
+    desk.until_sent(2).await;
     desk.at(205);
     desk.entry(chat, "ended").await;
     let mail = server.until(3).await.remove(2);
@@ -162,6 +163,7 @@ async fn codes_are_guessed_five_times_and_mails_are_few() {
     // A code has its time.
     assert_eq!(name(&visitor, ANN).await.0, 200);
     let right = code(&server.until(2).await.remove(1));
+    desk.until_sent(2).await;
     desk.at(15 * 60);
     let late = does(&desk, &visitor, "email/confirm", json!({"code": right})).await;
     assert_eq!(reason(&late), (409, "CODE_EXPIRED"));

@@ -99,6 +99,41 @@ async fn an_event_reaches_the_endpoints_that_hear_of_it_signed_and_once(
     world.end().await;
 }
 
+#[derive(bin_common_handler::FromRow)]
+struct Due {
+    due_at: i64,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_clock_leaps_does_not_try_what_it_is_trying() {
+    let world = World::new(Kind::Embedded).await;
+    let receiver = Receiver::start().await;
+    let endpoint = endpoint(&world, &receiver, &[]).await;
+    receiver.next(&[Manner::Held]);
+    let made = test_event(&world, &endpoint).await;
+    receiver.until(1).await;
+    world.pass(3_600);
+    let leapt = world.clock.now().micros();
+    let db = world.installation.db();
+    until("the timer comes back", async || {
+        let sql = "SELECT due_at FROM chat_timers WHERE kind = 'chat_deliver'";
+        let found: Option<Due> = db.fetch_optional(sql, Vec::new()).await.unwrap();
+        (found?.due_at > leapt).then_some(())
+    })
+    .await;
+    receiver.release();
+    let done = delivery(&world, &id(&made), is("delivered")).await;
+    assert_eq!(done["tries"], json!(1));
+    until("the timer goes", async || {
+        let sql = "SELECT due_at FROM chat_timers WHERE kind = 'chat_deliver'";
+        let found: Option<Due> = db.fetch_optional(sql, Vec::new()).await.unwrap();
+        found.is_none().then_some(())
+    })
+    .await;
+    assert_eq!(receiver.sent().len(), 1);
+    world.end().await;
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_is_tried_again_under_the_same_id_until_it_arrives(

@@ -255,6 +255,7 @@ pub async fn run_with(
     // Fails only when one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (serving, relaying) = (Tasks::new(), Tasks::new());
+    let _owners = [serving.owner(), relaying.owner()];
     trace::otlp::start(&parts, &relaying)?;
     let managers = managers
         .into_iter()

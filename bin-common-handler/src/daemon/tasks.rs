@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tracing::error;
 
 use super::StartError;
@@ -24,6 +27,8 @@ pub struct Tasks {
     pub(super) died: CancellationToken,
     /// Why one could not begin: what the process ends with.
     fault: Arc<Mutex<Option<StartError>>>,
+    /// Cancelled when nobody is left who would stop them.
+    abandoned: CancellationToken,
     /// Jobs that have not ended, by name.
     running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
@@ -35,8 +40,15 @@ impl Tasks {
             stop: CancellationToken::new(),
             died: CancellationToken::new(),
             fault: Arc::default(),
+            abandoned: CancellationToken::new(),
             running: Arc::default(),
         }
+    }
+
+    /// Whoever holds this stops the jobs. Where it goes before, as a program that embeds a daemon drops it, they end at once,
+    /// wherever they are.
+    pub(super) fn owner(&self) -> DropGuard {
+        self.abandoned.clone().drop_guard()
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
@@ -79,14 +91,18 @@ impl Tasks {
         F: FnOnce(CancellationToken) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let (stop, died) = (self.stop.clone(), self.died.clone());
+        let (stop, died, abandoned) =
+            (self.stop.clone(), self.died.clone(), self.abandoned.clone());
         let job = job(stop.clone());
         let running = self.count(name);
         self.tracker.spawn(async move {
             let _running = running;
-            let ended =
-                futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(job)).await;
-            if ended.is_err() || !stop.is_cancelled() {
+            let job = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(job));
+            let Some(ended) = abandoned.run_until_cancelled(job).await else {
+                return;
+            };
+            let is_over = stop.is_cancelled() || abandoned.is_cancelled();
+            if ended.is_err() || !is_over {
                 error!(
                     job = name,
                     panicked = ended.is_err(),
@@ -148,4 +164,25 @@ pub(super) async fn drain(groups: [&Tasks; 3]) -> bool {
         error!(jobs = jobs.join(", "), "the drain took too long");
     }
     in_time
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn jobs_without_an_owner_end_wherever_they_are() {
+        let tasks = Tasks::new();
+        let owner = tasks.owner();
+        tasks.spawn("endless", |_| std::future::pending());
+        assert_eq!(tasks.running().len(), 1);
+        drop(owner);
+        tasks.tracker.close();
+        let all = tasks.tracker.wait();
+        tokio::time::timeout(Duration::from_secs(20), all)
+            .await
+            .unwrap();
+        assert!(tasks.running().is_empty());
+        assert!(!tasks.died.is_cancelled(), "nothing is wrong with the job");
+    }
 }

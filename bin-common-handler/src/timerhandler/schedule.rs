@@ -70,6 +70,38 @@ impl ChangeTx<'_> {
         Ok(())
     }
 
+    /// Moves the timer of this kind and entity from one time to another, with this change and only with it; false when
+    /// it is not set for `from` (any more). So a timer can be a lease: whoever set it knows whether it still is theirs.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn postpone(
+        &mut self,
+        kind: &str,
+        entity_id: Uuid,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<bool> {
+        let sql = format!(
+            "UPDATE {}_timers SET id = ?, due_at = ?, next_at = ?, attempt = 0 \
+             WHERE kind = ? AND entity_id = ? AND due_at = ?",
+            self.prefix()
+        );
+        let values = vec![
+            ids::next().into(),
+            Value::Int(to.micros()),
+            Value::Int(to.micros()),
+            kind.into(),
+            entity_id.into(),
+            Value::Int(from.micros()),
+        ];
+        let is_moved = self.sql().execute(&sql, values).await? > 0;
+        if is_moved {
+            self.note_timer(kind, to);
+        }
+        Ok(is_moved)
+    }
+
     /// Cancels the timer of this kind and entity, with this change and only with it; false when there is none,
     /// e.g. as it has fired.
     ///

@@ -176,6 +176,28 @@ async fn setting_it_again_moves_it_and_cancelling_forgets_it() {
 }
 
 #[tokio::test]
+async fn it_is_postponed_by_who_knows_when_it_was_to_fire() {
+    let world = World::new().await;
+    let (one, due, later) = (Uuid::from_u128(1), world.at(-1), world.at(HOUR));
+    world.schedule(1, due, 1).await;
+    let mut moved = Vec::new();
+    for (entity, from) in [(2, due), (1, later), (1, due), (1, due)] {
+        let ctx = RequestContext::internal();
+        let mut tx = world.store.begin(&ctx).await.unwrap();
+        let entity = Uuid::from_u128(entity);
+        moved.push(tx.postpone(KIND, entity, from, later).await.unwrap());
+        tx.commit(()).await.unwrap();
+    }
+    assert_eq!(moved, [false, false, true, false]);
+    world.work().await;
+    assert_eq!(world.payloads(), [0; 0]);
+    world.store.clock.shift(HOUR + 1);
+    world.work().await;
+    assert_eq!(world.payloads(), [1], "with what it was given");
+    assert_eq!(world.notes.fired.lock().unwrap()[0].entity_id, one);
+}
+
+#[tokio::test]
 async fn a_change_that_is_rolled_back_sets_and_cancels_nothing() {
     let world = World::new().await;
     world.schedule(1, world.at(-1), 1).await;
@@ -187,6 +209,23 @@ async fn a_change_that_is_rolled_back_sets_and_cancels_nothing() {
     drop(tx);
     world.work().await;
     assert_eq!(world.payloads(), [1]);
+}
+
+#[tokio::test]
+async fn what_is_handed_over_is_durable() {
+    let world = World::new().await;
+    let handed = Arc::new(Mutex::new(Vec::new()));
+    let ctx = RequestContext::internal();
+    for (number, is_committed) in [(1, true), (2, false), (3, true)] {
+        let mut tx = world.store.begin(&ctx).await.unwrap();
+        let seen = Arc::clone(&handed);
+        tx.after_commit(move || seen.lock().unwrap().push(number));
+        assert!(!handed.lock().unwrap().contains(&number), "not yet");
+        if is_committed {
+            tx.commit(()).await.unwrap();
+        }
+    }
+    assert_eq!(*handed.lock().unwrap(), [1, 3]);
 }
 
 #[rstest]

@@ -75,7 +75,9 @@ pub(crate) fn start_jobs(app: &App, ctx: &ManagerContext) -> std::result::Result
 async fn purchase_due((_, due): (App, Waiting), tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if again(tx, &timer).await? {
         // Full: the next try is set already.
-        let _ = due.try_send((PURCHASE, timer.entity_id));
+        tx.after_commit(move || {
+            let _ = due.try_send((PURCHASE, timer.entity_id));
+        });
         return Ok(());
     }
     give_up(tx, timer.entity_id, "the provider was away for hours").await
@@ -83,7 +85,9 @@ async fn purchase_due((_, due): (App, Waiting), tx: &mut ChangeTx<'_>, timer: Ti
 
 async fn release_due((_, due): (App, Waiting), tx: &mut ChangeTx<'_>, timer: Timer) -> Result<()> {
     if again(tx, &timer).await? {
-        let _ = due.try_send((RELEASE, timer.entity_id));
+        tx.after_commit(move || {
+            let _ = due.try_send((RELEASE, timer.entity_id));
+        });
         return Ok(());
     }
     give_up(

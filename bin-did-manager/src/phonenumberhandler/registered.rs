@@ -96,7 +96,9 @@ pub(super) async fn due(
     tx.schedule(REGISTER, timer.entity_id, next, &(looks + 1))
         .await?;
     // Full: the next look is set already.
-    let _ = due.try_send((REGISTER, timer.entity_id));
+    tx.after_commit(move || {
+        let _ = due.try_send((REGISTER, timer.entity_id));
+    });
     Ok(())
 }
 

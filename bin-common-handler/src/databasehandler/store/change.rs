@@ -47,6 +47,8 @@ pub struct ChangeTx<'c> {
     scheduled: Vec<(String, Timestamp)>,
     /// Room that was taken for new rows.
     rooms: Vec<Room>,
+    /// What is done once all of this is durable.
+    afterwards: Vec<Box<dyn FnOnce() + Send + Sync>>,
     /// From the beginning to the commit or the end.
     _span: Span,
 }
@@ -77,6 +79,7 @@ impl Store {
             emitted: false,
             scheduled: Vec::new(),
             rooms: Vec::new(),
+            afterwards: Vec::new(),
             _span: span,
         })
     }
@@ -128,6 +131,7 @@ impl ChangeTx<'_> {
             emitted,
             scheduled,
             rooms,
+            afterwards,
             ..
         } = self;
         if let Err(error) = tx.commit().await {
@@ -144,6 +148,7 @@ impl ChangeTx<'_> {
         for (kind, at) in scheduled {
             store.alarms.wake(&kind, at);
         }
+        afterwards.into_iter().for_each(|work| work());
         Ok(())
     }
 }
@@ -190,6 +195,12 @@ impl Store {
 }
 
 impl ChangeTx<'_> {
+    /// Hands something over once this change is durable, and never where it is rolled back: whoever gets it meets no row that
+    /// is still locked here. A process that ends between the two hands nothing over, so a timer stands behind it.
+    pub fn after_commit(&mut self, work: impl FnOnce() + Send + Sync + 'static) {
+        self.afterwards.push(Box::new(work));
+    }
+
     /// The raw transaction, for SQL that the words here do not say.
     pub fn sql(&mut self) -> &mut Tx {
         &mut self.tx
