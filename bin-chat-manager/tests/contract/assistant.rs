@@ -1,7 +1,5 @@
 //! The assistant: on time, once, and never after a person.
 
-use std::time::Duration;
-
 use bin_common_handler::{
     models::sock::Method::{Get, Post},
     testing::{Kind, until},
@@ -163,17 +161,20 @@ async fn a_slow_turn_that_comes_too_late_is_discarded(
     #[case] what: &str,
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
-    let slow = Next::Slow(Duration::from_millis(700), "Too late.");
-    let (world, model) = with_model(kind, &[slow]).await;
+    let (world, model) = with_model(kind, &[Next::Held("Too late.")]).await;
     world.text(PERSON, NUMBER, "Hi").await;
     let conversation = world.conversation("heard", NUMBER, |_| true).await;
     world.pass(61);
     until("it thinks", async || (model.asked() == 1).then_some(())).await;
     if what == "STOP" {
         world.text(PERSON, NUMBER, "STOP").await;
+        world
+            .conversation("blocked", NUMBER, |it| text(it, "status") == "blocked")
+            .await;
     } else {
         assert_eq!(world.act(NUMBER, &conversation, what, None).await.0, 200);
     }
+    model.release();
     let turn = until("the turn ended", async || {
         let turn = turns(&world, NUMBER).await.into_iter().next()?;
         (text(&turn, "status") != "running").then_some(turn)

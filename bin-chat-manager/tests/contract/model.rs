@@ -4,11 +4,11 @@ use std::{
     collections::VecDeque,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use bin_common_handler::testing::Kind;
 use serde_json::{Value as Json, json};
+use tokio::sync::Notify;
 
 use super::{modelserver::serve, world::World};
 
@@ -21,8 +21,8 @@ pub enum Next {
     Content(&'static str),
     /// It answers this status.
     Status(u16),
-    /// It thinks so long, then says this reply.
-    Slow(Duration, &'static str),
+    /// It says this reply, once [`Model::release`] is called.
+    Held(&'static str),
     /// It never answers.
     Never,
 }
@@ -33,6 +33,7 @@ pub struct Model {
     script: Arc<Mutex<VecDeque<Next>>>,
     /// What it was asked, the first first.
     pub asked: Arc<Mutex<Vec<Json>>>,
+    released: Arc<Notify>,
 }
 
 impl Model {
@@ -48,6 +49,11 @@ impl Model {
         self.asked.lock().unwrap().len()
     }
 
+    /// It says one reply that it holds.
+    pub fn release(&self) {
+        self.released.notify_one();
+    }
+
     async fn answer(self, body: Json) -> (u16, Json) {
         self.asked.lock().unwrap().push(body);
         let next = self.script.lock().unwrap().pop_front();
@@ -55,8 +61,8 @@ impl Model {
             Next::Say(reply) => (200, said(reply)),
             Next::Content(content) => (200, content.to_owned()),
             Next::Status(status) => (status, String::new()),
-            Next::Slow(wait, reply) => {
-                tokio::time::sleep(wait).await;
+            Next::Held(reply) => {
+                self.released.notified().await;
                 (200, said(reply))
             }
             Next::Never => return std::future::pending().await,
@@ -78,6 +84,9 @@ fn said(reply: &str) -> String {
 pub async fn with_model(kind: Kind, script: &[Next]) -> (World, Model) {
     let (model, address) = Model::start(script).await;
     let url = format!("http://{address}");
-    let settings = [("LLM_BASE_URL", url.as_str()), ("LLM_TIMEOUT", "1s")];
+    // Only one that never answers is given up; others may be slow on a slow machine.
+    let is_silent = script.iter().any(|next| matches!(next, Next::Never));
+    let timeout = if is_silent { "2s" } else { "10s" };
+    let settings = [("LLM_BASE_URL", url.as_str()), ("LLM_TIMEOUT", timeout)];
     (World::with(kind, &settings).await, model)
 }
