@@ -7,7 +7,6 @@ use bin_common_handler::{
 use provider_stand_in::{Delivery, Fault, Route};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use tokio::net::TcpListener;
 
 use super::{
     siblings::NUMBER,
@@ -21,6 +20,14 @@ async fn greeting(world: &World, status: &str) -> Json {
         })
         .await;
     messages[0].clone()
+}
+
+/// The carrier has the request: a text counts as on its way a moment before it is.
+async fn asked_for(world: &World) {
+    until("it was asked for", async || {
+        (world.provider.requests(Route::Send) == 1).then_some(())
+    })
+    .await;
 }
 
 #[rstest]
@@ -155,6 +162,7 @@ async fn an_unanswered_text_is_found_in_the_carriers_list() {
     world.provider.fail(Route::Send, Fault::AcceptThenDrop, 1);
     world.miss(1, PERSON, NUMBER).await;
     greeting(&world, "sending").await;
+    asked_for(&world).await;
     until("it was looked for", async || {
         world.pass(12);
         let messages = world.conversations(NUMBER).await;
@@ -178,11 +186,8 @@ async fn a_status_whose_callbacks_were_lost_is_asked_for(
     #[case] told: &str,
 ) {
     let world = World::new(Kind::Embedded).await;
-    // Nobody is behind the URL that the carrier knows.
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nowhere = nobody.local_addr().unwrap();
-    drop(nobody);
-    world.provider.reach(PUBLIC, nowhere);
+    // Nobody is behind the URL that the carrier knows; a port that was let go might be somebody's by then.
+    world.provider.reach(PUBLIC, ([127, 0, 0, 1], 1).into());
     world.provider.deliver(Delivery {
         error_code,
         ..Delivery::of(&["sent", status])
@@ -262,6 +267,7 @@ async fn what_nobody_knows_is_unknown_and_never_sent_again() {
     world.provider.fail(Route::Send, Fault::Drop, 1);
     world.miss(1, PERSON, NUMBER).await;
     greeting(&world, "sending").await;
+    asked_for(&world).await;
     world.pass(40);
     let unknown = greeting(&world, "unknown").await;
     assert_eq!(text(&unknown, "error_code"), "UNANSWERED");
@@ -439,10 +445,7 @@ async fn a_text_of_which_nobody_knows_holds_up_the_next_for_its_deadline_only() 
     let conversation = heard(&world).await;
     world.provider.fail(Route::Send, Fault::Drop, 1);
     say(&world, &conversation, "one").await;
-    until("it was asked for", async || {
-        (world.provider.requests(Route::Send) == 1).then_some(())
-    })
-    .await;
+    asked_for(&world).await;
     say(&world, &conversation, "two").await;
     world.pass(12);
     assert_eq!(taken(&world, 1).await, ["two"]);
