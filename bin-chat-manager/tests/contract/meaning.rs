@@ -7,7 +7,7 @@ use bin_common_handler::{
         role::Role,
         sock::Method::{Delete, Get, Post, Put},
     },
-    testing::{Installation, Kind, until},
+    testing::{Client, Installation, Kind, until},
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -122,6 +122,16 @@ async fn search(desk: &ContactCenter, query: &str) -> Json {
     desk.client.ok(Get, &uri, None).await
 }
 
+/// What is found by meaning. The model has a second for each question, which a slow machine may miss.
+async fn by_meaning(client: &Client, query: &str) -> Json {
+    let uri = format!("/v1/conversations/search?query={query}");
+    until("the model answers in time", async || {
+        let found = client.ok(Get, &uri, None).await;
+        (text(&found, "source") == "semantic").then_some(found)
+    })
+    .await
+}
+
 /// The nearest message, as soon as it says this.
 async fn nearest(desk: &ContactCenter, query: &str, body: &str) -> Json {
     until(&format!("{body:?} for {query}"), async || {
@@ -170,7 +180,7 @@ async fn messages_are_found_by_other_words_within_the_tenant(
     );
     let score = |at: usize| found["hits"][at]["score"].as_f64().unwrap();
     assert!(score(0) > 0.9 && score(0) > score(1), "{found}");
-    let one = search(&desk, "a%20dripping%20tap&page_size=1").await;
+    let one = by_meaning(&desk.client, "a%20dripping%20tap&page_size=1").await;
     assert_eq!(one["hits"].as_array().unwrap().len(), 1);
 
     let asked = model.first();
@@ -182,13 +192,10 @@ async fn messages_are_found_by_other_words_within_the_tenant(
     );
 
     let foreign = desk.client.within(Uuid::from_u128(99));
-    let uri = "/v1/conversations/search?query=tap";
-    let none = foreign.ok(Get, uri, None).await;
-    assert_eq!(
-        (text(&none, "source"), &none["hits"]),
-        ("semantic", &json!([]))
-    );
+    let none = by_meaning(&foreign, "tap").await;
+    assert_eq!(none["hits"], json!([]));
     // An agent with no queue and no conversation sees none.
+    let uri = "/v1/conversations/search?query=tap";
     let (status, none) = desk.by((Role::Agent, 1), (Get, uri), None).await;
     assert_eq!((status, &none["hits"]), (200, &json!([])));
     desk.end().await;
@@ -231,7 +238,7 @@ async fn who_wants_words_gets_words() {
     }
     // By meaning a question may be a sentence.
     let question = ["how"; 12].join("%20");
-    assert_eq!(text(&search(&desk, &question).await, "source"), "semantic");
+    by_meaning(&desk.client, &question).await;
     for query in [
         format!("{question}&mode=full_text"),
         "tap&mode=magic".to_owned(),
