@@ -368,7 +368,14 @@ impl Client {
 
     /// Follows a scope; what is said of it.
     pub async fn sub(&mut self, scope: &str) -> Json {
-        let said = self.ask(json!({"op": "sub", "scope": scope})).await;
+        self.say(json!({"op": "sub", "scope": scope})).await;
+        // What happened in scopes that it follows already may come before the answer.
+        let said = loop {
+            let frame = self.next().await;
+            if frame["op"] != "ev" {
+                break frame;
+            }
+        };
         assert_eq!(said["op"], "subscribed", "{said}");
         said
     }
