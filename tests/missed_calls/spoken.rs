@@ -2,12 +2,12 @@
 
 use bin_common_handler::{
     models::sock::Method::{Delete, Post, Put},
-    testing::{Client, Kind},
+    testing::{Client, Kind, until},
 };
 use rstest::rstest;
 use serde_json::json;
 
-use crate::town::{CALLER, Town};
+use crate::town::{CALLER, NUMBER, Town};
 
 #[rstest]
 #[case::own(false, "<Say>Acme &amp; Sons will text you.</Say>")]
@@ -26,9 +26,16 @@ async fn who_is_not_put_through_hears_the_businesss_own_words(
         let uri = format!("/v1/templates/{}", own["id"].as_str().unwrap());
         chat.ok(Delete, &uri, None).await;
     }
-    let call = town.call().await;
-    let told = town.carrier.end(&call, "no-answer").await.unwrap();
-    assert!(told.body.contains(expected), "{}", told.body);
+    // Words are waited for so briefly that a slow machine may miss it: then somebody else calls.
+    let mut calls = 0;
+    until(expected, async || {
+        calls += 1;
+        let caller = format!("+1415555{:04}", 2_000 + calls);
+        let call = town.carrier.call(&caller, NUMBER).await.unwrap();
+        let told = town.carrier.end(&call, "no-answer").await.unwrap();
+        told.body.contains(expected).then_some(())
+    })
+    .await;
     town.end().await;
 }
 
