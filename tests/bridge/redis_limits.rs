@@ -109,7 +109,8 @@ async fn two_bridges(bus: Arc<dyn Transport>) -> Vec<SocketAddr> {
     bridges
 }
 
-/// Rounds that a busy machine is given: where Redis seems silent, each bridge limits by itself for a moment.
+/// Rounds that a busy machine is given: where Redis seems silent, each bridge limits by itself for a moment; and any
+/// request may be held up.
 const ROUNDS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +129,12 @@ async fn replicas_share_a_limit() {
 }
 
 async fn are_refused_until_there_is_a_token(bridges: &[SocketAddr]) {
-    let refused = ask(bridges[0]).await;
+    // The next token may be there by now; then this takes it.
+    let refused = until("a refusal", async || {
+        let answer = ask(bridges[0]).await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
     assert_eq!(
         (refused.status, refused.header("retry-after")),
         (429, Some("1"))
@@ -155,8 +161,13 @@ async fn what_is_counted_ahead_stays_within_the_limit_of_all_replicas() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_each_replica_limits_by_itself() {
     let bridge = serve_bridge(manager().await, knowing_keys(MANAGER), Some("127.0.0.1:1")).await;
+    let started = Instant::now();
     let served = served(&[bridge]).await;
-    assert!((BURST..=BURST + 2).contains(&served), "{served}");
+    let refilled = usize::try_from(started.elapsed().as_secs()).unwrap() + 1;
+    assert!(
+        (BURST..=BURST + refilled).contains(&served),
+        "{served} with {refilled} refilled"
+    );
 }
 
 /// A way to Redis that can be made to swallow everything.
@@ -191,6 +202,18 @@ async fn carry(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_falls_silent_costs_one_request_a_moment_and_the_next_nothing() {
+    let moment = Duration::from_millis(45)..Duration::from_millis(150);
+    for round in 1..=ROUNDS {
+        let waits = waits_in_silence().await;
+        if moment.contains(&waits[4]) && waits[3] < moment.start {
+            return;
+        }
+        assert!(round < ROUNDS, "{waits:?}");
+    }
+}
+
+/// What each of five requests takes after Redis has fallen silent, the shortest first.
+async fn waits_in_silence() -> Vec<Duration> {
     let (address, swallows) = swallowing_proxy().await;
     let bridge = serve_bridge(manager().await, knowing_keys(MANAGER), Some(&address)).await;
     assert_eq!(ask(bridge).await.status, 200);
@@ -204,7 +227,5 @@ async fn a_redis_that_falls_silent_costs_one_request_a_moment_and_the_next_nothi
         waits.push(asked.elapsed());
     }
     waits.sort_unstable();
-    let moment = Duration::from_millis(45)..Duration::from_millis(150);
-    assert!(moment.contains(&waits[4]), "{waits:?}");
-    assert!(waits[3] < Duration::from_millis(45), "{waits:?}");
+    waits
 }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{
     client::send,
-    world::{MIGRATIONS, NAME, Notes, routes},
+    world::{MIGRATIONS, NAME, Notes, free_address, routes},
 };
 
 const MANAGER: Manager = Manager {
@@ -46,11 +46,6 @@ fn config(dir: &TempDir, listen: &str) -> Config {
         ("BRIDGE_CORS_ORIGINS", "https://app.example.com"),
     ];
     Config::with_values(COMMON, &values).unwrap()
-}
-
-fn free_address() -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU16, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -381,6 +381,24 @@ async fn serve_with(
     let served = tokio::spawn(serve(listener, app, options, metrics.clone(), stop));
     tokio::task::yield_now().await;
     (at, served, live)
+}
+
+/// An address that nobody listens at. Its port is below those that the system gives to outgoing connections, so none of
+/// them takes it before the daemon does.
+pub fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000
+            + (std::process::id() as u16)
+                .wrapping_mul(31)
+                .wrapping_add(nth)
+                % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// A broker that takes connections and never says a word.

@@ -1,7 +1,8 @@
 //! A dialer at the bridge: what it asks, what it hears, and what was counted for it.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -134,7 +135,20 @@ impl Desk {
     }
 }
 
+/// An address that nobody listens at. Its port is below those that the system gives to outgoing connections, so none of
+/// them takes it before the daemon does.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000
+            + (std::process::id() as u16)
+                .wrapping_mul(31)
+                .wrapping_add(nth)
+                % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }

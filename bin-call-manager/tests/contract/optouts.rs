@@ -10,7 +10,7 @@ use rstest::rstest;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::world::{World, id, reason, text};
+use crate::world::{World, id, long_auctions, reason, text};
 
 /// Nobody else's: what chat-manager tells, every call-manager at this broker hears.
 const PERSON: &str = "+14045550187";
@@ -67,7 +67,7 @@ async fn whoever_opted_out_is_called_for_no_purpose_but_an_emergency(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::new(kind).await;
-    let campaign = world.campaign(json!({})).await;
+    let campaign = world.campaign(long_auctions()).await;
     let buyer = world.buyer(10_000, json!({})).await;
     world.profile(&buyer, &campaign, 500, json!({})).await;
     let made = |answer: (u16, Json)| {

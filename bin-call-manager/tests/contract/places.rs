@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::world::{World, reason, text};
+use crate::world::{World, long_auctions, reason, text};
 
 #[rstest]
 #[case::nowhere("")]
@@ -22,7 +22,7 @@ async fn a_call_is_sold_to_a_place_and_to_no_number_that_brings_calls_in(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::new(kind).await;
-    let campaign = world.campaign(json!({})).await;
+    let campaign = world.campaign(long_auctions()).await;
     let buyer = world.buyer(1_000, json!({})).await;
     let more = json!({"destination": destination});
     world.profile(&buyer, &campaign, 500, more).await;

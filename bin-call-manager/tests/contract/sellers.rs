@@ -7,7 +7,7 @@ use bin_common_handler::{
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use crate::world::{World, as_account, id, reason, text};
+use crate::world::{World, as_account, id, long_auctions, reason, text};
 
 impl World {
     async fn seller_of(&self, campaign: &str) -> String {
@@ -31,7 +31,7 @@ async fn a_seller_that_is_not_active_sells_nothing(
     #[values(Kind::Embedded, Kind::Full)] kind: Kind,
 ) {
     let world = World::new(kind).await;
-    let campaign = world.campaign(json!({})).await;
+    let campaign = world.campaign(long_auctions()).await;
     let seller = world.seller_of(&campaign).await;
     let buyer = world.buyer(10_000, json!({})).await;
     world.profile(&buyer, &campaign, 500, json!({})).await;

@@ -265,6 +265,11 @@ fn merge(body: &mut Json, more: Json) {
     }
 }
 
+/// Terms of a campaign whose auctions are open until the test closes them; the usual ones take bids for 5 s.
+pub fn long_auctions() -> Json {
+    json!({"auction": {"window_ms": 600_000}})
+}
+
 pub fn id(value: &Json) -> String {
     text(value, "id").to_owned()
 }

@@ -296,11 +296,12 @@ async fn a_locked_row_is_no_reason_for_an_empty_list(#[case] was_leased: bool) {
     let (status, reason) = world.refused(Get, &uri, None).await;
     assert_eq!((status, reason.as_str()), (503, "DATABASE_UNAVAILABLE"));
 
+    // It is there before: the claim waits for a second at most.
+    let mut onlooker = MySqlConnection::connect(&dsn(&world)).await.unwrap();
     let client = world.client.clone();
     let mut waiting = JoinSet::new();
     let asked = uri.clone();
     waiting.spawn(async move { client.call(Get, &asked, None).await });
-    let mut onlooker = MySqlConnection::connect(&dsn(&world)).await.unwrap();
     until("the claim waits for the row", async || {
         let waits = sqlx::query(
             "SELECT 1 FROM information_schema.processlist \
