@@ -133,7 +133,7 @@ async fn too_long(uncharged: Uncharged, tx: &mut ChangeTx<'_>, timer: Timer) -> 
         return Ok(());
     }
     if ending::is_held(&call) {
-        uncharged.count(Missing::End);
+        tx.after_commit(move || uncharged.count(Missing::End));
     }
     ending::end(tx, &mut call, CallStatus::Failed).await?;
     "NO_END_REPORTED".clone_into(&mut call.reason);
@@ -147,7 +147,7 @@ async fn never_told(uncharged: Uncharged, tx: &mut ChangeTx<'_>, timer: Timer) -
     if !ending::is_held(&call) || !call.status.is_final() {
         return Ok(());
     }
-    uncharged.count(Missing::Conversion);
+    tx.after_commit(move || uncharged.count(Missing::Conversion));
     ending::forgo(tx, &mut call).await?;
     let was = call.status;
     ending::announce(tx, &mut call, was).await

@@ -7,6 +7,7 @@ use bin_common_handler::{
     cachehandler::Cache,
     clock::Clock,
     databasehandler::Store,
+    ids,
     models::{
         sock::{
             Method::{self, Get, Post},
@@ -17,7 +18,6 @@ use bin_common_handler::{
     testing::{Client, Installation, Kind, Replica, until},
 };
 use serde_json::{Value as Json, json};
-use uuid::Uuid;
 
 /// A manager that runs, and someone who calls it in a customer's name.
 pub struct World {
@@ -36,7 +36,8 @@ impl World {
         let clock = Clock::default();
         let mut installation = Installation::new(kind, MANAGER, settings).await;
         let replicas = vec![installation.start_with_clock(clock.clone()).await];
-        let client = installation.client().within(Uuid::from_u128(7));
+        // Of its own: what is told in the name of another daemon reaches every call-manager that runs.
+        let client = installation.client().within(ids::next());
         Self {
             installation,
             replicas,
@@ -67,7 +68,8 @@ impl World {
         }
         let clock = self.clock.clone();
         self.replicas = vec![self.installation.start_with_clock(clock).await];
-        self.client = self.installation.client().within(Uuid::from_u128(7));
+        let customer_id = self.client.customer_id.unwrap();
+        self.client = self.installation.client().within(customer_id);
     }
 
     /// What is over at `now` goes, as the daemon's job does it.

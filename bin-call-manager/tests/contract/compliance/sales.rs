@@ -87,7 +87,7 @@ async fn a_check_for_one_customer_names_no_campaign_of_another(
     let campaign = world.campaign(json!({"require_consent": true})).await;
     let operator = world.installation.client();
     let check = json!({"phone": GEORGIA, "call_campaign_id": campaign});
-    let (own, other) = (uuid::Uuid::from_u128(7), uuid::Uuid::from_u128(8));
+    let (own, other) = (world.client.customer_id.unwrap(), ids::next());
     for (customer, status) in [(own, 200), (other, 404)] {
         let mut one = check.clone();
         one["customer_id"] = json!(customer);
